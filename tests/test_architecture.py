@@ -1,0 +1,149 @@
+"""The arrows between the packages, read off the source itself: function-level imports count too."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent
+
+#: What each package may import of the project: `receiver -> jobs -> mappings`, never back.
+ALLOWED = {
+    "mappings": {"mappings"},
+    "jobs": {"jobs", "mappings"},
+    "receiver": {"receiver", "jobs", "mappings"},
+}
+#: The only modules that may know that the doorbell is arq.
+ARQ_MODULES = {"jobs/ringing.py", "jobs/worker.py"}
+#: What would let a mapping depend on anything but its input.
+IMPURE = {
+    "aiosqlite",
+    "asyncio",
+    "asyncpg",
+    "httpx",
+    "multiprocessing",
+    "random",
+    "redis",
+    "secrets",
+    "select",
+    "socket",
+    "sqlalchemy",
+    "sqlite3",
+    "ssl",
+    "starlette",
+    "subprocess",
+    "threading",
+    "time",
+    "uuid_utils",
+}
+#: Calls that read a clock although their module is harmless.
+CLOCK_CALLS = {"now", "today", "utcnow"}
+PURE_PLACES = ("mappings/", "receiver/signatures/")
+
+
+def imported(tree: ast.AST) -> Iterator[str]:
+    """Every module named by an import anywhere in the tree, relative ones as written."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            yield "." * node.level + (node.module or "")
+        elif isinstance(node, ast.Call) and ast.unparse(node.func).endswith("import_module"):
+            yield from (str(arg.value) for arg in node.args[:1] if isinstance(arg, ast.Constant))
+
+
+def broken_rules(path: str, source: str) -> list[str]:
+    """What the module at `path` (relative, posix) does that its place forbids."""
+    tree = ast.parse(source, filename=path)
+    package = path.partition("/")[0]
+    tops = {name: name.split(".")[0] for name in imported(tree)}
+    found = [
+        f"{path} imports {name}: {package} may not know {top}"
+        for name, top in tops.items()
+        if top in ALLOWED and top not in ALLOWED[package]
+    ]
+    found += [
+        f"{path} imports {name}: relative imports hide which way an arrow points"
+        for name in tops
+        if name.startswith(".")
+    ]
+    if path not in ARQ_MODULES:
+        found += [
+            f"{path} imports {name}: arq stays in {sorted(ARQ_MODULES)}"
+            for name, top in tops.items()
+            if top == "arq"
+        ]
+    if path.startswith(PURE_PLACES):
+        found += [
+            f"{path} imports {name}: no socket, clock, process or database here"
+            for name, top in tops.items()
+            if top in IMPURE
+        ]
+        found += [
+            f"{path}:{node.lineno} calls {ast.unparse(node.func)}: time is an argument here"
+            for node in ast.walk(tree)
+            if isinstance(node, ast.Call)
+            and isinstance(node.func, ast.Attribute)
+            and node.func.attr in CLOCK_CALLS
+            and ast.unparse(node.func.value).split(".")[-1] in {"date", "datetime"}
+        ]
+    return found
+
+
+def modules() -> list[Path]:
+    return sorted(path for package in ALLOWED for path in (ROOT / package).rglob("*.py"))
+
+
+def test_arrows_point_one_way_and_arq_and_clocks_stay_where_they_belong() -> None:
+    broken = [
+        rule
+        for path in modules()
+        for rule in broken_rules(path.relative_to(ROOT).as_posix(), path.read_text("utf-8"))
+    ]
+    assert broken == []
+
+
+def test_every_package_is_looked_at() -> None:
+    seen = {path.relative_to(ROOT).parts[0] for path in modules()}
+    assert seen == set(ALLOWED)
+
+
+@pytest.mark.parametrize(
+    ("path", "source"),
+    [
+        pytest.param("mappings/a.py", "import jobs", id="mappings-knows-jobs"),
+        pytest.param("mappings/a.py", "from receiver.app import x", id="mappings-knows-receiver"),
+        pytest.param("jobs/a.py", "def f():\n    import receiver.app", id="inside-a-function"),
+        pytest.param(
+            "jobs/a.py", "import importlib\nimportlib.import_module('receiver')", id="late"
+        ),
+        pytest.param("jobs/a.py", "from ..receiver import app", id="relative"),
+        pytest.param("jobs/settle.py", "from arq import Retry", id="arq-beyond-its-modules"),
+        pytest.param("receiver/app.py", "import arq.connections", id="arq-in-receiver"),
+        pytest.param("mappings/a.py", "import time", id="clock"),
+        pytest.param("mappings/a.py", "from datetime import datetime\ndatetime.now()", id="now"),
+        pytest.param(
+            "receiver/signatures/a.py", "import datetime as d\nd.datetime.utcnow()", id="utc"
+        ),
+        pytest.param(
+            "mappings/a.py", "if TYPE_CHECKING:\n    from sqlalchemy import x", id="typing"
+        ),
+    ],
+)
+def test_a_broken_rule_is_found(path: str, source: str) -> None:
+    assert broken_rules(path, source)
+
+
+@pytest.mark.parametrize(
+    ("path", "source"),
+    [
+        pytest.param("jobs/ringing.py", "from arq import create_pool", id="ringing-knows-arq"),
+        pytest.param("receiver/app.py", "import jobs.inbox, mappings.load, time", id="downwards"),
+        pytest.param("mappings/a.py", "from datetime import UTC, datetime", id="times-as-values"),
+    ],
+)
+def test_what_is_allowed_passes(path: str, source: str) -> None:
+    assert broken_rules(path, source) == []
