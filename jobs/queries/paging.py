@@ -1,0 +1,65 @@
+"""Limits and cursors: how a long list is read piece by piece.
+
+Owns the form of a cursor: the sort key of the last item seen, so that new rows shift nothing.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import json
+import re
+from collections.abc import Sequence
+from datetime import datetime
+
+from jobs.errors import FilterInvalid
+
+DEFAULT_LIMIT = 100
+MOST = 1000
+
+_CURSOR = re.compile(r"[A-Za-z0-9_-]{1,2000}")
+
+
+def clamp(limit: int) -> int:
+    """A limit of 1 to 1000: more is taken for 1000, less raises FilterInvalid."""
+    if limit < 1:
+        raise FilterInvalid(f"limit is {limit}; give a number from 1 to {MOST}")
+    return min(limit, MOST)
+
+
+def write_cursor(of: str, parts: Sequence[str]) -> str:
+    """A cursor into the list named `of`, made of `[A-Za-z0-9_-]` only."""
+    raw = json.dumps([of, *parts], ensure_ascii=False, separators=(",", ":")).encode()
+    return base64.urlsafe_b64encode(raw).decode().rstrip("=")
+
+
+def read_cursor(of: str, cursor: str, *, parts: int) -> tuple[str, ...]:
+    """What `write_cursor` was given; raises FilterInvalid for any other text."""
+    unknown = FilterInvalid(f"cursor is unknown; pass `next` of an earlier page of the {of}")
+    if not _CURSOR.fullmatch(cursor):
+        raise unknown
+    try:
+        found = json.loads(base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)))
+    except (binascii.Error, ValueError, RecursionError):
+        raise unknown from None
+    well_formed = isinstance(found, list) and all(isinstance(part, str) for part in found)
+    if not well_formed or len(found) != parts + 1 or found[0] != of:
+        raise unknown
+    return tuple(found[1:])
+
+
+def write_position(of: str, at: datetime, row_id: str) -> str:
+    """The cursor behind a row that sorts by time and id."""
+    return write_cursor(of, (at.isoformat(), row_id))
+
+
+def read_position(of: str, cursor: str) -> tuple[datetime, str]:
+    """Time and id of the last row seen; raises FilterInvalid."""
+    at, row_id = read_cursor(of, cursor, parts=2)
+    try:
+        moment = datetime.fromisoformat(at)
+    except ValueError:
+        moment = None
+    if moment is None or moment.tzinfo is None:
+        raise FilterInvalid(f"cursor is unknown; pass `next` of an earlier page of the {of}")
+    return moment, row_id

@@ -1,0 +1,76 @@
+"""How each rule has fared: which ones bill, which fail, which never match."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import NamedTuple
+
+from sqlalchemy import func, select
+
+from jobs.database import Database
+from jobs.queries.shapes import RuleItem
+from jobs.queries.snapshot import snapshot
+from jobs.schema import deliveries, outcomes
+
+
+class KnownRule(NamedTuple):
+    """A rule of the mappings in force; `mode` is live or shadow."""
+
+    source: str
+    rule: str
+    mode: str
+
+
+@dataclass(frozen=True, slots=True)
+class _Counts:
+    """What the database says of each (source, rule), and of each source."""
+
+    matched: dict[tuple[str, str], tuple[int, datetime]]
+    errored: dict[tuple[str, str], int]
+    settled: dict[str, int]
+
+
+async def read_rules(database: Database, known: Iterable[KnownRule]) -> tuple[RuleItem, ...]:
+    """The rules in force and those that only the records remember (mode null), by name.
+
+    `matched` counts the outcomes recorded of the rule, `errored` the deliveries that are failed
+    with its name, `never_matched_in` the settled deliveries of its source if it never matched.
+    """
+    counts = await _counts(database)
+    modes = {(rule.source, rule.rule): rule.mode for rule in known}
+    names = sorted({*modes, *counts.matched, *counts.errored})
+    return tuple(_item(source, rule, modes, counts) for source, rule in names)
+
+
+async def _counts(database: Database) -> _Counts:
+    said = outcomes.c
+    of_rule = select(said.source, said.rule, func.count(), func.max(said.recorded_at))
+    columns = deliveries.c
+    failed = select(columns.source, columns.rule, func.count()).where(
+        columns.state == "failed", columns.rule.is_not(None)
+    )
+    settled = select(columns.source, func.count()).where(columns.state.in_(("recorded", "ignored")))
+    async with snapshot(database) as connection:
+        matched = await connection.execute(of_rule.group_by(said.source, said.rule))
+        errored = await connection.execute(failed.group_by(columns.source, columns.rule))
+        of_source = await connection.execute(settled.group_by(columns.source))
+        return _Counts(
+            matched={(row[0], row[1]): (row[2], row[3]) for row in matched},
+            errored={(row[0], row[1]): row[2] for row in errored},
+            settled={row[0]: row[1] for row in of_source},
+        )
+
+
+def _item(source: str, rule: str, modes: dict[tuple[str, str], str], counts: _Counts) -> RuleItem:
+    matched, last = counts.matched.get((source, rule), (0, None))
+    return RuleItem(
+        source=source,
+        rule=rule,
+        mode=modes.get((source, rule)),
+        matched=matched,
+        errored=counts.errored.get((source, rule), 0),
+        last_match=last,
+        never_matched_in=None if matched else counts.settled.get(source, 0),
+    )

@@ -1,0 +1,183 @@
+"""The objects that API and CLI print, to the letter.
+
+Owns names and types of every field that leaves the service as JSON. Amounts are decimal text
+(`"0.99"`, `"-400.00"`), times are UTC and print as RFC 3339 with Z.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Generic, Literal, TypeVar
+
+from pydantic import AwareDatetime, BaseModel, ConfigDict
+
+T = TypeVar("T")
+
+
+class Shape(BaseModel):
+    """A record as the outside sees it."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Page(Shape, Generic[T]):
+    """Some items of a list, newest first, and the cursor of what follows."""
+
+    items: tuple[T, ...]
+    next: str | None
+
+
+class Status(Shape):
+    """The balance: `accepted` is counted at intake, the rest by state, at one moment."""
+
+    accepted: int
+    received: int
+    recorded: int
+    ignored: int
+    failed: int
+    discarded: int
+    oldest_received_age_seconds: float | None
+
+    @property
+    def balances(self) -> bool:
+        """Whether every acknowledged delivery is accounted for."""
+        settled = self.recorded + self.ignored + self.failed + self.discarded
+        return self.accepted == self.received + settled
+
+
+class DeliveryFields(Shape):
+    """What a list and a single delivery have in common."""
+
+    id: str
+    source: str
+    state: str
+    reason: str | None
+    detail: str | None
+    rule: str | None
+    attempts: int
+    duplicates: int
+    received_at: AwareDatetime
+    settled_at: AwareDatetime | None
+
+
+class DeliveryItem(DeliveryFields):
+    """A delivery in a list; `outcomes` is their number."""
+
+    outcomes: int
+
+
+class OutcomeItem(Shape):
+    """What a rule said of a recorded delivery, and the verdict. `amount` is the mapped price."""
+
+    id: str
+    event_index: int | None
+    rule: str
+    outcome_key: str
+    kind: str
+    agent_id: str | None
+    customer_id: str | None
+    indicator: str | None
+    occurred_at: AwareDatetime | None
+    recorded_at: AwareDatetime
+    amount: str | None
+    currency: str | None
+    value: str | None
+    meta_tags: dict[str, str]
+    mapping_version: str | None
+    price_version: str | None
+    verdict: str
+    billing_event_id: str | None
+
+
+class BillingEventItem(Shape):
+    """A line of the ledger. `outcome` is the rule that caused it; a reversal's amount is ≤ 0."""
+
+    id: str
+    kind: str
+    agent_id: str
+    customer_id: str
+    indicator: str
+    amount: str
+    currency: str
+    occurred_at: AwareDatetime
+    recorded_at: AwareDatetime
+    delivery_id: str | None
+    source: str
+    outcome: str
+    outcome_key: str
+    sequence: int
+    reverses: str | None
+    meta_tags: dict[str, str]
+
+
+class DeliveryEvidence(DeliveryFields):
+    """One delivery with all that is known of it.
+
+    `body` is text, or base64 where the bytes are no UTF-8 (`body_encoding` says so); null once
+    retention has removed it.
+    """
+
+    headers: dict[str, str]
+    body: str | None
+    body_encoding: Literal["base64"] | None
+    outcomes: tuple[OutcomeItem, ...]
+    billing_events: tuple[BillingEventItem, ...]
+
+
+class FailureGroup(Shape):
+    """Failures that one mend cures. `detail` has ids, numbers and quoted values collapsed.
+
+    `example_delivery` and `example_detail` are the latest of the group, uncollapsed.
+    """
+
+    source: str
+    reason: str
+    rule: str | None
+    detail: str
+    count: int
+    first_seen: AwareDatetime
+    last_seen: AwareDatetime
+    outcomes_held_back: int
+    mend: str
+    replay: str
+    example_delivery: str
+    example_detail: str
+
+
+class RuleItem(Shape):
+    """How a rule has fared. `never_matched_in` deliveries of its source, null once it matched."""
+
+    source: str
+    rule: str
+    mode: str | None
+    matched: int
+    errored: int
+    last_match: AwareDatetime | None
+    never_matched_in: int | None
+
+
+class SourceTraffic(Shape):
+    """What has come from a source so far."""
+
+    deliveries: int
+    last_delivery: AwareDatetime
+
+
+class RevenueItem(Shape):
+    """Postings summed: how many charges and reversals, and their net amount.
+
+    Only the names asked for are in the answer.
+    """
+
+    day: str | None = None
+    month: str | None = None
+    agent: str | None = None
+    customer: str | None = None
+    indicator: str | None = None
+    currency: str
+    charges: int
+    reversals: int
+    amount: str
+
+    def as_json(self) -> dict[str, Any]:
+        """The object without the names that were not asked for (none of them is ever null)."""
+        return self.model_dump(mode="json", exclude_none=True)

@@ -1,0 +1,31 @@
+"""The balance of the service: whether every acknowledged delivery is accounted for."""
+
+from __future__ import annotations
+
+from sqlalchemy import func, select
+
+from jobs.database import Database
+from jobs.queries.shapes import Status
+from jobs.queries.snapshot import snapshot
+from jobs.schema import STATES, deliveries, intake
+
+
+async def read_status(database: Database) -> Status:
+    """Both counts, from one snapshot: what intake accepted, and the deliveries by state."""
+    of_received = deliveries.c.state == "received"
+    oldest = select(func.min(deliveries.c.received_at)).where(of_received)
+    async with snapshot(database) as connection:
+        accepted = (await connection.execute(select(func.sum(intake.c.accepted)))).scalar()
+        counted = await connection.execute(
+            select(deliveries.c.state, func.count()).group_by(deliveries.c.state)
+        )
+        by_state = {row[0]: row[1] for row in counted}
+        now, since = (
+            await connection.execute(select(database.now(), oldest.scalar_subquery()))
+        ).one()
+    age = None if since is None else round(max((now - since).total_seconds(), 0.0), 3)
+    return Status(
+        accepted=int(accepted or 0),
+        oldest_received_age_seconds=age,
+        **{state: by_state.get(state, 0) for state in STATES},
+    )
