@@ -48,15 +48,21 @@ def hold(environment: Mapping[str, str] = os.environ) -> None:
 
     The terminal's signals are blocked, not ignored: no library's handler can undo that.
     """
-    fd = environment.get(LIFELINE_FD)
-    if fd is None:
+    if LIFELINE_FD not in environment:
         return
+    fd, _ = _tie(environment)
+    threading.Thread(target=_die_at_end_of, args=(fd,), name="lifeline", daemon=True).start()
+
+
+def _tie(environment: Mapping[str, str]) -> tuple[int, bool]:
+    """Do what both kinds of child do first: the lifeline, and whether the kernel holds it too."""
     signal.pthread_sigmask(signal.SIG_BLOCK, TERMINAL_SIGNALS)
-    die_with_parent()
+    tied = die_with_parent()
     if os.getppid() != int(environment[PARENT_PID]):
-        os._exit(1)
-    os.set_inheritable(int(fd), False)
-    threading.Thread(target=_die_at_end_of, args=(int(fd),), name="lifeline", daemon=True).start()
+        os._exit(1)  # it died before the tie was there
+    for name in (LIFELINE_FD, READY_FD):
+        os.set_inheritable(int(environment[name]), False)
+    return int(environment[LIFELINE_FD]), tied
 
 
 def _die_at_end_of(fd: int) -> None:
@@ -81,14 +87,9 @@ def become(command: list[str], environment: Mapping[str, str] = os.environ) -> N
     For programs that know nothing of lifelines. Where the kernel cannot tie them, a small
     watcher process does. Never returns.
     """
-    hold_fd = int(environment[LIFELINE_FD])
-    signal.pthread_sigmask(signal.SIG_BLOCK, TERMINAL_SIGNALS)
-    tied = die_with_parent()
-    if os.getppid() != int(environment[PARENT_PID]):
-        os._exit(1)
+    fd, tied = _tie(environment)
     if not tied:
-        _leave_a_watcher(hold_fd)
-    os.close(hold_fd)
+        _leave_a_watcher(fd)
     os.umask(0o077)
     os.execv(command[0], command)  # noqa: S606 -- the supervisor's own command line, no shell
 
