@@ -71,7 +71,10 @@ def validate(
         return model.model_validate(data)
     except ValidationError as error:
         schema = schema_of(model)
-        faults = [_fault(details, data, schema) for details in error.errors(include_url=False)]
+        faults = [
+            _fault(details, data, schema, positions.written)
+            for details in error.errors(include_url=False)
+        ]
         return tuple(sorted({f.problem(file, positions) for f in _without_noise(faults)}))
 
 
@@ -112,7 +115,9 @@ def _without_noise(faults: Sequence[_Fault]) -> Iterator[_Fault]:
         yield fault
 
 
-def _fault(details: ErrorDetails, data: object, schema: Mapping[str, Any]) -> _Fault:
+def _fault(
+    details: ErrorDetails, data: object, schema: Mapping[str, Any], written: Mapping[Path, str]
+) -> _Fault:
     kind = details["type"]
     path, rest = _followed(details["loc"], data)
     context = details.get("ctx", {})
@@ -131,8 +136,10 @@ def _fault(details: ErrorDetails, data: object, schema: Mapping[str, Any]) -> _F
     if _KEY_MARK in rest:
         message = f"The key {_shown(path[-1])} will not do: {_plain(details)}."
         return _Fault(kind, path, message, "Write another key.", at_key=True)
-    message = f"{_subject(path)} {_complaint(details, parts_at(schema, path))}."
-    return _Fault(kind, path, message, _remedy(path, details["input"], parts_at(schema, path)))
+    parts = parts_at(schema, path)
+    text = written.get(path, "")
+    message = f"{_subject(path)} {_complaint(details, parts, text)}."
+    return _Fault(kind, path, message, _remedy(path, details["input"], parts, text))
 
 
 def _followed(loc: Sequence[str | int], data: object) -> tuple[Path, tuple[str | int, ...]]:
@@ -176,10 +183,10 @@ def _subject(path: Path) -> str:
     return f"{_name(path)} is" if path else "The file is"
 
 
-def _complaint(details: ErrorDetails, schemas: Sequence[Mapping[str, Any]]) -> str:
+def _complaint(details: ErrorDetails, schemas: Sequence[Mapping[str, Any]], text: str) -> str:
     kind = details["type"]
-    if kind.endswith("_type") or (kind == "missing" and not schemas):
-        return f"{_found(details['input'])}, expected {_expected(details, schemas)}"
+    if kind.endswith("_type"):
+        return f"{_found(details['input'], text)}, expected {_expected(details, schemas)}"
     if kind in {"literal_error", "enum"}:
         return f"{_shown(details['input'])}, expected {details['ctx']['expected']}"
     if kind in _EMPTY and not details["input"]:
@@ -202,12 +209,15 @@ def _expected(details: ErrorDetails, schemas: Sequence[Mapping[str, Any]]) -> st
     return " or ".join(names)
 
 
-def _found(value: object) -> str:
+def _found(value: object, text: str) -> str:
+    """What stands there; `text` is how a value that is no text was written."""
     match value:
         case None:
             return "empty"
-        case bool() | int() | float():
-            return f"the {'truth value' if isinstance(value, bool) else 'number'} {_shown(value)}"
+        case bool():
+            return f"the truth value {_shown(text or value)}"
+        case int() | float():
+            return f"the number {_shown(text or value)}"
         case str():
             return f"the text {_shown(json.dumps(value, ensure_ascii=False))}"
         case list():
@@ -221,12 +231,10 @@ def _plain(details: ErrorDetails) -> str:
     return text[:1].lower() + text[1:]
 
 
-def _remedy(path: Path, value: object, schemas: Sequence[Mapping[str, Any]]) -> str:
+def _remedy(path: Path, value: object, schemas: Sequence[Mapping[str, Any]], text: str) -> str:
     takes_text = any("string" in kinds_of(schema) for schema in schemas)
-    if isinstance(value, (int, float)) and takes_text and not isinstance(value, bool):
-        return f'Put it in quotes: "{_shown(value)}".'
-    if isinstance(value, bool) and takes_text:
-        return f'Put it in quotes: "{json.dumps(value)}".'
+    if isinstance(value, (bool, int, float)) and takes_text:
+        return f'Put it in quotes: "{_shown(text or value)}".'
     choices = [str(choice) for schema in schemas for choice in schema.get("enum", ())]
     if choices:
         return f"Write `{nearest(str(value), choices) or choices[0]}`."
