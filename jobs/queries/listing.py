@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import base64
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from sqlalchemy import func, literal, select, tuple_
@@ -11,6 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from jobs.database import Database
 from jobs.filters import DeliveryFilter
+from jobs.keybook import chunks
 from jobs.money import money
 from jobs.queries.billing import events_of_delivery
 from jobs.queries.paging import DEFAULT_LIMIT, clamp, read_position, write_position
@@ -61,6 +62,18 @@ async def count_deliveries(database: Database, where: DeliveryFilter) -> int:
     query = select(func.count()).select_from(deliveries).where(where.where())
     async with database.read() as connection:
         return int((await connection.execute(query)).scalar_one())
+
+
+async def unknown_ids(database: Database, ids: Sequence[str]) -> list[str]:
+    """Those of the ids that no delivery has, in their order."""
+    found: set[str] = set()
+    async with database.read() as connection:
+        for chunk in chunks(ids):
+            known = await connection.execute(
+                select(deliveries.c.id).where(deliveries.c.id.in_(chunk))
+            )
+            found.update(known.scalars())
+    return [one for one in ids if one not in found]
 
 
 async def read_delivery(database: Database, delivery_id: str) -> DeliveryEvidence | None:

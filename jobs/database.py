@@ -1,0 +1,138 @@
+"""The one way to the database: engine, transactions, time, durability.
+
+Owns what differs between SQLite and PostgreSQL, so that no other module asks which it is.
+Refuses a database that would acknowledge a commit it may lose in a power cut.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import ColumnElement, Insert, Interval, Table, event, func, literal, text
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.engine import Connection, make_url
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
+
+from jobs.errors import DatabaseUnsuitable
+from jobs.schema import UtcDateTime
+
+#: How long one statement may take before its connection counts as lost.
+STATEMENT_SECONDS = 30
+#: How long SQLite waits for another process's transaction before SQLITE_BUSY.
+BUSY_SECONDS = 5
+
+
+@dataclass(frozen=True)
+class Database:
+    """An engine and the few things that differ by dialect."""
+
+    engine: AsyncEngine
+
+    @property
+    def is_sqlite(self) -> bool:
+        return self.engine.dialect.name == "sqlite"
+
+    @asynccontextmanager
+    async def write(self) -> AsyncIterator[AsyncConnection]:
+        """A transaction that will write: on SQLite it takes the write lock at once."""
+        async with self.engine.connect() as bare:
+            connection = await bare.execution_options(sqlite_begin="IMMEDIATE")
+            async with connection.begin():
+                yield connection
+
+    @asynccontextmanager
+    async def read(self) -> AsyncIterator[AsyncConnection]:
+        """A transaction that only reads."""
+        async with self.engine.connect() as connection, connection.begin():
+            yield connection
+
+    def insert_or_skip(self, table: Table) -> Any:
+        """INSERT … ON CONFLICT DO NOTHING for this dialect; `.returning()` gives what was new."""
+        insert = sqlite.insert if self.is_sqlite else postgresql.insert
+        return insert(table).on_conflict_do_nothing()
+
+    def upsert(self, table: Table, *, key: list[str], values: dict[str, Any]) -> Insert:
+        """INSERT of one row, or UPDATE of all but its key where it exists."""
+        insert = sqlite.insert if self.is_sqlite else postgresql.insert
+        changed = {name: value for name, value in values.items() if name not in key}
+        return insert(table).values(values).on_conflict_do_update(index_elements=key, set_=changed)
+
+    def now(self, *, plus_seconds: float = 0.0) -> ColumnElement[Any]:
+        """The database's own time, so that processes with skewed clocks agree on waiting."""
+        if self.is_sqlite:
+            shift = f"{plus_seconds:+.3f} seconds"
+            return func.strftime("%Y-%m-%d %H:%M:%f000", "now", shift, type_=UtcDateTime)
+        interval = literal(timedelta(seconds=plus_seconds), Interval)
+        return func.clock_timestamp(type_=UtcDateTime) + interval
+
+    async def close(self) -> None:
+        await self.engine.dispose()
+
+
+def open_database(url: str, *, pool_size: int = 10) -> Database:
+    """Make the engine for `sqlite+aiosqlite://…` or `postgresql+asyncpg://…`.
+
+    Nothing connects yet. A SQLite file's folder is made when it is missing.
+    """
+    parsed = make_url(url)
+    if parsed.get_backend_name() == "sqlite":
+        if parsed.database and parsed.database != ":memory:":
+            Path(parsed.database).parent.mkdir(parents=True, exist_ok=True)
+        engine = create_async_engine(
+            parsed, connect_args={"timeout": BUSY_SECONDS}, pool_size=pool_size, pool_timeout=5
+        )
+        _prepare_sqlite(engine)
+        return Database(engine)
+    engine = create_async_engine(
+        parsed,
+        pool_size=pool_size,
+        max_overflow=0,
+        pool_timeout=5,
+        pool_pre_ping=False,
+        connect_args={
+            "timeout": 5,
+            "command_timeout": STATEMENT_SECONDS,
+            "server_settings": {"synchronous_commit": "on", "application_name": "receiver"},
+        },
+    )
+    return Database(engine)
+
+
+def _prepare_sqlite(engine: AsyncEngine) -> None:
+    """WAL, FULL synchronous and our own BEGIN (the driver's would start read transactions)."""
+
+    @event.listens_for(engine.sync_engine, "connect")
+    def on_connect(connection: Any, _record: Any) -> None:
+        connection.isolation_level = None
+        cursor = connection.cursor()
+        for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON"):
+            cursor.execute(f"PRAGMA {pragma}")
+        cursor.close()
+
+    @event.listens_for(engine.sync_engine, "begin")
+    def on_begin(connection: Connection) -> None:
+        mode = connection.get_execution_options().get("sqlite_begin", "DEFERRED")
+        connection.exec_driver_sql(f"BEGIN {mode}")
+
+
+async def assert_durable(database: Database) -> None:
+    """Raise DatabaseUnsuitable unless a commit survives a power cut."""
+    wanted = (
+        {"PRAGMA journal_mode": "wal", "PRAGMA synchronous": "2", "PRAGMA foreign_keys": "1"}
+        if database.is_sqlite
+        else {"SHOW synchronous_commit": "on", "SHOW fsync": "on", "SHOW full_page_writes": "on"}
+    )
+    async with database.read() as connection:
+        for question, answer in wanted.items():
+            found = str((await connection.execute(text(question))).scalar()).lower()
+            if found != answer:
+                setting = question.split()[-1]
+                raise DatabaseUnsuitable(
+                    f"{setting} is {found}; set it to {answer}: "
+                    "an acknowledged delivery must survive a power cut"
+                )

@@ -1,0 +1,59 @@
+"""The one filter behind lists, replays and discards, in API and CLI alike.
+
+Owns names and meaning: `ids, state, reason, source, rule, since, until`.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
+from sqlalchemy import ColumnElement, true
+
+from jobs.schema import deliveries
+
+
+class DeliveryFilter(BaseModel):
+    """Which deliveries: all given parts must fit; `since` ≤ received_at < `until`."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    ids: tuple[str, ...] | None = Field(default=None, max_length=10_000)
+    state: str | None = None
+    reason: str | None = None
+    source: str | None = None
+    rule: str | None = None
+    since: AwareDatetime | None = None
+    until: AwareDatetime | None = None
+
+    def is_empty(self) -> bool:
+        """Whether nothing at all was asked for."""
+        return not self.model_dump(exclude_none=True)
+
+    def where(self) -> ColumnElement[bool]:
+        """The condition over `deliveries`."""
+        columns = deliveries.c
+        parts: list[ColumnElement[bool]] = [true()]
+        if self.ids is not None:
+            parts.append(columns.id.in_(self.ids))
+        for name in ("state", "reason", "source", "rule"):
+            wanted: Any = getattr(self, name)
+            if wanted is not None:
+                parts.append(columns[name] == wanted)
+        parts.extend(_between(columns.received_at, self.since, self.until))
+        condition = parts[0]
+        for part in parts[1:]:
+            condition = condition & part
+        return condition
+
+
+def _between(
+    column: Any, since: datetime | None, until: datetime | None
+) -> list[ColumnElement[bool]]:
+    found: list[ColumnElement[bool]] = []
+    if since is not None:
+        found.append(column >= since)
+    if until is not None:
+        found.append(column < until)
+    return found

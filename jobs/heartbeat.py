@@ -1,0 +1,97 @@
+"""Heartbeats: which processes are alive, and what each has to complain of.
+
+Kept in the database, so that the web process and `receiver status` can name a missing worker
+while Redis is away too.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import socket
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+import structlog
+from sqlalchemy import delete, select
+
+from jobs.database import Database
+from jobs.schema import heartbeats
+
+log = structlog.get_logger(__name__)
+
+EVERY_SECONDS = 3.0
+#: A process not heard of for this long counts as gone.
+ALIVE_SECONDS = 12.0
+#: Rows of processes gone for this long are removed.
+FORGOTTEN_SECONDS = 24 * 3600.0
+
+
+@dataclass(frozen=True, slots=True)
+class Alive:
+    """A process heard of lately."""
+
+    name: str
+    role: str
+    seen_at: datetime
+    detail: dict[str, Any]
+
+
+def process_name() -> str:
+    """This process, told apart from others on this and other machines."""
+    return f"{socket.gethostname()}:{os.getpid()}"
+
+
+class Heartbeat:
+    """Writes this process's row every few seconds; `detail` says how it is."""
+
+    def __init__(
+        self, database: Database, *, role: str, detail: Callable[[], dict[str, Any]]
+    ) -> None:
+        self._database = database
+        self._role = role
+        self._detail = detail
+        self._name = process_name()
+
+    async def run(self) -> None:
+        """Beat until cancelled; a database that is away is tried again."""
+        while True:
+            try:
+                await self.beat()
+            except Exception as error:  # noqa: BLE001 - a missed beat shows by itself
+                log.warning("heartbeat.missed", error=str(error)[:200])
+            await asyncio.sleep(EVERY_SECONDS)
+
+    async def beat(self) -> None:
+        """Write the row once, and clear away rows of processes long gone."""
+        row = {
+            "name": self._name,
+            "role": self._role,
+            "seen_at": self._database.now(),
+            "detail": self._detail(),
+        }
+        async with self._database.write() as connection:
+            await connection.execute(self._database.upsert(heartbeats, key=["name"], values=row))
+            await connection.execute(
+                delete(heartbeats).where(
+                    heartbeats.c.seen_at < self._database.now(plus_seconds=-FORGOTTEN_SECONDS)
+                )
+            )
+
+    async def stop(self) -> None:
+        """Take the row away: this process ends in good order."""
+        async with self._database.write() as connection:
+            await connection.execute(delete(heartbeats).where(heartbeats.c.name == self._name))
+
+
+async def alive(database: Database, *, role: str | None = None) -> list[Alive]:
+    """The processes heard of lately, by the database's clock."""
+    since = database.now(plus_seconds=-ALIVE_SECONDS)
+    statement = select(heartbeats).where(heartbeats.c.seen_at >= since).order_by(heartbeats.c.name)
+    if role is not None:
+        statement = statement.where(heartbeats.c.role == role)
+    async with database.read() as connection:
+        found = (await connection.execute(statement)).mappings().all()
+    return [Alive(row["name"], row["role"], row["seen_at"], row["detail"]) for row in found]

@@ -1,0 +1,153 @@
+"""Loading and writing key books: the database side of `jobs.ledger`.
+
+Owns the order of locks: keys sorted, all locked before any outcome of a key is read.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from datetime import datetime
+from itertools import islice
+from typing import Any, TypeVar
+
+from sqlalchemy import insert, select
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from jobs.database import Database
+from jobs.ledger import Entry, KeyBook, Recorded, Step
+from jobs.schema import billing_events, customers, deliveries, outcome_keys, outcomes
+from mappings.types import Kind, Outcome
+
+#: Both databases limit the parameters of one statement to about 32,000.
+CHUNK = 5_000
+
+T = TypeVar("T")
+
+
+def chunks(items: Iterable[T], size: int = CHUNK) -> Iterator[list[T]]:
+    """The items in lists of at most `size`."""
+    iterator = iter(items)
+    while chunk := list(islice(iterator, size)):
+        yield chunk
+
+
+async def lock_keys(database: Database, connection: AsyncConnection, keys: Iterable[str]) -> None:
+    """Make the rows of these keys where they are missing, and lock them all, in sorted order."""
+    for chunk in chunks(sorted(set(keys))):
+        await connection.execute(
+            database.insert_or_skip(outcome_keys), [{"outcome_key": key} for key in chunk]
+        )
+        await connection.execute(
+            select(outcome_keys.c.outcome_key)
+            .where(outcome_keys.c.outcome_key.in_(chunk))
+            .order_by(outcome_keys.c.outcome_key)
+            .with_for_update()
+        )
+
+
+async def load_books(connection: AsyncConnection, keys: Iterable[str]) -> dict[str, KeyBook]:
+    """All that is recorded of these keys; an unknown key gives an empty book."""
+    books = {key: KeyBook(key) for key in keys}
+    for chunk in chunks(sorted(books)):
+        found = await connection.execute(
+            select(outcomes, deliveries.c.received_at)
+            .join_from(outcomes, deliveries, isouter=True)
+            .where(outcomes.c.outcome_key.in_(chunk))
+            .order_by(outcomes.c.outcome_key, outcomes.c.ordinal)
+        )
+        for row in found.mappings():
+            books[row["outcome_key"]].outcomes.append(_recorded(row))
+        lines = await connection.execute(
+            select(billing_events)
+            .where(billing_events.c.outcome_key.in_(chunk))
+            .order_by(billing_events.c.outcome_key, billing_events.c.sequence)
+        )
+        for row in lines.mappings():
+            books[row["outcome_key"]].entries.append(_entry(row))
+    return books
+
+
+def _recorded(row: Mapping[Any, Any]) -> Recorded:
+    return Recorded(
+        id=row["id"],
+        ordinal=row["ordinal"],
+        kind=Kind(row["kind"]),
+        occurred_at=row["occurred_at"],
+        effective_at=row["occurred_at"] or row["received_at"] or row["recorded_at"],
+        agent_id=row["agent_id"],
+        customer_id=row["customer_id"],
+        indicator=row["indicator"],
+        amount_micros=row["amount_micros"],
+        currency=row["currency"],
+        source=row["source"],
+        delivery_id=row["delivery_id"],
+        event_index=row["event_index"],
+        mapping_version=row["mapping_version"],
+        price_version=row["price_version"],
+        meta_tags=row["meta_tags"],
+    )
+
+
+def _entry(row: Mapping[Any, Any]) -> Entry:
+    fields = {name: row[name] for name in Entry.__slots__}
+    return Entry(**{**fields, "kind": Kind(fields["kind"])})
+
+
+class Posting:
+    """Collects the rows of a settling transaction and writes each table once."""
+
+    def __init__(self, recorded_at: datetime) -> None:
+        self._recorded_at = recorded_at
+        self._outcomes: list[dict[str, Any]] = []
+        self._entries: list[dict[str, Any]] = []
+
+    def add(self, key: str, outcome: Outcome, recorded: Recorded, step: Step) -> None:
+        self._outcomes.append(
+            {
+                "id": recorded.id,
+                "outcome_key": key,
+                "ordinal": recorded.ordinal,
+                "delivery_id": recorded.delivery_id,
+                "event_index": recorded.event_index,
+                "source": recorded.source,
+                "rule": outcome.rule,
+                "kind": recorded.kind.value,
+                "agent_id": recorded.agent_id,
+                "customer_id": recorded.customer_id,
+                "indicator": recorded.indicator,
+                "occurred_at": recorded.occurred_at,
+                "recorded_at": self._recorded_at,
+                "amount_micros": recorded.amount_micros,
+                "currency": recorded.currency,
+                "value": None if outcome.value is None else format(outcome.value, "f"),
+                "meta_tags": dict(recorded.meta_tags),
+                "mapping_version": recorded.mapping_version,
+                "price_version": recorded.price_version,
+                "verdict": step.verdict.value,
+                "billing_event_id": step.billing_event_id,
+            }
+        )
+        self._entries.extend(self._line(key, entry) for entry in step.entries)
+
+    def _line(self, key: str, entry: Entry) -> dict[str, Any]:
+        line = {name: getattr(entry, name) for name in Entry.__slots__}
+        return {
+            **line,
+            "kind": entry.kind.value,
+            "meta_tags": dict(entry.meta_tags),
+            "outcome_key": key,
+            "recorded_at": self._recorded_at,
+        }
+
+    async def write(self, database: Database, connection: AsyncConnection) -> None:
+        """Customers in sorted order, then outcomes, then the ledger lines in theirs."""
+        billed = sorted({line["customer_id"] for line in self._entries})
+        if billed:
+            await connection.execute(
+                database.insert_or_skip(customers),
+                [{"id": customer, "first_billed_at": self._recorded_at} for customer in billed],
+            )
+        if self._outcomes:
+            await connection.execute(insert(outcomes), self._outcomes)
+        if self._entries:
+            await connection.execute(insert(billing_events), self._entries)

@@ -1,0 +1,281 @@
+"""What a key owes, and what to post so that its ledger says so: pure decisions.
+
+Owns the rule that any order of arrival ends in the same open charge. Refuses to touch a
+database; `jobs.keybook` loads what is decided on here and writes what it decides.
+
+A key's outcomes stand on a line by their mapped time. Its reversals cut the line into stretches.
+A key owes nothing if its latest outcome is a reversal, else the price of the earliest charge
+after its last reversal. Without a mapped time a reversal counts as later than everything and a
+charge as earlier, so such a key is charged at most once and reversed at most once.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from enum import StrEnum
+from typing import NamedTuple
+
+from mappings.types import Kind
+
+_ANY_TIME = datetime.min.replace(tzinfo=UTC)
+
+
+class Verdict(StrEnum):
+    """What settling made of an outcome."""
+
+    CHARGED = "charged"
+    REVERSED = "reversed"
+    DUPLICATE = "duplicate"  # its stretch has a charge already
+    SUPERSEDED = "superseded"  # a later outcome of the key says otherwise already
+    WAITING = "waiting"  # a reversal whose charge has not come yet
+
+
+class Conflict(Exception):
+    """The key already has a charge for another agent, customer or indicator."""
+
+
+class Moment(NamedTuple):
+    """A place on a key's line: untimed charges first, untimed reversals last."""
+
+    rank: int
+    at: datetime
+    reversal: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Recorded:
+    """An outcome with its place among those recorded for its key.
+
+    `effective_at` is `occurred_at`, or when the delivery was received where none is mapped: for
+    display and price, never for order.
+    """
+
+    id: str
+    ordinal: int
+    kind: Kind
+    occurred_at: datetime | None
+    effective_at: datetime
+    agent_id: str | None
+    customer_id: str | None
+    indicator: str | None
+    amount_micros: int | None
+    currency: str | None
+    source: str
+    delivery_id: str | None
+    event_index: int | None
+    mapping_version: str | None
+    price_version: str | None
+    meta_tags: Mapping[str, str]
+
+    @property
+    def moment(self) -> Moment:
+        is_reversal = self.kind is Kind.REVERSAL
+        if self.occurred_at is not None:
+            return Moment(0, self.occurred_at, is_reversal)
+        return Moment(1 if is_reversal else -1, _ANY_TIME, is_reversal)
+
+    @property
+    def billed_as(self) -> tuple[str | None, ...]:
+        return (self.agent_id, self.customer_id, self.indicator)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Entry:
+    """A line of the ledger. A reversal negates the amount of the charge it `reverses`."""
+
+    id: str
+    sequence: int
+    kind: Kind
+    reverses: str | None
+    agent_id: str
+    customer_id: str
+    indicator: str
+    amount_micros: int
+    currency: str
+    occurred_at: datetime
+    source: str
+    delivery_id: str | None
+    event_index: int | None
+    outcome_id: str
+    mapping_version: str | None
+    price_version: str | None
+    meta_tags: Mapping[str, str]
+
+
+@dataclass(slots=True)
+class KeyBook:
+    """All that is recorded of one key: its outcomes and its ledger, in order."""
+
+    key: str
+    outcomes: list[Recorded] = field(default_factory=list)
+    entries: list[Entry] = field(default_factory=list)
+
+    @property
+    def open_charge(self) -> Entry | None:
+        """The charge that no reversal took back: the last line, if it is a charge."""
+        last = self.entries[-1] if self.entries else None
+        return last if last is not None and last.kind is Kind.CHARGE else None
+
+    def owed(self) -> Recorded | None:
+        """The charge whose price the key owes, or None."""
+        return owed(self.outcomes)
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """What one outcome did: its verdict, the lines it posts, the line that answers for it."""
+
+    verdict: Verdict
+    entries: tuple[Entry, ...]
+    billing_event_id: str | None
+
+
+def owed(outcomes: Sequence[Recorded]) -> Recorded | None:
+    """The earliest charge after the last reversal; at equal times the first recorded."""
+    cut = max((o.moment for o in outcomes if o.kind is Kind.REVERSAL), default=None)
+    standing = [o for o in outcomes if o.kind is Kind.CHARGE and (cut is None or o.moment > cut)]
+    return min(standing, key=lambda o: (o.moment, o.ordinal), default=None)
+
+
+def stretch_of(charge: Recorded, outcomes: Sequence[Recorded]) -> list[Recorded]:
+    """The other charges between the same two reversals."""
+    cuts = [o.moment for o in outcomes if o.kind is Kind.REVERSAL]
+    start = max((cut for cut in cuts if cut < charge.moment), default=None)
+    end = min((cut for cut in cuts if cut > charge.moment), default=None)
+    return [
+        o
+        for o in outcomes
+        if o.kind is Kind.CHARGE
+        and o is not charge
+        and (start is None or o.moment > start)
+        and (end is None or o.moment < end)
+    ]
+
+
+def decide(book: KeyBook, outcome: Recorded, new_ids: Sequence[str]) -> Step:
+    """Record `outcome` in `book` and post what is missing; raise Conflict, book unchanged.
+
+    `new_ids` are two fresh ids for the lines that may be posted.
+    """
+    stretch = stretch_of(outcome, book.outcomes) if outcome.kind is Kind.CHARGE else []
+    _refuse_conflict(outcome, stretch)
+    is_latest = all(o.moment < outcome.moment for o in book.outcomes)
+    book.outcomes.append(outcome)
+    posted = _missing(book, outcome, new_ids)
+    book.entries.extend(posted)
+    if outcome.kind is Kind.REVERSAL:
+        return _reversal_step(posted, is_latest=is_latest)
+    return _charge_step(book, outcome, posted, has_company=bool(stretch))
+
+
+def _refuse_conflict(charge: Recorded, stretch: Sequence[Recorded]) -> None:
+    for other in stretch:
+        if other.billed_as != charge.billed_as:
+            first = " / ".join(str(part) for part in other.billed_as)
+            now = " / ".join(str(part) for part in charge.billed_as)
+            message = f"the same outcome is already recorded for {first}, now it says {now}"
+            raise Conflict(message)
+
+
+def _missing(book: KeyBook, cause: Recorded, new_ids: Sequence[str]) -> tuple[Entry, ...]:
+    """The lines that make the ledger say what the key owes now."""
+    due = book.owed()
+    standing = book.open_charge
+    if standing is not None and due is not None and _same_money(standing, due):
+        return ()
+    lines: list[Entry] = []
+    sequence = len(book.entries)
+    if standing is not None:
+        sequence += 1
+        lines.append(_reversal_line(standing, cause, new_ids[0], sequence))
+    if due is not None:
+        lines.append(_charge_line(due, new_ids[1], sequence + 1))
+    return tuple(lines)
+
+
+def _same_money(standing: Entry, due: Recorded) -> bool:
+    """Whether the open charge is what is due: amount and currency, for the same triple."""
+    return (
+        standing.amount_micros == due.amount_micros
+        and standing.currency == due.currency
+        and (standing.agent_id, standing.customer_id, standing.indicator) == due.billed_as
+    )
+
+
+def _charge_line(due: Recorded, entry_id: str, sequence: int) -> Entry:
+    if (
+        due.agent_id is None
+        or due.customer_id is None
+        or due.indicator is None
+        or due.amount_micros is None
+        or due.currency is None
+    ):
+        message = f"charge {due.id} lacks its triple or amount"
+        raise AssertionError(message)
+    return Entry(
+        id=entry_id,
+        sequence=sequence,
+        kind=Kind.CHARGE,
+        reverses=None,
+        agent_id=due.agent_id,
+        customer_id=due.customer_id,
+        indicator=due.indicator,
+        amount_micros=due.amount_micros,
+        currency=due.currency,
+        occurred_at=due.effective_at,
+        source=due.source,
+        delivery_id=due.delivery_id,
+        event_index=due.event_index,
+        outcome_id=due.id,
+        mapping_version=due.mapping_version,
+        price_version=due.price_version,
+        meta_tags=due.meta_tags,
+    )
+
+
+def _reversal_line(standing: Entry, cause: Recorded, entry_id: str, sequence: int) -> Entry:
+    """Negate the stored amount of the open charge.
+
+    Caused by a charge (another price is due) the reversal falls on the day of the charge it
+    takes back, so that no period shows a change that never happened.
+    """
+    by_reversal = cause.kind is Kind.REVERSAL
+    return Entry(
+        id=entry_id,
+        sequence=sequence,
+        kind=Kind.REVERSAL,
+        reverses=standing.id,
+        agent_id=standing.agent_id,
+        customer_id=standing.customer_id,
+        indicator=standing.indicator,
+        amount_micros=-standing.amount_micros,
+        currency=standing.currency,
+        occurred_at=cause.effective_at if by_reversal else standing.occurred_at,
+        source=cause.source,
+        delivery_id=cause.delivery_id,
+        event_index=cause.event_index,
+        outcome_id=cause.id,
+        mapping_version=cause.mapping_version,
+        price_version=standing.price_version,
+        meta_tags=standing.meta_tags,
+    )
+
+
+def _reversal_step(posted: tuple[Entry, ...], *, is_latest: bool) -> Step:
+    if posted and posted[0].kind is Kind.REVERSAL:
+        return Step(Verdict.REVERSED, posted, posted[0].id)
+    return Step(Verdict.WAITING if is_latest else Verdict.SUPERSEDED, posted, None)
+
+
+def _charge_step(
+    book: KeyBook, charge: Recorded, posted: tuple[Entry, ...], *, has_company: bool
+) -> Step:
+    mine = [entry for entry in posted if entry.outcome_id == charge.id]
+    if mine:
+        return Step(Verdict.CHARGED, posted, mine[0].id)
+    standing = book.open_charge
+    if has_company:
+        return Step(Verdict.DUPLICATE, posted, standing.id if standing is not None else None)
+    return Step(Verdict.SUPERSEDED, posted, None)

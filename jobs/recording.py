@@ -1,0 +1,168 @@
+"""The settling transaction: delivery rows, keys, books, fold, write; all or nothing.
+
+Owns the one place where billing events are written for deliveries. Refuses to map or price:
+that happened before, outside, on one version of the mappings.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from sqlalchemy import select, update
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from jobs.database import Database
+from jobs.errors import JobsError
+from jobs.fold import Claimed, Fate, fate_of
+from jobs.keybook import Posting, load_books, lock_keys
+from jobs.schema import deliveries, mapping_versions, replay_items
+from mappings.types import Mapped, VersionText
+
+
+class StateChangedUnderLock(JobsError):
+    """A delivery changed its state although this transaction holds its row."""
+
+
+@dataclass(frozen=True, slots=True)
+class Work:
+    """A claimed delivery and what the mapping said of it."""
+
+    delivery: Claimed
+    mapped: Mapped
+
+
+class Recorder:
+    """Settles mapped deliveries."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self._kept_versions: set[str] = set()
+
+    async def settle(
+        self, work: Sequence[Work], versions: Mapping[str, VersionText]
+    ) -> dict[str, Fate]:
+        """Settle these deliveries in one transaction; return the fates of those still waiting.
+
+        Deliveries that another worker holds or has settled are skipped. Raises what the
+        database raised; then nothing was settled by this call.
+        """
+        recorded_at = datetime.now(UTC)
+        ordered = sorted(work, key=lambda one: (one.delivery.received_at, one.delivery.id))
+        async with self._database.write() as connection:
+            held = await _hold(connection, [one.delivery.id for one in ordered])
+            mine = [one for one in ordered if one.delivery.id in held]
+            keys = {
+                outcome.key
+                for one in mine
+                if not one.mapped.failures and not one.mapped.shadow
+                for outcome in one.mapped.outcomes
+            }
+            await lock_keys(self._database, connection, keys)
+            books = await load_books(connection, keys)
+            fates = {one.delivery.id: fate_of(one.delivery, one.mapped, books) for one in mine}
+            await self._write(connection, fates, versions, recorded_at)
+        self._kept_versions |= _used(fates.values())
+        return fates
+
+    async def _write(
+        self,
+        connection: AsyncConnection,
+        fates: Mapping[str, Fate],
+        versions: Mapping[str, VersionText],
+        recorded_at: datetime,
+    ) -> None:
+        posting = Posting(recorded_at)
+        for fate in fates.values():
+            for outcome, recorded, step in fate.steps:
+                posting.add(outcome.key, outcome, recorded, step)
+        await self._keep_versions(connection, _used(fates.values()), versions, recorded_at)
+        await posting.write(self._database, connection)
+        await _settle_rows(connection, fates, recorded_at)
+
+    async def _keep_versions(
+        self,
+        connection: AsyncConnection,
+        used: set[str],
+        versions: Mapping[str, VersionText],
+        now: datetime,
+    ) -> None:
+        """Keep the texts that bill here, with the tables they look things up in."""
+        wanted = set(used - self._kept_versions)
+        for version in tuple(wanted):
+            wanted.update(versions[version].parts.values())
+        if not wanted:
+            return
+        await connection.execute(
+            self._database.insert_or_skip(mapping_versions),
+            [
+                {
+                    "version": version,
+                    "kind": versions[version].kind,
+                    "name": versions[version].name,
+                    "text": versions[version].text,
+                    "parts": dict(versions[version].parts),
+                    "first_used_at": now,
+                }
+                for version in sorted(wanted)
+            ],
+        )
+
+
+def _used(fates: Iterable[Fate]) -> set[str]:
+    """The versions behind what these fates record."""
+    return {
+        version
+        for fate in fates
+        for outcome, _recorded, _step in fate.steps
+        for version in (outcome.mapping_version, outcome.price_version)
+        if version is not None
+    }
+
+
+async def _hold(connection: AsyncConnection, ids: Sequence[str]) -> set[str]:
+    """Lock those rows that still wait and that nobody else holds."""
+    columns = deliveries.c
+    found = await connection.execute(
+        select(columns.id)
+        .where(columns.id.in_(ids), columns.state == "received")
+        .order_by(columns.id)
+        .with_for_update(skip_locked=True)
+    )
+    return set(found.scalars())
+
+
+async def _settle_rows(
+    connection: AsyncConnection, fates: Mapping[str, Fate], settled_at: datetime
+) -> None:
+    """Write the fates, one statement for all that share one; each on condition of `received`."""
+    alike: dict[Fate, list[str]] = defaultdict(list)
+    for delivery_id, fate in fates.items():
+        alike[fate].append(delivery_id)
+    for fate, ids in alike.items():
+        done = await connection.execute(
+            update(deliveries)
+            .where(deliveries.c.id.in_(ids), deliveries.c.state == "received")
+            .values(
+                state=fate.state,
+                reason=fate.reason,
+                detail=fate.detail,
+                rule=fate.rule,
+                held_back=fate.held_back,
+                settled_at=settled_at,
+            )
+        )
+        if done.rowcount != len(ids):
+            message = f"{len(ids) - done.rowcount} of {len(ids)} deliveries are no longer received"
+            raise StateChangedUnderLock(message)
+        await connection.execute(
+            update(replay_items)
+            .where(
+                replay_items.c.delivery_id.in_(ids),
+                replay_items.c.released == 1,
+                replay_items.c.result.is_(None),
+            )
+            .values(result=fate.state)
+        )

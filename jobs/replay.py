@@ -1,0 +1,246 @@
+"""Replay and discard, as a person asks for them: dry run, start, how far it is.
+
+Owns what a filter selects, and the record of who asked (`actions`). The one way behind CLI, API
+and dashboard. Refuses to settle anything itself: a replay releases deliveries and the same path
+settles them again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any
+
+from sqlalchemy import ColumnElement, func, insert, literal, select, update
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from jobs.database import Database
+from jobs.errors import FilterInvalid
+from jobs.filters import DeliveryFilter
+from jobs.ids import new_id
+from jobs.schema import actions, deliveries, replay_items, replays
+
+#: States that a replay may take up. What is `received` is on its way already.
+REPLAYABLE = ("failed", "ignored", "recorded", "discarded")
+#: States that may be discarded.
+DISCARDABLE = ("failed", "ignored")
+#: Differences shown with a replay.
+SHOWN_DIFFERENCES = 1_000
+
+
+@dataclass(frozen=True, slots=True)
+class Started:
+    """A replay under way: its id and how many deliveries it takes up."""
+
+    id: str
+    matched: int
+
+
+@dataclass(frozen=True, slots=True)
+class Discarded:
+    """What was discarded, or would be with `dry_run`; `id` names the entry in `actions`."""
+
+    id: str | None
+    matched: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReplayStatus:
+    """How far a replay is. `done` counts those settled again; the rest are still waiting."""
+
+    id: str
+    state: str
+    matched: int
+    done: int
+    recorded: int
+    ignored: int
+    failed: int
+    unchanged: int
+    differences: list[dict[str, Any]] = field(default_factory=list)
+
+
+def selection(where: DeliveryFilter, *, limit: int | None = None) -> tuple[Any, DeliveryFilter]:
+    """The ids that a replay takes, in the order they came; and the filter with its defaults.
+
+    `state` defaults to `failed`; others must be named. Raises FilterInvalid for a filter that
+    asks for nothing, or for a state that cannot be replayed.
+    """
+    if where.is_empty():
+        raise FilterInvalid("name what to replay: ids, state, reason, source, rule, since or until")
+    full = where.model_copy(update={"state": where.state or "failed"})
+    if full.state not in REPLAYABLE:
+        message = f"state {full.state!r} cannot be replayed; use one of {', '.join(REPLAYABLE)}"
+        raise FilterInvalid(message)
+    columns = deliveries.c
+    ids = select(columns.id).where(full.where()).order_by(columns.received_at, columns.id)
+    return (ids if limit is None else ids.limit(limit)), full
+
+
+async def start_replay(
+    database: Database,
+    ring: Callable[[], None] | None,
+    where: DeliveryFilter,
+    *,
+    actor: str,
+    note: str | None = None,
+    limit: int | None = None,
+) -> Started:
+    """Begin a replay and return; workers carry it on, also over a restart.
+
+    What it takes is fixed now. Raises FilterInvalid. `ring` is unused where none is at hand:
+    workers look for replays every second.
+    """
+    chosen, full = selection(where, limit=limit)
+    replay_id = new_id()
+    now = datetime.now(UTC)
+    numbered = chosen.add_columns(
+        func.row_number().over(order_by=(deliveries.c.received_at, deliveries.c.id))
+    ).subquery()
+    async with database.write() as connection:
+        await connection.execute(
+            insert(replays).values(
+                id=replay_id,
+                state="running",
+                filter=_as_json(full),
+                matched=0,
+                created_at=now,
+            )
+        )
+        taken = await connection.execute(
+            insert(replay_items).from_select(
+                ["replay_id", "delivery_id", "position"],
+                select(literal(replay_id), *numbered.c),
+            )
+        )
+        matched = taken.rowcount
+        done = {"state": "done", "finished_at": now} if not matched else {}
+        await connection.execute(
+            update(replays).where(replays.c.id == replay_id).values(matched=matched, **done)
+        )
+        await _note_action(
+            connection,
+            kind="replay",
+            actor=actor,
+            where=full,
+            count=matched,
+            note=note,
+            detail={"replay": replay_id},
+        )
+    if ring is not None:
+        ring()
+    return Started(replay_id, matched)
+
+
+async def replay_status(database: Database, replay_id: str) -> ReplayStatus | None:
+    """How far the replay is, or None if there is no such replay."""
+    async with database.read() as connection:
+        row = (
+            (await connection.execute(select(replays).where(replays.c.id == replay_id)))
+            .mappings()
+            .one_or_none()
+        )
+        if row is None:
+            return None
+        items = replay_items.c
+        counted = await connection.execute(
+            select(items.result, func.count())
+            .where(items.replay_id == replay_id)
+            .group_by(items.result)
+        )
+        counts = {result: count for result, count in counted if result is not None}
+        lists = await connection.execute(
+            select(items.differences)
+            .where(items.replay_id == replay_id, items.differences.is_not(None))
+            .order_by(items.position)
+            .limit(SHOWN_DIFFERENCES)
+        )
+        differences = [one for found in lists.scalars() for one in found or ()]
+    return ReplayStatus(
+        id=replay_id,
+        state=row["state"],
+        matched=row["matched"],
+        done=sum(counts.values()),
+        recorded=counts.get("recorded", 0),
+        ignored=counts.get("ignored", 0),
+        failed=counts.get("failed", 0),
+        unchanged=counts.get("unchanged", 0),
+        differences=differences[:SHOWN_DIFFERENCES],
+    )
+
+
+async def discard(
+    database: Database,
+    where: DeliveryFilter,
+    *,
+    actor: str,
+    note: str,
+    dry_run: bool = False,
+    limit: int | None = None,
+) -> Discarded:
+    """Put away failed or ignored deliveries for good, with a note why; nothing is deleted.
+
+    Raises FilterInvalid for an empty filter or another state.
+    """
+    if where.is_empty():
+        raise FilterInvalid(
+            "name what to discard: ids, state, reason, source, rule, since or until"
+        )
+    if where.state is not None and where.state not in DISCARDABLE:
+        message = f"state {where.state!r} cannot be discarded; only {' and '.join(DISCARDABLE)}"
+        raise FilterInvalid(message)
+    columns = deliveries.c
+    condition: ColumnElement[bool] = where.where() & columns.state.in_(DISCARDABLE)
+    chosen = select(columns.id).where(condition).order_by(columns.received_at, columns.id)
+    if limit is not None:
+        chosen = chosen.limit(limit)
+    if dry_run:
+        async with database.read() as connection:
+            total = await connection.scalar(select(func.count()).select_from(chosen.subquery()))
+        return Discarded(None, int(total or 0))
+    async with database.write() as connection:
+        done = await connection.execute(
+            update(deliveries)
+            .where(columns.id.in_(chosen.scalar_subquery()), columns.state.in_(DISCARDABLE))
+            .values(state="discarded", settled_at=datetime.now(UTC))
+        )
+        action = await _note_action(
+            connection,
+            kind="discard",
+            actor=actor,
+            where=where,
+            count=done.rowcount,
+            note=note,
+            detail={},
+        )
+    return Discarded(action, done.rowcount)
+
+
+def _as_json(where: DeliveryFilter) -> dict[str, Any]:
+    return where.model_dump(mode="json", exclude_none=True)
+
+
+async def _note_action(
+    connection: AsyncConnection,
+    *,
+    kind: str,
+    actor: str,
+    where: DeliveryFilter,
+    count: int,
+    note: str | None,
+    detail: dict[str, Any],
+) -> str:
+    action_id = new_id()
+    await connection.execute(
+        insert(actions).values(
+            id=action_id,
+            kind=kind,
+            actor=actor,
+            at=datetime.now(UTC),
+            filter=_as_json(where),
+            count=count,
+            note=note,
+            detail=detail,
+        )
+    )
+    return action_id

@@ -1,0 +1,196 @@
+"""Carrying a replay on: deliveries are released in small steps and settled like any other.
+
+Owns throttling (a step is settled before the next is released, so that live traffic keeps its
+turn) and resuming: all progress is in `replay_items`, so any worker can go on after a kill.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Mapping, Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+import structlog
+from sqlalchemy import bindparam, null, select, update
+from sqlalchemy.engine import RowMapping
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from jobs.comparison import compare
+from jobs.database import Database
+from jobs.fold import Claimed
+from jobs.schema import deliveries, outcomes, replay_items, replays
+from jobs.settle import Settler, delivery_input
+from mappings.load import MappingSet
+
+log = structlog.get_logger(__name__)
+
+#: Deliveries released at once.
+STEP = 100
+
+
+class ReplayRunner:
+    """Moves all running replays on."""
+
+    def __init__(
+        self,
+        database: Database,
+        settler: Settler,
+        mappings: Callable[[], MappingSet],
+        *,
+        oldest_days: int | None,
+    ) -> None:
+        self._database = database
+        self._settler = settler
+        self._mappings = mappings
+        self._oldest_days = oldest_days
+
+    async def advance(self) -> None:
+        """Release, settle and compare until nothing is left to release; close what is done."""
+        for replay_id in await self._running():
+            while await self._step(replay_id):
+                pass
+            await self._finish(replay_id)
+
+    async def _running(self) -> list[str]:
+        async with self._database.read() as connection:
+            found = await connection.execute(
+                select(replays.c.id).where(replays.c.state == "running").order_by(replays.c.id)
+            )
+            return list(found.scalars())
+
+    async def _step(self, replay_id: str) -> bool:
+        """Take the next few up; say whether there were any."""
+        async with self._database.write() as connection:
+            rows = await self._next(connection, replay_id)
+            released = await self._release(connection, replay_id, rows)
+        if released:
+            await self._settler.settle(released)
+        unreleased = [row for row in rows if row["id"] not in set(released)]
+        await self._compare(replay_id, unreleased)
+        return bool(rows)
+
+    async def _next(self, connection: AsyncConnection, replay_id: str) -> Sequence[RowMapping]:
+        """The next deliveries of the replay that nobody else is at, their rows locked."""
+        items = replay_items.c
+        chosen = await connection.execute(
+            select(items.delivery_id)
+            .where(items.replay_id == replay_id, items.result.is_(None), items.released == 0)
+            .order_by(items.position)
+            .limit(STEP)
+            .with_for_update(skip_locked=True)
+        )
+        ids = list(chosen.scalars())
+        found = await connection.execute(
+            select(deliveries)
+            .where(deliveries.c.id.in_(ids))
+            .order_by(deliveries.c.id)
+            .with_for_update()
+        )
+        return found.mappings().all()
+
+    async def _release(
+        self, connection: AsyncConnection, replay_id: str, rows: Sequence[RowMapping]
+    ) -> list[str]:
+        """Put failed, ignored and discarded ones back to `received`; others stay as they are.
+
+        One that waits already (a repeat woke it, or another replay) is settled on our behalf
+        too. One whose body is gone cannot be settled and stays.
+        """
+        wanted = [
+            row["id"]
+            for row in rows
+            if row["body"] is not None
+            and row["state"] in ("failed", "ignored", "discarded", "received")
+        ]
+        if not wanted:
+            return []
+        await connection.execute(
+            update(deliveries)
+            .where(deliveries.c.id.in_(wanted), deliveries.c.state != "received")
+            .values(
+                state="received",
+                attempts=0,
+                next_attempt_at=self._database.now(),
+                settled_at=null(),
+                reason=null(),
+                detail=null(),
+                rule=null(),
+                held_back=0,
+            )
+        )
+        await connection.execute(
+            update(replay_items)
+            .where(replay_items.c.replay_id == replay_id, replay_items.c.delivery_id.in_(wanted))
+            .values(released=1)
+        )
+        return wanted
+
+    async def _compare(self, replay_id: str, rows: Sequence[RowMapping]) -> None:
+        """Note what recorded deliveries would bill now, where it differs; nothing is posted."""
+        if not rows:
+            return
+        kept = [row for row in rows if row["state"] == "recorded" and row["body"] is not None]
+        async with self._database.read() as connection:
+            said = await outcomes_of(connection, [row["id"] for row in kept])
+        found = await asyncio.to_thread(self._differences, kept, said)
+        async with self._database.write() as connection:
+            await connection.execute(
+                update(replay_items)
+                .where(
+                    replay_items.c.replay_id == replay_id,
+                    replay_items.c.delivery_id == bindparam("one"),
+                    replay_items.c.result.is_(None),
+                )
+                .values(
+                    result="unchanged",
+                    differences=bindparam("found", type_=replay_items.c.differences.type),
+                ),
+                [{"one": row["id"], "found": found.get(row["id"])} for row in rows],
+            )
+
+    def _differences(
+        self, rows: Sequence[RowMapping], said: Mapping[str, Sequence[Mapping[str, Any]]]
+    ) -> dict[str, list[dict[str, Any]]]:
+        mappings = self._mappings()
+        found = {}
+        for row in rows:
+            mapped = mappings.map(delivery_input(claimed(row), oldest_days=self._oldest_days))
+            if differences := compare(row["id"], said.get(row["id"], ()), mapped):
+                found[row["id"]] = [one.as_json() for one in differences]
+        return found
+
+    async def _finish(self, replay_id: str) -> None:
+        """Close the replay once each of its deliveries has its result."""
+        items = replay_items.c
+        open_items = (
+            select(items.delivery_id)
+            .where(items.replay_id == replay_id, items.result.is_(None))
+            .exists()
+        )
+        async with self._database.write() as connection:
+            await connection.execute(
+                update(replays)
+                .where(replays.c.id == replay_id, replays.c.state == "running", ~open_items)
+                .values(state="done", finished_at=datetime.now(UTC))
+            )
+
+
+def claimed(row: Mapping[Any, Any]) -> Claimed:
+    """A row of `deliveries` as the record that settling works on."""
+    return Claimed(**{name: row[name] for name in Claimed.__slots__})
+
+
+async def outcomes_of(
+    connection: AsyncConnection, ids: Sequence[str]
+) -> dict[str, list[Mapping[str, Any]]]:
+    """What was recorded for each delivery by its mapping, in order of event."""
+    found: dict[str, list[Mapping[str, Any]]] = {}
+    rows = await connection.execute(
+        select(outcomes)
+        .where(outcomes.c.delivery_id.in_(ids))
+        .order_by(outcomes.c.delivery_id, outcomes.c.event_index, outcomes.c.id)
+    )
+    for row in rows.mappings():
+        found.setdefault(row["delivery_id"], []).append(dict(row))
+    return found

@@ -1,0 +1,274 @@
+"""The tables, once for SQLite and PostgreSQL.
+
+Owns names, types and constraints. Refuses behaviour: what may be written when is decided in
+the modules that write. There is no column for usage or cost, by design.
+
+Times are UTC. Amounts are integer millionths of the currency's major unit (`amount_micros`).
+Ids are UUIDv7 as text, so they sort by the time they were made.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Any
+
+from sqlalchemy import (
+    JSON,
+    BigInteger,
+    CheckConstraint,
+    Column,
+    DateTime,
+    Dialect,
+    ForeignKey,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    String,
+    Table,
+    Text,
+    UniqueConstraint,
+    text,
+)
+from sqlalchemy.types import TypeDecorator
+
+
+class UtcDateTime(TypeDecorator[datetime]):
+    """An aware UTC time: timestamptz on PostgreSQL, sortable text on SQLite."""
+
+    impl = DateTime(timezone=True)
+    cache_ok = True
+
+    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        if value is None:
+            return None
+        if value.tzinfo is None:
+            message = f"a time without a zone reached the database: {value!r}"
+            raise ValueError(message)
+        utc = value.astimezone(UTC)
+        return utc.replace(tzinfo=None) if dialect.name == "sqlite" else utc
+
+    def process_result_value(self, value: Any | None, dialect: Dialect) -> datetime | None:  # noqa: ARG002 - SQLAlchemy's signature
+        if value is None:
+            return None
+        found: datetime = value
+        return found.replace(tzinfo=UTC) if found.tzinfo is None else found.astimezone(UTC)
+
+
+#: Counts upwards by itself on both databases (SQLite does so for INTEGER only).
+Counter = BigInteger().with_variant(Integer, "sqlite")
+
+metadata = MetaData(
+    naming_convention={
+        "pk": "pk_%(table_name)s",
+        "fk": "fk_%(table_name)s_%(column_0_name)s",
+        "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+        "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+        "ck": "ck_%(table_name)s_%(constraint_name)s",
+    }
+)
+
+STATES = ("received", "recorded", "ignored", "failed", "discarded")
+
+#: One POST each, with its bytes as they came.
+deliveries = Table(
+    "deliveries",
+    metadata,
+    Column("id", String(36), primary_key=True),
+    Column("source", String(64), nullable=False),
+    Column("dedupe_key", String(400), nullable=False),
+    Column("vendor_id", String(255)),  # the vendor's delivery id where the signature covers it
+    Column("body", LargeBinary),  # null only after retention removed it
+    Column("body_sha256", String(64), nullable=False),
+    Column("headers", JSON, nullable=False),
+    Column("received_at", UtcDateTime, nullable=False),
+    Column("state", String(16), nullable=False),
+    Column("reason", String(32)),
+    Column("detail", Text),
+    Column("rule", String(128)),
+    Column(
+        "held_back", Integer, nullable=False, server_default="0"
+    ),  # good outcomes in a failed one
+    Column("attempts", Integer, nullable=False, server_default="0"),
+    Column("next_attempt_at", UtcDateTime, nullable=False),
+    Column("duplicates", Integer, nullable=False, server_default="0"),
+    Column("settled_at", UtcDateTime),
+    UniqueConstraint("source", "dedupe_key"),
+    CheckConstraint(f"state IN {STATES!r}", name="state"),
+    Index(
+        "ix_deliveries_waiting",
+        "next_attempt_at",
+        postgresql_where=text("state = 'received'"),
+        sqlite_where=text("state = 'received'"),
+    ),
+    Index("ix_deliveries_state_reason", "state", "reason", "received_at"),
+    Index("ix_deliveries_source_received", "source", "received_at"),
+    Index("ix_deliveries_received", "received_at", "id"),
+)
+
+#: How many deliveries each intake transaction accepted: append only, the independent count.
+intake = Table(
+    "intake",
+    metadata,
+    Column("id", Counter, primary_key=True, autoincrement=True),
+    Column("committed_at", UtcDateTime, nullable=False),
+    Column("accepted", Integer, nullable=False),
+)
+
+#: One row a key: the lock under which everything about that key is decided.
+outcome_keys = Table(
+    "outcome_keys",
+    metadata,
+    Column("outcome_key", Text, primary_key=True),
+)
+
+#: What the mapping said of each recorded delivery, as decided then; never rewritten.
+outcomes = Table(
+    "outcomes",
+    metadata,
+    Column("id", String(36), primary_key=True),
+    Column("outcome_key", ForeignKey("outcome_keys.outcome_key"), nullable=False),
+    Column("ordinal", Integer, nullable=False),  # 1, 2, … in the order recorded for this key
+    Column("delivery_id", ForeignKey("deliveries.id")),  # null: recorded by hand
+    Column("event_index", Integer),
+    Column("source", String(64), nullable=False),
+    Column("rule", String(128), nullable=False),
+    Column("kind", String(16), nullable=False),
+    Column("agent_id", String(256)),
+    Column("customer_id", String(256)),
+    Column("indicator", String(256)),
+    Column("occurred_at", UtcDateTime),  # as mapped; null where the rule maps none
+    Column("recorded_at", UtcDateTime, nullable=False),
+    Column("amount_micros", BigInteger),
+    Column("currency", String(3)),
+    Column("value", Text),  # decimal text, major units
+    Column("meta_tags", JSON, nullable=False),
+    Column("mapping_version", String(64)),
+    Column("price_version", String(64)),
+    Column("verdict", String(16), nullable=False),
+    Column("billing_event_id", String(36)),
+    UniqueConstraint("outcome_key", "ordinal"),
+    CheckConstraint("kind IN ('charge', 'reversal')", name="kind"),
+    CheckConstraint(
+        "verdict IN ('charged', 'reversed', 'duplicate', 'superseded', 'waiting')", name="verdict"
+    ),
+    Index("ix_outcomes_delivery", "delivery_id"),
+    Index("ix_outcomes_source_rule", "source", "rule", "recorded_at"),
+)
+
+#: The ledger: append only, one line a charge or a reversal.
+billing_events = Table(
+    "billing_events",
+    metadata,
+    Column("id", String(36), primary_key=True),
+    Column("outcome_key", ForeignKey("outcome_keys.outcome_key"), nullable=False),
+    Column("sequence", Integer, nullable=False),  # 1, 2, … within the key; odd ones charge
+    Column("kind", String(16), nullable=False),
+    Column("reverses", ForeignKey("billing_events.id"), unique=True),
+    Column("agent_id", String(256), nullable=False),
+    Column("customer_id", String(256), nullable=False),
+    Column("indicator", String(256), nullable=False),
+    Column("amount_micros", BigInteger, nullable=False),  # negative for a reversal
+    Column("currency", String(3), nullable=False),
+    Column("occurred_at", UtcDateTime, nullable=False),
+    Column("recorded_at", UtcDateTime, nullable=False),
+    Column("delivery_id", ForeignKey("deliveries.id")),
+    Column("event_index", Integer),
+    Column("source", String(64), nullable=False),
+    Column("outcome_id", ForeignKey("outcomes.id"), nullable=False),
+    Column("mapping_version", String(64)),
+    Column("price_version", String(64)),
+    Column("meta_tags", JSON, nullable=False),
+    UniqueConstraint("outcome_key", "sequence"),
+    # A key's ledger alternates: charge, reversal, charge … so two open charges cannot stand.
+    CheckConstraint(
+        "(kind = 'charge' AND reverses IS NULL AND amount_micros >= 0 AND sequence % 2 = 1)"
+        " OR (kind = 'reversal' AND reverses IS NOT NULL AND amount_micros <= 0"
+        " AND sequence % 2 = 0)",
+        name="kind",
+    ),
+    Index("ix_billing_events_recorded", "recorded_at", "id"),
+    Index("ix_billing_events_customer", "customer_id", "recorded_at"),
+    Index("ix_billing_events_delivery", "delivery_id"),
+)
+
+#: Who has been billed; made with the first charge.
+customers = Table(
+    "customers",
+    metadata,
+    Column("id", String(256), primary_key=True),
+    Column("first_billed_at", UtcDateTime, nullable=False),
+)
+
+#: Content hash → the text that billed, so that every charge can be explained years later.
+mapping_versions = Table(
+    "mapping_versions",
+    metadata,
+    Column("version", String(64), primary_key=True),
+    Column("kind", String(16), nullable=False),  # mapping, catalogue or table
+    Column("name", String(128), nullable=False),
+    Column("text", Text, nullable=False),
+    Column("parts", JSON, nullable=False),  # table name → version, of the tables it looks up
+    Column("first_used_at", UtcDateTime, nullable=False),
+)
+
+#: The last good text of each file of the mappings folder: what goes on when an edit is bad.
+mapping_files = Table(
+    "mapping_files",
+    metadata,
+    Column("name", String(255), primary_key=True),
+    Column("text", LargeBinary, nullable=False),
+    Column("updated_at", UtcDateTime, nullable=False),
+)
+
+#: Who replayed, discarded or reversed what: append only.
+actions = Table(
+    "actions",
+    metadata,
+    Column("id", String(36), primary_key=True),
+    Column("kind", String(16), nullable=False),
+    Column("actor", String(128), nullable=False),
+    Column("at", UtcDateTime, nullable=False),
+    Column("filter", JSON, nullable=False),
+    Column("count", Integer, nullable=False),
+    Column("note", Text),
+    Column("detail", JSON, nullable=False),
+)
+
+#: A replay under way or done; what became of each delivery stands in replay_items.
+replays = Table(
+    "replays",
+    metadata,
+    Column("id", String(36), primary_key=True),
+    Column("state", String(16), nullable=False),  # running or done
+    Column("filter", JSON, nullable=False),
+    Column("matched", Integer, nullable=False),
+    Column("created_at", UtcDateTime, nullable=False),
+    Column("finished_at", UtcDateTime),
+)
+
+#: The deliveries of a replay, in the order they came; `result` is null until settled again.
+replay_items = Table(
+    "replay_items",
+    metadata,
+    Column("replay_id", ForeignKey("replays.id"), primary_key=True),
+    Column("delivery_id", ForeignKey("deliveries.id"), primary_key=True),
+    Column("position", Integer, nullable=False),
+    Column("released", Integer, nullable=False, server_default="0"),
+    Column("result", String(16)),  # recorded, ignored, failed or unchanged
+    Column(
+        "differences", JSON(none_as_null=True)
+    ),  # what a recorded one would bill now, where it differs
+    Index("ix_replay_items_open", "replay_id", "result", "position"),
+    Index("ix_replay_items_delivery", "delivery_id"),
+)
+
+#: Processes alive: a worker or web process writes its row every few seconds.
+heartbeats = Table(
+    "heartbeats",
+    metadata,
+    Column("name", String(128), primary_key=True),
+    Column("role", String(16), nullable=False),  # web or work
+    Column("seen_at", UtcDateTime, nullable=False),
+    Column("detail", JSON, nullable=False),  # redis up or not, problems of the mappings
+)

@@ -1,0 +1,102 @@
+"""The worker process: settler, sweeper, listener, mappings and heartbeat, put together.
+
+Owns their start and their stop in order. Refuses to decide anything.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import structlog
+
+from jobs.database import assert_durable, open_database
+from jobs.heartbeat import Heartbeat, process_name
+from jobs.mapping_watch import MappingWatch
+from jobs.replay_runner import ReplayRunner
+from jobs.settle import Settler
+from jobs.sweeper import Sweeper
+from jobs.worker import Listener
+from mappings.load import SchemeRules
+from mappings.types import OLDEST_DAYS
+
+log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WorkerConfig:
+    """What a worker needs to know. `oldest_days` None switches the age limit off."""
+
+    database_url: str
+    redis_url: str
+    mappings: Path
+    timezone: str
+    schemes: SchemeRules
+    oldest_days: int | None = OLDEST_DAYS
+    strict: bool = False
+
+
+async def run_worker(
+    config: WorkerConfig, stop: asyncio.Event, *, on_ready: Callable[[], None] | None = None
+) -> None:
+    """Settle deliveries until `stop` is set; `on_ready` is called once the first sweep may run.
+
+    Raises MappingsRefused, DatabaseUnsuitable, and what the database raises when it cannot be
+    reached at the start. Later faults are outlived.
+    """
+    database = open_database(config.database_url)
+    watch = MappingWatch(
+        database, config.mappings, timezone=config.timezone, schemes=config.schemes
+    )
+    try:
+        await assert_durable(database)
+        await watch.start(strict=config.strict)
+        settler = Settler(database, lambda: watch.current, oldest_days=config.oldest_days)
+        await settler.start()
+        replays = ReplayRunner(
+            database, settler, lambda: watch.current, oldest_days=config.oldest_days
+        )
+        listener = Listener(config.redis_url, settler.settle, name=process_name())
+        heartbeat = Heartbeat(database, role="work", detail=lambda: _health(listener, watch))
+        await heartbeat.beat()
+        tasks = [
+            asyncio.create_task(work, name=name)
+            for name, work in {
+                "listener": listener.run(),
+                "sweeper": Sweeper(database, settler, replays).run(),
+                "mappings": watch.run(),
+                "heartbeat": heartbeat.run(),
+            }.items()
+        ]
+        log.info("worker.ready")
+        if on_ready is not None:
+            on_ready()
+        await _until(stop, tasks)
+        await settler.close()
+        with contextlib.suppress(Exception):
+            await heartbeat.stop()
+    finally:
+        await database.close()
+
+
+def _health(listener: Listener, watch: MappingWatch) -> dict[str, Any]:
+    return {
+        "redis": listener.is_up,
+        "stale": sorted(watch.current.stale),
+        "problems": len(watch.current.problems),
+    }
+
+
+async def _until(stop: asyncio.Event, tasks: list[asyncio.Task[None]]) -> None:
+    """Wait for the stop; end the tasks. One that ends by itself is a bug: be loud about it."""
+    stopping = asyncio.create_task(stop.wait())
+    done, _ = await asyncio.wait([stopping, *tasks], return_when=asyncio.FIRST_COMPLETED)
+    for task in (stopping, *tasks):
+        task.cancel()
+    await asyncio.gather(stopping, *tasks, return_exceptions=True)
+    for task in done - {stopping}:
+        task.result()

@@ -1,0 +1,74 @@
+"""The sweeper: finds what a lost queue forgot.
+
+Owns the guarantee behind the doorbell: every delivery that waits and is due is taken up, at
+start and every second, with Redis or without. May run in several workers at once: claims are
+made in the database.
+"""
+
+from __future__ import annotations
+
+import asyncio
+
+import structlog
+from sqlalchemy import select
+
+from jobs.database import Database
+from jobs.errors import is_transient
+from jobs.replay_runner import ReplayRunner
+from jobs.schema import deliveries
+from jobs.settle import Settler
+
+log = structlog.get_logger(__name__)
+
+EVERY_SECONDS = 1.0
+#: A delivery due for less than this is left to the doorbell.
+GRACE_SECONDS = 1.0
+#: Deliveries taken up at once; more are waiting only if a full sweep was found.
+SWEEP = 1_000
+
+
+class Sweeper:
+    """Takes up due deliveries and moves replays on."""
+
+    def __init__(self, database: Database, settler: Settler, replays: ReplayRunner) -> None:
+        self._database = database
+        self._settler = settler
+        self._replays = replays
+
+    async def run(self) -> None:
+        """Sweep until cancelled; a database that is away is tried again at the next round."""
+        grace = 0.0
+        while True:
+            try:
+                await self._settler.forgive_interrupted()
+                while await self._sweep(grace):
+                    pass
+                grace = GRACE_SECONDS
+                await self._replays.advance()
+            except Exception as error:
+                if is_transient(error):
+                    log.warning("sweeper.put_off", error=str(error)[:200])
+                else:
+                    log.exception("sweeper.fault")
+            await asyncio.sleep(EVERY_SECONDS)
+
+    async def _sweep(self, grace_seconds: float) -> bool:
+        """Settle what is due; say whether more may be waiting."""
+        ids = await self._due(grace_seconds)
+        if ids:
+            await self._settler.settle(ids)
+        return len(ids) == SWEEP
+
+    async def _due(self, grace_seconds: float) -> list[str]:
+        columns = deliveries.c
+        async with self._database.read() as connection:
+            found = await connection.execute(
+                select(columns.id)
+                .where(
+                    columns.state == "received",
+                    columns.next_attempt_at <= self._database.now(plus_seconds=-grace_seconds),
+                )
+                .order_by(columns.next_attempt_at, columns.id)
+                .limit(SWEEP)
+            )
+            return list(found.scalars())

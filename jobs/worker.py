@@ -1,0 +1,114 @@
+"""The arq worker, supervised: it outlives Redis.
+
+Owns the settings of arq (each against one of its traps) and the reconnecting. Refuses to hold
+state: a job lost, doubled or forgotten here costs latency, never a delivery.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Any, cast
+
+import structlog
+from arq.typing import WorkerCoroutine
+from arq.worker import Worker, func
+
+from jobs.ringing import QUEUE, SETTLE_JOB, connect
+
+log = structlog.get_logger(__name__)
+
+#: arq's lease is the time-out + 10 s; the inner one ends first, so that arq never cancels us.
+JOB_SECONDS = 30
+INNER_SECONDS = 20
+#: Running jobs get this long to end at a stop; under the usual grace period of 10 s.
+COMPLETION_SECONDS = 5
+#: Pauses between tries to reach Redis.
+RECONNECT_SECONDS = (0.2, 0.5, 1.0, 2.0)
+
+Settle = Callable[[Sequence[str]], Awaitable[None]]
+
+
+class Listener:
+    """Runs arq jobs until stopped; a lost Redis is tried again for as long as it takes."""
+
+    def __init__(self, redis_url: str, settle: Settle, *, name: str) -> None:
+        self._redis_url = redis_url
+        self._settle = settle
+        self._name = name
+        self._worker: Worker | None = None
+        #: Whether the worker is listening on Redis right now.
+        self.is_up = False
+
+    async def run(self) -> None:
+        """Listen until cancelled."""
+        failures = 0
+        while True:
+            try:
+                await self._listen()
+            except Exception as error:  # noqa: BLE001 - the listener outlives whatever ends arq
+                pause = RECONNECT_SECONDS[min(failures, len(RECONNECT_SECONDS) - 1)]
+                if failures == 0:
+                    log.warning("worker.redis_lost", error=str(error)[:200])
+                failures = 1 if self.is_up else failures + 1
+                self.is_up = False
+                await asyncio.sleep(pause)
+
+    async def _listen(self) -> None:
+        redis = connect(self._redis_url)
+        try:
+            await redis.ping()
+            self._worker = Worker(
+                functions=[
+                    func(
+                        cast(WorkerCoroutine, self._run_job),
+                        name=SETTLE_JOB,
+                        timeout=JOB_SECONDS,
+                        keep_result=0,
+                        max_tries=1_000,
+                    )
+                ],
+                queue_name=QUEUE,
+                redis_pool=redis,
+                handle_signals=False,
+                job_completion_wait=COMPLETION_SECONDS,
+                max_jobs=100,
+                poll_delay=0.02,
+                queue_read_limit=1_000,
+                health_check_interval=5,
+                health_check_key=f"{QUEUE}:health:{self._name}",
+                allow_abort_jobs=False,
+                keep_result=0,
+                log_results=False,
+                job_deserializer=redis.job_deserializer,
+                job_serializer=redis.job_serializer,
+            )
+            log.info("worker.listening")
+            self.is_up = True
+            await self._worker.main()
+        finally:
+            await self._let_jobs_end()
+            with contextlib.suppress(Exception):
+                await redis.aclose(close_connection_pool=True)
+
+    async def _run_job(self, _context: dict[Any, Any], ids: Any) -> None:
+        """The one wrapper: nothing raised here decides a delivery's fate; the database does."""
+        if not isinstance(ids, list) or not all(isinstance(one, str) for one in ids):
+            log.warning("worker.odd_ring")
+            return
+        try:
+            async with asyncio.timeout(INNER_SECONDS):
+                await self._settle(ids)
+        except TimeoutError:
+            log.warning("worker.slow_ring", deliveries=len(ids))
+
+    async def _let_jobs_end(self) -> None:
+        """Give running jobs their time; then let go of them: the sweeper takes them up."""
+        tasks = list(self._worker.tasks.values()) if self._worker is not None else []
+        if tasks:
+            await asyncio.wait(tasks, timeout=COMPLETION_SECONDS)
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        self._worker = None

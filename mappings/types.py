@@ -1,0 +1,144 @@
+"""The records that pass between the mapping language and the rest.
+
+Owns: what goes into a mapping (`DeliveryInput`) and what comes out (`Mapped`: outcomes and
+failures). Refuses: any behaviour beyond what follows from the fields.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from decimal import Decimal
+from enum import StrEnum
+
+#: An outcome older than this many days at receipt is taken for a wrong unit of time.
+OLDEST_DAYS = 400
+#: An outcome further ahead of receipt than this many seconds likewise.
+AHEAD_SECONDS = 300
+
+
+class Kind(StrEnum):
+    """What an outcome does to the ledger of its key."""
+
+    CHARGE = "charge"
+    REVERSAL = "reversal"
+
+
+class Reason(StrEnum):
+    """Why a delivery failed for good, until somebody mends what the reason names."""
+
+    PARSE = "parse"
+    MAPPING = "mapping"
+    UNMAPPED = "unmapped"
+    UNPRICED = "unpriced"
+    CONFLICT = "conflict"
+    ID_REUSED = "id-reused"
+    INTERNAL = "internal"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DeliveryInput:
+    """One POST as the mapping sees it.
+
+    `headers` have lower-case names. `received_at` is aware, UTC. `vendor_id` is the vendor's
+    delivery id where the signature covers it, else None. `oldest_days` None switches the age
+    limits on `occurred_at` off (examples carry old times).
+    """
+
+    source: str
+    body: bytes
+    headers: Mapping[str, str]
+    received_at: datetime
+    vendor_id: str | None = None
+    oldest_days: int | None = OLDEST_DAYS
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outcome:
+    """What one rule says happened in one event, priced.
+
+    A charge has all of agent_id, customer_id, indicator, amount_micros (integer millionths of
+    the currency's major unit) and currency. A reversal may lack the triple and has no amount:
+    it negates what the charge it takes back posted. `occurred_at` is None where the rule maps
+    none.
+    """
+
+    event_index: int
+    rule: str
+    key: str
+    kind: Kind
+    agent_id: str | None
+    customer_id: str | None
+    indicator: str | None
+    occurred_at: datetime | None
+    value: Decimal | None = None
+    amount_micros: int | None = None
+    currency: str | None = None
+    meta_tags: Mapping[str, str] = field(default_factory=dict)
+    mapping_version: str
+    price_version: str | None = None
+
+    @property
+    def triple(self) -> tuple[str | None, str | None, str | None]:
+        """Agent, customer and indicator together: what a key is billed for."""
+        return (self.agent_id, self.customer_id, self.indicator)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Failure:
+    """Why one event of a delivery cannot be billed: one sentence, and where to look.
+
+    `detail` names rule, field and expression where there are any, and the remedy.
+    """
+
+    reason: Reason
+    detail: str
+    rule: str | None = None
+    field: str | None = None
+    expression: str | None = None
+    event_index: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Mapped:
+    """All that the mappings say of one delivery.
+
+    With any failure nothing of the delivery bills; `outcomes` are then those it holds back.
+    """
+
+    outcomes: tuple[Outcome, ...]
+    failures: tuple[Failure, ...]
+    events: int
+    shadow: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, order=True)
+class Problem:
+    """One thing wrong in one file: where, what, and what to write instead.
+
+    `line` and `column` count from 1; 0 means the file as a whole.
+    """
+
+    file: str
+    line: int
+    column: int
+    message: str
+    remedy: str
+
+    def __str__(self) -> str:
+        return f"{self.file}:{self.line}:{self.column}: {self.message} {self.remedy}".rstrip()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class VersionText:
+    """The text behind a version hash, kept with what it billed.
+
+    `kind` is mapping, catalogue or table. `parts` are the versions of the tables a mapping
+    looks things up in, by name.
+    """
+
+    kind: str
+    name: str
+    text: str
+    parts: Mapping[str, str] = field(default_factory=dict)
