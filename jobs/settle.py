@@ -34,6 +34,9 @@ BACKOFF_LONGEST_SECONDS = 10.0
 #: How often the lease of a long mapping is moved on.
 KEEP_ALIVE_SECONDS = 2.0
 
+#: A delivery id and who waits for the end of its attempt.
+Waiting = tuple[str, asyncio.Future[None]]
+
 
 class Settler:
     """Settles deliveries by id, merging the calls of many jobs into few transactions.
@@ -59,6 +62,7 @@ class Settler:
         self._loops = 1 if database.is_sqlite else loops
         self._tasks: list[asyncio.Task[None]] = []
         self._mapper = ThreadPoolExecutor(max_workers=1, thread_name_prefix="mapper")
+        self._under_way: set[asyncio.Task[None]] = set()
         self._to_forgive: set[str] = set()
         self._faults = 0
 
@@ -101,13 +105,19 @@ class Settler:
             async with self._arrived:
                 await self._arrived.wait_for(lambda: bool(self._waiting))
                 batch = [(one, self._waiting.pop(one)) for one in list(self._waiting)[:BATCH]]
-            work = asyncio.ensure_future(self._attempt([one for one, _ in batch]))
-            work.add_done_callback(partial(_answer, batch))
+            attempt = self._begin(batch)
             try:
-                await asyncio.shield(work)
+                await asyncio.shield(attempt)
             except asyncio.CancelledError:
-                await asyncio.wait([work])  # a transaction under way ends before we do
+                await asyncio.wait([attempt])  # a transaction under way ends before we do
                 raise
+
+    def _begin(self, batch: Sequence[Waiting]) -> asyncio.Task[None]:
+        attempt = asyncio.create_task(self._attempt([one for one, _ in batch]))
+        self._under_way.add(attempt)
+        attempt.add_done_callback(self._under_way.discard)
+        attempt.add_done_callback(partial(_answer, batch))
+        return attempt
 
     async def _attempt(self, ids: Sequence[str]) -> None:
         """One attempt at each; a fault is logged and never leaves here."""
@@ -208,9 +218,7 @@ class Settler:
         return random.uniform(longest / 2, longest)  # noqa: S311 - jitter, not a secret
 
 
-def _answer(
-    batch: Sequence[tuple[str, asyncio.Future[None]]], _ended: asyncio.Future[None]
-) -> None:
+def _answer(batch: Sequence[Waiting], _ended: asyncio.Task[None]) -> None:
     for _, future in batch:
         if not future.done():
             future.set_result(None)
