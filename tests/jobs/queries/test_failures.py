@@ -1,0 +1,99 @@
+from datetime import timedelta
+
+import pytest
+
+from jobs.database import Database
+from jobs.filters import DeliveryFilter
+from jobs.queries.failures import MENDS, collapse, read_failures, replay_command
+from jobs.queries.rules import KnownRule, read_rules
+from mappings.types import Reason
+from tests.support.rows import START, Rows
+
+
+async def test_thousands_of_failures_become_a_handful(database: Database, rows: Rows) -> None:
+    for number in range(30):
+        detail = f'table "companies" has no key "{number}"; add it to tables/companies.yaml'
+        await rows.failure("unmapped", detail, rule="solved", held_back=2)
+    await rows.failure("unpriced", "no price for agent sales-agent")
+    first, second = await read_failures(database)
+    assert (first.count, first.outcomes_held_back, first.reason) == (30, 60, "unmapped")
+    assert first.first_seen == START + timedelta(seconds=1)
+    assert first.last_seen == START + timedelta(seconds=30)
+    assert (first.example_delivery, '"29"' in first.example_detail) == ("d30", True)
+    assert "table" in first.mend
+    assert first.replay == "receiver replay --source zendesk --reason unmapped --rule solved"
+    assert second.replay == "receiver replay --source zendesk --reason unpriced"
+
+
+async def test_only_what_is_failed_now_counts(database: Database, rows: Rows) -> None:
+    await rows.delivery("recorded")
+    await rows.delivery("discarded", reason="parse", detail="no JSON")
+    assert await read_failures(database) == ()
+
+
+async def test_failures_can_be_filtered(database: Database, rows: Rows) -> None:
+    await rows.failure("parse", "no JSON", source="github")
+    await rows.failure("parse", "no JSON", source="hubspot")
+    [found] = await read_failures(database, DeliveryFilter(source="github"))
+    assert found.source == "github"
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        pytest.param("key '17' is missing", "key 'a b' is missing", id="single-quotes"),
+        pytest.param(r'key "a\"b" is missing', 'key "" is missing', id="escaped-quote"),
+        pytest.param("ticket 17 is odd", "ticket 18 is odd", id="numbers"),
+        pytest.param("time -1.5e3 is odd", "time 2 is odd", id="decimals"),
+        pytest.param(
+            "id 0198f2c4-5f7b-7c3e-9f55-0c6bd5a1f2d0 is odd", "id abc123 is odd", id="ids"
+        ),
+        pytest.param(
+            "at 2026-01-01T00:00:00Z it was", "at 2026-05-17T10:22:13.1Z it was", id="times"
+        ),
+        pytest.param("billed for a / b / c", "billed for a / d-e / c", id="triples"),
+        pytest.param(
+            "no price (3 more of its events fail) (holds back 2 good outcomes)",
+            "no price (holds back 1 good outcome)",
+            id="about-the-delivery",
+        ),
+    ],
+)
+def test_what_differs_between_deliveries_collapses(one: str, other: str) -> None:
+    assert collapse(one) == collapse(other)
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        pytest.param("no price for agent a", "no price for agent b", id="names"),
+        pytest.param("the vendor's id isn't here", "the vendor's key isn't here", id="apostrophe"),
+    ],
+)
+def test_what_tells_causes_apart_stays(one: str, other: str) -> None:
+    assert collapse(one) != collapse(other)
+
+
+def test_every_reason_has_its_mend() -> None:
+    assert MENDS.keys() == {reason.value for reason in Reason}
+
+
+def test_the_command_can_be_pasted_whatever_the_names() -> None:
+    command = replay_command("zendesk", "mapping", "won; rm -rf")
+    assert command == "receiver replay --source zendesk --reason mapping --rule 'won; rm -rf'"
+
+
+async def test_rules_tell_matches_errors_and_silence(database: Database, rows: Rows) -> None:
+    delivery_id = await rows.delivery()
+    await rows.outcome(delivery_id)
+    await rows.outcome(delivery_id, rule="gone")
+    await rows.delivery("ignored")
+    await rows.failure("mapping", "odd", rule="solved")
+    known = [KnownRule("zendesk", "solved", "live"), KnownRule("zendesk", "reopened", "shadow")]
+    found = {item.rule: item for item in await read_rules(database, known)}
+    assert found.keys() == {"solved", "reopened", "gone"}
+    assert (found["solved"].matched, found["solved"].errored) == (1, 1)
+    assert found["solved"].last_match == START + timedelta(seconds=1)
+    assert found["solved"].never_matched_in is None
+    assert (found["reopened"].matched, found["reopened"].never_matched_in) == (0, 2)
+    assert (found["gone"].mode, found["reopened"].mode) == (None, "shadow")

@@ -1,0 +1,139 @@
+from datetime import UTC, datetime, timedelta
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import pytest
+
+from jobs.database import Database
+from jobs.errors import FilterInvalid
+from jobs.queries.billing import BillingFilter
+from jobs.queries.revenue import read_revenue
+from tests.support.rows import Rows
+
+OCCURRED = BillingFilter(basis="occurred")
+UTC_ZONE = ZoneInfo("UTC")
+TICK = timedelta(microseconds=1)
+
+
+async def _revenue(
+    database: Database,
+    *by: str,
+    where: BillingFilter = OCCURRED,
+    zone: ZoneInfo = UTC_ZONE,
+    **piece: Any,
+) -> list[dict[str, Any]]:
+    page = await read_revenue(database, where, by=by, zone=zone, **piece)
+    return [item.as_json() for item in page.items]
+
+
+async def test_without_postings_there_is_no_revenue(database: Database) -> None:
+    assert await _revenue(database) == []
+
+
+async def test_a_sum_is_exact_counts_kinds_and_keeps_currencies_apart(
+    database: Database, rows: Rows
+) -> None:
+    await rows.charge(micros=1)
+    await rows.reversal(await rows.charge())
+    await rows.charge(micros=400_000_000, currency="EUR")
+    assert await _revenue(database) == [
+        {"currency": "EUR", "charges": 1, "reversals": 0, "amount": "400.00"},
+        {"currency": "USD", "charges": 2, "reversals": 1, "amount": "0.000001"},
+    ]
+
+
+async def test_a_sum_may_exceed_what_one_column_holds(database: Database, rows: Rows) -> None:
+    """Millionths of 9.2 trillion fill 64 bits; SQLite refuses a plain SUM beyond that."""
+    largest = 2**63 - 1
+    await rows.charge(micros=largest)
+    await rows.charge(micros=largest)
+    [item] = await _revenue(database)
+    assert item["amount"] == "18446744073709.551614"
+
+
+async def test_groups_carry_the_names_asked_for_and_no_others(
+    database: Database, rows: Rows
+) -> None:
+    await rows.charge(customer_id="globex")
+    await rows.charge()
+    await rows.charge()
+    items = await _revenue(database, "customer", "agent", "indicator")
+    assert [(item["customer"], item["charges"]) for item in items] == [("acme", 2), ("globex", 1)]
+    assert items[0].keys() == {
+        "customer", "agent", "indicator", "currency", "charges", "reversals", "amount",
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("zone", "midnight"),
+    [
+        pytest.param("UTC", datetime(2026, 7, 1, 0, 0, tzinfo=UTC), id="utc"),
+        pytest.param("Asia/Kolkata", datetime(2026, 6, 30, 18, 30, tzinfo=UTC), id="half-hour"),
+        pytest.param("Asia/Kathmandu", datetime(2026, 6, 30, 18, 15, tzinfo=UTC), id="quarter"),
+        pytest.param("America/New_York", datetime(2026, 7, 1, 4, 0, tzinfo=UTC), id="summer-time"),
+    ],
+)
+async def test_a_day_and_a_month_begin_at_local_midnight_to_the_microsecond(
+    database: Database, rows: Rows, zone: str, midnight: datetime
+) -> None:
+    await rows.charge(midnight - TICK)
+    await rows.charge(midnight)
+    items = await _revenue(database, "day", "month", zone=ZoneInfo(zone))
+    days = [(item["day"], item["month"], item["charges"]) for item in items]
+    assert days == [("2026-07-01", "2026-07", 1), ("2026-06-30", "2026-06", 1)]
+
+
+@pytest.mark.parametrize(
+    ("day", "hours"),
+    [
+        pytest.param(datetime(2026, 3, 29, tzinfo=UTC), 23, id="spring"),
+        pytest.param(datetime(2026, 10, 25, tzinfo=UTC), 25, id="autumn"),
+    ],
+)
+async def test_the_day_the_clock_changes_has_its_own_length(
+    database: Database, rows: Rows, day: datetime, hours: int
+) -> None:
+    for hour in range(-4, 28):
+        await rows.charge(day + timedelta(hours=hour))
+    items = await _revenue(database, "day", zone=ZoneInfo("Europe/Berlin"))
+    counts = {item["day"]: item["charges"] for item in items}
+    assert counts[day.date().isoformat()] == hours
+
+
+async def test_the_basis_decides_which_time_counts(database: Database, rows: Rows) -> None:
+    await rows.charge(
+        occurred_at=datetime(2026, 1, 31, tzinfo=UTC), recorded_at=datetime(2026, 2, 1, tzinfo=UTC)
+    )
+    occurred = await _revenue(database, "month")
+    recorded = await _revenue(database, "month", where=BillingFilter(basis="recorded"))
+    assert (occurred[0]["month"], recorded[0]["month"]) == ("2026-01", "2026-02")
+
+
+async def test_pages_follow_one_another_latest_period_first(database: Database, rows: Rows) -> None:
+    for day in (1, 2, 3):
+        await rows.charge(datetime(2026, 1, day, tzinfo=UTC))
+        await rows.charge(datetime(2026, 1, day, tzinfo=UTC), customer_id="globex")
+    seen: list[tuple[str | None, str | None]] = []
+    cursor = None
+    while True:
+        page = await read_revenue(
+            database, OCCURRED, by=("customer", "day"), zone=UTC_ZONE, limit=4, cursor=cursor
+        )
+        seen += [(item.day, item.customer) for item in page.items]
+        cursor = page.next
+        if cursor is None:
+            break
+    assert seen == [
+        (f"2026-01-0{day}", customer) for day in (3, 2, 1) for customer in ("acme", "globex")
+    ]
+
+
+async def test_a_group_that_is_none_is_refused(database: Database) -> None:
+    with pytest.raises(FilterInvalid, match="by names 'model'; choose from agent, customer"):
+        await _revenue(database, "model")
+
+
+async def test_an_unknown_cursor_is_refused(database: Database, rows: Rows) -> None:
+    await rows.charge()
+    with pytest.raises(FilterInvalid, match="cursor is unknown"):
+        await _revenue(database, cursor="abc")
