@@ -1,0 +1,143 @@
+"""Keys, digests and times as vendors write them.
+
+Owns the lists of algorithms, encodings and units. Refuses leniency: what is not exactly of the
+named form is malformed.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import re
+from collections.abc import Callable, Sequence
+from datetime import UTC, datetime
+
+from receiver.signatures.errors import SignatureError
+
+#: Each as named in a mapping file and by hashlib. SHA-1 only where a vendor has nothing better.
+ALGORITHMS = ("sha256", "sha512", "sha384", "sha1")
+
+_ISO_8601 = re.compile(
+    r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(?:\.\d{1,9})?(?:Z|[+-]\d\d:\d\d)", re.ASCII
+)
+_DIGITS = re.compile(r"[0-9]{1,15}")
+_WHSEC = "whsec_"
+#: Times from here on are milliseconds where a vendor sends either (the year 5138 in seconds).
+_FIRST_MILLISECONDS = 100_000_000_000
+
+
+def _from_base64(text: str) -> bytes:
+    """Decode base64, with or without its padding; each key has one spelling only."""
+    unpadded = text.rstrip("=")
+    key = base64.b64decode(unpadded + "=" * (-len(unpadded) % 4), validate=True)
+    if base64.b64encode(key).decode().rstrip("=") != unpadded:
+        raise ValueError
+    return key
+
+
+def _from_hex(text: str) -> bytes:
+    """Decode hex, all in lower or all in upper case."""
+    if text not in (text.lower(), text.upper()):
+        raise ValueError
+    return binascii.unhexlify(text)
+
+
+#: How a secret, exactly as the vendor shows it, becomes the key's bytes.
+KEY_ENCODINGS: dict[str, Callable[[str], bytes]] = {
+    "utf8": str.encode,
+    "base64": _from_base64,
+    "hex": _from_hex,
+    "whsec": lambda secret: _from_base64(secret.removeprefix(_WHSEC)),
+}
+
+#: How a digest becomes text. Texts are compared, not bytes: the last character of base64 has
+#: bits that decoding drops, so two texts may decode to one digest.
+ENCODINGS: dict[str, Callable[[bytes], str]] = {
+    "hex": bytes.hex,
+    "base64": lambda digest: base64.b64encode(digest).decode(),
+    "base64url": lambda digest: base64.urlsafe_b64encode(digest).decode(),
+}
+
+
+def usable_keys(secrets: Sequence[str], encoding: str) -> list[tuple[int, bytes]]:
+    """The keys that can be decoded, each with its place in the list; raise if there are none.
+
+    One malformed secret does not disable the others.
+    """
+    keys: list[tuple[int, bytes]] = []
+    malformed = False
+    for index, secret in enumerate(secrets):
+        if not secret.strip():
+            continue
+        try:
+            key = KEY_ENCODINGS[encoding](secret)
+        except ValueError:  # binascii.Error and UnicodeError are ValueErrors
+            key = b""
+        if key:
+            keys.append((index, key))
+        else:
+            malformed = True
+    if not keys:
+        raise SignatureError("malformed-secret" if malformed else "no-secret")
+    return keys
+
+
+def comparable(candidate: str, encoding: str) -> bytes:
+    """A sender's signature in the one form that is compared; never raises.
+
+    Hex may be all upper case; base64 may lack its padding.
+    """
+    if encoding == "hex":
+        text = candidate.lower() if candidate.isupper() else candidate
+    else:
+        text = candidate.rstrip("=")
+    return text.encode("utf-8", "backslashreplace")
+
+
+def _from_seconds(text: str) -> float:
+    return float(_whole_number(text))
+
+
+def _from_milliseconds(text: str) -> float:
+    return _whole_number(text) / 1000
+
+
+def _from_either(text: str) -> float:
+    number = _whole_number(text)
+    return number / 1000 if number >= _FIRST_MILLISECONDS else float(number)
+
+
+def _whole_number(text: str) -> int:
+    if not _DIGITS.fullmatch(text):
+        raise ValueError
+    return int(text)
+
+
+def _from_iso8601(text: str) -> float:
+    if not _ISO_8601.fullmatch(text):
+        raise ValueError
+    return datetime.fromisoformat(text).timestamp()
+
+
+_TIME_READERS: dict[str, Callable[[str], float]] = {
+    "seconds": _from_seconds,
+    "milliseconds": _from_milliseconds,
+    "seconds-or-milliseconds": _from_either,
+    "iso8601": _from_iso8601,
+}
+TIMESTAMP_UNITS = tuple(_TIME_READERS)
+
+
+def read_timestamp(text: str, unit: str) -> float:
+    """Seconds since 1970; raise SignatureError where the text is not of that unit."""
+    try:
+        return _TIME_READERS[unit](text)
+    except (ValueError, OverflowError):
+        raise SignatureError("malformed-timestamp", f"the time of signing is not {unit}") from None
+
+
+def write_timestamp(now: float, unit: str) -> str:
+    """The time as a vendor with that unit writes it."""
+    if unit == "iso8601":
+        return datetime.fromtimestamp(int(now), UTC).isoformat().replace("+00:00", "Z")
+    return str(int(now * 1000)) if unit == "milliseconds" else str(int(now))

@@ -1,0 +1,161 @@
+"""The generic scheme: an HMAC over a template, in a header, every detail a knob.
+
+Owns how such a request is proven and signed. A vendor is data for this class (`presets`); only
+what cannot be said with its knobs deserves a class of its own.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from receiver.signatures import codecs
+from receiver.signatures.content import URL_TRANSFORMS, SignedContent
+from receiver.signatures.errors import SignatureError
+from receiver.signatures.scheme import Request, Scheme, Verified
+
+#: A header with more signatures, or longer, is nobody's honest header.
+MOST_SIGNATURES = 32
+LONGEST_HEADER = 8192
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HmacScheme(Scheme):
+    """A vendor that signs by HMAC.
+
+    `header` carries the signature behind `prefix`, in `encoding`; with a `separator` it carries
+    several items, of which those with the prefix are signatures and any may match. The time of
+    signing is in `timestamp_header`, or in the item `timestamp_element=…` of the signature
+    header, in `timestamp_unit`. The delivery id in `id_header` counts as signed when
+    `signed_content` names that header. `url_transform` is one of URL_TRANSFORMS.
+    """
+
+    header: str
+    algorithm: str
+    encoding: str
+    signed_content: SignedContent
+    prefix: str = ""
+    separator: str | None = None
+    key_encoding: str = "utf8"
+    timestamp_header: str | None = None
+    timestamp_element: str | None = None
+    timestamp_unit: str = "seconds"
+    id_header: str | None = None
+    url_transform: str | None = None
+
+    @property
+    def signs_delivery_id(self) -> bool:
+        return self.id_header is not None and self.signed_content.covers(f"header:{self.id_header}")
+
+    @property
+    def is_timed(self) -> bool:
+        return self.timestamp_header is not None or self.timestamp_element is not None
+
+    def prove(self, request: Request, *, secrets: Sequence[str], now: float) -> Verified:
+        """See Scheme. The time is judged last, so that `stale` always means rightly signed."""
+        keys = codecs.usable_keys(secrets, self.key_encoding)
+        items = self._signature_items(request)
+        stamp = self._timestamp_text(request, items)
+        timestamp = codecs.read_timestamp(stamp, self.timestamp_unit) if stamp else None
+        content = self._content(request, stamp)
+        secret_index = self._matching_key(keys, items, content)
+        if timestamp is not None:
+            self._check_window(timestamp, now)
+        return Verified(
+            secret_index=secret_index,
+            timestamp=timestamp,
+            delivery_id=self._delivery_id(request),
+            delivery_id_signed=self.signs_delivery_id,
+            signed_sha256=hashlib.sha256(content).hexdigest(),
+        )
+
+    def sign(
+        self, request: Request, *, secret: str, now: float, delivery_id: str | None
+    ) -> dict[str, str]:
+        """See Scheme. Without a `delivery_id`, one is derived from body and time."""
+        [(_, key)] = codecs.usable_keys([secret], self.key_encoding)
+        added: dict[str, str] = {}
+        if self.id_header is not None:
+            added[self.id_header] = delivery_id or _derived_id(request.body, now)
+        stamp = codecs.write_timestamp(now, self.timestamp_unit) if self.is_timed else None
+        if stamp and self.timestamp_header:
+            added[self.timestamp_header] = stamp
+        known = {**request.headers, **{name.lower(): value for name, value in added.items()}}
+        content = self._content(Request(request.method, request.url, known, request.body), stamp)
+        signature = self.prefix + self._digest(key, content)
+        if stamp and self.timestamp_element:
+            signature = f"{self.timestamp_element}={stamp}{self.separator or ','}{signature}"
+        return {**added, self.header: signature}
+
+    def _signature_items(self, request: Request) -> list[str]:
+        value = request.headers.get(self.header.lower(), "").strip(" \t")
+        if not value:
+            raise SignatureError("missing-signature", f"{self.header} is missing or empty")
+        if len(value) > LONGEST_HEADER:
+            raise SignatureError("malformed-signature", f"{self.header} is too long")
+        if self.separator is None:
+            return [value]
+        items = value.split(self.separator, MOST_SIGNATURES)
+        if len(items) > MOST_SIGNATURES:
+            raise SignatureError("malformed-signature", f"{self.header} has too many signatures")
+        return [item.strip(" \t") for item in items]
+
+    def _timestamp_text(self, request: Request, items: Sequence[str]) -> str | None:
+        if not self.is_timed:
+            return None
+        if self.timestamp_header is not None:
+            found = [request.headers.get(self.timestamp_header.lower(), "").strip(" \t")]
+        else:
+            start = f"{self.timestamp_element}="
+            found = [item.removeprefix(start) for item in items if item.startswith(start)]
+        if not any(found):
+            raise SignatureError("missing-timestamp")
+        if len(found) > 1:
+            raise SignatureError("malformed-timestamp", "the time of signing is given twice")
+        return found[0]
+
+    def _content(self, request: Request, stamp: str | None) -> bytes:
+        url = request.url
+        if self.url_transform is not None:
+            url = URL_TRANSFORMS[self.url_transform](url)
+        return self.signed_content.render(request, url=url, timestamp=stamp)
+
+    def _digest(self, key: bytes, content: bytes) -> str:
+        return codecs.ENCODINGS[self.encoding](hmac.digest(key, content, self.algorithm))
+
+    def _matching_key(
+        self, keys: Sequence[tuple[int, bytes]], items: Sequence[str], content: bytes
+    ) -> int:
+        """Try every key on every signature, so that time tells nobody which one matched."""
+        candidates = [
+            codecs.comparable(item.removeprefix(self.prefix), self.encoding)
+            for item in items
+            if item.startswith(self.prefix)
+        ]
+        if not candidates:
+            raise SignatureError("malformed-signature", f"{self.header} holds no {self.prefix}…")
+        matched: list[int] = []
+        for index, key in keys:
+            expected = codecs.comparable(self._digest(key, content), self.encoding)
+            if sum(hmac.compare_digest(expected, candidate) for candidate in candidates):
+                matched.append(index)
+        if not matched:
+            raise SignatureError("wrong-signature")
+        return matched[0]
+
+    def _check_window(self, timestamp: float, now: float) -> None:
+        if now - timestamp > self.tolerance_seconds:
+            raise SignatureError("stale-timestamp")
+        if timestamp - now > self.tolerance_seconds:
+            raise SignatureError("future-timestamp")
+
+    def _delivery_id(self, request: Request) -> str | None:
+        if self.id_header is None:
+            return None
+        return request.headers.get(self.id_header.lower(), "").strip(" \t") or None
+
+
+def _derived_id(body: bytes, now: float) -> str:
+    return "msg_" + hashlib.sha256(repr(now).encode() + body).hexdigest()[:24]

@@ -1,0 +1,179 @@
+"""The keys of a verify block: what each may hold, in words and as JSON Schema.
+
+Owns the one table of knobs from which checking, the editor's schema and the docs follow.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+
+from receiver.signatures import codecs
+from receiver.signatures.content import PLACEHOLDERS, URL_TRANSFORMS, SignedContent
+from receiver.signatures.errors import SchemeInvalid
+
+#: What is wrong at which key, and what to write instead.
+Fault = tuple[tuple[str | int, ...], str, str]
+
+LONGEST_TOLERANCE_SECONDS = 86_400
+SUCCESS_STATUSES = (200, 201, 202, 204)
+
+_HEADER_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
+_HEADER_VALUE = re.compile(r"[\x20-\x7e]+")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Knob:
+    """One key: what it says, its shape as JSON Schema, and what is wrong with a value, if so."""
+
+    says: str
+    shape: Mapping[str, object]
+    fault: Callable[[object], str | None]
+    required: bool = False
+
+
+def _header(says: str, *, required: bool = False) -> Knob:
+    def fault(value: object) -> str | None:
+        if isinstance(value, str) and _HEADER_NAME.fullmatch(value):
+            return None
+        return "Write the name of an HTTP header, such as X-Signature."
+
+    shape = {"type": "string", "pattern": f"^{_HEADER_NAME.pattern}$"}
+    return Knob(says=says, shape=shape, fault=fault, required=required)
+
+
+def _choice(says: str, choices: tuple[str, ...], *, required: bool = False) -> Knob:
+    def fault(value: object) -> str | None:
+        return None if value in choices else f"Write one of {', '.join(choices)}."
+
+    return Knob(says=says, shape={"enum": list(choices)}, fault=fault, required=required)
+
+
+def _text(says: str, *, empty: bool) -> Knob:
+    def fault(value: object) -> str | None:
+        if isinstance(value, str) and (value or empty):
+            return None
+        return 'Write text in quotes, such as "v1=".'
+
+    return Knob(says=says, shape={"type": "string", "minLength": 0 if empty else 1}, fault=fault)
+
+
+def _signed_content() -> Knob:
+    def fault(value: object) -> str | None:
+        if not isinstance(value, str):
+            return 'Write a template in quotes, such as "{timestamp}.{body}".'
+        try:
+            parsed = SignedContent.parse(value)
+        except SchemeInvalid as error:
+            return f"{error}."
+        if not parsed.covers("body"):
+            return "Put {body} into it: a signature that leaves the body out protects nothing."
+        return None
+
+    placeholders = ", ".join(f"{{{name}}}" for name in PLACEHOLDERS)
+    return Knob(
+        says=f"What the vendor signs, as a template over {placeholders}.",
+        shape={"type": "string"},
+        fault=fault,
+        required=True,
+    )
+
+
+def _seconds(value: object) -> str | None:
+    if type(value) is int and 1 <= value <= LONGEST_TOLERANCE_SECONDS:
+        return None
+    return f"Write whole seconds from 1 to {LONGEST_TOLERANCE_SECONDS}."
+
+
+def _success(value: object) -> str | None:
+    return None if isinstance(value, Mapping) else "Write {status: …, body: …, content_type: …}."
+
+
+def _status(value: object) -> str | None:
+    if type(value) is int and value in SUCCESS_STATUSES:
+        return None
+    return f"Write one of {', '.join(map(str, SUCCESS_STATUSES))}."
+
+
+def _content_type(value: object) -> str | None:
+    if isinstance(value, str) and _HEADER_VALUE.fullmatch(value):
+        return None
+    return "Write a media type, such as text/plain."
+
+
+#: Inside `success`.
+SUCCESS_KNOBS: dict[str, Knob] = {
+    "status": Knob(
+        says="The status, 200 by default.",
+        shape={"enum": list(SUCCESS_STATUSES)},
+        fault=_status,
+    ),
+    "body": _text("The body, empty by default.", empty=True),
+    "content_type": Knob(
+        says="The media type of the body, text/plain by default.",
+        shape={"type": "string"},
+        fault=_content_type,
+    ),
+}
+
+#: Allowed under every scheme.
+COMMON_KNOBS: dict[str, Knob] = {
+    "tolerance_seconds": Knob(
+        says="How far the time of signing may lie before or after now; 300 by default.",
+        shape={"type": "integer", "minimum": 1, "maximum": LONGEST_TOLERANCE_SECONDS},
+        fault=_seconds,
+    ),
+    "dedupe": _choice(
+        "none: every POST is a delivery of its own, also when it repeats another.", ("none",)
+    ),
+    "success": Knob(
+        says="What a vendor must hear for a delivery that was kept, where it insists.",
+        shape={
+            "type": "object",
+            "additionalProperties": False,
+            "properties": {
+                name: {**knob.shape, "description": knob.says}
+                for name, knob in SUCCESS_KNOBS.items()
+            },
+        },
+        fault=_success,
+    ),
+}
+
+#: Only under `scheme: hmac`.
+HMAC_KNOBS: dict[str, Knob] = {
+    "header": _header("The header that carries the signature.", required=True),
+    "algorithm": _choice("The hash under the HMAC.", codecs.ALGORITHMS, required=True),
+    "encoding": _choice(
+        "How the digest is written in the header.", tuple(codecs.ENCODINGS), required=True
+    ),
+    "signed_content": _signed_content(),
+    "prefix": _text("What stands before the signature, such as sha256= or v1=.", empty=True),
+    "separator": _text(
+        "What stands between several items in the signature header; none: it holds one.",
+        empty=False,
+    ),
+    "key_encoding": _choice(
+        "How the secret becomes the key: utf8 (the default) takes it as it stands; whsec is "
+        "base64 behind an optional whsec_.",
+        tuple(codecs.KEY_ENCODINGS),
+    ),
+    "timestamp_header": _header("The header that carries the time of signing."),
+    "timestamp_element": _text(
+        "The item of the signature header that carries the time, such as t for t=….", empty=False
+    ),
+    "timestamp_unit": _choice("The unit of the time of signing.", codecs.TIMESTAMP_UNITS),
+    "id_header": _header(
+        "The header that carries the vendor's delivery id; signed when signed_content names it."
+    ),
+    "url_transform": _choice(
+        "How the vendor changes the URL before it signs.", tuple(URL_TRANSFORMS)
+    ),
+}
+
+
+def schema_of(knobs: Mapping[str, Knob]) -> Iterator[tuple[str, dict[str, object]]]:
+    """Each knob as a JSON Schema property."""
+    for name, knob in knobs.items():
+        yield name, {**knob.shape, "description": knob.says}

@@ -1,0 +1,168 @@
+"""Verify blocks of mapping files: which are right, what is wrong in one, the scheme it makes.
+
+Owns the meaning of `verify:` except `secrets`, which only name what is configured elsewhere.
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
+from typing import Any, cast
+
+from receiver.signatures.content import SignedContent
+from receiver.signatures.errors import SchemeInvalid
+from receiver.signatures.hmac_scheme import HmacScheme
+from receiver.signatures.knobs import (
+    COMMON_KNOBS,
+    HMAC_KNOBS,
+    SUCCESS_KNOBS,
+    Fault,
+    Knob,
+    schema_of,
+)
+from receiver.signatures.presets import PRESETS
+from receiver.signatures.scheme import Answer, Scheme
+
+GENERIC = "hmac"
+NO_CONTENT = 204
+#: Read by the mapping language, not here.
+_FOREIGN = frozenset({"scheme", "secrets"})
+
+
+class SchemeRulebook:
+    """What the mapping language asks about schemes without knowing any."""
+
+    def problems(self, verify: Mapping[str, object]) -> Sequence[Fault]:
+        """Everything wrong in a verify block: path inside it, message, remedy."""
+        return list(_faults(verify))
+
+    def signs_delivery_id(self, verify: Mapping[str, object]) -> bool:
+        """Whether the block's scheme signs the delivery id; False while the block is wrong."""
+        try:
+            return scheme_of(verify).signs_delivery_id
+        except SchemeInvalid:
+            return False
+
+    def names(self) -> Sequence[str]:
+        """All names that `scheme:` may take."""
+        return [GENERIC, *sorted(PRESETS)]
+
+    def knobs_schema(self) -> dict[str, object]:
+        """JSON Schema properties of a verify block, without `secrets`."""
+        known = {"scheme": {"enum": self.names(), "description": "How the source signs."}}
+        return {**known, **dict(schema_of(COMMON_KNOBS)), **dict(schema_of(HMAC_KNOBS))}
+
+
+RULES = SchemeRulebook()
+
+
+def scheme_of(verify: Mapping[str, object]) -> Scheme:
+    """The scheme that a verify block describes; raise SchemeInvalid with what to change."""
+    for path, message, remedy in _faults(verify):
+        where = ".".join(map(str, path)) or "verify"
+        raise SchemeInvalid(f"{where}: {message} {remedy}")
+    name = cast("str", verify["scheme"])
+    scheme = _hmac_scheme(verify) if name == GENERIC else PRESETS[name]
+    changes: dict[str, Any] = {}
+    if "tolerance_seconds" in verify:
+        changes["tolerance_seconds"] = verify["tolerance_seconds"]
+    if "success" in verify:
+        changes["success"] = _answer(cast("Mapping[str, Any]", verify["success"]))
+    return replace(scheme, **changes)
+
+
+def _hmac_scheme(verify: Mapping[str, Any]) -> HmacScheme:
+    knobs = {name: verify[name] for name in HMAC_KNOBS if name in verify}
+    knobs["signed_content"] = SignedContent.parse(knobs["signed_content"])
+    return HmacScheme(name=GENERIC, **knobs)
+
+
+def _answer(success: Mapping[str, Any]) -> Answer:
+    body = success.get("body", "").encode()
+    content_type = success.get("content_type", "text/plain; charset=utf-8" if body else None)
+    return Answer(success.get("status", 200), body, content_type)
+
+
+def _faults(verify: Mapping[str, object]) -> Iterator[Fault]:
+    name = verify.get("scheme")
+    if name is None:
+        yield (), "no scheme is named.", f"Write scheme: and one of {_listed(RULES.names())}."
+    elif name not in RULES.names():
+        remedy = _nearest(str(name).replace("_", "-"), RULES.names())
+        yield ("scheme",), f"unknown scheme {str(name)[:64]!r}.", remedy
+    else:
+        yield from _knob_faults(verify, str(name))
+        yield from _success_faults(verify.get("success"))
+        if name == GENERIC:
+            yield from _time_faults(verify)
+        elif "tolerance_seconds" in verify and not PRESETS[str(name)].is_timed:
+            message = f"{name} signs no time to hold against it."
+            yield ("tolerance_seconds",), message, "Remove it."
+
+
+def _knob_faults(verify: Mapping[str, object], scheme: str) -> Iterator[Fault]:
+    allowed = COMMON_KNOBS | HMAC_KNOBS if scheme == GENERIC else COMMON_KNOBS
+    for key, value in verify.items():
+        if key in allowed:
+            yield from _value_fault((key,), allowed[key], value)
+        elif key in HMAC_KNOBS:
+            remedy = f"Remove it, or write scheme: {GENERIC} and spell out every knob."
+            yield (key,), f"{key} is fixed by the scheme {scheme}.", remedy
+        elif key not in _FOREIGN:
+            yield (key,), f"unknown key {str(key)[:64]!r}.", _nearest(str(key), allowed)
+    for key, knob in allowed.items():
+        if knob.required and key not in verify:
+            yield (), f"{key} is missing.", f"Add {key}: {knob.says}"
+
+
+def _value_fault(path: tuple[str, ...], knob: Knob, value: object) -> Iterator[Fault]:
+    remedy = knob.fault(value)
+    if remedy is not None:
+        yield path, f"{path[-1]} cannot be {str(value)[:64]!r}.", remedy
+
+
+def _success_faults(success: object) -> Iterator[Fault]:
+    if not isinstance(success, Mapping):
+        return
+    for key, value in success.items():
+        if key in SUCCESS_KNOBS:
+            yield from _value_fault(("success", key), SUCCESS_KNOBS[key], value)
+        else:
+            remedy = _nearest(str(key), SUCCESS_KNOBS)
+            yield ("success", key), f"unknown key {str(key)[:64]!r}.", remedy
+    if success.get("status") == NO_CONTENT and success.get("body"):
+        yield ("success", "body"), "this status has no body.", "Remove it, or write status: 200."
+
+
+def _time_faults(verify: Mapping[str, object]) -> Iterator[Fault]:
+    """A time that is not signed proves nothing; one that is signed must be found and read."""
+    places = [key for key in ("timestamp_header", "timestamp_element") if key in verify]
+    template = str(verify.get("signed_content", ""))
+    if len(places) > 1:
+        yield (places[1],), "the time of signing has two places.", f"Keep one of {_listed(places)}."
+    if places and "{timestamp}" not in template:
+        remedy = f"Put {{timestamp}} where the vendor has it, or remove {places[0]}."
+        yield ("signed_content",), "the time of signing is not signed.", remedy
+    if places and "timestamp_unit" not in verify:
+        yield (), "timestamp_unit is missing.", "Add timestamp_unit: seconds, or what it is."
+    if not places and "{timestamp}" in template:
+        remedy = "Add timestamp_header, or timestamp_element for an item of the signature header."
+        yield ("signed_content",), "nothing says where {timestamp} is.", remedy
+    for key in ("timestamp_unit", "tolerance_seconds"):
+        if not places and key in verify:
+            remedy = "Remove it, or add timestamp_header or timestamp_element."
+            yield (key,), f"{key} is of no use: nothing says where the time of signing is.", remedy
+    if "timestamp_element" in verify and "separator" not in verify:
+        remedy = 'Add separator: what stands between the items, such as ",".'
+        yield (), "separator is missing.", remedy
+
+
+def _nearest(word: str, known: Iterable[str]) -> str:
+    names = list(known)
+    close = difflib.get_close_matches(word, names, n=1, cutoff=0.6)
+    return f"Did you mean {close[0]}?" if close else f"Write one of {_listed(names)}."
+
+
+def _listed(words: Iterable[str]) -> str:
+    return ", ".join(words)
