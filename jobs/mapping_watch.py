@@ -73,7 +73,7 @@ class MappingWatch:
         Raises MappingsRefused where it has errors and `strict` is set or nothing good is
         remembered, and OSError where the folder cannot be read.
         """
-        self._good = await _recall(self._database)
+        self._good = await recall(self._database)
         files = await asyncio.to_thread(read_directory, self._folder)
         current = await asyncio.to_thread(self._load, files)
         if current.problems and (strict or not self._good):
@@ -148,7 +148,8 @@ class MappingWatch:
         self._to_remember = None
 
 
-async def _recall(database: Database) -> dict[str, bytes]:
+async def recall(database: Database) -> dict[str, bytes]:
+    """The last good text of each file, to be passed to `load` as `last_good`."""
     async with database.read() as connection:
         found = await connection.execute(select(mapping_files.c.name, mapping_files.c.text))
         return {name: bytes(text) for name, text in found}
