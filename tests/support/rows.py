@@ -15,7 +15,6 @@ from jobs.database import Database
 from jobs.schema import (
     billing_events,
     deliveries,
-    heartbeats,
     intake,
     metadata,
     outcome_keys,
@@ -130,6 +129,3 @@ class Rows:
         return await self.charge(
             at, **{"sequence": 2, "kind": "reversal", "reverses": of, "micros": -990_000, **values}
         )
-
-    async def heartbeat(self, name: str, role: str, seen_at: datetime, **detail: Any) -> None:
-        await self._insert(heartbeats, name=name, role=role, seen_at=seen_at, detail=detail)

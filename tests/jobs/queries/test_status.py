@@ -1,7 +1,6 @@
 from datetime import UTC, datetime, timedelta
 
 from jobs.database import Database
-from jobs.queries.alive import read_processes
 from jobs.queries.sources import read_traffic
 from jobs.queries.status import read_status
 from tests.support.rows import Rows
@@ -60,13 +59,3 @@ async def test_traffic_is_counted_by_source(database: Database, rows: Rows) -> N
     traffic = await read_traffic(database)
     assert {name: one.deliveries for name, one in traffic.items()} == {"github": 2, "zendesk": 1}
     assert traffic["github"].last_delivery == at
-
-
-async def test_a_process_silent_for_long_is_dead(database: Database, rows: Rows) -> None:
-    now = datetime.now(UTC)
-    await rows.heartbeat("w1", "work", now, redis="up")
-    await rows.heartbeat("w2", "work", now - timedelta(minutes=5))
-    processes = {one.name: one for one in await read_processes(database)}
-    assert processes["w1"].alive
-    assert processes["w1"].detail == {"redis": "up"}
-    assert not processes["w2"].alive
