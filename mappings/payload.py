@@ -15,6 +15,8 @@ from collections import Counter
 from typing import Any, NoReturn
 from urllib.parse import parse_qsl
 
+from mappings.wording import shown
+
 DEPTH_MAX = 64
 NUMBER_CHARS_MAX = 100
 FIELDS_MAX = 1000
@@ -23,7 +25,6 @@ INTEGER_MIN = -(2**63)
 INTEGER_MAX = 2**64 - 1
 
 _FORM = "application/x-www-form-urlencoded"
-_SHOWN_MAX = 60
 #: A string, closed or not: one that must match at every quote, or an open one costs a pass each.
 _STRING = re.compile(r'"[^"\\]*(?:\\.[^"\\]*)*(?:"|\\?\Z)', re.DOTALL)
 _BRACKET = re.compile(r"[\[{]|[\]}]")
@@ -51,8 +52,8 @@ def parse(body: bytes, content_type: str | None = None) -> object:
     except PayloadError as error:
         if not media_type or "json" in media_type:
             raise
-        shown = _shown(media_type)
-        raise PayloadError(f"{error} Its content type is {shown}.") from error.__cause__
+        said = f"{error} Its content type is {shown(media_type)!a}."
+        raise PayloadError(said) from error.__cause__
 
 
 def _decoded(body: bytes) -> str:
@@ -100,7 +101,7 @@ def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     if len(dict(pairs)) != len(pairs):
         counts = Counter(key for key, _ in pairs)
         twice = json.dumps(counts.most_common(1)[0][0])
-        raise PayloadError(f"The JSON has the key {_shown(twice)} twice in one object.")
+        raise PayloadError(f"The JSON has the key {shown(twice)} twice in one object.")
     return {key: value for key, value in pairs if value is not None}
 
 
@@ -109,13 +110,13 @@ def _integer(digits: str) -> int:
         number = int(digits)
         if INTEGER_MIN <= number <= INTEGER_MAX:
             return number
-    raise PayloadError(f"The JSON has a whole number beyond 64 bits, {_shown(digits)}.")
+    raise PayloadError(f"The JSON has a whole number beyond 64 bits, {shown(digits)}.")
 
 
 def _float(digits: str) -> float:
     number = float(digits) if len(digits) <= NUMBER_CHARS_MAX else math.inf
     if math.isinf(number):
-        raise PayloadError(f"The JSON has a number that cannot be held, {_shown(digits)}.")
+        raise PayloadError(f"The JSON has a number that cannot be held, {shown(digits)}.")
     return number
 
 
@@ -153,7 +154,3 @@ def _parse_form(text: str) -> object:
     if isinstance(payload, str) and payload.lstrip()[:1] in {"{", "["}:
         return parse_json(payload)
     return fields
-
-
-def _shown(text: str) -> str:
-    return text if len(text) <= _SHOWN_MAX else f"{text[: _SHOWN_MAX - 1]}…"

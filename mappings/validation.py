@@ -7,9 +7,8 @@ field's `description` and `examples` are what the reader is shown. Refuses: to r
 
 from __future__ import annotations
 
-import difflib
 import json
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
@@ -26,12 +25,14 @@ from mappings.modelschema import (
 )
 from mappings.positions import Path, Positions
 from mappings.types import Problem
+from mappings.wording import nearest, shown
+
+__all__ = ["nearest", "validate", "wrong"]
 
 ModelT = TypeVar("ModelT", bound=BaseModel)
 
 _OWN = "wrong"
 _KEY_MARK = "[key]"
-_SHOWN_MAX = 60
 _EMPTY = frozenset({"too_short", "string_too_short"})
 _EXPECTED = {
     "string": "text",
@@ -54,13 +55,6 @@ def wrong(
     """
     context = {"message": message, "remedy": remedy, "path": tuple(path), "at_key": at_key}
     return PydanticCustomError(_OWN, "{message}", context)
-
-
-def nearest(word: str, known: Iterable[str]) -> str | None:
-    """The one of `known` that `word` was probably meant to be."""
-    lower = {name.lower(): name for name in known}
-    close = difflib.get_close_matches(word.lower(), list(lower), n=1, cutoff=0.6)
-    return lower[close[0]] if close else None
 
 
 def validate(
@@ -280,5 +274,4 @@ def _instead(key: str, allowed: Sequence[str]) -> str:
 
 
 def _shown(value: object) -> str:
-    text = str(value).lower() if isinstance(value, bool) else str(value)
-    return text if len(text) <= _SHOWN_MAX else f"{text[: _SHOWN_MAX - 1]}…"
+    return shown(str(value).lower() if isinstance(value, bool) else str(value))

@@ -20,6 +20,7 @@ import yaml
 from mappings.positions import Mark, Path, Positions
 from mappings.types import Problem
 from mappings.validation import validate
+from mappings.wording import shown
 from mappings.yamlsyntax import syntax_problem, unprintable_problems
 
 __all__ = ["Mark", "Path", "Positions", "YamlFile", "parse", "validate"]
@@ -168,14 +169,14 @@ class _Reader:
             sign = "*" if isinstance(event, yaml.AliasEvent) else "&"
             self.problem(
                 place,
-                f"`{sign}{_short(event.anchor)}` is an anchor or alias of YAML, "
+                f"`{sign}{shown(event.anchor)}` is an anchor or alias of YAML, "
                 "which mapping files do not use.",
                 "Write the value out; for an expression put all of it in single quotes.",
             )
         elif tag is not None:
             self.problem(
                 place,
-                f"`{_short(tag)}` is a tag of YAML, which mapping files do not use.",
+                f"`{shown(tag)}` is a tag of YAML, which mapping files do not use.",
                 "Remove it; an expression that begins with ! needs single quotes around all of it.",
             )
 
@@ -209,14 +210,14 @@ class _Reader:
         if not isinstance(value, str):
             self.problem(
                 place,
-                f"The key `{_short(text)}` is no text.",
-                f'Put it in quotes: "{_short(text)}".',
+                f"The key `{shown(text)}` is no text.",
+                f'Put it in quotes: "{shown(text)}".',
             )
         path = (*top.path, text)
         if text in container:
             self.problem(
                 place,
-                f"The key `{_short(text)}` is here twice, first on line {self.keys[path].line}.",
+                f"The key `{shown(text)}` is here twice, first on line {self.keys[path].line}.",
                 "Keep one of the two.",
             )
         else:
@@ -256,7 +257,7 @@ class _Reader:
         if _NO_NUMBER.fullmatch(text) or (len(text) > DIGITS_MAX and _FLOAT.fullmatch(text)):
             self.problem(
                 place,
-                f"`{_short(text)}` is no number that can be worked with.",
+                f"`{shown(text)}` is no number that can be worked with.",
                 "Put it in quotes if it is meant as text.",
             )
             return None
@@ -280,7 +281,3 @@ def core_value(text: str) -> str | int | float | bool | None:
 def _events(text: str) -> Iterator[yaml.Event]:
     events: Iterator[yaml.Event] = yaml.parse(text, Loader=yaml.CBaseLoader)
     return events
-
-
-def _short(text: str) -> str:
-    return text if len(text) <= DIGITS_MAX else f"{text[: DIGITS_MAX - 1]}…"

@@ -84,7 +84,7 @@ def test_refuses_in_one_sentence(body: bytes, said: str) -> None:
 
 
 def test_names_the_content_type_when_the_body_is_no_json() -> None:
-    with pytest.raises(PayloadError, match=r"Its content type is text/xml\."):
+    with pytest.raises(PayloadError, match=r"Its content type is 'text/xml'\."):
         parse(b"<a/>", "text/xml; charset=UTF-8")
 
 

@@ -6,7 +6,8 @@ import pytest
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
 from mappings.types import Problem
-from mappings.validation import nearest, validate, wrong
+from mappings.validation import validate, wrong
+from mappings.wording import nearest
 from mappings.yamlfile import parse
 
 
