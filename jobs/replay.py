@@ -77,6 +77,16 @@ def selection(where: DeliveryFilter, *, limit: int | None = None) -> tuple[Any, 
     return (ids if limit is None else ids.limit(limit)), full
 
 
+async def count_selected(
+    database: Database, where: DeliveryFilter, *, limit: int | None = None
+) -> int:
+    """How many deliveries a replay would take now. Raises FilterInvalid as `start_replay` does."""
+    chosen, _ = selection(where, limit=limit)
+    async with database.read() as connection:
+        total = await connection.scalar(select(func.count()).select_from(chosen.subquery()))
+    return int(total or 0)
+
+
 async def start_replay(
     database: Database,
     ring: Callable[[], None] | None,
