@@ -117,7 +117,8 @@ def _fault(
     context = details.get("ctx", {})
     if kind == _OWN:
         path = (*path, *context["path"])
-        return _Fault(kind, path, context["message"], context["remedy"], context["at_key"])
+        at_key = context["at_key"] or _KEY_MARK in rest
+        return _Fault(kind, path, context["message"], context["remedy"], at_key)
     if kind == "missing":
         key = str(rest[-1]) if rest else ""
         message = f"The key `{key}` is missing{_inside(path)}."

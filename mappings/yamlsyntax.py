@@ -58,6 +58,11 @@ _COMPLAINTS: tuple[tuple[str, str, str], ...] = (
         'Quote values with braces, brackets or commas in them: {customer: "${{ event.x }}"}.',
     ),
     (
+        "did not find expected node content",
+        "A value is missing here, or a list in [ ] or a mapping in { } is not closed.",
+        "Write the value, or close the bracket.",
+    ),
+    (
         "did not find expected '-' indicator",
         "This line does not belong to the list above it.",
         "Indent it as the list's items are, beginning with `- `, or as its keys are.",

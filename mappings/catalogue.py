@@ -1,0 +1,134 @@
+"""The catalogue: what an indicator of an agent costs a customer at a moment.
+
+Owns: finding the price and, where there is none, saying what to add where. Refuses: to guess one.
+The file it comes from is read in `agentsfile`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from decimal import Decimal
+from types import MappingProxyType
+
+from mappings.prices import AmountError, Entry, in_effect
+from mappings.wording import nearest, shown
+
+FILE = "agents.yaml"
+
+#: Indicator to its prices.
+Prices = Mapping[str, tuple[Entry, ...]]
+
+
+class UnpricedError(Exception):
+    """The catalogue gives no price for this; the message says what to add where."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Price:
+    """What one outcome bills: integer millionths of the currency's major unit."""
+
+    amount_micros: int
+    currency: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Agent:
+    """An agent's prices: the general ones, and those of single customers that go before them."""
+
+    name: str
+    indicators: Prices
+    customers: Mapping[str, Prices] = field(default_factory=lambda: MappingProxyType({}))
+
+    def known(self) -> tuple[str, ...]:
+        """All indicators with a price, for whomever."""
+        every = [self.indicators, *self.customers.values()]
+        return tuple(dict.fromkeys(indicator for prices in every for indicator in prices))
+
+    def entries(self, indicator: str) -> Iterable[Entry]:
+        """All prices of `indicator`, general and customers'."""
+        for prices in (self.indicators, *self.customers.values()):
+            yield from prices.get(indicator, ())
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Catalogue:
+    """All agents and their prices; `version` is the SHA-256 of the file's bytes."""
+
+    version: str
+    agents: Mapping[str, Agent] = field(default_factory=lambda: MappingProxyType({}))
+
+    def knows(self, agent: str, indicator: str | None = None) -> bool:
+        """Whether `agent` (and some price for `indicator`, for whomever) is in the catalogue."""
+        found = self.agents.get(agent)
+        return found is not None and (indicator is None or indicator in found.known())
+
+    def needs_value(self, agent: str, indicator: str) -> bool:
+        """Whether some price of `indicator` is a percentage of the rule's `value:`."""
+        found = self.agents.get(agent)
+        return found is not None and any(
+            entry.percent is not None for entry in found.entries(indicator)
+        )
+
+    def advice(self, agent: str, indicator: str | None = None) -> tuple[str, str]:
+        """For what the catalogue does not know: what is missing, and what to do about it."""
+        found = self.agents.get(agent)
+        if found is None:
+            missing = f"{FILE} has no agent `{shown(agent)}`."
+            line = f"{shown(agent)}: {{indicators: {{{_line(indicator)}}}}}"
+            return missing, _remedy(nearest(agent, self.agents), f"under agents: `{line}`")
+        missing = f"{FILE} has no price of `{shown(indicator or '')}` for agent `{shown(agent)}`."
+        where = f"under agents.{shown(agent)}.indicators: `{_line(indicator)}`"
+        return missing, _remedy(nearest(indicator or "", found.known()), where)
+
+    def price(
+        self,
+        *,
+        agent: str,
+        indicator: str,
+        customer: str,
+        at: datetime,
+        value: Decimal | None = None,
+    ) -> Price:
+        """What the outcome bills: the customer's own price in effect at `at`, else the general.
+
+        `at` is aware; `value` is in major units and counts for percentages alone. Raises
+        UnpricedError, whose message says what to add where.
+        """
+        found = self.agents.get(agent)
+        if found is None:
+            raise UnpricedError(" ".join(self.advice(agent, indicator)))
+        own = found.customers.get(customer, {}).get(indicator, ())
+        general = found.indicators.get(indicator, ())
+        entry = in_effect(own, at) or in_effect(general, at)
+        if entry is None:
+            raise UnpricedError(self._nothing(agent, indicator, at, (*own, *general)))
+        try:
+            return Price(amount_micros=entry.amount_micros(value), currency=entry.currency)
+        except AmountError as error:
+            raise UnpricedError(
+                f"The price of `{shown(indicator)}` for agent `{shown(agent)}` in {FILE} cannot "
+                f"be worked out. {error}"
+            ) from error
+
+    def _nothing(self, agent: str, indicator: str, at: datetime, entries: tuple[Entry, ...]) -> str:
+        begins = min((entry.since for entry in entries if entry.since), default=None)
+        if begins is None:
+            return " ".join(self.advice(agent, indicator))
+        return (
+            f"{FILE} has no price of `{shown(indicator)}` for agent `{shown(agent)}` in effect on "
+            f"{at.astimezone(begins.tzinfo).date()}; the first is from {begins.date()}. "
+            f"Add one without `from`, or from an earlier date, under "
+            f"agents.{shown(agent)}.indicators.{shown(indicator)}."
+        )
+
+
+def _line(indicator: str | None) -> str:
+    return f'{shown(indicator or "INDICATOR")}: {{price: "…", currency: …}}'
+
+
+def _remedy(close: str | None, where: str) -> str:
+    if close is not None:
+        return f"Write `{close}` in the rule, or add {where}."
+    return f"Add {where}."
