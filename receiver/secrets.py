@@ -1,0 +1,97 @@
+"""The secrets of sources: names in mapping files, values from the environment or files.
+
+Owns looking them up. Refuses to show them: no value is in a repr, a log line or an error.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Mapping
+from pathlib import Path
+
+import structlog
+from dotenv import dotenv_values
+
+log = structlog.get_logger(__name__)
+
+_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_.-]{0,127}")
+LONGEST_SECRET_BYTES = 64 * 1024
+
+
+class Secrets:
+    """Values by name: from the environment, else a file of that name, else `.env`.
+
+    Files are read by `reload` and kept until the next one; the environment is taken once. An
+    empty value counts as none.
+    """
+
+    def __init__(
+        self,
+        *,
+        environ: Mapping[str, str] | None = None,
+        directory: Path | None = None,
+        env_file: Path | None = None,
+    ) -> None:
+        self._environ = dict(os.environ if environ is None else environ)
+        self._directory = directory
+        self._env_file = env_file
+        self._files: dict[str, str] = {}
+        self._unreadable: frozenset[str] = frozenset()
+        self.reload()
+
+    def get(self, name: str) -> str | None:
+        """The value, or None where there is none."""
+        return self._environ.get(name) or self._files.get(name) or None
+
+    def reload(self) -> bool:
+        """Read the files again; whether anything changed. A file under way counts as missing."""
+        found = {**self._read_env_file(), **self._read_directory()}
+        changed = found != self._files
+        self._files = found
+        return changed
+
+    def __repr__(self) -> str:
+        return f"<Secrets: {len(self._files)} from files>"
+
+    def _read_env_file(self) -> dict[str, str]:
+        if self._env_file is None or not self._env_file.is_file():
+            return {}
+        return {name: value for name, value in dotenv_values(self._env_file).items() if value}
+
+    def _read_directory(self) -> dict[str, str]:
+        if self._directory is None:
+            return {}
+        values: dict[str, str] = {}
+        unreadable: set[str] = set()
+        try:
+            paths = [path for path in self._directory.iterdir() if _NAME.fullmatch(path.name)]
+            for path in paths:
+                try:
+                    value = _read(path)
+                except (OSError, ValueError):
+                    unreadable.add(path.name)
+                else:
+                    if value:
+                        values[path.name] = value
+        except OSError:
+            unreadable.add(".")
+        self._complain_of(frozenset(unreadable))
+        return values
+
+    def _complain_of(self, unreadable: frozenset[str]) -> None:
+        """Name each unreadable file once, not at every look."""
+        for name in sorted(unreadable - self._unreadable):
+            log.warning("secrets.unreadable", directory=str(self._directory), file=name)
+        self._unreadable = unreadable
+
+
+def _read(path: Path) -> str | None:
+    """The file's text without its trailing line break; None for what is no file."""
+    if not path.is_file():
+        return None
+    with path.open("rb") as file:
+        data = file.read(LONGEST_SECRET_BYTES + 1)
+    if len(data) > LONGEST_SECRET_BYTES:
+        raise ValueError
+    return data.decode("utf-8").removesuffix("\n").removesuffix("\r")

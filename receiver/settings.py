@@ -1,0 +1,247 @@
+"""What an operator sets, from the environment and `.env`.
+
+Owns names, defaults, checks and the words about each; docs/settings.md is made from here. Refuses
+a value it cannot use at start-up, naming the variable and what to write instead. Secrets of
+sources are no settings: see `receiver.secrets`.
+"""
+
+from __future__ import annotations
+
+import difflib
+import os
+from collections.abc import Iterable, Mapping
+from functools import partial
+from ipaddress import ip_network
+from pathlib import Path
+from typing import Annotated, Any, Literal
+from urllib.parse import urlsplit
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from dotenv import dotenv_values
+from pydantic import AfterValidator, Field, ValidationError
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+PREFIX = "RECEIVER_"
+ENV_FILE = Path(".env")
+#: Set by `receiver up` for its own children, not by an operator.
+INTERNAL_PREFIX = "RECEIVER_UP_"
+
+DATABASES = ("sqlite+aiosqlite://", "postgresql+asyncpg://")
+REDIS_SCHEMES = ("redis://", "rediss://", "unix://")
+
+
+class SettingsInvalid(Exception):
+    """Settings that cannot be used; each line names a variable and what to write instead."""
+
+    def __init__(self, lines: Iterable[str]) -> None:
+        self.lines = tuple(lines)
+        super().__init__("\n".join(self.lines))
+
+
+def _one_of_starts(starts: tuple[str, ...], value: str) -> str:
+    if not value.startswith(starts):
+        raise ValueError(f"it starts with none of {', '.join(starts)}")
+    return value
+
+
+def _public_url(value: str) -> str:
+    parts = urlsplit(value)
+    if parts.scheme not in ("http", "https") or not parts.hostname:
+        raise ValueError("it is no http or https URL with a host")
+    if parts.query or parts.fragment or "@" in parts.netloc:
+        raise ValueError("it may hold scheme, host, port and path only")
+    return value.rstrip("/")
+
+
+def _timezone(value: str) -> str:
+    try:
+        ZoneInfo(value)
+    except (ZoneInfoNotFoundError, ValueError, OSError):
+        raise ValueError("no such time zone is known") from None
+    return value
+
+
+def _proxies(value: str) -> str:
+    for entry in filter(None, (part.strip() for part in value.split(","))):
+        if entry != "*":
+            ip_network(entry, strict=False)
+    return value
+
+
+class Settings(BaseSettings):
+    """All settings, checked. The variable of each is its name in capitals behind RECEIVER_."""
+
+    model_config = SettingsConfigDict(
+        env_prefix=PREFIX, env_ignore_empty=True, extra="ignore", frozen=True
+    )
+
+    database_url: Annotated[str, AfterValidator(partial(_one_of_starts, DATABASES))] = Field(
+        default="",
+        repr=False,
+        validate_default=False,
+        description="The database. Unset: SQLite, the file `receiver.db` in the data directory.",
+        examples=["postgresql+asyncpg://user:password@host/receiver"],
+    )
+    redis_url: Annotated[str, AfterValidator(partial(_one_of_starts, REDIS_SCHEMES))] = Field(
+        default="",
+        repr=False,
+        validate_default=False,
+        description="Redis or Valkey. Unset: the embedded Valkey's socket in the data directory.",
+        examples=["redis://localhost:6379/0"],
+    )
+    mappings: Path = Field(
+        default=Path("mappings"),
+        description="The folder with mapping files, `agents.yaml` and `tables/`.",
+        examples=["./mappings"],
+    )
+    data_dir: Path = Field(
+        default=Path("var"),
+        description="Where the service keeps what it makes: database, socket, generated secrets.",
+        examples=["./var"],
+    )
+    secrets_dir: Path | None = Field(
+        default=None,
+        description="A folder with one file a source secret, named as the variable; read again "
+        "when it changes, so that a new source needs no restart.",
+        examples=["/run/secrets"],
+    )
+    admin_token: str | None = Field(
+        default=None,
+        repr=False,
+        description="The token for `/api`. Unset: there is no API.",
+        examples=["a long random text"],
+    )
+    host: str = Field(
+        default="127.0.0.1", description="The address to listen on.", examples=["::1"]
+    )
+    port: int = Field(
+        default=8080, ge=0, le=65535, description="The port to listen on.", examples=[8080]
+    )
+    public_url: Annotated[str, AfterValidator(_public_url)] | None = Field(
+        default=None,
+        description="What vendors call, up to before `/webhooks/…`. Needed behind a proxy for "
+        "vendors that sign the URL.",
+        examples=["https://hooks.example.com"],
+    )
+    trusted_proxies: Annotated[str, AfterValidator(_proxies)] = Field(
+        default="",
+        description="Addresses or networks of proxies, separated by commas, whose "
+        "`X-Forwarded-For` and `X-Forwarded-Proto` are believed. Unset: nobody's.",
+        examples=["10.0.0.0/8,127.0.0.1"],
+    )
+    body_limit_bytes: int = Field(
+        default=1_048_576,
+        ge=1,
+        le=64 * 1_048_576,
+        description="The largest body that is taken; a larger one is answered 413.",
+        examples=[1_048_576],
+    )
+    body_timeout_seconds: float = Field(
+        default=30.0,
+        gt=0,
+        le=600,
+        description="How long a sender may take over its body.",
+        examples=[30],
+    )
+    retention_days: int = Field(
+        default=0,
+        ge=0,
+        description="How long the bodies of settled deliveries are kept; 0 keeps them.",
+        examples=[90],
+    )
+    oldest_outcome_days: int = Field(
+        default=400,
+        ge=1,
+        le=36_500,
+        description="An outcome that occurred longer than this before its delivery fails as "
+        "`mapping`: a wrong unit of time bills in 1970.",
+        examples=[400],
+    )
+    timezone: Annotated[str, AfterValidator(_timezone)] = Field(
+        default="UTC",
+        description="The zone that days, months and prices with a `from` date are in.",
+        examples=["Europe/Berlin"],
+    )
+    shutdown_seconds: int = Field(
+        default=10,
+        ge=1,
+        le=300,
+        description="How long a stopping web process lets requests under way finish.",
+        examples=[10],
+    )
+    log_format: Literal["auto", "console", "json"] = Field(
+        default="auto",
+        description="How log lines look: `auto` is `console` on a terminal and `json` elsewhere.",
+        examples=["json"],
+    )
+    log_level: Literal["debug", "info", "warning", "error"] = Field(
+        default="info", description="The least severe log lines that are shown.", examples=["info"]
+    )
+
+    @property
+    def database(self) -> str:
+        """The database's URL, also where none is set."""
+        return self.database_url or f"{DATABASES[0]}/{self.data_dir.absolute()}/receiver.db"
+
+    @property
+    def zone(self) -> ZoneInfo:
+        return ZoneInfo(self.timezone)
+
+    @property
+    def trusted(self) -> list[str]:
+        """The proxies as uvicorn's `forwarded_allow_ips` takes them."""
+        return [part.strip() for part in self.trusted_proxies.split(",") if part.strip()]
+
+
+def load_settings(env_file: Path | None = ENV_FILE, **given: Any) -> Settings:
+    """Read environment and `.env`; raise SettingsInvalid naming everything wrong at once.
+
+    `given` (field names) goes before both, as options of the command line do.
+    """
+    try:
+        return Settings(_env_file=env_file, **given)
+    except ValidationError as error:
+        raise SettingsInvalid(_line(dict(one)) for one in error.errors()) from None
+
+
+def variable(name: str) -> str:
+    """The variable of a field."""
+    return PREFIX + name.upper()
+
+
+def misspelt(
+    environ: Mapping[str, str] | None = None, env_file: Path | None = ENV_FILE
+) -> list[str]:
+    """A warning for each RECEIVER_ variable that nothing reads, with the nearest that is read."""
+    known = [variable(name) for name in Settings.model_fields]
+    in_file = dotenv_values(env_file) if env_file is not None and env_file.is_file() else {}
+    names = {name.upper() for name in (*(os.environ if environ is None else environ), *in_file)}
+    return [
+        f"{name} is no setting{_suggestion(name, known)}"
+        for name in sorted(names)
+        if name.startswith(PREFIX) and not name.startswith(INTERNAL_PREFIX) and name not in known
+    ]
+
+
+def as_table() -> str:
+    """Every setting as a Markdown table, for docs/settings.md."""
+    rows = ["| variable | default | what it is |", "|---|---|---|"]
+    for name, field in Settings.model_fields.items():
+        default = "" if field.default in (None, "") else f"`{field.default}`"
+        rows.append(f"| `{variable(name)}` | {default} | {field.description} |")
+    return "\n".join(rows) + "\n"
+
+
+def _suggestion(name: str, known: list[str]) -> str:
+    near = difflib.get_close_matches(name, known, n=1, cutoff=0.75)
+    return f"; did you mean {near[0]}?" if near else " and is not read."
+
+
+def _line(error: dict[str, Any]) -> str:
+    """One fault in words. The value is left out where it may hold a password."""
+    name = str(error["loc"][0])
+    field = Settings.model_fields[name]
+    value = f" is {str(error['input'])[:80]!r}:" if field.repr else ":"
+    message = str(error["msg"]).removeprefix("Value error, ")
+    example = f"{variable(name)}={(field.examples or [''])[0]}"
+    return f"{variable(name)}{value} {message}. Write for example {example}"
