@@ -272,9 +272,8 @@ def _reversal_step(posted: tuple[Entry, ...], *, is_latest: bool) -> Step:
 def _charge_step(
     book: KeyBook, charge: Recorded, posted: tuple[Entry, ...], *, has_company: bool
 ) -> Step:
-    mine = [entry for entry in posted if entry.outcome_id == charge.id]
-    if mine:
-        return Step(Verdict.CHARGED, posted, mine[0].id)
+    if posted and posted[-1].outcome_id == charge.id:
+        return Step(Verdict.CHARGED, posted, posted[-1].id)
     standing = book.open_charge
     if has_company:
         return Step(Verdict.DUPLICATE, posted, standing.id if standing is not None else None)

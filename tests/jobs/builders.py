@@ -1,0 +1,72 @@
+"""Short ways to write the records of `jobs` in tests."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
+
+from jobs.ledger import Entry, KeyBook, Recorded, Step, decide
+from mappings.types import Kind
+from tests.jobs.model import Line, Said
+
+#: The second 0 of every made-up line.
+DAWN = datetime(2026, 3, 1, 12, tzinfo=UTC)
+RECEIVED = datetime(2026, 3, 2, tzinfo=UTC)
+
+
+def at(seconds: int | None) -> datetime | None:
+    """A place on the line as a time."""
+    return None if seconds is None else DAWN + timedelta(seconds=seconds)
+
+
+def recorded(said: Said, ordinal: int) -> Recorded:
+    """What the model says, as the ledger takes it."""
+    is_charge = said.kind == "charge"
+    return Recorded(
+        id=f"outcome-{ordinal}",
+        ordinal=ordinal,
+        kind=Kind(said.kind),
+        occurred_at=at(said.at),
+        effective_at=at(said.at) or RECEIVED,
+        agent_id="agent" if is_charge else None,
+        customer_id=said.billed_as if is_charge else None,
+        indicator="resolved" if is_charge else None,
+        amount_micros=said.micros,
+        currency="USD" if is_charge else None,
+        source="crm",
+        delivery_id=f"delivery-{ordinal}",
+        event_index=0,
+        mapping_version=f"mapping-{ordinal}",
+        price_version=f"prices-{ordinal}" if is_charge else None,
+        meta_tags={"n": str(ordinal)},
+    )
+
+
+def tell(book: KeyBook, said: Said) -> Step:
+    """Record one more outcome in the book."""
+    number = len(book.outcomes) + 1
+    return decide(book, recorded(said, number), (f"line-{number}a", f"line-{number}b"))
+
+
+def told(*history: Said) -> KeyBook:
+    """A book that has heard these, in this order."""
+    book = KeyBook("key")
+    for said in history:
+        tell(book, said)
+    return book
+
+
+def lines(entries: Sequence[Entry]) -> list[Line]:
+    """The ledger as the model reads it."""
+    return [
+        Line(
+            id=one.id,
+            sequence=one.sequence,
+            kind=one.kind.value,
+            reverses=one.reverses,
+            micros=one.amount_micros,
+            currency=one.currency,
+            billed_as=one.customer_id,
+        )
+        for one in entries
+    ]
