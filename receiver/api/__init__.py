@@ -1,0 +1,9 @@
+"""The JSON API under `/api`, for scripts, agents and whatever reconciles the ledger.
+
+Owns paths, status codes and authentication. Refuses to know how an answer is found: that is
+`jobs.queries` and `jobs.replay`, the same for the command line.
+"""
+
+from receiver.api.routes import ApiParts, api_routes
+
+__all__ = ["ApiParts", "api_routes"]

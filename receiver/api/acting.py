@@ -1,0 +1,70 @@
+"""The POST side of the API: replay and discard, by `jobs.replay`, noted in `actions`."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+
+from jobs.dry_run import dry_run
+from jobs.errors import FilterInvalid
+from jobs.queries.listing import unknown_ids
+from jobs.replay import discard, replay_status, start_replay
+from receiver.api.answers import not_found
+from receiver.api.params import Order, order, query
+from receiver.api.parts import ApiParts, parts_of
+
+ACTOR = "api"
+
+
+async def start(request: Request) -> Response:
+    """`POST /api/replays`."""
+    query(request, (), paged=False)
+    parts = parts_of(request)
+    wanted = await order(request, parts.zone)
+    await _refuse_unknown_ids(parts, wanted)
+    if wanted.dry_run:
+        found = await dry_run(parts.database, parts.mappings(), wanted.where, limit=wanted.limit)
+        return JSONResponse(found.as_json())
+    started = await start_replay(
+        parts.database, None, wanted.where, actor=ACTOR, note=wanted.note, limit=wanted.limit
+    )
+    return JSONResponse({"id": started.id, "matched": started.matched}, 202)
+
+
+async def progress(request: Request) -> Response:
+    """`GET /api/replays/{id}`; with the differences found, where recorded ones were compared."""
+    query(request, (), paged=False)
+    replay_id = request.path_params["replay_id"]
+    found = await replay_status(parts_of(request).database, replay_id)
+    if found is None:
+        raise not_found("replay", replay_id)
+    return JSONResponse(asdict(found))
+
+
+async def put_away(request: Request) -> Response:
+    """`POST /api/discards`."""
+    query(request, (), paged=False)
+    parts = parts_of(request)
+    wanted = await order(request, parts.zone)
+    await _refuse_unknown_ids(parts, wanted)
+    if wanted.note is None or not wanted.note.strip():
+        raise FilterInvalid("note is missing; say why these deliveries are discarded")
+    done = await discard(
+        parts.database,
+        wanted.where,
+        actor=ACTOR,
+        note=wanted.note,
+        dry_run=wanted.dry_run,
+        limit=wanted.limit,
+    )
+    if wanted.dry_run:
+        return JSONResponse({"matched": done.matched})
+    return JSONResponse({"id": done.id, "matched": done.matched}, 202)
+
+
+async def _refuse_unknown_ids(parts: ApiParts, wanted: Order) -> None:
+    """A mistyped id is an error, not one delivery fewer."""
+    for unknown in await unknown_ids(parts.database, wanted.where.ids or ()):
+        raise not_found("delivery", unknown)

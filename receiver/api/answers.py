@@ -1,0 +1,99 @@
+"""JSON answers, and errors as `{"error", "detail"}` with the status that fits.
+
+Owns which exception becomes which answer. Refuses to tell a caller of a fault's insides.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from http import HTTPStatus
+from typing import Any
+
+import structlog
+from pydantic import BaseModel
+from sqlalchemy.exc import SQLAlchemyError
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+
+from jobs.errors import FilterInvalid, is_transient
+from jobs.queries.shapes import Shape
+
+log = structlog.get_logger(__name__)
+
+RETRY_AFTER_SECONDS = 2
+
+
+class ApiError(Exception):
+    """The request cannot be served as it is; code and detail go to the caller."""
+
+    def __init__(self, status: int, code: str, detail: str) -> None:
+        super().__init__(detail)
+        self.status = status
+        self.code = code
+        self.detail = detail
+
+
+def not_found(what: str, name: str) -> ApiError:
+    """404 for something named in the path or by id."""
+    return ApiError(404, "not-found", f"there is no {what} {name[:80]!r}")
+
+
+def shape(answer: BaseModel, *, status: int = 200) -> Response:
+    """One object."""
+    return Response(answer.model_dump_json(), status, media_type="application/json")
+
+
+def whole_list(items: Sequence[Shape]) -> Response:
+    """A list that is never longer than a page."""
+    return JSONResponse({"items": [one.model_dump(mode="json") for one in items], "next": None})
+
+
+def error(
+    status: int, code: str, detail: str, headers: Mapping[str, str] | None = None
+) -> Response:
+    """The one form of an error."""
+    return JSONResponse({"error": code, "detail": detail}, status, headers=headers)
+
+
+async def on_api_error(_request: Request, exc: Exception) -> Response:
+    assert isinstance(exc, ApiError)  # noqa: S101 - what it is registered for
+    return error(exc.status, exc.code, exc.detail)
+
+
+async def on_filter_invalid(_request: Request, exc: Exception) -> Response:
+    return error(400, "bad-parameter", str(exc))
+
+
+async def on_http_exception(request: Request, exc: Exception) -> Response:
+    assert isinstance(exc, HTTPException)  # noqa: S101 - what it is registered for
+    if exc.status_code == HTTPStatus.METHOD_NOT_ALLOWED:
+        allowed = (exc.headers or {}).get("Allow", "another method")
+        detail = f"{request.method} is not served here; use {allowed}"
+        return error(405, "method-not-allowed", detail, exc.headers)
+    return error(404, "not-found", f"nothing is served at {request.url.path[:200]}")
+
+
+async def on_neighbour(request: Request, exc: Exception) -> Response:
+    """The database: a fault of it that passes is 503; one that does not is a bug of ours."""
+    if not is_transient(exc):
+        raise exc
+    log.warning("api.unavailable", path=request.url.path, error=str(exc)[:300])
+    headers = {"Retry-After": str(RETRY_AFTER_SECONDS)}
+    return error(503, "unavailable", "the database did not answer; try again", headers)
+
+
+async def on_bug(_request: Request, _exc: Exception) -> Response:
+    """Answers only: the exception goes on to the server, which logs its traceback."""
+    return error(500, "internal", "a fault of this service; its log has the details")
+
+
+#: Which exception is answered by what.
+HANDLERS: dict[Any, Any] = {
+    ApiError: on_api_error,
+    FilterInvalid: on_filter_invalid,
+    HTTPException: on_http_exception,
+    SQLAlchemyError: on_neighbour,
+    OSError: on_neighbour,
+    Exception: on_bug,
+}

@@ -1,0 +1,39 @@
+"""Who may use the API: whoever has the token."""
+
+from __future__ import annotations
+
+import hmac
+
+from starlette.requests import Request
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from receiver.api.answers import error
+
+
+class BearerGate:
+    """Lets requests with `Authorization: Bearer <token>` through and answers the rest 401.
+
+    Compared in constant time. It stands before routing, so that without the token nobody learns
+    which paths exist.
+    """
+
+    def __init__(self, app: ASGIApp, *, token: str) -> None:
+        self._app = app
+        self._token = token.encode()
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "http" and not self._is_proven(Request(scope)):
+            refusal = error(
+                401,
+                "unauthorized",
+                "send the header Authorization: Bearer with the value of RECEIVER_ADMIN_TOKEN",
+                {"WWW-Authenticate": 'Bearer realm="receiver"'},
+            )
+            await refusal(scope, receive, send)
+            return
+        await self._app(scope, receive, send)
+
+    def _is_proven(self, request: Request) -> bool:
+        scheme, _, given = request.headers.get("authorization", "").partition(" ")
+        right = hmac.compare_digest(given.strip().encode("utf-8", "replace"), self._token)
+        return right and scheme.lower() == "bearer"

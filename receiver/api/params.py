@@ -1,0 +1,116 @@
+"""What a caller passes in the query string or as a JSON body, checked.
+
+Owns that every parameter is known, given once and of its type; FilterInvalid names the one that
+is not and what to write.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from starlette.requests import Request
+
+from jobs.errors import FilterInvalid
+from jobs.filters import DeliveryFilter
+from jobs.queries.paging import DEFAULT_LIMIT
+from receiver.api.answers import ApiError
+from receiver.asking import DELIVERY_FILTERS, delivery_filter, refuse_unknown, whole_number
+
+MOST_BODY_BYTES = 1024 * 1024
+_SEND = 'send an object such as {"reason": "unpriced"}'
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Slice:
+    """Which piece of a list is asked for."""
+
+    limit: int
+    cursor: str | None
+
+
+def query(request: Request, known: Iterable[str], *, paged: bool = True) -> dict[str, str]:
+    """The query's parameters, without those of `slice_of`."""
+    paging = ("limit", "cursor") if paged else ()
+    given: dict[str, str] = {}
+    refuse_unknown(request.query_params.keys(), (*known, *paging))
+    for name, value in request.query_params.multi_items():
+        if name in given:
+            raise FilterInvalid(f"{name} is given twice; give it once")
+        given[name] = value
+    return {name: value for name, value in given.items() if name not in paging}
+
+
+def slice_of(request: Request) -> Slice:
+    """`limit` and `cursor`."""
+    limit = request.query_params.get("limit")
+    return Slice(
+        limit=DEFAULT_LIMIT if limit is None else whole_number("limit", limit),
+        cursor=request.query_params.get("cursor"),
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Order:
+    """What a replay or a discard is to take, and how."""
+
+    where: DeliveryFilter
+    dry_run: bool
+    note: str | None
+    limit: int | None
+
+
+_EXTRAS = ("dry_run", "note", "limit")
+
+
+async def order(request: Request, zone: ZoneInfo) -> Order:
+    """The body of `POST /api/replays` or `/api/discards`."""
+    body = await _json_object(request)
+    refuse_unknown(body, (*DELIVERY_FILTERS, *_EXTRAS))
+    given = {name: value for name, value in body.items() if value is not None}
+    ids = given.pop("ids", None)
+    dry_run, limit = given.pop("dry_run", False), given.pop("limit", None)
+    for name, value in given.items():
+        if not isinstance(value, str):
+            raise FilterInvalid(f"{name} is {_shown(value)}; give text")
+    note = given.pop("note", None)
+    if not isinstance(dry_run, bool):
+        raise FilterInvalid(f"dry_run is {_shown(dry_run)}; give true or false")
+    if limit is not None and (isinstance(limit, bool) or not isinstance(limit, int) or limit < 1):
+        raise FilterInvalid(f"limit is {_shown(limit)}; give a whole number from 1")
+    return Order(
+        where=delivery_filter(given, zone, ids=None if ids is None else _ids(ids)),
+        dry_run=dry_run,
+        note=note,
+        limit=limit,
+    )
+
+
+def _ids(given: Any) -> list[str]:
+    if not isinstance(given, list) or not all(isinstance(one, str) for one in given):
+        raise FilterInvalid(f"ids is {_shown(given)}; give a list of delivery ids")
+    if not given:
+        raise FilterInvalid("ids is an empty list; name the deliveries, or leave it out")
+    return given
+
+
+async def _json_object(request: Request) -> Mapping[str, Any]:
+    raw = bytearray()
+    async for chunk in request.stream():
+        raw += chunk
+        if len(raw) > MOST_BODY_BYTES:
+            raise ApiError(413, "too-large", f"the body has more than {MOST_BODY_BYTES} bytes")
+    try:
+        body = json.loads(bytes(raw)) if raw.strip() else {}
+    except (ValueError, RecursionError):
+        raise FilterInvalid(f"the body is no JSON; {_SEND}") from None
+    if not isinstance(body, dict):
+        raise FilterInvalid(f"the body is no JSON object; {_SEND}")
+    return body
+
+
+def _shown(value: Any) -> str:
+    return json.dumps(value)[:80]

@@ -1,0 +1,77 @@
+"""The GET side of the API: parameters in, `jobs.queries` asked, its shapes out."""
+
+from __future__ import annotations
+
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+
+from jobs.queries.billing import list_billing_events
+from jobs.queries.failures import read_failures
+from jobs.queries.listing import list_deliveries, read_delivery
+from jobs.queries.revenue import read_revenue
+from jobs.queries.rules import KnownRule, read_rules
+from jobs.queries.status import read_status
+from receiver.api.answers import not_found, shape, whole_list
+from receiver.api.params import query, slice_of
+from receiver.api.parts import parts_of
+from receiver.asking import BILLING_FILTERS, DELIVERY_FILTERS, billing_filter, delivery_filter
+
+
+async def status(request: Request) -> Response:
+    query(request, (), paged=False)
+    return shape(await read_status(parts_of(request).database))
+
+
+async def deliveries(request: Request) -> Response:
+    parts, part = parts_of(request), slice_of(request)
+    where = delivery_filter(query(request, DELIVERY_FILTERS), parts.zone)
+    found = await list_deliveries(parts.database, where, limit=part.limit, cursor=part.cursor)
+    return shape(found)
+
+
+async def delivery(request: Request) -> Response:
+    query(request, (), paged=False)
+    delivery_id = request.path_params["delivery_id"]
+    found = await read_delivery(parts_of(request).database, delivery_id)
+    if found is None:
+        raise not_found("delivery", delivery_id)
+    return shape(found)
+
+
+async def failures(request: Request) -> Response:
+    parts = parts_of(request)
+    where = delivery_filter(query(request, DELIVERY_FILTERS, paged=False), parts.zone)
+    return whole_list(await read_failures(parts.database, where))
+
+
+async def billing_events(request: Request) -> Response:
+    parts, part = parts_of(request), slice_of(request)
+    where = billing_filter(query(request, BILLING_FILTERS), parts.zone, basis="recorded")
+    found = await list_billing_events(parts.database, where, limit=part.limit, cursor=part.cursor)
+    return shape(found)
+
+
+async def revenue(request: Request) -> Response:
+    parts, part = parts_of(request), slice_of(request)
+    given = query(request, (*BILLING_FILTERS, "by"))
+    by = [name.strip() for name in given.pop("by", "").split(",") if name.strip()]
+    found = await read_revenue(
+        parts.database,
+        billing_filter(given, parts.zone, basis="occurred"),
+        by=by,
+        zone=parts.zone,
+        limit=part.limit,
+        cursor=part.cursor,
+    )
+    return JSONResponse({"items": [one.as_json() for one in found.items], "next": found.next})
+
+
+async def rules(request: Request) -> Response:
+    query(request, (), paged=False)
+    parts = parts_of(request)
+    known = [
+        KnownRule(source.name, rule.name, source.mode)
+        for source in parts.mappings().sources.values()
+        for rule in source.rules
+    ]
+    return whole_list(await read_rules(parts.database, known))

@@ -1,0 +1,87 @@
+"""Filters as people write them, in a query string, a JSON body or on the command line.
+
+Owns how text becomes a filter, one way for API and CLI. Refuses what it does not know: a
+misspelt filter that was passed over would replay or discard everything.
+"""
+
+from __future__ import annotations
+
+import difflib
+import re
+from collections.abc import Iterable, Mapping
+from typing import get_args
+from zoneinfo import ZoneInfo
+
+from jobs.errors import FilterInvalid
+from jobs.filters import DeliveryFilter
+from jobs.queries.billing import Basis, BillingFilter
+from jobs.queries.times import parse_time
+from jobs.schema import STATES
+
+DELIVERY_FILTERS = tuple(DeliveryFilter.model_fields)
+BILLING_FILTERS = tuple(BillingFilter.model_fields)
+#: More ids than this are a filter in disguise.
+MOST_IDS = 10_000
+
+
+def refuse_unknown(given: Iterable[str], known: Iterable[str]) -> None:
+    """Raise FilterInvalid for the first name that is not known, with the nearest that is."""
+    names = sorted(known)
+    for name in given:
+        if name not in names:
+            near = difflib.get_close_matches(name, names, n=1)
+            hint = f"did you mean {near[0]}?" if near else f"known are {', '.join(names)}"
+            raise FilterInvalid(f"{name[:80]!r} is no parameter here; {hint}")
+
+
+def delivery_filter(
+    given: Mapping[str, str | None], zone: ZoneInfo, *, ids: Iterable[str] | None = None
+) -> DeliveryFilter:
+    """The filter; `ids` as a list, or in `given` separated by commas. Raises FilterInvalid."""
+    named = {name: value for name, value in given.items() if value is not None}
+    wanted = list(ids) if ids is not None else _split(named.pop("ids", None))
+    if wanted is not None and len(wanted) > MOST_IDS:
+        raise FilterInvalid(f"ids names {len(wanted)} deliveries; give {MOST_IDS} at most")
+    _refuse_empty(named)
+    _refuse_other("state", named.get("state"), STATES)
+    return DeliveryFilter.model_validate(
+        {**named, **_times(named, zone), "ids": None if wanted is None else tuple(wanted)}
+    )
+
+
+def billing_filter(
+    given: Mapping[str, str | None], zone: ZoneInfo, *, basis: Basis
+) -> BillingFilter:
+    """The filter; `basis` is what counts unless `given` says otherwise. Raises FilterInvalid."""
+    named = {name: value for name, value in given.items() if value is not None}
+    _refuse_empty(named)
+    _refuse_other("basis", named.get("basis"), get_args(Basis))
+    return BillingFilter.model_validate({"basis": basis, **named, **_times(named, zone)})
+
+
+def whole_number(name: str, text: str) -> int:
+    """The number; raises FilterInvalid naming the parameter."""
+    if not re.fullmatch(r"-?[0-9]{1,18}", text):
+        raise FilterInvalid(f"{name} is {text[:80]!r}; give a whole number")
+    return int(text)
+
+
+def _split(ids: str | None) -> list[str] | None:
+    return None if ids is None else [one.strip() for one in ids.split(",") if one.strip()]
+
+
+def _times(named: Mapping[str, str], zone: ZoneInfo) -> dict[str, object]:
+    return {
+        name: parse_time(name, named[name], zone) for name in ("since", "until") if name in named
+    }
+
+
+def _refuse_empty(named: Mapping[str, str]) -> None:
+    for name, value in named.items():
+        if not value.strip() or "\0" in value:
+            raise FilterInvalid(f"{name} is empty; give it a value or leave it out")
+
+
+def _refuse_other(name: str, value: str | None, known: Iterable[str]) -> None:
+    if value is not None and value not in known:
+        raise FilterInvalid(f"{name} is {value[:80]!r}; choose from {', '.join(known)}")
