@@ -36,6 +36,8 @@ KEEP_ALIVE_SECONDS = 2.0
 
 #: A delivery id and who waits for the end of its attempt.
 Waiting = tuple[str, asyncio.Future[None]]
+#: A delivery that mapping broke on, and how.
+Broken = tuple[Claimed, Exception]
 
 
 class Settler:
@@ -113,7 +115,7 @@ class Settler:
                 raise
 
     def _begin(self, batch: Sequence[Waiting]) -> asyncio.Task[None]:
-        attempt = asyncio.create_task(self._attempt([one for one, _ in batch]))
+        attempt = asyncio.create_task(self._attempt([one for one, _ in batch]))  # noqa: RUF006 - kept below
         self._under_way.add(attempt)
         attempt.add_done_callback(self._under_way.discard)
         attempt.add_done_callback(partial(_answer, batch))
@@ -176,7 +178,12 @@ class Settler:
 
     async def _map_and_record(self, claimed: Sequence[Claimed]) -> None:
         mappings = self._mappings()
-        work = await self._map(claimed, mappings)
+        work, broken = await self._map(claimed, mappings)
+        await self._record(work, mappings)
+        for one, error in broken:
+            await self._broke(one, error)
+
+    async def _record(self, work: Sequence[Work], mappings: MappingSet) -> None:
         for tries_left in reversed(range(TRIES)):
             try:
                 fates = await self._recorder.settle(work, mappings.versions)
@@ -189,7 +196,9 @@ class Settler:
                     log.debug("settled", delivery=delivery_id, state=fate.state, reason=fate.reason)
                 return
 
-    async def _map(self, claimed: Sequence[Claimed], mappings: MappingSet) -> list[Work]:
+    async def _map(
+        self, claimed: Sequence[Claimed], mappings: MappingSet
+    ) -> tuple[list[Work], list[Broken]]:
         """Map in the mapper's thread, so that a slow expression stops no heartbeat."""
         loop = asyncio.get_running_loop()
         mapping = loop.run_in_executor(self._mapper, self._map_all, claimed, mappings)
@@ -199,8 +208,17 @@ class Settler:
                 return mapping.result()
             await attempts.keep_alive(self._database, [one.id for one in claimed])
 
-    def _map_all(self, claimed: Sequence[Claimed], mappings: MappingSet) -> list[Work]:
-        return [Work(one, mappings.map(self._input(one))) for one in claimed]
+    def _map_all(
+        self, claimed: Sequence[Claimed], mappings: MappingSet
+    ) -> tuple[list[Work], list[Broken]]:
+        work: list[Work] = []
+        broken: list[Broken] = []
+        for one in claimed:
+            try:
+                work.append(Work(one, mappings.map(self._input(one))))
+            except Exception as error:  # noqa: BLE001 - a bug met by one row is that row's alone
+                broken.append((one, error))
+        return work, broken
 
     def _input(self, claimed: Claimed) -> DeliveryInput:
         return delivery_input(claimed, oldest_days=self._oldest_days)
