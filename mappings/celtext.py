@@ -1,0 +1,194 @@
+"""The text of CEL expressions: tokens, names, literal calls, operands.
+
+Owns: what can be said of an expression without evaluating it, for `let`, for the checks at load
+and for the trace. The compiler of `cel.py` alone decides what is valid; on text that it refuses
+these functions return something harmless and never raise.
+Lexis: https://github.com/google/cel-spec/blob/master/doc/langdef.md#syntax
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+
+_TOKEN = re.compile(
+    r"""
+      (?P<space>\s+|//[^\n]*)
+    | (?P<string>[rRbB]{0,2}(?:\"{3}.*?(?:\"{3}|\Z)|'{3}.*?(?:'{3}|\Z)
+        |"(?:\\.|[^"\\\n])*(?:"|(?=\n)|\Z)|'(?:\\.|[^'\\\n])*(?:'|(?=\n)|\Z)))
+    | (?P<name>[A-Za-z_][A-Za-z0-9_]*)
+    | (?P<quoted>`[^`\n]*`?)
+    | (?P<number>(?:0x[0-9A-Fa-f]+|[0-9]+(?:\.[0-9]+)?(?:[eE][-+]?[0-9]+)?|\.[0-9]+)[uU]?)
+    | (?P<sign>&&|\|\||==|!=|<=|>=|.)
+    """,
+    re.VERBOSE | re.DOTALL,
+)
+_OPENING = {"(": ")", "[": "]", "{": "}"}
+_COMPARISONS = frozenset({"==", "!=", "<", "<=", ">", ">=", "in"})
+_NO_NAMES = frozenset({"true", "false", "null", "in"})
+
+
+@dataclass(frozen=True, slots=True)
+class Token:
+    """A piece of an expression; `start` and `end` count characters from 0."""
+
+    kind: str
+    text: str
+    start: int
+    end: int
+
+
+@lru_cache(maxsize=512)
+def tokens(expression: str) -> tuple[Token, ...]:
+    """The tokens of `expression`, without blanks and comments."""
+    return tuple(
+        Token(match.lastgroup or "", match.group(), match.start(), match.end())
+        for match in _TOKEN.finditer(expression)
+        if match.lastgroup != "space"
+    )
+
+
+def names(expression: str) -> frozenset[str]:
+    """The variables and functions it may refer to (a few too many: names bound by macros)."""
+    return frozenset(token.text for token, before in _names(expression) if before != ".")
+
+
+def members(expression: str, variable: str) -> Iterator[tuple[str, int]]:
+    """Each NAME in `variable.NAME`, with the place of NAME."""
+    found = tokens(expression)
+    for index, (token, before) in enumerate(_with_before(found)):
+        follows = found[index + 1 : index + 3]
+        if (
+            token.kind == "name"
+            and token.text == variable
+            and before != "."
+            and [t.text for t in follows[:1]] == ["."]
+            and [t.kind for t in follows[1:]] == ["name"]
+        ):
+            yield follows[1].text, follows[1].start
+
+
+def literal_arguments(expression: str, function: str) -> Iterator[tuple[str, int]]:
+    """Each literal text that is the first argument of a call of `function`, with its place."""
+    found = tokens(expression)
+    for index, (token, before) in enumerate(_with_before(found)):
+        follows = found[index + 1 : index + 4]
+        if (
+            token.kind == "name"
+            and token.text == function
+            and before != "."
+            and len(follows) == 3  # noqa: PLR2004  # `(`, the text, `,` or `)`
+            and follows[0].text == "("
+            and follows[1].kind == "string"
+            and follows[2].text in {",", ")"}
+        ):
+            text = _plain_string(follows[1].text)
+            if text is not None:
+                yield text, follows[1].start
+
+
+def end_of_expression(text: str, start: int) -> int | None:
+    """Where the `}}` stands that ends the expression beginning at `start`; None without one.
+
+    Braces, brackets and texts inside the expression may hold `}}` of their own.
+    """
+    depth = 0
+    position = start
+    while match := _TOKEN.match(text, position):
+        sign = match.group()
+        if match.lastgroup == "sign":
+            if depth <= 0 and text.startswith("}}", match.start()):
+                return match.start()
+            depth += (sign in _OPENING) - (sign in _OPENING.values())
+        position = match.end()
+    return None
+
+
+@dataclass(frozen=True, slots=True)
+class Operand:
+    """A part of a condition: `sign` is what joins its `parts`, "" for one that has none."""
+
+    text: str
+    sign: str = ""
+    parts: tuple[Operand, ...] = ()
+
+
+def operands(expression: str) -> Operand:
+    """The condition taken apart at `||`, `&&`, `!` and comparisons, down to plain values."""
+    return _taken_apart(expression, tokens(expression))
+
+
+def _taken_apart(expression: str, found: Sequence[Token]) -> Operand:
+    found = _unwrapped(found)
+    if not found:
+        return Operand("")
+    text = expression[found[0].start : found[-1].end]
+    depth_0 = _outside_brackets(found)
+    if any(t.text == "?" and found[i - 1].text != "." for i, t in depth_0 if i):
+        return Operand(text)
+    for signs in ({"||"}, {"&&"}, _COMPARISONS):
+        cuts = [i for i, t in depth_0 if t.kind in {"sign", "name"} and t.text in signs and i]
+        if cuts:
+            if signs is _COMPARISONS and len(cuts) > 1:
+                return Operand(text)
+            pieces = [found[a:b] for a, b in _between(cuts, len(found))]
+            parts = tuple(_taken_apart(expression, piece) for piece in pieces)
+            return Operand(text, found[cuts[0]].text, parts)
+    if found[0].text == "!":
+        return Operand(text, "!", (_taken_apart(expression, found[1:]),))
+    return Operand(text)
+
+
+def _between(cuts: Sequence[int], end: int) -> Iterator[tuple[int, int]]:
+    start = 0
+    for cut in (*cuts, end):
+        yield start, cut
+        start = cut + 1
+
+
+def _unwrapped(found: Sequence[Token]) -> Sequence[Token]:
+    """Without brackets around the whole."""
+    while (
+        len(found) > 1
+        and found[0].text == "("
+        and found[-1].text == ")"
+        and [i for i, _ in _outside_brackets(found)] == [0, len(found) - 1]
+    ):
+        found = found[1:-1]
+    return found
+
+
+def _outside_brackets(found: Sequence[Token]) -> list[tuple[int, Token]]:
+    """The tokens, with their indexes, that no bracket encloses (outer brackets included)."""
+    depth = 0
+    outside = []
+    for index, token in enumerate(found):
+        if token.kind == "sign" and token.text in _OPENING.values():
+            depth -= 1
+        if depth == 0:
+            outside.append((index, token))
+        if token.kind == "sign" and token.text in _OPENING:
+            depth += 1
+    return outside
+
+
+def _with_before(found: Sequence[Token]) -> Iterator[tuple[Token, str]]:
+    before = ""
+    for token in found:
+        yield token, before
+        before = token.text if not (token.text == "?" and before == ".") else "."
+
+
+def _names(expression: str) -> Iterator[tuple[Token, str]]:
+    for token, before in _with_before(tokens(expression)):
+        if token.kind == "name" and token.text not in _NO_NAMES:
+            yield token, before
+
+
+def _plain_string(literal: str) -> str | None:
+    """The text of a literal without prefix, escapes or triple quotes; else None."""
+    inner = literal[1:-1]
+    plain = len(literal) > 1 and literal[0] in "\"'" and literal[-1] == literal[0]
+    return inner if plain and "\\" not in inner and literal[0] not in inner else None

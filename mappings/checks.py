@@ -1,0 +1,103 @@
+"""What is wrong between files: sources claimed twice, prices missing, keys timed by halves.
+
+Owns: the checks that need more than one file. Each problem lands in the file that is to be
+mended, at the place. Refuses: to compile anything.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from mappings.catalogue import Catalogue
+from mappings.compiling import CompiledFile
+from mappings.model import RuleModel
+from mappings.positions import Path
+
+_OPENING = "${{"
+
+
+def check_sources(files: Sequence[CompiledFile]) -> None:
+    """Two files for one source: a problem in each."""
+    for compiled in files:
+        for name in compiled.claims:
+            others = [
+                other.file for other in files if other is not compiled and name in other.claims
+            ]
+            if others:
+                compiled.report.at_value(
+                    _place_of_source(compiled, name),
+                    f"The source `{name}` is in {', '.join(others)} as well.",
+                    "Keep one file for it, or rename one of the two.",
+                )
+
+
+def _place_of_source(compiled: CompiledFile, name: str) -> Path:
+    if compiled.model is not None and compiled.model.sources is not None:
+        names = [item.name for item in compiled.model.sources]
+        return ("sources", names.index(name), "name") if name in names else ("sources",)
+    return ("source",)
+
+
+def check_prices(compiled: CompiledFile, catalogue: Catalogue) -> None:
+    """Agents and indicators written out, for which the catalogue has no price."""
+    for path, rule in compiled.rule_models:
+        if rule.reverses is not None:
+            continue
+        agent, indicator = _literal(rule.agent), _literal(rule.indicator)
+        if agent is not None and not catalogue.knows(agent):
+            compiled.report.at_value((*path, "agent"), *catalogue.advice(agent, indicator))
+        elif agent is not None and indicator is not None:
+            _check_price(compiled, path, rule, catalogue, agent=agent, indicator=indicator)
+        elif indicator is not None and not any(
+            catalogue.knows(name, indicator) for name in catalogue.agents
+        ):
+            compiled.report.at_value(
+                (*path, "indicator"),
+                f"No agent in agents.yaml has a price of `{indicator}`.",
+                f"Add `{indicator}:` with a price under the indicators of its agents.",
+            )
+
+
+def _check_price(
+    compiled: CompiledFile,
+    path: Path,
+    rule: RuleModel,
+    catalogue: Catalogue,
+    *,
+    agent: str,
+    indicator: str,
+) -> None:
+    if not catalogue.knows(agent, indicator):
+        compiled.report.at_value((*path, "indicator"), *catalogue.advice(agent, indicator))
+    elif rule.value is None and catalogue.needs_value(agent, indicator):
+        compiled.report.at_value(
+            (*path, "indicator"),
+            f"`{indicator}` is priced by percent, and `{rule.name}` has no `value`.",
+            "Add `value: ${{ … }}` with what the percentage is taken of.",
+        )
+
+
+def check_times(files: Sequence[CompiledFile]) -> None:
+    """Rules of one key of which only some say when it happened."""
+    groups: dict[tuple[str, str], list[tuple[CompiledFile, Path, RuleModel]]] = {}
+    for compiled in files:
+        charges = {rule.name: rule for _, rule in compiled.rule_models if rule.reverses is None}
+        for path, rule in compiled.rule_models:
+            charge = charges.get(rule.reverses or rule.name)
+            if charge is not None:
+                key = ("", charge.scope) if charge.scope else (compiled.file, charge.name)
+                groups.setdefault(key, []).append((compiled, path, rule))
+    for members in groups.values():
+        timed = [rule for _, _, rule in members if rule.occurred_at is not None]
+        for compiled, path, rule in members:
+            if timed and rule.occurred_at is None:
+                compiled.report.at_value(
+                    path,
+                    f"`{rule.name}` maps no `occurred_at`, and `{timed[0].name}`, "
+                    "which shares its keys, does.",
+                    "Map it in all rules of one key, or in none.",
+                )
+
+
+def _literal(text: str | None) -> str | None:
+    return text if text is not None and _OPENING not in text else None

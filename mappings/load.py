@@ -1,0 +1,313 @@
+"""From a folder's files to a set of mappings, with all that is wrong told at once.
+
+Owns: which file is what, what becomes of a bad one, and versions. A bad file costs only itself:
+it goes on as it last was good, and what else there is goes on as it is. `load` is pure over texts;
+`read_directory` alone touches the disk. Refuses: files that look like mappings and are not.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path, PurePosixPath
+from types import MappingProxyType
+
+from mappings.agentsfile import read_catalogue
+from mappings.catalogue import FILE as CATALOGUE_FILE
+from mappings.catalogue import Catalogue
+from mappings.cel import Language
+from mappings.checks import check_prices, check_sources, check_times
+from mappings.compiling import CompiledFile, compile_file
+from mappings.mappingset import EMPTY, MappingSet, RuleInfo, Source
+from mappings.program import Program
+from mappings.rulecompiler import key_rule
+from mappings.schemes import SchemeRules
+from mappings.tables import FOLDER as TABLES_FOLDER
+from mappings.tables import Table, clashes, is_table, read_table, table_name
+from mappings.types import Kind, Problem, VersionText
+
+__all__ = ["MappingSet", "RuleInfo", "SchemeRules", "Source", "load", "read_directory"]
+
+EXAMPLES_FOLDER = "examples"
+RESERVED_FILES = frozenset({CATALOGUE_FILE, "forward.yaml"})
+_LEFTOVERS = ("~", ".swp", ".swo", ".tmp", ".bak", ".orig")
+
+
+def read_directory(path: Path) -> dict[str, bytes]:
+    """The files of a mappings folder by relative name, those of tables/ and examples/ included.
+
+    Editors' and deployments' leftovers (hidden, `~`, `.swp`, …) are left out, and so is a file
+    that vanishes while it is read. Raises OSError if the folder itself cannot be read.
+    """
+    files: dict[str, bytes] = {}
+    for folder in (path, path / TABLES_FOLDER, path / EXAMPLES_FOLDER):
+        if folder != path and not folder.is_dir():
+            continue
+        for entry in sorted(folder.iterdir()):
+            if entry.name.startswith((".", "#")) or entry.name.endswith(_LEFTOVERS):
+                continue
+            try:
+                if entry.is_file():
+                    files[entry.relative_to(path).as_posix()] = entry.read_bytes()
+            except FileNotFoundError:
+                continue
+    return files
+
+
+def load(
+    files: Mapping[str, bytes],
+    *,
+    timezone: str,
+    schemes: SchemeRules,
+    last_good: Mapping[str, bytes] = EMPTY,
+) -> MappingSet:
+    """Compile all files; a bad one is served from its text in `last_good`, if that is good.
+
+    `timezone` is the name of the zone in which prices begin at 00:00. Never raises for what is
+    in a file: see `MappingSet.problems`.
+    """
+    return _Loader(files, timezone, schemes, last_good).load()
+
+
+def is_mapping(file: str) -> bool:
+    """Whether `file` is the mapping of some source."""
+    path = PurePosixPath(file)
+    return len(path.parts) == 1 and path.suffix == ".yaml" and file not in RESERVED_FILES
+
+
+@dataclass(slots=True)
+class _Loader:
+    files: Mapping[str, bytes]
+    timezone: str
+    schemes: SchemeRules
+    last_good: Mapping[str, bytes]
+    problems: list[Problem] = field(default_factory=list)
+    stale: set[str] = field(default_factory=set)
+    texts: dict[str, bytes] = field(default_factory=dict)
+
+    def load(self) -> MappingSet:
+        catalogue = self._catalogue()
+        tables, unreadable = self._tables()
+        language = Language(tables, unreadable)
+        compiled = self._compile(language, tables, catalogue)
+        served, unusable = self._served(compiled, language, tables)
+        self._refuse_yml()
+        problems = tuple(sorted(set(self.problems)))
+        bad = {problem.file for problem in problems}
+        return MappingSet(
+            sources=MappingProxyType({s.name: s for one in served for s in _sources(one)}),
+            problems=problems,
+            unusable=unusable,
+            good=MappingProxyType(
+                {name: body for name, body in self.files.items() if _counts(name, bad)}
+            ),
+            stale=frozenset(self.stale),
+            catalogue=catalogue,
+            tables=MappingProxyType(tables),
+            versions=MappingProxyType(self._versions(served, catalogue, tables)),
+            programs=MappingProxyType(
+                {name: p for one in served for name, p in _programs(one, language).items()}
+            ),
+        )
+
+    def _catalogue(self) -> Catalogue | None:
+        body = self.files.get(CATALOGUE_FILE)
+        if body is None:
+            if any(is_mapping(name) for name in self.files):
+                self._add(CATALOGUE_FILE, "There is no agents.yaml.", "Add it: it has the prices.")
+            return None
+        found = self._read_catalogue(body)
+        if isinstance(found, Catalogue):
+            return found
+        self.problems += found
+        before = self.last_good.get(CATALOGUE_FILE)
+        found = self._read_catalogue(before) if before is not None else found
+        if not isinstance(found, Catalogue):
+            return None
+        self.stale.add(CATALOGUE_FILE)
+        return found
+
+    def _read_catalogue(self, body: bytes) -> Catalogue | tuple[Problem, ...]:
+        self.texts[CATALOGUE_FILE] = body
+        return read_catalogue(body, timezone=self.timezone)
+
+    def _tables(self) -> tuple[dict[str, Table], dict[str, str]]:
+        """The tables by name, and those that cannot be read, name to file."""
+        names = sorted(name for name in self.files if is_table(name))
+        twice = clashes(names)
+        self.problems += twice
+        tables: dict[str, Table] = {}
+        unreadable: dict[str, str] = {}
+        for name in names:
+            if any(problem.file == name for problem in twice):
+                continue
+            found = read_table(name, self.files[name])
+            if isinstance(found, Table):
+                self.texts[name] = self.files[name]
+                tables[found.name] = found
+                continue
+            self.problems += found
+            before = self._last_table(name)
+            if before is None:
+                unreadable[table_name(name)] = name
+            else:
+                tables[before.name] = before
+        return tables, unreadable
+
+    def _last_table(self, file: str) -> Table | None:
+        body = self.last_good.get(file)
+        table = read_table(file, body) if body is not None else None
+        if body is None or not isinstance(table, Table):
+            return None
+        self.stale.add(file)
+        self.texts[file] = body
+        return table
+
+    def _compile(
+        self, language: Language, tables: Mapping[str, Table], catalogue: Catalogue | None
+    ) -> list[CompiledFile]:
+        """Every mapping file, checked for itself and against the others."""
+        compiled = [
+            self._compile_one(name, self.files[name], language, tables, self.files)
+            for name in sorted(self.files)
+            if is_mapping(name)
+        ]
+        check_sources(compiled)
+        check_times(compiled)
+        if catalogue is not None and CATALOGUE_FILE not in self.stale:
+            for one in compiled:
+                check_prices(one, catalogue)
+        for one in compiled:
+            self.problems += one.problems
+        return compiled
+
+    def _compile_one(
+        self,
+        file: str,
+        body: bytes,
+        language: Language,
+        tables: Mapping[str, Table],
+        examples: Mapping[str, bytes] | None,
+    ) -> CompiledFile:
+        return compile_file(
+            file, body, language=language, tables=tables, schemes=self.schemes, files=examples
+        )
+
+    def _served(
+        self, compiled: list[CompiledFile], language: Language, tables: Mapping[str, Table]
+    ) -> tuple[list[CompiledFile], frozenset[str]]:
+        """The files that run, bad ones as they last were good, and the sources that do not."""
+        served = [one for one in compiled if not one.problems]
+        taken = {name for one in served for name in one.claims}
+        wanted: set[str] = set()
+        for one in compiled:
+            if not one.problems:
+                continue
+            wanted |= {*one.claims, PurePosixPath(one.file).stem}
+            body = self.last_good.get(one.file)
+            if body is None:
+                continue
+            before = self._compile_one(one.file, body, language, tables, None)
+            if not before.problems and not taken & set(before.claims):
+                served.append(before)
+                taken |= set(before.claims)
+                self.stale.add(one.file)
+        return served, frozenset(wanted - taken)
+
+    def _refuse_yml(self) -> None:
+        for name in self.files:
+            path = PurePosixPath(name)
+            if path.suffix == ".yml" and path.parts[0] != EXAMPLES_FOLDER:
+                self._add(
+                    name, "Files ending in .yml are not read.", f"Rename it to {path.stem}.yaml."
+                )
+
+    def _versions(
+        self,
+        served: list[CompiledFile],
+        catalogue: Catalogue | None,
+        tables: Mapping[str, Table],
+    ) -> dict[str, VersionText]:
+        versions = {
+            one.version: VersionText(
+                kind="mapping", name=one.file, text=one.body.decode(), parts=one.tables
+            )
+            for one in served
+        }
+        for table in tables.values():
+            text = self.texts[table.file].decode()
+            versions[table.version] = VersionText(kind="table", name=table.name, text=text)
+        if catalogue is not None:
+            text = self.texts[CATALOGUE_FILE].decode()
+            versions[catalogue.version] = VersionText(
+                kind="catalogue", name=CATALOGUE_FILE, text=text
+            )
+        return versions
+
+    def _add(self, file: str, message: str, remedy: str) -> None:
+        self.problems.append(Problem(file=file, line=0, column=0, message=message, remedy=remedy))
+
+
+def _counts(name: str, bad: set[str]) -> bool:
+    """Whether the file is good and of a kind that is remembered."""
+    kind = is_mapping(name) or is_table(name) or name == CATALOGUE_FILE
+    return kind and name not in bad
+
+
+def _sources(one: CompiledFile) -> list[Source]:
+    if one.model is None:
+        return []
+    return [
+        Source(
+            name=item.name,
+            file=one.file,
+            mode=one.model.mode,
+            verify=MappingProxyType(dict(one.verify)),
+            secrets=tuple(item.secrets),
+            vars=MappingProxyType({**one.model.vars, **item.vars}),
+            mapping_version=one.version,
+            rules=_rule_infos(one),
+        )
+        for item in one.items()
+    ]
+
+
+def _rule_infos(one: CompiledFile) -> tuple[RuleInfo, ...]:
+    models = {model.name: model for _, model in one.rule_models}
+    infos = []
+    for model in models.values():
+        charge = models[model.reverses] if model.reverses else model
+        once_per = model.once_per
+        if not isinstance(once_per, str):
+            once_per = json.dumps(once_per, ensure_ascii=False)
+        infos.append(
+            RuleInfo(
+                name=model.name,
+                kind=Kind.REVERSAL if model.reverses else Kind.CHARGE,
+                key_names=tuple(dict.fromkeys((*model.was, model.name))),
+                key_rule=key_rule(charge),
+                scope=charge.scope,
+                once_per=once_per,
+                reverses=model.reverses,
+                rekeyed=model.rekeyed,
+            )
+        )
+    return tuple(infos)
+
+
+def _programs(one: CompiledFile, language: Language) -> dict[str, Program]:
+    if one.model is None or one.events is None:
+        return {}
+    return {
+        source.name: Program(
+            language=language,
+            events=one.events,
+            lets=one.lets,
+            rules=one.rules,
+            variables=dict(source.vars),
+            shadow=one.model.mode == "shadow",
+            mapping_version=one.version,
+        )
+        for source in _sources(one)
+    }

@@ -1,0 +1,101 @@
+"""All mappings at one moment, immutable: what every source bills, and under which versions.
+
+Owns: the snapshot that a delivery is mapped with from its first byte to its last outcome.
+Refuses: to change; a reload makes another.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from types import MappingProxyType
+from typing import Any
+
+from mappings.catalogue import Catalogue
+from mappings.program import Program
+from mappings.tables import Table
+from mappings.trace import Trace, trace
+from mappings.types import DeliveryInput, Failure, Kind, Mapped, Problem, Reason, VersionText
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RuleInfo:
+    """What the ledger's checks need to know of a rule.
+
+    `key_names` are the names its keys can be known by: the first is the one in the key (the
+    oldest in `was`), the last its present name. `key_rule` is the name in its key, which for a
+    reversal is that of the charge. `once_per` is as written, `reverses` the charge's present name.
+    """
+
+    name: str
+    kind: Kind
+    key_names: tuple[str, ...]
+    key_rule: str
+    scope: str | None
+    once_per: str
+    reverses: str | None
+    rekeyed: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Source:
+    """Who posts: how it proves itself (`verify` as written) and what it bills."""
+
+    name: str
+    file: str
+    mode: str
+    verify: Mapping[str, Any]
+    secrets: tuple[str, ...]
+    vars: Mapping[str, str | int | bool]
+    mapping_version: str
+    rules: tuple[RuleInfo, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MappingSet:
+    """A loaded set.
+
+    `good` are the texts of this load that are good, by file; `stale` the files that are served
+    from their last good text instead; `unusable` the sources that cannot be served at all.
+    `versions` are the texts behind every version that `map` can name.
+    """
+
+    sources: Mapping[str, Source]
+    problems: tuple[Problem, ...]
+    unusable: frozenset[str]
+    good: Mapping[str, bytes]
+    stale: frozenset[str]
+    catalogue: Catalogue | None
+    tables: Mapping[str, Table]
+    versions: Mapping[str, VersionText]
+    programs: Mapping[str, Program] = field(repr=False)
+
+    def map(self, delivery: DeliveryInput) -> Mapped:
+        """What the delivery bills, or why it cannot be said. Never raises for what came in."""
+        program = self.programs.get(delivery.source)
+        if program is None:
+            return Mapped(outcomes=(), failures=(_no_program(delivery.source),), events=0)
+        return program.run(delivery, self.catalogue)
+
+    def trace(self, delivery: DeliveryInput) -> Trace:
+        """What `map` gives, and for each event and rule why. Never raises for what came in."""
+        program = self.programs.get(delivery.source)
+        if program is None:
+            return Trace(
+                source=delivery.source,
+                events=(),
+                failures=(_no_program(delivery.source),),
+                shadow=False,
+            )
+        return trace(program, delivery, self.catalogue)
+
+
+def _no_program(source: str) -> Failure:
+    return Failure(
+        reason=Reason.MAPPING,
+        detail=f"There is no usable mapping file for the source {source}; "
+        "`receiver check` says what is wrong.",
+    )
+
+
+EMPTY: Mapping[str, bytes] = MappingProxyType({})

@@ -1,0 +1,115 @@
+"""One source's mapping, compiled: a payload to events, each event through all rules.
+
+Owns: the bounds of a delivery and that every event is looked at, whatever failed before, so that
+failures and what they hold back are both known. Refuses: to raise for anything a sender sent.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import Any
+
+from mappings.catalogue import Catalogue
+from mappings.cel import EvalError, Expression, Language, Lets
+from mappings.payload import PayloadError, parse
+from mappings.rules import Event, Rule, RuleError, matches, outcome_of, sentence
+from mappings.types import DeliveryInput, Failure, Mapped, Outcome, Reason
+
+EVENTS_MAX = 10_000
+
+
+class DeliveryError(Exception):
+    """The delivery as a whole cannot be read; `failure` says why."""
+
+    def __init__(self, failure: Failure) -> None:
+        super().__init__(failure.detail)
+        self.failure = failure
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Program:
+    """What to do with a delivery of one source."""
+
+    language: Language
+    events: Expression
+    lets: Lets
+    rules: tuple[Rule, ...]
+    variables: Mapping[str, object]
+    shadow: bool
+    mapping_version: str
+
+    def run(self, delivery: DeliveryInput, catalogue: Catalogue | None) -> Mapped:
+        """All outcomes and all failures of the delivery."""
+        outcomes: list[Outcome] = []
+        failures: list[Failure] = []
+        count = 0
+        try:
+            for event in self.read(delivery, catalogue):
+                count += 1
+                self._decide(event, outcomes, failures)
+        except DeliveryError as error:
+            failures.append(error.failure)
+        return Mapped(
+            outcomes=tuple(outcomes),
+            failures=tuple(failures),
+            events=count,
+            shadow=self.shadow,
+        )
+
+    def _decide(self, event: Event, outcomes: list[Outcome], failures: list[Failure]) -> None:
+        for rule in self.rules:
+            try:
+                if matches(rule, event):
+                    outcomes.append(outcome_of(rule, event))
+            except RuleError as error:
+                failures.append(error.failure)
+
+    def read(self, delivery: DeliveryInput, catalogue: Catalogue | None) -> Iterator[Event]:
+        """The events of the delivery, each ready for the rules. Raises DeliveryError."""
+        headers = MappingProxyType(dict(delivery.headers))
+        try:
+            payload = parse(delivery.body, headers.get("content-type"))
+        except PayloadError as error:
+            raise DeliveryError(Failure(reason=Reason.PARSE, detail=str(error))) from error
+        values: dict[str, Any] = {
+            "payload": payload,
+            "headers": dict(headers),
+            "source": delivery.source,
+            "variables": self.variables,
+            "received_at": delivery.received_at,
+        }
+        for index, event in enumerate(self._events(payload, values)):
+            yield Event(
+                index=index,
+                activation=self.language.activation(**values, event=event),
+                delivery=delivery,
+                mapping_version=self.mapping_version,
+                catalogue=catalogue,
+            )
+
+    def _events(self, payload: object, values: Mapping[str, Any]) -> list[Any]:
+        text = "".join(self.events.text.split())
+        try:
+            if text in {"[payload]", "payload"}:  # spares a copy of the whole payload
+                events: object = [payload] if text == "[payload]" else payload
+            else:
+                events = self.events.evaluate(self.language.activation(**values))
+        except EvalError as error:
+            raise self._unreadable(error.message, error.remedy, error.reason) from error
+        if not isinstance(events, list):
+            remedy = 'write "[payload]" if each POST is one event'
+            raise self._unreadable("it gives no list", remedy)
+        if len(events) > EVENTS_MAX:
+            message = f"it gives {len(events)} events, more than {EVENTS_MAX}"
+            raise self._unreadable(message, "have the sender post smaller batches")
+        return events
+
+    def _unreadable(
+        self, message: str, remedy: str, reason: Reason = Reason.MAPPING
+    ) -> DeliveryError:
+        detail = sentence(message, remedy, rule=None, field="events", expression=self.events.text)
+        return DeliveryError(
+            Failure(reason=reason, detail=detail, field="events", expression=self.events.text)
+        )

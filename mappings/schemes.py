@@ -1,0 +1,32 @@
+"""What the mapping language asks about signature schemes without knowing any.
+
+Owns: the protocol alone; `receiver.signatures` answers it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Protocol
+
+#: Path inside the verify block, what is wrong there, what to write instead.
+SchemeFault = tuple[tuple[str | int, ...], str, str]
+
+
+class SchemeRules(Protocol):
+    """What may stand in a verify block, except `secrets`, which the mapping language checks."""
+
+    def problems(self, verify: Mapping[str, object]) -> Sequence[SchemeFault]:
+        """Everything wrong in a verify block."""
+        ...
+
+    def signs_delivery_id(self, verify: Mapping[str, object]) -> bool:
+        """Whether the signature covers the vendor's delivery id."""
+        ...
+
+    def names(self) -> Sequence[str]:
+        """All names that `scheme:` may take."""
+        ...
+
+    def knobs_schema(self) -> dict[str, object]:
+        """JSON Schema properties of a verify block, for editors."""
+        ...

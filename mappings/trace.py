@@ -1,0 +1,240 @@
+"""Why a delivery bills what it bills: every rule of every event, with the values it saw.
+
+Owns: the records that `receiver try` prints, and the eye for comparisons across types, which CEL
+answers with false and without a word ("8001" is not 8001). Refuses: to decide anything itself;
+outcomes and failures are those of `program.py`, the operands beside them are for the reader.
+Comparisons inside `exists` and its kin are not taken apart.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from decimal import Decimal
+from typing import Any
+
+from mappings import celtext
+from mappings.catalogue import Catalogue
+from mappings.cel import Activation, EvalError, ExpressionError, Language, Lets
+from mappings.fields import Field, FieldError
+from mappings.program import DeliveryError, Program
+from mappings.rules import Event, Rule, RuleError, matches, outcome_of
+from mappings.types import DeliveryInput, Failure, Outcome
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TracedValue:
+    """An expression and its `value` (plain JSON), or the `error` it has instead.
+
+    `warning` says what is odd about it; `parts` are the operands that `sign` joins.
+    """
+
+    text: str
+    value: Any = None
+    error: str | None = None
+    warning: str | None = None
+    sign: str = ""
+    parts: tuple[TracedValue, ...] = ()
+
+    def warnings(self) -> tuple[str, ...]:
+        """Its own warning and those of its parts."""
+        own = (self.warning,) if self.warning else ()
+        return own + tuple(warning for part in self.parts for warning in part.warnings())
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TracedField:
+    """A field of a matching rule, as written and as it came out."""
+
+    name: str
+    text: str
+    value: Any = None
+    error: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TracedRule:
+    """One rule on one event; `matched` is None where `when` could not be decided."""
+
+    rule: str
+    matched: bool | None
+    when: TracedValue
+    fields: tuple[TracedField, ...] = ()
+    outcome: Outcome | None = None
+    failure: Failure | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TracedEvent:
+    """One event: the `let` names and what each rule made of it."""
+
+    index: int
+    lets: tuple[TracedField, ...]
+    rules: tuple[TracedRule, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Trace:
+    """A whole delivery; `failures` are those of the delivery itself, before any rule."""
+
+    source: str
+    events: tuple[TracedEvent, ...]
+    failures: tuple[Failure, ...]
+    shadow: bool
+
+    def as_json(self) -> dict[str, Any]:
+        """All of it as plain JSON values."""
+        found: dict[str, Any] = plain(self)
+        return found
+
+
+def trace(program: Program, delivery: DeliveryInput, catalogue: Catalogue | None) -> Trace:
+    """Map the delivery and keep what was seen on the way."""
+    events: list[TracedEvent] = []
+    failures: tuple[Failure, ...] = ()
+    try:
+        events.extend(_traced_event(program, e) for e in program.read(delivery, catalogue))
+    except DeliveryError as error:
+        failures = (error.failure,)
+    return Trace(
+        source=delivery.source, events=tuple(events), failures=failures, shadow=program.shadow
+    )
+
+
+def _traced_event(program: Program, event: Event) -> TracedEvent:
+    lets = tuple(
+        TracedField(name=name, text=let.text, **_evaluated(let, event.activation))
+        for name, let in program.lets.compiled.items()
+    )
+    rules = tuple(_traced_rule(program, rule, event) for rule in program.rules)
+    return TracedEvent(index=event.index, lets=lets, rules=rules)
+
+
+def _traced_rule(program: Program, rule: Rule, event: Event) -> TracedRule:
+    reader = _Reader(program.language, program.lets, event.activation)
+    when = reader.read(celtext.operands(rule.when.text))
+    matched: bool | None = None
+    outcome: Outcome | None = None
+    failure: Failure | None = None
+    fields: tuple[TracedField, ...] = ()
+    try:
+        matched = matches(rule, event)
+        if matched:
+            fields = tuple(_traced_field(field, event.activation) for field in rule.fields())
+            outcome = outcome_of(rule, event)
+    except RuleError as error:
+        failure = error.failure
+    return TracedRule(
+        rule=rule.name,
+        matched=matched,
+        when=when,
+        fields=fields,
+        outcome=outcome,
+        failure=failure,
+    )
+
+
+def _traced_field(field: Field, activation: Activation) -> TracedField:
+    try:
+        value = plain(field.evaluate(activation))
+    except FieldError as error:
+        return TracedField(name=field.name, text=field.template.text, error=error.message)
+    return TracedField(name=field.name, text=field.template.text, value=value)
+
+
+def _evaluated(expression: Any, activation: Activation) -> dict[str, Any]:
+    try:
+        return {"value": plain(expression.evaluate(activation))}
+    except EvalError as error:
+        return {"error": error.message}
+
+
+@dataclass(frozen=True, slots=True)
+class _Reader:
+    """Evaluates the operands of a condition, each for itself."""
+
+    language: Language
+    lets: Lets
+    activation: Activation
+
+    def read(self, operand: celtext.Operand) -> TracedValue:
+        parts = tuple(self.read(part) for part in operand.parts)
+        try:
+            compiled = self.language.compile(operand.text, self.lets)
+        except ExpressionError as error:  # a literal of a type that only its neighbour gives it
+            return TracedValue(text=operand.text, error=str(error), sign=operand.sign, parts=parts)
+        seen = _evaluated(compiled, self.activation)
+        return TracedValue(
+            text=operand.text,
+            sign=operand.sign,
+            parts=parts,
+            warning=_across_types(operand.sign, parts),
+            **seen,
+        )
+
+
+def _across_types(sign: str, parts: tuple[TracedValue, ...]) -> str | None:
+    if sign not in {"==", "!=", "in"} or any(part.error is not None for part in parts):
+        return None
+    left, right = (part.value for part in parts)
+    if sign == "in":
+        among = list(right) if isinstance(right, (list, dict)) else []
+        if not among or any(_kind(item) == _kind(left) for item in among):
+            return None
+        right = among[0]
+        said = f"{_shown(left)} is {_kind(left)}, and the items, such as {_shown(right)}, are "
+        return f"{said}{_kind(right)}: never equal; write id(…) or compare like with like"
+    kinds = {_kind(left), _kind(right)}
+    if len(kinds) == 1 or "null" in kinds:
+        return None
+    return (
+        f"{_shown(left)} is {_kind(left)} and {_shown(right)} is {_kind(right)}: never equal; "
+        "write id(…) or compare like with like"
+    )
+
+
+def _kind(value: object) -> str:
+    match value:
+        case None:
+            return "null"
+        case bool():
+            return "a truth value"
+        case int() | float():
+            return "a number"
+        case str():
+            return "text"
+        case list():
+            return "a list"
+        case _:
+            return "an object"
+
+
+def _shown(value: object) -> str:
+    text = f'"{value}"' if isinstance(value, str) else str(value)
+    return text if len(text) <= 40 else f"{text[:39]}…"  # noqa: PLR2004  # a line's share
+
+
+def plain(value: Any) -> Any:
+    """Any value of a trace as JSON has it; times as RFC 3339, decimals as text."""
+    match value:
+        case None | bool() | int() | float() | str():
+            return value
+        case datetime():
+            return value.isoformat()
+        case timedelta():
+            return f"{value.total_seconds()}s"
+        case Decimal():
+            return str(value)
+        case Mapping():
+            return {str(key): plain(inner) for key, inner in value.items()}
+        case list() | tuple():
+            return [plain(inner) for inner in value]
+        case bytes() | bytearray():
+            return bytes(value).decode("utf-8", "backslashreplace")
+        case _ if dataclasses.is_dataclass(value):
+            names = [field.name for field in dataclasses.fields(value)]
+            return {name: plain(getattr(value, name)) for name in names}
+        case _:
+            return str(value)
