@@ -1,0 +1,158 @@
+"""One database with all that writes to it, and short ways to look at what was written."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterable, Sequence
+from contextlib import AsyncExitStack
+from typing import Any, Self
+
+from sqlalchemy import Row, Select, Table, func, select, text, update
+
+from jobs.database import Database, open_database
+from jobs.filters import DeliveryFilter
+from jobs.inbox import Inbox, Incoming
+from jobs.migrations import migrate
+from jobs.replay import ReplayStatus, replay_status, start_replay
+from jobs.replay_runner import ReplayRunner
+from jobs.schema import billing_events, deliveries, intake, outcomes
+from jobs.settle import Settler
+from tests.jobs import model
+from tests.jobs.doubles import Telling, in_force, in_order
+from tests.jobs.model import Line
+
+
+class Workshop:
+    """Makes inboxes, settlers and replays on one database, each on an engine of its own."""
+
+    def __init__(self, url: str) -> None:
+        self.url = url
+        self.database = open_database(url)
+        self.rung: list[str] = []
+        self._stack = AsyncExitStack()
+
+    async def __aenter__(self) -> Self:
+        await migrate(self.database)
+        self._stack.push_async_callback(self.database.close)
+        self.inbox = await self.new_inbox()
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self._stack.aclose()
+
+    def new_database(self) -> Database:
+        """An engine of its own, as another process would have."""
+        database = open_database(self.url)
+        self._stack.push_async_callback(database.close)
+        return database
+
+    async def new_inbox(self) -> Inbox:
+        inbox = Inbox(self.new_database(), self.rung.extend)
+        await inbox.start()
+        self._stack.push_async_callback(inbox.close)
+        return inbox
+
+    async def settler(self, telling: Telling | None = None, *, loops: int = 2) -> Settler:
+        """A worker's settler; without `telling` everything is known."""
+        settler = Settler(self.new_database(), in_force(telling or Telling()), loops=loops)
+        await settler.start()
+        self._stack.push_async_callback(settler.close)
+        return settler
+
+    async def post(self, *bodies: bytes, source: str = "crm") -> list[str]:
+        """Accept these in one group, received in this order; their ids."""
+        return await self.accept(in_order(bodies, source=source))
+
+    async def accept(self, incoming: Iterable[Incoming]) -> list[str]:
+        accepted = await asyncio.gather(*(self.inbox.accept(one) for one in incoming))
+        return [one.delivery_id for one in accepted]
+
+    async def replay(
+        self,
+        settler: Settler,
+        telling: Telling,
+        where: DeliveryFilter,
+        *,
+        limit: int | None = None,
+    ) -> ReplayStatus:
+        """Replay to the end; how it went."""
+        started = await start_replay(self.database, None, where, actor="test", limit=limit)
+        await self.runner(settler, telling).advance()
+        status = await replay_status(self.database, started.id)
+        assert status is not None
+        return status
+
+    def runner(self, settler: Settler, telling: Telling) -> ReplayRunner:
+        return ReplayRunner(self.new_database(), settler, in_force(telling), oldest_days=400)
+
+    async def all(self, statement: Select[Any]) -> Sequence[Row[Any]]:
+        async with self.database.read() as connection:
+            return (await connection.execute(statement)).all()
+
+    async def run(self, sql: str, **values: Any) -> None:
+        """One statement by hand."""
+        async with self.database.write() as connection:
+            await connection.execute(text(sql), values)
+
+    async def count(self, table: Table) -> int:
+        found = await self.all(select(func.count()).select_from(table))
+        return int(found[0][0])
+
+    async def delivery(self, delivery_id: str) -> Row[Any]:
+        found = await self.all(select(deliveries).where(deliveries.c.id == delivery_id))
+        return found[0]
+
+    async def states(self) -> dict[str, int]:
+        """How many deliveries are in each state."""
+        found = await self.all(
+            select(deliveries.c.state, func.count()).group_by(deliveries.c.state)
+        )
+        return {state: count for state, count in found}  # noqa: C416 -- rows, not pairs
+
+    async def is_balanced(self) -> bool:
+        """Whether the count of intake equals the count of states, as of one moment."""
+        accepted = select(func.coalesce(func.sum(intake.c.accepted), 0)).scalar_subquery()
+        kept = select(func.count()).select_from(deliveries).scalar_subquery()
+        found = await self.all(select(accepted, kept))
+        return int(found[0][0]) == int(found[0][1])
+
+    async def ledgers(self) -> dict[str, list[Line]]:
+        """The ledger of each key that has one."""
+        found: dict[str, list[Line]] = {}
+        events = billing_events.c
+        for row in await self.all(
+            select(billing_events).order_by(events.outcome_key, events.sequence)
+        ):
+            line = Line(
+                id=row.id,
+                sequence=row.sequence,
+                kind=row.kind,
+                reverses=row.reverses,
+                micros=row.amount_micros,
+                currency=row.currency,
+                billed_as=row.customer_id,
+            )
+            found.setdefault(row.outcome_key, []).append(line)
+        return found
+
+    async def open_micros(self) -> dict[str, int]:
+        """What each key owes, by its ledger, once every ledger is found sound."""
+        standing = {key: model.open_line(lines) for key, lines in (await self.ledgers()).items()}
+        return {key: line.micros for key, line in standing.items() if line is not None}
+
+    async def verdicts(self, delivery_id: str) -> list[str]:
+        found = await self.all(
+            select(outcomes.c.verdict)
+            .where(outcomes.c.delivery_id == delivery_id)
+            .order_by(outcomes.c.event_index, outcomes.c.id)
+        )
+        return [row.verdict for row in found]
+
+    async def make_due(self, *ids: str) -> None:
+        """Let the pause before the next attempt be over."""
+        async with self.database.write() as connection:
+            await connection.execute(
+                update(deliveries)
+                .where(deliveries.c.id.in_(ids), deliveries.c.state == "received")
+                .values(next_attempt_at=self.database.now(plus_seconds=-10))
+            )
