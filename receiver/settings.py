@@ -21,6 +21,8 @@ from dotenv import dotenv_values
 from pydantic import AfterValidator, Field, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from receiver.up.address import redis_url
+
 PREFIX = "RECEIVER_"
 ENV_FILE = Path(".env")
 #: Set by `receiver up` for its own children, not by an operator.
@@ -102,7 +104,8 @@ class Settings(BaseSettings):
     secrets_dir: Path | None = Field(
         default=None,
         description="A folder with one file a source secret, named as the variable; read again "
-        "when it changes, so that a new source needs no restart.",
+        "when it changes, so that a new source needs no restart. Unset: `secrets` in the data "
+        "directory, where `receiver up` keeps the throw-away ones it makes.",
         examples=["/run/secrets"],
     )
     admin_token: str | None = Field(
@@ -182,6 +185,21 @@ class Settings(BaseSettings):
     def database(self) -> str:
         """The database's URL, also where none is set."""
         return self.database_url or f"{DATABASES[0]}/{self.data_dir.absolute()}/receiver.db"
+
+    @property
+    def redis(self) -> str:
+        """The address of Redis, also where none is set."""
+        return self.redis_url or redis_url(self.data_dir)
+
+    @property
+    def secrets_folder(self) -> Path:
+        """Where files with secrets are; by default those that `receiver up` made."""
+        return self.secrets_dir or self.data_dir / "secrets"
+
+    @property
+    def made_secrets_dir(self) -> Path:
+        """Where `receiver up` keeps throw-away secrets of sources that have none."""
+        return self.data_dir / "secrets"
 
     @property
     def zone(self) -> ZoneInfo:
