@@ -13,6 +13,8 @@ from pathlib import Path
 import structlog
 from dotenv import dotenv_values
 
+from receiver.settings import ENV_FILE, Settings
+
 log = structlog.get_logger(__name__)
 
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_.-]{0,127}")
@@ -20,7 +22,9 @@ LONGEST_SECRET_BYTES = 64 * 1024
 
 
 class Secrets:
-    """Values by name: from the environment, else a file of that name, else `.env`.
+    """Values by name: from the environment, else a file of that name, else `.env`, else made.
+
+    `made` is the folder of throw-away secrets that `receiver up` keeps; it may be missing.
 
     Files are read by `reload` and kept until the next one; the environment is taken once. An
     empty value counts as none.
@@ -32,12 +36,14 @@ class Secrets:
         environ: Mapping[str, str] | None = None,
         directory: Path | None = None,
         env_file: Path | None = None,
+        made: Path | None = None,
     ) -> None:
         self._environ = dict(os.environ if environ is None else environ)
         self._directory = directory
         self._env_file = env_file
+        self._made = made
         self._files: dict[str, str] = {}
-        self._unreadable: frozenset[str] = frozenset()
+        self._unreadable: frozenset[Path] = frozenset()
         self.reload()
 
     def get(self, name: str) -> str | None:
@@ -46,7 +52,12 @@ class Secrets:
 
     def reload(self) -> bool:
         """Read the files again; whether anything changed. A file under way counts as missing."""
-        found = {**self._read_env_file(), **self._read_directory()}
+        unreadable: set[Path] = set()
+        found = _read_folder(self._made, unreadable) if self._made and self._made.is_dir() else {}
+        found |= self._read_env_file()
+        if self._directory is not None:
+            found |= _read_folder(self._directory, unreadable)
+        self._complain_of(frozenset(unreadable))
         changed = found != self._files
         self._files = found
         return changed
@@ -59,31 +70,37 @@ class Secrets:
             return {}
         return {name: value for name, value in dotenv_values(self._env_file).items() if value}
 
-    def _read_directory(self) -> dict[str, str]:
-        if self._directory is None:
-            return {}
-        values: dict[str, str] = {}
-        unreadable: set[str] = set()
-        try:
-            paths = [path for path in self._directory.iterdir() if _NAME.fullmatch(path.name)]
-            for path in paths:
-                try:
-                    value = _read(path)
-                except (OSError, ValueError):
-                    unreadable.add(path.name)
-                else:
-                    if value:
-                        values[path.name] = value
-        except OSError:
-            unreadable.add(".")
-        self._complain_of(frozenset(unreadable))
-        return values
-
-    def _complain_of(self, unreadable: frozenset[str]) -> None:
+    def _complain_of(self, unreadable: frozenset[Path]) -> None:
         """Name each unreadable file once, not at every look."""
-        for name in sorted(unreadable - self._unreadable):
-            log.warning("secrets.unreadable", directory=str(self._directory), file=name)
+        for path in sorted(unreadable - self._unreadable):
+            log.warning("secrets.unreadable", path=str(path))
         self._unreadable = unreadable
+
+
+def secrets_of(settings: Settings) -> Secrets:
+    """The secrets where these settings say they are."""
+    return Secrets(
+        directory=settings.secrets_dir, env_file=ENV_FILE, made=settings.made_secrets_dir
+    )
+
+
+def _read_folder(folder: Path, unreadable: set[Path]) -> dict[str, str]:
+    """The folder's secrets by name; adds what cannot be read to `unreadable`."""
+    values: dict[str, str] = {}
+    try:
+        paths = [path for path in folder.iterdir() if _NAME.fullmatch(path.name)]
+    except OSError:
+        unreadable.add(folder)
+        return values
+    for path in paths:
+        try:
+            value = _read(path)
+        except (OSError, ValueError):
+            unreadable.add(path)
+        else:
+            if value:
+                values[path.name] = value
+    return values
 
 
 def _read(path: Path) -> str | None:

@@ -52,6 +52,17 @@ def test_a_file_is_the_secret_but_for_its_last_line_break(
     assert Secrets(environ={}, directory=folder).get("A") == value
 
 
+def test_made_secrets_count_where_there_is_no_other(folder: Path, tmp_path: Path) -> None:
+    made = tmp_path / "made"
+    assert Secrets(environ={}, made=made).get("A") is None
+    made.mkdir()
+    (made / "A").write_text("made")
+    (made / "B").write_text("made")
+    (folder / "A").write_text("from-file")
+    secrets = Secrets(environ={}, directory=folder, made=made)
+    assert (secrets.get("A"), secrets.get("B")) == ("from-file", "made")
+
+
 def test_an_empty_variable_is_no_secret() -> None:
     assert Secrets(environ={"A": ""}).get("A") is None
 

@@ -1,0 +1,194 @@
+"""The web process, put together: the one place that knows all parts.
+
+Owns the order of starting and stopping. Refuses to decide anything itself.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator, Coroutine
+
+import structlog
+from starlette.applications import Starlette
+from starlette.routing import BaseRoute, Route
+
+from jobs.database import assert_durable, open_database
+from jobs.errors import JobsError
+from jobs.heartbeat import Heartbeat
+from jobs.inbox import Inbox
+from jobs.mapping_watch import MappingWatch
+from jobs.migrations import schema_is_current
+from jobs.ringing import Doorbell
+from mappings.load import MappingSet
+from receiver import looks
+from receiver.api import api_routes
+from receiver.api.answers import HANDLERS
+from receiver.api.parts import ApiParts
+from receiver.health import Health, health_routes
+from receiver.metrics import Metrics
+from receiver.rejections import Rejections
+from receiver.secrets import Secrets
+from receiver.settings import Settings
+from receiver.signatures import RULES
+from receiver.sources import KnownSource, known_sources, missing_secrets
+from receiver.webhooks import Limits, WebhookEndpoint
+
+log = structlog.get_logger(__name__)
+
+#: How often files with secrets are looked at.
+SECRETS_SECONDS = 1.0
+
+
+class DatabaseOutdated(JobsError):
+    """The database does not have the tables of this version; run `receiver migrate` first."""
+
+
+class WebProcess:
+    """The parts of a web process and how they live together.
+
+    `redis_url` is where to ring workers. `strict` refuses mappings with any problem at the start.
+    """
+
+    def __init__(
+        self, settings: Settings, *, redis_url: str, secrets: Secrets, strict: bool = False
+    ) -> None:
+        self._settings = settings
+        self._secrets = secrets
+        self._strict = strict
+        self._sources: dict[str, KnownSource] = {}
+        self.metrics = Metrics()
+        self.database = open_database(settings.database)
+        self.doorbell = Doorbell(redis_url)
+        self.inbox = Inbox(self.database, self.doorbell.ring)
+        self.watch = MappingWatch(
+            self.database,
+            settings.mappings,
+            timezone=settings.timezone,
+            schemes=RULES,
+            on_change=self._adopt,
+        )
+        self._heartbeat = Heartbeat(self.database, role="web", detail=self._detail)
+
+    def routes(self) -> list[BaseRoute]:
+        """Every path that this process answers."""
+        parts = ApiParts(
+            database=self.database,
+            mappings=lambda: self.watch.current,
+            zone=self._settings.zone,
+            oldest_days=self._settings.oldest_outcome_days,
+        )
+        counts = looks.StateCounts(self.database, self.metrics)
+        return [
+            Route("/webhooks/{source}", self._webhooks()),
+            *health_routes(self._health(), self.metrics, count=counts.refresh),
+            *api_routes(parts, token=self._settings.admin_token),
+        ]
+
+    @contextlib.asynccontextmanager
+    async def running(self) -> AsyncIterator[None]:
+        """Start the parts; on leaving, commit what waits and stop them.
+
+        Raises DatabaseUnsuitable, DatabaseOutdated, MappingsRefused, and what the database
+        raises while it cannot be reached.
+        """
+        try:
+            await assert_durable(self.database)
+            if not await schema_is_current(self.database):
+                raise DatabaseOutdated(DatabaseOutdated.__doc__)
+            await self.watch.start(strict=self._strict)
+            await self.doorbell.start()
+            await self.inbox.start()
+            await self._heartbeat.beat()
+            async with _in_background(
+                mappings=self.watch.run(),
+                heartbeat=self._heartbeat.run(),
+                secrets=self._watch_secrets(),
+            ):
+                yield
+            await self.inbox.close()
+            await self.doorbell.close()
+            with contextlib.suppress(Exception):
+                await self._heartbeat.stop()
+        finally:
+            await self.database.close()
+
+    def _webhooks(self) -> WebhookEndpoint:
+        return WebhookEndpoint(
+            sources=lambda: self._sources,
+            inbox=self.inbox,
+            limits=Limits(
+                body_bytes=self._settings.body_limit_bytes,
+                body_seconds=self._settings.body_timeout_seconds,
+            ),
+            on_rejection=Rejections(self.metrics),
+            metrics=self.metrics,
+            public_url=self._settings.public_url,
+        )
+
+    def _health(self) -> Health:
+        return Health(
+            self._heartbeat.beat,
+            {
+                "redis": looks.look_at_redis(self.doorbell.ping),
+                "worker": looks.look_at_worker(self.database),
+                "backlog": looks.look_at_backlog(self.database),
+                "mappings": looks.look_at_mappings(lambda: self.watch.current),
+                "secrets": looks.look_at_secrets(
+                    lambda: missing_secrets(self.watch.current, self._secrets)
+                ),
+            },
+        )
+
+    def _adopt(self, mappings: MappingSet) -> None:
+        """Put the sources of these mappings in force, with the secrets there are now."""
+        self._sources = known_sources(mappings, self._secrets)
+        for source, names in sorted(missing_secrets(mappings, self._secrets).items()):
+            log.warning("source.without_secret", source=source, set_one_of=list(names))
+
+    def _detail(self) -> dict[str, object]:
+        current = self.watch.current
+        return {"stale": sorted(current.stale), "problems": len(current.problems)}
+
+    async def _watch_secrets(self) -> None:
+        while True:
+            await asyncio.sleep(SECRETS_SECONDS)
+            if await asyncio.to_thread(self._secrets.reload):
+                log.info("secrets.changed")
+                self._adopt(self.watch.current)
+
+
+def create_app(
+    settings: Settings, *, redis_url: str, secrets: Secrets, strict: bool = False
+) -> Starlette:
+    """The ASGI application of a web process; its lifespan starts and stops the parts."""
+    process = WebProcess(settings, redis_url=redis_url, secrets=secrets, strict=strict)
+
+    @contextlib.asynccontextmanager
+    async def lifespan(_app: Starlette) -> AsyncIterator[None]:
+        async with process.running():
+            yield
+
+    app = Starlette(routes=process.routes(), exception_handlers=HANDLERS, lifespan=lifespan)
+    # A path with a slash too many is answered 404: a vendor's POST does not follow a redirect.
+    app.router.redirect_slashes = False
+    return app
+
+
+@contextlib.asynccontextmanager
+async def _in_background(**works: Coroutine[None, None, None]) -> AsyncIterator[None]:
+    """Run these beside what is inside; one that ends by itself is a bug, and loud."""
+    tasks = [asyncio.create_task(work, name=name) for name, work in works.items()]
+    for task in tasks:
+        task.add_done_callback(_tell_of_an_end)
+    try:
+        yield
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+
+def _tell_of_an_end(task: asyncio.Task[None]) -> None:
+    if not task.cancelled():
+        log.error("web.task_ended", task=task.get_name(), exc_info=task.exception())

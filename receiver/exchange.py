@@ -1,0 +1,170 @@
+"""One HTTP exchange at the ASGI level: reading a bounded body, answering, refusing politely.
+
+Owns what makes a refusal arrive: a sender that is still sending sees the answer only if its bytes
+go on being read for a while. Refuses to wait longer or read more than its bounds.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import time
+from collections.abc import Iterable
+from urllib.parse import quote
+
+from starlette.types import Receive, Scope, Send
+
+from receiver.signatures import Answer
+
+#: After a refusal at most this much is read and thrown away.
+DRAIN_BYTES = 8 * 1024 * 1024
+DRAIN_SECONDS = 2.0
+#: May not carry a Content-Length (RFC 9110 8.6).
+NO_CONTENT = 204
+
+Headers = tuple[tuple[bytes, bytes], ...]
+
+
+class Disconnected(Exception):
+    """The sender left before its body was whole."""
+
+
+class Refused(Exception):
+    """The request is answered with an error; `cause` and `detail` are for the operator.
+
+    `says` is all that the sender learns, in one sentence.
+    """
+
+    def __init__(
+        self,
+        status: int,
+        code: str,
+        says: str,
+        *,
+        cause: str | None = None,
+        why: str | None = None,
+        headers: Headers = (),
+    ) -> None:
+        super().__init__(code)
+        self.status = status
+        self.code = code
+        self.says = says
+        self.cause = cause or code
+        self.detail = why or says
+        self.headers = headers
+
+
+class Call:
+    """A request under way. Header names are lower-case; a repeated one is joined by commas."""
+
+    __slots__ = ("_receive", "_scope", "began", "headers", "method", "read_whole", "send")
+
+    def __init__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        self._scope = scope
+        self._receive = receive
+        self.send = send
+        self.began = time.perf_counter()
+        self.method: str = scope["method"]
+        self.headers = _headers(scope["headers"])
+        self.read_whole = False
+
+    @property
+    def source(self) -> str:
+        """The last part of the path."""
+        return str(self._scope["path_params"]["source"])
+
+    @property
+    def client(self) -> tuple[str, int] | None:
+        """Address and port of the peer, as far as it is known and believed."""
+        client: tuple[str, int] | None = self._scope.get("client")
+        return client
+
+    @property
+    def declared_bytes(self) -> int:
+        """What Content-Length says, 0 where it says nothing."""
+        declared = self.headers.get("content-length", "")
+        return int(declared) if declared.isascii() and declared.isdigit() else 0
+
+    def url(self, public_url: str | None) -> str:
+        """What the sender called, byte for byte; scheme and host from `public_url` if there."""
+        scope = self._scope
+        raw_path = scope.get("raw_path") or quote(scope["path"]).encode()
+        base = public_url or f"{scope['scheme']}://{self.headers.get('host', '')}"
+        query = scope.get("query_string", b"")
+        return base + (raw_path + b"?" + query if query else raw_path).decode("latin-1")
+
+    async def read(self, limit_bytes: int, timeout: float) -> bytes:
+        """The whole body; raises Refused (413, 408) or Disconnected."""
+        chunks: list[bytes] = []
+        size = 0
+        try:
+            async with asyncio.timeout(timeout):
+                while not self.read_whole:
+                    chunks.append(await self._chunk())
+                    size += len(chunks[-1])
+                    if size > limit_bytes:
+                        raise too_large(limit_bytes)
+        except TimeoutError:
+            raise Refused(408, "too-slow", "The body did not arrive in time.") from None
+        return chunks[0] if len(chunks) == 1 else b"".join(chunks)
+
+    async def drain(self) -> None:
+        """Read on and throw away, up to the bounds."""
+        size = 0
+        try:
+            async with asyncio.timeout(DRAIN_SECONDS):
+                while not self.read_whole and size <= DRAIN_BYTES:
+                    size += len(await self._chunk())
+        except (TimeoutError, Disconnected):
+            return
+
+    async def _chunk(self) -> bytes:
+        message = await self._receive()
+        if message["type"] == "http.disconnect":
+            raise Disconnected
+        self.read_whole = not message.get("more_body", False)
+        return bytes(message.get("body", b""))
+
+
+def too_large(limit_bytes: int) -> Refused:
+    """The refusal of a body over the limit."""
+    return Refused(413, "body-too-large", f"A body may have {limit_bytes} bytes at most.")
+
+
+async def respond(call: Call, answer: Answer) -> None:
+    """Answer and be done."""
+    await call.send(_start(answer.status, answer.body, answer.content_type))
+    body = b"" if call.method == "HEAD" else answer.body
+    await call.send({"type": "http.response.body", "body": body})
+
+
+async def refuse(call: Call, refused: Refused) -> None:
+    """Answer at once; then, while the sender is still sending, read on for a bounded while.
+
+    The connection is closed after a body that was not read: what is left of it is no request.
+    """
+    body = json.dumps({"error": refused.code, "detail": refused.says}).encode()
+    closing: Headers = () if call.read_whole else ((b"connection", b"close"),)
+    await call.send(_start(refused.status, body, "application/json", (*refused.headers, *closing)))
+    await call.send({"type": "http.response.body", "body": body, "more_body": True})
+    await call.drain()
+    await call.send({"type": "http.response.body", "body": b""})
+
+
+def _start(
+    status: int, body: bytes, content_type: str | None, headers: Headers = ()
+) -> dict[str, object]:
+    built = list(headers)
+    if status != NO_CONTENT:
+        built.append((b"content-length", b"%d" % len(body)))
+    if content_type is not None:
+        built.append((b"content-type", content_type.encode("latin-1")))
+    return {"type": "http.response.start", "status": status, "headers": built}
+
+
+def _headers(raw: Iterable[tuple[bytes, bytes]]) -> dict[str, str]:
+    headers: dict[str, str] = {}
+    for name_bytes, value_bytes in raw:
+        name, value = name_bytes.decode("latin-1"), value_bytes.decode("latin-1")
+        headers[name] = f"{headers[name]}, {value}" if name in headers else value
+    return headers

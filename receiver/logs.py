@@ -1,0 +1,79 @@
+"""How log lines look, ours and those of libraries alike.
+
+Owns formats and the rule that one event is one line: what a sender chose can never start another.
+"""
+
+from __future__ import annotations
+
+import logging
+import re
+import sys
+from typing import Literal, TextIO
+
+import structlog
+from structlog.typing import EventDict, Processor, WrappedLogger
+
+#: Libraries that say at info what we say better.
+QUIETER = ("uvicorn.access", "uvicorn.error", "arq", "alembic", "httpx", "watchfiles")
+
+#: Control characters, line separators, and what turns the reading direction round.
+_UNFIT = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069]")
+
+
+def configure_logs(
+    log_format: Literal["auto", "console", "json"],
+    level: str,
+    *,
+    stream: TextIO | None = None,
+) -> None:
+    """Send all logging to `stream` (stderr, so that stdout stays for data)."""
+    stream = sys.stderr if stream is None else stream
+    on_console = log_format == "console" or (log_format == "auto" and stream.isatty())
+    shared: list[Processor] = [
+        structlog.contextvars.merge_contextvars,
+        structlog.stdlib.add_log_level,
+        structlog.stdlib.ExtraAdder(),
+        structlog.processors.TimeStamper(fmt="iso", utc=True),
+        structlog.processors.format_exc_info,
+        one_line,
+    ]
+    handler = logging.StreamHandler(stream)
+    handler.setFormatter(
+        structlog.stdlib.ProcessorFormatter(
+            foreign_pre_chain=shared,
+            processors=[
+                structlog.stdlib.ProcessorFormatter.remove_processors_meta,
+                _renderer(stream, on_console=on_console),
+            ],
+        )
+    )
+    root = logging.getLogger()
+    root.handlers[:] = [handler]
+    root.setLevel(level.upper())
+    for name in QUIETER:
+        logging.getLogger(name).setLevel(max(logging.WARNING, root.level))
+    structlog.configure(
+        processors=[*shared, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
+        wrapper_class=structlog.make_filtering_bound_logger(root.level),
+        logger_factory=structlog.stdlib.LoggerFactory(),
+        cache_logger_on_first_use=True,
+    )
+
+
+def one_line(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:
+    """Write unfit characters out, so that no value breaks or disguises a line."""
+    for key, value in event.items():
+        if isinstance(value, str) and _UNFIT.search(value):
+            keep = "\n\t" if key == "exception" else ""
+            event[key] = _UNFIT.sub(lambda found: _written_out(found[0], keep), value)  # noqa: B023 - called at once
+    return event
+
+
+def _written_out(character: str, keep: str) -> str:
+    return character if character in keep else character.encode("unicode_escape").decode()
+
+
+def _renderer(stream: TextIO, *, on_console: bool) -> Processor:
+    if not on_console:
+        return structlog.processors.JSONRenderer(ensure_ascii=False)
+    return structlog.dev.ConsoleRenderer(colors=stream.isatty())

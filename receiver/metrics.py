@@ -1,0 +1,83 @@
+"""The numbers that Prometheus reads.
+
+Owns their names, help and labels. Refuses labels that a sender can choose: a source that is not
+configured is counted as `unknown`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
+from prometheus_client.exposition import generate_latest
+
+#: The label of every source that is not configured.
+UNKNOWN = "unknown"
+
+_SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.0, 5.0)
+
+
+class Metrics:
+    """The collectors of one process, in a registry of their own."""
+
+    def __init__(self) -> None:
+        self.registry = CollectorRegistry()
+        self.deliveries = Counter(
+            "receiver_deliveries",
+            "Deliveries that were acknowledged, and repeats of them.",
+            ["source", "answer"],
+            registry=self.registry,
+        )
+        self.rejections = Counter(
+            "receiver_rejections",
+            "Requests that were not taken, by cause.",
+            ["source", "cause"],
+            registry=self.registry,
+        )
+        self.intake_seconds = Histogram(
+            "receiver_intake_seconds",
+            "From a request's first byte here to the answer after its commit.",
+            buckets=_SECONDS,
+            registry=self.registry,
+        )
+        self.ready = Gauge(
+            "receiver_ready",
+            "1 while this process can commit a delivery.",
+            registry=self.registry,
+        )
+        self.problems = Gauge(
+            "receiver_problems",
+            "What /readyz names, by name; 0 is none.",
+            ["name"],
+            registry=self.registry,
+        )
+        self.states = Gauge(
+            "receiver_deliveries_by_state",
+            "All deliveries in the database, by state.",
+            ["state"],
+            registry=self.registry,
+        )
+        self.oldest_received_seconds = Gauge(
+            "receiver_oldest_received_age_seconds",
+            "Age of the oldest delivery that is not settled; 0 is none.",
+            registry=self.registry,
+        )
+
+    def show_health(self, *, ready: bool, names: Sequence[str], troubles: Sequence[str]) -> None:
+        """Set what was last looked at: all that can be wrong, and what is."""
+        self.ready.set(ready)
+        for name in {*names, *troubles}:
+            self.problems.labels(name).set(troubles.count(name))
+
+    def show_states(self, states: Mapping[str, int], oldest_seconds: float | None) -> None:
+        """Set what was last counted in the database."""
+        for state, count in states.items():
+            self.states.labels(state).set(count)
+        self.oldest_received_seconds.set(oldest_seconds or 0.0)
+
+    def exposition(self) -> bytes:
+        """All of it as Prometheus text."""
+        return generate_latest(self.registry)
+
+
+CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"

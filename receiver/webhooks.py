@@ -1,0 +1,242 @@
+"""POST /webhooks/{source}: read, verify, commit, answer; a 2xx only after COMMIT.
+
+Owns the order of decisions and the answers. Refuses to parse a body or to tell a sender why it
+was refused: the cause goes to the rejections.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Protocol
+
+from starlette.types import Receive, Scope, Send
+
+from jobs.errors import InboxUnavailable
+from jobs.ids import new_id
+from jobs.intake import Accepted, Incoming
+from receiver.exchange import Call, Disconnected, Refused, refuse, respond, too_large
+from receiver.identity import dedupe_key, vendor_id
+from receiver.metrics import UNKNOWN, Metrics
+from receiver.rejections import Rejection, remote_address
+from receiver.signatures import Answer, Scheme, SignatureError, Verified, verify
+from receiver.sources import KnownSource
+
+#: Never kept: headers that carry a credential whatever the scheme.
+CREDENTIALS = frozenset(
+    {
+        "api-key",
+        "authorization",
+        "cookie",
+        "proxy-authorization",
+        "x-api-key",
+        "x-auth-token",
+        "x-gitlab-token",
+    }
+)
+#: When to try again: soon where the database is behind, later where an operator has to act.
+RETRY_SOON_SECONDS = 5
+RETRY_LATER_SECONDS = 60
+
+_WITHOUT_SECRET = frozenset({"no-secret", "malformed-secret"})
+_ALLOW = ((b"allow", b"GET, HEAD, POST"),)
+
+
+class TakesDeliveries(Protocol):
+    """The inbox: returns after COMMIT, or raises InboxUnavailable."""
+
+    async def accept(self, incoming: Incoming) -> Accepted: ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Limits:
+    """What a sender may take: bytes of a body, and seconds over sending it."""
+
+    body_bytes: int
+    body_seconds: float
+
+
+class WebhookEndpoint:
+    """The ASGI endpoint. `sources` gives the known sources as they are at the moment."""
+
+    def __init__(
+        self,
+        *,
+        sources: Callable[[], Mapping[str, KnownSource]],
+        inbox: TakesDeliveries,
+        limits: Limits,
+        on_rejection: Callable[[Rejection], None],
+        metrics: Metrics,
+        public_url: str | None = None,
+    ) -> None:
+        self._sources = sources
+        self._inbox = inbox
+        self._limits = limits
+        self._on_rejection = on_rejection
+        self._metrics = metrics
+        self._public_url = public_url
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        call = Call(scope, receive, send)
+        source: KnownSource | None = None
+        try:
+            source = self._known(call)
+            answer = await self._answer(call, source)
+        except Refused as refused:
+            self._note(call, source, refused.cause, refused.detail)
+            await refuse(call, refused)
+        except Disconnected:
+            self._note(call, source, "disconnected", "the sender left before its body was whole")
+        else:
+            await respond(call, answer)
+
+    async def _answer(self, call: Call, source: KnownSource) -> Answer:
+        if call.method in ("GET", "HEAD"):
+            return _scheme_of(source).greeting
+        _refuse_untakeable(call, self._limits)
+        scheme = _ensure_ready(source)
+        body = await call.read(self._limits.body_bytes, self._limits.body_seconds)
+        now = time.time()
+        verified = self._prove(call, source, scheme, body, now)
+        accepted = await self._store(call, source, scheme, body, verified, now)
+        self._count(call, source, accepted)
+        return scheme.success or _our_answer(accepted)
+
+    def _known(self, call: Call) -> KnownSource:
+        source = self._sources().get(call.source)
+        if source is None:
+            raise Refused(404, "unknown-source", "No source of this name is configured.")
+        return source
+
+    def _prove(
+        self, call: Call, source: KnownSource, scheme: Scheme, body: bytes, now: float
+    ) -> Verified:
+        try:
+            return verify(
+                scheme,
+                secrets=source.secrets,
+                method=call.method,
+                url=call.url(self._public_url),
+                headers=call.headers,
+                body=body,
+                now=now,
+            )
+        except SignatureError as error:
+            if error.cause in _WITHOUT_SECRET:
+                raise _not_ready(error.cause, error.detail) from None
+            raise Refused(
+                401,
+                "not-verified",
+                "The signature of this request could not be verified.",
+                cause=error.cause,
+                why=error.detail,
+            ) from None
+
+    async def _store(
+        self,
+        call: Call,
+        source: KnownSource,
+        scheme: Scheme,
+        body: bytes,
+        verified: Verified,
+        now: float,
+    ) -> Accepted:
+        body_sha256 = hashlib.sha256(body).hexdigest()
+        try:
+            return await self._inbox.accept(
+                Incoming(
+                    source=source.name,
+                    dedupe_key=dedupe_key(
+                        verified,
+                        body_sha256=body_sha256,
+                        dedupe=source.dedupe,
+                        delivery_id=new_id() if source.dedupe else "",
+                    ),
+                    body=body,
+                    body_sha256=body_sha256,
+                    headers=_kept(call.headers, scheme),
+                    received_at=datetime.fromtimestamp(now, UTC),
+                    vendor_id=vendor_id(verified),
+                    id_signed=verified.delivery_id_signed,
+                )
+            )
+        except InboxUnavailable as error:
+            raise Refused(
+                503,
+                "unavailable",
+                "The delivery could not be stored; send it again.",
+                cause="not-committed",
+                why=str(error),
+                headers=((b"retry-after", b"%d" % RETRY_SOON_SECONDS),),
+            ) from None
+
+    def _count(self, call: Call, source: KnownSource, accepted: Accepted) -> None:
+        answer = "duplicate" if accepted.duplicate else "accepted"
+        self._metrics.deliveries.labels(source.name, answer).inc()
+        self._metrics.intake_seconds.observe(time.perf_counter() - call.began)
+
+    def _note(self, call: Call, source: KnownSource | None, cause: str, detail: str) -> None:
+        self._on_rejection(
+            Rejection(
+                source=source.name if source else UNKNOWN,
+                cause=cause,
+                detail=detail,
+                remote=remote_address(call.client),
+            )
+        )
+
+
+def _refuse_untakeable(call: Call, limits: Limits) -> None:
+    """Raise Refused for what is known to be refused before a byte of the body is read."""
+    if call.method != "POST":
+        raise Refused(405, "method-not-allowed", "Send webhooks by POST.", headers=_ALLOW)
+    if call.headers.get("content-encoding", "").strip().lower() not in ("", "identity"):
+        raise Refused(
+            415,
+            "compressed-body",
+            "Send the body without compression.",
+            headers=((b"accept-encoding", b"identity"),),
+        )
+    if call.declared_bytes > limits.body_bytes:
+        raise too_large(limits.body_bytes)
+
+
+def _scheme_of(source: KnownSource) -> Scheme:
+    if source.scheme is None:
+        raise _not_ready("no-mapping", "its mapping file cannot be used")
+    return source.scheme
+
+
+def _ensure_ready(source: KnownSource) -> Scheme:
+    scheme = _scheme_of(source)
+    if not source.has_secret:
+        raise _not_ready("no-secret", "none of its secrets is set")
+    return scheme
+
+
+def _not_ready(cause: str, why: str) -> Refused:
+    return Refused(
+        503,
+        "not-ready",
+        "This source cannot take deliveries yet; send them again later.",
+        cause=cause,
+        why=why,
+        headers=((b"retry-after", b"%d" % RETRY_LATER_SECONDS),),
+    )
+
+
+def _kept(headers: Mapping[str, str], scheme: Scheme) -> dict[str, str]:
+    return {
+        name: value
+        for name, value in headers.items()
+        if name not in CREDENTIALS and name not in scheme.secret_headers
+    }
+
+
+def _our_answer(accepted: Accepted) -> Answer:
+    status, word = (200, "duplicate") if accepted.duplicate else (202, "accepted")
+    body = f'{{"status":"{word}","delivery":"{accepted.delivery_id}"}}'
+    return Answer(status, body.encode(), "application/json")
