@@ -28,7 +28,8 @@ from cel_expr_python import cel
 from cel_expr_python.ext import ext_bindings, ext_optional, ext_strings
 
 from mappings import celtext
-from mappings.celerrors import EvalError, Fault, compile_faults, runtime_error
+from mappings.celerrors import Fault, compile_faults
+from mappings.evalerrors import EvalError, runtime_error
 from mappings.functions import declarations
 from mappings.tables import Table
 

@@ -111,27 +111,20 @@ def _as_text(value: object) -> str:
 
 
 def _word(value: object) -> str:
-    match value:
-        case bool():
-            return "bool"
-        case int():
-            return "int"
-        case float():
-            return "float"
-        case str():
-            return "text"
-        case None:
-            return "null"
-        case list():
-            return "list"
-        case dict():
-            return "object"
-        case datetime():
-            return "timestamp"
-        case _:
-            return "other"
+    return next((word for kind, word in _PYTHON if isinstance(value, kind)), "other")
 
 
+#: In this order: True is an int as well.
+_PYTHON: tuple[tuple[type, str], ...] = (
+    (bool, "bool"),
+    (int, "int"),
+    (float, "float"),
+    (str, "text"),
+    (type(None), "null"),
+    (list, "list"),
+    (dict, "object"),
+    (datetime, "timestamp"),
+)
 _STATIC = {
     "BOOL": "bool",
     "INT": "int",
