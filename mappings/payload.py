@@ -1,8 +1,10 @@
-"""The raw body of a delivery to the value that expressions see.
+r"""The raw body of a delivery to the value that expressions see.
 
 Owns: strict JSON (RFC 8259, plus I-JSON's refusals of RFC 7493: duplicate keys, lone surrogates,
 numbers that lose digits) and the form bodies that some senders wrap it in. Null members of
 objects are left out, so that they count as absent; null items of lists stay.
+A NUL stands as U+0001: cel-expr-python 0.1.3 cuts every text at its first NUL, and then
+"7\0x" would bill as "7". An id may hold neither, so such an id fails, and a comment does not.
 Refuses: whatever could become a wrong id or stall a worker, each with one sentence that says what.
 """
 
@@ -24,6 +26,7 @@ FIELDS_MAX = 1000
 INTEGER_MIN = -(2**63)
 INTEGER_MAX = 2**64 - 1
 
+_FOR_NUL = "\x01"
 _FORM = "application/x-www-form-urlencoded"
 #: A string, closed or not: one that must match at every quote, or an open one costs a pass each.
 _STRING = re.compile(r'"[^"\\]*(?:\\.[^"\\]*)*(?:"|\\?\Z)', re.DOTALL)
@@ -83,7 +86,7 @@ def parse_json(text: str) -> object:
         place = f"line {error.lineno}, column {error.colno}"
         raise PayloadError(f"The body is not JSON: {error.msg} ({place}).") from error
     _refuse_lone_surrogates(text, value)
-    return value
+    return _without_nul(value) if "\\u0000" in text else value
 
 
 def _refuse_depth(text: str) -> None:
@@ -134,6 +137,16 @@ def _refuse_lone_surrogates(text: str, value: object) -> None:
         raise PayloadError("The JSON has half a character (a lone surrogate) in a text.") from error
 
 
+def _without_nul(value: Any) -> Any:
+    if isinstance(value, str):
+        return value.replace("\0", _FOR_NUL)
+    if isinstance(value, list):
+        return [_without_nul(item) for item in value]
+    if isinstance(value, dict):
+        return _object([(_without_nul(key), _without_nul(item)) for key, item in value.items()])
+    return value
+
+
 def _parse_form(text: str) -> object:
     try:
         pairs = parse_qsl(text, keep_blank_values=True, errors="strict", max_num_fields=FIELDS_MAX)
@@ -142,7 +155,7 @@ def _parse_form(text: str) -> object:
     except ValueError as error:
         raise PayloadError(f"The form has more than {FIELDS_MAX} fields.") from error
     fields: dict[str, str | list[str]] = {}
-    for name, value in pairs:
+    for name, value in ((_without_nul(name), _without_nul(value)) for name, value in pairs):
         before = fields.get(name)
         if before is None:
             fields[name] = value

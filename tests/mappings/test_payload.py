@@ -32,8 +32,11 @@ def test_a_floating_number_stays_one_even_when_it_is_whole() -> None:
     assert isinstance(parse(b"12345678901234567.0"), float)
 
 
-def test_a_nul_in_a_text_is_kept() -> None:
-    assert parse(rb'{"a": "x\u0000y"}') == {"a": "x\0y"}
+def test_a_nul_stands_as_another_character_that_no_id_may_hold() -> None:
+    assert parse(rb'{"a\u0000": ["x\u0000y", {"b": "\\u0000"}]}') == {
+        "a\x01": ["x\x01y", {"b": r"\u0000"}]
+    }
+    assert parse(b"a=x%00y", FORM) == {"a": "x\x01y"}
 
 
 def test_an_escaped_pair_of_surrogates_is_one_character() -> None:
@@ -65,6 +68,7 @@ REFUSED = {
     "duplicate-key": (b'{"id": 1, "id": 2}', 'the key "id" twice'),
     "duplicate-key-of-null": (b'{"id": null, "id": 2}', 'the key "id" twice'),
     "duplicate-key-by-escape": (rb'{"id": 1, "\u0069d": 2}', 'the key "id" twice'),
+    "duplicate-key-without-nul": (rb'{"i\u0000": 1, "i\u0001": 2}', "twice"),
     "lone-high-surrogate": (rb'["\ud800"]', "lone surrogate"),
     "lone-low-surrogate": (rb'["\udc00"]', "lone surrogate"),
     "lone-surrogate-in-a-key": (rb'{"\ud800": 1}', "lone surrogate"),
@@ -146,15 +150,13 @@ def test_refuses_a_form_in_one_sentence(body: bytes, said: str) -> None:
         parse(body, FORM)
 
 
+TEXTS = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"))
 VALUES = st.recursive(
     st.booleans()
     | st.integers(INTEGER_MIN, INTEGER_MAX)
     | st.floats(allow_nan=False, allow_infinity=False)
-    | st.text(st.characters(exclude_categories=["Cs"])),
-    lambda inner: (
-        st.lists(inner, max_size=4)
-        | st.dictionaries(st.text(st.characters(exclude_categories=["Cs"])), inner, max_size=4)
-    ),
+    | TEXTS,
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(TEXTS, inner, max_size=4),
     max_leaves=20,
 )
 
