@@ -18,7 +18,7 @@ in one is an error exactly where it is used, and `&&` and `||` absorb it as any 
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from types import MappingProxyType
@@ -100,8 +100,12 @@ class Expression:
 
 @dataclass(frozen=True, slots=True)
 class Lets:
-    """Named expressions in the order written; each may use those before it."""
+    """Named expressions in the order written; each may use those before it.
 
+    `checker` is the environment in which they are variables, each of its own type.
+    """
+
+    checker: cel.Env
     compiled: Mapping[str, Expression] = field(default_factory=dict)
     types: Mapping[str, cel.Type] = field(default_factory=dict)
 
@@ -134,6 +138,9 @@ class Language:
         self.tables = frozenset(tables) | frozenset(unreadable)
         self._functions = declarations(tables, unreadable)
         self._runner = self._environment(VARIABLES)
+        before_events = {name: kind for name, kind in VARIABLES.items() if name != "event"}
+        self._without_event = Lets(self._environment(before_events))
+        self.no_lets = Lets(self._runner)
 
     def activation(
         self,
@@ -157,19 +164,20 @@ class Language:
             }
         )
 
-    def compile(
-        self, expression: str, lets: Lets | None = None, *, with_event: bool = True
-    ) -> Expression:
+    def compile(self, expression: str, lets: Lets | None = None) -> Expression:
         """`expression`, type-checked; `lets` may be used in it. Raises ExpressionError."""
-        lets = lets or Lets()
-        types = {**VARIABLES, **lets.types}
-        if not with_event:
-            del types["event"]
-        checker = self._environment(types)
+        return self._compile(expression, lets or self.no_lets, VARIABLES)
+
+    def compile_events(self, expression: str) -> Expression:
+        """An expression that makes the events, so there is no event yet."""
+        variables = [name for name in VARIABLES if name != "event"]
+        return self._compile(expression, self._without_event, variables)
+
+    def _compile(self, expression: str, lets: Lets, variables: Iterable[str]) -> Expression:
         try:
-            kind = checker.compile(expression).return_type().name()
+            kind = lets.checker.compile(expression).return_type().name()
         except RuntimeError as error:
-            faults = compile_faults(str(error), expression, tuple(types))
+            faults = compile_faults(str(error), expression, (*variables, *lets.types))
             raise ExpressionError(faults) from error
         bound = lets.bound(expression)
         try:
@@ -185,7 +193,7 @@ class Language:
         One with faults keeps its name, of any type, so that its users are not blamed as well.
         """
         faults: dict[str, tuple[Fault, ...]] = {}
-        done = Lets()
+        done = self.no_lets
         for name, text in texts.items():
             kind = _Type.DYN
             try:
@@ -195,7 +203,9 @@ class Language:
             except ExpressionError as error:
                 faults[name] = error.faults
                 compiled = self.compile("null")
-            done = Lets({**done.compiled, name: compiled}, {**done.types, name: kind})
+            types = {**done.types, name: kind}
+            checker = self._environment({**VARIABLES, **types})
+            done = Lets(checker, {**done.compiled, name: compiled}, types)
         return done, faults
 
     def _environment(self, variables: Mapping[str, cel.Type]) -> cel.Env:

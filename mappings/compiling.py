@@ -211,7 +211,7 @@ class _FileCompiler:
         try:
             lets, faults = self.language.lets(texts)
         except RuntimeError:  # a name that is none; the shape says so
-            return Lets()
+            return self.language.no_lets
         for name, found in faults.items():
             self.report.inside(("let", name), texts[name], found)
         return lets
@@ -221,7 +221,7 @@ class _FileCompiler:
         if not isinstance(text, str):
             return None
         try:
-            events = self.language.compile(text, with_event=False)
+            events = self.language.compile_events(text)
         except ExpressionError as error:
             self.report.inside(("events",), text, error.faults)
             return None

@@ -20,7 +20,7 @@ from typing import Any
 
 from cel_expr_python import cel
 
-from mappings.payload import PayloadError, parse
+from mappings.payload import PayloadError, parse_json
 from mappings.tables import Table
 from mappings.types import Reason
 
@@ -96,7 +96,7 @@ def _id(value: str | int) -> str:
 
 def _json(text: str) -> object:
     try:
-        return parse(text.encode("utf-8", "surrogatepass"))
+        return parse_json(text)
     except PayloadError as error:
         said = str(error).replace("The body", "the text").rstrip(".")
         raise Refused(f"json() cannot read it: {said}", "look at the payload") from error
