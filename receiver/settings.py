@@ -104,8 +104,7 @@ class Settings(BaseSettings):
     secrets_dir: Path | None = Field(
         default=None,
         description="A folder with one file a source secret, named as the variable; read again "
-        "when it changes, so that a new source needs no restart. Unset: `secrets` in the data "
-        "directory, where `receiver up` keeps the throw-away ones it makes.",
+        "when it changes, so that a new source needs no restart.",
         examples=["/run/secrets"],
     )
     admin_token: str | None = Field(
@@ -190,11 +189,6 @@ class Settings(BaseSettings):
     def redis(self) -> str:
         """The address of Redis, also where none is set."""
         return self.redis_url or redis_url(self.data_dir)
-
-    @property
-    def secrets_folder(self) -> Path:
-        """Where files with secrets are; by default those that `receiver up` made."""
-        return self.secrets_dir or self.data_dir / "secrets"
 
     @property
     def made_secrets_dir(self) -> Path:

@@ -17,6 +17,7 @@ from pathlib import Path
 import structlog
 
 from receiver.up import lifeline
+from receiver.up.errors import ChildFailedError
 
 log = structlog.get_logger(__name__)
 
@@ -26,10 +27,6 @@ STABLE_SECONDS = 30.0
 POLL_SECONDS = 0.02
 
 Probe = Callable[[], Awaitable[bool]]
-
-
-class ChildFailedError(Exception):
-    """A process of `receiver up` did not come up; its own last words are above or in its log."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,6 +59,8 @@ class Running:
         self.child = child
         self.process = process
         self.started_at = time.monotonic()
+        #: What it added to saying that it is ready.
+        self.said = ""
         self._ready_fd = ready_fd
 
     async def become_ready(self) -> None:
@@ -90,9 +89,10 @@ class Running:
 
     async def _said_so(self) -> bool:
         try:
-            return os.read(self._ready_fd, 16) != b""
+            word, _, self.said = os.read(self._ready_fd, 1024).decode().strip().partition(" ")
         except BlockingIOError:
             return False
+        return bool(word)
 
     def _obituary(self) -> str:
         return f"{self.child.name} ended at once, by {self.process.returncode}{self._see_log()}"
@@ -130,12 +130,13 @@ class Children:
             await running.end()
             raise
 
-    async def start(self, child: Child) -> None:
-        """Start a child and wait until it is ready."""
+    async def start(self, child: Child) -> str:
+        """Start a child and wait until it is ready; what it said about that."""
         running = await self._spawn(child)
         self._running[child.name] = running
         await running.become_ready()
         log.info("up.ready", child=child.name, pid=running.process.pid)
+        return running.said
 
     async def watch(self) -> None:
         """Start again whatever dies, until cancelled."""
@@ -165,6 +166,12 @@ class Children:
     def pids(self) -> dict[str, int]:
         """The process ids by name, of what was started and not stopped."""
         return {name: running.process.pid for name, running in self._running.items()}
+
+    def kill(self) -> None:
+        """SIGKILL to all, for somebody who will not wait for `stop`."""
+        for running in self._running.values():
+            with contextlib.suppress(ProcessLookupError):
+                running.process.kill()
 
     async def stop(self, *, at_once: bool = False) -> None:
         """End all of them, the last started first."""

@@ -17,7 +17,7 @@ import select
 import signal
 import sys
 import threading
-from collections.abc import Mapping
+from collections.abc import MutableMapping
 
 #: The read end of the pipe whose write end only the parent holds.
 LIFELINE_FD = "RECEIVER_UP_LIFELINE_FD"
@@ -43,8 +43,8 @@ def die_with_parent(sig: signal.Signals = signal.SIGKILL) -> bool:
     return bool(libc.prctl(PR_SET_PDEATHSIG, int(sig), 0, 0, 0) == 0)
 
 
-def hold(environment: Mapping[str, str] = os.environ) -> None:
-    """Tie this process to its supervisor, where it has one; otherwise do nothing.
+def hold(environment: MutableMapping[str, str] = os.environ) -> None:
+    """Tie this process to its supervisor, where it has one; otherwise, and again, do nothing.
 
     The terminal's signals are blocked, not ignored: no library's handler can undo that.
     """
@@ -54,7 +54,7 @@ def hold(environment: Mapping[str, str] = os.environ) -> None:
     threading.Thread(target=_die_at_end_of, args=(fd,), name="lifeline", daemon=True).start()
 
 
-def _tie(environment: Mapping[str, str]) -> tuple[int, bool]:
+def _tie(environment: MutableMapping[str, str]) -> tuple[int, bool]:
     """Do what both kinds of child do first: the lifeline, and whether the kernel holds it too."""
     signal.pthread_sigmask(signal.SIG_BLOCK, TERMINAL_SIGNALS)
     tied = die_with_parent()
@@ -62,7 +62,7 @@ def _tie(environment: Mapping[str, str]) -> tuple[int, bool]:
         os._exit(1)  # it died before the tie was there
     for name in (LIFELINE_FD, READY_FD):
         os.set_inheritable(int(environment[name]), False)
-    return int(environment[LIFELINE_FD]), tied
+    return int(environment.pop(LIFELINE_FD)), tied
 
 
 def _die_at_end_of(fd: int) -> None:
@@ -71,17 +71,17 @@ def _die_at_end_of(fd: int) -> None:
     os.kill(os.getpid(), signal.SIGKILL)
 
 
-def say_ready(environment: Mapping[str, str] = os.environ) -> None:
-    """Tell the supervisor, where there is one, that this process does its work now."""
+def say_ready(detail: str = "", environment: MutableMapping[str, str] = os.environ) -> None:
+    """Tell the supervisor, where there is one, that this process does its work now, and where."""
     fd = environment.get(READY_FD)
     if fd is None:
         return
     with contextlib.suppress(OSError):  # said before, or the supervisor is gone and so are we
-        os.write(int(fd), b"ready\n")
+        os.write(int(fd), f"ready {detail}\n".encode())
         os.close(int(fd))
 
 
-def become(command: list[str], environment: Mapping[str, str] = os.environ) -> None:
+def become(command: list[str], environment: MutableMapping[str, str] = os.environ) -> None:
     """Turn this process into `command`, tied to the supervisor like our own processes are.
 
     For programs that know nothing of lifelines. Where the kernel cannot tie them, a small

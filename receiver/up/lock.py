@@ -12,9 +12,7 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
-
-class AlreadyUpError(Exception):
-    """Another `receiver up` runs on this data directory; stop it, or use another one."""
+from receiver.up.errors import AlreadyUpError
 
 
 @contextlib.contextmanager

@@ -13,7 +13,8 @@ import psutil
 import pytest
 
 from receiver.up import children as module
-from receiver.up.children import Child, ChildFailedError, Children
+from receiver.up.children import Child, Children
+from receiver.up.errors import ChildFailedError
 from tests.support.processes import Process, wait_until
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -44,7 +45,7 @@ async def children() -> AsyncIterator[Children]:
 
 
 async def test_a_started_child_is_ready_and_a_stopped_one_is_gone(children: Children) -> None:
-    await children.start(fake())
+    assert await children.start(fake()) == "to say hello"
     pid = children.pids()["fake"]
     assert not is_gone(pid)
     await children.stop()

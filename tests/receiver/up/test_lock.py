@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from receiver.up.lock import AlreadyUpError, only_one
+from receiver.up.errors import AlreadyUpError
+from receiver.up.lock import only_one
 
 ROOT = Path(__file__).resolve().parents[3]
 

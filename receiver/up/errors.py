@@ -1,0 +1,23 @@
+"""What keeps `receiver up` from being up."""
+
+from __future__ import annotations
+
+
+class UpError(Exception):
+    """Base of all that ends `receiver up` with exit code 1; the message says what to do."""
+
+
+class AlreadyUpError(UpError):
+    """Another `receiver up` runs on this data directory; stop it, or use another one."""
+
+
+class ChildFailedError(UpError):
+    """A process of `receiver up` did not come up; its own last words are above or in its log."""
+
+
+class PortTakenError(UpError):
+    """Another program listens on the port; stop it, or set RECEIVER_PORT to another one."""
+
+
+class DemoFailedError(UpError):
+    """The demo could not post its examples or did not see them settle."""

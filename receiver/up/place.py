@@ -1,0 +1,144 @@
+"""Where `receiver up` runs: its settings, and what its children are told.
+
+Owns the difference between the real place and the demo's. The demo has its own database, Valkey,
+secrets and token under `DATA_DIR/demo`, whatever the environment says, so that invented revenue
+never meets a real ledger.
+"""
+
+from __future__ import annotations
+
+import os
+import shlex
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import mappings
+from mappings.load import MappingSet, load, read_directory
+from receiver.secrets import secrets_of
+from receiver.settings import Settings, variable
+from receiver.signatures import RULES
+from receiver.sources import missing_secrets
+from receiver.up import throwaway
+
+#: Shipped examples keep their old times however old this release is.
+DEMO_OLDEST_DAYS = 36_500
+ADMIN_TOKEN = variable("admin_token")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Place:
+    """Settings of all children, what their environment adds, and what to say about it.
+
+    `log_dir` takes the children's output; None: it goes where ours goes.
+    """
+
+    settings: Settings
+    added: Mapping[str, str] = field(repr=False)
+    notes: tuple[str, ...] = ()
+    log_dir: Path | None = None
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """The whole environment of a child."""
+        return {**os.environ, **self.added}
+
+    @property
+    def embeds_valkey(self) -> bool:
+        return not self.settings.redis_url
+
+    @property
+    def url(self) -> str:
+        """Where this machine reaches the web process."""
+        return local_url(self.settings)
+
+
+def local_url(settings: Settings) -> str:
+    """Where a process on this machine reaches what listens on the settings' host and port."""
+    everywhere = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104 -- what one listens on, not calls
+    host = everywhere.get(settings.host, settings.host)
+    return f"http://[{host}]:{settings.port}" if ":" in host else f"http://{host}:{settings.port}"
+
+
+def real_place(settings: Settings) -> Place:
+    """The place that the settings name; shipped sources without a secret get a throw-away one."""
+    missing = missing_secrets(_mappings(settings), secrets_of(settings))
+    wanted = {source: names[0] for source, names in missing.items() if source in throwaway.SHIPPED}
+    if wanted:
+        throwaway.make_missing(wanted.values(), settings.made_secrets_dir)
+    return Place(
+        settings=settings,
+        added=as_environment(settings),
+        notes=_note_on_secrets(sorted(wanted), settings),
+    )
+
+
+def demo_place(settings: Settings) -> Place:
+    """The demo's own place, under the data directory that the settings name."""
+    home = settings.model_copy(update={"data_dir": settings.data_dir.absolute() / "demo"})
+    folder = home.made_secrets_dir
+    changed = home.model_copy(
+        update={
+            "admin_token": throwaway.make_missing([ADMIN_TOKEN], folder)[ADMIN_TOKEN],
+            "database_url": "",
+            "mappings": _folder_of_mappings(settings),
+            "oldest_outcome_days": DEMO_OLDEST_DAYS,
+            "public_url": local_url(settings),
+            "redis_url": "",
+            "secrets_dir": folder,
+        }
+    )
+    found = _mappings(changed)
+    names = sorted({name for source in found.sources.values() for name in source.secrets})
+    return Place(
+        settings=changed,
+        added={**as_environment(changed), **throwaway.make_missing(names, folder)},
+        notes=(_note_on_demo(settings, home), *_note_on_secrets(sorted(found.sources), home)),
+        log_dir=home.data_dir / "log",
+    )
+
+
+def as_environment(settings: Settings) -> dict[str, str]:
+    """The settings as variables, so that a child reads the same whatever `.env` says."""
+    values = settings.model_dump(exclude_none=True)
+    values |= {
+        "data_dir": settings.data_dir.absolute(),
+        "database_url": settings.database,
+        "mappings": settings.mappings.absolute(),
+        "redis_url": settings.redis,
+    }
+    return {variable(name): str(value) for name, value in values.items() if value != ""}
+
+
+def write_environment_file(place: Place) -> Path:
+    """A file of the owner only that makes a shell in another terminal see this place."""
+    path = place.settings.data_dir / "env"
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+        for name, value in sorted(place.added.items()):
+            file.write(f"export {name}={shlex.quote(value)}\n")
+    return path
+
+
+def _mappings(settings: Settings) -> MappingSet:
+    files = read_directory(settings.mappings)
+    return load(files, timezone=settings.timezone, schemes=RULES)
+
+
+def _folder_of_mappings(settings: Settings) -> Path:
+    """The folder named; where there is none, the files that come with the package."""
+    named = settings.mappings.absolute()
+    return named if named.is_dir() else Path(mappings.__file__).parent
+
+
+def _note_on_secrets(sources: list[str], settings: Settings) -> tuple[str, ...]:
+    if not sources:
+        return ()
+    where = settings.made_secrets_dir
+    return (f"throw-away secrets for {', '.join(sources)} are in {where}, for the owner only",)
+
+
+def _note_on_demo(asked: Settings, home: Settings) -> str:
+    ignored = [variable(name) for name in ("database_url", "redis_url") if getattr(asked, name)]
+    what = f"; {' and '.join(ignored)} ignored" if ignored else ""
+    return f"the demo has its own database and secrets in {home.data_dir}{what}"
