@@ -17,6 +17,8 @@ if __name__ == "__main__":
     lifeline.hold()
     if "stubborn" in behaviour:
         signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    if "lingers" in behaviour:
+        signal.signal(signal.SIGTERM, lambda *_: (time.sleep(0.3), sys.exit()))
     if "ends" in behaviour:
         sys.exit(3)
     print("hello", flush=True)
