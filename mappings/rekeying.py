@@ -11,13 +11,11 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 from mappings import yamlfile
+from mappings.load import is_mapping
 from mappings.model import MappingModel, RuleModel
 from mappings.positions import Mark, Path, Positions
 from mappings.types import Problem
 from mappings.validation import validate
-
-#: Files of the folder's top level that are no mapping.
-_RESERVED = frozenset({"agents.yaml", "forward.yaml"})
 
 _KEYS = (
     "It would bill again what it has billed: put it back,"
@@ -136,7 +134,7 @@ def _rules_of(files: Mapping[str, bytes]) -> tuple[list[_Found], bool]:
     found: list[_Found] = []
     whole = True
     for name, body in sorted(files.items()):
-        if "/" in name or not name.endswith(".yaml") or name in _RESERVED:
+        if not is_mapping(name):
             continue
         parsed = yamlfile.parse(body, file=name)
         model = validate(MappingModel, parsed.data, file=name, positions=parsed.positions)

@@ -4,6 +4,7 @@ Owns paths, status codes and authentication. Refuses to know how an answer is fo
 `jobs.queries` and `jobs.replay`, the same for the command line.
 """
 
-from receiver.api.routes import ApiParts, api_routes
+from receiver.api.parts import ApiParts
+from receiver.api.routes import api_routes
 
 __all__ = ["ApiParts", "api_routes"]

@@ -1,0 +1,30 @@
+"""A stored delivery as the mapping sees it, to explain what a mapping makes of it."""
+
+from __future__ import annotations
+
+from sqlalchemy import select
+
+from jobs.database import Database
+from jobs.schema import deliveries
+from mappings.types import DeliveryInput
+
+
+async def read_input(
+    database: Database, delivery_id: str, *, source: str, oldest_days: int | None
+) -> DeliveryInput | None:
+    """The delivery as if `source` had taken it; None if it or its body is not there."""
+    columns = deliveries.c
+    query = select(columns.body, columns.headers, columns.received_at, columns.vendor_id)
+    async with database.read() as connection:
+        found = await connection.execute(query.where(columns.id == delivery_id))
+        row = found.one_or_none()
+    if row is None or row.body is None:
+        return None
+    return DeliveryInput(
+        source=source,
+        body=row.body,
+        headers=row.headers,
+        received_at=row.received_at,
+        vendor_id=row.vendor_id,
+        oldest_days=oldest_days,
+    )

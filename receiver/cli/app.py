@@ -1,0 +1,52 @@
+"""The command line `receiver`: all commands, put together.
+
+Owns the order in which `--help` lists them. Modules of commands hold signatures only, so that
+`--help` and shell completion load neither database nor server.
+"""
+
+from __future__ import annotations
+
+from importlib import metadata
+from typing import Annotated
+
+import typer
+
+from receiver.cli import authoring, operating, processes, watching
+
+app = typer.Typer(
+    name="receiver",
+    help="Turns signed webhooks into money, once: revenue-only billing events.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+for title, group in {
+    "Run it": processes.app,
+    "Point a source at it, edit mappings": authoring.app,
+    "See what came, mend, replay": operating.app,
+    "Look after the whole": watching.app,
+}.items():
+    for command in group.registered_commands:
+        command.rich_help_panel = title
+    app.add_typer(group)
+
+
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(metadata.version("receiver"))
+        raise typer.Exit
+
+
+@app.callback()
+def options(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print it.")
+    ] = False,
+) -> None:
+    """What goes before a command."""
+
+
+def main() -> None:
+    """The entry point of the console script."""
+    app()

@@ -1,0 +1,97 @@
+"""The commands of whoever points a source at it and edits mapping files."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from receiver.cli import arguments as arg
+from receiver.cli.trouble import explained
+
+app = typer.Typer()
+
+_SourceName = Annotated[str, typer.Argument(metavar="SOURCE", help="The source's name.")]
+
+
+@app.command()
+@explained
+def check(
+    folder: Annotated[
+        Path | None, typer.Argument(help="The mappings; RECEIVER_MAPPINGS unless given.")
+    ] = None,
+    database: Annotated[
+        bool | None,
+        typer.Option(
+            "--database/--offline",
+            help="Compare with what has billed. Unless said: if there is a database.",
+            show_default=False,
+        ),
+    ] = None,
+    as_json: arg.Json = False,
+) -> None:
+    """Check all mapping files and run their examples; print every problem with its place.
+
+    With a database, also refuse edits that would bill again what has billed.
+    """
+    from receiver.cli.commands import checking
+
+    checking.check(folder, use_database=database, as_json=as_json)
+
+
+@app.command("try")
+@explained
+def try_(
+    source: _SourceName,
+    what: Annotated[
+        str, typer.Argument(metavar="FILE|DELIVERY", help="A payload file, - or a delivery's id.")
+    ],
+    header: Annotated[
+        list[str] | None, typer.Option(help="A header, 'Name: value'; may be repeated.")
+    ] = None,
+    as_json: arg.Json = False,
+) -> None:
+    """Show what a payload would bill, and for each rule why or why not."""
+    from receiver.cli.commands import trying
+
+    trying.try_payload(source, what, tuple(header or ()), as_json=as_json)
+
+
+@app.command()
+@explained
+def send(
+    source: _SourceName,
+    file: Annotated[str, typer.Argument(metavar="FILE", help="The body; - for standard input.")],
+    url: Annotated[str | None, typer.Option(help="Where to; this service unless given.")] = None,
+    tamper: Annotated[
+        bool, typer.Option("--tamper", help="Change the body after signing; answered 401.")
+    ] = False,
+    delivery_id: Annotated[
+        str | None, typer.Option("--id", help="The vendor's delivery id; a new one unless given.")
+    ] = None,
+    header: Annotated[
+        list[str] | None, typer.Option(help="A header, 'Name: value'; may be repeated.")
+    ] = None,
+    as_json: arg.Json = False,
+) -> None:
+    """Post a payload, signed as the vendor would sign it."""
+    from receiver.cli.commands import sending
+
+    posting = sending.Posting(
+        url=url,
+        headers=tuple(header or ()),
+        delivery_id=delivery_id,
+        tamper=tamper,
+        as_json=as_json,
+    )
+    sending.send(source, file, posting)
+
+
+@app.command()
+@explained
+def schema() -> None:
+    """Print the JSON Schema of mapping files, for editors."""
+    from receiver.cli.commands import schema as command
+
+    command.schema()

@@ -1,0 +1,28 @@
+"""`migrate`: bring the database to this version's tables."""
+
+from __future__ import annotations
+
+import asyncio
+
+from sqlalchemy.engine import make_url
+
+from jobs.database import open_database
+from jobs.migrations import migrate as bring_up_to_date
+from receiver.cli.output import Output
+from receiver.settings import load_settings
+
+
+def migrate() -> None:
+    """Make or change tables; nothing where they are as they should be."""
+    settings = load_settings()
+
+    async def run() -> None:
+        database = open_database(settings.database, pool_size=1)
+        try:
+            await bring_up_to_date(database)
+        finally:
+            await database.close()
+
+    asyncio.run(run())
+    shown = make_url(settings.database).render_as_string(hide_password=True)
+    Output().line(f"the database has this version's tables: {shown}")

@@ -1,0 +1,192 @@
+"""`replay` and `discard`: counts first, asks where somebody can answer, then `jobs.replay`."""
+
+from __future__ import annotations
+
+import asyncio
+import getpass
+import time
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
+
+from jobs.database import Database
+from jobs.dry_run import DryRun, dry_run
+from jobs.filters import DeliveryFilter
+from jobs.heartbeat import alive
+from jobs.money import money
+from jobs.queries.listing import unknown_ids
+from jobs.replay import (
+    Discarded,
+    ReplayStatus,
+    count_selected,
+    discard,
+    replay_status,
+    start_replay,
+)
+from receiver.asking import delivery_filter
+from receiver.cli.output import Output, can_ask
+from receiver.cli.session import Session
+from receiver.cli.trouble import MISUSE, Trouble
+
+POLL_SECONDS = 0.2
+#: Waiting for a replay gives up after this long without any worker alive.
+WORKERLESS_SECONDS = 30.0
+SHOWN_DIFFERENCES = 20
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Manner:
+    """How to go about it, as said on the command line."""
+
+    dry_run: bool
+    yes: bool
+    limit: int | None
+    note: str | None
+    as_json: bool
+    wait: bool = False
+
+
+def replay(ids: list[str], given: Mapping[str, str | None], manner: Manner) -> None:
+    """Settle deliveries again from their stored bytes."""
+    session, out = Session(), Output(as_json=manner.as_json)
+    where = delivery_filter(given, session.zone, ids=ids or None)
+    session.run(_refuse_unknown, where)
+    if manner.dry_run:
+        mappings = session.mappings()
+        oldest = session.settings.oldest_outcome_days
+        found = session.run(dry_run, mappings, where, limit=manner.limit, oldest_days=oldest)
+        _show_dry_run(out, found)
+        return
+    matched = session.run(count_selected, where, limit=manner.limit)
+    out.say(f"{matched} {where.state or 'failed'} deliveries fit")
+    if not _agreed(out, f"Replay {matched}?", matched=matched, yes=manner.yes):
+        raise Trouble("nothing was replayed")
+    started = session.run(
+        start_replay, None, where, actor=actor(), note=manner.note, limit=manner.limit
+    )
+    if manner.wait:
+        _finish(out, session.run(_wait, out, started.id))
+        return
+    if manner.as_json:
+        out.json(asdict(started))
+    elif started.matched:
+        out.line(f"replay {started.id} has begun")
+    if started.matched and not session.run(alive, role="work"):
+        out.say("no worker is alive: it goes on once one runs (`receiver work`)")
+
+
+def discard_them(ids: list[str], given: Mapping[str, str | None], manner: Manner) -> None:
+    """Discard failed or ignored deliveries, with a note why."""
+    session, out = Session(), Output(as_json=manner.as_json)
+    where = delivery_filter(given, session.zone, ids=ids or None)
+    session.run(_refuse_unknown, where)
+    if not manner.dry_run and not (manner.note or "").strip():
+        raise Trouble("--note is missing; say why these deliveries are discarded", code=MISUSE)
+
+    async def put_away(database: Database, *, dry_run: bool) -> Discarded:
+        note = manner.note or ""
+        return await discard(
+            database, where, actor=actor(), note=note, dry_run=dry_run, limit=manner.limit
+        )
+
+    would = session.run(put_away, dry_run=True)
+    if manner.dry_run:
+        _print(out, {"matched": would.matched}, f"{would.matched} deliveries would be discarded")
+        return
+    out.say(f"{would.matched} deliveries fit")
+    if not _agreed(out, f"Discard {would.matched}?", matched=would.matched, yes=manner.yes):
+        raise Trouble("nothing was discarded")
+    done = session.run(put_away, dry_run=False)
+    _print(out, asdict(done), f"{done.matched} deliveries discarded")
+
+
+def actor() -> str:
+    """Who acts, for the record."""
+    try:
+        return f"cli:{getpass.getuser()}"[:128]
+    except (KeyError, OSError):  # a container's user may have no name
+        return "cli"
+
+
+def _agreed(out: Output, question: str, *, matched: int, yes: bool) -> bool:
+    """Whether to go on: without a terminal nobody is asked, the filter was explicit."""
+    return yes or not matched or not can_ask() or out.confirm(question)
+
+
+async def _refuse_unknown(database: Database, where: DeliveryFilter) -> None:
+    unknown = await unknown_ids(database, where.ids or ())
+    if unknown:
+        raise Trouble(f"there is no delivery {', '.join(repr(one) for one in unknown[:5])}")
+
+
+async def _wait(database: Database, out: Output, replay_id: str) -> ReplayStatus:
+    """Follow the replay to its end. Raises Trouble where no worker is there to carry it on."""
+    workerless_since = None
+    with _progress(out) as progress:
+        task = progress.add_task("settling again", total=None)
+        while True:
+            status = await replay_status(database, replay_id)
+            if status is None:
+                raise Trouble(f"replay {replay_id} is gone")
+            progress.update(task, completed=status.done, total=status.matched)
+            if status.state == "done":
+                return status
+            if await alive(database, role="work"):
+                workerless_since = None
+            else:
+                workerless_since = workerless_since or time.monotonic()
+                if time.monotonic() - workerless_since > WORKERLESS_SECONDS:
+                    message = f"no worker is alive; replay {replay_id} goes on once one runs"
+                    raise Trouble(message)
+            await asyncio.sleep(POLL_SECONDS)
+
+
+def _progress(out: Output) -> Progress:
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
+    quiet = not out.messages.is_terminal
+    return Progress(*columns, console=out.messages, transient=True, disable=quiet)
+
+
+def _finish(out: Output, status: ReplayStatus) -> None:
+    counts = ("recorded", "ignored", "failed", "unchanged")
+    said = ", ".join(f"{getattr(status, name)} {name}" for name in counts)
+    _print(out, asdict(status), f"replay {status.id} is done: {said}")
+    _show_differences(out, status.differences)
+    if status.failed:
+        raise Trouble(f"{status.failed} failed again; `receiver failures` says why")
+
+
+def _show_dry_run(out: Output, found: DryRun) -> None:
+    if out.as_json:
+        out.json(found.as_json())
+        return
+    would = ", ".join(f"{number} {state}" for state, number in sorted(found.would.items()))
+    out.line(f"{found.matched} deliveries would settle as: {would or 'nothing fits'}")
+    for currency, micros in sorted(found.amounts_micros.items()):
+        out.line(f"  would bill {money(micros)} {currency}")
+    for one in found.still_failing:
+        out.line(f"  still fails: {one['delivery']} {one['reason']}: {one['detail']}")
+    _show_differences(out, found.differences)
+
+
+def _show_differences(out: Output, differences: list[dict[str, Any]]) -> None:
+    for one in differences[:SHOWN_DIFFERENCES]:
+        sides = f"billed {_side(one['billed'])}, now it would be {_side(one['would_bill'])}"
+        out.line(f"  differs: {one['delivery']} {one['rule']}: {sides}")
+    if len(differences) > SHOWN_DIFFERENCES:
+        out.line(f"  … and {len(differences) - SHOWN_DIFFERENCES} more (all with --json)")
+
+
+def _side(side: dict[str, Any] | None) -> str:
+    if side is None:
+        return "nothing"
+    return ", ".join(f"{name} {value}" for name, value in side.items() if value is not None)
+
+
+def _print(out: Output, data: dict[str, Any], text: str) -> None:
+    if out.as_json:
+        out.json(data)
+    else:
+        out.line(text)

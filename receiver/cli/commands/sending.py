@@ -1,0 +1,108 @@
+"""`send`: post a file as its vendor would, signed."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import urlsplit
+
+import httpx
+
+from mappings.load import Source
+from receiver.cli.commands.payloads import Payload, payload_of
+from receiver.cli.commands.sources import source_url
+from receiver.cli.output import Output
+from receiver.cli.session import Session
+from receiver.cli.trouble import MISUSE, Trouble
+from receiver.signatures import SchemeInvalid, SignatureError, scheme_of, sign
+
+TIMEOUT_SECONDS = 30.0
+SHOWN_CHARACTERS = 4_000
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Posting:
+    """How to send, as said on the command line."""
+
+    url: str | None
+    headers: tuple[str, ...]
+    delivery_id: str | None
+    tamper: bool
+    as_json: bool
+
+
+def send(source_name: str, file: str, posting: Posting) -> None:
+    """Post and print the answer; Trouble on anything but a 2xx."""
+    session, out = Session(), Output(as_json=posting.as_json)
+    source = session.source(source_name)
+    payload = payload_of(session.settings.mappings, source, file).with_headers(posting.headers)
+    url = posting.url or f"{_here(session)}/webhooks/{source.name}"
+    signed_url = posting.url or source_url(session.settings, source.name)
+    headers = {**payload.headers, **_signature(session, source, payload, signed_url, posting)}
+    body = _tampered(payload.body) if posting.tamper else payload.body
+    answer = _post(url, headers, body)
+    if posting.as_json:
+        out.json({"status": answer.status_code, "answer": _content(answer)})
+    else:
+        out.line(f"{answer.status_code} {answer.reason_phrase}")
+        out.line(answer.text[:SHOWN_CHARACTERS])
+    if not answer.is_success:
+        raise Trouble(f"{url} answered {answer.status_code}")
+
+
+def _here(session: Session) -> str:
+    host = session.settings.host
+    near = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}  # noqa: S104 - what one listens on, not calls
+    return f"http://{near.get(host, host)}:{session.settings.port}"
+
+
+def _signature(
+    session: Session, source: Source, payload: Payload, url: str, posting: Posting
+) -> dict[str, str]:
+    """The headers that the vendor would add."""
+    secret = next(filter(None, map(session.secrets.get, source.secrets)), None)
+    if secret is None:
+        names = " or ".join(source.secrets)
+        raise Trouble(f"source {source.name} has no secret to sign with; set {names}")
+    try:
+        return sign(
+            scheme_of(source.verify),
+            secret=secret,
+            method="POST",
+            url=url,
+            headers=payload.headers,
+            body=payload.body,
+            now=time.time(),
+            delivery_id=posting.delivery_id or payload.delivery_id,
+        )
+    except (SignatureError, SchemeInvalid) as error:
+        raise Trouble(f"it cannot be signed as {source.verify['scheme']}: {error}") from error
+
+
+def _tampered(body: bytes) -> bytes:
+    """Another body of the same length, so that nothing but the signature can tell."""
+    return body[:-1] + bytes([body[-1] ^ 1]) if body else b"x"
+
+
+def _post(url: str, headers: dict[str, str], body: bytes) -> httpx.Response:
+    if urlsplit(url).scheme not in ("http", "https"):
+        raise Trouble(f"--url is {url!r}; write http://HOST/PATH", code=MISUSE)
+    try:
+        # No proxy from the environment: what is sent to this machine should arrive on it.
+        with httpx.Client(trust_env=False, timeout=TIMEOUT_SECONDS) as client:
+            return client.post(url, content=body, headers=headers)
+    except httpx.InvalidURL as error:
+        raise Trouble(f"--url is {url!r}: {error}", code=MISUSE) from error
+    except httpx.ConnectError as error:
+        message = f"nothing answers at {url}; is `receiver up` or `receiver serve` running?"
+        raise Trouble(message) from error
+    except httpx.HTTPError as error:
+        raise Trouble(f"{url}: {str(error) or type(error).__name__}") from error
+
+
+def _content(answer: httpx.Response) -> Any:
+    try:
+        return answer.json()
+    except ValueError:
+        return answer.text

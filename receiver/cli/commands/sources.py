@@ -1,0 +1,129 @@
+"""`sources`: what to paste at the vendor, and what is still missing here."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from pydantic import AwareDatetime
+
+from jobs.queries.shapes import Shape, SourceTraffic
+from jobs.queries.sources import read_traffic
+from mappings.load import MappingSet, Source
+from receiver.cli.output import Cell, Output
+from receiver.cli.session import Session
+from receiver.secrets import Secrets
+from receiver.settings import Settings
+
+
+class SecretState(Shape):
+    """Whether a secret has a value; never the value."""
+
+    name: str
+    is_set: bool
+
+
+class SourceItem(Shape):
+    """One source. `last_rejection` is null until rejections are kept in the database."""
+
+    source: str
+    file: str | None
+    url: str
+    scheme: str | None
+    mode: str | None
+    secrets: tuple[SecretState, ...]
+    deliveries: int
+    last_delivery: AwareDatetime | None
+    last_rejection: AwareDatetime | None
+    missing: tuple[str, ...]
+
+
+def sources(*, as_json: bool) -> None:
+    """Every source of the mappings, and those that only deliveries remember."""
+    session, out = Session(), Output(as_json=as_json)
+    items = source_items(
+        session.settings,
+        session.mappings(),
+        session.secrets,
+        session.run_if_made(read_traffic, otherwise={}),
+    )
+    if as_json:
+        out.json([item.model_dump(mode="json") for item in items])
+        return
+    columns = (
+        "source",
+        "URL to paste",
+        "scheme",
+        "mode",
+        "secrets",
+        ">deliveries",
+        "last",
+        "missing",
+    )
+    out.table(columns, [_row(item) for item in items])
+    out.say("rejections are counted in /metrics and named in the web process's log")
+
+
+def source_items(
+    settings: Settings, mappings: MappingSet, secrets: Secrets, traffic: dict[str, SourceTraffic]
+) -> list[SourceItem]:
+    """The sources by name."""
+    names = sorted({*mappings.sources, *mappings.unusable, *traffic})
+    return [_item(settings, name, mappings, secrets, traffic.get(name)) for name in names]
+
+
+def source_url(settings: Settings, source: str) -> str:
+    """What a vendor is to call."""
+    base = settings.public_url or f"http://{settings.host}:{settings.port}"
+    return f"{base}/webhooks/{source}"
+
+
+def _item(
+    settings: Settings,
+    name: str,
+    mappings: MappingSet,
+    secrets: Secrets,
+    traffic: SourceTraffic | None,
+) -> SourceItem:
+    source = mappings.sources.get(name)
+    states = [
+        SecretState(name=secret, is_set=secrets.get(secret) is not None)
+        for secret in (source.secrets if source else ())
+    ]
+    return SourceItem(
+        source=name,
+        file=source.file if source else None,
+        url=source_url(settings, name),
+        scheme=str(source.verify["scheme"]) if source else None,
+        mode=source.mode if source else None,
+        secrets=tuple(states),
+        deliveries=traffic.deliveries if traffic else 0,
+        last_delivery=traffic.last_delivery if traffic else None,
+        last_rejection=None,
+        missing=tuple(_missing(settings, name, source, mappings, states)),
+    )
+
+
+def _missing(
+    settings: Settings,
+    name: str,
+    source: Source | None,
+    mappings: MappingSet,
+    states: list[SecretState],
+) -> list[str]:
+    """What keeps the source from working, or from working as its file now says."""
+    if source is None:
+        mends = "mend its file: `receiver check`" if name in mappings.unusable else "a mapping file"
+        return [mends]
+    missing: list[str] = []
+    if not any(state.is_set for state in states):
+        where = f", or a file in {settings.secrets_dir}" if settings.secrets_dir else ""
+        missing.append(f"the secret {' or '.join(state.name for state in states)}{where}")
+    if source.file in mappings.stale:
+        missing.append(f"a good {source.file}: an older version goes on (`receiver check`)")
+    return missing
+
+
+def _row(item: SourceItem) -> tuple[Cell, ...]:
+    secrets = ", ".join(f"{one.name} {'set' if one.is_set else 'not set'}" for one in item.secrets)
+    row: list[Any] = [item.source, item.url, item.scheme, item.mode, secrets or None]
+    return (*row, item.deliveries, item.last_delivery, "; ".join(item.missing) or None)

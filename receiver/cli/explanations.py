@@ -1,0 +1,44 @@
+"""Which exceptions are no bugs, and what each means to whoever ran the command."""
+
+from __future__ import annotations
+
+from alembic.util import CommandError
+from sqlalchemy.exc import DBAPIError
+
+from jobs.errors import FilterInvalid, JobsError, is_transient
+from jobs.mapping_watch import MappingsRefused
+from receiver.cli.trouble import MISUSE, Trouble
+from receiver.settings import SettingsInvalid
+
+
+def explanation(error: Exception) -> Trouble | None:
+    """What to say and exit with; None for a bug."""
+    match error:
+        case FilterInvalid() | SettingsInvalid():
+            return Trouble(str(error), code=MISUSE)
+        case MappingsRefused(problems=problems):
+            number = f"{len(problems)} problems" if len(problems) > 1 else "a problem"
+            return Trouble(f"the mappings have {number}:\n{error}")
+        case JobsError():
+            return Trouble(str(error))
+        case CommandError():
+            return Trouble(f"the database cannot be migrated by this version: {error}")
+        case OSError(filename=str(name)):
+            return Trouble(f"{name}: {error.strerror}")
+        case _:
+            return _of_database(error)
+
+
+def _of_database(error: Exception) -> Trouble | None:
+    if is_transient(error):
+        where = "RECEIVER_DATABASE_URL says where it is"
+        return Trouble(f"the database does not answer: {_first_line(error)}; {where}")
+    if isinstance(error, DBAPIError):
+        return Trouble(f"the database refused: {_first_line(error)}")
+    return None
+
+
+def _first_line(error: Exception) -> str:
+    cause = getattr(error, "orig", None) or error
+    lines = str(cause).strip().splitlines()
+    return (lines[0] if lines else type(cause).__name__)[:300]

@@ -1,0 +1,141 @@
+"""The commands of whoever keeps it running: what came, what failed, settle it again."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from receiver.cli import arguments as arg
+from receiver.cli.trouble import explained
+
+app = typer.Typer()
+
+_NOTE = "Why; kept with the record of who did it."
+
+
+@app.command()
+@explained
+def deliveries(
+    ids: arg.Ids = None,
+    *,
+    state: arg.State = None,
+    reason: arg.Reason = None,
+    source: arg.Source = None,
+    rule: arg.Rule = None,
+    since: arg.Since = None,
+    until: arg.Until = None,
+    limit: arg.Limit = None,
+    as_json: arg.Json = False,
+) -> None:
+    """List deliveries, newest first (100 unless --limit says otherwise)."""
+    from receiver.cli.commands import lists
+
+    given = _filter(state, reason, source, rule, since, until)
+    lists.deliveries(ids or [], given, limit=limit, as_json=as_json)
+
+
+@app.command()
+@explained
+def show(
+    delivery: Annotated[str, typer.Argument(help="The delivery's id.")],
+    as_json: arg.Json = False,
+) -> None:
+    """Show one delivery: headers, body, outcomes with verdicts, billing events."""
+    from receiver.cli.commands import lists
+
+    lists.show(delivery, as_json=as_json)
+
+
+@app.command()
+@explained
+def failures(
+    *,
+    reason: arg.Reason = None,
+    source: arg.Source = None,
+    rule: arg.Rule = None,
+    since: arg.Since = None,
+    until: arg.Until = None,
+    as_json: arg.Json = False,
+) -> None:
+    """Group what failed by cause, with what mends it and the command that replays it."""
+    from receiver.cli.commands import failures as command
+
+    command.failures(_filter(None, reason, source, rule, since, until), as_json=as_json)
+
+
+@app.command()
+@explained
+def replay(
+    ids: arg.Ids = None,
+    *,
+    state: arg.State = None,
+    reason: arg.Reason = None,
+    source: arg.Source = None,
+    rule: arg.Rule = None,
+    since: arg.Since = None,
+    until: arg.Until = None,
+    limit: arg.Limit = None,
+    note: Annotated[str | None, typer.Option(help=_NOTE)] = None,
+    wait: Annotated[bool, typer.Option("--wait", help="Stay until done; 1 if any failed.")] = False,
+    dry_run: arg.DryRun = False,
+    yes: arg.Yes = False,
+    as_json: arg.Json = False,
+) -> None:
+    """Settle deliveries again from their stored bytes; failed ones unless --state names others.
+
+    Bills nothing twice. Asks first on a terminal.
+    """
+    from receiver.cli.commands import replaying
+
+    manner = replaying.Manner(
+        dry_run=dry_run, yes=yes, limit=limit, note=note, wait=wait, as_json=as_json
+    )
+    given = _filter(state, reason, source, rule, since, until)
+    replaying.replay(ids or [], given, manner)
+
+
+@app.command()
+@explained
+def discard(
+    ids: arg.Ids = None,
+    *,
+    state: arg.State = None,
+    reason: arg.Reason = None,
+    source: arg.Source = None,
+    rule: arg.Rule = None,
+    since: arg.Since = None,
+    until: arg.Until = None,
+    limit: arg.Limit = None,
+    note: Annotated[str | None, typer.Option(help=_NOTE)] = None,
+    dry_run: arg.DryRun = False,
+    yes: arg.Yes = False,
+    as_json: arg.Json = False,
+) -> None:
+    """Put failed or ignored deliveries away, with a --note why; a replay can take them up again.
+
+    Asks first on a terminal.
+    """
+    from receiver.cli.commands import replaying
+
+    manner = replaying.Manner(dry_run=dry_run, yes=yes, limit=limit, note=note, as_json=as_json)
+    given = _filter(state, reason, source, rule, since, until)
+    replaying.discard_them(ids or [], given, manner)
+
+
+def _filter(
+    state: str | None,
+    reason: str | None,
+    source: str | None,
+    rule: str | None,
+    since: str | None,
+    until: str | None,
+) -> dict[str, str | None]:
+    return {
+        "state": state,
+        "reason": reason,
+        "source": source,
+        "rule": rule,
+        "since": since,
+        "until": until,
+    }

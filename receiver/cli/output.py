@@ -1,0 +1,107 @@
+"""What a command prints: JSON for programs, tables for people.
+
+Owns that data goes to stdout and everything else to stderr, that piped output has no colours and
+is never cut off, and that text from outside cannot steer the terminal.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Iterable, Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+from rich import box
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+STATE_STYLES = {
+    "received": "cyan",
+    "recorded": "green",
+    "ignored": "dim",
+    "failed": "red",
+    "discarded": "dim",
+}
+#: Wide enough that nothing is folded where no terminal sets a width.
+PIPED_WIDTH = 4_000
+
+Cell = str | int | float | datetime | Text | None
+
+
+class Output:
+    """One command's output. `as_json` leaves stdout to JSON alone."""
+
+    def __init__(self, *, as_json: bool = False) -> None:
+        self.as_json = as_json
+        self._out = _console(stderr=False)
+        self.messages = _console(stderr=True)
+
+    def json(self, value: Any) -> None:
+        """One JSON document on stdout."""
+        sys.stdout.write(json.dumps(value, indent=2, ensure_ascii=False) + "\n")
+
+    def line(self, text: str | Text = "") -> None:
+        """A line for people on stdout; nothing with `--json`."""
+        if not self.as_json:
+            self._out.print(_text(text), soft_wrap=True)
+
+    def say(self, text: str | Text) -> None:
+        """A line for people on stderr: what goes on, counts, hints."""
+        self.messages.print(_text(text), soft_wrap=True)
+
+    def table(self, columns: Sequence[str], rows: Iterable[Sequence[Cell]]) -> None:
+        """A table on stdout; a column name that starts with `>` is set to the right."""
+        table = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False)
+        for name in columns:
+            if name.startswith(">"):
+                table.add_column(name[1:], justify="right", no_wrap=True)
+            else:
+                table.add_column(name, overflow="fold")
+        for row in rows:
+            table.add_row(*(cell_text(cell) for cell in row))
+        self._out.print(table)
+
+    def confirm(self, question: str) -> bool:
+        """Ask on the terminal. Only call where `can_ask`."""
+        self.messages.print(_text(f"{question} [y/N] "), end="")
+        return sys.stdin.readline().strip().lower() in ("y", "yes")
+
+
+def can_ask() -> bool:
+    """Whether there is somebody to ask."""
+    return sys.stdin is not None and sys.stdin.isatty()
+
+
+def state_text(state: str) -> Text:
+    """A state in its colour."""
+    return Text(state, style=STATE_STYLES.get(state, ""))
+
+
+def cell_text(cell: Cell) -> Text:
+    """A value as it stands in a table: times as UTC to the second, nothing as a dash."""
+    if isinstance(cell, Text):
+        return cell
+    if isinstance(cell, datetime):
+        return Text(f"{cell.astimezone(UTC):%Y-%m-%d %H:%M:%SZ}")
+    return Text("-", style="dim") if cell is None else Text(visible(str(cell)))
+
+
+def visible(text: str) -> str:
+    """The text with everything that could steer a terminal spelled out instead."""
+    return "".join(
+        char if char.isprintable() or char in "\n\t" else char.encode("unicode_escape").decode()
+        for char in text
+    )
+
+
+def _text(text: str | Text) -> Text:
+    return text if isinstance(text, Text) else Text(visible(text))
+
+
+def _console(*, stderr: bool) -> Console:
+    console = Console(stderr=stderr, highlight=False, markup=False, emoji=False)
+    if not console.is_terminal:
+        console.width = PIPED_WIDTH
+    return console

@@ -1,0 +1,46 @@
+"""The commands that run it: everything here at once, or one process each."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from receiver.cli.trouble import explained
+
+app = typer.Typer()
+
+_Strict = Annotated[
+    bool, typer.Option("--strict", help="Refuse to start while any mapping file has a problem.")
+]
+
+
+@app.command()
+@explained
+def serve(
+    host: Annotated[str | None, typer.Option(help="Goes before RECEIVER_HOST.")] = None,
+    port: Annotated[int | None, typer.Option(help="Goes before RECEIVER_PORT.")] = None,
+    strict: _Strict = False,
+) -> None:
+    """Run the web process: webhooks, health, API."""
+    from receiver.cli.commands import serving
+
+    serving.serve(strict=strict, host=host, port=port)
+
+
+@app.command()
+@explained
+def work(strict: _Strict = False) -> None:
+    """Run a worker: settles what the web process took in. As many as you like."""
+    from receiver.cli.commands import serving
+
+    serving.work(strict=strict)
+
+
+@app.command()
+@explained
+def migrate() -> None:
+    """Bring the database to this version's tables."""
+    from receiver.cli.commands import migrating
+
+    migrating.migrate()

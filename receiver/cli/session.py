@@ -1,0 +1,127 @@
+"""What a command works with: settings, the database, the mappings; each opened when needed."""
+
+from __future__ import annotations
+
+import asyncio
+import difflib
+from collections.abc import Awaitable, Callable
+from functools import cached_property
+from pathlib import Path
+from typing import Concatenate, ParamSpec, TypeVar
+from zoneinfo import ZoneInfo
+
+from sqlalchemy.engine import make_url
+
+from jobs.database import Database, open_database
+from jobs.mapping_watch import recall
+from jobs.migrations import schema_is_current
+from mappings.load import MappingSet, Source, load, read_directory
+from receiver.cli.trouble import MISUSE, Trouble
+from receiver.secrets import Secrets, secrets_of
+from receiver.settings import Settings, load_settings
+from receiver.signatures import RULES
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+_MIGRATE = "make it with `receiver migrate` (`receiver up` does so by itself)"
+
+
+class NoDatabaseYet(Trouble):
+    """There is no database, or it lacks this version's tables."""
+
+
+class Session:
+    """One command's surroundings."""
+
+    def __init__(self, settings: Settings | None = None) -> None:
+        self.settings = settings or load_settings()
+
+    @cached_property
+    def secrets(self) -> Secrets:
+        """The secrets of sources, from where the web process has them."""
+        return secrets_of(self.settings)
+
+    @property
+    def zone(self) -> ZoneInfo:
+        """The zone that days and months are in."""
+        return self.settings.zone
+
+    def run(
+        self,
+        work: Callable[Concatenate[Database, P], Awaitable[R]],
+        *args: P.args,
+        **kwargs: P.kwargs,
+    ) -> R:
+        """Do `work` on the migrated database and close it again. Raises NoDatabaseYet."""
+
+        async def with_database() -> R:
+            _refuse_missing_file(self.settings.database)
+            database = open_database(self.settings.database, pool_size=2)
+            try:
+                if not await schema_is_current(database):
+                    raise NoDatabaseYet(f"the database lacks this version's tables; {_MIGRATE}")
+                return await work(database, *args, **kwargs)
+            finally:
+                await database.close()
+
+        return asyncio.run(with_database())
+
+    def require_database(self) -> None:
+        """Raise NoDatabaseYet unless the database is there with this version's tables."""
+
+        async def look(_database: Database) -> None:
+            return
+
+        self.run(look)
+
+    def run_if_made(self, work: Callable[[Database], Awaitable[R]], *, otherwise: R) -> R:
+        """Like `run`, for what can do without: `otherwise` where there is no database yet."""
+        try:
+            return self.run(work)
+        except NoDatabaseYet:
+            return otherwise
+
+    def mappings(self) -> MappingSet:
+        """The mappings as a worker has them: a bad file goes on as it last was good."""
+        nothing: dict[str, bytes] = {}
+        last_good = self.run_if_made(recall, otherwise=nothing)
+        return self._load(last_good)
+
+    @cached_property
+    def edited(self) -> MappingSet:
+        """The mappings as they stand in the folder, for whoever edits them."""
+        return self._load({})
+
+    def source(self, name: str) -> Source:
+        """A source as it stands in the folder; Trouble says what is wrong with it."""
+        source = self.edited.sources.get(name)
+        if source is not None:
+            return source
+        if name in self.edited.unusable:
+            listed = "\n".join(f"  {problem}" for problem in self.edited.problems)
+            raise Trouble(f"source {name} cannot be used:\n{listed}")
+        known = sorted(self.edited.sources)
+        near = difflib.get_close_matches(name, known, n=1)
+        hint = f"did you mean {near[0]}?" if near else f"there are {', '.join(known) or 'none'}"
+        raise Trouble(f"there is no source {name!r}; {hint}", code=MISUSE)
+
+    def files(self, folder: Path | None = None) -> dict[str, bytes]:
+        """The files of the mappings folder, or of another one; Trouble if it cannot be read."""
+        where = folder or self.settings.mappings
+        try:
+            return read_directory(where)
+        except OSError as error:
+            message = f"the mappings at {where} cannot be read: {error.strerror}"
+            raise Trouble(message, code=MISUSE) from error
+
+    def _load(self, last_good: dict[str, bytes]) -> MappingSet:
+        timezone = self.settings.timezone
+        return load(self.files(), timezone=timezone, schemes=RULES, last_good=last_good)
+
+
+def _refuse_missing_file(database: str) -> None:
+    """A SQLite file that is not there would be made, empty, by looking into it."""
+    url = make_url(database)
+    if url.get_backend_name() == "sqlite" and url.database and not Path(url.database).exists():
+        raise NoDatabaseYet(f"there is no database yet at {url.database}; {_MIGRATE}")

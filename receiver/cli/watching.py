@@ -1,0 +1,71 @@
+"""The commands of whoever looks after the whole: balance, sources, rules, money."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from receiver.cli import arguments as arg
+from receiver.cli.trouble import explained
+
+app = typer.Typer()
+
+
+@app.command()
+@explained
+def status(as_json: arg.Json = False) -> None:
+    """Count what was accepted and what became of it; exit 1 if that does not balance."""
+    from receiver.cli.commands import status as command
+
+    command.status(as_json=as_json)
+
+
+@app.command()
+@explained
+def sources(as_json: arg.Json = False) -> None:
+    """List the sources: URL to paste, scheme, secrets set or not, last delivery."""
+    from receiver.cli.commands import sources as command
+
+    command.sources(as_json=as_json)
+
+
+@app.command()
+@explained
+def rules(as_json: arg.Json = False) -> None:
+    """List the rules: how often each matched or erred, and which never matched."""
+    from receiver.cli.commands import rules as command
+
+    command.rules(as_json=as_json)
+
+
+@app.command()
+@explained
+def revenue(
+    by: Annotated[
+        list[str] | None,
+        typer.Option(help="agent, customer, indicator, day, month; repeat or separate by commas."),
+    ] = None,
+    basis: Annotated[
+        str | None,
+        typer.Option(help="occurred (default), or recorded: never changes once a period is past."),
+    ] = None,
+    agent: Annotated[str | None, typer.Option(help="Of this agent only.")] = None,
+    customer: Annotated[str | None, typer.Option(help="Of this customer only.")] = None,
+    indicator: Annotated[str | None, typer.Option(help="Of this indicator only.")] = None,
+    since: Annotated[str | None, typer.Option(help="From then on: a time, or a date.")] = None,
+    until: Annotated[str | None, typer.Option(help="Before that.")] = None,
+    as_json: arg.Json = False,
+) -> None:
+    """Sum what was billed, by currency and whatever --by names."""
+    from receiver.cli.commands import revenue as command
+
+    given = {
+        "basis": basis,
+        "agent": agent,
+        "customer": customer,
+        "indicator": indicator,
+        "since": since,
+        "until": until,
+    }
+    command.revenue(by or [], given, as_json=as_json)

@@ -1,0 +1,131 @@
+import json
+from typing import Any
+
+import httpx
+import pytest
+from sqlalchemy import select
+
+from jobs.database import Database
+from jobs.schema import actions, deliveries
+from tests.support.rows import Rows
+
+
+async def _failed(rows: Rows, **payload: Any) -> str:
+    body = {"state": "solved", "customer": "acme", **payload}
+    return await rows.failure("unpriced", "no price", body=json.dumps(body).encode())
+
+
+async def _states(database: Database) -> dict[str, str]:
+    async with database.read() as connection:
+        found = await connection.execute(select(deliveries.c.id, deliveries.c.state))
+        return {row.id: row.state for row in found}
+
+
+async def test_a_replay_starts_and_its_progress_can_be_asked(
+    api: httpx.AsyncClient, rows: Rows, database: Database
+) -> None:
+    await _failed(rows, ticket=1)
+    await rows.delivery("recorded")
+    answer = await api.post("/api/replays", json={"reason": "unpriced", "note": "priced"})
+    assert answer.status_code == 202
+    assert answer.json().keys() == {"id", "matched"}
+    assert answer.json()["matched"] == 1
+    progress = (await api.get(f"/api/replays/{answer.json()['id']}")).json()
+    assert progress == {
+        "id": answer.json()["id"],
+        "state": "running",
+        "matched": 1,
+        "done": 0,
+        "recorded": 0,
+        "ignored": 0,
+        "failed": 0,
+        "unchanged": 0,
+        "differences": [],
+    }
+    async with database.read() as connection:
+        action = (await connection.execute(select(actions))).mappings().one()
+    assert (action["kind"], action["actor"], action["note"]) == ("replay", "api", "priced")
+
+
+async def test_a_dry_run_tells_and_changes_nothing(
+    api: httpx.AsyncClient, rows: Rows, database: Database
+) -> None:
+    await _failed(rows, ticket=1)
+    await _failed(rows, ticket=2.5)
+    answer = await api.post("/api/replays", json={"state": "failed", "dry_run": True})
+    assert answer.status_code == 200
+    found = answer.json()
+    assert found["matched"] == 2
+    assert found["would"] == {"failed": 1, "recorded": 1}
+    assert found["amounts"] == [{"currency": "USD", "amount": "0.99"}]
+    assert [one["delivery"] for one in found["still_failing"]] == ["d2"]
+    assert found["differences"] == []
+    assert set((await _states(database)).values()) == {"failed"}
+
+
+async def test_a_discard_needs_a_note_and_takes_only_failed_and_ignored(
+    api: httpx.AsyncClient, rows: Rows, database: Database
+) -> None:
+    for state in ("failed", "ignored", "recorded"):
+        await rows.delivery(state)
+    assert (await api.post("/api/discards", json={"source": "zendesk"})).status_code == 400
+    dry = await api.post(
+        "/api/discards", json={"source": "zendesk", "note": "noise", "dry_run": True}
+    )
+    assert dry.json() == {"matched": 2}
+    answer = await api.post("/api/discards", json={"source": "zendesk", "note": "noise"})
+    assert (answer.status_code, answer.json()["matched"]) == (202, 2)
+    assert await _states(database) == {"d1": "discarded", "d2": "discarded", "d3": "recorded"}
+
+
+@pytest.mark.parametrize("path", ["/api/replays", "/api/discards"])
+@pytest.mark.parametrize(
+    ("body", "names"),
+    [
+        pytest.param({}, "name what to", id="nothing"),
+        pytest.param({"dry_run": True}, "name what to", id="no-filter"),
+        pytest.param({"ids": []}, "ids is an empty list", id="no-ids"),
+        pytest.param({"ids": "d1"}, "give a list of delivery ids", id="ids-as-text"),
+        pytest.param({"ids": [1]}, "give a list of delivery ids", id="ids-as-numbers"),
+        pytest.param({"raeson": "unpriced"}, "did you mean reason?", id="misspelt"),
+        pytest.param({"reason": 1}, "reason is 1; give text", id="wrong-type"),
+        pytest.param({"state": "received"}, "state 'received' cannot be", id="state"),
+        pytest.param({"state": "failed", "dry_run": "yes"}, "give true or false", id="dry-run"),
+        pytest.param({"state": "failed", "limit": 0}, "limit is 0", id="limit"),
+        pytest.param({"state": "failed", "since": "x"}, "since is 'x'", id="time"),
+        pytest.param([], "no JSON object", id="list"),
+    ],
+)
+async def test_a_bad_order_is_refused_with_its_fix(
+    api: httpx.AsyncClient, path: str, body: Any, names: str
+) -> None:
+    if isinstance(body, dict):
+        body = {"note": "because", **body}
+    answer = await api.post(path, json=body)
+    assert answer.status_code == 400
+    assert names in answer.json()["detail"]
+
+
+@pytest.mark.parametrize(
+    ("raw", "status"),
+    [
+        pytest.param(b"{", 400, id="cut-off"),
+        pytest.param(b"\xff", 400, id="no-utf-8"),
+        pytest.param(b"[" * 500_000, 400, id="deep"),
+        pytest.param(b" " * 2_000_000, 413, id="large"),
+    ],
+)
+async def test_a_body_that_is_no_order_is_refused(
+    api: httpx.AsyncClient, raw: bytes, status: int
+) -> None:
+    assert (await api.post("/api/replays", content=raw)).status_code == status
+
+
+@pytest.mark.parametrize("path", ["/api/replays", "/api/discards"])
+async def test_a_mistyped_id_is_an_error_not_one_fewer(
+    api: httpx.AsyncClient, rows: Rows, path: str
+) -> None:
+    await _failed(rows, ticket=1)
+    answer = await api.post(path, json={"ids": ["d1", "d9"], "note": "because"})
+    assert answer.status_code == 404
+    assert "'d9'" in answer.json()["detail"]

@@ -1,0 +1,41 @@
+import pytest
+
+from receiver.api import ApiParts
+from tests.receiver.api.conftest import TOKEN, client
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        pytest.param({}, id="none"),
+        pytest.param({"authorization": "Bearer wrong"}, id="wrong"),
+        pytest.param({"authorization": f"Basic {TOKEN}"}, id="another-scheme"),
+        pytest.param({"authorization": TOKEN}, id="bare"),
+        pytest.param({"authorization": "Bearer"}, id="empty"),
+        pytest.param({"authorization": f"Bearer {TOKEN}x"}, id="longer"),
+        pytest.param({"authorization": "Bearer ☃".encode()}, id="not-ascii"),
+    ],
+)
+@pytest.mark.parametrize("path", ["/api/status", "/api/nothing"])
+async def test_without_the_token_everything_is_401(
+    parts: ApiParts, headers: dict[str, str], path: str
+) -> None:
+    async with client(parts, **headers) as stranger:
+        answer = await stranger.get(path)
+    assert answer.status_code == 401
+    assert answer.headers["www-authenticate"].startswith("Bearer")
+    assert answer.json()["error"] == "unauthorized"
+
+
+@pytest.mark.parametrize("scheme", ["Bearer", "bearer"])
+async def test_the_token_opens(parts: ApiParts, scheme: str) -> None:
+    async with client(parts, authorization=f"{scheme} {TOKEN}") as owner:
+        assert (await owner.get("/api/status")).status_code == 200
+
+
+@pytest.mark.parametrize("token", [None, ""])
+async def test_without_a_token_configured_there_is_no_api(
+    parts: ApiParts, token: str | None
+) -> None:
+    async with client(parts, token=token, authorization="Bearer ") as anyone:
+        assert (await anyone.get("/api/status")).status_code == 404

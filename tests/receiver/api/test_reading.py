@@ -1,0 +1,197 @@
+import json
+from datetime import UTC, datetime
+
+import httpx
+import pytest
+
+from jobs.database import Database
+from receiver.api import ApiParts
+from tests.support.rows import Rows
+
+
+async def test_status_has_exactly_the_promised_names(api: httpx.AsyncClient, rows: Rows) -> None:
+    await rows.accepted(1)
+    await rows.delivery("recorded")
+    answer = await api.get("/api/status")
+    assert answer.status_code == 200
+    assert answer.headers["content-type"] == "application/json"
+    assert answer.json() == {
+        "accepted": 1,
+        "received": 0,
+        "recorded": 1,
+        "ignored": 0,
+        "failed": 0,
+        "discarded": 0,
+        "oldest_received_age_seconds": None,
+    }
+
+
+async def test_deliveries_page_by_cursor_and_filter(api: httpx.AsyncClient, rows: Rows) -> None:
+    for state in ("failed", "recorded", "failed"):
+        await rows.delivery(state)
+    first = (await api.get("/api/deliveries", params={"state": "failed", "limit": 1})).json()
+    assert [item["id"] for item in first["items"]] == ["d3"]
+    rest = await api.get("/api/deliveries", params={"state": "failed", "cursor": first["next"]})
+    assert rest.json()["next"] is None
+    assert [item["id"] for item in rest.json()["items"]] == ["d1"]
+
+
+async def test_ids_are_separated_by_commas(api: httpx.AsyncClient, rows: Rows) -> None:
+    for _ in range(3):
+        await rows.delivery()
+    found = (await api.get("/api/deliveries?ids=d1,d3")).json()
+    assert [item["id"] for item in found["items"]] == ["d3", "d1"]
+
+
+@pytest.mark.parametrize(
+    "since",
+    [
+        pytest.param("2026-05-01T12:00:02Z", id="utc"),
+        pytest.param("2026-05-01T14:00:02%2B02:00", id="offset"),
+        pytest.param("2026-05-01T14:00:02+02:00", id="plus-not-escaped"),
+    ],
+)
+async def test_since_is_any_way_to_write_a_moment(
+    api: httpx.AsyncClient, rows: Rows, since: str
+) -> None:
+    for _ in range(3):
+        await rows.delivery()
+    found = (await api.get(f"/api/deliveries?since={since}")).json()
+    assert [item["id"] for item in found["items"]] == ["d3", "d2"]
+
+
+async def test_one_delivery_adds_headers_body_outcomes_and_billing_events(
+    api: httpx.AsyncClient, rows: Rows
+) -> None:
+    await rows.charge()
+    found = (await api.get("/api/deliveries/d1")).json()
+    assert found["headers"] == {"content-type": "application/json"}
+    assert json.loads(found["body"]) == {"ticket": 1}
+    assert [one["verdict"] for one in found["outcomes"]] == ["charged"]
+    assert [one["amount"] for one in found["billing_events"]] == ["0.99"]
+
+
+async def test_billing_events_filter_and_sum(api: httpx.AsyncClient, rows: Rows) -> None:
+    await rows.charge(customer_id="globex")
+    await rows.reversal(await rows.charge())
+    found = (await api.get("/api/billing-events?customer=acme")).json()
+    assert [(one["kind"], one["amount"]) for one in found["items"]] == [
+        ("reversal", "-0.99"),
+        ("charge", "0.99"),
+    ]
+    revenue = (await api.get("/api/revenue?by=customer,month")).json()
+    assert revenue == {
+        "items": [
+            {
+                "customer": "acme",
+                "month": "2026-05",
+                "currency": "USD",
+                "charges": 1,
+                "reversals": 1,
+                "amount": "0.00",
+            },
+            {
+                "customer": "globex",
+                "month": "2026-05",
+                "currency": "USD",
+                "charges": 1,
+                "reversals": 0,
+                "amount": "0.99",
+            },
+        ],
+        "next": None,
+    }
+
+
+async def test_revenue_by_recorded_time(api: httpx.AsyncClient, rows: Rows) -> None:
+    await rows.charge(
+        occurred_at=datetime(2026, 1, 1, tzinfo=UTC), recorded_at=datetime(2026, 2, 1, tzinfo=UTC)
+    )
+    found = (await api.get("/api/revenue?by=month&basis=recorded")).json()
+    assert [item["month"] for item in found["items"]] == ["2026-02"]
+
+
+async def test_failures_and_rules_are_lists(api: httpx.AsyncClient, rows: Rows) -> None:
+    await rows.failure("unpriced", "no price for agent a", rule="solved", held_back=1)
+    [group] = (await api.get("/api/failures")).json()["items"]
+    assert group["replay"] == "receiver replay --source zendesk --reason unpriced --rule solved"
+    assert (await api.get("/api/rules")).json() == {
+        "items": [
+            {
+                "source": "zendesk",
+                "rule": "solved",
+                "mode": "live",
+                "matched": 0,
+                "errored": 1,
+                "last_match": None,
+                "never_matched_in": 0,
+            }
+        ],
+        "next": None,
+    }
+
+
+@pytest.mark.parametrize(
+    ("path", "names"),
+    [
+        ("/api/deliveries?limit=ten", "limit is 'ten'; give a whole number"),
+        ("/api/deliveries?limit=0", "limit is 0; give a number from 1 to 1000"),
+        ("/api/deliveries?limit=1&limit=2", "limit is given twice"),
+        ("/api/deliveries?cursor=nonsense", "cursor is unknown"),
+        ("/api/deliveries?cursor=a%20b", "cursor is unknown"),
+        ("/api/deliveries?state=open", "state is 'open'; choose from received, recorded"),
+        ("/api/deliveries?stat=failed", "did you mean state?"),
+        ("/api/deliveries?reason=", "reason is empty"),
+        ("/api/deliveries?source=%00", "source is empty"),
+        ("/api/deliveries?since=yesterday", "since is 'yesterday'; write a time such as"),
+        ("/api/deliveries?until=2026-01-01T00:00:00", "until is '2026-01-01T00:00:00'; write"),
+        ("/api/billing-events?basis=posted", "basis is 'posted'; choose from occurred, recorded"),
+        ("/api/billing-events?state=failed", "'state' is no parameter here"),
+        ("/api/revenue?by=model", "by names 'model'; choose from agent"),
+        ("/api/revenue?cursor=abc", "cursor is unknown"),
+        ("/api/status?limit=1", "'limit' is no parameter here"),
+        ("/api/deliveries/d1?x=1", "'x' is no parameter here"),
+    ],
+)
+async def test_a_bad_parameter_is_named_with_its_fix(
+    api: httpx.AsyncClient, path: str, names: str
+) -> None:
+    answer = await api.get(path)
+    assert answer.status_code == 400
+    assert answer.json()["error"] == "bad-parameter"
+    assert names in answer.json()["detail"]
+
+
+@pytest.mark.parametrize("path", ["/api/deliveries/d9", "/api/replays/r9", "/api/nothing", "/api"])
+async def test_what_does_not_exist_is_404(api: httpx.AsyncClient, path: str) -> None:
+    answer = await api.get(path, follow_redirects=True)
+    assert answer.status_code == 404
+    assert answer.json().keys() == {"error", "detail"}
+
+
+async def test_another_method_is_405(api: httpx.AsyncClient) -> None:
+    answer = await api.post("/api/status")
+    assert (answer.status_code, answer.json()["error"]) == (405, "method-not-allowed")
+    assert "GET" in answer.headers["allow"]
+
+
+async def test_a_database_that_is_away_is_503(api: httpx.AsyncClient, database: Database) -> None:
+    def away() -> None:
+        raise ConnectionRefusedError("nobody there")
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(type(database.engine), "connect", lambda _: away())
+        answer = await api.get("/api/status")
+    assert (answer.status_code, answer.json()["error"]) == (503, "unavailable")
+    assert "retry-after" in answer.headers
+
+
+async def test_a_bug_is_500_and_tells_nothing(api: httpx.AsyncClient, parts: ApiParts) -> None:
+    def broken() -> None:
+        raise ZeroDivisionError("the secret is 42")
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(type(parts.database.engine), "connect", lambda _: broken())
+        answer = await api.get("/api/status")
+    assert (answer.status_code, answer.json()["error"]) == (500, "internal")
+    assert "42" not in answer.text
