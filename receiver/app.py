@@ -28,7 +28,7 @@ from receiver.api.parts import ApiParts
 from receiver.health import Health, health_routes
 from receiver.metrics import Metrics
 from receiver.rejections import Rejections
-from receiver.secrets import Secrets
+from receiver.secrets import Secrets, secrets_of
 from receiver.settings import Settings
 from receiver.signatures import RULES
 from receiver.sources import KnownSource, known_sources, missing_secrets
@@ -47,19 +47,17 @@ class DatabaseOutdated(JobsError):
 class WebProcess:
     """The parts of a web process and how they live together.
 
-    `redis_url` is where to ring workers. `strict` refuses mappings with any problem at the start.
+    `strict` refuses mappings with any problem at the start.
     """
 
-    def __init__(
-        self, settings: Settings, *, redis_url: str, secrets: Secrets, strict: bool = False
-    ) -> None:
+    def __init__(self, settings: Settings, *, secrets: Secrets, strict: bool = False) -> None:
         self._settings = settings
         self._secrets = secrets
         self._strict = strict
         self._sources: dict[str, KnownSource] = {}
         self.metrics = Metrics()
         self.database = open_database(settings.database)
-        self.doorbell = Doorbell(redis_url)
+        self.doorbell = Doorbell(settings.redis)
         self.inbox = Inbox(self.database, self.doorbell.ring)
         self.watch = MappingWatch(
             self.database,
@@ -158,11 +156,12 @@ class WebProcess:
                 self._adopt(self.watch.current)
 
 
-def create_app(
-    settings: Settings, *, redis_url: str, secrets: Secrets, strict: bool = False
-) -> Starlette:
-    """The ASGI application of a web process; its lifespan starts and stops the parts."""
-    process = WebProcess(settings, redis_url=redis_url, secrets=secrets, strict=strict)
+def create_app(settings: Settings, *, strict: bool = False) -> Starlette:
+    """The ASGI application of a web process; its lifespan starts and stops the parts.
+
+    `strict` refuses mappings with any problem, also where an older version could go on.
+    """
+    process = WebProcess(settings, secrets=secrets_of(settings), strict=strict)
 
     @contextlib.asynccontextmanager
     async def lifespan(_app: Starlette) -> AsyncIterator[None]:

@@ -59,7 +59,7 @@ class Scheme(ABC):
 
     name: str
     success: Answer | None = None
-    greeting: Answer = Answer()
+    greeting: Answer = Answer(200, b'{"status":"ok"}', "application/json")
     secret_headers: frozenset[str] = frozenset()
     tolerance_seconds: int = 300
 

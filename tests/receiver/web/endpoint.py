@@ -1,0 +1,161 @@
+"""A webhook endpoint with an inbox in memory, for tests of what happens on the way to it."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import time
+from collections.abc import AsyncIterator
+from dataclasses import dataclass, field
+from typing import Any
+
+import uvicorn
+from starlette.applications import Starlette
+from starlette.routing import Route
+
+from jobs.errors import InboxUnavailable
+from jobs.intake import Accepted, Incoming
+from receiver.metrics import Metrics
+from receiver.rejections import Rejection
+from receiver.serving import BoundedHttp, Server
+from receiver.signatures import PRESETS, scheme_of, sign
+from receiver.sources import KnownSource
+from receiver.webhooks import Limits, WebhookEndpoint
+
+LIMIT = 1_048_576
+SECRET = "a secret of text"
+WHSEC = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
+
+
+class MemoryInbox:
+    """Keeps deliveries by dedupe key, as the real one does; `away` refuses them all."""
+
+    def __init__(self) -> None:
+        self.kept: dict[tuple[str, str], tuple[str, Incoming]] = {}
+        self.away = False
+        self.pause = 0.0
+
+    async def accept(self, incoming: Incoming) -> Accepted:
+        await asyncio.sleep(self.pause)
+        if self.away:
+            raise InboxUnavailable("the database did not commit in time")
+        key = (incoming.source, incoming.dedupe_key)
+        known = self.kept.get(key)
+        if known:
+            return Accepted(known[0], duplicate=True)
+        delivery_id = f"d{len(self.kept) + 1}"
+        self.kept[key] = (delivery_id, incoming)
+        return Accepted(delivery_id, duplicate=False)
+
+    @property
+    def last(self) -> Incoming:
+        return list(self.kept.values())[-1][1]
+
+
+@dataclass
+class Endpoint:
+    """The endpoint, what it stored and what it refused."""
+
+    inbox: MemoryInbox = field(default_factory=MemoryInbox)
+    rejections: list[Rejection] = field(default_factory=list)
+    metrics: Metrics = field(default_factory=Metrics)
+    sources: dict[str, KnownSource] = field(default_factory=dict)
+    public_url: str | None = None
+    body_seconds: float = 5.0
+
+    def __post_init__(self) -> None:
+        self.add("github", secrets=(SECRET,))
+        self.add("zendesk", secrets=("", SECRET))
+        self.add("hubspot-v3", secrets=(SECRET,))
+        self.add("standard-webhooks", secrets=(WHSEC,))
+        self.sources["shut"] = KnownSource(name="shut", scheme=PRESETS["github"], secrets=("",))
+        self.sources["broken"] = KnownSource(name="broken", scheme=None)
+        webhooks = WebhookEndpoint(
+            sources=lambda: self.sources,
+            inbox=self.inbox,
+            limits=Limits(body_bytes=LIMIT, body_seconds=self.body_seconds),
+            on_rejection=self.rejections.append,
+            metrics=self.metrics,
+            public_url=self.public_url,
+        )
+        self.app = Starlette(routes=[Route("/webhooks/{source}", webhooks)])
+        self.app.router.redirect_slashes = False
+
+    def add(self, scheme: str, *, name: str | None = None, **changes: Any) -> None:
+        block = {"scheme": scheme} | {
+            key: changes.pop(key) for key in ("success",) if key in changes
+        }
+        name = name or scheme
+        self.sources[name] = KnownSource(name=name, scheme=scheme_of(block), **changes)
+
+    @property
+    def causes(self) -> list[tuple[str, str]]:
+        return [(rejection.source, rejection.cause) for rejection in self.rejections]
+
+
+def signed(
+    body: bytes,
+    *,
+    scheme: str = "github",
+    url: str = "http://testserver/webhooks/github",
+    method: str = "POST",
+    secret: str = SECRET,
+    age_seconds: float = 0,
+    delivery_id: str | None = None,
+) -> dict[str, str]:
+    """The headers with which the vendor would send this body now."""
+    return sign(
+        scheme,
+        secret=secret,
+        method=method,
+        url=url,
+        headers={},
+        body=body,
+        now=time.time() - age_seconds,
+        delivery_id=delivery_id,
+    )
+
+
+@contextlib.asynccontextmanager
+async def served(app: Any) -> AsyncIterator[int]:
+    """The app behind a real server; its port."""
+    config = uvicorn.Config(
+        app, port=0, http=BoundedHttp, log_config=None, lifespan="off", access_log=False
+    )
+    server = Server(config, None)
+    task = asyncio.create_task(server.serve())
+    while not server.started:
+        await asyncio.sleep(0.01)
+    try:
+        yield server.servers[0].sockets[0].getsockname()[1]
+    finally:
+        server.should_exit = True
+        await task
+
+
+def head(method: str, path: str, headers: dict[str, str]) -> bytes:
+    """A request's head as it goes over the wire."""
+    lines = [f"{method} {path} HTTP/1.1", "Host: testserver"]
+    lines += [f"{name}: {value}" for name, value in headers.items()]
+    return "\r\n".join([*lines, "", ""]).encode("latin-1")
+
+
+@dataclass
+class Answered:
+    """A response read off a socket."""
+
+    status: int
+    headers: dict[str, str]
+    body: Any
+
+
+async def read_answer(reader: asyncio.StreamReader) -> Answered:
+    """Read one response with a Content-Length."""
+    status_line = await reader.readline()
+    headers: dict[str, str] = {}
+    while (line := await reader.readline()) not in (b"\r\n", b""):
+        name, _, value = line.decode("latin-1").partition(":")
+        headers[name.lower()] = value.strip()
+    body = await reader.readexactly(int(headers.get("content-length", 0)))
+    return Answered(int(status_line.split()[1]), headers, json.loads(body) if body else None)

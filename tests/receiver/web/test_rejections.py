@@ -1,0 +1,92 @@
+"""Rejections: counted each, logged sparingly, and never in the sender's words."""
+
+from __future__ import annotations
+
+import io
+import json
+import logging
+from collections.abc import Iterator
+
+import pytest
+import structlog
+from structlog.testing import capture_logs
+
+from receiver.logs import configure_logs
+from receiver.metrics import Metrics
+from receiver.rejections import Rejection, Rejections, remote_address
+
+
+def rejection(source: str = "zendesk", cause: str = "wrong-signature") -> Rejection:
+    return Rejection(source=source, cause=cause, detail="no signature matches", remote="::1")
+
+
+def test_every_rejection_is_counted_and_one_a_second_is_logged() -> None:
+    now = [0.0]
+    metrics = Metrics()
+    take_note = Rejections(metrics, clock=lambda: now[0])
+    with capture_logs() as logs:
+        for moment in (0.0, 0.1, 0.9, 1.0, 1.1):
+            now[0] = moment
+            take_note(rejection())
+        take_note(rejection(cause="stale-timestamp"))
+    assert [(line["cause"], line["not_logged"]) for line in logs] == [
+        ("wrong-signature", 0),
+        ("wrong-signature", 2),
+        ("stale-timestamp", 0),
+    ]
+    exposed = metrics.exposition().decode()
+    assert 'receiver_rejections_total{cause="wrong-signature",source="zendesk"} 5.0' in exposed
+
+
+@pytest.mark.parametrize(
+    ("client", "said"),
+    [
+        (("203.0.113.7", 443), "203.0.113.7"),
+        (("2001:db8::1%eth0", 443), "2001:db8::1%eth0"),
+        (("evil\nlevel=info", 1), "unreadable"),
+        (("x" * 65, 1), "unreadable"),
+        (("", 1), "unreadable"),
+        (None, "unknown"),
+    ],
+)
+def test_an_address_that_is_none_is_not_repeated(client: tuple[str, int] | None, said: str) -> None:
+    assert remote_address(client) == said
+
+
+@pytest.fixture
+def restored_logging() -> Iterator[None]:
+    root = logging.getLogger()
+    handlers, level = root.handlers[:], root.level
+    yield
+    root.handlers[:] = handlers
+    root.setLevel(level)
+    structlog.reset_defaults()
+
+
+@pytest.mark.usefixtures("restored_logging")
+@pytest.mark.parametrize("log_format", ["console", "json"])
+def test_no_value_can_start_a_line_or_disguise_one(log_format: str) -> None:
+    stream = io.StringIO()
+    configure_logs("json" if log_format == "json" else "console", "info", stream=stream)
+    unfit = "evil\r\n2026 [error] forged\x1b[2K\u2028\u202e"
+    structlog.get_logger("ours").warning("said", value=unfit)
+    logging.getLogger("theirs").warning("said %s", unfit)
+    lines = stream.getvalue().splitlines()
+    assert len(lines) == 2
+    assert not any("\x1b[2K" in line or "\u202e" in line for line in lines)
+
+
+@pytest.mark.usefixtures("restored_logging")
+def test_json_lines_carry_level_time_and_traceback() -> None:
+    stream = io.StringIO()
+    configure_logs("auto", "info", stream=stream)
+    log = structlog.get_logger("ours")
+    log.debug("unsaid")
+    try:
+        int("a fault")
+    except ValueError:
+        log.exception("fault", delivery="d1")
+    [line] = [json.loads(line) for line in stream.getvalue().splitlines()]
+    assert (line["event"], line["level"], line["delivery"]) == ("fault", "error", "d1")
+    assert line["timestamp"].endswith("Z")
+    assert "ValueError: invalid literal" in line["exception"]
