@@ -202,7 +202,7 @@ class Language:
                     kind = compiled.program.return_type()
             except ExpressionError as error:
                 faults[name] = error.faults
-                compiled = self.compile("null")
+                compiled = self.compile("dyn(null)")
             types = {**done.types, name: kind}
             checker = self._environment({**VARIABLES, **types})
             done = Lets(checker, {**done.compiled, name: compiled}, types)

@@ -10,6 +10,7 @@ import re
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 
+from mappings.celtext import tokens
 from mappings.celwords import OPTIONAL, OPTIONAL_REMEDY, TAKES, kinds, listed, sign
 from mappings.evalerrors import bare
 from mappings.functions import FUNCTIONS
@@ -56,17 +57,21 @@ def _offset(expression: str, line: int, column: int) -> int:
 
 def _fault(message: str, expression: str, offset: int, variables: Collection[str]) -> Fault:
     if match := _UNDECLARED.match(message):
-        is_call = expression[offset : offset + 1] == "("
-        return (
-            _no_function(match[1], expression, offset)
-            if is_call
-            else _no_variable(match[1], offset, variables)
-        )
+        if expression[offset : offset + 1] == "(":
+            return _no_function(match[1], expression, offset)
+        name = match[1].partition(".")[0]  # of `nope.a.b` the compiler names all, at the last dot
+        return _no_variable(name, _begin(name, expression, offset), variables)
     if match := _OVERLOAD.match(message):
         return _no_overload(match[1], kinds(match[2]), expression, offset)
     if message.startswith(_SYNTAX):
         return next(_syntax(message, expression, offset))
     return _unknown(message, offset)
+
+
+def _begin(name: str, expression: str, offset: int) -> int:
+    """Where the `name` stands that the compiler complains of at or after it."""
+    starts = [token.start for token in tokens(expression) if token.text == name]
+    return max((start for start in starts if start <= offset), default=offset)
 
 
 def _unknown(message: str, offset: int) -> Fault:
@@ -82,7 +87,7 @@ def _unknown(message: str, offset: int) -> Fault:
 
 
 def _no_function(name: str, expression: str, offset: int) -> Fault:
-    place = max(expression.rfind(name, 0, offset + 1), 0)
+    place = _begin(name, expression, offset)
     if name in FUNCTIONS:
         return Fault(place, f"{name}() does not take that.", f"{TAKES[name]}.")
     known = nearest(name, FUNCTIONS)
@@ -104,7 +109,7 @@ def _no_variable(name: str, offset: int, variables: Collection[str]) -> Fault:
 
 def _no_overload(name: str, found: list[str], expression: str, offset: int) -> Fault:
     if name in FUNCTIONS:
-        place = max(expression.rfind(name, 0, offset + 1), 0)
+        place = _begin(name, expression, offset)
         return Fault(place, f"{name}() does not take {listed(found)}.", f"{TAKES[name]}.")
     if OPTIONAL in found:
         remedy = f"{OPTIONAL_REMEDY[0].upper()}{OPTIONAL_REMEDY[1:]}."

@@ -43,6 +43,8 @@ def check_prices(compiled: CompiledFile, catalogue: Catalogue) -> None:
     for path, rule in compiled.rule_models:
         if rule.reverses is not None:
             continue
+        if {(*path, "agent"), (*path, "indicator")} & compiled.report.paths:
+            continue
         agent, indicator = _literal(rule.agent), _literal(rule.indicator)
         if agent is not None and not catalogue.knows(agent):
             compiled.report.at_value((*path, "agent"), *catalogue.advice(agent, indicator))

@@ -7,17 +7,16 @@ files and at prices (`checks.py`).
 
 from __future__ import annotations
 
-import hashlib
-import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
 from pydantic import BaseModel, ValidationError
 
-from mappings import celtext, yamlfile
+from mappings import yamlfile
 from mappings.cel import Expression, ExpressionError, Language, Lets
 from mappings.examplefiles import check_examples
+from mappings.fieldcompiler import FieldCompiler
 from mappings.model import ExampleModel, MappingModel, RuleModel, SourceItem
 from mappings.positions import Path
 from mappings.report import Report
@@ -26,6 +25,7 @@ from mappings.rules import Rule
 from mappings.schemes import SchemeRules
 from mappings.tables import Table
 from mappings.types import Problem
+from mappings.usage import check_variables, mapping_version, tables_used, texts_of
 
 PartT = TypeVar("PartT", bound=BaseModel)
 
@@ -109,14 +109,16 @@ class _FileCompiler:
         lets = self._lets()
         models = tuple(self._parts("outcomes", RuleModel))
         self._check_names(models)
+        fields = FieldCompiler(self.language, lets, self.report)
+        for name, let in lets.compiled.items():
+            fields.check_tables(("let", name), let.text, let)
         compiler = RuleCompiler(
-            language=self.language,
-            lets=lets,
+            fields=fields,
             report=self.report,
             rules={model.name: model for _, model in reversed(models)},
             signs_delivery_id=self.schemes.signs_delivery_id(verify),
         )
-        events = self._events(compiler)
+        events = self._events(fields)
         rules = tuple(
             rule for path, model in models if (rule := compiler.compile(model, path)) is not None
         )
@@ -124,8 +126,9 @@ class _FileCompiler:
         if files is not None:
             names = [model.name for _, model in models]
             check_examples(self.report, examples, self.claims(), names, files)
-        used = _tables_used(self._texts(lets), tables)
-        self._check_variables(lets)
+        texts = tuple(texts_of(self.data))
+        used = tables_used((text for _, text in texts), tables)
+        check_variables(self.report, self.data, texts)
         return CompiledFile(
             file=file,
             body=body,
@@ -138,7 +141,7 @@ class _FileCompiler:
             lets=lets,
             rules=rules,
             rule_models=models,
-            version=_version(body, used),
+            version=mapping_version(body, used),
             tables=used,
         )
 
@@ -216,7 +219,7 @@ class _FileCompiler:
             self.report.inside(("let", name), texts[name], found)
         return lets
 
-    def _events(self, compiler: RuleCompiler) -> Expression | None:
+    def _events(self, fields: FieldCompiler) -> Expression | None:
         text = self.data.get("events", "[payload]")
         if not isinstance(text, str):
             return None
@@ -225,7 +228,7 @@ class _FileCompiler:
         except ExpressionError as error:
             self.report.inside(("events",), text, error.faults)
             return None
-        compiler.check_tables(("events",), text, events)
+        fields.check_tables(("events",), text, events)
         if events.kind not in _LISTS:
             self.report.at_value(
                 ("events",),
@@ -253,58 +256,3 @@ class _FileCompiler:
                         "Remove it, or rename one of the two.",
                     )
                 earlier.add(name)
-
-    def _texts(self, lets: Lets) -> Iterator[tuple[Path, str]]:
-        """Every text of the file that may hold CEL, with its path."""
-        for name in lets.compiled:
-            yield ("let", name), str(self._mapping("let").get(name, ""))
-        if isinstance(self.data.get("events"), str):
-            yield ("events",), self.data["events"]
-        outcomes = self.data.get("outcomes")
-        for index, item in enumerate(outcomes if isinstance(outcomes, list) else ()):
-            yield from _texts_below(item, ("outcomes", index))
-
-    def _check_variables(self, lets: Lets) -> None:
-        """`vars.NAME` that some source does not have."""
-        shared = set(self._mapping("vars"))
-        each = [(item.get("name"), set(item.get("vars") or {}) | shared) for item in self._items()]
-        each = each or [(self.data.get("source"), shared)]
-        for path, text in self._texts(lets):
-            for name, offset in celtext.members(text, "vars"):
-                without = [str(owner) for owner, known in each if name not in known]
-                if without:
-                    self.report.in_text(
-                        (path, text),
-                        offset,
-                        f"There is no `{name}` in the vars of {', '.join(without)}.",
-                        f"Add `vars: {{{name}: …}}` there.",
-                    )
-
-
-def _texts_below(value: object, path: Path) -> Iterator[tuple[Path, str]]:
-    if isinstance(value, str):
-        yield path, value
-    elif isinstance(value, dict):
-        for key, inner in value.items():
-            yield from _texts_below(inner, (*path, key))
-    elif isinstance(value, list):
-        for index, inner in enumerate(value):
-            yield from _texts_below(inner, (*path, index))
-
-
-def _tables_used(texts: Iterator[tuple[Path, str]], tables: Mapping[str, Table]) -> dict[str, str]:
-    """The versions of the tables it looks things up in: all, if a name is not written out."""
-    used: set[str] = set()
-    for _, text in texts:
-        found = [name for name, _ in celtext.literal_arguments(text, "lookup")]
-        used.update(found)
-        calls = sum(token.text == "lookup" for token in celtext.tokens(text))
-        if calls > len(found):
-            used.update(tables)
-    return {name: tables[name].version for name in sorted(used) if name in tables}
-
-
-def _version(body: bytes, tables: Mapping[str, str]) -> str:
-    parts = [hashlib.sha256(body).hexdigest(), dict(tables)]
-    text = json.dumps(parts, sort_keys=True, separators=(",", ":"))
-    return hashlib.sha256(text.encode()).hexdigest()

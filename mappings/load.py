@@ -7,7 +7,6 @@ it goes on as it last was good, and what else there is goes on as it is. `load` 
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
@@ -20,12 +19,11 @@ from mappings.cel import Language
 from mappings.checks import check_prices, check_sources, check_times
 from mappings.compiling import CompiledFile, compile_file
 from mappings.mappingset import EMPTY, MappingSet, RuleInfo, Source
-from mappings.program import Program
-from mappings.rulecompiler import key_rule
 from mappings.schemes import SchemeRules
+from mappings.snapshot import programs_of, sources_of
 from mappings.tables import FOLDER as TABLES_FOLDER
 from mappings.tables import Table, clashes, is_table, read_table, table_name
-from mappings.types import Kind, Problem, VersionText
+from mappings.types import Problem, VersionText
 
 __all__ = ["MappingSet", "RuleInfo", "SchemeRules", "Source", "load", "read_directory"]
 
@@ -96,7 +94,7 @@ class _Loader:
         problems = tuple(sorted(set(self.problems)))
         bad = {problem.file for problem in problems}
         return MappingSet(
-            sources=MappingProxyType({s.name: s for one in served for s in _sources(one)}),
+            sources=MappingProxyType({s.name: s for one in served for s in sources_of(one)}),
             problems=problems,
             unusable=unusable,
             good=MappingProxyType(
@@ -107,7 +105,7 @@ class _Loader:
             tables=MappingProxyType(tables),
             versions=MappingProxyType(self._versions(served, catalogue, tables)),
             programs=MappingProxyType(
-                {name: p for one in served for name, p in _programs(one, language).items()}
+                {name: p for one in served for name, p in programs_of(one, language).items()}
             ),
         )
 
@@ -253,61 +251,3 @@ def _counts(name: str, bad: set[str]) -> bool:
     """Whether the file is good and of a kind that is remembered."""
     kind = is_mapping(name) or is_table(name) or name == CATALOGUE_FILE
     return kind and name not in bad
-
-
-def _sources(one: CompiledFile) -> list[Source]:
-    if one.model is None:
-        return []
-    return [
-        Source(
-            name=item.name,
-            file=one.file,
-            mode=one.model.mode,
-            verify=MappingProxyType(dict(one.verify)),
-            secrets=tuple(item.secrets),
-            vars=MappingProxyType({**one.model.vars, **item.vars}),
-            mapping_version=one.version,
-            rules=_rule_infos(one),
-        )
-        for item in one.items()
-    ]
-
-
-def _rule_infos(one: CompiledFile) -> tuple[RuleInfo, ...]:
-    models = {model.name: model for _, model in one.rule_models}
-    infos = []
-    for model in models.values():
-        charge = models[model.reverses] if model.reverses else model
-        once_per = model.once_per
-        if not isinstance(once_per, str):
-            once_per = json.dumps(once_per, ensure_ascii=False)
-        infos.append(
-            RuleInfo(
-                name=model.name,
-                kind=Kind.REVERSAL if model.reverses else Kind.CHARGE,
-                key_names=tuple(dict.fromkeys((*model.was, model.name))),
-                key_rule=key_rule(charge),
-                scope=charge.scope,
-                once_per=once_per,
-                reverses=model.reverses,
-                rekeyed=model.rekeyed,
-            )
-        )
-    return tuple(infos)
-
-
-def _programs(one: CompiledFile, language: Language) -> dict[str, Program]:
-    if one.model is None or one.events is None:
-        return {}
-    return {
-        source.name: Program(
-            language=language,
-            events=one.events,
-            lets=one.lets,
-            rules=one.rules,
-            variables=dict(source.vars),
-            shadow=one.model.mode == "shadow",
-            mapping_version=one.version,
-        )
-        for source in _sources(one)
-    }

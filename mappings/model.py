@@ -267,7 +267,8 @@ class MappingModel(Part):
     ] = "[payload]"
     let: Annotated[dict[LetName, str], Field(description="Named CEL, used below.")] = {}
     outcomes: Annotated[
-        list[RuleModel], Field(min_length=1, description="The rules; every matching one bills.")
+        list[RuleModel],
+        Field(min_length=1, description="The rules, each after `- `; every matching one bills."),
     ]
     examples: Annotated[
         list[ExampleModel], Field(description="Run by `receiver check` and the tests.")

@@ -6,44 +6,27 @@ look at other files (`checks.py`) or at the shape (`model.py`).
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from mappings import celtext
-from mappings.cel import Expression, ExpressionError, Language, Lets
-from mappings.fields import (
-    KEY,
-    NAME,
-    TAG,
-    TAG_CHARS_MAX,
-    TIME,
-    VALUE,
-    Field,
-    FieldKind,
-    kind_faults,
-)
-from mappings.identity import value_fault
+from mappings.fieldcompiler import FieldCompiler
+from mappings.fields import KEY, NAME, TAG, TIME, VALUE, Field
 from mappings.model import RuleModel
 from mappings.positions import Path
 from mappings.report import Report
 from mappings.rules import Rule
-from mappings.template import Template, compile_template
 from mappings.types import Kind
-from mappings.wording import nearest, shown
+from mappings.wording import nearest
 
 PER_DELIVERY = "delivery"
 _BOOLEAN = frozenset({"BOOL", "DYN"})
-_CALL = re.compile(r"(?:id|lookup|json|string)\(")
-_MEMBER = re.compile(r"([A-Za-z_][A-Za-z0-9_]*)[.\[]")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RuleCompiler:
     """Compiles the rules of one file. `rules` are all of its rules, by name."""
 
-    language: Language
-    lets: Lets
+    fields: FieldCompiler
     report: Report
     rules: Mapping[str, RuleModel]
     signs_delivery_id: bool
@@ -53,16 +36,16 @@ class RuleCompiler:
         before = len(self.report.problems)
         charge = self._charge(model, path)
         self._check_parts(model, path)
-        when = self.expression((*path, "when"), model.when, _BOOLEAN, "true or false")
+        when = self.fields.expression((*path, "when"), model.when, _BOOLEAN, "true or false")
         fields = {
-            name: self._field(NAME, (*path, name), getattr(model, name), name)
+            name: self.fields.field(NAME, (*path, name), getattr(model, name), name)
             for name in ("agent", "customer", "indicator")
         }
         once_per = self._once_per(model, path)
-        occurred_at = self._field(
+        occurred_at = self.fields.field(
             TIME, (*path, "occurred_at"), model.occurred_at, "occurred_at", constant=False
         )
-        value = self._field(VALUE, (*path, "value"), model.value, "value")
+        value = self.fields.field(VALUE, (*path, "value"), model.value, "value")
         tags = self._tags(model, path)
         if len(self.report.problems) > before or when is None or charge is None:
             return None
@@ -78,38 +61,6 @@ class RuleCompiler:
             meta_tags=tags,
             **fields,
         )
-
-    def expression(
-        self, path: Path, text: str, kinds: frozenset[str], noun: str
-    ) -> Expression | None:
-        """Bare CEL at `path`, which must give one of `kinds`."""
-        try:
-            compiled = self.language.compile(text, self.lets)
-        except ExpressionError as error:
-            self.report.inside(path, text, error.faults)
-            return None
-        self.check_tables(path, text, compiled)
-        if compiled.kind not in kinds:
-            self.report.at_value(
-                path, f"`{path[-1]}` never gives {noun}.", "Compare something with ==."
-            )
-            return None
-        return compiled
-
-    def check_tables(self, path: Path, text: str, expression: Expression) -> None:
-        """Look-ups in tables that do not exist, where the name is written out."""
-        start = text.find(expression.text)
-        for name, offset in celtext.literal_arguments(expression.text, "lookup"):
-            if name not in self.language.tables:
-                close = nearest(name, self.language.tables)
-                known = ", ".join(sorted(self.language.tables)) or "none"
-                remedy = f"Write {close!r}" if close else f"Make tables/{shown(name)}.yaml"
-                self.report.in_text(
-                    (path, text),
-                    start + offset,
-                    f"There is no table `{shown(name)}`.",
-                    f"{remedy}; there are: {known}.",
-                )
 
     def _charge(self, model: RuleModel, path: Path) -> RuleModel | None:
         """The rule itself, or for a reversal the rule whose charge it takes back."""
@@ -170,11 +121,11 @@ class RuleCompiler:
             return None
         if isinstance(model.once_per, list):
             fields = [
-                self._field(KEY, (*at, index), text, f"once_per[{index + 1}]")
+                self.fields.field(KEY, (*at, index), text, f"once_per[{index + 1}]")
                 for index, text in enumerate(model.once_per)
             ]
         else:
-            fields = [self._field(KEY, at, model.once_per, "once_per")]
+            fields = [self.fields.field(KEY, at, model.once_per, "once_per")]
         found = tuple(field for field in fields if field is not None)
         if (
             model.once_per is not None
@@ -213,60 +164,10 @@ class RuleCompiler:
         for name, value in model.meta_tags.items():
             at = (*path, "meta_tags", name)
             text = str(value).lower() if isinstance(value, bool) else str(value)
-            field = self._field(TAG, at, text, f"meta_tags.{name}")
+            field = self.fields.field(TAG, at, text, f"meta_tags.{name}")
             if field is not None:
                 fields.append((name, field))
         return tuple(fields)
-
-    def _field(
-        self, kind: FieldKind, path: Path, text: str | None, name: str, *, constant: bool = True
-    ) -> Field | None:
-        if text is None:
-            return None
-        try:
-            template = compile_template(text, self.language, self.lets)
-        except ExpressionError as error:
-            self.report.inside(path, text, error.faults)
-            return None
-        for expression in template.expressions:
-            self.check_tables(path, text, expression)
-        self.report.inside(path, text, kind_faults(kind, template))
-        if template.literal is not None:
-            self._check_literal(kind, path, template, constant=constant)
-        return Field(name, kind, template)
-
-    def _check_literal(
-        self, kind: FieldKind, path: Path, template: Template, *, constant: bool
-    ) -> None:
-        text = template.text
-        if self._reads_like_cel(text):
-            self.report.at_value(
-                path,
-                f"`{shown(text)}` is taken as it stands, not as an expression.",
-                "Write ${{ … }} around it.",
-            )
-        elif not constant:
-            self.report.at_value(
-                path, "This is the same for every event.", "Write ${{ … }} with the event's own."
-            )
-        elif kind in (NAME, KEY) and (fault := value_fault(text)):
-            self.report.at_value(path, f"This identifies nothing: {fault}.", "Write a name.")
-        elif kind is TAG and len(text) > TAG_CHARS_MAX:
-            self.report.at_value(
-                path, f"The tag has more than {TAG_CHARS_MAX} characters.", "Shorten it."
-            )
-        elif kind is VALUE:
-            try:
-                kind.convert(text)
-            except ValueError:
-                self.report.at_value(
-                    path, f"`{shown(text)}` is no decimal amount.", 'Write digits: "1200.50".'
-                )
-
-    def _reads_like_cel(self, text: str) -> bool:
-        heads = {"payload", "event", "headers", "vars", "received_at", *self.lets.compiled}
-        member = _MEMBER.match(text)
-        return bool(_CALL.match(text)) or (member is not None and member[1] in heads)
 
 
 def key_rule(charge: RuleModel) -> str:

@@ -1,0 +1,114 @@
+"""The expressions and texts of a mapping file, compiled and checked one by one.
+
+Owns: what a single value shows at load: that it compiles, gives a type that may stand there, looks
+things up in tables that exist, and is no expression that somebody forgot to mark as one. Refuses:
+to know rules.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+from mappings import celtext
+from mappings.cel import Expression, ExpressionError, Language, Lets
+from mappings.fields import KEY, NAME, TAG, TAG_CHARS_MAX, VALUE, Field, FieldKind, kind_faults
+from mappings.identity import value_fault
+from mappings.positions import Path
+from mappings.report import Report
+from mappings.template import Template, compile_template
+from mappings.wording import nearest, shown
+
+_CALL = re.compile(r"(?:id|lookup|json|string)\(")
+_MEMBER = re.compile(r"([A-Za-z_][A-Za-z0-9_]*)[.\[]")
+
+
+@dataclass(frozen=True, slots=True)
+class FieldCompiler:
+    """Compiles values of one file; what is wrong goes into the report."""
+
+    language: Language
+    lets: Lets
+    report: Report
+
+    def expression(
+        self, path: Path, text: str, kinds: frozenset[str], noun: str
+    ) -> Expression | None:
+        """Bare CEL at `path`, which must give one of `kinds`."""
+        try:
+            compiled = self.language.compile(text, self.lets)
+        except ExpressionError as error:
+            self.report.inside(path, text, error.faults)
+            return None
+        self.check_tables(path, text, compiled)
+        if compiled.kind not in kinds:
+            self.report.at_value(
+                path, f"`{path[-1]}` never gives {noun}.", "Compare something with ==."
+            )
+            return None
+        return compiled
+
+    def check_tables(self, path: Path, text: str, expression: Expression) -> None:
+        """Report look-ups in tables that do not exist, where the name is written out."""
+        start = text.find(expression.text)
+        for name, offset in celtext.literal_arguments(expression.text, "lookup"):
+            if name not in self.language.tables:
+                close = nearest(name, self.language.tables)
+                known = ", ".join(sorted(self.language.tables)) or "none"
+                remedy = f"Write {close!r}" if close else f"Make tables/{shown(name)}.yaml"
+                self.report.in_text(
+                    (path, text),
+                    start + offset,
+                    f"There is no table `{shown(name)}`.",
+                    f"{remedy}; there are: {known}.",
+                )
+
+    def field(
+        self, kind: FieldKind, path: Path, text: str | None, name: str, *, constant: bool = True
+    ) -> Field | None:
+        if text is None:
+            return None
+        try:
+            template = compile_template(text, self.language, self.lets)
+        except ExpressionError as error:
+            self.report.inside(path, text, error.faults)
+            return None
+        for expression in template.expressions:
+            self.check_tables(path, text, expression)
+        self.report.inside(path, text, kind_faults(kind, template))
+        if template.literal is not None:
+            self._check_literal(kind, path, template, constant=constant)
+        return Field(name, kind, template)
+
+    def _check_literal(
+        self, kind: FieldKind, path: Path, template: Template, *, constant: bool
+    ) -> None:
+        text = template.text
+        if self._reads_like_cel(text):
+            self.report.at_value(
+                path,
+                f"`{shown(text)}` is taken as it stands, not as an expression.",
+                "Write ${{ … }} around it.",
+            )
+        elif not constant:
+            self.report.at_value(
+                path, "This is the same for every event.", "Write ${{ … }} with the event's own."
+            )
+        elif kind in (NAME, KEY) and (fault := value_fault(text)):
+            self.report.at_value(path, f"This identifies nothing: {fault}.", "Write a name.")
+        elif kind is TAG and len(text) > TAG_CHARS_MAX:
+            self.report.at_value(
+                path, f"The tag has more than {TAG_CHARS_MAX} characters.", "Shorten it."
+            )
+        elif kind is VALUE:
+            try:
+                kind.convert(text)
+            except ValueError:
+                self.report.at_value(
+                    path, f"`{shown(text)}` is no decimal amount.", 'Write digits: "1200.50".'
+                )
+
+    def _reads_like_cel(self, text: str) -> bool:
+        heads = {"payload", "event", "headers", "vars", "received_at", *self.lets.compiled}
+        member = _MEMBER.match(text)
+        return bool(_CALL.match(text)) or (member is not None and member[1] in heads)
