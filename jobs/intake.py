@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, NamedTuple
 
-from sqlalchemy import and_, bindparam, case, insert, null, select, tuple_, update
+from sqlalchemy import ColumnElement, and_, bindparam, case, insert, null, select, tuple_, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from jobs.database import Database
@@ -107,7 +107,6 @@ class Row:
             "body_sha256": incoming.body_sha256,
             "headers": incoming.headers,
             "received_at": incoming.received_at,
-            "next_attempt_at": incoming.received_at,
             "state": "failed" if self.reused else "received",
             "reason": Reason.ID_REUSED.value if self.reused else None,
             "detail": REUSED_DETAIL if self.reused else None,
@@ -146,11 +145,8 @@ class Intake:
             more_anchors, more_new = await self._insert(connection, reused)
             anchors |= more_anchors
             new |= more_new
-        answers = [
-            Accepted(anchors[row.key].delivery_id, duplicate=row.pending.delivery_id not in new)
-            for row in rows
-        ]
-        await _count_repeats(connection, answers)
+        answers = [_answer(row, anchors[row.key]) for row in rows]
+        await _count_repeats(connection, answers, self._database.now())
         if new:
             await connection.execute(
                 insert(intake).values(committed_at=datetime.now(UTC), accepted=len(new))
@@ -173,7 +169,11 @@ class Intake:
         for row in rows:
             firsts.setdefault(row.key, row)
         now = datetime.now(UTC)
-        statement = self._database.insert_or_skip(deliveries).returning(deliveries.c.id)
+        statement = (
+            self._database.insert_or_skip(deliveries)
+            .values(next_attempt_at=self._database.now())
+            .returning(deliveries.c.id)
+        )
         inserted = await connection.execute(
             statement, [firsts[key].values(now) for key in sorted(firsts)]
         )
@@ -206,6 +206,11 @@ async def _find(connection: AsyncConnection, keys: Sequence[DedupeKey]) -> dict[
     }
 
 
+def _answer(row: Row, anchor: Anchor) -> Accepted:
+    """Not a duplicate of itself: a first try may have been committed without our hearing of it."""
+    return Accepted(anchor.delivery_id, duplicate=anchor.delivery_id != row.pending.delivery_id)
+
+
 def _reuses_id(row: Row, anchor: Anchor) -> bool:
     incoming = row.pending.incoming
     return incoming.id_signed and anchor.body_sha256 != incoming.body_sha256
@@ -216,7 +221,9 @@ def _row_of_its_own(row: Row) -> Row:
     return Row(row.pending, DedupeKey(row.key.source, key), reused=True)
 
 
-async def _count_repeats(connection: AsyncConnection, answers: Sequence[Accepted]) -> None:
+async def _count_repeats(
+    connection: AsyncConnection, answers: Sequence[Accepted], now: ColumnElement[Any]
+) -> None:
     """Count each repeat on its delivery; a repeat of a failed one wakes it again.
 
     Not one with a reused id: which of its bodies is true is for a person to say.
@@ -233,10 +240,7 @@ async def _count_repeats(connection: AsyncConnection, answers: Sequence[Accepted
             duplicates=columns.duplicates + bindparam("times"),
             state=case((wakes, "received"), else_=columns.state),
             attempts=case((wakes, 0), else_=columns.attempts),
-            next_attempt_at=case(
-                (wakes, bindparam("now", type_=columns.next_attempt_at.type)),
-                else_=columns.next_attempt_at,
-            ),
+            next_attempt_at=case((wakes, now), else_=columns.next_attempt_at),
             settled_at=case((wakes, null()), else_=columns.settled_at),
             reason=case((wakes, null()), else_=columns.reason),
             detail=case((wakes, null()), else_=columns.detail),
@@ -244,7 +248,7 @@ async def _count_repeats(connection: AsyncConnection, answers: Sequence[Accepted
             held_back=case((wakes, 0), else_=columns.held_back),
         ),
         [
-            {"repeated_id": delivery_id, "times": times, "now": datetime.now(UTC)}
+            {"repeated_id": delivery_id, "times": times}
             for delivery_id, times in sorted(repeats.items())
         ],
     )

@@ -1,12 +1,18 @@
 from __future__ import annotations
 
+import asyncio
+import shutil
 from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
 from structlog.testing import capture_logs
 
+from jobs.database import open_database
+from jobs.migrations import migrate
 from tests.jobs.workshop import Workshop
+from tests.support.postgres import Postgres
 
 
 @pytest.fixture(autouse=True)
@@ -16,8 +22,46 @@ def logs() -> Iterator[list[Any]]:
         yield captured
 
 
+@pytest.fixture(scope="session")
+def sqlite_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A SQLite database with its tables, to be copied."""
+    path = tmp_path_factory.mktemp("template") / "receiver.db"
+    asyncio.run(make_tables(f"sqlite+aiosqlite:///{path}"))
+    return path
+
+
+@pytest.fixture(scope="session")
+def postgres_template(postgres: Postgres) -> str:
+    """The name of a PostgreSQL database with its tables, to be copied."""
+    name = postgres.create()
+    asyncio.run(make_tables(postgres.url(name)))
+    return name
+
+
+async def make_tables(url: str) -> None:
+    database = open_database(url)
+    await migrate(database)
+    await database.close()
+
+
 @pytest.fixture
-async def workshop(database_url: str) -> AsyncIterator[Workshop]:
-    """A database with its tables and an inbox: once on SQLite and once on PostgreSQL."""
-    async with Workshop(database_url) as workshop:
+async def on_sqlite(sqlite_template: Path, tmp_path: Path) -> AsyncIterator[Workshop]:
+    path = tmp_path / "receiver.db"
+    shutil.copy(sqlite_template, path)
+    async with Workshop(f"sqlite+aiosqlite:///{path}") as workshop:
         yield workshop
+
+
+@pytest.fixture
+async def on_postgres(postgres: Postgres, postgres_template: str) -> AsyncIterator[Workshop]:
+    name = postgres.create(template=postgres_template)
+    async with Workshop(postgres.url(name)) as workshop:
+        yield workshop
+    postgres.drop(name)
+
+
+@pytest.fixture(params=["on_sqlite", "on_postgres"], ids=["sqlite", "postgres"])
+def workshop(request: pytest.FixtureRequest) -> Workshop:
+    """A database with its tables and an inbox: once on SQLite and once on PostgreSQL."""
+    workshop: Workshop = request.getfixturevalue(request.param)
+    return workshop

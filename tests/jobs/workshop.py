@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable, Sequence
-from contextlib import AsyncExitStack
+from collections.abc import AsyncIterator, Iterable
+from contextlib import AsyncExitStack, asynccontextmanager
 from typing import Any, Self
 
-from sqlalchemy import Row, Select, Table, func, select, text, update
+from sqlalchemy import Select, Table, func, select, text, update
 
 from jobs.database import Database, open_database
 from jobs.filters import DeliveryFilter
 from jobs.inbox import Inbox, Incoming
-from jobs.migrations import migrate
 from jobs.replay import ReplayStatus, replay_status, start_replay
 from jobs.replay_runner import ReplayRunner
 from jobs.schema import billing_events, deliveries, intake, outcomes
@@ -32,7 +31,6 @@ class Workshop:
         self._stack = AsyncExitStack()
 
     async def __aenter__(self) -> Self:
-        await migrate(self.database)
         self._stack.push_async_callback(self.database.close)
         self.inbox = await self.new_inbox()
         return self
@@ -85,9 +83,10 @@ class Workshop:
     def runner(self, settler: Settler, telling: Telling) -> ReplayRunner:
         return ReplayRunner(self.new_database(), settler, in_force(telling), oldest_days=400)
 
-    async def all(self, statement: Select[Any]) -> Sequence[Row[Any]]:
+    async def all(self, statement: Select[*tuple[Any, ...]]) -> list[Any]:
+        """The rows that a question gives."""
         async with self.database.read() as connection:
-            return (await connection.execute(statement)).all()
+            return list((await connection.execute(statement)).all())
 
     async def run(self, sql: str, **values: Any) -> None:
         """One statement by hand."""
@@ -98,7 +97,7 @@ class Workshop:
         found = await self.all(select(func.count()).select_from(table))
         return int(found[0][0])
 
-    async def delivery(self, delivery_id: str) -> Row[Any]:
+    async def delivery(self, delivery_id: str) -> Any:
         found = await self.all(select(deliveries).where(deliveries.c.id == delivery_id))
         return found[0]
 
@@ -107,7 +106,7 @@ class Workshop:
         found = await self.all(
             select(deliveries.c.state, func.count()).group_by(deliveries.c.state)
         )
-        return {state: count for state, count in found}  # noqa: C416 -- rows, not pairs
+        return {row.state: row[1] for row in found}
 
     async def is_balanced(self) -> bool:
         """Whether the count of intake equals the count of states, as of one moment."""
@@ -147,6 +146,14 @@ class Workshop:
             .order_by(outcomes.c.event_index, outcomes.c.id)
         )
         return [row.verdict for row in found]
+
+    @asynccontextmanager
+    async def locked(self) -> AsyncIterator[None]:
+        """Somebody else holds the deliveries, and whoever writes has to wait."""
+        async with self.new_database().write() as connection:
+            if not self.database.is_sqlite:
+                await connection.execute(text("LOCK TABLE deliveries IN ACCESS EXCLUSIVE MODE"))
+            yield
 
     async def make_due(self, *ids: str) -> None:
         """Let the pause before the next attempt be over."""
