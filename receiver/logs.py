@@ -13,8 +13,15 @@ from typing import Literal, TextIO
 import structlog
 from structlog.typing import EventDict, Processor, WrappedLogger
 
-#: Libraries that say at info what we say better.
-QUIETER = ("uvicorn.access", "uvicorn.error", "arq", "alembic", "httpx", "watchfiles")
+#: Libraries that say at info what we say better, or what nobody asked.
+QUIETER = {
+    "alembic": logging.WARNING,
+    "arq": logging.WARNING,
+    "httpx": logging.WARNING,
+    "uvicorn.access": logging.WARNING,
+    "uvicorn.error": logging.ERROR,  # a warning for each malformed request, without bound
+    "watchfiles": logging.WARNING,
+}
 
 #: Control characters, line separators, and what turns the reading direction round.
 _UNFIT = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069]")
@@ -50,8 +57,8 @@ def configure_logs(
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(level.upper())
-    for name in QUIETER:
-        logging.getLogger(name).setLevel(max(logging.WARNING, root.level))
+    for name, least in QUIETER.items():
+        logging.getLogger(name).setLevel(max(least, root.level))
     structlog.configure(
         processors=[*shared, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
         wrapper_class=structlog.make_filtering_bound_logger(root.level),

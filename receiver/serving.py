@@ -41,6 +41,7 @@ async def serve(
         host=settings.host,
         port=settings.port,
         http=BoundedHttp,
+        ws="none",
         lifespan="off",
         proxy_headers=bool(settings.trusted),
         forwarded_allow_ips=settings.trusted,

@@ -177,3 +177,18 @@ def schema_of(knobs: Mapping[str, Knob]) -> Iterator[tuple[str, dict[str, object
     """Each knob as a JSON Schema property."""
     for name, knob in knobs.items():
         yield name, {**knob.shape, "description": knob.says}
+
+
+def as_table(knobs: Mapping[str, Knob]) -> str:
+    """The knobs as a Markdown table, for docs/schemes.md."""
+    rows = ["| key | what it says |", "|---|---|"]
+    for name, knob in knobs.items():
+        says = knob.says.replace("|", "\\|")
+        choices = knob.shape.get("enum")
+        listed = (
+            f" One of {', '.join(f'`{one}`' for one in choices)}."
+            if isinstance(choices, list)
+            else ""
+        )
+        rows.append(f"| `{name}`{' (required)' if knob.required else ''} | {says}{listed} |")
+    return "\n".join(rows) + "\n"

@@ -97,7 +97,7 @@ def _faults(verify: Mapping[str, object]) -> Iterator[Fault]:
         if name == GENERIC:
             yield from _time_faults(verify)
         elif "tolerance_seconds" in verify and not PRESETS[str(name)].is_timed:
-            message = f"{name} signs no time to hold against it."
+            message = f"`{name}` signs no time to hold against it."
             yield ("tolerance_seconds",), message, "Remove it."
 
 
@@ -108,18 +108,18 @@ def _knob_faults(verify: Mapping[str, object], scheme: str) -> Iterator[Fault]:
             yield from _value_fault((key,), allowed[key], value)
         elif key in HMAC_KNOBS:
             remedy = f"Remove it, or write scheme: {GENERIC} and spell out every knob."
-            yield (key,), f"{key} is fixed by the scheme {scheme}.", remedy
+            yield (key,), f"`{key}` is fixed by the scheme {scheme}.", remedy
         elif key not in _FOREIGN:
             yield (key,), f"unknown key {str(key)[:64]!r}.", _nearest(str(key), allowed)
     for key, knob in allowed.items():
         if knob.required and key not in verify:
-            yield (), f"{key} is missing.", f"Add {key}: {knob.says}"
+            yield (), f"`{key}` is missing.", f"Add `{key}`. {knob.says}"
 
 
 def _value_fault(path: tuple[str, ...], knob: Knob, value: object) -> Iterator[Fault]:
     remedy = knob.fault(value)
     if remedy is not None:
-        yield path, f"{path[-1]} cannot be {str(value)[:64]!r}.", remedy
+        yield path, f"`{path[-1]}` cannot be {str(value)[:64]!r}.", remedy
 
 
 def _success_faults(success: object) -> Iterator[Fault]:
@@ -145,17 +145,21 @@ def _time_faults(verify: Mapping[str, object]) -> Iterator[Fault]:
         remedy = f"Put {{timestamp}} where the vendor has it, or remove {places[0]}."
         yield ("signed_content",), "the time of signing is not signed.", remedy
     if places and "timestamp_unit" not in verify:
-        yield (), "timestamp_unit is missing.", "Add timestamp_unit: seconds, or what it is."
+        yield (), "`timestamp_unit` is missing.", "Add `timestamp_unit: seconds`, or what it is."
     if not places and "{timestamp}" in template:
         remedy = "Add timestamp_header, or timestamp_element for an item of the signature header."
         yield ("signed_content",), "nothing says where {timestamp} is.", remedy
     for key in ("timestamp_unit", "tolerance_seconds"):
         if not places and key in verify:
             remedy = "Remove it, or add timestamp_header or timestamp_element."
-            yield (key,), f"{key} is of no use: nothing says where the time of signing is.", remedy
+            yield (
+                (key,),
+                f"`{key}` is of no use: nothing says where the time of signing is.",
+                remedy,
+            )
     if "timestamp_element" in verify and "separator" not in verify:
         remedy = 'Add separator: what stands between the items, such as ",".'
-        yield (), "separator is missing.", remedy
+        yield (), "`separator` is missing.", remedy
 
 
 def _nearest(word: str, known: Iterable[str]) -> str:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import jsonschema
 import pytest
 
-from receiver.signatures import PRESETS, RULES, Answer, SchemeInvalid, scheme_of
+from receiver.signatures import CAUSES, PRESETS, RULES, Answer, SchemeInvalid, scheme_of
+from receiver.signatures.knobs import COMMON_KNOBS, HMAC_KNOBS, SUCCESS_KNOBS, as_table
 
 HMAC = {
     "scheme": "hmac",
@@ -125,15 +127,25 @@ def without(block: dict[str, Any], *keys: str) -> dict[str, Any]:
             "status: 200",
             id="no-content-with-body",
         ),
-        pytest.param(without(HMAC, "header"), (), "header is missing", "Add header", id="header"),
         pytest.param(
-            without(HMAC, "algorithm"), (), "algorithm is missing", "Add algorithm", id="algorithm"
+            without(HMAC, "header"), (), "`header` is missing", "Add `header`", id="header"
         ),
         pytest.param(
-            without(HMAC, "encoding"), (), "encoding is missing", "Add encoding", id="encoding"
+            without(HMAC, "algorithm"),
+            (),
+            "`algorithm` is missing",
+            "Add `algorithm`",
+            id="algorithm",
         ),
         pytest.param(
-            without(HMAC, "signed_content"), (), "signed_content is missing", "{body}", id="content"
+            without(HMAC, "encoding"), (), "`encoding` is missing", "Add `encoding`", id="encoding"
+        ),
+        pytest.param(
+            without(HMAC, "signed_content"),
+            (),
+            "`signed_content` is missing",
+            "{body}",
+            id="content",
         ),
         pytest.param(
             {**HMAC, "header": "X Signature"},
@@ -196,7 +208,7 @@ def without(block: dict[str, Any], *keys: str) -> dict[str, Any]:
         pytest.param(
             without(TIMED, "timestamp_unit"),
             (),
-            "timestamp_unit is missing",
+            "`timestamp_unit` is missing",
             "seconds",
             id="no-unit",
         ),
@@ -231,7 +243,7 @@ def without(block: dict[str, Any], *keys: str) -> dict[str, Any]:
         pytest.param(
             {**without(TIMED, "timestamp_header"), "timestamp_element": "t"},
             (),
-            "separator is missing",
+            "`separator` is missing",
             "Add separator",
             id="element-alone",
         ),
@@ -309,3 +321,12 @@ def test_the_delivery_id_counts_as_signed_only_where_the_content_names_its_heade
 def test_names_are_all_that_scheme_may_take() -> None:
     assert RULES.names() == ["hmac", "github", "hubspot-v3", "standard-webhooks", "zendesk"]
     assert dict(RULES.knobs_schema())["scheme"]
+
+
+def test_the_documentation_has_every_preset_knob_and_cause() -> None:
+    text = (Path(__file__).parents[3] / "docs" / "schemes.md").read_text("utf-8")
+    for table in (as_table(HMAC_KNOBS), as_table(COMMON_KNOBS), as_table(SUCCESS_KNOBS)):
+        assert table in text, f"docs/schemes.md should hold this table:\n{table}"
+    assert all(f"| `{name}` |" in text for name in PRESETS)
+    for cause, meaning in CAUSES.items():
+        assert f"| `{cause}` | {meaning} |" in text

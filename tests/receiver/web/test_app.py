@@ -169,6 +169,20 @@ async def test_the_api_is_there_with_a_token_only(settings: Settings) -> None:
         assert answer.json()["error"] == "not-found"
 
 
+@pytest.mark.parametrize(("trusted", "status"), [("127.0.0.1", 202), ("", 401)])
+async def test_a_proxys_headers_are_believed_where_it_is_configured(
+    settings: Settings, trusted: str, status: int
+) -> None:
+    assert settings.secrets_dir is not None
+    (settings.secrets_dir / "HUBSPOT_SECRET").write_text(SECRET)
+    async with running(settings.model_copy(update={"trusted_proxies": trusted})) as client:
+        url = "https://hooks.example.com/webhooks/hubspot"
+        headers = signed(BODY, scheme="hubspot-v3", url=url)
+        headers |= {"Host": "hooks.example.com", "X-Forwarded-Proto": "https"}
+        answer = await client.post("/webhooks/hubspot", content=BODY, headers=headers)
+        assert answer.status_code == status
+
+
 async def test_metrics_count_what_is_in_the_database(settings: Settings) -> None:
     async with running(settings) as client:
         await post(client, "1")

@@ -195,6 +195,17 @@ async def test_a_body_that_takes_too_long_is_given_up(streams: Streams) -> None:
     assert answer.body["error"] == "too-slow"
 
 
+@pytest.mark.parametrize("method", ["GET", "HEAD"])
+async def test_a_vendor_that_only_looks_is_answered(streams: Streams, method: str) -> None:
+    reader, writer = streams
+    for _ in range(2):
+        writer.write(head(method, "/webhooks/github", {}))
+        assert b" 200 " in await reader.readline()
+        await reader.readuntil(b"\r\n\r\n")
+        if method == "GET":
+            assert await reader.readexactly(15) == b'{"status":"ok"}'
+
+
 async def test_headers_have_a_bound(streams: Streams) -> None:
     _, writer = streams
     writer.write(b"POST /webhooks/github HTTP/1.1\r\nHost: x\r\nX-Endless: ")
