@@ -7,6 +7,7 @@ from sqlalchemy.exc import DBAPIError
 
 from jobs.errors import FilterInvalid, JobsError, is_transient
 from jobs.mapping_watch import MappingsRefused
+from receiver.cli.output import counted
 from receiver.cli.trouble import MISUSE, Trouble
 from receiver.settings import SettingsInvalid
 
@@ -17,8 +18,7 @@ def explanation(error: Exception) -> Trouble | None:
         case FilterInvalid() | SettingsInvalid():
             return Trouble(str(error), code=MISUSE)
         case MappingsRefused(problems=problems):
-            number = f"{len(problems)} problems" if len(problems) > 1 else "a problem"
-            return Trouble(f"the mappings have {number}:\n{error}")
+            return Trouble(f"the mappings have {counted(len(problems), 'problem')}:\n{error}")
         case JobsError():
             return Trouble(str(error))
         case CommandError():

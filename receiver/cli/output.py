@@ -74,6 +74,16 @@ def can_ask() -> bool:
     return sys.stdin is not None and sys.stdin.isatty()
 
 
+def counted(number: int, one: str, many: str = "") -> str:
+    """`1 source`, `2 sources`; `many` where an s does not do."""
+    return f"{number} {one if number == 1 else many or one + 's'}"
+
+
+def deliveries_counted(number: int) -> str:
+    """`1 delivery`, `2 deliveries`."""
+    return counted(number, "delivery", "deliveries")
+
+
 def state_text(state: str) -> Text:
     """A state in its colour."""
     return Text(state, style=STATE_STYLES.get(state, ""))

@@ -17,6 +17,22 @@ _Strict = Annotated[
 
 @app.command()
 @explained
+def up(
+    demo: Annotated[
+        bool,
+        typer.Option(
+            "--demo", help="Post the shipped examples and show what each bills, in its own place."
+        ),
+    ] = False,
+) -> None:
+    """Run everything here: Valkey, migrations, a worker and the web process."""
+    from receiver.cli.commands import upping
+
+    upping.up(demo=demo)
+
+
+@app.command()
+@explained
 def serve(
     host: Annotated[str | None, typer.Option(help="Goes before RECEIVER_HOST.")] = None,
     port: Annotated[int | None, typer.Option(help="Goes before RECEIVER_PORT.")] = None,

@@ -28,15 +28,15 @@ class Rows:
     """Puts rows in. Ids are d1, d2 …, o1 …, b1 …; times go up by a second a row."""
 
     def __init__(self, database: Database) -> None:
-        self._database = database
+        self.database = database
         self._numbers = {letter: itertools.count(1) for letter in "dob"}
 
     async def make_tables(self) -> None:
-        async with self._database.engine.begin() as connection:
+        async with self.database.engine.begin() as connection:
             await connection.run_sync(metadata.create_all)
 
     async def _insert(self, table: Table, **values: Any) -> None:
-        async with self._database.write() as connection:
+        async with self.database.write() as connection:
             await connection.execute(insert(table).values(**values))
 
     async def accepted(self, number: int) -> None:
@@ -89,9 +89,9 @@ class Rows:
             "verdict": "charged",
             **values,
         }
-        async with self._database.write() as connection:
+        async with self.database.write() as connection:
             key = {"outcome_key": row["outcome_key"]}
-            await connection.execute(self._database.insert_or_skip(outcome_keys).values(**key))
+            await connection.execute(self.database.insert_or_skip(outcome_keys).values(**key))
             await connection.execute(insert(outcomes).values(**row))
         return str(row["id"])
 

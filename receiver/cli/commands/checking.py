@@ -10,7 +10,7 @@ from jobs.queries.billed_rules import read_billed_rules
 from mappings.examples import run_examples
 from mappings.load import load
 from mappings.rekeying import Billed, refused_changes
-from receiver.cli.output import Output
+from receiver.cli.output import Output, counted
 from receiver.cli.session import Session
 from receiver.cli.trouble import Trouble
 from receiver.signatures import RULES
@@ -29,10 +29,10 @@ def check(folder: Path | None, *, use_database: bool | None, as_json: bool) -> N
     for problem in problems:
         out.line(f"{where}/{problem}")
     if problems:
-        number = len(problems)
-        raise Trouble(f"{number} problems" if number > 1 else "a problem")
-    rules = sum(len(source.rules) for source in mappings.sources.values())
-    out.line(f"{len(mappings.sources)} sources, {rules} rules, all examples as expected")
+        raise Trouble(counted(len(problems), "problem"))
+    sources = counted(len(mappings.sources), "source")
+    rules = counted(sum(len(source.rules) for source in mappings.sources.values()), "rule")
+    out.line(f"{sources}, {rules}, all examples as expected")
 
 
 def _billed(session: Session, out: Output, use_database: bool | None) -> list[Billed]:

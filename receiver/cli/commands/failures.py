@@ -8,7 +8,7 @@ from rich.text import Text
 
 from jobs.queries.failures import read_failures
 from receiver.asking import delivery_filter
-from receiver.cli.output import Output
+from receiver.cli.output import Output, counted
 from receiver.cli.session import Session
 
 
@@ -21,7 +21,8 @@ def failures(given: Mapping[str, str | None], *, as_json: bool) -> None:
         out.json([group.model_dump(mode="json") for group in groups])
         return
     total = sum(group.count for group in groups)
-    out.line(f"{total} failed deliveries" + (f" of {len(groups)} kinds" if groups else ""))
+    kinds = f" of {counted(len(groups), 'kind')}" if groups else ""
+    out.line(f"{counted(total, 'failed delivery', 'failed deliveries')}{kinds}")
     for group in groups:
         rule = f" in rule {group.rule}" if group.rule else ""
         out.line()

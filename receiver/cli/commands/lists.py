@@ -17,7 +17,7 @@ from jobs.queries.shapes import (
     OutcomeItem,
 )
 from receiver.asking import delivery_filter
-from receiver.cli.output import Cell, Output, state_text
+from receiver.cli.output import Cell, Output, deliveries_counted, state_text
 from receiver.cli.session import Session
 from receiver.cli.trouble import Trouble
 
@@ -32,7 +32,9 @@ def deliveries(
     if as_json:
         out.json([item.model_dump(mode="json") for item in items])
         return
-    out.line(f"{total} deliveries" + (f", the newest {len(items)}:" if total > len(items) else ""))
+    out.line(
+        deliveries_counted(total) + (f", the newest {len(items)}:" if total > len(items) else "")
+    )
     if items:
         columns = ("id", "source", "state", "received", ">outcomes", ">repeats", "what happened")
         out.table(columns, [_row(item) for item in items])

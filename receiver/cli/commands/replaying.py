@@ -26,7 +26,7 @@ from jobs.replay import (
     start_replay,
 )
 from receiver.asking import delivery_filter
-from receiver.cli.output import Output, can_ask
+from receiver.cli.output import Output, can_ask, counted, deliveries_counted
 from receiver.cli.session import Session
 from receiver.cli.trouble import MISUSE, Trouble
 
@@ -60,7 +60,8 @@ def replay(ids: list[str], given: Mapping[str, str | None], manner: Manner) -> N
         _show_dry_run(out, found)
         return
     matched = session.run(count_selected, where, limit=manner.limit)
-    out.say(f"{matched} {where.state or 'failed'} deliveries fit")
+    state = where.state or "failed"
+    out.say(f"{counted(matched, f'{state} delivery', f'{state} deliveries')} to replay")
     if not _agreed(out, f"Replay {matched}?", matched=matched, yes=manner.yes):
         raise Trouble("nothing was replayed")
     started = session.run(
@@ -93,13 +94,17 @@ def discard_them(ids: list[str], given: Mapping[str, str | None], manner: Manner
 
     would = session.run(put_away, dry_run=True)
     if manner.dry_run:
-        _print(out, {"matched": would.matched}, f"{would.matched} deliveries would be discarded")
+        _print(
+            out,
+            {"matched": would.matched},
+            f"{deliveries_counted(would.matched)} would be discarded",
+        )
         return
-    out.say(f"{would.matched} deliveries fit")
+    out.say(f"{deliveries_counted(would.matched)} to discard")
     if not _agreed(out, f"Discard {would.matched}?", matched=would.matched, yes=manner.yes):
         raise Trouble("nothing was discarded")
     done = session.run(put_away, dry_run=False)
-    _print(out, asdict(done), f"{done.matched} deliveries discarded")
+    _print(out, asdict(done), f"{deliveries_counted(done.matched)} discarded")
 
 
 def actor() -> str:
@@ -163,7 +168,7 @@ def _show_dry_run(out: Output, found: DryRun) -> None:
         out.json(found.as_json())
         return
     would = ", ".join(f"{number} {state}" for state, number in sorted(found.would.items()))
-    out.line(f"{found.matched} deliveries would settle as: {would or 'nothing fits'}")
+    out.line(f"{deliveries_counted(found.matched)} would settle: {would or 'none fits'}")
     for currency, micros in sorted(found.amounts_micros.items()):
         out.line(f"  would bill {money(micros)} {currency}")
     for one in found.still_failing:

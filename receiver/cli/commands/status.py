@@ -8,7 +8,7 @@ from jobs.database import Database
 from jobs.heartbeat import Alive, alive
 from jobs.queries.shapes import Status
 from jobs.queries.status import read_status
-from receiver.cli.output import Output, state_text
+from receiver.cli.output import Output, counted, state_text
 from receiver.cli.session import Session
 from receiver.cli.trouble import Trouble
 
@@ -43,7 +43,9 @@ def complaints(processes: list[Alive]) -> list[str]:
         if stale := one.detail.get("stale"):
             found.append(f"{who} goes on with an older {', '.join(stale)}: run `receiver check`")
         elif number := one.detail.get("problems"):
-            found.append(f"{who} has {number} problems in its mappings: run `receiver check`")
+            found.append(
+                f"{who} has {counted(number, 'problem')} in its mappings: run `receiver check`"
+            )
     return found
 
 

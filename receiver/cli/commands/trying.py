@@ -14,7 +14,7 @@ from jobs.queries.stored import read_input
 from mappings.trace import Trace, TracedEvent, TracedRule, TracedValue
 from mappings.types import DeliveryInput, Failure, Kind, Outcome
 from receiver.cli.commands.payloads import STANDARD_INPUT, Payload, payload_of
-from receiver.cli.output import Output
+from receiver.cli.output import Output, counted
 from receiver.cli.session import Session
 from receiver.cli.trouble import PROBLEM, Trouble
 
@@ -77,7 +77,7 @@ def _show(out: Output, found: Trace) -> None:
     failures = len(_failures(found))
     out.line()
     if failures:
-        held = f", holding back {len(outcomes)} outcomes" if outcomes else ""
+        held = f", holding back {counted(len(outcomes), 'outcome')}" if outcomes else ""
         out.line(f"would bill nothing: it fails{held}")
     elif not outcomes:
         out.line("would bill nothing: no rule matched")

@@ -11,27 +11,9 @@ from receiver.api import ApiParts, api_routes
 from receiver.settings import Settings
 from receiver.signatures import RULES
 from tests.support.rows import Rows
+from tests.support.texts import FILES
 
 TOKEN = "correct horse"
-
-AGENTS = b"""\
-agents:
-  support-agent:
-    name: Support agent
-    indicators:
-      ticket-resolved: {price: "0.99", currency: USD}
-"""
-ZENDESK = b"""\
-source: zendesk
-verify: {scheme: zendesk, secrets: [ZENDESK_SECRET]}
-outcomes:
-  - name: solved
-    when: payload.state == "solved"
-    agent: support-agent
-    customer: ${{ payload.customer }}
-    indicator: ticket-resolved
-    once_per: ${{ id(payload.ticket) }}
-"""
 
 
 @pytest.fixture
@@ -49,8 +31,7 @@ def rows(database: Database) -> Rows:
 
 @pytest.fixture
 def parts(database: Database) -> ApiParts:
-    files = {"agents.yaml": AGENTS, "zendesk.yaml": ZENDESK}
-    mappings = load(files, timezone="UTC", schemes=RULES)
+    mappings = load(FILES, timezone="UTC", schemes=RULES)
     assert not mappings.problems
     settings = Settings(_env_file=None)
     return ApiParts(

@@ -79,49 +79,6 @@ async def test_a_discard_needs_a_note_and_takes_only_failed_and_ignored(
 
 
 @pytest.mark.parametrize("path", ["/api/replays", "/api/discards"])
-@pytest.mark.parametrize(
-    ("body", "names"),
-    [
-        pytest.param({}, "name what to", id="nothing"),
-        pytest.param({"dry_run": True}, "name what to", id="no-filter"),
-        pytest.param({"ids": []}, "ids is an empty list", id="no-ids"),
-        pytest.param({"ids": "d1"}, "give a list of delivery ids", id="ids-as-text"),
-        pytest.param({"ids": [1]}, "give a list of delivery ids", id="ids-as-numbers"),
-        pytest.param({"raeson": "unpriced"}, "did you mean reason?", id="misspelt"),
-        pytest.param({"reason": 1}, "reason is 1; give text", id="wrong-type"),
-        pytest.param({"state": "received"}, "state 'received' cannot be", id="state"),
-        pytest.param({"state": "failed", "dry_run": "yes"}, "give true or false", id="dry-run"),
-        pytest.param({"state": "failed", "limit": 0}, "limit is 0", id="limit"),
-        pytest.param({"state": "failed", "since": "x"}, "since is 'x'", id="time"),
-        pytest.param([], "no JSON object", id="list"),
-    ],
-)
-async def test_a_bad_order_is_refused_with_its_fix(
-    api: httpx.AsyncClient, path: str, body: Any, names: str
-) -> None:
-    if isinstance(body, dict):
-        body = {"note": "because", **body}
-    answer = await api.post(path, json=body)
-    assert answer.status_code == 400
-    assert names in answer.json()["detail"]
-
-
-@pytest.mark.parametrize(
-    ("raw", "status"),
-    [
-        pytest.param(b"{", 400, id="cut-off"),
-        pytest.param(b"\xff", 400, id="no-utf-8"),
-        pytest.param(b"[" * 500_000, 400, id="deep"),
-        pytest.param(b" " * 2_000_000, 413, id="large"),
-    ],
-)
-async def test_a_body_that_is_no_order_is_refused(
-    api: httpx.AsyncClient, raw: bytes, status: int
-) -> None:
-    assert (await api.post("/api/replays", content=raw)).status_code == status
-
-
-@pytest.mark.parametrize("path", ["/api/replays", "/api/discards"])
 async def test_a_mistyped_id_is_an_error_not_one_fewer(
     api: httpx.AsyncClient, rows: Rows, path: str
 ) -> None:

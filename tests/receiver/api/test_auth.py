@@ -4,6 +4,12 @@ from receiver.api import ApiParts
 from tests.receiver.api.conftest import TOKEN, client
 
 
+@pytest.fixture
+def database_url(sqlite_url: str) -> str:
+    """One database is enough: who asks is decided before it is looked at."""
+    return sqlite_url
+
+
 @pytest.mark.parametrize(
     "headers",
     [

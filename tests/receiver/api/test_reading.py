@@ -131,50 +131,6 @@ async def test_failures_and_rules_are_lists(api: httpx.AsyncClient, rows: Rows) 
     }
 
 
-@pytest.mark.parametrize(
-    ("path", "names"),
-    [
-        ("/api/deliveries?limit=ten", "limit is 'ten'; give a whole number"),
-        ("/api/deliveries?limit=0", "limit is 0; give a number from 1 to 1000"),
-        ("/api/deliveries?limit=1&limit=2", "limit is given twice"),
-        ("/api/deliveries?cursor=nonsense", "cursor is unknown"),
-        ("/api/deliveries?cursor=a%20b", "cursor is unknown"),
-        ("/api/deliveries?state=open", "state is 'open'; choose from received, recorded"),
-        ("/api/deliveries?stat=failed", "did you mean state?"),
-        ("/api/deliveries?reason=", "reason is empty"),
-        ("/api/deliveries?source=%00", "source is empty"),
-        ("/api/deliveries?since=yesterday", "since is 'yesterday'; write a time such as"),
-        ("/api/deliveries?until=2026-01-01T00:00:00", "until is '2026-01-01T00:00:00'; write"),
-        ("/api/billing-events?basis=posted", "basis is 'posted'; choose from occurred, recorded"),
-        ("/api/billing-events?state=failed", "'state' is no parameter here"),
-        ("/api/revenue?by=model", "by names 'model'; choose from agent"),
-        ("/api/revenue?cursor=abc", "cursor is unknown"),
-        ("/api/status?limit=1", "'limit' is no parameter here"),
-        ("/api/deliveries/d1?x=1", "'x' is no parameter here"),
-    ],
-)
-async def test_a_bad_parameter_is_named_with_its_fix(
-    api: httpx.AsyncClient, path: str, names: str
-) -> None:
-    answer = await api.get(path)
-    assert answer.status_code == 400
-    assert answer.json()["error"] == "bad-parameter"
-    assert names in answer.json()["detail"]
-
-
-@pytest.mark.parametrize("path", ["/api/deliveries/d9", "/api/replays/r9", "/api/nothing", "/api"])
-async def test_what_does_not_exist_is_404(api: httpx.AsyncClient, path: str) -> None:
-    answer = await api.get(path, follow_redirects=True)
-    assert answer.status_code == 404
-    assert answer.json().keys() == {"error", "detail"}
-
-
-async def test_another_method_is_405(api: httpx.AsyncClient) -> None:
-    answer = await api.post("/api/status")
-    assert (answer.status_code, answer.json()["error"]) == (405, "method-not-allowed")
-    assert "GET" in answer.headers["allow"]
-
-
 async def test_a_database_that_is_away_is_503(api: httpx.AsyncClient, database: Database) -> None:
     def away() -> None:
         raise ConnectionRefusedError("nobody there")

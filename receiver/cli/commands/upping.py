@@ -1,0 +1,23 @@
+"""`up`: everything on this machine, until a signal ends it."""
+
+from __future__ import annotations
+
+import structlog
+
+from receiver.cli.trouble import Trouble
+from receiver.settings import load_settings, misspelt
+from receiver.up.errors import UpError
+from receiver.up.supervisor import up as run
+
+log = structlog.get_logger(__name__)
+
+
+def up(*, demo: bool) -> None:
+    """Run until a signal; Trouble where it cannot come up."""
+    settings = load_settings()
+    for warning in misspelt():
+        log.warning("settings.unknown", detail=warning)
+    try:
+        run(settings, demo=demo)
+    except UpError as error:
+        raise Trouble(str(error)) from error

@@ -1,0 +1,97 @@
+from typing import Any
+
+import httpx
+import pytest
+
+
+@pytest.fixture
+def database_url(sqlite_url: str) -> str:
+    """One database is enough for what is refused before it is asked."""
+    return sqlite_url
+
+
+@pytest.mark.parametrize(
+    ("path", "names"),
+    [
+        ("/api/deliveries?limit=ten", "limit is 'ten'; give a whole number"),
+        ("/api/deliveries?limit=0", "limit is 0; give a number from 1 to 1000"),
+        ("/api/deliveries?limit=1&limit=2", "limit is given twice"),
+        ("/api/deliveries?cursor=nonsense", "cursor is unknown"),
+        ("/api/deliveries?cursor=a%20b", "cursor is unknown"),
+        ("/api/deliveries?state=open", "state is 'open'; choose from received, recorded"),
+        ("/api/deliveries?stat=failed", "did you mean state?"),
+        ("/api/deliveries?reason=", "reason is empty"),
+        ("/api/deliveries?source=%00", "source is empty"),
+        ("/api/deliveries?since=yesterday", "since is 'yesterday'; write a time such as"),
+        ("/api/deliveries?until=2026-01-01T00:00:00", "until is '2026-01-01T00:00:00'; write"),
+        ("/api/billing-events?basis=posted", "basis is 'posted'; choose from occurred, recorded"),
+        ("/api/billing-events?state=failed", "'state' is no parameter here"),
+        ("/api/revenue?by=model", "by names 'model'; choose from agent"),
+        ("/api/revenue?cursor=abc", "cursor is unknown"),
+        ("/api/status?limit=1", "'limit' is no parameter here"),
+        ("/api/deliveries/d1?x=1", "'x' is no parameter here"),
+    ],
+)
+async def test_a_bad_parameter_is_named_with_its_fix(
+    api: httpx.AsyncClient, path: str, names: str
+) -> None:
+    answer = await api.get(path)
+    assert answer.status_code == 400
+    assert answer.json()["error"] == "bad-parameter"
+    assert names in answer.json()["detail"]
+
+
+@pytest.mark.parametrize("path", ["/api/deliveries/d9", "/api/replays/r9", "/api/nothing", "/api"])
+async def test_what_does_not_exist_is_404(api: httpx.AsyncClient, path: str) -> None:
+    answer = await api.get(path, follow_redirects=True)
+    assert answer.status_code == 404
+    assert answer.json().keys() == {"error", "detail"}
+
+
+async def test_another_method_is_405(api: httpx.AsyncClient) -> None:
+    answer = await api.post("/api/status")
+    assert (answer.status_code, answer.json()["error"]) == (405, "method-not-allowed")
+    assert "GET" in answer.headers["allow"]
+
+
+@pytest.mark.parametrize("path", ["/api/replays", "/api/discards"])
+@pytest.mark.parametrize(
+    ("body", "names"),
+    [
+        pytest.param({}, "name what to", id="nothing"),
+        pytest.param({"dry_run": True}, "name what to", id="no-filter"),
+        pytest.param({"ids": []}, "ids is an empty list", id="no-ids"),
+        pytest.param({"ids": "d1"}, "give a list of delivery ids", id="ids-as-text"),
+        pytest.param({"ids": [1]}, "give a list of delivery ids", id="ids-as-numbers"),
+        pytest.param({"raeson": "unpriced"}, "did you mean reason?", id="misspelt"),
+        pytest.param({"reason": 1}, "reason is 1; give text", id="wrong-type"),
+        pytest.param({"state": "received"}, "state 'received' cannot be", id="state"),
+        pytest.param({"state": "failed", "dry_run": "yes"}, "give true or false", id="dry-run"),
+        pytest.param({"state": "failed", "limit": 0}, "limit is 0", id="limit"),
+        pytest.param({"state": "failed", "since": "x"}, "since is 'x'", id="time"),
+        pytest.param([], "no JSON object", id="list"),
+    ],
+)
+async def test_a_bad_order_is_refused_with_its_fix(
+    api: httpx.AsyncClient, path: str, body: Any, names: str
+) -> None:
+    if isinstance(body, dict):
+        body = {"note": "because", **body}
+    answer = await api.post(path, json=body)
+    assert answer.status_code == 400
+    assert names in answer.json()["detail"]
+
+
+@pytest.mark.parametrize(
+    ("raw", "status"),
+    [
+        pytest.param(b"{", 400, id="cut-off"),
+        pytest.param(b"\xff", 400, id="no-utf-8"),
+        pytest.param(b"[" * 500_000, 400, id="deep"),
+        pytest.param(b" " * 2_000_000, 413, id="large"),
+    ],
+)
+async def test_a_body_that_is_no_order_is_refused(
+    api: httpx.AsyncClient, raw: bytes, status: int
+) -> None:
+    assert (await api.post("/api/replays", content=raw)).status_code == status

@@ -1,0 +1,102 @@
+import asyncio
+import json
+from collections.abc import Callable, Coroutine
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TypeVar
+
+import pytest
+from typer.testing import CliRunner
+
+from jobs.database import open_database
+from jobs.migrations import migrate
+from receiver.cli.app import app
+from tests.support.rows import Rows
+from tests.support.texts import FILES
+
+R = TypeVar("R")
+
+
+@dataclass(frozen=True, slots=True)
+class Ran:
+    """A command that ended."""
+
+    code: int
+    out: str
+    err: str
+
+    @property
+    def json(self) -> Any:
+        return json.loads(self.out)
+
+
+class Installation:
+    """Settings, a mappings folder and a database; commands run in this process."""
+
+    def __init__(self, root: Path, database_url: str) -> None:
+        self.root = root
+        self.mappings = root / "mappings"
+        self.mappings.mkdir()
+        for name, text in FILES.items():
+            (self.mappings / name).write_bytes(text)
+        self._url = database_url
+        self._runner = CliRunner()
+
+    def migrate(self) -> None:
+        async def work() -> None:
+            database = open_database(self._url)
+            await migrate(database)
+            await database.close()
+
+        asyncio.run(work())
+
+    def fill(self, work: Callable[[Rows], Coroutine[Any, Any, R]]) -> R:
+        """Put rows into the database."""
+
+        async def with_rows() -> R:
+            database = open_database(self._url)
+            try:
+                return await work(Rows(database))
+            finally:
+                await database.close()
+
+        return asyncio.run(with_rows())
+
+    def run(self, *arguments: str, given: str = "") -> Ran:
+        """A command with nobody at the terminal; an exception that it lets out is an error."""
+        result = self._runner.invoke(app, arguments, input=given, catch_exceptions=False)
+        return Ran(result.exit_code, result.stdout, result.stderr)
+
+    def edit(self, old: str, new: str) -> None:
+        """Replace text in zendesk.yaml."""
+        path = self.mappings / "zendesk.yaml"
+        text = path.read_text()
+        assert old in text
+        path.write_text(text.replace(old, new))
+
+
+@pytest.fixture
+def bare(tmp_path: Path, database_url: str, monkeypatch: pytest.MonkeyPatch) -> Installation:
+    """Settings and mappings, and no database yet."""
+    monkeypatch.chdir(tmp_path)
+    for name, value in {
+        "RECEIVER_DATABASE_URL": database_url,
+        "RECEIVER_DATA_DIR": str(tmp_path / "var"),
+        "RECEIVER_MAPPINGS": str(tmp_path / "mappings"),
+        "ZENDESK_SECRET": "a secret of the tests",
+    }.items():
+        monkeypatch.setenv(name, value)
+    return Installation(tmp_path, database_url)
+
+
+@pytest.fixture
+def installed(bare: Installation) -> Installation:
+    """The same with a migrated database, empty."""
+    bare.migrate()
+    return bare
+
+
+@pytest.fixture
+def database_url(sqlite_url: str) -> str:
+    """SQLite alone: what differs between databases is tested below the command line."""
+    return sqlite_url

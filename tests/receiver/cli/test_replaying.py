@@ -1,0 +1,153 @@
+"""`replay` and `discard`."""
+
+import json
+from typing import Any
+
+import pytest
+
+from jobs.replay import ReplayStatus
+from tests.receiver.cli.conftest import Installation
+from tests.support.rows import Rows
+
+
+async def _failures(rows: Rows) -> None:
+    for ticket in (1, 2):
+        body = json.dumps({"state": "solved", "customer": "acme", "ticket": ticket}).encode()
+        await rows.failure("unpriced", "no price", body=body)
+    await rows.delivery("recorded")
+
+
+@pytest.fixture
+def failed(installed: Installation) -> Installation:
+    """Two deliveries that failed as unpriced and have a price now; one recorded."""
+    installed.fill(_failures)
+    return installed
+
+
+@pytest.fixture
+def at_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("receiver.cli.commands.replaying.can_ask", lambda: True)
+
+
+def _states(installed: Installation) -> dict[str, int]:
+    found: dict[str, int] = installed.run("status", "--json").json
+    return found
+
+
+def test_without_a_terminal_a_replay_counts_and_begins(failed: Installation) -> None:
+    ran = failed.run("replay", "--reason", "unpriced")
+    assert ran.code == 0
+    assert "2 failed deliveries to replay" in ran.err
+    assert "has begun" in ran.out
+    assert "no worker is alive" in ran.err
+
+
+def test_a_replay_as_json_is_the_object_of_the_api(failed: Installation) -> None:
+    ran = failed.run("replay", "--reason", "unpriced", "--limit", "1", "--json")
+    assert ran.json.keys() == {"id", "matched"}
+    assert ran.json["matched"] == 1
+
+
+def test_a_dry_run_shows_what_would_be_billed(failed: Installation) -> None:
+    ran = failed.run("replay", "--reason", "unpriced", "--dry-run")
+    assert ran.code == 0
+    assert "2 deliveries would settle: 2 recorded" in ran.out
+    assert "would bill 1.98 USD" in ran.out
+    as_json = failed.run("replay", "--reason", "unpriced", "--dry-run", "--json").json
+    assert as_json["amounts"] == [{"currency": "USD", "amount": "1.98"}]
+    assert _states(failed)["failed"] == 2
+
+
+def test_a_dry_run_shows_what_still_fails(failed: Installation) -> None:
+    failed.edit("payload.customer", "payload.company")
+    ran = failed.run("replay", "d1", "--dry-run")
+    assert "would settle: 1 failed" in ran.out
+    assert "still fails: d1 mapping" in ran.out
+
+
+@pytest.mark.usefixtures("at_terminal")
+@pytest.mark.parametrize("command", ["replay", "discard"])
+def test_at_a_terminal_a_no_changes_nothing(failed: Installation, command: str) -> None:
+    ran = failed.run(command, "--reason", "unpriced", "--note", "why", given="n\n")
+    assert ran.code == 1
+    assert "[y/N]" in ran.err
+    assert _states(failed)["failed"] == 2
+
+
+@pytest.mark.usefixtures("at_terminal")
+@pytest.mark.parametrize(
+    ("arguments", "given"), [([], "y\n"), (["--yes"], "")], ids=["asked", "told"]
+)
+def test_at_a_terminal_a_yes_goes_on(
+    failed: Installation, arguments: list[str], given: str
+) -> None:
+    ran = failed.run("discard", "--reason", "unpriced", "--note", "why", *arguments, given=given)
+    assert ran.code == 0
+    assert "2 deliveries discarded" in ran.out
+    assert _states(failed)["discarded"] == 2
+
+
+def test_a_discard_needs_a_note(failed: Installation) -> None:
+    ran = failed.run("discard", "--reason", "unpriced")
+    assert ran.code == 2
+    assert "--note is missing" in ran.err
+    assert failed.run("discard", "--reason", "unpriced", "--dry-run", "--json").json == {
+        "matched": 2
+    }
+
+
+@pytest.mark.parametrize(
+    ("command", "code", "says"),
+    [
+        pytest.param(["replay"], 2, "name what to replay", id="nothing"),
+        pytest.param(["replay", "--yes"], 2, "name what to replay", id="nothing-but-yes"),
+        pytest.param(["replay", "d1", "d9"], 1, "there is no delivery 'd9'", id="unknown"),
+        pytest.param(["replay", "--state", "received"], 2, "cannot be replayed", id="received"),
+        pytest.param(["discard", "--note", "x"], 2, "name what to discard", id="discard-nothing"),
+        pytest.param(
+            ["discard", "--state", "recorded", "--note", "x"], 2, "cannot be", id="recorded"
+        ),
+    ],
+)
+def test_what_cannot_be_done_is_refused(
+    failed: Installation, command: list[str], code: int, says: str
+) -> None:
+    ran = failed.run(*command)
+    assert (ran.code, ran.out) == (code, "")
+    assert says in ran.err
+    assert _states(failed)["failed"] == 2
+
+
+def test_a_replay_of_nothing_is_done_at_once(failed: Installation) -> None:
+    ran = failed.run("replay", "--reason", "parse", "--wait", "--json")
+    assert ran.code == 0
+    assert (ran.json["state"], ran.json["matched"]) == ("done", 0)
+
+
+def test_waiting_gives_up_where_no_worker_is(
+    failed: Installation, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("receiver.cli.commands.replaying.WORKERLESS_SECONDS", 0.0)
+    ran = failed.run("replay", "--reason", "unpriced", "--wait")
+    assert ran.code == 1
+    assert "goes on once one runs" in ran.err
+
+
+@pytest.mark.parametrize(
+    ("status", "code"),
+    [({"recorded": 2}, 0), ({"recorded": 1, "failed": 1}, 1)],
+    ids=["all-well", "one-fails-again"],
+)
+def test_waiting_ends_with_the_result(
+    failed: Installation, monkeypatch: pytest.MonkeyPatch, status: dict[str, Any], code: int
+) -> None:
+    counts = {"recorded": 0, "ignored": 0, "failed": 0, "unchanged": 0, **status}
+    done = ReplayStatus(id="r", state="done", matched=2, done=2, **counts)
+
+    async def replay_status(*_: object) -> ReplayStatus:
+        return done
+
+    monkeypatch.setattr("receiver.cli.commands.replaying.replay_status", replay_status)
+    ran = failed.run("replay", "--reason", "unpriced", "--wait", "--json")
+    assert ran.code == code
+    assert {name: ran.json[name] for name in counts} == counts
