@@ -26,7 +26,7 @@ def only_one(data_dir: Path) -> Iterator[None]:
         except BlockingIOError:
             holder = os.read(descriptor, 32).decode("ascii", "replace").strip() or "unknown"
             raise AlreadyUpError(
-                f"`receiver up` already runs on {data_dir} (process {holder}); "
+                f"`receiver up` already runs on {data_dir.absolute()} (process {holder}); "
                 "stop it, or set RECEIVER_DATA_DIR to another directory"
             ) from None
         os.truncate(descriptor, 0)

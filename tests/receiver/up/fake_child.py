@@ -8,6 +8,12 @@ import time
 
 from receiver.up import lifeline
 
+
+def linger(*_: object) -> None:
+    time.sleep(0.3)
+    sys.exit()
+
+
 if __name__ == "__main__":
     behaviour = sys.argv[1:]
     if "portable" in behaviour:
@@ -18,7 +24,7 @@ if __name__ == "__main__":
     if "stubborn" in behaviour:
         signal.signal(signal.SIGTERM, signal.SIG_IGN)
     if "lingers" in behaviour:
-        signal.signal(signal.SIGTERM, lambda *_: (time.sleep(0.3), sys.exit()))
+        signal.signal(signal.SIGTERM, linger)
     if "ends" in behaviour:
         sys.exit(3)
     print("hello", flush=True)

@@ -1,0 +1,155 @@
+"""What the demo shows: a line for each example, sums by currency, and what to try next.
+
+Owns the words. Each line says what was billed, or why nothing was.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import shlex
+import shutil
+import sys
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+from http import HTTPStatus
+from pathlib import Path
+
+from jobs.queries.shapes import DeliveryEvidence, OutcomeItem, RevenueItem
+from receiver.cli.output import Cell, Output, state_text
+from receiver.up.place import Place, write_environment_file
+
+COLUMNS = ("source", "example", "answer", "became", "billed, or why nothing was", ">amount")
+Row = tuple[Cell, ...]
+
+WHY_NOTHING = {
+    "duplicate": "billed before, as",
+    "superseded": "a later outcome stands, of",
+    "waiting": "no charge to take back yet, of",
+}
+#: A failure's detail says what is wrong, then what mends it; `receiver failures` has both.
+_FIRST_PART = re.compile(r".*?(?=; |\. |\.?$)", re.DOTALL)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Posted:
+    """One example, the answer to it, and what became of the delivery it was or repeated."""
+
+    source: str
+    example: str
+    status: int
+    answer: str
+    evidence: DeliveryEvidence | None
+
+    @property
+    def is_new(self) -> bool:
+        """Whether it was taken as a delivery of its own."""
+        return self.status == HTTPStatus.ACCEPTED
+
+
+def report(
+    out: Output, place: Place, posted: Sequence[Posted], ledger: Iterable[RevenueItem]
+) -> None:
+    """Print all of it."""
+    out.line()
+    out.table(COLUMNS, [row for one in posted for row in rows(one)])
+    fresh = [
+        (event.currency, Decimal(event.amount))
+        for one in posted
+        if one.is_new and one.evidence is not None
+        for event in one.evidence.billing_events
+    ]
+    out.line()
+    out.line(f"billed by this run:  {sums(fresh) or 'nothing: all of it had been billed before'}")
+    total = [(item.currency, Decimal(item.amount)) for item in ledger]
+    out.line(f"the demo's ledger:   {sums(total) or 'empty'}")
+    out.line()
+    for line in next_steps(place):
+        out.line(line)
+    out.line()
+
+
+def rows(posted: Posted) -> Iterator[Row]:
+    """The lines of one example: one for each outcome, or one that says why there is none."""
+    answer = posted.status
+    evidence = posted.evidence
+    name = posted.example.removeprefix(f"{posted.source}-")
+    if evidence is None:
+        yield (posted.source, name, answer, "refused", f"nothing: {posted.answer}", "")
+        return
+    became = state_text(evidence.state)
+    if evidence.reason is not None:
+        became = became.copy().append(f": {evidence.reason}")
+    first: Row = (posted.source, name, answer, became)
+    for what in _results(posted, evidence):
+        yield (*first, *what)
+        first = ("", "", "", "")
+
+
+def _results(posted: Posted, evidence: DeliveryEvidence) -> Iterator[tuple[str, str]]:
+    if evidence.state == "failed":
+        yield f"nothing: {first_part(evidence.detail or '')}", ""
+    elif not posted.is_new:
+        yield "nothing more: this delivery came before", ""
+    elif not evidence.outcomes:
+        yield f"nothing: {evidence.detail or 'no rule matched'}", ""
+    else:
+        for outcome in evidence.outcomes:
+            yield _posting(outcome, evidence)
+
+
+def _posting(outcome: OutcomeItem, evidence: DeliveryEvidence) -> tuple[str, str]:
+    if outcome.verdict in WHY_NOTHING:
+        return f"nothing: {WHY_NOTHING[outcome.verdict]} {outcome.outcome_key}", ""
+    event = next(one for one in evidence.billing_events if one.id == outcome.billing_event_id)
+    triple = f"{event.agent_id} · {event.customer_id} · {event.indicator}"
+    return triple, f"{event.amount} {event.currency}"
+
+
+def first_part(detail: str) -> str:
+    """What is wrong, without what mends it."""
+    found = _FIRST_PART.match(detail)
+    return found[0] if found else detail
+
+
+def sums(amounts: Iterable[tuple[str, Decimal]]) -> str:
+    """The sum of each currency, by its name."""
+    totals: dict[str, Decimal] = {}
+    for currency, amount in amounts:
+        totals[currency] = totals.get(currency, Decimal(0)) + amount
+    return ", ".join(f"{amount} {currency}" for currency, amount in sorted(totals.items()))
+
+
+def next_steps(place: Place) -> Iterator[str]:
+    """Commands that work as they stand, in another terminal in the same directory."""
+    receiver = _program()
+    examples = _short(place.settings.mappings / "examples")
+    yield "Try next, in another terminal:"
+    yield f"  . {_short(write_environment_file(place))}"
+    for command in (
+        "failures",
+        f"try github {examples}/github-approved.json",
+        f"send zendesk {examples}/zendesk-solved.json --tamper",
+        "revenue --by agent,customer",
+        "status",
+    ):
+        yield f"  {receiver} {command}"
+    yield (
+        '  curl -H "Authorization: Bearer $RECEIVER_ADMIN_TOKEN" '
+        f"{place.url}/api/billing-events?limit=3"
+    )
+
+
+def _program() -> str:
+    """How the user can call this program: by name where the shell finds it."""
+    if shutil.which("receiver"):
+        return "receiver"
+    script = Path(sys.executable).with_name("receiver")
+    return _short(script) if script.exists() else f"{_short(Path(sys.executable))} -m receiver"
+
+
+def _short(path: Path) -> str:
+    """The path as the shell takes it, relative where that is shorter."""
+    relative = os.path.relpath(path)
+    return shlex.quote(min(relative, str(path), key=len))

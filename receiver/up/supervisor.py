@@ -1,0 +1,156 @@
+"""`receiver up`: everything on one machine, in order, until a signal ends it.
+
+Owns which processes there are: Valkey unless another Redis is named, the migration, a worker,
+and the web process last, so that its port opens when all the rest is ready. Refuses to be
+the second one on a data directory.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import errno
+import os
+import signal
+import socket
+from functools import partial
+from pathlib import Path
+
+import structlog
+
+from receiver.cli.output import Output
+from receiver.logs import configure_logs
+from receiver.settings import Settings
+from receiver.up import valkey
+from receiver.up.children import Child, Children, our_own
+from receiver.up.demo import run_demo
+from receiver.up.errors import PortTakenError
+from receiver.up.lock import only_one
+from receiver.up.place import Place, demo_place, real_place
+
+log = structlog.get_logger(__name__)
+
+#: What a killed `up` left dies by itself within this time; its port is free again then.
+REMAINS_SECONDS = 5.0
+POLL_SECONDS = 0.1
+STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+
+
+def up(settings: Settings, *, demo: bool = False) -> None:
+    """Run until a signal ends it; with `demo`, post the shipped examples to a place of its own.
+
+    Raises UpError where it cannot come up, and OSError where the mappings cannot be read.
+    """
+    configure_logs(settings.log_format, "warning" if demo else settings.log_level)
+    os.umask(0o077)  # what is made here, by the children too, is for the owner alone
+    place = demo_place(settings) if demo else real_place(settings)
+    with only_one(place.settings.data_dir):
+        asyncio.run(_until_stopped(place, demo=demo))
+
+
+async def _until_stopped(place: Place, *, demo: bool) -> None:
+    children = Children()
+    loop = asyncio.get_running_loop()
+    stop = asyncio.Event()
+
+    def on_signal() -> None:
+        if stop.is_set():
+            children.kill()  # asked twice: no waiting
+        stop.set()
+
+    for one in STOP_SIGNALS:
+        loop.add_signal_handler(one, on_signal)
+    work = asyncio.create_task(_work(place, children, demo=demo))
+    stopping = asyncio.create_task(stop.wait())
+    try:
+        await asyncio.wait({work, stopping}, return_when=asyncio.FIRST_COMPLETED)
+        if work.done():
+            work.result()
+    finally:
+        for task in (work, stopping):
+            task.cancel()
+        await asyncio.gather(work, stopping, return_exceptions=True)
+        await children.stop()
+        children.close()
+
+
+async def _work(place: Place, children: Children, *, demo: bool) -> None:
+    out = Output()
+    for note in place.notes:
+        out.say(note)
+    await _wait_for_port(place.settings)
+    url = await _start(place, children) or place.url
+    watching = asyncio.create_task(children.watch())
+    try:
+        if demo:
+            await run_demo(place, url, out)
+        out.say(f"receiver is up at {url}; Ctrl-C ends it")
+        await watching
+    finally:
+        watching.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await watching
+
+
+async def _start(place: Place, children: Children) -> str:
+    """Start all in order; the URL that the web process says it listens on."""
+    logs = place.log_dir or place.settings.data_dir / "log"
+    logs.mkdir(parents=True, exist_ok=True, mode=0o700)
+    if place.embeds_valkey:
+        await children.start(_valkey(place, logs))
+    await children.run_once(_own("migrate", place, command=("migrate",)))
+    await children.start(_own("worker", place, command=("work",)))
+    return await children.start(
+        _own("web", place, command=("serve",), stop_seconds=place.settings.shutdown_seconds + 5)
+    )
+
+
+def _own(name: str, place: Place, *, command: tuple[str, ...], stop_seconds: float = 10) -> Child:
+    return Child(
+        name=name,
+        command=our_own(*command),
+        environment=place.environment,
+        log=_new_log(place.log_dir, name) if place.log_dir else None,
+        stop_seconds=stop_seconds,
+    )
+
+
+def _valkey(place: Place, logs: Path) -> Child:
+    path = valkey.prepare(place.settings.data_dir)
+    return Child(
+        name="valkey",
+        command=tuple(valkey.command(path)),
+        environment=place.environment,
+        ready=partial(valkey.answers, path),
+        foreign=True,
+        log=_new_log(logs, "valkey"),
+    )
+
+
+def _new_log(folder: Path, name: str) -> Path:
+    """The file that takes the output of one child; what an earlier one said is gone."""
+    path = folder / f"{name}.log"
+    path.unlink(missing_ok=True)
+    path.touch(mode=0o600)
+    return path
+
+
+async def _wait_for_port(settings: Settings) -> None:
+    """Return when the port is free; PortTakenError when it stays taken."""
+    for _ in range(int(REMAINS_SECONDS / POLL_SECONDS)):
+        if not _is_taken(settings.host, settings.port):
+            return
+        await asyncio.sleep(POLL_SECONDS)
+    raise PortTakenError(
+        f"{settings.host}:{settings.port} is taken by another program; "
+        "stop it, or set RECEIVER_PORT to another port"
+    )
+
+
+def _is_taken(host: str, port: int) -> bool:
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    try:
+        socket.create_server((host, port), family=family).close()
+    except OSError as error:
+        return error.errno == errno.EADDRINUSE
+    return False
