@@ -33,22 +33,6 @@ def up(
 
 @app.command()
 @explained
-def up(
-    demo: Annotated[
-        bool,
-        typer.Option(
-            "--demo", help="Post the shipped examples, with a database and secrets of its own."
-        ),
-    ] = False,
-) -> None:
-    """Run everything here: Valkey, migrations, web process, worker. Ctrl-C ends all of it."""
-    from receiver.cli.commands import serving
-
-    serving.up(demo=demo)
-
-
-@app.command()
-@explained
 def serve(
     host: Annotated[str | None, typer.Option(help="Goes before RECEIVER_HOST.")] = None,
     port: Annotated[int | None, typer.Option(help="Goes before RECEIVER_PORT.")] = None,

@@ -10,10 +10,12 @@ from jobs.database import open_database
 from jobs.migrations import migrate as bring_up_to_date
 from receiver.cli.output import Output
 from receiver.settings import load_settings
+from receiver.up import lifeline
 
 
 def migrate() -> None:
     """Make or change tables; nothing where they are as they should be."""
+    lifeline.hold()
     settings = load_settings()
 
     async def run() -> None:

@@ -16,6 +16,7 @@ from receiver.cli.output import Output
 from receiver.cli.session import Session
 from receiver.cli.trouble import MISUSE, Trouble
 from receiver.signatures import SchemeInvalid, SignatureError, scheme_of, sign
+from receiver.up.place import local_url
 
 TIMEOUT_SECONDS = 30.0
 SHOWN_CHARACTERS = 4_000
@@ -37,7 +38,7 @@ def send(source_name: str, file: str, posting: Posting) -> None:
     session, out = Session(), Output(as_json=posting.as_json)
     source = session.source(source_name)
     payload = payload_of(session.settings.mappings, source, file).with_headers(posting.headers)
-    url = posting.url or f"{_here(session)}/webhooks/{source.name}"
+    url = posting.url or f"{local_url(session.settings)}/webhooks/{source.name}"
     signed_url = posting.url or source_url(session.settings, source.name)
     headers = {**payload.headers, **_signature(session, source, payload, signed_url, posting)}
     body = _tampered(payload.body) if posting.tamper else payload.body
@@ -49,12 +50,6 @@ def send(source_name: str, file: str, posting: Posting) -> None:
         out.line(answer.text[:SHOWN_CHARACTERS])
     if not answer.is_success:
         raise Trouble(f"{url} answered {answer.status_code}")
-
-
-def _here(session: Session) -> str:
-    host = session.settings.host
-    near = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}  # noqa: S104 - what one listens on, not calls
-    return f"http://{near.get(host, host)}:{session.settings.port}"
 
 
 def _signature(

@@ -30,12 +30,9 @@ def serve(*, strict: bool, **given: Any) -> None:
     settings = _start(given)
     app = create_app(settings, strict=strict)
 
-    def is_ready(_url: str) -> None:
-        lifeline.say_ready()
-
     async def run(stop: asyncio.Event) -> None:
         try:
-            await serve_http(app, settings, stop, on_ready=is_ready)
+            await serve_http(app, settings, stop, on_ready=lifeline.say_ready)
         except OSError as error:
             if isinstance(error.__cause__, SystemExit):  # how uvicorn says that the port is taken
                 raise Trouble(f"{error}; stop what has it, or choose another --port") from error

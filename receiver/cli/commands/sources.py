@@ -13,6 +13,7 @@ from receiver.cli.output import Cell, Output
 from receiver.cli.session import Session
 from receiver.secrets import Secrets
 from receiver.settings import Settings
+from receiver.up.place import local_url
 
 
 class SecretState(Shape):
@@ -73,7 +74,7 @@ def source_items(
 
 def source_url(settings: Settings, source: str) -> str:
     """What a vendor is to call."""
-    base = settings.public_url or f"http://{settings.host}:{settings.port}"
+    base = settings.public_url or local_url(settings)
     return f"{base}/webhooks/{source}"
 
 
