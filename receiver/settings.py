@@ -148,8 +148,9 @@ class Settings(BaseSettings):
     retention_days: int = Field(
         default=0,
         ge=0,
-        description="How long the bodies of settled deliveries are kept; 0 keeps them.",
-        examples=[90],
+        le=0,
+        description="Bodies of settled deliveries are kept: 0 is the only value for now.",
+        examples=[0],
     )
     oldest_outcome_days: int = Field(
         default=400,
