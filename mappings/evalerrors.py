@@ -69,6 +69,12 @@ def _no_item(match: re.Match[str]) -> EvalError:
     )
 
 
+def _no_time(_: re.Match[str]) -> EvalError:
+    return EvalError(
+        "timestamp() cannot read the text", "it takes RFC 3339, such as 2026-01-31T09:30:00Z"
+    )
+
+
 def _over_budget(_: re.Match[str]) -> EvalError:
     return EvalError(
         "it takes more than the 10,000 steps an expression has", "make smaller events in `events`"
@@ -103,4 +109,5 @@ _ERRORS: tuple[tuple[re.Pattern[str], Callable[[re.Match[str]], EvalError]], ...
     (re.compile(r"Index error: index=(-?\d+) size=(\d+)"), _no_item),
     (re.compile(r"No matching overloads found : (.*)", re.DOTALL), _no_match),
     (re.compile("Iteration budget"), _over_budget),
+    (re.compile("String to Timestamp conversion failed"), _no_time),
 )

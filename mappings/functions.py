@@ -117,7 +117,8 @@ def _instant(name: str, other: str, count: float, unit: timedelta) -> datetime:
         return _EPOCH + count * unit
     except OverflowError as error:
         raise Refused(
-            f"{name}({_shown(count)}) is beyond year 9999", f"if that is the unit, use {other}()"
+            f"{name}({_shown(count)}) is outside the years 1 to 9999",
+            f"if that is the unit, use {other}()",
         ) from error
 
 

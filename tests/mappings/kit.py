@@ -94,7 +94,7 @@ def loaded(
 
 def good(*mappings: str, **others: str) -> MappingSet:
     """The set those files make, which has no problems."""
-    found = loaded(*mappings, **others)
+    found = loaded(*mappings, last_good=None, **others)
     assert [str(problem) for problem in found.problems] == []
     return found
 
