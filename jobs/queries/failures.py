@@ -24,12 +24,19 @@ from mappings.types import Reason
 _ABOUT_DELIVERY = re.compile(
     r"( \(\d+ more of its events fail\))?( \(holds back \d+ good outcomes?\))?$"
 )
-#: Quoted values; an apostrophe within a word quotes nothing.
-_QUOTED = re.compile(r"\"(?:[^\"\\]|\\.)*\"|(?<!\w)'(?:[^'\\]|\\.)*'(?!\w)")
-#: Triples as settling writes them: agent / customer / indicator.
-_TRIPLE = re.compile(r"\S+ / \S+ / \S+?(?=[,;.]?(?:\s|$))")
-#: A word with a digit in it is a number, a time or somebody's id.
-_NUMBERED = re.compile(r"[\w@+-]*\d(?:[\w@+:.-]*\w)?")
+#: What varies within one cause, and what is kept although it looks so.
+_VARYING = re.compile(
+    r"""
+      (?P<kept> `[^`]*[ (][^`]*` | \btable\ "[^"]*" )  # an expression as written, a table's name
+    | (?P<quoted> "(?:[^"\\]|\\.)*" | (?<!\w)'(?:[^'\\]|\\.)*'(?!\w) )  # isn't quotes nothing
+    | (?P<triple> \S+\ /\ \S+\ /\ \S+?(?=[,;.]?(?:\s|$)) )  # agent / customer / indicator
+    | (?P<numbered> [\w@+-]*\d(?:[\w@+:.-]*\w)? )  # a number, a time, somebody's id
+    """,
+    re.VERBOSE,
+)
+#: Longer details differ in values, not in cause.
+LONGEST_CAUSE = 1_000
+_INSTEAD = {"quoted": '"…"', "triple": "… / … / …", "numbered": "…"}
 
 MENDS: Mapping[str, str] = {
     Reason.PARSE: (
@@ -93,10 +100,8 @@ async def read_failures(
 
 def collapse(detail: str) -> str:
     """The detail without what differs from one delivery to the next of the same cause."""
-    text = _ABOUT_DELIVERY.sub("", detail)
-    for pattern, instead in ((_QUOTED, '"…"'), (_TRIPLE, "… / … / …"), (_NUMBERED, "…")):
-        text = pattern.sub(instead, text)
-    return text
+    cause = _ABOUT_DELIVERY.sub("", detail)[:LONGEST_CAUSE]
+    return _VARYING.sub(lambda found: _INSTEAD.get(found.lastgroup or "", found[0]), cause)
 
 
 def replay_command(source: str, reason: str, rule: str | None) -> str:

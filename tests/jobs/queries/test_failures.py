@@ -74,6 +74,11 @@ def test_what_tells_causes_apart_stays(one: str, other: str) -> None:
     assert collapse(one) != collapse(other)
 
 
+def test_tables_and_expressions_are_named_as_they_are() -> None:
+    detail = 'the table "companies" has no key "17" in `lookup("companies", id(x2))`; add it'
+    assert collapse(detail) == detail.replace('"17"', '"…"')
+
+
 def test_every_reason_has_its_mend() -> None:
     assert MENDS.keys() == {reason.value for reason in Reason}
 
