@@ -19,6 +19,7 @@ from arq.connections import ArqRedis
 from redis.asyncio import BlockingConnectionPool
 
 from jobs.ids import new_id
+from jobs.tasks import end
 
 log = structlog.get_logger(__name__)
 
@@ -92,9 +93,7 @@ class Doorbell:
     async def close(self) -> None:
         """Stop; what was not rung is left to the sweeper."""
         if self._ringer is not None:
-            self._ringer.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await self._ringer
+            await end(self._ringer)
         with contextlib.suppress(Exception):
             await self._redis.aclose(close_connection_pool=True)
 

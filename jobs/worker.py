@@ -16,6 +16,7 @@ from arq.typing import WorkerCoroutine
 from arq.worker import Worker, func
 
 from jobs.ringing import QUEUE, SETTLE_JOB, connect
+from jobs.tasks import end
 
 log = structlog.get_logger(__name__)
 
@@ -86,7 +87,12 @@ class Listener:
             )
             log.info("worker.listening")
             self.is_up = True
-            await self._worker.main()
+            main = asyncio.create_task(self._worker.main(), name="arq")
+            try:
+                await asyncio.wait({main})
+                main.result()
+            finally:
+                await end(main)
         finally:
             await self._let_jobs_end()
             with contextlib.suppress(Exception):
