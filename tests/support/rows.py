@@ -16,7 +16,6 @@ from jobs.schema import (
     billing_events,
     deliveries,
     intake,
-    metadata,
     outcome_keys,
     outcomes,
 )
@@ -30,10 +29,6 @@ class Rows:
     def __init__(self, database: Database) -> None:
         self.database = database
         self._numbers = {letter: itertools.count(1) for letter in "dob"}
-
-    async def make_tables(self) -> None:
-        async with self.database.engine.begin() as connection:
-            await connection.run_sync(metadata.create_all)
 
     async def _insert(self, table: Table, **values: Any) -> None:
         async with self.database.write() as connection:

@@ -5,28 +5,14 @@ import httpx
 import pytest
 from starlette.applications import Starlette
 
-from jobs.database import Database, open_database
+from jobs.database import Database
 from mappings.load import load
 from receiver.api import ApiParts, api_routes
 from receiver.settings import Settings
 from receiver.signatures import RULES
-from tests.support.rows import Rows
 from tests.support.texts import FILES
 
 TOKEN = "correct horse"
-
-
-@pytest.fixture
-async def database(database_url: str) -> AsyncIterator[Database]:
-    database = open_database(database_url)
-    await Rows(database).make_tables()
-    yield database
-    await database.close()
-
-
-@pytest.fixture
-def rows(database: Database) -> Rows:
-    return Rows(database)
 
 
 @pytest.fixture

@@ -1,13 +1,14 @@
 import pytest
 
+from jobs.database import Database
 from receiver.api import ApiParts
 from tests.receiver.api.conftest import TOKEN, client
 
 
 @pytest.fixture
-def database_url(sqlite_url: str) -> str:
+def database(sqlite_tables: Database) -> Database:
     """One database is enough: who asks is decided before it is looked at."""
-    return sqlite_url
+    return sqlite_tables
 
 
 @pytest.mark.parametrize(

@@ -3,11 +3,13 @@ from typing import Any
 import httpx
 import pytest
 
+from jobs.database import Database
+
 
 @pytest.fixture
-def database_url(sqlite_url: str) -> str:
+def database(sqlite_tables: Database) -> Database:
     """One database is enough for what is refused before it is asked."""
-    return sqlite_url
+    return sqlite_tables
 
 
 @pytest.mark.parametrize(
