@@ -32,6 +32,11 @@ _TOKEN = re.compile(
 )
 _OPENING = {"(": ")", "[": "]", "{": "}"}
 _COMPARISONS = frozenset({"==", "!=", "<", "<=", ">", ">=", "in"})
+#: Comparisons that CEL answers with false, not with an error, across types.
+EQUALITIES = frozenset({"==", "!=", "in"})
+_MACROS = frozenset({"exists", "exists_one", "all", "filter"})
+#: At the least: list . exists ( )
+_MACRO_TOKENS = 5
 _NO_NAMES = frozenset({"true", "false", "null", "in"})
 
 
@@ -113,11 +118,23 @@ def end_of_expression(text: str, start: int) -> int | None:
 
 @dataclass(frozen=True, slots=True)
 class Operand:
-    """A part of a condition: `sign` is what joins its `parts`, "" for one that has none."""
+    """A part of a condition: `sign` is what joins its `parts`, "" for one that has none.
+
+    For `list.exists(item, body)` and its kin the parts are list and body, and `variable` is item.
+    """
 
     text: str
     sign: str = ""
     parts: tuple[Operand, ...] = ()
+    variable: str = ""
+
+    def comparisons(self) -> Iterator[Operand]:
+        """The comparisons in it, those inside further `exists` left out."""
+        if self.sign in EQUALITIES:
+            yield self
+        if not self.variable:
+            for part in self.parts:
+                yield from part.comparisons()
 
 
 def operands(expression: str) -> Operand:
@@ -143,7 +160,22 @@ def _taken_apart(expression: str, found: Sequence[Token]) -> Operand:
             return Operand(text, found[cuts[0]].text, parts)
     if found[0].text == "!":
         return Operand(text, "!", (_taken_apart(expression, found[1:]),))
-    return Operand(text)
+    return _macro(expression, found, [index for index, _ in depth_0]) or Operand(text)
+
+
+def _macro(expression: str, found: Sequence[Token], outside: Sequence[int]) -> Operand | None:
+    """`list.exists(item, body)` or its kin, if that is what the tokens are."""
+    if len(outside) < _MACRO_TOKENS or found[-1].text != ")":
+        return None
+    dot, name, opening = outside[-4:-1]
+    inside = found[opening + 1 : -1]
+    shape = [token.text for token in (found[dot], found[opening], *inside[1:2])]
+    if found[name].text not in _MACROS or shape != [".", "(", ","] or inside[0].kind != "name":
+        return None
+    text = expression[found[0].start : found[-1].end]
+    ranged = _taken_apart(expression, found[:dot])
+    body = _taken_apart(expression, inside[2:])
+    return Operand(text, found[name].text, (ranged, body), inside[0].text)
 
 
 def _between(cuts: Sequence[int], end: int) -> Iterator[tuple[int, int]]:

@@ -3,7 +3,6 @@
 Owns: the records that `receiver try` prints, and the eye for comparisons across types, which CEL
 answers with false and without a word ("8001" is not 8001). Refuses: to decide anything itself;
 outcomes and failures are those of `program.py`, the operands beside them are for the reader.
-Comparisons inside `exists` and its kin are not taken apart.
 """
 
 from __future__ import annotations
@@ -159,7 +158,8 @@ class _Reader:
     activation: Activation
 
     def read(self, operand: celtext.Operand) -> TracedValue:
-        parts = tuple(self.read(part) for part in operand.parts)
+        shown = operand.parts[:1] if operand.variable else operand.parts
+        parts = tuple(self.read(part) for part in shown)
         try:
             compiled = self.language.compile(operand.text, self.lets)
         except ExpressionError as error:  # a literal of a type that only its neighbour gives it
@@ -169,27 +169,47 @@ class _Reader:
             text=operand.text,
             sign=operand.sign,
             parts=parts,
-            warning=_across_types(operand.sign, parts),
+            warning=self._warning(operand, parts),
             **seen,
         )
 
-
-def _across_types(sign: str, parts: tuple[TracedValue, ...]) -> str | None:
-    if sign not in {"==", "!=", "in"} or any(part.error is not None for part in parts):
-        return None
-    left, right = (part.value for part in parts)
-    if sign == "in":
-        among = list(right) if isinstance(right, (list, dict)) else []
-        if not among or any(_kind(item) == _kind(left) for item in among):
+    def _warning(self, operand: celtext.Operand, parts: tuple[TracedValue, ...]) -> str | None:
+        if operand.variable:
+            return self._warning_inside(operand)
+        if operand.sign not in celtext.EQUALITIES or any(part.error for part in parts):
             return None
-        right = among[0]
-        said = f"{_shown(left)} is {_kind(left)}, and the items, such as {_shown(right)}, are "
-        return f"{said}{_kind(right)}: never equal; write id(…) or compare like with like"
-    kinds = {_kind(left), _kind(right)}
-    if len(kinds) == 1 or "null" in kinds:
+        left, right = (part.value for part in parts)
+        return _across_types(operand.sign, left, right)
+
+    def _warning_inside(self, operand: celtext.Operand) -> str | None:
+        """The first comparison across types among the items that `exists` or its kin looks at."""
+        ranged, body = operand.parts
+        for comparison in body.comparisons():
+            left, right = (part.text for part in comparison.parts)
+            pairs = f"{ranged.text}.map({operand.variable}, [dyn({left}), dyn({right})])"
+            try:
+                seen = self.language.compile(pairs, self.lets).evaluate(self.activation)
+            except (ExpressionError, EvalError):  # some item lacks what is compared
+                continue
+            for a, b in seen:
+                warning = _across_types(comparison.sign, plain(a), plain(b))
+                if warning is not None:
+                    return warning
+        return None
+
+
+def _across_types(sign: str, left: object, right: object) -> str | None:
+    """What is odd about comparing these, if they can never be equal for being of two types."""
+    if sign == "in":
+        items = list(right) if isinstance(right, (list, dict)) else []
+        if not items or any(_kind(item) == _kind(left) for item in items):
+            return None
+        right = items[0]
+    kinds = [_kind(left), _kind(right)]
+    if kinds[0] == kinds[1] or "null" in kinds:
         return None
     return (
-        f"{_shown(left)} is {_kind(left)} and {_shown(right)} is {_kind(right)}: never equal; "
+        f"{_shown(left)} is {kinds[0]} and {_shown(right)} is {kinds[1]}: never equal; "
         "write id(…) or compare like with like"
     )
 
