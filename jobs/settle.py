@@ -184,17 +184,24 @@ class Settler:
             await self._broke(one, error)
 
     async def _record(self, work: Sequence[Work], mappings: MappingSet) -> None:
+        """Settle these; what meets a lock is tried again, and forgiven if others hold it on.
+
+        A row may be locked by a repeat being counted, or by a worker that looks whether it is due.
+        """
         for tries_left in reversed(range(TRIES)):
             try:
                 fates = await self._recorder.settle(work, mappings.versions)
             except Exception as error:
                 if not is_transient(error) or not tries_left:
                     raise
-                await asyncio.sleep(random.uniform(0.01, 0.1))  # noqa: S311 - jitter, not a secret
             else:
                 for delivery_id, fate in fates.items():
                     log.debug("settled", delivery=delivery_id, state=fate.state, reason=fate.reason)
-                return
+                work = [one for one in work if one.delivery.id not in fates]
+                if not work:
+                    return
+            await asyncio.sleep(random.uniform(0.01, 0.1))  # noqa: S311 - jitter, not a secret
+        await attempts.forgive(self._database, [one.delivery.id for one in work], after_seconds=0)
 
     async def _map(
         self, claimed: Sequence[Claimed], mappings: MappingSet

@@ -7,10 +7,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from sqlalchemy import delete, text
 from structlog.testing import capture_logs
 
 from jobs.database import open_database
 from jobs.migrations import migrate
+from jobs.schema import metadata
 from tests.jobs.workshop import Workshop
 from tests.support.postgres import Postgres
 
@@ -31,8 +33,8 @@ def sqlite_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
-def postgres_template(postgres: Postgres) -> str:
-    """The name of a PostgreSQL database with its tables, to be copied."""
+def postgres_with_tables(postgres: Postgres) -> str:
+    """The name of a PostgreSQL database with its tables; it is emptied for each test."""
     name = postgres.create()
     asyncio.run(make_tables(postgres.url(name)))
     return name
@@ -53,11 +55,24 @@ async def on_sqlite(sqlite_template: Path, tmp_path: Path) -> AsyncIterator[Work
 
 
 @pytest.fixture
-async def on_postgres(postgres: Postgres, postgres_template: str) -> AsyncIterator[Workshop]:
-    name = postgres.create(template=postgres_template)
-    async with Workshop(postgres.url(name)) as workshop:
+async def on_postgres(postgres: Postgres, postgres_with_tables: str) -> AsyncIterator[Workshop]:
+    async with Workshop(postgres.url(postgres_with_tables)) as workshop:
+        await empty(workshop)
         yield workshop
-    postgres.drop(name)
+
+
+async def empty(workshop: Workshop) -> None:
+    """Take all rows away, and whoever an earlier test left connected; the triggers look away."""
+    async with workshop.database.write() as connection:
+        await connection.execute(
+            text(
+                "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
+                " WHERE datname = current_database() AND pid <> pg_backend_pid()"
+            )
+        )
+        await connection.execute(text("SET LOCAL session_replication_role = replica"))
+        for table in metadata.sorted_tables:
+            await connection.execute(delete(table))
 
 
 @pytest.fixture(params=["on_sqlite", "on_postgres"], ids=["sqlite", "postgres"])
