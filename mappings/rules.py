@@ -14,7 +14,7 @@ from typing import Any
 from mappings.catalogue import Catalogue, UnpricedError
 from mappings.cel import Activation, EvalError, Expression
 from mappings.fields import Field, FieldError
-from mappings.identity import key_fault, outcome_key
+from mappings.identity import key_fault, outcome_key, value_fault
 from mappings.types import AHEAD_SECONDS, DeliveryInput, Failure, Kind, Outcome, Reason
 
 _EXPRESSION_SHOWN_MAX = 160
@@ -127,10 +127,10 @@ def _key(rule: Rule, event: Event) -> str:
             "delivery",
         )
     key = outcome_key(source=delivery.source, rule=rule.key_rule, scope=rule.scope, values=values)
-    fault = key_fault(key)
+    fault = next(filter(None, map(value_fault, values)), None) or key_fault(key)
     if fault is not None:
-        text = ", ".join(field.template.text for field in rule.once_per or ())
-        raise _error(rule, event, "once_per", fault, "use shorter values", text)
+        text = ", ".join(field.template.text for field in rule.once_per or ()) or "delivery"
+        raise _error(rule, event, "once_per", fault, "use other values", text)
     return key
 
 
