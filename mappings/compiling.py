@@ -76,7 +76,8 @@ def compile_file(
 ) -> CompiledFile:
     """Compile one mapping file.
 
-    `files` are looked into for the payloads of its examples; None leaves the examples unchecked.
+    `files` are looked into for the payloads of its examples. None stands for a text that was good
+    before: whether its examples and tables are still there is no longer asked.
     """
     read = yamlfile.parse(body, file=file)
     text = body.decode("utf-8", "replace")
@@ -109,7 +110,8 @@ class _FileCompiler:
         lets = self._lets()
         models = tuple(self._parts("outcomes", RuleModel))
         self._check_names(models)
-        fields = FieldCompiler(self.language, lets, self.report)
+        known = None if files is None else self.language.tables
+        fields = FieldCompiler(self.language, lets, self.report, known)
         for name, let in lets.compiled.items():
             fields.check_tables(("let", name), let.text, let)
         compiler = RuleCompiler(

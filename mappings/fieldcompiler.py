@@ -25,11 +25,15 @@ _MEMBER = re.compile(r"([A-Za-z_][A-Za-z0-9_]*)[.\[]")
 
 @dataclass(frozen=True, slots=True)
 class FieldCompiler:
-    """Compiles values of one file; what is wrong goes into the report."""
+    """Compiles values of one file; what is wrong goes into the report.
+
+    `tables` are those that exist; None leaves unchecked which are looked into.
+    """
 
     language: Language
     lets: Lets
     report: Report
+    tables: frozenset[str] | None
 
     def expression(
         self, path: Path, text: str, kinds: frozenset[str], noun: str
@@ -50,11 +54,14 @@ class FieldCompiler:
 
     def check_tables(self, path: Path, text: str, expression: Expression) -> None:
         """Report look-ups in tables that do not exist, where the name is written out."""
+        tables = self.tables
+        if tables is None:
+            return
         start = text.find(expression.text)
         for name, offset in celtext.literal_arguments(expression.text, "lookup"):
-            if name not in self.language.tables:
-                close = nearest(name, self.language.tables)
-                known = ", ".join(sorted(self.language.tables)) or "none"
+            if name not in tables:
+                close = nearest(name, tables)
+                known = ", ".join(sorted(tables)) or "none"
                 remedy = f"Write {close!r}" if close else f"Make tables/{shown(name)}.yaml"
                 self.report.in_text(
                     (path, text),

@@ -130,7 +130,7 @@ def _no_table(name: str, tables: Mapping[str, Table], unreadable: Mapping[str, s
             Reason.UNMAPPED,
         )
     known = ", ".join(sorted(tables)) or "none"
-    return Refused(f"there is no table {_shown(name)}", f"the tables are: {known}")
+    return Refused(f"there is no table {_shown(name)}", f"the tables are: {known}", Reason.UNMAPPED)
 
 
 def _shown(value: object) -> str:

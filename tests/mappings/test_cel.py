@@ -136,13 +136,15 @@ def test_errors_say_what_is_wrong_and_what_to_write(
     [
         ('lookup("companies", "2")', Reason.UNMAPPED),
         ('lookup("broken", "2")', Reason.UNMAPPED),
-        ('lookup("nope" + "x", "2")', Reason.MAPPING),
+        ('lookup("nope" + "x", "2")', Reason.UNMAPPED),
+        ('lookup("companies", event.n)', Reason.MAPPING),
+        ("event.nope", Reason.MAPPING),
         ('lookup("companies", "2") + "x"', Reason.UNMAPPED),
         ('[lookup("companies", "2")][0]', Reason.UNMAPPED),
         ('lookup("companies", "2") == "x" && event.nope', Reason.UNMAPPED),
     ],
 )
-def test_only_a_missing_key_is_unmapped(expression: str, reason: Reason) -> None:
+def test_only_a_missing_key_or_table_is_unmapped(expression: str, reason: Reason) -> None:
     with pytest.raises(EvalError) as caught:
         evaluate(expression)
     assert caught.value.reason is reason

@@ -262,6 +262,16 @@ def test_looking_up_in_a_bad_table_waits_for_the_table() -> None:
     assert "tables/companies.yaml" in failure.detail
 
 
+def test_a_mapping_whose_table_vanished_still_takes_deliveries() -> None:
+    files = files_of(MAPPING)
+    del files["tables/companies.yaml"]
+    last_good = {"desk.yaml": MAPPING.encode()}
+    found = load(files, timezone="UTC", schemes=FakeSchemes(), last_good=last_good)
+    assert [problem.file for problem in found.problems] == ["desk.yaml"]
+    assert found.stale == {"desk.yaml"}
+    assert only_failure(found.map(delivery(SOLVED))).reason is Reason.UNMAPPED
+
+
 def test_two_files_for_one_table_are_an_error() -> None:
     found = loaded(MAPPING, tables__companies_csv="key,value\n1,acme\n")
     assert [problem.file for problem in found.problems] == ["tables/companies.yaml"]
