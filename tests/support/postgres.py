@@ -100,6 +100,19 @@ class Postgres:
         self.kill()
         self._process = self._start()
 
+    def freeze(self) -> None:
+        """Leave connections open and answer nothing: SIGSTOP to the server and all its backends."""
+        for process in self._all():
+            process.suspend()
+
+    def thaw(self) -> None:
+        for process in self._all():
+            process.resume()
+
+    def _all(self) -> list[psutil.Process]:
+        server = psutil.Process(self._process.pid)
+        return [server, *server.children(recursive=True)]
+
     def close(self) -> None:
         self.kill()
         shutil.rmtree(self.directory, ignore_errors=True)

@@ -1,0 +1,62 @@
+from __future__ import annotations
+
+import uuid
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.support.databases import Outside, PostgresDatabase, SqliteFile
+from tests.support.service import Service
+
+MAPPINGS = Path(__file__).with_name("mappings")
+
+
+@pytest.fixture(scope="session", params=["sqlite", "postgres"])
+def database_kind(request: pytest.FixtureRequest) -> str:
+    """The same suite on both databases, one after the other."""
+    kind: str = request.param
+    return kind
+
+
+def _new_service(request: pytest.FixtureRequest, root: Path, kind: str) -> Service:
+    database: Outside = (
+        SqliteFile(root)
+        if kind == "sqlite"
+        else PostgresDatabase(request.getfixturevalue("postgres"))
+    )
+    service = Service(root, database, MAPPINGS)
+    service.migrate()
+    return service
+
+
+@pytest.fixture(scope="session")
+def service(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory, database_kind: str
+) -> Iterator[Service]:
+    """Web and worker, shared by all tests that break nothing: each uses its own customer."""
+    service = _new_service(request, tmp_path_factory.mktemp("shared"), database_kind)
+    try:
+        service.start_web()
+        service.start_worker()
+        yield service
+    finally:
+        service.close()
+
+
+@pytest.fixture
+def own_service(
+    request: pytest.FixtureRequest, tmp_path: Path, database_kind: str
+) -> Iterator[Service]:
+    """An installation of this test alone, of which nothing is started yet."""
+    service = _new_service(request, tmp_path, database_kind)
+    try:
+        yield service
+    finally:
+        service.close()
+
+
+@pytest.fixture
+def customer() -> str:
+    """Nobody else's customer: what is billed to it, this test has billed."""
+    return f"customer-{uuid.uuid4().hex[:12]}"

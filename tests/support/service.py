@@ -1,0 +1,219 @@
+"""A whole service as a user runs it: processes, command line and HTTP, and nothing inside."""
+
+from __future__ import annotations
+
+import contextlib
+import itertools
+import json
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import httpx
+
+from tests.support.databases import Outside
+from tests.support.processes import Process, wait_until
+from tests.support.valkey import Valkey
+from tests.support.vendors import SECRETS, Post
+
+TOKEN = "an admin token of the tests"
+RECEIVER = (sys.executable, "-m", "receiver")
+
+
+@dataclass(frozen=True, slots=True)
+class Ran:
+    """A command that ended."""
+
+    code: int
+    out: str
+    err: str
+
+    @property
+    def json(self) -> Any:
+        return json.loads(self.out)
+
+
+class Server(Process):
+    """A `serve` or `work` process; its log is JSON, one event a line."""
+
+    url: str = ""
+
+    def logged(self, event: str) -> list[dict[str, Any]]:
+        """The log lines of that name so far."""
+        lines = [json.loads(line) for line in self.output().splitlines() if line.startswith("{")]
+        return [line for line in lines if line["event"] == event]
+
+    def wait_for_event(self, event: str, *, count: int = 1, seconds: float = 20) -> None:
+        what = f"log event {event!r}, {count} times"
+        self.wait_until(lambda: len(self.logged(event)) >= count, seconds=seconds, what=what)
+
+
+class Service:
+    """One installation: a database, a Valkey, mappings, and the processes that were started."""
+
+    def __init__(self, root: Path, database: Outside, mappings: Path) -> None:
+        self.root = root
+        self.database = database
+        self.valkey = Valkey()
+        self.mappings = root / "mappings"
+        shutil.copytree(mappings, self.mappings)
+        self.environment = {
+            "PATH": os.environ["PATH"],
+            "HOME": str(root),
+            "RECEIVER_DATABASE_URL": database.url,
+            "RECEIVER_REDIS_URL": self.valkey.url,
+            "RECEIVER_MAPPINGS": str(self.mappings),
+            "RECEIVER_DATA_DIR": str(root / "var"),
+            "RECEIVER_ADMIN_TOKEN": TOKEN,
+            **SECRETS,
+        }
+        self.processes: list[Server] = []
+        self._numbers = itertools.count(1)
+        self._client = httpx.Client(trust_env=False, timeout=30)
+
+    def migrate(self) -> None:
+        assert self.run("migrate").code == 0
+
+    def start_web(self, *, port: int = 0, **environment: str) -> Server:
+        """A web process that listens; on a free port unless one is given."""
+        web = self._start("web", ["serve", "--port", str(port)], environment)
+        web.wait_for_event("web.ready")
+        web.url = web.logged("web.ready")[-1]["url"]
+        return web
+
+    def start_worker(self, **environment: str) -> Server:
+        worker = self._start("worker", ["work"], environment)
+        worker.wait_for_event("worker.ready")
+        return worker
+
+    @contextlib.contextmanager
+    def another_web(self) -> Iterator[Server]:
+        """A second web process while inside; it is stopped afterwards, as by an operator."""
+        other = self.start_web()
+        self.processes.remove(other)
+        try:
+            yield other
+        finally:
+            other.stop()
+
+    def _start(self, name: str, arguments: list[str], environment: Mapping[str, str]) -> Server:
+        process = Server(
+            [*RECEIVER, *arguments],
+            log=self.root / f"{name}-{next(self._numbers)}.log",
+            environment={**self.environment, **environment},
+            directory=self.root,
+        )
+        self.processes.append(process)
+        return process
+
+    @property
+    def web(self) -> Server:
+        """The web process started last."""
+        return [process for process in self.processes if "serve" in process.command][-1]
+
+    @property
+    def worker(self) -> Server:
+        """The worker started last."""
+        return [process for process in self.processes if "work" in process.command][-1]
+
+    def run(self, *arguments: str, given: bytes = b"", **environment: str) -> Ran:
+        """A command of `receiver`, its output piped, `given` on its standard input."""
+        done = subprocess.run(
+            [*RECEIVER, *arguments],
+            check=False,
+            capture_output=True,
+            input=given,
+            env={**self.environment, **environment},
+            cwd=self.root,
+            timeout=60,
+        )
+        return Ran(done.returncode, done.stdout.decode(), done.stderr.decode())
+
+    def ask(self, *arguments: str) -> Any:
+        """What a command that ends well prints with --json."""
+        ran = self.run(*arguments, "--json")
+        assert ran.code == 0, (arguments, ran)
+        return ran.json
+
+    def http(self, method: str, path: str, **more: Any) -> httpx.Response:
+        """A request to the web process, without the token unless given."""
+        return self._client.request(method, self.web.url + path, **more)
+
+    def post(self, post: Post) -> httpx.Response:
+        return self.http("POST", post.path, content=post.body, headers=post.headers)
+
+    def take(self, post: Post) -> str:
+        """The delivery's id, of a request that is accepted as a new one."""
+        answer = self.post(post)
+        assert answer.status_code == 202, answer.text
+        taken = answer.json()
+        assert taken.keys() == {"status", "delivery"}
+        assert taken["status"] == "accepted"
+        return str(taken["delivery"])
+
+    def api(self, path: str, *, body: Any = None, **query: Any) -> Any:
+        """What the API answers, of a call that succeeds: POST with a body, GET without."""
+        method = "GET" if body is None else "POST"
+        headers = {"authorization": f"Bearer {TOKEN}"}
+        answer = self.http(method, f"/api/{path}", headers=headers, json=body, params=query)
+        assert answer.is_success, answer.text
+        return answer.json()
+
+    def settled(self, delivery_id: str, *, seconds: float = 15) -> dict[str, Any]:
+        """The delivery, once it is no longer on its way."""
+        found: dict[str, Any] = {}
+
+        def is_settled() -> bool:
+            found.update(self.api(f"deliveries/{delivery_id}"))
+            return bool(found["state"] != "received")
+
+        wait_until(is_settled, seconds=seconds, what=f"settling {delivery_id}")
+        return found
+
+    def settle(self, post: Post) -> dict[str, Any]:
+        """Post a new delivery and wait for its fate."""
+        return self.settled(self.take(post))
+
+    def billed(self, customer: str) -> list[dict[str, Any]]:
+        """The customer's billing events, newest first."""
+        return list(self.api("billing-events", customer=customer, limit=1000)["items"])
+
+    def all_settled(self) -> bool:
+        return bool(self.api("status")["received"] == 0)
+
+    @contextlib.contextmanager
+    def reloaded(self) -> Iterator[None]:
+        """Edit mapping files inside; afterwards web and worker have taken the edit up.
+
+        Within 3 s, as promised, without a restart.
+        """
+        running = [process for process in self.processes if process.is_alive()]
+        before = [len(process.logged("mappings.loaded")) for process in running]
+        yield
+        for process, count in zip(running, before, strict=True):
+            process.wait_for_event("mappings.loaded", count=count + 1, seconds=3)
+
+    def edit(self, name: str, old: str, new: str) -> None:
+        """Replace text that stands once in a mapping file."""
+        path = self.mappings / name
+        text = path.read_text()
+        assert text.count(old) == 1, f"{old!r} stands {text.count(old)} times in {name}"
+        path.write_text(text.replace(old, new))
+
+    def close(self) -> None:
+        """Stop all that still runs; a process that does not go is an error."""
+        try:
+            for process in reversed(self.processes):
+                if process.is_alive():
+                    process.stop()
+        finally:
+            for process in self.processes:
+                process.kill()
+            self._client.close()
+            self.valkey.close()
+            self.database.close()

@@ -1,0 +1,117 @@
+"""Requests as vendors send them, signed by code of the tests' own.
+
+Not by `receiver.signatures`: what signs and what verifies must not share a mistake.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import hmac
+import itertools
+import json
+import time
+import uuid
+from dataclasses import dataclass, replace
+from typing import Any
+
+SECRETS = {
+    "TICKETS_SECRET": "whsec_" + base64.b64encode(b"t" * 32).decode(),
+    "ROTATING_NEW_SECRET": "whsec_" + base64.b64encode(b"n" * 32).decode(),
+    "ROTATING_OLD_SECRET": "whsec_" + base64.b64encode(b"o" * 32).decode(),
+    "REKEYED_SECRET": "whsec_" + base64.b64encode(b"r" * 32).decode(),
+    "CRM_SECRET": "a secret as plain text",
+}
+NUMBERS = itertools.count(1)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Post:
+    """One signed request."""
+
+    source: str
+    body: bytes
+    headers: dict[str, str]
+
+    @property
+    def path(self) -> str:
+        return f"/webhooks/{self.source}"
+
+    def without(self, header: str) -> Post:
+        return replace(self, headers={k: v for k, v in self.headers.items() if k != header})
+
+    def with_headers(self, **headers: str) -> Post:
+        """`content_encoding` stands for `content-encoding`."""
+        named = {name.replace("_", "-"): value for name, value in headers.items()}
+        return replace(self, headers={**self.headers, **named})
+
+    def with_body(self, body: bytes) -> Post:
+        """Another body under the same signature."""
+        return replace(self, body=body)
+
+
+def as_bytes(payload: Any) -> bytes:
+    """Bytes are sent as they are, anything else as JSON."""
+    return payload if isinstance(payload, bytes) else json.dumps(payload).encode()
+
+
+def helpdesk(
+    payload: Any,
+    *,
+    source: str = "tickets",
+    secret: str | None = None,
+    message_id: str | None = None,
+    at: float | None = None,
+) -> Post:
+    """By Standard Webhooks; the id is signed. `at` is the time of signing, now unless given."""
+    key = secret or SECRETS[f"{source.upper()}_SECRET"]
+    body = as_bytes(payload)
+    message_id = message_id or f"msg_{uuid.uuid4().hex}"
+    sent_at = str(int(time.time() if at is None else at))
+    content = f"{message_id}.{sent_at}.".encode() + body
+    digest = hmac.digest(base64.b64decode(key.removeprefix("whsec_")), content, hashlib.sha256)
+    headers = {
+        "content-type": "application/json",
+        "webhook-id": message_id,
+        "webhook-timestamp": sent_at,
+        "webhook-signature": "v1," + base64.b64encode(digest).decode(),
+    }
+    return Post(source=source, body=body, headers=headers)
+
+
+def crm(events: Any, *, delivery_id: str | None = None, at: float | None = None) -> Post:
+    """As the mapping file of the tests' CRM says; the id is not signed."""
+    body = as_bytes(events)
+    sent_at = str(int(time.time() if at is None else at))
+    content = sent_at.encode() + b"." + body
+    digest = hmac.digest(SECRETS["CRM_SECRET"].encode(), content, hashlib.sha256)
+    headers = {
+        "content-type": "application/json",
+        "x-crm-timestamp": sent_at,
+        "x-crm-signature": f"sha256={digest.hex()}",
+        "x-crm-delivery": delivery_id or uuid.uuid4().hex,
+    }
+    return Post(source="crm", body=body, headers=headers)
+
+
+def solved(customer: str, **more: Any) -> dict[str, Any]:
+    """An event of the help desk that bills, about a ticket of its own unless one is named."""
+    return {
+        "type": "ticket.resolved",
+        "ticket": f"{customer}-{next(NUMBERS)}",
+        "customer": customer,
+        "agent": "support-agent",
+        **more,
+    }
+
+
+def won(customer: str, **more: Any) -> dict[str, Any]:
+    """An event of the CRM that bills, about a deal of its own unless one is named."""
+    return {
+        "kind": "deal",
+        "stage": "won",
+        "deal": next(NUMBERS),
+        "customer": customer,
+        "at": int(time.time() * 1000),
+        **more,
+    }
