@@ -6,6 +6,7 @@ failures and what they hold back are both known. Refuses: to raise for anything 
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
@@ -18,6 +19,7 @@ from mappings.rules import Event, Rule, RuleError, matches, outcome_of, sentence
 from mappings.types import DeliveryInput, Failure, Mapped, Outcome, Reason
 
 EVENTS_MAX = 10_000
+_PATH = re.compile(r"payload(?:\.[A-Za-z_][A-Za-z0-9_]*)*")
 
 
 class DeliveryError(Exception):
@@ -90,11 +92,9 @@ class Program:
             )
 
     def _events(self, payload: object, values: Mapping[str, Any]) -> list[Any]:
-        text = "".join(self.events.text.split())
         try:
-            if text in {"[payload]", "payload"}:  # spares a copy of the whole payload
-                events: object = [payload] if text == "[payload]" else payload
-            else:
+            events = _picked(self.events.text, payload)
+            if events is None:
                 events = self.events.evaluate(self.language.activation(**values))
         except EvalError as error:
             raise self._unreadable(error.message, error.remedy, error.reason) from error
@@ -113,3 +113,19 @@ class Program:
         return DeliveryError(
             Failure(reason=reason, detail=detail, field="events", expression=self.events.text)
         )
+
+
+def _picked(expression: str, payload: object) -> object:
+    """The list that `[payload]`, `payload` or `payload.a.b` names, else None.
+
+    Spares a copy of the payload, which evaluating the expression would make.
+    """
+    text = "".join(expression.split())
+    if text == "[payload]":
+        return [payload]
+    if not _PATH.fullmatch(text):
+        return None
+    found = payload
+    for name in text.split(".")[1:]:
+        found = found.get(name) if isinstance(found, dict) else None
+    return found if isinstance(found, list) else None

@@ -81,6 +81,12 @@ class RuleCompiler:
                 f"Name the rule that charges: {', '.join(charges) or 'there is none yet'}.",
             )
             charge = None
+        elif charge.once_per == PER_DELIVERY != model.once_per:
+            self.report.at_value(
+                at,
+                f"`{charge.name}` bills once per delivery, which no reversal can name.",
+                f"Map `once_per` of `{charge.name}` to something in the event.",
+            )
         elif _width(charge) != _width(model):
             self.report.at_value(
                 (*path, "once_per"),

@@ -291,6 +291,22 @@ CASES = {
         "This has 2 values and that of `solved` 1",
         "Give the values that `solved` gives",
     ),
+    "a reversal of what bills per delivery": Wrong(
+        rules(
+            ONE.replace("${{ id(event.id) }}", "delivery")
+            + REVERSAL.replace("reverses: solved", "reverses: ⟦solved")
+        ),
+        "which no reversal can name",
+        "Map `once_per` of `solved`",
+    ),
+    "a reversal per delivery": Wrong(
+        rules(
+            ONE.replace("${{ id(event.id) }}", "delivery")
+            + REVERSAL.replace("once_per: ${{ id(event.id) }}", "once_per: ⟦delivery")
+        ),
+        "in another delivery than its charge",
+        "of both rules",
+    ),
     # once_per
     "once_per without an expression": Wrong(
         rule(once_per="⟦ticket"), "would bill once, ever", "${{ id(event.id) }}"

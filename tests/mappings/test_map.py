@@ -101,12 +101,22 @@ def test_a_bad_event_does_not_hide_what_the_others_would_bill() -> None:
         ("[payload]", {"id": 1}, 1),
         ("payload", [{"id": 1}, {"id": 2}], 2),
         ("payload.items", {"items": [{"id": 1}, {"id": 2}]}, 2),
+        ("payload . items.all", {"items": {"all": [{"id": 1}]}}, 1),
         ('payload.items.filter(i, i.k == "x")', {"items": [{"id": 1, "k": "x"}, {"k": 1}]}, 1),
         ("payload.?items.orValue([])", {}, 0),
         ("json(payload.text)", {"text": '[{"id": 1}]'}, 1),
         ("payload", [], 0),
     ],
-    ids=["each post", "a list", "inside", "filtered", "absent", "in a text", "an empty list"],
+    ids=[
+        "each post",
+        "a list",
+        "inside",
+        "deeper",
+        "filtered",
+        "absent",
+        "in a text",
+        "an empty list",
+    ],
 )
 def test_events_are_the_list_that_events_makes(events: str, payload: Any, count: int) -> None:
     text = rule().replace("outcomes:", f"events: '{events}'\noutcomes:", 1)
