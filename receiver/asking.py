@@ -39,10 +39,10 @@ def delivery_filter(
 ) -> DeliveryFilter:
     """The filter; `ids` as a list, or in `given` separated by commas. Raises FilterInvalid."""
     named = {name: value for name, value in given.items() if value is not None}
+    _refuse_empty(named)
     wanted = list(ids) if ids is not None else _split(named.pop("ids", None))
     if wanted is not None and len(wanted) > MOST_IDS:
         raise FilterInvalid(f"ids names {len(wanted)} deliveries; give {MOST_IDS} at most")
-    _refuse_empty(named)
     _refuse_other("state", named.get("state"), STATES)
     return DeliveryFilter.model_validate(
         {**named, **_times(named, zone), "ids": None if wanted is None else tuple(wanted)}

@@ -65,12 +65,15 @@ async def _counts(database: Database) -> _Counts:
 
 def _item(source: str, rule: str, modes: dict[tuple[str, str], str], counts: _Counts) -> RuleItem:
     matched, last = counts.matched.get((source, rule), (0, None))
+    mode = modes.get((source, rule))
+    # What a rule matches in shadow is not recorded, so nobody can say that it never did.
+    is_silent = not matched and mode != "shadow"
     return RuleItem(
         source=source,
         rule=rule,
-        mode=modes.get((source, rule)),
+        mode=mode,
         matched=matched,
         errored=counts.errored.get((source, rule), 0),
         last_match=last,
-        never_matched_in=None if matched else counts.settled.get(source, 0),
+        never_matched_in=counts.settled.get(source, 0) if is_silent else None,
     )

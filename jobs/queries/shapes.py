@@ -144,7 +144,10 @@ class FailureGroup(Shape):
 
 
 class RuleItem(Shape):
-    """How a rule has fared. `never_matched_in` deliveries of its source, null once it matched."""
+    """How a rule has fared.
+
+    `never_matched_in` deliveries of its source; null once it matched, and in shadow.
+    """
 
     source: str
     rule: str

@@ -35,5 +35,6 @@ class BearerGate:
 
     def _is_proven(self, request: Request) -> bool:
         scheme, _, given = request.headers.get("authorization", "").partition(" ")
-        right = hmac.compare_digest(given.strip().encode("utf-8", "replace"), self._token)
+        # Header text is Latin-1 for whatever bytes came: encoding it gives those back.
+        right = hmac.compare_digest(given.strip().encode("latin-1"), self._token)
         return right and scheme.lower() == "bearer"

@@ -108,6 +108,9 @@ def discard(
     until: arg.Until = None,
     limit: arg.Limit = None,
     note: Annotated[str | None, typer.Option(help=_NOTE)] = None,
+    wait: Annotated[
+        bool, typer.Option("--wait", help="Nothing to wait for: it is done at once.")
+    ] = False,
     dry_run: arg.DryRun = False,
     yes: arg.Yes = False,
     as_json: arg.Json = False,
@@ -118,7 +121,9 @@ def discard(
     """
     from receiver.cli.commands import replaying
 
-    manner = replaying.Manner(dry_run=dry_run, yes=yes, limit=limit, note=note, as_json=as_json)
+    manner = replaying.Manner(
+        dry_run=dry_run, yes=yes, limit=limit, note=note, wait=wait, as_json=as_json
+    )
     given = _filter(state, reason, source, rule, since, until)
     replaying.discard_them(ids or [], given, manner)
 

@@ -62,6 +62,10 @@ def replay(ids: list[str], given: Mapping[str, str | None], manner: Manner) -> N
     matched = session.run(count_selected, where, limit=manner.limit)
     state = where.state or "failed"
     out.say(f"{counted(matched, f'{state} delivery', f'{state} deliveries')} to replay")
+    if manner.limit is None:
+        _hint_at_others(
+            out, where, matched, state=f"{state}; name their --state to replay them too"
+        )
     if not _agreed(out, f"Replay {matched}?", matched=matched, yes=manner.yes):
         raise Trouble("nothing was replayed")
     started = session.run(
@@ -101,6 +105,8 @@ def discard_them(ids: list[str], given: Mapping[str, str | None], manner: Manner
         )
         return
     out.say(f"{deliveries_counted(would.matched)} to discard")
+    if manner.limit is None:
+        _hint_at_others(out, where, would.matched, state="failed or ignored")
     if not _agreed(out, f"Discard {would.matched}?", matched=would.matched, yes=manner.yes):
         raise Trouble("nothing was discarded")
     done = session.run(put_away, dry_run=False)
@@ -118,6 +124,13 @@ def actor() -> str:
 def _agreed(out: Output, question: str, *, matched: int, yes: bool) -> bool:
     """Whether to go on: without a terminal nobody is asked, the filter was explicit."""
     return yes or not matched or not can_ask() or out.confirm(question)
+
+
+def _hint_at_others(out: Output, where: DeliveryFilter, matched: int, *, state: str) -> None:
+    """Say so where fewer fit than were named: they exist, in another state."""
+    others = len(set(where.ids or ())) - matched
+    if others > 0:
+        out.say(f"{others} of those named {'is' if others == 1 else 'are'} not {state}")
 
 
 async def _refuse_unknown(database: Database, where: DeliveryFilter) -> None:

@@ -28,6 +28,8 @@ def _row(item: RuleItem) -> tuple[Cell, ...]:
     note = None
     if item.mode is None:
         note = "no longer in the mappings"
+    elif item.mode == "shadow":
+        note = "matches in shadow are not recorded"
     elif item.never_matched_in:
         note = f"never matched in {item.never_matched_in} deliveries"
     counts = (item.matched, item.errored, item.last_match)

@@ -94,11 +94,16 @@ async def test_rules_tell_matches_errors_and_silence(database: Database, rows: R
     await rows.outcome(delivery_id, rule="gone")
     await rows.delivery("ignored")
     await rows.failure("mapping", "odd", rule="solved")
-    known = [KnownRule("zendesk", "solved", "live"), KnownRule("zendesk", "reopened", "shadow")]
+    known = [
+        KnownRule("zendesk", "solved", "live"),
+        KnownRule("zendesk", "reopened", "live"),
+        KnownRule("zendesk", "tried", "shadow"),
+    ]
     found = {item.rule: item for item in await read_rules(database, known)}
-    assert found.keys() == {"solved", "reopened", "gone"}
+    assert found.keys() == {"solved", "reopened", "tried", "gone"}
     assert (found["solved"].matched, found["solved"].errored) == (1, 1)
     assert found["solved"].last_match == START + timedelta(seconds=1)
     assert found["solved"].never_matched_in is None
     assert (found["reopened"].matched, found["reopened"].never_matched_in) == (0, 2)
-    assert (found["gone"].mode, found["reopened"].mode) == (None, "shadow")
+    assert (found["tried"].mode, found["tried"].never_matched_in) == ("shadow", None)
+    assert found["gone"].mode is None

@@ -40,6 +40,12 @@ async def test_the_token_opens(parts: ApiParts, scheme: str) -> None:
         assert (await owner.get("/api/status")).status_code == 200
 
 
+async def test_a_token_may_have_any_characters(parts: ApiParts) -> None:
+    headers = {b"authorization": "Bearer pässwörd".encode()}
+    async with client(parts, token="pässwörd") as owner:
+        assert (await owner.get("/api/status", headers=headers)).status_code == 200
+
+
 @pytest.mark.parametrize("token", [None, ""])
 async def test_without_a_token_configured_there_is_no_api(
     parts: ApiParts, token: str | None

@@ -23,6 +23,7 @@ def database(sqlite_tables: Database) -> Database:
         ("/api/deliveries?state=open", "state is 'open'; choose from received, recorded"),
         ("/api/deliveries?stat=failed", "did you mean state?"),
         ("/api/deliveries?reason=", "reason is empty"),
+        ("/api/deliveries?ids=", "ids is empty"),
         ("/api/deliveries?source=%00", "source is empty"),
         ("/api/deliveries?since=yesterday", "since is 'yesterday'; write a time such as"),
         ("/api/deliveries?until=2026-01-01T00:00:00", "until is '2026-01-01T00:00:00'; write"),

@@ -118,6 +118,14 @@ def test_what_cannot_be_done_is_refused(
     assert _states(failed)["failed"] == 2
 
 
+def test_an_id_in_another_state_is_pointed_out(failed: Installation) -> None:
+    ran = failed.run("replay", "d1", "d3", "--yes")
+    assert "1 failed delivery to replay" in ran.err
+    assert "1 of those named is not failed; name their --state" in ran.err
+    ran = failed.run("discard", "d3", "--note", "why", "--wait")
+    assert "1 of those named is not failed or ignored" in ran.err
+
+
 def test_a_replay_of_nothing_is_done_at_once(failed: Installation) -> None:
     ran = failed.run("replay", "--reason", "parse", "--wait", "--json")
     assert ran.code == 0
