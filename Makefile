@@ -43,7 +43,7 @@ format: setup ## make the formatter and the safe lint fixes happy
 	$(BIN)/ruff check --fix .
 
 bench: setup ## what durability costs, as ratios to a bare echo
-	@$(BIN)/python -m benchmarks
+	@$(BIN)/python -W 'ignore:XDG_RUNTIME_DIR' -m benchmarks
 
 LOCK = $(BIN)/uv pip compile --quiet --universal --generate-hashes --no-emit-index-url --no-header --no-annotate
 

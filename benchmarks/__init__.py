@@ -1,0 +1,1 @@
+"""What durability costs, measured beside what would be there without it. `make bench` runs it."""
