@@ -14,6 +14,7 @@ from sqlalchemy import case, select, update
 
 from jobs.database import Database
 from jobs.fold import Claimed
+from jobs.replay_items import answer_replays
 from jobs.schema import deliveries
 
 #: An attempt cut off by a kill is taken up again after this, plus the sweeper's rhythm.
@@ -111,14 +112,19 @@ async def put_off(database: Database, ids: Sequence[str], *, after_seconds: floa
 
 async def give_up(database: Database, claimed: Claimed) -> None:
     """Fail a delivery that broke off too often, visibly and replayable."""
-    await _set(
-        database,
-        [claimed.id],
-        state="failed",
-        reason="internal",
-        detail=INTERNAL_DETAIL.format(attempts=LAST_ATTEMPT),
-        settled_at=database.now(),
-    )
+    async with database.write() as connection:
+        done = await connection.execute(
+            update(deliveries)
+            .where(deliveries.c.id == claimed.id, deliveries.c.state == "received")
+            .values(
+                state="failed",
+                reason="internal",
+                detail=INTERNAL_DETAIL.format(attempts=LAST_ATTEMPT),
+                settled_at=database.now(),
+            )
+        )
+        if done.rowcount:
+            await answer_replays(connection, [claimed.id], "failed")
 
 
 async def _set(database: Database, ids: Sequence[str], **values: Any) -> None:

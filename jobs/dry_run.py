@@ -24,9 +24,8 @@ from jobs.keybook import chunks, load_books
 from jobs.ledger import KeyBook
 from jobs.money import money
 from jobs.replay import selection
-from jobs.replay_runner import claimed, outcomes_of
+from jobs.replay_runner import claimed, mapped_now, outcomes_of
 from jobs.schema import deliveries
-from jobs.settle import delivery_input
 from mappings.load import MappingSet
 from mappings.types import OLDEST_DAYS, Mapped
 
@@ -106,9 +105,7 @@ class _Rehearsal:
 
     def _map(self, rows: Sequence[RowMapping]) -> dict[str, Mapped]:
         return {
-            row["id"]: self._mappings.map(
-                delivery_input(claimed(row), oldest_days=self._oldest_days)
-            )
+            row["id"]: mapped_now(self._mappings, claimed(row), oldest_days=self._oldest_days)
             for row in rows
             if row["body"] is not None
         }

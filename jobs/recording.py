@@ -18,7 +18,8 @@ from jobs.database import Database
 from jobs.errors import JobsError
 from jobs.fold import Claimed, Fate, fate_of
 from jobs.keybook import Posting, load_books, lock_keys
-from jobs.schema import deliveries, mapping_versions, replay_items
+from jobs.replay_items import answer_replays
+from jobs.schema import deliveries, mapping_versions
 from mappings.types import Mapped, VersionText
 
 
@@ -157,12 +158,4 @@ async def _settle_rows(
         if done.rowcount != len(ids):
             message = f"{len(ids) - done.rowcount} of {len(ids)} deliveries are no longer received"
             raise StateChangedUnderLock(message)
-        await connection.execute(
-            update(replay_items)
-            .where(
-                replay_items.c.delivery_id.in_(ids),
-                replay_items.c.released == 1,
-                replay_items.c.result.is_(None),
-            )
-            .values(result=fate.state)
-        )
+        await answer_replays(connection, ids, fate.state)

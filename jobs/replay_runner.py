@@ -22,11 +22,14 @@ from jobs.fold import Claimed
 from jobs.schema import deliveries, outcomes, replay_items, replays
 from jobs.settle import Settler, delivery_input
 from mappings.load import MappingSet
+from mappings.types import Failure, Mapped, Reason
 
 log = structlog.get_logger(__name__)
 
 #: Deliveries released at once.
 STEP = 100
+
+BROKE_DETAIL = "mapping it breaks off ({error!r}); the log has the traceback"
 
 
 class ReplayRunner:
@@ -47,23 +50,26 @@ class ReplayRunner:
 
     async def advance(self) -> None:
         """Release, settle and compare until nothing is left to release; close what is done."""
-        for replay_id in await self._running():
-            while await self._step(replay_id):
+        for replay_id, state in await self._running():
+            while await self._step(replay_id, state):
                 pass
             await self._finish(replay_id)
 
-    async def _running(self) -> list[str]:
+    async def _running(self) -> list[tuple[str, str]]:
+        """The replays under way, and the state of the deliveries that each was asked to take."""
         async with self._database.read() as connection:
             found = await connection.execute(
-                select(replays.c.id).where(replays.c.state == "running").order_by(replays.c.id)
+                select(replays.c.id, replays.c.filter)
+                .where(replays.c.state == "running")
+                .order_by(replays.c.id)
             )
-            return list(found.scalars())
+            return [(replay_id, where["state"]) for replay_id, where in found]
 
-    async def _step(self, replay_id: str) -> bool:
+    async def _step(self, replay_id: str, state: str) -> bool:
         """Take the next few up; say whether there were any."""
         async with self._database.write() as connection:
             rows = await self._next(connection, replay_id)
-            released = await self._release(connection, replay_id, rows)
+            released = await self._release(connection, replay_id, rows, state)
         if released:
             await self._settler.settle(released)
         unreleased = [row for row in rows if row["id"] not in set(released)]
@@ -90,18 +96,18 @@ class ReplayRunner:
         return found.mappings().all()
 
     async def _release(
-        self, connection: AsyncConnection, replay_id: str, rows: Sequence[RowMapping]
+        self, connection: AsyncConnection, replay_id: str, rows: Sequence[RowMapping], state: str
     ) -> list[str]:
-        """Put failed, ignored and discarded ones back to `received`; others stay as they are.
+        """Put those still in the state that was asked for back to `received`.
 
-        One that waits already (a repeat woke it, or another replay) is settled on our behalf
-        too. One whose body is gone cannot be settled and stays.
+        Recorded ones stay, and so does what was discarded or settled otherwise meanwhile. One
+        that waits already (a repeat woke it, or another replay) is settled on our behalf too.
+        One whose body is gone cannot be settled and stays.
         """
         wanted = [
             row["id"]
             for row in rows
-            if row["body"] is not None
-            and row["state"] in ("failed", "ignored", "discarded", "received")
+            if row["body"] is not None and row["state"] in {state, "received"} - {"recorded"}
         ]
         if not wanted:
             return []
@@ -155,7 +161,7 @@ class ReplayRunner:
         mappings = self._mappings()
         found = {}
         for row in rows:
-            mapped = mappings.map(delivery_input(claimed(row), oldest_days=self._oldest_days))
+            mapped = mapped_now(mappings, claimed(row), oldest_days=self._oldest_days)
             if differences := compare(row["id"], said.get(row["id"], ()), mapped):
                 found[row["id"]] = [one.as_json() for one in differences]
         return found
@@ -174,6 +180,16 @@ class ReplayRunner:
                 .where(replays.c.id == replay_id, replays.c.state == "running", ~open_items)
                 .values(state="done", finished_at=datetime.now(UTC))
             )
+
+
+def mapped_now(mappings: MappingSet, delivery: Claimed, *, oldest_days: int | None) -> Mapped:
+    """What the mappings say, where nothing is posted: there a bug in them is one more failure."""
+    try:
+        return mappings.map(delivery_input(delivery, oldest_days=oldest_days))
+    except Exception as error:
+        log.exception("replay.broke", delivery=delivery.id, source=delivery.source)
+        failure = Failure(reason=Reason.INTERNAL, detail=BROKE_DETAIL.format(error=error))
+        return Mapped(outcomes=(), failures=(failure,), events=0)
 
 
 def claimed(row: Mapping[Any, Any]) -> Claimed:
