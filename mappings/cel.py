@@ -21,6 +21,7 @@ in one is an error exactly where it is used, and `&&` and `||` absorb it as any 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime
 from types import MappingProxyType
@@ -34,6 +35,7 @@ from mappings.celerrors import Fault, compile_faults
 from mappings.celvalues import optional_value, plain
 from mappings.evalerrors import EvalError, runtime_error
 from mappings.functions import declarations
+from mappings.native import TABLES, native
 from mappings.tables import Table
 
 __all__ = ["Activation", "EvalError", "Expression", "ExpressionError", "Fault", "Language", "Lets"]
@@ -63,12 +65,14 @@ class ExpressionError(Exception):
 class Expression:
     """A compiled expression. `kind` is its static type: BOOL, STRING, LIST, …, or DYN.
 
-    `lets` are the named expressions it uses, by name, each compiled for itself.
+    `lets` are the named expressions it uses, by name, each compiled for itself. `native` is the
+    same without our own functions; where that gives no value, `program` has the last word.
     """
 
     text: str
     kind: str
     program: cel.Expression
+    native: cel.Expression | None = None
     lets: Mapping[str, Expression] = field(default_factory=dict)
 
     def evaluate(self, activation: Activation) -> Any:
@@ -76,16 +80,13 @@ class Expression:
 
         Raises EvalError for whatever keeps it from having one.
         """
+        if self.native is not None:
+            with suppress(EvalError):
+                return _evaluated(self.native, activation)
         try:
-            value = self.program.eval(activation)
-            found = plain(value)
-        except (TypeError, SystemError) as error:  # the library has no Python for optional values
-            raise optional_value() from error
-        except (RuntimeError, ValueError, OverflowError) as error:
-            raise self._blamed(runtime_error(str(error)), activation) from error
-        if isinstance(found, str) and value.type() == _Type.ERROR:
-            raise self._blamed(runtime_error(found), activation)
-        return found
+            return _evaluated(self.program, activation)
+        except EvalError as error:
+            raise self._blamed(error, activation) from error.__cause__
 
     def _blamed(self, error: EvalError, activation: Activation) -> EvalError:
         """The error, said to be that of a `let` if it is."""
@@ -99,6 +100,19 @@ class Expression:
                         named = f"{named} in `let` {name}: {' '.join(used.text.split())}"
                     return EvalError(named, error.remedy, error.reason)
         return error
+
+
+def _evaluated(program: cel.Expression, activation: Activation) -> Any:
+    try:
+        value = program.eval(activation)
+        found = plain(value)
+    except (TypeError, SystemError) as error:  # the library has no Python for optional values
+        raise optional_value() from error
+    except (RuntimeError, ValueError, OverflowError) as error:
+        raise runtime_error(str(error)) from error
+    if isinstance(found, str) and value.type() == _Type.ERROR:
+        raise runtime_error(found)
+    return found
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,11 +153,12 @@ class Language:
     ) -> None:
         """`unreadable` are tables that could not be loaded, name to file."""
         self.tables = frozenset(tables) | frozenset(unreadable)
+        self._rows = {name: dict(table.rows) for name, table in tables.items()}
         self._functions = declarations(tables, unreadable)
-        self._runner = self._environment(VARIABLES)
+        self._runner = self._environment({**VARIABLES, TABLES: _Type.DYN})
         before_events = {name: kind for name, kind in VARIABLES.items() if name != "event"}
         self._without_event = Lets(self._environment(before_events))
-        self.no_lets = Lets(self._runner)
+        self.no_lets = Lets(self._environment(VARIABLES))
 
     def activation(
         self,
@@ -164,6 +179,7 @@ class Language:
                 "source": source,
                 "vars": variables,
                 "received_at": received_at,
+                TABLES: self._rows,
             }
         )
 
@@ -188,7 +204,14 @@ class Language:
         except RuntimeError as error:
             raise ExpressionError(_faults_inside(str(error), bound, expression)) from error
         used = {name: lets.compiled[name] for name in lets.used_by(expression)}
-        return Expression(expression, kind.partition("<")[0].upper(), program, used)
+        kind = kind.partition("<")[0].upper()
+        return Expression(expression, kind, program, self._native(bound), used)
+
+    def _native(self, bound: str) -> cel.Expression | None:
+        text = native(bound)
+        with suppress(RuntimeError):  # too deep once written out
+            return None if text is None else self._runner.compile(text)
+        return None
 
     def lets(self, texts: Mapping[str, str]) -> tuple[Lets, Mapping[str, tuple[Fault, ...]]]:
         """The names of a `let` block, and what is wrong with those that do not compile.
