@@ -28,6 +28,8 @@ __all__ = ["Mark", "Path", "Positions", "YamlFile", "parse", "validate"]
 BYTES_MAX = 1024 * 1024
 DEPTH_MAX = 64
 VALUES_MAX = 100_000
+#: Nobody mends more at a time.
+PROBLEMS_MAX = 100
 DIGITS_MAX = 40
 
 #: YAML 1.2.2 core schema, https://yaml.org/spec/1.2.2/#103-core-schema
@@ -126,6 +128,8 @@ class _Reader:
         try:
             for event in _events(text):
                 self.take(event)
+                if len(self.problems) >= PROBLEMS_MAX:
+                    return
         except yaml.YAMLError as error:
             self.problems.append(syntax_problem(error, text=text, file=self.file))
         except _StopReadingError:

@@ -120,7 +120,7 @@ def test_a_hostile_mebibyte_is_refused_in_bounded_time(body: bytes) -> None:
     began = time.process_time()
     with pytest.raises(PayloadError):
         parse(body)
-    assert time.process_time() - began < 2
+    assert time.process_time() - began < 10
 
 
 def test_a_form_with_json_in_its_payload_field_is_that_json() -> None:

@@ -108,6 +108,11 @@ def test_all_that_leaves_the_structure_clear_is_told_at_once() -> None:
     assert read.data["source"] == "zendesk"
 
 
+def test_a_file_full_of_faults_is_no_flood() -> None:
+    read = parse(b"- !x a\n" * 1000, file="z.yaml")
+    assert len(read.problems) == 100
+
+
 def test_what_stands_above_a_syntax_error_can_still_be_read() -> None:
     read = parse(b"source: zendesk\nlet:\n\tx: 1\n", file="z.yaml")
     assert len(read.problems) == 1
@@ -132,7 +137,7 @@ HOSTILE = {
 def test_a_hostile_mebibyte_is_refused_in_bounded_time(text: bytes) -> None:
     began = time.process_time()
     assert parse(text, file="z.yaml").problems
-    assert time.process_time() - began < 5
+    assert time.process_time() - began < 10
 
 
 @given(st.text(alphabet="ab:-[]{}!&*#|>'\"%@`,? \n\t\\$0.1", max_size=40) | st.text(max_size=20))
