@@ -26,6 +26,10 @@ STATE_STYLES = {
 }
 #: Wide enough that nothing is folded where no terminal sets a width.
 PIPED_WIDTH = 4_000
+#: Tables are not squeezed below this.
+NARROWEST = 110
+#: A terminal from here on has room for a sentence beside an id.
+WIDE = 150
 
 Cell = str | int | float | datetime | Text | None
 
@@ -36,7 +40,14 @@ class Output:
     def __init__(self, *, as_json: bool = False) -> None:
         self.as_json = as_json
         self._out = _console(stderr=False)
+        # A narrower terminal breaks lines itself: better than columns of one letter.
+        self._out.width = max(self._out.width, NARROWEST)
         self.messages = _console(stderr=True)
+
+    @property
+    def is_wide(self) -> bool:
+        """Whether a table has room for sentences."""
+        return self._out.width >= WIDE
 
     def json(self, value: Any) -> None:
         """One JSON document on stdout."""
@@ -52,11 +63,17 @@ class Output:
         self.messages.print(_text(text), soft_wrap=True)
 
     def table(self, columns: Sequence[str], rows: Iterable[Sequence[Cell]]) -> None:
-        """A table on stdout; a column name that starts with `>` is set to the right."""
-        table = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False)
+        """A table on stdout.
+
+        A column whose name starts with `>` is set to the right; with `=` it is never folded, so
+        that what stands in it can be copied.
+        """
+        table = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False, padding=(0, 1, 0, 0))
         for name in columns:
             if name.startswith(">"):
                 table.add_column(name[1:], justify="right", no_wrap=True)
+            elif name.startswith("="):
+                table.add_column(name[1:], no_wrap=True)
             else:
                 table.add_column(name, overflow="fold")
         for row in rows:

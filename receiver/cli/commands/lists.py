@@ -36,8 +36,8 @@ def deliveries(
         deliveries_counted(total) + (f", the newest {len(items)}:" if total > len(items) else "")
     )
     if items:
-        columns = ("id", "source", "state", "received", ">outcomes", ">repeats", "what happened")
-        out.table(columns, [_row(item) for item in items])
+        columns = ("=id", "source", "=state", "=received", ">outcomes", ">repeats", "why")
+        out.table(columns, [_row(item, in_full=out.is_wide) for item in items])
 
 
 def show(delivery_id: str, *, as_json: bool) -> None:
@@ -56,7 +56,7 @@ def show(delivery_id: str, *, as_json: bool) -> None:
         out.table(columns, [_outcome_row(one) for one in found.outcomes])
     if found.billing_events:
         out.line("\nbilling events")
-        names = ("id", "kind", "customer", "indicator", ">amount", "occurred", "reverses")
+        names = ("=id", "kind", "customer", "indicator", ">amount", "occurred", "reverses")
         out.table(names, [_event_row(one) for one in found.billing_events])
     _show_request(out, found)
 
@@ -77,7 +77,7 @@ async def _newest(
     return total, items
 
 
-def _row(item: DeliveryItem) -> tuple[Cell, ...]:
+def _row(item: DeliveryItem, *, in_full: bool) -> tuple[Cell, ...]:
     return (
         item.id,
         item.source,
@@ -85,7 +85,7 @@ def _row(item: DeliveryItem) -> tuple[Cell, ...]:
         item.received_at,
         item.outcomes,
         item.duplicates,
-        _why(item.reason, item.detail),
+        _why(item.reason, item.detail) if in_full else item.reason,
     )
 
 

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from pydantic import AwareDatetime
+from rich.text import Text
 
 from jobs.queries.shapes import Shape, SourceTraffic
 from jobs.queries.sources import read_traffic
 from mappings.load import MappingSet, Source
-from receiver.cli.output import Cell, Output
+from receiver.cli.output import Output, deliveries_counted, visible
 from receiver.cli.session import Session
 from receiver.secrets import Secrets
 from receiver.settings import Settings
@@ -50,17 +49,8 @@ def sources(*, as_json: bool) -> None:
     if as_json:
         out.json([item.model_dump(mode="json") for item in items])
         return
-    columns = (
-        "source",
-        "URL to paste",
-        "scheme",
-        "mode",
-        "secrets",
-        ">deliveries",
-        "last",
-        "missing",
-    )
-    out.table(columns, [_row(item) for item in items])
+    for item in items:
+        _show(out, item)
     out.say("rejections are counted in /metrics and named in the web process's log")
 
 
@@ -124,7 +114,22 @@ def _missing(
     return missing
 
 
-def _row(item: SourceItem) -> tuple[Cell, ...]:
-    secrets = ", ".join(f"{one.name} {'set' if one.is_set else 'not set'}" for one in item.secrets)
-    row: list[Any] = [item.source, item.url, item.scheme, item.mode, secrets or None]
-    return (*row, item.deliveries, item.last_delivery, "; ".join(item.missing) or None)
+def _show(out: Output, item: SourceItem) -> None:
+    """A paragraph, so that the URL can be copied whole from any terminal."""
+    shadow = " (in shadow: bills nothing)" if item.mode == "shadow" else ""
+    out.line(Text.assemble((item.source, "bold"), shadow))
+    secrets = [f"{one.name} {'set' if one.is_set else 'not set'}" for one in item.secrets]
+    last = f"{item.last_delivery:%Y-%m-%d %H:%M:%SZ}" if item.last_delivery else "none yet"
+    number = f" ({deliveries_counted(item.deliveries)})" if item.deliveries else ""
+    facts = {
+        "URL": item.url,
+        "scheme": item.scheme,
+        "secrets": ", ".join(secrets),
+        "last": f"{last}{number}",
+        "missing": "; ".join(item.missing),
+    }
+    for name, value in facts.items():
+        if value:
+            style = "yellow" if name == "missing" else ""
+            out.line(Text(visible(f"  {name:<8} {value}"), style=style))
+    out.line()

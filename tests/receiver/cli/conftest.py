@@ -1,5 +1,6 @@
 import asyncio
 import json
+import os
 from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
 from pathlib import Path
@@ -79,6 +80,8 @@ class Installation:
 def bare(tmp_path: Path, database_url: str, monkeypatch: pytest.MonkeyPatch) -> Installation:
     """Settings and mappings, and no database yet."""
     monkeypatch.chdir(tmp_path)
+    for name in [name for name in os.environ if name.startswith("RECEIVER_")]:
+        monkeypatch.delenv(name)
     for name, value in {
         "RECEIVER_DATABASE_URL": database_url,
         "RECEIVER_DATA_DIR": str(tmp_path / "var"),
