@@ -39,8 +39,8 @@ class Listener:
         self._settle = settle
         self._name = name
         self._worker: Worker | None = None
-        #: Whether the worker is listening on Redis right now.
-        self.is_up = False
+        #: Whether the worker is listening on Redis right now; None until it has tried.
+        self.is_up: bool | None = None
 
     async def run(self) -> None:
         """Listen until cancelled."""
