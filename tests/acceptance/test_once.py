@@ -98,7 +98,7 @@ def test_a_signed_id_with_another_body_is_kept_as_reused(service: Service, custo
     found = service.settled(other)
     assert (found["state"], found["reason"]) == ("failed", "id-reused")
     assert len(service.billed(customer)) == 1
-    service.ask("replay", other, "--wait")
+    assert service.replay(ids=[other])["recorded"] == 1
     released = service.settled(other)
     assert (released["state"], released["outcomes"][0]["verdict"]) == ("recorded", "duplicate")
     assert len(service.billed(customer)) == 1

@@ -62,6 +62,8 @@ class Service:
         self.valkey = Valkey()
         self.mappings = root / "mappings"
         shutil.copytree(mappings, self.mappings)
+        self.secrets = root / "secrets"
+        self.secrets.mkdir()
         self.environment = {
             "PATH": os.environ["PATH"],
             "HOME": str(root),
@@ -69,12 +71,18 @@ class Service:
             "RECEIVER_REDIS_URL": self.valkey.url,
             "RECEIVER_MAPPINGS": str(self.mappings),
             "RECEIVER_DATA_DIR": str(root / "var"),
+            "RECEIVER_SECRETS_DIR": str(self.secrets),
             "RECEIVER_ADMIN_TOKEN": TOKEN,
             **SECRETS,
         }
         self.processes: list[Server] = []
         self._numbers = itertools.count(1)
         self._client = httpx.Client(trust_env=False, timeout=30)
+
+    @property
+    def bearer(self) -> str:
+        """The header that opens the API."""
+        return f"Bearer {TOKEN}"
 
     def migrate(self) -> None:
         assert self.run("migrate").code == 0
@@ -159,7 +167,7 @@ class Service:
     def api(self, path: str, *, body: Any = None, **query: Any) -> Any:
         """What the API answers, of a call that succeeds: POST with a body, GET without."""
         method = "GET" if body is None else "POST"
-        headers = {"authorization": f"Bearer {TOKEN}"}
+        headers = {"authorization": self.bearer}
         answer = self.http(method, f"/api/{path}", headers=headers, json=body, params=query)
         assert answer.is_success, answer.text
         return answer.json()
@@ -182,6 +190,19 @@ class Service:
     def billed(self, customer: str) -> list[dict[str, Any]]:
         """The customer's billing events, newest first."""
         return list(self.api("billing-events", customer=customer, limit=1000)["items"])
+
+    def replay(self, **where: Any) -> dict[str, Any]:
+        """What became of a replay by the API, once it is done."""
+        started = self.api("replays", body=where)
+        found: dict[str, Any] = {}
+
+        def is_done() -> bool:
+            found.update(self.api(f"replays/{started['id']}"))
+            return bool(found["state"] == "done")
+
+        wait_until(is_done, seconds=20, what=f"replay {started}")
+        assert found["done"] == found["matched"] == started["matched"]
+        return found
 
     def all_settled(self) -> bool:
         return bool(self.api("status")["received"] == 0)
