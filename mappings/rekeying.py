@@ -1,8 +1,8 @@
 """Edits that would make a rule bill again what it has billed.
 
 Owns the comparison of what a rule's key was made of when it last billed with what it would be
-made of now. Refuses to guess: `let` and tables behind a `once_per` are not followed; a dry run
-shows what they change.
+made of now: source, scope, `once_per`, and each `let` behind it. Refuses to guess: tables and
+`vars` behind a `once_per` are not followed; a dry run shows what they change.
 """
 
 from __future__ import annotations
@@ -10,10 +10,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
-from mappings import yamlfile
+from mappings import celtext, yamlfile
 from mappings.load import is_mapping
 from mappings.model import MappingModel, RuleModel
 from mappings.positions import Mark, Path, Positions
+from mappings.template import expressions
 from mappings.types import Problem
 from mappings.validation import validate
 
@@ -39,6 +40,7 @@ class _Found:
 
     source: str
     rule: RuleModel
+    lets: Mapping[str, str]
     file: str
     path: Path
     positions: Positions
@@ -61,21 +63,28 @@ def refused_changes(billed: Iterable[Billed], files: Mapping[str, bytes]) -> lis
     now, whole = _rules_of(files)
     found: list[Problem] = []
     for one in billed:
-        old = _old_rule(one)
-        if old is None:
+        model = _old_model(one)
+        old = (
+            next((rule for rule in model.outcomes if rule.name == one.rule), None)
+            if model
+            else None
+        )
+        if model is None or old is None:
             continue
-        problem = _judge(one, old, now)
+        problem = _judge(one, old, model.let, now)
         gone = not any(rule.source == one.source for rule in now)
         if problem is not None and (whole or not gone):
             found.append(problem)
     return sorted(set(found))
 
 
-def _judge(one: Billed, old: RuleModel, now: list[_Found]) -> Problem | None:
+def _judge(
+    one: Billed, old: RuleModel, old_lets: Mapping[str, str], now: list[_Found]
+) -> Problem | None:
     heirs = [rule for rule in now if {old.name, _key_name(old)} & rule.names]
     at_home = [rule for rule in heirs if rule.source == one.source]
     if at_home:
-        return _changed(old, at_home[0])
+        return _changed(old, old_lets, at_home[0])
     if old.scope is not None and any(rule.rule.scope == old.scope for rule in heirs):
         return None  # a scope's keys name neither source nor rule
     if any(rule.rule.rekeyed for rule in heirs):
@@ -92,7 +101,7 @@ def _judge(one: Billed, old: RuleModel, now: list[_Found]) -> Problem | None:
     return _problem(home, Mark(0, 0), message, remedy)
 
 
-def _changed(old: RuleModel, new: _Found) -> Problem | None:
+def _changed(old: RuleModel, old_lets: Mapping[str, str], new: _Found) -> Problem | None:
     rule = new.rule
     if rule.rekeyed:
         return None
@@ -108,6 +117,14 @@ def _changed(old: RuleModel, new: _Found) -> Problem | None:
         was = ", ".join(f"`{value}`" for value in _values(old))
         message = f"The once_per of `{rule.name}`, which has billed, was {was}."
         return new.problem(message, _KEYS, "once_per")
+    before, after = _lets_behind(old, old_lets), _lets_behind(rule, new.lets)
+    for name in sorted(before.keys() | after.keys()):
+        if before.get(name) != after.get(name):
+            message = (
+                f"`{name}`, behind the once_per of `{rule.name}`, which has billed,"
+                f" was `{before.get(name, 'not there')}`."
+            )
+            return new.problem(message, _KEYS, "once_per")
     return None
 
 
@@ -120,13 +137,22 @@ def _values(rule: RuleModel) -> list[str]:
     return [once_per] if isinstance(once_per, str) else once_per
 
 
-def _old_rule(one: Billed) -> RuleModel | None:
-    """The rule as it billed; None where its text cannot be read any more."""
+def _lets_behind(rule: RuleModel, lets: Mapping[str, str]) -> dict[str, str]:
+    """The `let` expressions that the rule's once_per needs, also by way of others."""
+    waiting = [text for value in _values(rule) for text in expressions(value)]
+    needed: dict[str, str] = {}
+    while waiting:
+        for name in celtext.names(waiting.pop()) & lets.keys() - needed.keys():
+            needed[name] = " ".join(lets[name].split())
+            waiting.append(lets[name])
+    return needed
+
+
+def _old_model(one: Billed) -> MappingModel | None:
+    """The file as it billed; None where its text cannot be read any more."""
     parsed = yamlfile.parse(one.text.encode(), file=one.file)
     model = validate(MappingModel, parsed.data, file=one.file, positions=parsed.positions)
-    if isinstance(model, tuple):
-        return None
-    return next((rule for rule in model.outcomes if rule.name == one.rule), None)
+    return None if isinstance(model, tuple) else model
 
 
 def _rules_of(files: Mapping[str, bytes]) -> tuple[list[_Found], bool]:
@@ -151,7 +177,14 @@ def _of_file(model: MappingModel, file: str, positions: Positions) -> Iterator[_
         for index, rule in enumerate(model.outcomes):
             if rule.reverses is None:
                 path = ("outcomes", index)
-                yield _Found(source=source, rule=rule, file=file, path=path, positions=positions)
+                yield _Found(
+                    source=source,
+                    rule=rule,
+                    lets=model.let,
+                    file=file,
+                    path=path,
+                    positions=positions,
+                )
 
 
 def _problem(file: str, place: Mark, message: str, remedy: str) -> Problem:

@@ -69,6 +69,20 @@ def compile_template(text: str, language: Language, lets: Lets) -> Template:
     return Template(text, tuple(parts))
 
 
+def expressions(text: str) -> list[str]:
+    """The expressions in a field's text, as written; an unclosed one is left out."""
+    found: list[str] = []
+    start = text.find(_OPEN)
+    while start >= 0:
+        inner = start + len(_OPEN)
+        end = celtext.end_of_expression(text, inner)
+        if end is None:
+            break
+        found.append(text[inner:end].strip())
+        start = text.find(_OPEN, end)
+    return found
+
+
 def _expression(raw: str, language: Language, lets: Lets) -> Expression:
     return language.compile(raw.strip(), lets)
 

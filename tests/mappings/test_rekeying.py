@@ -19,6 +19,10 @@ outcomes:
 """
 SCOPED = BEFORE.replace("    once_per: ${{ id", "    scope: shared\n    once_per: ${{ id", 1)
 
+WITH_LET = BEFORE.replace("id(event.id)", "id(key)").replace(
+    "outcomes:", "let: {number: event.a, key: number, unused: event.other}\noutcomes:"
+)
+
 
 def _refused(after: str, *, before: str = BEFORE, others: dict[str, bytes] | None = None) -> str:
     billed = [Billed(source="zendesk", rule="solved", file="zendesk.yaml", text=before)]
@@ -70,6 +74,12 @@ def _refused(after: str, *, before: str = BEFORE, others: dict[str, bytes] | Non
             id="one-of-several-accounts",
         ),
         pytest.param("not: [a mapping", BEFORE, id="old-text-unreadable"),
+        pytest.param(
+            WITH_LET, WITH_LET.replace("event.other", "event.more"), id="let-beside-the-key"
+        ),
+        pytest.param(
+            WITH_LET, WITH_LET.replace("event.a", "event.a "), id="let-with-other-spacing"
+        ),
     ],
 )
 def test_an_edit_that_keeps_the_keys_is_let_through(before: str, after: str) -> None:
@@ -117,6 +127,12 @@ def test_an_edit_that_keeps_the_keys_is_let_through(before: str, after: str) -> 
             BEFORE,
             "The keys of `solved`, which has billed, are named `first`. Let `was` begin",
             id="was-forgotten",
+        ),
+        pytest.param(
+            WITH_LET,
+            WITH_LET.replace("event.a", "event.b"),
+            "`number`, behind the once_per of `solved`, which has billed, was `event.a`.",
+            id="let-behind-a-let",
         ),
     ],
 )
