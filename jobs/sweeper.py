@@ -8,6 +8,7 @@ made in the database.
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Awaitable, Callable
 
 import structlog
 from sqlalchemy import select
@@ -34,23 +35,20 @@ class Sweeper:
         self._database = database
         self._settler = settler
         self._replays = replays
+        self._grace_seconds = 0.0
 
     async def run(self) -> None:
-        """Sweep until cancelled; a database that is away is tried again at the next round."""
-        grace = 0.0
-        while True:
-            try:
-                await self._settler.forgive_interrupted()
-                while await self._sweep(grace):
-                    pass
-                grace = GRACE_SECONDS
-                await self._replays.advance()
-            except Exception as error:
-                if is_transient(error):
-                    log.warning("sweeper.put_off", error=str(error)[:200])
-                else:
-                    log.exception("sweeper.fault")
-            await asyncio.sleep(EVERY_SECONDS)
+        """Sweep and carry replays on until cancelled: side by side, as a replay may take hours."""
+        async with asyncio.TaskGroup() as both:
+            both.create_task(_again_and_again(self._sweep_all), name="sweeper")
+            both.create_task(_again_and_again(self._replays.advance), name="replays")
+
+    async def _sweep_all(self) -> None:
+        """One round. The first leaves nothing to the doorbell, which rang while we were away."""
+        await self._settler.forgive_interrupted()
+        while await self._sweep(self._grace_seconds):
+            pass
+        self._grace_seconds = GRACE_SECONDS
 
     async def _sweep(self, grace_seconds: float) -> bool:
         """Settle what is due; say whether more may be waiting."""
@@ -72,3 +70,16 @@ class Sweeper:
                 .limit(SWEEP)
             )
             return list(found.scalars())
+
+
+async def _again_and_again(one_round: Callable[[], Awaitable[None]]) -> None:
+    """Run rounds until cancelled; a database that is away is tried again at the next."""
+    while True:
+        try:
+            await one_round()
+        except Exception as error:
+            if is_transient(error):
+                log.warning("sweeper.put_off", error=str(error)[:200])
+            else:
+                log.exception("sweeper.fault")
+        await asyncio.sleep(EVERY_SECONDS)
