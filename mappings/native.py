@@ -1,23 +1,26 @@
 """Calls of our own functions, written again in plain CEL.
 
-Owns: that text, for `id`, `lookup`, `millis` and `seconds`. Refuses: to be the last word. A call
+Owns: that text. `json` becomes a look-up in what was read before; which texts those are, the
+arguments of its calls say. Refuses: to be the last word. A call
 that plain CEL cannot answer is an error, and then the function itself (`functions.py`) answers or
 says what is wrong; so what is written here need only be right when it gives a value.
 
 Why: cel-expr-python 0.1.3 never gives back the arguments and the result of a Python function
 (py_cel_function.cc, 2026-11). Measured, `lookup("t", id(x))` loses 270 bytes each time, which is
-gigabytes a day in a busy worker; this loses none, and takes no longer. `json` stays a function.
+gigabytes a day in a busy worker; this loses none, and takes no longer.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 
 from mappings import celtext
 from mappings.celtext import Token
 
 #: The variable that holds every table's rows, by the table's name.
 TABLES = "__tables"
+#: The variable that holds what `json` gives, by the text it is given.
+DOCUMENTS = "__documents"
 _VALUE = "__value"
 _NO_VALUE = "dyn(string(dyn([])))"
 _OPENING = frozenset("([{")
@@ -25,11 +28,22 @@ _CLOSING = frozenset(")]}")
 
 
 def native(expression: str) -> str | None:
-    """`expression` without calls of those functions; None if it has none that can be written."""
-    if TABLES in expression or _VALUE in expression:
+    """`expression` without calls of our functions; None if it has none that can be written."""
+    if any(name in expression for name in (TABLES, DOCUMENTS, _VALUE)):
         return None
     written = _written(expression)
     return None if written == expression else written
+
+
+def json_arguments(expression: str) -> Iterator[str]:
+    """What `json` is called with in `expression`, the inner calls before the outer ones."""
+    found = celtext.tokens(expression)
+    for index, token in enumerate(found):
+        closing = _call(found, index) if token.text == "json" else None
+        if closing is not None:
+            for argument in _arguments(expression, found[index + 2 : closing]):
+                yield from json_arguments(argument)
+                yield argument
 
 
 def _written(text: str) -> str:
@@ -116,8 +130,13 @@ def _lookup_or(table: str, key: str, default: str) -> str | None:
     return f"cel.bind({_VALUE}, dyn({key}), {text})"
 
 
+def _json(text: str) -> str:
+    return f"{DOCUMENTS}[{text}]"
+
+
 _FORMS: Mapping[tuple[str, int], Callable[..., str | None]] = {
     ("id", 1): _id,
+    ("json", 1): _json,
     ("millis", 1): _millis,
     ("seconds", 1): _seconds,
     ("lookup", 2): _lookup,

@@ -1,0 +1,109 @@
+"""One compiled expression and the values it is evaluated with.
+
+Owns: evaluation, and whose fault an error is said to be. Plain CEL goes first (`native.py` says
+why), the program with our own functions has the last word. Refuses: to compile.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import dataclass, field
+from typing import Any
+
+from cel_expr_python import cel
+
+from mappings.celvalues import optional_value, plain
+from mappings.evalerrors import EvalError, runtime_error
+from mappings.native import DOCUMENTS
+from mappings.payload import PayloadError, parse_json
+
+_ERROR = cel.Type.ERROR
+
+
+class Activation:
+    """The values of one event, and `documents`: the texts in it that `json` was given, read."""
+
+    __slots__ = ("_environment", "_values", "documents", "values")
+
+    def __init__(self, environment: cel.Env, values: Mapping[str, object]) -> None:
+        self.documents: dict[str, object] = {}
+        self._environment = environment
+        self._values = {**values, DOCUMENTS: self.documents}
+        self.renew()
+
+    def renew(self) -> None:
+        """Let the library see the documents; it keeps what it saw of a variable."""
+        self.values = self._environment.Activation(self._values)
+
+
+@dataclass(frozen=True, slots=True)
+class Expression:
+    """A compiled expression. `kind` is its static type: BOOL, STRING, LIST, …, or DYN.
+
+    `lets` are the named expressions it uses, by name, each compiled for itself. `native` is the
+    same without our own functions, `documents` give the texts that `json` reads in it; where that
+    gives no value, `program` has the last word.
+    """
+
+    text: str
+    kind: str
+    program: cel.Expression
+    native: cel.Expression | None = None
+    documents: tuple[cel.Expression, ...] = ()
+    lets: Mapping[str, Expression] = field(default_factory=dict)
+
+    def evaluate(self, activation: Activation) -> Any:
+        """Its value as plain Python: timestamps as aware datetimes, uint as int.
+
+        Raises EvalError for whatever keeps it from having one.
+        """
+        if self.native is not None:
+            with suppress(EvalError):
+                return _evaluated(self.native, activation)
+            if self._read_documents(activation):
+                with suppress(EvalError):
+                    return _evaluated(self.native, activation)
+        try:
+            return _evaluated(self.program, activation)
+        except EvalError as error:
+            raise self._blamed(error, activation) from error.__cause__
+
+    def _read_documents(self, activation: Activation) -> bool:
+        """Whether `json` was given something that was not read before."""
+        before = len(activation.documents)
+        for program in self.documents:
+            with suppress(EvalError, PayloadError):
+                text = _evaluated(program, activation)
+                if isinstance(text, str) and text not in activation.documents:
+                    activation.documents[text] = parse_json(text)
+        if len(activation.documents) == before:
+            return False
+        activation.renew()
+        return True
+
+    def _blamed(self, error: EvalError, activation: Activation) -> EvalError:
+        """The error, said to be that of a `let` if it is."""
+        for name, used in self.lets.items():
+            try:
+                used.evaluate(activation)
+            except EvalError as inner:
+                if inner.message.startswith(error.message):
+                    named = inner.message
+                    if named == error.message:
+                        named = f"{named} in `let` {name}: {' '.join(used.text.split())}"
+                    return EvalError(named, error.remedy, error.reason)
+        return error
+
+
+def _evaluated(program: cel.Expression, activation: Activation) -> Any:
+    try:
+        value = program.eval(activation.values)
+        found = plain(value)
+    except (TypeError, SystemError) as error:  # the library has no Python for optional values
+        raise optional_value() from error
+    except (RuntimeError, ValueError, OverflowError) as error:
+        raise runtime_error(str(error)) from error
+    if isinstance(found, str) and value.type() == _ERROR:
+        raise runtime_error(found)
+    return found
