@@ -112,15 +112,16 @@ class _Loader:
     def _catalogue(self) -> Catalogue | None:
         body = self.files.get(CATALOGUE_FILE)
         if body is None:
-            if any(is_mapping(name) for name in self.files):
-                self._add(CATALOGUE_FILE, "There is no agents.yaml.", "Add it: it has the prices.")
-            return None
-        found = self._read_catalogue(body)
-        if isinstance(found, Catalogue):
-            return found
-        self.problems += found
+            if not any(is_mapping(name) for name in self.files):
+                return None
+            self._add(CATALOGUE_FILE, "There is no agents.yaml.", "Add it: it has the prices.")
+        else:
+            read = self._read_catalogue(body)
+            if isinstance(read, Catalogue):
+                return read
+            self.problems += read
         before = self.last_good.get(CATALOGUE_FILE)
-        found = self._read_catalogue(before) if before is not None else found
+        found = self._read_catalogue(before) if before is not None else None
         if not isinstance(found, Catalogue):
             return None
         self.stale.add(CATALOGUE_FILE)

@@ -162,6 +162,17 @@ def test_a_person_reviewing_a_persons_pull_request_bills_nothing(ready_made: Map
     assert (result.outcomes, result.failures) == ((), ())
 
 
+def test_a_vanished_catalogue_goes_on_as_it_last_was_good() -> None:
+    without = {name: body for name, body in FILES.items() if name != "agents.yaml"}
+    found = load(without, timezone="UTC", schemes=RULES, last_good=FILES)
+    assert [str(problem) for problem in found.problems] == [
+        "agents.yaml:0:0: There is no agents.yaml. Add it: it has the prices."
+    ]
+    assert found.stale == {"agents.yaml"}
+    assert set(found.sources) == set(SOURCES)
+    assert mapped(found, "zendesk", FILES["examples/zendesk-solved.json"]).failures == ()
+
+
 def test_no_example_is_of_the_future_or_of_another_year(ready_made: MappingSet) -> None:
     """Their times are real: a demo that posts them soon after passes the limits of age."""
     moments = [
