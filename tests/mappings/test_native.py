@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mappings.cel import EvalError, Expression, Language
@@ -71,6 +71,7 @@ def outcome(expression: Expression, value: Any) -> tuple[str, Any]:
 
 @pytest.mark.parametrize("text", CALLS)
 @given(value=VALUES)
+@settings(max_examples=50)
 def test_plain_cel_gives_what_the_function_gives(text: str, value: Any) -> None:
     both = LANGUAGE.compile(text)
     assert both.native is not None
