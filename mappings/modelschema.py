@@ -17,6 +17,7 @@ from mappings.positions import Path
 
 @cache
 def schema_of(model: type[BaseModel]) -> Mapping[str, Any]:
+    """The JSON Schema of `model`, made once, with the names that a file uses."""
     return model.model_json_schema(by_alias=True)
 
 
@@ -53,10 +54,12 @@ def _resolved(
 
 
 def allowed_keys(schemas: Sequence[Mapping[str, Any]]) -> tuple[str, ...]:
+    """The keys that any of the parts names, in the order of the model."""
     return tuple(dict.fromkeys(key for s in schemas for key in s.get("properties", {})))
 
 
 def example_of(schemas: Sequence[Mapping[str, Any]]) -> str | None:
+    """The first example, as it would be written in a file."""
     for schema in schemas:
         for example in schema.get("examples", ()):
             return str(example) if isinstance(example, str) else json.dumps(example)
@@ -64,6 +67,7 @@ def example_of(schemas: Sequence[Mapping[str, Any]]) -> str | None:
 
 
 def description_of(schemas: Sequence[Mapping[str, Any]]) -> str:
+    """The first description, as a sentence; empty without one."""
     for schema in schemas:
         if "description" in schema:
             text = " ".join(str(schema["description"]).split())
@@ -72,5 +76,6 @@ def description_of(schemas: Sequence[Mapping[str, Any]]) -> str:
 
 
 def kinds_of(schema: Mapping[str, Any]) -> Sequence[str]:
+    """The JSON types that the part allows."""
     kind = schema.get("type", ())
     return (kind,) if isinstance(kind, str) else tuple(kind)
