@@ -36,7 +36,7 @@ check: setup ## formatting, lint, types, architecture, mappings
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/python -m pytest -q tests/test_architecture.py
-	$(BIN)/receiver check
+	$(BIN)/receiver check --offline
 
 format: setup ## make the formatter and the safe lint fixes happy
 	$(BIN)/ruff format .

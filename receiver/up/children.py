@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
+import signal
 import sys
 import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
@@ -197,6 +198,8 @@ class Children:
         if child.foreign:
             command = (sys.executable, "-m", "receiver.up.lifeline", *command)
         output = child.log.open("ab") if child.log else None
+        # Inherited, so that a Ctrl-C in its first moments does not reach it either.
+        before = signal.pthread_sigmask(signal.SIG_BLOCK, lifeline.TERMINAL_SIGNALS)
         try:
             process = await asyncio.create_subprocess_exec(
                 *command,
@@ -207,6 +210,7 @@ class Children:
                 pass_fds=(self._lifeline_fd, ready_write),
             )
         finally:
+            signal.pthread_sigmask(signal.SIG_SETMASK, before)
             os.close(ready_write)
             if output is not None:
                 output.close()

@@ -79,7 +79,8 @@ async def _work(place: Place, children: Children, *, demo: bool) -> None:
     for note in place.notes:
         out.say(note)
     await _wait_for_port(place.settings)
-    url = await _start(place, children) or place.url
+    said = await _start(place, children)
+    url = place.url if place.settings.port else said
     watching = asyncio.create_task(children.watch())
     try:
         if demo:

@@ -79,6 +79,18 @@ async def test_children_ignore_the_terminals_signals(children: Children) -> None
     assert not is_gone(pid)
 
 
+async def test_a_child_is_deaf_to_ctrl_c_from_its_first_moment(children: Children) -> None:
+    async def at_once() -> bool:
+        return True
+
+    command = (sys.executable, "-c", "import time; time.sleep(60)")
+    await children.start(replace(fake(ready=at_once), command=command))
+    pid = children.pids()["fake"]
+    os.kill(pid, signal.SIGINT)
+    await asyncio.sleep(0.2)
+    assert not is_gone(pid)
+
+
 async def test_a_child_that_dies_is_started_again(
     children: Children, monkeypatch: pytest.MonkeyPatch
 ) -> None:
