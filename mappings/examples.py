@@ -10,12 +10,12 @@ from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from decimal import Decimal
 
-from mappings import yamlfile
-from mappings.examplefiles import body_of
 from mappings.mappingset import MappingSet
-from mappings.model import ExampleModel, Expected, MappingModel
-from mappings.positions import Path
-from mappings.report import Report
+from mappings.reading import yamlfile
+from mappings.reading.positions import Path
+from mappings.reading.report import Report
+from mappings.rules.examplefiles import body_of
+from mappings.rules.model import ExampleModel, Expected, MappingModel
 from mappings.types import DeliveryInput, Mapped, Outcome, Problem
 
 #: When an example arrives that does not say so; without limits to how old its events are.

@@ -12,13 +12,13 @@ from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 from types import MappingProxyType
 
-from mappings.agentsfile import read_catalogue
-from mappings.catalogue import FILE as CATALOGUE_FILE
-from mappings.catalogue import Catalogue
-from mappings.cel import Language
-from mappings.checks import check_prices, check_sources, check_times
-from mappings.compiling import CompiledFile, compile_file
+from mappings.cel.language import Language
 from mappings.mappingset import EMPTY, MappingSet, RuleInfo, Source
+from mappings.pricing.agentsfile import read_catalogue
+from mappings.pricing.catalogue import FILE as CATALOGUE_FILE
+from mappings.pricing.catalogue import Catalogue
+from mappings.rules.checks import check_prices, check_sources, check_times
+from mappings.rules.filecompiler import CompiledFile, compile_file
 from mappings.schemes import SchemeRules
 from mappings.snapshot import programs_of, sources_of
 from mappings.tables import FOLDER as TABLES_FOLDER

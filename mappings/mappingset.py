@@ -11,8 +11,8 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Any
 
-from mappings.catalogue import Catalogue
-from mappings.program import Program
+from mappings.pricing.catalogue import Catalogue
+from mappings.rules.program import Program
 from mappings.tables import Table
 from mappings.trace import Trace, trace
 from mappings.types import DeliveryInput, Failure, Kind, Mapped, Problem, Reason, VersionText

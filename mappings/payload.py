@@ -17,7 +17,7 @@ from collections import Counter
 from typing import Any, NoReturn
 from urllib.parse import parse_qsl
 
-from mappings.wording import shown
+from mappings.reading.wording import shown
 
 DEPTH_MAX = 64
 NUMBER_CHARS_MAX = 100

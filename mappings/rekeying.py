@@ -10,13 +10,14 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
-from mappings import celtext, yamlfile
+from mappings.cel import text as celtext
+from mappings.cel.template import expressions
 from mappings.load import is_mapping
-from mappings.model import MappingModel, RuleModel
-from mappings.positions import Mark, Path, Positions
-from mappings.template import expressions
+from mappings.reading import yamlfile
+from mappings.reading.positions import Mark, Path, Positions
+from mappings.reading.validation import validate
+from mappings.rules.model import MappingModel, RuleModel
 from mappings.types import Problem
-from mappings.validation import validate
 
 _KEYS = (
     "It would bill again what it has billed: put it back,"

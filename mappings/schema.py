@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from mappings.model import RESERVED, MappingModel
+from mappings.rules.model import RESERVED, MappingModel
 from mappings.schemes import SchemeRules
 
 FILE = "mapping.schema.json"

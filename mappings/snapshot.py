@@ -8,11 +8,11 @@ from __future__ import annotations
 import json
 from types import MappingProxyType
 
-from mappings.cel import Language
-from mappings.compiling import CompiledFile
+from mappings.cel.language import Language
 from mappings.mappingset import RuleInfo, Source
-from mappings.program import Program
-from mappings.rulecompiler import key_rule
+from mappings.rules.filecompiler import CompiledFile
+from mappings.rules.program import Program
+from mappings.rules.rulecompiler import key_rule
 from mappings.types import Kind
 
 

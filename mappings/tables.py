@@ -16,10 +16,10 @@ from dataclasses import dataclass
 from pathlib import PurePosixPath
 from types import MappingProxyType
 
-from mappings.positions import Mark
+from mappings.reading.positions import Mark
+from mappings.reading.wording import shown
+from mappings.reading.yamlfile import parse
 from mappings.types import Problem
-from mappings.wording import shown
-from mappings.yamlfile import parse
 
 FOLDER = "tables"
 CSV_BYTES_MAX = 8 * 1024 * 1024

@@ -2,7 +2,7 @@
 
 Owns: the records that `receiver try` prints, and the eye for comparisons across types, which CEL
 answers with false and without a word ("8001" is not 8001). Refuses: to decide anything itself;
-outcomes and failures are those of `program.py`, the operands beside them are for the reader.
+outcomes and failures are those of `rules.program`, the operands beside them are for the reader.
 """
 
 from __future__ import annotations
@@ -13,12 +13,12 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from mappings import celtext
-from mappings.catalogue import Catalogue
-from mappings.cel import Activation, EvalError, ExpressionError, Language, Lets
-from mappings.fields import Field, FieldError
-from mappings.program import DeliveryError, Program
-from mappings.rules import Event, Rule, RuleError, matches, outcome_of
+from mappings.cel import text as celtext
+from mappings.cel.language import Activation, EvalError, ExpressionError, Language, Lets
+from mappings.pricing.catalogue import Catalogue
+from mappings.rules.deciding import Event, Rule, RuleError, matches, outcome_of
+from mappings.rules.fields import Field, FieldError
+from mappings.rules.program import DeliveryError, Program
 from mappings.types import DeliveryInput, Failure, Outcome
 
 

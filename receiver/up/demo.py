@@ -17,10 +17,10 @@ import httpx
 from pydantic import TypeAdapter
 
 from jobs.queries.shapes import DeliveryEvidence, Page, RevenueItem
-from mappings import yamlfile
-from mappings.examplefiles import body_of
 from mappings.load import Source, load, read_directory
-from mappings.model import ExampleModel, MappingModel
+from mappings.reading import yamlfile
+from mappings.rules.examplefiles import body_of
+from mappings.rules.model import ExampleModel, MappingModel
 from receiver.cli.output import Output
 from receiver.signatures import RULES, scheme_of, sign
 from receiver.up.demo_report import Posted, report

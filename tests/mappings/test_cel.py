@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mappings.cel import EvalError, ExpressionError, Language
+from mappings.cel.language import EvalError, ExpressionError, Language
 from mappings.tables import Table
 from mappings.types import Reason
 

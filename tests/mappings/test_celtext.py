@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mappings import celtext
-from mappings.celtext import Operand
+from mappings.cel import text as celtext
+from mappings.cel.text import Operand
 
 
 @pytest.mark.parametrize(

@@ -10,10 +10,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mappings.cel import EvalError, Language
+from mappings.cel.language import EvalError, Language
 from mappings.examples import RECEIVED_AT
-from mappings.identity import value_fault
 from mappings.load import load, read_directory
+from mappings.rules.identity import value_fault
 from mappings.types import DeliveryInput, Kind, Mapped, Outcome
 from receiver.signatures import RULES
 from tests.mappings.kit import mapped as mapped_by

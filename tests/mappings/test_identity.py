@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mappings.identity import key_fault, outcome_key, value_fault
+from mappings.rules.identity import key_fault, outcome_key, value_fault
 
 TEXT = st.text(st.characters(exclude_categories=["Cs", "Cc"]), max_size=8)
 KEY = st.tuples(TEXT, TEXT.filter(bool), st.none() | TEXT, st.lists(TEXT, min_size=1, max_size=3))

@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mappings.cel import EvalError, Expression, Language
-from mappings.native import native
+from mappings.cel.language import EvalError, Expression, Language
+from mappings.cel.native import native
 from mappings.tables import Table
 from tests.mappings.kit import RECEIVED_AT
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import jsonschema
 import pytest
 
-from mappings import yamlfile
+from mappings.reading import yamlfile
 from mappings.schema import FILE, mapping_schema, schema_text
 from receiver.signatures import RULES
 from tests.mappings.kit import MAPPING, FakeSchemes, rule

@@ -5,10 +5,10 @@ from typing import Literal
 import pytest
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
+from mappings.reading.validation import validate, wrong
+from mappings.reading.wording import nearest
+from mappings.reading.yamlfile import parse
 from mappings.types import Problem
-from mappings.validation import validate, wrong
-from mappings.wording import nearest
-from mappings.yamlfile import parse
 
 
 class Rule(BaseModel):

@@ -6,10 +6,10 @@ import sys
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from mappings import yamlfile
 from mappings.load import Source
-from mappings.model import ExampleModel, MappingModel
-from mappings.validation import validate
+from mappings.reading import yamlfile
+from mappings.reading.validation import validate
+from mappings.rules.model import ExampleModel, MappingModel
 from receiver.cli.trouble import MISUSE, Trouble
 
 STANDARD_INPUT = "-"

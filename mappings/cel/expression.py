@@ -13,9 +13,9 @@ from typing import Any
 
 from cel_expr_python import cel
 
-from mappings.celvalues import optional_value, plain
-from mappings.evalerrors import EvalError, runtime_error
-from mappings.native import DOCUMENTS
+from mappings.cel.evalerrors import EvalError, runtime_error
+from mappings.cel.native import DOCUMENTS
+from mappings.cel.values import optional_value, plain
 from mappings.payload import PayloadError, parse_json
 
 _ERROR = cel.Type.ERROR

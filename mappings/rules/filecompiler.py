@@ -13,19 +13,19 @@ from typing import Any, TypeVar
 
 from pydantic import BaseModel, ValidationError
 
-from mappings import yamlfile
-from mappings.cel import Expression, ExpressionError, Language, Lets
-from mappings.examplefiles import check_examples
-from mappings.fieldcompiler import FieldCompiler
-from mappings.model import ExampleModel, MappingModel, RuleModel, SourceItem
-from mappings.positions import Path
-from mappings.report import Report
-from mappings.rulecompiler import RuleCompiler
-from mappings.rules import Rule
+from mappings.cel.language import Expression, ExpressionError, Language, Lets
+from mappings.reading import yamlfile
+from mappings.reading.positions import Path
+from mappings.reading.report import Report
+from mappings.rules.deciding import Rule
+from mappings.rules.examplefiles import check_examples
+from mappings.rules.fieldcompiler import FieldCompiler
+from mappings.rules.model import ExampleModel, MappingModel, RuleModel, SourceItem
+from mappings.rules.rulecompiler import RuleCompiler
+from mappings.rules.usage import check_variables, mapping_version, tables_used, texts_of
 from mappings.schemes import SchemeRules
 from mappings.tables import Table
 from mappings.types import Problem
-from mappings.usage import check_variables, mapping_version, tables_used, texts_of
 
 PartT = TypeVar("PartT", bound=BaseModel)
 

@@ -14,8 +14,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 
-from mappings import celtext
-from mappings.celtext import Token
+from mappings.cel import text as celtext
+from mappings.cel.text import Token
 
 #: The variable that holds every table's rows, by the table's name.
 TABLES = "__tables"

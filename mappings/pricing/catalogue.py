@@ -12,8 +12,8 @@ from datetime import datetime
 from decimal import Decimal
 from types import MappingProxyType
 
-from mappings.prices import AmountError, Entry, in_effect
-from mappings.wording import nearest, shown
+from mappings.pricing.prices import AmountError, Entry, in_effect
+from mappings.reading.wording import nearest, shown
 
 FILE = "agents.yaml"
 

@@ -9,14 +9,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from mappings.fieldcompiler import FieldCompiler
-from mappings.fields import KEY, NAME, TAG, TIME, VALUE, Field
-from mappings.model import RuleModel
-from mappings.positions import Path
-from mappings.report import Report
-from mappings.rules import Rule
+from mappings.reading.positions import Path
+from mappings.reading.report import Report
+from mappings.reading.wording import nearest
+from mappings.rules.deciding import Rule
+from mappings.rules.fieldcompiler import FieldCompiler
+from mappings.rules.fields import KEY, NAME, TAG, TIME, VALUE, Field
+from mappings.rules.model import RuleModel
 from mappings.types import Kind
-from mappings.wording import nearest
 
 PER_DELIVERY = "delivery"
 _BOOLEAN = frozenset({"BOOL", "DYN"})

@@ -8,10 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from mappings.catalogue import Catalogue
-from mappings.compiling import CompiledFile
-from mappings.model import RuleModel
-from mappings.positions import Path
+from mappings.pricing.catalogue import Catalogue
+from mappings.reading.positions import Path
+from mappings.rules.filecompiler import CompiledFile
+from mappings.rules.model import RuleModel
 
 _OPENING = "${{"
 

@@ -1,7 +1,7 @@
 """The shape of a mapping file, as pydantic sees it and as editors are told.
 
 Owns: keys, types, and the form of names. Refuses: meaning (whether an expression compiles, a rule
-is whole, a price exists), which `compiling.py` and `checks.py` decide with places in hand.
+is whole, a price exists), which `filecompiler.py` and `checks.py` decide with places in hand.
 """
 
 from __future__ import annotations
@@ -12,9 +12,9 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
-from mappings.functions import FUNCTIONS
+from mappings.cel.functions import FUNCTIONS
+from mappings.reading.validation import wrong
 from mappings.types import Kind, Reason
-from mappings.validation import wrong
 
 _SOURCE = re.compile(r"[a-z0-9][a-z0-9-]{0,63}")
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}")

@@ -8,9 +8,9 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
-from mappings.cel import Fault
-from mappings.places import place_in
-from mappings.positions import Mark, Path, Positions
+from mappings.cel.language import Fault
+from mappings.reading.places import place_in
+from mappings.reading.positions import Mark, Path, Positions
 from mappings.types import Problem
 
 

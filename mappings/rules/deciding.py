@@ -11,10 +11,10 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 
-from mappings.catalogue import Catalogue, UnpricedError
-from mappings.cel import Activation, EvalError, Expression
-from mappings.fields import Field, FieldError
-from mappings.identity import key_fault, outcome_key, value_fault
+from mappings.cel.language import Activation, EvalError, Expression
+from mappings.pricing.catalogue import Catalogue, UnpricedError
+from mappings.rules.fields import Field, FieldError
+from mappings.rules.identity import key_fault, outcome_key, value_fault
 from mappings.types import AHEAD_SECONDS, DeliveryInput, Failure, Kind, Outcome, Reason
 
 _EXPRESSION_SHOWN_MAX = 160

@@ -14,9 +14,9 @@ from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
 
-from mappings.cel import Activation, EvalError, Expression, Fault
-from mappings.identity import value_fault
-from mappings.template import Template
+from mappings.cel.language import Activation, EvalError, Expression, Fault
+from mappings.cel.template import Template
+from mappings.rules.identity import value_fault
 from mappings.types import Reason
 
 TAG_CHARS_MAX = 256

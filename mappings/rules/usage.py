@@ -11,9 +11,9 @@ import re
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
-from mappings import celtext
-from mappings.positions import Path
-from mappings.report import Report
+from mappings.cel import text as celtext
+from mappings.reading.positions import Path
+from mappings.reading.report import Report
 from mappings.tables import Table
 
 _LOOKUP = re.compile(r"\blookup\s*\(")

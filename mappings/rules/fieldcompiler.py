@@ -10,14 +10,23 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-from mappings import celtext
-from mappings.cel import Expression, ExpressionError, Language, Lets
-from mappings.fields import KEY, NAME, TAG, TAG_CHARS_MAX, VALUE, Field, FieldKind, kind_faults
-from mappings.identity import value_fault
-from mappings.positions import Path
-from mappings.report import Report
-from mappings.template import Template, compile_template
-from mappings.wording import nearest, shown
+from mappings.cel import text as celtext
+from mappings.cel.language import Expression, ExpressionError, Language, Lets
+from mappings.cel.template import Template, compile_template
+from mappings.reading.positions import Path
+from mappings.reading.report import Report
+from mappings.reading.wording import nearest, shown
+from mappings.rules.fields import (
+    KEY,
+    NAME,
+    TAG,
+    TAG_CHARS_MAX,
+    VALUE,
+    Field,
+    FieldKind,
+    kind_faults,
+)
+from mappings.rules.identity import value_fault
 
 _CALL = re.compile(r"(?:id|lookup|json|string)\(")
 _MEMBER = re.compile(r"([A-Za-z_][A-Za-z0-9_]*)[.\[]")

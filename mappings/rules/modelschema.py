@@ -12,7 +12,7 @@ from typing import Any
 
 from pydantic import BaseModel
 
-from mappings.positions import Path
+from mappings.reading.positions import Path
 
 
 @cache

@@ -8,7 +8,7 @@ rules: the library wraps Python dicts and lists and reads what an expression ask
 activation costs 3 to 5 µs and a condition on `payload[50]` 2 to 5 µs whatever the payload's size.
 Nothing is converted an expression; the parsed payload is shared by all of a delivery. The 500
 conditions take 3 to 5 ms, less than reading the JSON (20 ms). Turning a whole value of 1 MiB back
-into Python (`celvalues.py`) costs up to 0.3 s, which only an `events` that computes its list pays,
+into Python (`values.py`) costs up to 0.3 s, which only an `events` that computes its list pays,
 once a delivery.
 `map` over a list costs the square of its length (1000 items: 50 ms) within a budget of 10,000
 steps an expression. A comprehension over an *object* goes through its members in an order that
@@ -29,12 +29,12 @@ from types import MappingProxyType
 from cel_expr_python import cel
 from cel_expr_python.ext import ext_bindings, ext_optional, ext_strings
 
-from mappings import celtext
-from mappings.celerrors import Fault, compile_faults
-from mappings.evalerrors import EvalError
-from mappings.expression import Activation, Expression
-from mappings.functions import declarations
-from mappings.native import DOCUMENTS, TABLES, json_arguments, native
+from mappings.cel import text as celtext
+from mappings.cel.errors import Fault, compile_faults
+from mappings.cel.evalerrors import EvalError
+from mappings.cel.expression import Activation, Expression
+from mappings.cel.functions import declarations
+from mappings.cel.native import DOCUMENTS, TABLES, json_arguments, native
 from mappings.tables import Table
 
 __all__ = ["Activation", "EvalError", "Expression", "ExpressionError", "Fault", "Language", "Lets"]

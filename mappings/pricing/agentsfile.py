@@ -26,12 +26,12 @@ from pydantic import (
     model_validator,
 )
 
-from mappings.catalogue import FILE, Agent, Catalogue, Prices
-from mappings.prices import MICROS_MAX, Entry, micros
+from mappings.pricing.catalogue import FILE, Agent, Catalogue, Prices
+from mappings.pricing.prices import MICROS_MAX, Entry, micros
+from mappings.reading.validation import validate, wrong
+from mappings.reading.wording import shown
+from mappings.reading.yamlfile import parse
 from mappings.types import Problem
-from mappings.validation import validate, wrong
-from mappings.wording import shown
-from mappings.yamlfile import parse
 
 NAME_MAX = 256
 

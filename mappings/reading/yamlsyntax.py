@@ -9,7 +9,7 @@ import re
 
 import yaml
 
-from mappings.positions import Mark
+from mappings.reading.positions import Mark
 from mappings.types import Problem
 
 _QUOTE_ALL = "Put the whole value in single quotes, doubling those inside it."

@@ -17,11 +17,11 @@ from typing import Any
 
 import yaml
 
-from mappings.positions import Mark, Path, Positions
+from mappings.reading.positions import Mark, Path, Positions
+from mappings.reading.validation import validate
+from mappings.reading.wording import shown
+from mappings.reading.yamlsyntax import syntax_problem, unprintable_problems
 from mappings.types import Problem
-from mappings.validation import validate
-from mappings.wording import shown
-from mappings.yamlsyntax import syntax_problem, unprintable_problems
 
 __all__ = ["Mark", "Path", "Positions", "YamlFile", "parse", "validate"]
 

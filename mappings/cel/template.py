@@ -1,7 +1,7 @@
 """Text with `${{ CEL }}` in it.
 
 Owns: finding the expressions, compiling each, and putting the text together. Refuses: to decide
-which values may stand in a field; that is the field's own business (`fields.py`).
+which values may stand in a field; that is the field's own business (`rules.fields`).
 """
 
 from __future__ import annotations
@@ -9,8 +9,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from mappings import celtext
-from mappings.cel import Expression, ExpressionError, Fault, Language, Lets
+from mappings.cel import text as celtext
+from mappings.cel.language import Expression, ExpressionError, Fault, Language, Lets
 
 _OPEN = "${{"
 _CLOSE = "}}"

@@ -12,7 +12,7 @@ from typing import Any
 
 from cel_expr_python import cel
 
-from mappings.evalerrors import EvalError
+from mappings.cel.evalerrors import EvalError
 
 _NULL = cel.Type.NULL
 _ERROR = cel.Type.ERROR

@@ -10,11 +10,11 @@ import re
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 
-from mappings.celtext import tokens
-from mappings.celwords import OPTIONAL, OPTIONAL_REMEDY, TAKES, kinds, listed, sign
-from mappings.evalerrors import bare
-from mappings.functions import FUNCTIONS
-from mappings.wording import nearest
+from mappings.cel.evalerrors import bare
+from mappings.cel.functions import FUNCTIONS
+from mappings.cel.text import tokens
+from mappings.cel.words import OPTIONAL, OPTIONAL_REMEDY, TAKES, kinds, listed, sign
+from mappings.reading.wording import nearest
 
 
 @dataclass(frozen=True, slots=True)

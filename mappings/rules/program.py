@@ -12,10 +12,10 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any
 
-from mappings.catalogue import Catalogue
-from mappings.cel import EvalError, Expression, Language, Lets
+from mappings.cel.language import EvalError, Expression, Language, Lets
 from mappings.payload import PayloadError, parse
-from mappings.rules import Event, Rule, RuleError, matches, outcome_of, sentence
+from mappings.pricing.catalogue import Catalogue
+from mappings.rules.deciding import Event, Rule, RuleError, matches, outcome_of, sentence
 from mappings.types import DeliveryInput, Failure, Mapped, Outcome, Reason
 
 EVENTS_MAX = 10_000

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 
-from mappings.positions import Mark
+from mappings.reading.positions import Mark
 
 _BLOCK = re.compile(r"[|>][-+0-9]*[^\n]*\n")
 _ESCAPE = re.compile(r"\\(?:x[0-9a-fA-F]{2}|u[0-9a-fA-F]{4}|U[0-9a-fA-F]{8}|\r?\n\s*|.)", re.DOTALL)

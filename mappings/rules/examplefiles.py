@@ -8,12 +8,12 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 
-from mappings.model import ExampleModel
 from mappings.payload import PayloadError, parse
-from mappings.positions import Path
-from mappings.report import Report
+from mappings.reading.positions import Path
+from mappings.reading.report import Report
+from mappings.reading.wording import nearest, shown
+from mappings.rules.model import ExampleModel
 from mappings.types import Reason
-from mappings.wording import nearest, shown
 
 
 def body_of(example: ExampleModel, files: Mapping[str, bytes]) -> bytes | None:

@@ -15,7 +15,9 @@ from typing import Any, TypeVar
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails, PydanticCustomError
 
-from mappings.modelschema import (
+from mappings.reading.positions import Path, Positions
+from mappings.reading.wording import nearest, shown
+from mappings.rules.modelschema import (
     allowed_keys,
     description_of,
     example_of,
@@ -23,9 +25,7 @@ from mappings.modelschema import (
     parts_at,
     schema_of,
 )
-from mappings.positions import Path, Positions
 from mappings.types import Problem
-from mappings.wording import nearest, shown
 
 __all__ = ["nearest", "validate", "wrong"]
 

@@ -10,8 +10,8 @@ import json
 import re
 from collections.abc import Callable
 
-from mappings.celwords import OPTIONAL, OPTIONAL_REMEDY, TAKES, kinds, listed, sign
-from mappings.functions import FUNCTIONS, MARK
+from mappings.cel.functions import FUNCTIONS, MARK
+from mappings.cel.words import OPTIONAL, OPTIONAL_REMEDY, TAKES, kinds, listed, sign
 from mappings.types import Reason
 
 _STATUS = re.compile(r"^[A-Z_]+: ")

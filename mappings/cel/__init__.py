@@ -1,0 +1,1 @@
+"""CEL, fitted to mappings: compiling, evaluating, errors in words a mapping's writer uses."""

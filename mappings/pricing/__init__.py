@@ -1,0 +1,1 @@
+"""The catalogue: agents.yaml, prices in effect, percentages, customers' own prices."""

@@ -1,0 +1,1 @@
+"""Mapping files compiled: their shape, fields and checks, and what a rule makes of an event."""
