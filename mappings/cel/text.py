@@ -1,7 +1,7 @@
 """The text of CEL expressions: tokens, names, literal calls, operands.
 
 Owns: what can be said of an expression without evaluating it, for `let`, for the checks at load
-and for the trace. The compiler of `language.py` alone decides what is valid; on text that it refuses
+and for the trace. The compiler (`language.py`) decides what is valid; on text that it refuses
 these functions return something harmless and never raise.
 Lexis: https://github.com/google/cel-spec/blob/master/doc/langdef.md#syntax
 """
