@@ -30,6 +30,8 @@ SETTLE_JOB = "settle_deliveries"
 IDS_IN_A_RING = 100
 #: A ring older than this is stale news: the sweeper has been there.
 RING_EXPIRES_MS = 10 * 60 * 1000
+#: No job was rung after the year 2200; arq makes a calendar date of the number.
+LATEST_MS = 7_258_118_400_000
 #: With this many rings unheard, workers are away; more would only fill Redis.
 UNHEARD_RINGS = 10_000
 #: After a failed ring, rings are dropped for this long.
@@ -45,14 +47,27 @@ def serialize(job: dict[str, Any]) -> bytes:
 
 
 def deserialize(data: bytes) -> dict[str, Any]:
-    """The job; what cannot be read becomes a job that no worker knows, which arq drops."""
+    """The job; what is not shaped like ours becomes a job that no worker knows, which arq drops.
+
+    arq itself would end its worker on some of them, again and again.
+    """
     try:
         job = json.loads(data)
-    except ValueError:
+    except (ValueError, RecursionError):
         job = None
-    if isinstance(job, dict) and {"f", "a", "k", "et"} <= job.keys():
-        return job
-    return {"f": "unreadable", "a": [], "k": {}, "t": None, "et": 0}
+    return job if _is_job(job) else {"f": "unreadable", "a": [], "k": {}, "t": None, "et": 0}
+
+
+def _is_job(job: Any) -> bool:
+    return (
+        isinstance(job, dict)
+        and isinstance(job.get("f"), str)
+        and isinstance(job.get("a"), list)
+        and isinstance(job.get("k"), dict)
+        and job.get("t") is None
+        and isinstance(job.get("et"), int)
+        and 0 <= job["et"] < LATEST_MS
+    )
 
 
 def connect(redis_url: str, *, connections: int = 20) -> ArqRedis:

@@ -25,6 +25,8 @@ JOB_SECONDS = 30
 INNER_SECONDS = 20
 #: Running jobs get this long to end at a stop; under the usual grace period of 10 s.
 COMPLETION_SECONDS = 5
+#: How often arq writes to Redis that it lives, and so finds out that it cannot write.
+HEALTH_SECONDS = 5
 #: Pauses between tries to reach Redis.
 RECONNECT_SECONDS = (0.2, 0.5, 1.0, 2.0)
 
@@ -49,17 +51,18 @@ class Listener:
             try:
                 await self._listen()
             except Exception as error:  # noqa: BLE001 - the listener outlives whatever ends arq
-                pause = RECONNECT_SECONDS[min(failures, len(RECONNECT_SECONDS) - 1)]
-                if failures == 0:
+                failures = 0 if self.is_up else failures + 1
+                if self.is_up is not False:
                     log.warning("worker.redis_lost", error=str(error)[:200])
-                failures = 1 if self.is_up else failures + 1
                 self.is_up = False
-                await asyncio.sleep(pause)
+                await asyncio.sleep(RECONNECT_SECONDS[min(failures, len(RECONNECT_SECONDS) - 1)])
 
     async def _listen(self) -> None:
         redis = connect(self._redis_url)
+        health_key = f"{QUEUE}:health:{self._name}"
         try:
-            await redis.ping()
+            # Not a PING: a Redis that is full or read-only answers that, and arq idles on it.
+            await redis.set(health_key, b"starting", ex=HEALTH_SECONDS)
             self._worker = Worker(
                 functions=[
                     func(
@@ -77,8 +80,8 @@ class Listener:
                 max_jobs=100,
                 poll_delay=0.02,
                 queue_read_limit=1_000,
-                health_check_interval=5,
-                health_check_key=f"{QUEUE}:health:{self._name}",
+                health_check_interval=HEALTH_SECONDS,
+                health_check_key=health_key,
                 allow_abort_jobs=False,
                 keep_result=0,
                 log_results=False,
@@ -108,6 +111,8 @@ class Listener:
                 await self._settle(ids)
         except TimeoutError:
             log.warning("worker.slow_ring", deliveries=len(ids))
+        except Exception:
+            log.exception("worker.ring_broke", deliveries=len(ids))
 
     async def _let_jobs_end(self) -> None:
         """Give running jobs their time; then let go of them: the sweeper takes them up."""

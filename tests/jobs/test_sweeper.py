@@ -3,8 +3,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
 from typing import Any
 
 import pytest
@@ -12,37 +10,10 @@ import pytest
 from jobs import attempts, settle, sweeper
 from jobs.filters import DeliveryFilter
 from jobs.replay import replay_status, start_replay
-from jobs.settle import Settler
-from jobs.sweeper import Sweeper
 from tests.jobs.doubles import Telling, bill, body, needing
+from tests.jobs.worker_parts import sweeping, until, until_states
 from tests.jobs.workshop import Workshop
 from tests.support.postgres import Postgres
-
-
-@asynccontextmanager
-async def sweeping(workshop: Workshop, settler: Settler, telling: Telling) -> AsyncIterator[None]:
-    """A sweeper runs, as it does in a worker."""
-    running = Sweeper(workshop.new_database(), settler, workshop.runner(settler, telling))
-    task = asyncio.create_task(running.run())
-    try:
-        yield
-    finally:
-        task.cancel()
-        with contextlib.suppress(asyncio.CancelledError):
-            await task
-
-
-async def until(found: Callable[[], Awaitable[bool]], *, seconds: float = 10) -> None:
-    async with asyncio.timeout(seconds):
-        while not await found():
-            await asyncio.sleep(0.05)
-
-
-async def until_states(workshop: Workshop, expected: dict[str, int], seconds: float = 10) -> None:
-    async def found() -> bool:
-        return await workshop.states() == expected
-
-    await until(found, seconds=seconds)
 
 
 async def test_what_nobody_was_told_of_is_found_at_the_start(workshop: Workshop) -> None:
