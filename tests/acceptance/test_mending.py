@@ -31,7 +31,7 @@ def test_an_agent_without_a_price_is_priced_replayed_and_billed_once(
         service.edit(
             "agents.yaml",
             "agents:\n",
-            f'agents:\n  {agent}:\n    name: New\n    indicators:\n'
+            f"agents:\n  {agent}:\n    name: New\n    indicators:\n"
             '      ticket-resolved: {price: "7.25", currency: USD}\n',
         )
     replayed = service.run("replay", "--reason", "unpriced", "--wait", "--json")
@@ -121,9 +121,7 @@ def test_a_dry_run_tells_what_a_replay_would_do_and_changes_nothing(
     assert (still["matched"], still["would"]) == (1, {"failed": 1})
     (named,) = still["still_failing"]
     assert named["delivery"] == ids[1]
-    compared = service.api(
-        "replays", body={"ids": ids[:1], "state": "recorded", "dry_run": True}
-    )
+    compared = service.api("replays", body={"ids": ids[:1], "state": "recorded", "dry_run": True})
     assert (compared["matched"], compared["differences"]) == (1, [])
     assert service.settled(ids[1])["state"] == "failed"
     assert len(service.billed(customer)) == 1

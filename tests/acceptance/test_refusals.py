@@ -25,11 +25,8 @@ NOT_VERIFIED = {
 
 def _rejections(service: Service, source: str, cause: str) -> float:
     """How many were counted so far."""
-    wanted = f'receiver_rejections_total{{cause="{cause}",source="{source}"}}'
-    for line in service.http("GET", "/metrics").text.splitlines():
-        if line.startswith(wanted):
-            return float(line.split()[-1])
-    return 0
+    name = f'receiver_rejections_total{{cause="{cause}",source="{source}"}}'
+    return service.metrics().get(name, 0)
 
 
 def _is_refused(service: Service, post: Post, status: int, *, cause: str) -> dict[str, Any]:

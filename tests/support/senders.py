@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 
 import httpx
 
+from tests.support.processes import wait_until
 from tests.support.vendors import Post
 
 
@@ -37,10 +39,24 @@ class Vendor:
     acknowledged: dict[int, str] = field(default_factory=dict)
     tries: int = 0
 
-    async def send(self, posts: Iterable[Post]) -> None:
-        """Return when every post was acknowledged."""
+    @contextlib.contextmanager
+    def sending(self, posts: Iterable[Post], *, first: int = 0) -> Iterator[None]:
+        """Send in the background while inside; leave when every post was acknowledged.
+
+        They are numbered from `first`.
+        """
+        with ThreadPoolExecutor(max_workers=1) as background:
+            sent = background.submit(asyncio.run, self._send(posts, first))
+            yield
+            sent.result()
+
+    def wait_for(self, acknowledged: int) -> None:
+        """Return once that many were acknowledged."""
+        wait_until(lambda: len(self.acknowledged) >= acknowledged, what="acknowledging")
+
+    async def _send(self, posts: Iterable[Post], first: int) -> None:
         waiting = asyncio.Queue[tuple[int, Post]]()
-        for numbered in enumerate(posts):
+        for numbered in enumerate(posts, first):
             waiting.put_nowait(numbered)
         async with (
             httpx.AsyncClient(trust_env=False, timeout=5) as client,

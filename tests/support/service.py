@@ -12,6 +12,7 @@ import sys
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import httpx
@@ -22,6 +23,7 @@ from tests.support.valkey import Valkey
 from tests.support.vendors import SECRETS, Post
 
 TOKEN = "an admin token of the tests"
+NOTHING: Mapping[str, str] = MappingProxyType({})
 RECEIVER = (sys.executable, "-m", "receiver")
 
 
@@ -87,22 +89,22 @@ class Service:
     def migrate(self) -> None:
         assert self.run("migrate").code == 0
 
-    def start_web(self, *, port: int = 0, **environment: str) -> Server:
+    def start_web(self, *, port: int = 0, environment: Mapping[str, str] = NOTHING) -> Server:
         """A web process that listens; on a free port unless one is given."""
         web = self._start("web", ["serve", "--port", str(port)], environment)
         web.wait_for_event("web.ready")
         web.url = web.logged("web.ready")[-1]["url"]
         return web
 
-    def start_worker(self, **environment: str) -> Server:
+    def start_worker(self, environment: Mapping[str, str] = NOTHING) -> Server:
         worker = self._start("worker", ["work"], environment)
         worker.wait_for_event("worker.ready")
         return worker
 
     @contextlib.contextmanager
-    def another_web(self) -> Iterator[Server]:
+    def another_web(self, environment: Mapping[str, str] = NOTHING) -> Iterator[Server]:
         """A second web process while inside; it is stopped afterwards, as by an operator."""
-        other = self.start_web()
+        other = self.start_web(environment=environment)
         self.processes.remove(other)
         try:
             yield other
@@ -129,7 +131,9 @@ class Service:
         """The worker started last."""
         return [process for process in self.processes if "work" in process.command][-1]
 
-    def run(self, *arguments: str, given: bytes = b"", **environment: str) -> Ran:
+    def run(
+        self, *arguments: str, given: bytes = b"", environment: Mapping[str, str] = NOTHING
+    ) -> Ran:
         """A command of `receiver`, its output piped, `given` on its standard input."""
         done = subprocess.run(
             [*RECEIVER, *arguments],
@@ -171,6 +175,12 @@ class Service:
         answer = self.http(method, f"/api/{path}", headers=headers, json=body, params=query)
         assert answer.is_success, answer.text
         return answer.json()
+
+    def metrics(self) -> dict[str, float]:
+        """Every number that the web process counts, by name and labels."""
+        lines = self.http("GET", "/metrics").text.splitlines()
+        numbers = (line.rsplit(" ", 1) for line in lines if not line.startswith("#"))
+        return {name: float(number) for name, number in numbers}
 
     def settled(self, delivery_id: str, *, seconds: float = 15) -> dict[str, Any]:
         """The delivery, once it is no longer on its way."""
@@ -227,11 +237,12 @@ class Service:
         path.write_text(text.replace(old, new))
 
     def close(self) -> None:
-        """Stop all that still runs; a process that does not go is an error."""
+        """Stop all that still runs; a process that does not go, and well, is an error."""
         try:
             for process in reversed(self.processes):
                 if process.is_alive():
-                    process.stop()
+                    code = process.stop()
+                    assert code == 0, f"ended by {code}:\n{process.output()}"
         finally:
             for process in self.processes:
                 process.kill()

@@ -20,6 +20,7 @@ SECRETS = {
     "ROTATING_NEW_SECRET": "whsec_" + base64.b64encode(b"n" * 32).decode(),
     "ROTATING_OLD_SECRET": "whsec_" + base64.b64encode(b"o" * 32).decode(),
     "REKEYED_SECRET": "whsec_" + base64.b64encode(b"r" * 32).decode(),
+    "SLOW_SECRET": "whsec_" + base64.b64encode(b"s" * 32).decode(),
     "CRM_SECRET": "a secret as plain text",
 }
 NUMBERS = itertools.count(1)
@@ -115,3 +116,10 @@ def won(customer: str, **more: Any) -> dict[str, Any]:
         "at": int(time.time() * 1000),
         **more,
     }
+
+
+def slow_to_map(customer: str) -> Post:
+    """One outcome among many events; mapping it takes a worker some seconds."""
+    busy = {"numbers": list(range(50)), "bills": False, "customer": customer}
+    events = [busy | {"bills": True}, *[busy] * 1500]
+    return helpdesk(events, source="slow")
