@@ -22,7 +22,8 @@ $(STAMP): requirements-dev.lock pyproject.toml
 	@echo "setup: installing requirements-dev.lock into .venv (once; a minute or two)"
 	@$(BIN)/python -c '' 2>/dev/null || $(PYTHON) -m venv --clear .venv
 	@$(BIN)/python -m pip install -qq --disable-pip-version-check --require-hashes -r requirements-dev.lock
-	@$(BIN)/python -m pip install -qq --disable-pip-version-check --no-deps --no-build-isolation --editable .
+	@$(BIN)/python -m pip install -qq --disable-pip-version-check --no-deps --no-build-isolation \
+	  --config-settings editable_mode=compat --editable .
 	@touch $@
 
 run: setup ## everything on this machine, with the shipped examples posted: the quickest look
