@@ -1,0 +1,200 @@
+from __future__ import annotations
+
+import asyncio
+import sys
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+from alembic.autogenerate import compare_metadata
+from alembic.migration import MigrationContext
+from sqlalchemy import Connection, event, inspect, make_url, text
+
+from jobs.database import Database, assert_durable, open_database
+from jobs.errors import DatabaseUnsuitable
+from jobs.migrations import migrate, schema_is_current
+from jobs.schema import metadata
+from tests.support.postgres import Postgres
+from tests.support.processes import Process, wait_until
+
+ROOT = Path(__file__).parents[2]
+MIGRATE = (
+    "import asyncio, sys\n"
+    "from jobs.database import open_database\n"
+    "from jobs.migrations import migrate\n"
+    "async def main():\n"
+    "    database = open_database(sys.argv[1])\n"
+    "    await migrate(database)\n"
+    "    await database.close()\n"
+    "asyncio.run(main())\n"
+)
+
+
+@pytest.fixture
+async def database(database_url: str) -> AsyncIterator[Database]:
+    """A database without tables."""
+    database = open_database(database_url)
+    yield database
+    await database.close()
+
+
+async def test_migrations_make_the_tables_that_the_code_expects(database: Database) -> None:
+    await migrate(database)
+
+    def differences(connection: Connection) -> list[object]:
+        context = MigrationContext.configure(
+            connection, opts={"compare_type": True, "compare_server_default": True}
+        )
+        return [*compare_metadata(context, metadata)]
+
+    async with database.read() as connection:
+        assert await connection.run_sync(differences) == []
+
+
+async def test_migrations_make_the_checks_that_the_code_expects(database: Database) -> None:
+    """Alembic's own comparison looks at no CHECK and at no partial index."""
+    await migrate(database)
+
+    def nets(connection: Connection) -> tuple[set[str], set[str]]:
+        found = inspect(connection)
+        checks = {
+            str(check["name"])
+            for table in metadata.tables
+            for check in found.get_check_constraints(table)
+        }
+        waiting = {
+            str(condition)
+            for index in found.get_indexes("deliveries")
+            if index["name"] == "ix_deliveries_waiting"
+            for condition in index["dialect_options"].values()
+        }
+        return checks, waiting
+
+    async with database.read() as connection:
+        checks, waiting = await connection.run_sync(nets)
+    assert checks == {
+        "ck_deliveries_state",
+        "ck_outcomes_kind",
+        "ck_outcomes_verdict",
+        "ck_billing_events_kind",
+    }
+    assert any("received" in condition for condition in waiting)
+
+
+async def test_a_database_says_whether_it_is_up_to_date(database: Database) -> None:
+    assert not await schema_is_current(database)
+    await migrate(database)
+    assert await schema_is_current(database)
+    async with database.write() as connection:
+        await connection.execute(text("UPDATE alembic_version SET version_num = 'older'"))
+    assert not await schema_is_current(database)
+
+
+async def test_migrating_again_does_nothing(database: Database) -> None:
+    await migrate(database)
+    async with database.write() as connection:
+        await connection.execute(text("INSERT INTO outcome_keys (outcome_key) VALUES ('kept')"))
+    await migrate(database)
+    async with database.read() as connection:
+        assert await connection.scalar(text("SELECT count(*) FROM outcome_keys")) == 1
+
+
+async def test_two_migrate_at_once_over_connections_of_their_own(database_url: str) -> None:
+    databases = [open_database(database_url) for _ in range(3)]
+    await asyncio.gather(*(migrate(database) for database in databases))
+    assert all([await schema_is_current(database) for database in databases])
+    for database in databases:
+        await database.close()
+
+
+async def test_two_processes_migrate_at_once(database_url: str, tmp_path: Path) -> None:
+    command = [sys.executable, "-c", MIGRATE, database_url]
+    processes = [
+        Process(command, log=tmp_path / f"log-{number}", directory=ROOT) for number in range(3)
+    ]
+    codes = [process.wait() for process in processes]
+    assert codes == [0, 0, 0], "\n".join(process.output() for process in processes)
+    database = open_database(database_url)
+    assert await schema_is_current(database)
+    await database.close()
+
+
+async def test_our_own_connections_are_durable(database: Database) -> None:
+    await migrate(database)
+    await assert_durable(database)
+
+
+@pytest.mark.parametrize(
+    ("pragma", "named"),
+    [
+        ("synchronous=NORMAL", "synchronous is 1; set it to 2"),
+        ("synchronous=OFF", "synchronous is 0; set it to 2"),
+        ("journal_mode=DELETE", "journal_mode is delete; set it to wal"),
+        ("foreign_keys=OFF", "foreign_keys is 0; set it to 1"),
+    ],
+)
+async def test_a_sqlite_that_could_lose_a_commit_is_refused(
+    sqlite_url: str, pragma: str, named: str
+) -> None:
+    database = open_database(sqlite_url)
+
+    @event.listens_for(database.engine.sync_engine, "connect")
+    def weaken(connection: object, _record: object) -> None:
+        connection.cursor().execute(f"PRAGMA {pragma}")  # type: ignore[attr-defined] # the driver's
+
+    with pytest.raises(DatabaseUnsuitable, match=named):
+        await assert_durable(database)
+    await database.close()
+
+
+async def test_a_postgres_that_answers_before_it_wrote_is_refused(postgres_url: str) -> None:
+    database = open_database(postgres_url)
+
+    @event.listens_for(database.engine.sync_engine, "begin")
+    def weaken(connection: Connection) -> None:
+        connection.exec_driver_sql("SET LOCAL synchronous_commit = off")
+
+    with pytest.raises(DatabaseUnsuitable, match="synchronous_commit is off; set it to on"):
+        await assert_durable(database)
+    await database.close()
+
+
+@pytest.mark.parametrize("setting", ["fsync", "full_page_writes"])
+async def test_a_postgres_that_could_lose_a_commit_is_refused(
+    postgres: Postgres, postgres_url: str, setting: str
+) -> None:
+    name = make_url(postgres_url).database or ""
+    try:
+        change_for_the_server(postgres, name, f"ALTER SYSTEM SET {setting} = off")
+        wait_until(lambda: postgres.sql(name, f"SHOW {setting}") == "off")
+        database = open_database(postgres_url)
+        with pytest.raises(DatabaseUnsuitable, match=f"{setting} is off; set it to on"):
+            await assert_durable(database)
+        await database.close()
+    finally:
+        change_for_the_server(postgres, name, f"ALTER SYSTEM RESET {setting}")
+        wait_until(lambda: postgres.sql(name, f"SHOW {setting}") == "on")
+
+
+def change_for_the_server(postgres: Postgres, name: str, statement: str) -> None:
+    postgres.sql(name, statement)
+    postgres.sql(name, "SELECT pg_reload_conf()")
+
+
+async def test_a_role_that_is_told_to_be_careless_is_overruled(
+    postgres: Postgres, postgres_url: str
+) -> None:
+    """`synchronous_commit` set off for a database is no reason to refuse: we ask for it."""
+    name = make_url(postgres_url).database or ""
+    postgres.sql(name, f"ALTER DATABASE {name} SET synchronous_commit = off")
+    database = open_database(postgres_url)
+    await assert_durable(database)
+    await database.close()
+
+
+async def test_the_folder_of_a_sqlite_file_is_made(tmp_path: Path) -> None:
+    path = tmp_path / "not" / "there" / "receiver.db"
+    database = open_database(f"sqlite+aiosqlite:///{path}")
+    await migrate(database)
+    assert path.is_file()
+    await database.close()
