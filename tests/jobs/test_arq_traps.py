@@ -198,9 +198,14 @@ async def test_a_job_heard_twice_at_once_bills_once(
 
     content = body(bill("key"), takes_seconds=1.0)
     ids = await on_postgres.post(content)
-    async with doorbell(valkey.url) as bell, listening(valkey.url, settlers[0].settle, name="one"):
+    async with (
+        doorbell(valkey.url) as bell,
+        listening(valkey.url, settlers[0].settle, name="one") as blocked,
+    ):
         bell.ring(ids)
         await until(lambda: telling.mapped[content] == 1)
+        assert blocked._worker is not None
+        blocked._worker.allow_pick_jobs = False  # its loop is blocked: it takes nothing up
         await asyncio.sleep(0.4)
         with valkey.client() as client:
             client.delete(*keys(valkey, f"{IN_PROGRESS}*"))
