@@ -13,8 +13,10 @@ from typing import Literal, TextIO
 import structlog
 from structlog.typing import EventDict, Processor, WrappedLogger
 
-#: Libraries that say at info what we say better, or what nobody asked.
+#: Libraries that say at info what we say better, at debug what is nobody's business (aiosqlite:
+#: every statement with its values, so headers and payloads), or what nobody asked.
 QUIETER = {
+    "aiosqlite": logging.WARNING,
     "alembic": logging.WARNING,
     "arq": logging.WARNING,
     "httpx": logging.WARNING,
