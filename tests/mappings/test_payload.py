@@ -50,7 +50,6 @@ REFUSED = {
     "not-utf-8": (b'{"a": "\xff"}', "not UTF-8 at byte 8"),
     "utf-16": ("{}".encode("utf-16-be"), "not JSON"),
     "surrogate-in-utf-8": (b'"\xed\xa0\x80"', "not UTF-8 at byte 2"),
-    "xml": (b"<a/>", "not JSON: Expecting value (line 1, column 1)"),
     "cut-off": (b'{"a": [1', "not JSON"),
     "two-values": (b"{} {}", "not JSON: Extra data"),
     "trailing-comma": (b'{"a": 1,}', "not JSON"),
@@ -88,8 +87,8 @@ def test_refuses_in_one_sentence(body: bytes, said: str) -> None:
 
 
 def test_names_the_content_type_when_the_body_is_no_json() -> None:
-    with pytest.raises(PayloadError, match=r"Its content type is 'text/xml'\."):
-        parse(b"<a/>", "text/xml; charset=UTF-8")
+    with pytest.raises(PayloadError, match=r"Its content type is 'text/plain'\."):
+        parse(b"hello", "text/plain; charset=UTF-8")
 
 
 def test_64_levels_are_read() -> None:

@@ -1,0 +1,109 @@
+"""Forms: URL-encoded ones, and multipart (RFC 7578) with the files left out.
+
+A form whose `payload` field (Slack) or `json` field (Dropbox Sign) holds a JSON object or list
+stands for that; any other is an object of its fields. Refuses: to read files.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator
+from urllib.parse import parse_qsl
+
+from mappings.payload.charsets import decoded
+from mappings.payload.errors import FIELDS_MAX, PayloadError, without_nul
+from mappings.payload.jsontext import parse_json
+
+WRAPPERS = ("payload", "json")
+_BOUNDARY_CHARS_MAX = 70  # RFC 2046, 5.1.1
+_HEADER_BYTES_MAX = 4096
+_PARAMETER = re.compile(r';\s*([\w*-]+)\s*=\s*(?:"((?:[^"\\]|\\.)*)"|([^\s;"]*))')
+_DISPOSITION = re.compile(rb"^content-disposition[ \t]*:(.*)$", re.IGNORECASE | re.MULTILINE)
+
+
+def parameters(header: str) -> dict[str, str]:
+    """What stands behind the first `;` of a header's value, by lower-case name."""
+    found: dict[str, str] = {}
+    for name, quoted, plain in _PARAMETER.findall(header[:_HEADER_BYTES_MAX]):
+        found.setdefault(name.lower(), re.sub(r"\\(.)", r"\1", quoted) or plain)
+    return found
+
+
+def parse_form(text: str, charset: str | None) -> object:
+    """An `application/x-www-form-urlencoded` body. Raises PayloadError."""
+    try:
+        return _unwrapped(_pairs(text, "utf-8"))
+    except UnicodeDecodeError as error:
+        if charset is None:
+            raise PayloadError("The form has a field that is not UTF-8.") from error
+    try:
+        return _unwrapped(_pairs(text, charset))
+    except UnicodeDecodeError as error:
+        raise PayloadError(f"The form has a field that is not {charset.upper()}.") from error
+
+
+def _pairs(text: str, encoding: str) -> list[tuple[str, str]]:
+    try:
+        return parse_qsl(
+            text,
+            keep_blank_values=True,
+            errors="strict",
+            encoding=encoding,
+            max_num_fields=FIELDS_MAX,
+        )
+    except UnicodeDecodeError:
+        raise
+    except ValueError as error:
+        raise PayloadError(f"The form has more than {FIELDS_MAX} fields.") from error
+
+
+def parse_multipart(body: bytes, boundary: str | None, charset: str | None) -> object:
+    """A `multipart/form-data` body. Raises PayloadError."""
+    if not boundary or len(boundary) > _BOUNDARY_CHARS_MAX or not boundary.isascii():
+        raise PayloadError("The content type of the multipart form names no proper boundary.")
+    return _unwrapped(_fields(body, boundary.encode(), charset))
+
+
+def _fields(body: bytes, boundary: bytes, charset: str | None) -> Iterator[tuple[str, str]]:
+    for part in _parts(body, boundary):
+        head, found, content = part.partition(b"\r\n\r\n")
+        if not found:
+            head, found, content = part.partition(b"\n\n")
+        if not found or len(head) > _HEADER_BYTES_MAX:
+            raise PayloadError("The multipart form has a part without proper headers.")
+        disposition = _DISPOSITION.search(head)
+        named = parameters(decoded(disposition.group(1), None)) if disposition else {}
+        if "name" not in named:
+            raise PayloadError("The multipart form has a part without a name.")
+        if "filename" not in named and "filename*" not in named:
+            yield named["name"], decoded(content, charset)
+
+
+def _parts(body: bytes, boundary: bytes) -> list[bytes]:
+    """What stands between the boundaries, each of which begins a line."""
+    line = rb"(?:\A|\r?\n)--" + re.escape(boundary)
+    if not re.search(line + rb"--[ \t]*(?:\r?\n|\Z)", body):
+        raise PayloadError("The multipart form has no end; it may have been cut off.")
+    whole = re.split(line + rb"--[ \t]*(?:\r?\n|\Z)", body, maxsplit=1)[0]
+    _, *parts = re.split(line + rb"[ \t]*\r?\n", whole, maxsplit=FIELDS_MAX + 1)
+    if len(parts) > FIELDS_MAX:
+        raise PayloadError(f"The form has more than {FIELDS_MAX} fields.")
+    return parts
+
+
+def _unwrapped(pairs: Iterable[tuple[str, str]]) -> object:
+    fields: dict[str, str | list[str]] = {}
+    for raw_name, raw_value in pairs:
+        name, value = without_nul(raw_name), without_nul(raw_value)
+        before = fields.get(name)
+        if before is None:
+            fields[name] = value
+        elif isinstance(before, list):
+            before.append(value)
+        else:
+            fields[name] = [before, value]
+    wrapped = [fields[name] for name in WRAPPERS if name in fields]
+    documents = [
+        text for text in wrapped if isinstance(text, str) and text.lstrip()[:1] in {"{", "["}
+    ]
+    return parse_json(documents[0]) if len(documents) == 1 else fields
