@@ -6,7 +6,7 @@ Refuses a database that would acknowledge a commit it may lose in a power cut.
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import timedelta
@@ -18,8 +18,8 @@ from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import Connection, make_url
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
+from jobs.columns import UtcDateTime
 from jobs.errors import DatabaseUnsuitable
-from jobs.schema import UtcDateTime
 
 #: How long one statement may take before its connection counts as lost.
 STATEMENT_SECONDS = 30
@@ -56,10 +56,24 @@ class Database:
         insert = sqlite.insert if self.is_sqlite else postgresql.insert
         return insert(table).on_conflict_do_nothing()
 
-    def upsert(self, table: Table, *, key: list[str], values: dict[str, Any]) -> Insert:
-        """INSERT of one row, or UPDATE of all but its key where it exists."""
+    def upsert(
+        self,
+        table: Table,
+        *,
+        key: list[str],
+        values: dict[str, Any],
+        adding: Sequence[str] = (),
+    ) -> Insert:
+        """INSERT of one row, or UPDATE of all but its key where it exists.
+
+        The numbers in the columns `adding` are added to what stands there.
+        """
         insert = sqlite.insert if self.is_sqlite else postgresql.insert
-        changed = {name: value for name, value in values.items() if name not in key}
+        changed = {
+            name: table.c[name] + value if name in adding else value
+            for name, value in values.items()
+            if name not in key
+        }
         return insert(table).values(values).on_conflict_do_update(index_elements=key, set_=changed)
 
     def now(self, *, plus_seconds: float = 0.0) -> ColumnElement[Any]:
@@ -77,19 +91,25 @@ class Database:
 def open_database(url: str, *, pool_size: int = 10) -> Database:
     """Make the engine for `sqlite+aiosqlite://…` or `postgresql+asyncpg://…`.
 
-    Nothing connects yet. A SQLite file's folder is made when it is missing.
+    Nothing connects yet. A SQLite file's folder is made when it is missing. Errors of both do not
+    tell what was written: it may be a body.
     """
     parsed = make_url(url)
     if parsed.get_backend_name() == "sqlite":
         if parsed.database and parsed.database != ":memory:":
             Path(parsed.database).parent.mkdir(parents=True, exist_ok=True)
         engine = create_async_engine(
-            parsed, connect_args={"timeout": BUSY_SECONDS}, pool_size=pool_size, pool_timeout=5
+            parsed,
+            hide_parameters=True,
+            pool_size=pool_size,
+            pool_timeout=5,
+            connect_args={"timeout": BUSY_SECONDS},
         )
         _prepare_sqlite(engine)
         return Database(engine)
     engine = create_async_engine(
         parsed,
+        hide_parameters=True,
         pool_size=pool_size,
         max_overflow=0,
         pool_timeout=5,

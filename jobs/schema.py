@@ -9,16 +9,11 @@ Ids are UUIDv7 as text, so they sort by the time they were made.
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
-from typing import Any
-
 from sqlalchemy import (
     JSON,
     BigInteger,
     CheckConstraint,
     Column,
-    DateTime,
-    Dialect,
     ForeignKey,
     Index,
     Integer,
@@ -30,33 +25,8 @@ from sqlalchemy import (
     UniqueConstraint,
     text,
 )
-from sqlalchemy.types import TypeDecorator
 
-
-class UtcDateTime(TypeDecorator[datetime]):
-    """An aware UTC time: timestamptz on PostgreSQL, sortable text on SQLite."""
-
-    impl = DateTime(timezone=True)
-    cache_ok = True
-
-    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:
-        if value is None:
-            return None
-        if value.tzinfo is None:
-            message = f"a time without a zone reached the database: {value!r}"
-            raise ValueError(message)
-        utc = value.astimezone(UTC)
-        return utc.replace(tzinfo=None) if dialect.name == "sqlite" else utc
-
-    def process_result_value(self, value: Any | None, dialect: Dialect) -> datetime | None:  # noqa: ARG002 - SQLAlchemy's signature
-        if value is None:
-            return None
-        found: datetime = value
-        return found.replace(tzinfo=UTC) if found.tzinfo is None else found.astimezone(UTC)
-
-
-#: Counts upwards by itself on both databases (SQLite does so for INTEGER only).
-Counter = BigInteger().with_variant(Integer, "sqlite")
+from jobs.columns import Counter, UtcDateTime
 
 metadata = MetaData(
     naming_convention={
@@ -271,4 +241,40 @@ heartbeats = Table(
     Column("role", String(16), nullable=False),  # web or work
     Column("seen_at", UtcDateTime, nullable=False),
     Column("detail", JSON, nullable=False),  # redis up or not, problems of the mappings
+)
+
+#: The last requests that were not taken: no body, no value of a header, nothing secret.
+rejections = Table(
+    "rejections",
+    metadata,
+    Column("id", String(36), primary_key=True),
+    Column("at", UtcDateTime, nullable=False),
+    Column("source", String(64), nullable=False),  # a configured one, or `unknown`
+    Column("cause", String(64), nullable=False),
+    Column("detail", Text, nullable=False),
+    Column("remote", String(64), nullable=False),
+    Column("header_names", JSON, nullable=False),
+    Column("body_bytes", BigInteger),  # null where none was read and none declared
+    Column("body_sha256", String(64)),  # null where the body was not read whole
+    Index("ix_rejections_at", "at", "id"),
+)
+
+#: How many there were by cause, those included that are no longer kept.
+rejection_counts = Table(
+    "rejection_counts",
+    metadata,
+    Column("source", String(64), primary_key=True),
+    Column("cause", String(64), primary_key=True),
+    Column("count", BigInteger, nullable=False),
+    Column("last_at", UtcDateTime, nullable=False),
+)
+
+#: Which secret of a source proved how many requests: tells when an old one is out of use.
+secret_uses = Table(
+    "secret_uses",
+    metadata,
+    Column("source", String(64), primary_key=True),
+    Column("secret", String(128), primary_key=True),  # its name
+    Column("count", BigInteger, nullable=False),
+    Column("last_used_at", UtcDateTime, nullable=False),
 )

@@ -19,6 +19,7 @@ from jobs.heartbeat import Heartbeat
 from jobs.inbox import Inbox
 from jobs.mapping_watch import MappingWatch
 from jobs.migrations import schema_is_current
+from jobs.rejections import RejectionBook
 from jobs.ringing import Doorbell
 from mappings.load import MappingSet
 from receiver import looks
@@ -59,6 +60,7 @@ class WebProcess:
         self.database = open_database(settings.database)
         self.doorbell = Doorbell(settings.redis)
         self.inbox = Inbox(self.database, self.doorbell.ring)
+        self.rejections = RejectionBook(self.database)
         self.watch = MappingWatch(
             self.database,
             settings.mappings,
@@ -102,9 +104,11 @@ class WebProcess:
                 mappings=self.watch.run(),
                 heartbeat=self._heartbeat.run(),
                 secrets=self._watch_secrets(),
+                rejections=self.rejections.run(),
             ):
                 yield
             await self.inbox.close()
+            await self.rejections.flush()
             await self.doorbell.close()
             with contextlib.suppress(Exception):
                 await self._heartbeat.stop()
@@ -119,7 +123,7 @@ class WebProcess:
                 body_bytes=self._settings.body_limit_bytes,
                 body_seconds=self._settings.body_timeout_seconds,
             ),
-            on_rejection=Rejections(self.metrics),
+            on_rejection=Rejections(self.metrics, self.rejections.add),
             metrics=self.metrics,
             public_url=self._settings.public_url,
         )

@@ -15,11 +15,13 @@ from zoneinfo import ZoneInfo
 from jobs.errors import FilterInvalid
 from jobs.filters import DeliveryFilter
 from jobs.queries.billing import Basis, BillingFilter
+from jobs.queries.rejections import RejectionFilter
 from jobs.queries.times import parse_time
 from jobs.schema import STATES
 
 DELIVERY_FILTERS = tuple(DeliveryFilter.model_fields)
 BILLING_FILTERS = tuple(BillingFilter.model_fields)
+REJECTION_FILTERS = tuple(RejectionFilter.model_fields)
 #: More ids than this are a filter in disguise.
 MOST_IDS = 10_000
 
@@ -41,6 +43,8 @@ def delivery_filter(
     named = {name: value for name, value in given.items() if value is not None}
     _refuse_empty(named)
     wanted = list(ids) if ids is not None else _split(named.pop("ids", None))
+    for one in wanted or ():
+        refuse_unfit("ids", one)
     if wanted is not None and len(wanted) > MOST_IDS:
         raise FilterInvalid(f"ids names {len(wanted)} deliveries; give {MOST_IDS} at most")
     _refuse_other("state", named.get("state"), STATES)
@@ -57,6 +61,13 @@ def billing_filter(
     _refuse_empty(named)
     _refuse_other("basis", named.get("basis"), get_args(Basis))
     return BillingFilter.model_validate({"basis": basis, **named, **_times(named, zone)})
+
+
+def rejection_filter(given: Mapping[str, str | None], zone: ZoneInfo) -> RejectionFilter:
+    """The filter. Raises FilterInvalid."""
+    named = {name: value for name, value in given.items() if value is not None}
+    _refuse_empty(named)
+    return RejectionFilter.model_validate({**named, **_times(named, zone)})
 
 
 def whole_number(name: str, text: str) -> int:
@@ -76,10 +87,17 @@ def _times(named: Mapping[str, str], zone: ZoneInfo) -> dict[str, object]:
     }
 
 
+def refuse_unfit(name: str, text: str) -> None:
+    """Raise FilterInvalid for text that no database holds, and that so names nothing."""
+    if "\0" in text or any("\ud800" <= character <= "\udfff" for character in text):
+        raise FilterInvalid(f"{name} has a NUL or half a character; leave it out")
+
+
 def _refuse_empty(named: Mapping[str, str]) -> None:
     for name, value in named.items():
-        if not value.strip() or "\0" in value:
+        if not value.strip():
             raise FilterInvalid(f"{name} is empty; give it a value or leave it out")
+        refuse_unfit(name, value)
 
 
 def _refuse_other(name: str, value: str | None, known: Iterable[str]) -> None:

@@ -57,7 +57,7 @@ class Refused(Exception):
 class Call:
     """A request under way. Header names are lower-case; a repeated one is joined by commas."""
 
-    __slots__ = ("_receive", "_scope", "began", "headers", "method", "read_whole", "send")
+    __slots__ = ("_receive", "_scope", "began", "body", "headers", "method", "read_whole", "send")
 
     def __init__(self, scope: Scope, receive: Receive, send: Send) -> None:
         self._scope = scope
@@ -67,6 +67,8 @@ class Call:
         self.method: str = scope["method"]
         self.headers = _headers(scope["headers"])
         self.read_whole = False
+        #: What `read` returned; None until then.
+        self.body: bytes | None = None
 
     @property
     def source(self) -> str:
@@ -106,7 +108,8 @@ class Call:
                         raise too_large(limit_bytes)
         except TimeoutError:
             raise Refused(408, "too-slow", "The body did not arrive in time.") from None
-        return chunks[0] if len(chunks) == 1 else b"".join(chunks)
+        self.body = chunks[0] if len(chunks) == 1 else b"".join(chunks)
+        return self.body
 
     async def drain(self) -> None:
         """Read on and throw away, up to the bounds."""

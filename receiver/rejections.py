@@ -1,26 +1,36 @@
-"""Requests that were not taken: counted each, logged sparingly.
+"""Requests that were not taken: counted each, logged sparingly, handed over to be kept.
 
-Owns what is told of a rejection: source, cause, remote address. Refuses bodies, secrets and text
-that a sender chose, and refuses to be slow or to grow under attack.
+Owns what is told of a rejection: source, cause, remote address, names of headers, size and hash
+of the body. Refuses bodies, values of headers, secrets and text that a sender chose, and refuses
+to be slow or to grow under attack.
 """
 
 from __future__ import annotations
 
+import hashlib
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from time import monotonic
 
 import structlog
 
+from jobs.rejections import Rejected
+from receiver.exchange import Call
 from receiver.metrics import Metrics
 
 log = structlog.get_logger(__name__)
 
 #: One line a second for each source and cause; the counter has them all.
 QUIET_SECONDS = 1.0
+#: No vendor sends more headers than this.
+MOST_NAMES = 60
 
 _ADDRESS = re.compile(r"[0-9A-Za-z.:%_-]{1,64}")
+#: A header's name as vendors write them; another one is a sender's way to leave us a message.
+_NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,63}")
+UNREADABLE = "unreadable"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -28,19 +38,33 @@ class Rejection:
     """One request that was not taken.
 
     `source` is a configured one, or `unknown`. `detail` holds nothing that the sender wrote.
+    `body_bytes` is what was declared where the body was not read whole, if anything was;
+    `body_sha256` (hex) is None then.
     """
 
     source: str
     cause: str
     detail: str
     remote: str
+    header_names: tuple[str, ...] = ()
+    body_bytes: int | None = None
+    body_sha256: str | None = None
 
 
 class Rejections:
-    """Counts every rejection and logs a bounded number of them; `clock` is in seconds."""
+    """Counts every rejection, logs a bounded number of them and hands all to `keep`.
 
-    def __init__(self, metrics: Metrics, clock: Callable[[], float] = monotonic) -> None:
+    `clock` is in seconds. `keep` neither blocks nor raises.
+    """
+
+    def __init__(
+        self,
+        metrics: Metrics,
+        keep: Callable[[Rejected], None],
+        clock: Callable[[], float] = monotonic,
+    ) -> None:
         self._counter = metrics.rejections
+        self._keep = keep
         self._clock = clock
         self._last: dict[tuple[str, str], float] = {}
         self._unsaid: dict[tuple[str, str], int] = {}
@@ -49,6 +73,7 @@ class Rejections:
         """Take note of one rejection; never blocks, never raises."""
         key = (rejection.source, rejection.cause)
         self._counter.labels(*key).inc()
+        self._keep(_kept(rejection))
         now = self._clock()
         if now - self._last.get(key, -QUIET_SECONDS) < QUIET_SECONDS:
             self._unsaid[key] = self._unsaid.get(key, 0) + 1
@@ -64,8 +89,41 @@ class Rejections:
         )
 
 
+def rejection_of(call: Call, *, source: str, cause: str, detail: str) -> Rejection:
+    """What is told of a request that was not taken."""
+    body = call.body
+    return Rejection(
+        source=source,
+        cause=cause,
+        detail=detail,
+        remote=remote_address(call.client),
+        header_names=header_names(call.headers),
+        body_bytes=(call.declared_bytes or None) if body is None else len(body),
+        body_sha256=None if body is None else hashlib.sha256(body).hexdigest(),
+    )
+
+
 def remote_address(client: tuple[str, int] | None) -> str:
     """The peer's address; what a proxy passed on that is none is not repeated."""
     if client is None:
         return "unknown"
-    return client[0] if _ADDRESS.fullmatch(client[0]) else "unreadable"
+    return client[0] if _ADDRESS.fullmatch(client[0]) else UNREADABLE
+
+
+def header_names(names: Iterable[str]) -> tuple[str, ...]:
+    """Names (lower-case) in the order sent, 60 at most; what is no vendor's is not repeated."""
+    told = dict.fromkeys(name if _NAME.fullmatch(name) else UNREADABLE for name in names)
+    return tuple(told)[:MOST_NAMES]
+
+
+def _kept(rejection: Rejection) -> Rejected:
+    return Rejected(
+        at=datetime.now(UTC),
+        source=rejection.source,
+        cause=rejection.cause,
+        detail=rejection.detail,
+        remote=rejection.remote,
+        header_names=rejection.header_names,
+        body_bytes=rejection.body_bytes,
+        body_sha256=rejection.body_sha256,
+    )

@@ -21,7 +21,7 @@ from jobs.intake import Accepted, Incoming
 from receiver.exchange import Call, Disconnected, Refused, refuse, respond, too_large
 from receiver.identity import dedupe_key, vendor_id
 from receiver.metrics import UNKNOWN, Metrics
-from receiver.rejections import Rejection, remote_address
+from receiver.rejections import Rejection, rejection_of
 from receiver.signatures import Answer, Scheme, SignatureError, Verified, verify
 from receiver.sources import KnownSource
 
@@ -180,11 +180,8 @@ class WebhookEndpoint:
 
     def _note(self, call: Call, source: KnownSource | None, cause: str, detail: str) -> None:
         self._on_rejection(
-            Rejection(
-                source=source.name if source else UNKNOWN,
-                cause=cause,
-                detail=detail,
-                remote=remote_address(call.client),
+            rejection_of(
+                call, source=source.name if source else UNKNOWN, cause=cause, detail=detail
             )
         )
 

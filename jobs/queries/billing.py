@@ -10,11 +10,12 @@ from pydantic import AwareDatetime, BaseModel, ConfigDict
 from sqlalchemy import ColumnElement, Select, and_, literal, select, true, tuple_
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from jobs.columns import UtcDateTime
 from jobs.database import Database
 from jobs.money import money
 from jobs.queries.paging import DEFAULT_LIMIT, clamp, read_position, write_position
 from jobs.queries.shapes import BillingEventItem, Page
-from jobs.schema import UtcDateTime, billing_events, outcomes
+from jobs.schema import billing_events, outcomes
 
 _LIST = "billing events"
 

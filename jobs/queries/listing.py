@@ -9,6 +9,7 @@ from typing import Any
 from sqlalchemy import func, literal, select, tuple_
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from jobs.columns import UtcDateTime
 from jobs.database import Database
 from jobs.filters import DeliveryFilter
 from jobs.keybook import chunks
@@ -17,7 +18,7 @@ from jobs.queries.billing import events_of_delivery
 from jobs.queries.paging import DEFAULT_LIMIT, clamp, read_position, write_position
 from jobs.queries.shapes import DeliveryEvidence, DeliveryFields, DeliveryItem, OutcomeItem, Page
 from jobs.queries.snapshot import snapshot
-from jobs.schema import UtcDateTime, deliveries, outcomes
+from jobs.schema import deliveries, outcomes
 
 _LIST = "deliveries"
 _FIELDS = tuple(deliveries.c[name] for name in DeliveryFields.model_fields)

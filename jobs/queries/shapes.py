@@ -158,11 +158,35 @@ class RuleItem(Shape):
     never_matched_in: int | None
 
 
-class SourceTraffic(Shape):
-    """What has come from a source so far."""
+class SecretUse(Shape):
+    """How many requests a secret proved, and when the last one."""
 
-    deliveries: int
-    last_delivery: AwareDatetime
+    count: int
+    last_used_at: AwareDatetime
+
+
+class SourceTraffic(Shape):
+    """What has come from a source so far; `uses` by the names of its secrets."""
+
+    deliveries: int = 0
+    last_delivery: AwareDatetime | None = None
+    last_rejection: AwareDatetime | None = None
+    last_rejection_cause: str | None = None
+    uses: dict[str, SecretUse] = {}
+
+
+class RejectionItem(Shape):
+    """A request that was not taken; of its headers only the names are known."""
+
+    id: str
+    at: AwareDatetime
+    source: str
+    cause: str
+    detail: str
+    remote: str
+    header_names: tuple[str, ...]
+    body_bytes: int | None
+    body_sha256: str | None
 
 
 class RevenueItem(Shape):

@@ -8,13 +8,21 @@ from starlette.responses import JSONResponse, Response
 from jobs.queries.billing import list_billing_events
 from jobs.queries.failures import read_failures
 from jobs.queries.listing import list_deliveries, read_delivery
+from jobs.queries.rejections import list_rejections
 from jobs.queries.revenue import read_revenue
 from jobs.queries.rules import KnownRule, read_rules
 from jobs.queries.status import read_status
 from receiver.api.answers import not_found, shape, whole_list
-from receiver.api.params import query, slice_of
+from receiver.api.params import id_in_path, query, slice_of
 from receiver.api.parts import parts_of
-from receiver.asking import BILLING_FILTERS, DELIVERY_FILTERS, billing_filter, delivery_filter
+from receiver.asking import (
+    BILLING_FILTERS,
+    DELIVERY_FILTERS,
+    REJECTION_FILTERS,
+    billing_filter,
+    delivery_filter,
+    rejection_filter,
+)
 
 
 async def status(request: Request) -> Response:
@@ -31,7 +39,7 @@ async def deliveries(request: Request) -> Response:
 
 async def delivery(request: Request) -> Response:
     query(request, (), paged=False)
-    delivery_id = request.path_params["delivery_id"]
+    delivery_id = id_in_path(request, "delivery")
     found = await read_delivery(parts_of(request).database, delivery_id)
     if found is None:
         raise not_found("delivery", delivery_id)
@@ -42,6 +50,13 @@ async def failures(request: Request) -> Response:
     parts = parts_of(request)
     where = delivery_filter(query(request, DELIVERY_FILTERS, paged=False), parts.zone)
     return whole_list(await read_failures(parts.database, where))
+
+
+async def rejections(request: Request) -> Response:
+    parts, part = parts_of(request), slice_of(request)
+    where = rejection_filter(query(request, REJECTION_FILTERS), parts.zone)
+    found = await list_rejections(parts.database, where, limit=part.limit, cursor=part.cursor)
+    return shape(found)
 
 
 async def billing_events(request: Request) -> Response:

@@ -22,6 +22,7 @@ def api_routes(parts: ApiParts, *, token: str | None) -> list[BaseRoute]:
             Route("/deliveries", reading.deliveries),
             Route("/deliveries/{delivery_id}", reading.delivery),
             Route("/failures", reading.failures),
+            Route("/rejections", reading.rejections),
             Route("/billing-events", reading.billing_events),
             Route("/revenue", reading.revenue),
             Route("/rules", reading.rules),

@@ -37,6 +37,26 @@ def deliveries(
 
 @app.command()
 @explained
+def rejections(
+    source: Annotated[
+        str | None, typer.Option(help="Of this source; unknown for those not configured.")
+    ] = None,
+    cause: Annotated[str | None, typer.Option(help="Of this cause only.")] = None,
+    since: Annotated[str | None, typer.Option(help="From then on: a time, or a date.")] = None,
+    until: Annotated[str | None, typer.Option(help="Before that.")] = None,
+    limit: arg.Limit = None,
+    *,
+    as_json: arg.Json = False,
+) -> None:
+    """List requests that were not taken, and why (the last 1,000 are kept)."""
+    from receiver.cli.commands import rejections as command
+
+    given = {"source": source, "cause": cause, "since": since, "until": until}
+    command.rejections(given, limit=limit, as_json=as_json)
+
+
+@app.command()
+@explained
 def show(
     delivery: Annotated[str, typer.Argument(help="The delivery's id.")],
     as_json: arg.Json = False,

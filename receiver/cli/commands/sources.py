@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
+
 from pydantic import AwareDatetime
 from rich.text import Text
 
@@ -10,6 +12,7 @@ from jobs.queries.sources import read_traffic
 from mappings.load import MappingSet, Source
 from receiver.cli.output import Output, deliveries_counted, visible
 from receiver.cli.session import Session
+from receiver.metrics import UNKNOWN
 from receiver.secrets import Secrets
 from receiver.settings import Settings
 from receiver.up.place import local_url
@@ -23,7 +26,7 @@ class SecretState(Shape):
 
 
 class SourceItem(Shape):
-    """One source. `last_rejection` is null until rejections are kept in the database."""
+    """One source."""
 
     source: str
     file: str | None
@@ -34,6 +37,7 @@ class SourceItem(Shape):
     deliveries: int
     last_delivery: AwareDatetime | None
     last_rejection: AwareDatetime | None
+    last_rejection_cause: str | None
     missing: tuple[str, ...]
 
 
@@ -51,15 +55,15 @@ def sources(*, as_json: bool) -> None:
         return
     for item in items:
         _show(out, item)
-    out.say("rejections are counted in /metrics and named in the web process's log")
 
 
 def source_items(
     settings: Settings, mappings: MappingSet, secrets: Secrets, traffic: dict[str, SourceTraffic]
 ) -> list[SourceItem]:
     """The sources by name."""
-    names = sorted({*mappings.sources, *mappings.unusable, *traffic})
-    return [_item(settings, name, mappings, secrets, traffic.get(name)) for name in names]
+    names = sorted({*mappings.sources, *mappings.unusable, *traffic} - {UNKNOWN})
+    nothing = SourceTraffic()
+    return [_item(settings, name, mappings, secrets, traffic.get(name, nothing)) for name in names]
 
 
 def source_url(settings: Settings, source: str) -> str:
@@ -73,7 +77,7 @@ def _item(
     name: str,
     mappings: MappingSet,
     secrets: Secrets,
-    traffic: SourceTraffic | None,
+    traffic: SourceTraffic,
 ) -> SourceItem:
     source = mappings.sources.get(name)
     states = [
@@ -87,9 +91,10 @@ def _item(
         scheme=str(source.verify["scheme"]) if source else None,
         mode=source.mode if source else None,
         secrets=tuple(states),
-        deliveries=traffic.deliveries if traffic else 0,
-        last_delivery=traffic.last_delivery if traffic else None,
-        last_rejection=None,
+        deliveries=traffic.deliveries,
+        last_delivery=traffic.last_delivery,
+        last_rejection=traffic.last_rejection,
+        last_rejection_cause=traffic.last_rejection_cause,
         missing=tuple(_missing(settings, name, source, mappings, states)),
     )
 
@@ -114,18 +119,24 @@ def _missing(
     return missing
 
 
+def _moment(at: datetime | None) -> str | None:
+    return None if at is None else f"{at.astimezone(UTC):%Y-%m-%d %H:%M:%SZ}"
+
+
 def _show(out: Output, item: SourceItem) -> None:
     """A paragraph, so that the URL can be copied whole from any terminal."""
     shadow = " (in shadow: bills nothing)" if item.mode == "shadow" else ""
     out.line(Text.assemble((item.source, "bold"), shadow))
     secrets = [f"{one.name} {'set' if one.is_set else 'not set'}" for one in item.secrets]
-    last = f"{item.last_delivery:%Y-%m-%d %H:%M:%SZ}" if item.last_delivery else "none yet"
+    last = _moment(item.last_delivery) or "none yet"
     number = f" ({deliveries_counted(item.deliveries)})" if item.deliveries else ""
     facts = {
         "URL": item.url,
         "scheme": item.scheme,
         "secrets": ", ".join(secrets),
         "last": f"{last}{number}",
+        "rejected": item.last_rejection
+        and f"{_moment(item.last_rejection)} {item.last_rejection_cause}",
         "missing": "; ".join(item.missing),
     }
     for name, value in facts.items():

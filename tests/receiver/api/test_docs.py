@@ -10,6 +10,7 @@ from jobs.database import Database
 from jobs.filters import DeliveryFilter
 from jobs.queries import shapes
 from jobs.queries.billing import BillingFilter
+from jobs.queries.rejections import RejectionFilter
 from jobs.replay import ReplayStatus
 from receiver.api import ApiParts, api_routes
 
@@ -21,11 +22,13 @@ _SHAPES = (
     shapes.DeliveryEvidence,
     shapes.OutcomeItem,
     shapes.BillingEventItem,
+    shapes.RejectionItem,
     shapes.FailureGroup,
     shapes.RuleItem,
     shapes.RevenueItem,
     DeliveryFilter,
     BillingFilter,
+    RejectionFilter,
 )
 FIELDS = {name for shape in _SHAPES for name in shape.model_fields} | set(ReplayStatus.__slots__)
 

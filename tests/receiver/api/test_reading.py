@@ -5,6 +5,7 @@ import httpx
 import pytest
 
 from jobs.database import Database
+from jobs.rejections import Rejected, RejectionBook
 from receiver.api import ApiParts
 from tests.support.rows import Rows
 
@@ -151,3 +152,47 @@ async def test_a_bug_is_500_and_tells_nothing(api: httpx.AsyncClient, parts: Api
         answer = await api.get("/api/status")
     assert (answer.status_code, answer.json()["error"]) == (500, "internal")
     assert "42" not in answer.text
+
+
+@pytest.mark.parametrize("path", ["/api/deliveries/%00", "/api/replays/%00"])
+async def test_an_id_that_no_database_can_hold_is_404(api: httpx.AsyncClient, path: str) -> None:
+    assert (await api.get(path)).status_code == 404
+
+
+async def test_rejections_are_a_list_as_the_others(
+    api: httpx.AsyncClient, database: Database
+) -> None:
+    book = RejectionBook(database)
+    for number in range(3):
+        book.add(
+            Rejected(
+                at=datetime(2026, 5, 1, 12, 0, number, tzinfo=UTC),
+                source="zendesk" if number else "unknown",
+                cause="wrong-signature",
+                detail="no signature matches",
+                remote="::1",
+                header_names=("host",),
+                body_bytes=2,
+                body_sha256="0" * 64,
+            )
+        )
+    await book.flush()
+    first = (await api.get("/api/rejections", params={"source": "zendesk", "limit": 1})).json()
+    [item] = first["items"]
+    assert item.pop("id")
+    assert item == {
+        "at": "2026-05-01T12:00:02Z",
+        "source": "zendesk",
+        "cause": "wrong-signature",
+        "detail": "no signature matches",
+        "remote": "::1",
+        "header_names": ["host"],
+        "body_bytes": 2,
+        "body_sha256": "0" * 64,
+    }
+    rest = await api.get(
+        "/api/rejections", params={"source": "zendesk", "cursor": first["next"], "limit": 1}
+    )
+    assert [one["at"] for one in rest.json()["items"]] == ["2026-05-01T12:00:01Z"]
+    refused = await api.get("/api/rejections", params={"reason": "x"})
+    assert refused.status_code == 400

@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+import hashlib
 import io
 import json
 import logging
 from collections.abc import Iterator
 
+import httpx
 import pytest
 import structlog
 from structlog.testing import capture_logs
 
+from jobs.rejections import Rejected
 from receiver.logs import configure_logs
 from receiver.metrics import Metrics
-from receiver.rejections import Rejection, Rejections, remote_address
+from receiver.rejections import Rejection, Rejections, header_names, remote_address
+from tests.receiver.web.endpoint import SECRET, Endpoint, served
 
 
 def rejection(source: str = "zendesk", cause: str = "wrong-signature") -> Rejection:
@@ -23,7 +27,8 @@ def rejection(source: str = "zendesk", cause: str = "wrong-signature") -> Reject
 def test_every_rejection_is_counted_and_one_a_second_is_logged() -> None:
     now = [0.0]
     metrics = Metrics()
-    take_note = Rejections(metrics, clock=lambda: now[0])
+    kept: list[Rejected] = []
+    take_note = Rejections(metrics, kept.append, clock=lambda: now[0])
     with capture_logs() as logs:
         for moment in (0.0, 0.1, 0.9, 1.0, 1.1):
             now[0] = moment
@@ -34,6 +39,7 @@ def test_every_rejection_is_counted_and_one_a_second_is_logged() -> None:
         ("wrong-signature", 2),
         ("stale-timestamp", 0),
     ]
+    assert len(kept) == 6
     exposed = metrics.exposition().decode()
     assert 'receiver_rejections_total{cause="wrong-signature",source="zendesk"} 5.0' in exposed
 
@@ -90,3 +96,30 @@ def test_json_lines_carry_level_time_and_traceback() -> None:
     assert (line["event"], line["level"], line["delivery"]) == ("fault", "error", "d1")
     assert line["timestamp"].endswith("Z")
     assert "ValueError: invalid literal" in line["exception"]
+
+
+async def test_of_a_refused_request_names_size_and_hash_are_told_and_nothing_else() -> None:
+    endpoint = Endpoint()
+    body = b'{"customer": "acme"}'
+    headers = {
+        "x-hub-signature-256": "sha256=" + "0" * 64,
+        "authorization": "Bearer of a token",
+        "X-" + "y" * 70: "x",
+    }
+    async with served(endpoint.app) as port, httpx.AsyncClient(trust_env=False) as client:
+        url = f"http://127.0.0.1:{port}/webhooks/github"
+        await client.post(url, content=body, headers=headers)
+        await client.post(url, content=b"x", headers={"content-encoding": "gzip"})
+    refused, compressed = endpoint.rejections
+    assert refused.body_bytes == len(body)
+    assert refused.body_sha256 == hashlib.sha256(body).hexdigest()
+    assert {"authorization", "x-hub-signature-256", "unreadable"} <= set(refused.header_names)
+    told = repr(refused)
+    for never in ("acme", "Bearer", "0" * 64, "y" * 70, SECRET):
+        assert never not in told.replace(refused.body_sha256 or "", "")
+    assert (compressed.cause, compressed.body_bytes) == ("compressed-body", 1)
+    assert compressed.body_sha256 is None
+
+
+def test_the_names_of_headers_are_bounded() -> None:
+    assert len(header_names(f"x-{number}" for number in range(1000))) == 60

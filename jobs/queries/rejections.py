@@ -1,0 +1,89 @@
+"""Requests that were not taken: a page of them, their counts, and each source's last."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from pydantic import AwareDatetime, BaseModel, ConfigDict
+from sqlalchemy import ColumnElement, and_, func, literal, select, true, tuple_
+
+from jobs.columns import UtcDateTime
+from jobs.database import Database
+from jobs.queries.paging import DEFAULT_LIMIT, clamp, read_position, write_position
+from jobs.queries.shapes import Page, RejectionItem
+from jobs.schema import rejection_counts, rejections
+
+_LIST = "rejections"
+
+
+class RejectionFilter(BaseModel):
+    """Which rejections: all given parts must fit; `since` ≤ at < `until`."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    source: str | None = None
+    cause: str | None = None
+    since: AwareDatetime | None = None
+    until: AwareDatetime | None = None
+
+    def where(self) -> ColumnElement[bool]:
+        """The condition over `rejections`."""
+        columns = rejections.c
+        parts: list[ColumnElement[bool]] = [true()]
+        if self.source is not None:
+            parts.append(columns.source == self.source)
+        if self.cause is not None:
+            parts.append(columns.cause == self.cause)
+        if self.since is not None:
+            parts.append(columns.at >= self.since)
+        if self.until is not None:
+            parts.append(columns.at < self.until)
+        return and_(*parts)
+
+
+async def list_rejections(
+    database: Database,
+    where: RejectionFilter,
+    *,
+    limit: int = DEFAULT_LIMIT,
+    cursor: str | None = None,
+) -> Page[RejectionItem]:
+    """The newest rejections that fit, after `cursor` if given; raises FilterInvalid."""
+    limit = clamp(limit)
+    columns = rejections.c
+    query = select(rejections).where(where.where())
+    if cursor is not None:
+        at, row_id = read_position(_LIST, cursor)
+        here = tuple_(literal(at, UtcDateTime), literal(row_id))
+        query = query.where(tuple_(columns.at, columns.id) < here)
+    query = query.order_by(columns.at.desc(), columns.id.desc()).limit(limit + 1)
+    async with database.read() as connection:
+        rows = (await connection.execute(query)).mappings().all()
+    items = tuple(RejectionItem.model_validate(dict(row)) for row in rows[:limit])
+    more = len(rows) > limit
+    after = write_position(_LIST, items[-1].at, items[-1].id) if more else None
+    return Page(items=items, next=after)
+
+
+async def count_rejections(
+    database: Database, *, source: str | None = None, cause: str | None = None
+) -> dict[str, int]:
+    """How many there ever were, by cause, the most first."""
+    columns = rejection_counts.c
+    number = func.sum(columns.count)
+    query = select(columns.cause, number).group_by(columns.cause).order_by(number.desc())
+    if source is not None:
+        query = query.where(columns.source == source)
+    if cause is not None:
+        query = query.where(columns.cause == cause)
+    async with database.read() as connection:
+        return {name: int(total) for name, total in await connection.execute(query)}
+
+
+async def last_rejections(database: Database) -> dict[str, tuple[datetime, str]]:
+    """When each source last had one, and its cause."""
+    columns = rejection_counts.c
+    query = select(columns.source, columns.last_at, columns.cause).order_by(columns.last_at)
+    async with database.read() as connection:
+        rows = await connection.execute(query)
+        return {source: (at, cause) for source, at, cause in rows}

@@ -1,0 +1,44 @@
+"""`rejections`: what was not taken, and why."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from jobs.database import Database
+from jobs.queries.paging import DEFAULT_LIMIT
+from jobs.queries.rejections import RejectionFilter, count_rejections, list_rejections
+from jobs.queries.shapes import RejectionItem
+from receiver.asking import rejection_filter
+from receiver.cli.output import Cell, Output, counted
+from receiver.cli.session import Session
+
+
+def rejections(given: Mapping[str, str | None], *, limit: int | None, as_json: bool) -> None:
+    """The newest that are kept, and how many there ever were by cause."""
+    session, out = Session(), Output(as_json=as_json)
+    where = rejection_filter(given, session.zone)
+    counts, items = session.run(_read, where, limit or DEFAULT_LIMIT)
+    if as_json:
+        out.json([item.model_dump(mode="json") for item in items])
+        return
+    if not counts:
+        out.line("nothing rejected")
+        return
+    causes = ", ".join(f"{cause} {number}" for cause, number in counts.items())
+    out.line(f"{counted(sum(counts.values()), 'request')} not taken so far: {causes}")
+    if items:
+        columns = ("=at", "source", "cause", "from", ">bytes", "headers", "detail")
+        out.table(columns, [_row(item) for item in items])
+        out.say("`receiver verify SOURCE --request FILE` says what is wrong with a captured one")
+
+
+async def _read(
+    database: Database, where: RejectionFilter, limit: int
+) -> tuple[dict[str, int], tuple[RejectionItem, ...]]:
+    counts = await count_rejections(database, source=where.source, cause=where.cause)
+    return counts, (await list_rejections(database, where, limit=limit)).items
+
+
+def _row(item: RejectionItem) -> tuple[Cell, ...]:
+    names = " ".join(item.header_names)
+    return (item.at, item.source, item.cause, item.remote, item.body_bytes, names, item.detail)
