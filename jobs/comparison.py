@@ -5,13 +5,20 @@ Owns what counts as a difference: key, kind, triple and, where a charge was post
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 from jobs.money import money
 from mappings.types import Mapped, Outcome
 
+T = TypeVar("T")
+
+#: A row of `outcomes`.
+Row = Mapping[str, Any]
+#: Event, rule, and which of the rule's outcomes in that event.
+Place = tuple[int, str, int]
 #: A side of a difference: the outcome in words, why there is none, or None.
 Side = dict[str, Any] | None
 
@@ -35,49 +42,72 @@ class Difference:
         }
 
 
-def compare(
-    delivery_id: str, recorded: Sequence[Mapping[str, Any]], mapped: Mapped
-) -> list[Difference]:
+def compare(delivery_id: str, recorded: Sequence[Row], mapped: Mapped) -> list[Difference]:
     """The differences of one delivery; `recorded` are its rows of `outcomes`.
 
-    Outcomes are paired by event and rule, in order. A mapping that fails now differs in all.
+    Outcomes are paired by event and rule, in order; those of rules that are not on both sides, by
+    event and key, so that a rule renamed with `was` differs in nothing. A mapping that fails now
+    differs in all.
     """
     if mapped.failures:
         first = mapped.failures[0]
         failure = {"fails": first.reason.value, "detail": first.detail}
         return [Difference(delivery_id, row["rule"], _was(row), failure) for row in recorded]
-    old = _paired([(row["event_index"], row["rule"]) for row in recorded], recorded)
-    new = _paired([(o.event_index, o.rule) for o in mapped.outcomes], mapped.outcomes)
-    found: list[Difference] = []
-    for place in sorted(old.keys() | new.keys()):
-        row, outcome = old.get(place), new.get(place)
-        with_amount = row is not None and row["verdict"] == "charged"
-        billed = _was(row, with_amount=with_amount) if row is not None else None
-        would = _is(outcome, with_amount=with_amount) if outcome is not None else None
-        if billed != would:
-            rule = place[1]
-            found.append(
-                Difference(
-                    delivery_id,
-                    rule,
-                    _was(row) if row is not None else None,
-                    _is(outcome) if outcome is not None else None,
-                )
-            )
-    return found
+    differing = [pair for pair in _pairs(recorded, mapped.outcomes) if not pair.agrees()]
+    return [
+        Difference(
+            delivery_id,
+            pair.rule,
+            _was(pair.row) if pair.row is not None else None,
+            _is(pair.outcome) if pair.outcome is not None else None,
+        )
+        for pair in sorted(differing, key=lambda pair: (pair.event, pair.rule))
+    ]
 
 
-def _paired(places: Sequence[tuple[int, str]], items: Sequence[Any]) -> dict[Any, Any]:
-    seen: dict[tuple[int, str], int] = {}
-    paired: dict[tuple[int, str, int], Any] = {}
+@dataclass(frozen=True, slots=True)
+class _Pair:
+    """What was recorded, and what the mapping gives now; None where one side has nothing."""
+
+    event: int
+    rule: str
+    row: Row | None
+    outcome: Outcome | None
+
+    def agrees(self) -> bool:
+        if self.row is None or self.outcome is None:
+            return False
+        with_amount = self.row["verdict"] == "charged"
+        was = _was(self.row, with_amount=with_amount)
+        return was == _is(self.outcome, with_amount=with_amount)
+
+
+def _pairs(recorded: Sequence[Row], mapped: Sequence[Outcome]) -> Iterator[_Pair]:
+    old = _numbered([(row["event_index"], row["rule"]) for row in recorded], recorded)
+    new = _numbered([(o.event_index, o.rule) for o in mapped], mapped)
+    for event, rule, nth in sorted(old.keys() & new.keys()):
+        yield _Pair(event, rule, old[event, rule, nth], new[event, rule, nth])
+    heirs = [outcome for place, outcome in new.items() if place not in old]
+    for row in [row for place, row in old.items() if place not in new]:
+        here = (row["event_index"], row["outcome_key"])
+        heir = next((o for o in heirs if (o.event_index, o.key) == here), None)
+        if heir is not None:
+            heirs.remove(heir)
+        yield _Pair(here[0], heir.rule if heir is not None else row["rule"], row, heir)
+    for outcome in heirs:
+        yield _Pair(outcome.event_index, outcome.rule, None, outcome)
+
+
+def _numbered(places: Sequence[tuple[int, str]], items: Sequence[T]) -> dict[Place, T]:
+    seen: Counter[tuple[int, str]] = Counter()
+    numbered: dict[Place, T] = {}
     for (event, rule), item in zip(places, items, strict=True):
-        nth = seen.get((event, rule), 0)
-        seen[event, rule] = nth + 1
-        paired[event, rule, nth] = item
-    return paired
+        numbered[event, rule, seen[event, rule]] = item
+        seen[event, rule] += 1
+    return numbered
 
 
-def _was(row: Mapping[str, Any], *, with_amount: bool = True) -> Side:
+def _was(row: Row, *, with_amount: bool = True) -> Side:
     return _side(
         row["outcome_key"],
         row["kind"],
