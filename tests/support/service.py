@@ -140,11 +140,16 @@ class Service:
             check=False,
             capture_output=True,
             input=given,
-            env={**self.environment, **environment},
+            env={**self.environment, "RECEIVER_PORT": self._port(), **environment},
             cwd=self.root,
             timeout=60,
         )
         return Ran(done.returncode, done.stdout.decode(), done.stderr.decode())
+
+    def _port(self) -> str:
+        """The web process's, so that `send` finds it; nobody's where there is none."""
+        urls = [process.url for process in self.processes if process.url]
+        return urls[-1].rpartition(":")[2] if urls else "1"
 
     def ask(self, *arguments: str) -> Any:
         """What a command that ends well prints with --json."""
