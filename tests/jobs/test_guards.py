@@ -128,3 +128,16 @@ def test_no_column_holds_usage_or_cost() -> None:
     names = {column.name for table in metadata.tables.values() for column in table.columns}
     forbidden = ("token", "model", "provider", "cost", "usage")
     assert not [name for name in names if any(word in name for word in forbidden)]
+
+
+async def test_an_error_of_the_database_tells_nothing_of_what_was_written(
+    workshop: Workshop,
+) -> None:
+    """It is logged whole where it is a bug of ours."""
+    row = {"name": "a.yaml", "text": b"hunter2", "updated_at": datetime.now(UTC)}
+    async with workshop.database.write() as connection:
+        await connection.execute(insert(metadata.tables["mapping_files"]).values(row))
+    with pytest.raises(IntegrityError) as raised:
+        async with workshop.database.write() as connection:
+            await connection.execute(insert(metadata.tables["mapping_files"]).values(row))
+    assert "hunter2" not in str(raised.value)

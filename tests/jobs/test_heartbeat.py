@@ -67,7 +67,7 @@ async def test_it_beats_on_after_the_database_was_away(
         await until(lambda: [one for one in logs if one["event"] == "heartbeat.missed"])
         postgres.restart()
         await on_postgres.database.engine.dispose()
-        ((back_at,),) = await on_postgres.all(select(on_postgres.database.now()))
+        back_at = await on_postgres.now()
 
         async def beats_again() -> bool:
             rows = await on_postgres.all(select(heartbeats))

@@ -3,12 +3,13 @@ from __future__ import annotations
 import asyncio
 import random
 from dataclasses import replace
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from sqlalchemy import select
 
 from jobs.attempts import claim
+from jobs.keybook import lock_keys
 from jobs.recording import Recorder, Work
 from jobs.schema import billing_events, customers, deliveries, mapping_versions, outcomes
 from jobs.settle import Settler, delivery_input
@@ -286,6 +287,24 @@ async def test_one_delivery_mapped_twice_is_recorded_once(workshop: Workshop) ->
     assert await recorders[1].settle([late], telling.versions) == {}
     assert await workshop.count(outcomes) == 1
     assert await workshop.count(billing_events) == 1
+
+
+async def test_what_waited_for_a_lock_is_recorded_when_it_is_written(workshop: Workshop) -> None:
+    """Not when it began to wait: a period that was closed meanwhile must not change any more."""
+    (delivery_id,) = await workshop.post(body(bill("key")))
+    (claimed,) = await claim(workshop.database, [delivery_id])
+    telling = Telling()
+    work = Work(claimed, telling.map(delivery_input(claimed, oldest_days=None)))
+    recorder = Recorder(workshop.new_database())
+    async with workshop.new_database().write() as other:
+        await lock_keys(workshop.database, other, ["key"])
+        waiting = asyncio.create_task(recorder.settle([work], telling.versions))
+        await asyncio.sleep(0.3)
+        assert not waiting.done()
+        released_at = datetime.now(UTC)
+    await waiting
+    (event,) = await workshop.all(select(billing_events))
+    assert event.recorded_at >= released_at
 
 
 async def test_the_longest_key_fits_both_databases(workshop: Workshop) -> None:

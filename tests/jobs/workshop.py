@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Iterable
 from contextlib import AsyncExitStack, asynccontextmanager
+from datetime import datetime
 from typing import Any, Self
 
 from sqlalchemy import Select, Table, func, select, text, update
@@ -96,6 +97,12 @@ class Workshop:
     async def count(self, table: Table) -> int:
         found = await self.all(select(func.count()).select_from(table))
         return int(found[0][0])
+
+    async def now(self) -> datetime:
+        """The database's time."""
+        ((now,),) = await self.all(select(self.database.now()))
+        found: datetime = now
+        return found
 
     async def delivery(self, delivery_id: str) -> Any:
         found = await self.all(select(deliveries).where(deliveries.c.id == delivery_id))
