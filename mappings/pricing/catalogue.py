@@ -71,16 +71,23 @@ class Catalogue:
             entry.percent is not None for entry in found.entries(indicator)
         )
 
-    def advice(self, agent: str, indicator: str | None = None) -> tuple[str, str]:
-        """For what the catalogue does not know: what is missing, and what to do about it."""
+    def advice(
+        self, agent: str, indicator: str | None = None, *, written: bool = True
+    ) -> tuple[str, str]:
+        """For what the catalogue does not know: what is missing, and what to do about it.
+
+        `written` in a rule, or not: what a sender put is no slip of a rule's, and to write the
+        nearest name there instead would bill another agent.
+        """
         found = self.agents.get(agent)
         if found is None:
             missing = f"{FILE} has no agent `{shown(agent)}`."
             line = f"{shown(agent)}: {{indicators: {{{_line(indicator)}}}}}"
-            return missing, _remedy(nearest(agent, self.agents), f"under agents: `{line}`")
+            where = f"under agents: `{line}`"
+            return missing, _remedy(nearest(agent, self.agents), where, written=written)
         missing = f"{FILE} has no price of `{shown(indicator or '')}` for agent `{shown(agent)}`."
         where = f"under agents.{shown(agent)}.indicators: `{_line(indicator)}`"
-        return missing, _remedy(nearest(indicator or "", found.known()), where)
+        return missing, _remedy(nearest(indicator or "", found.known()), where, written=written)
 
     def price(
         self,
@@ -98,7 +105,7 @@ class Catalogue:
         """
         found = self.agents.get(agent)
         if found is None:
-            raise UnpricedError(" ".join(self.advice(agent, indicator)))
+            raise UnpricedError(" ".join(self.advice(agent, indicator, written=False)))
         own = found.customers.get(customer, {}).get(indicator, ())
         general = found.indicators.get(indicator, ())
         entry = in_effect(own, at) or in_effect(general, at)
@@ -115,7 +122,7 @@ class Catalogue:
     def _nothing(self, agent: str, indicator: str, at: datetime, entries: tuple[Entry, ...]) -> str:
         begins = min((entry.since for entry in entries if entry.since), default=None)
         if begins is None:
-            return " ".join(self.advice(agent, indicator))
+            return " ".join(self.advice(agent, indicator, written=False))
         return (
             f"{FILE} has no price of `{shown(indicator)}` for agent `{shown(agent)}` in effect on "
             f"{at.astimezone(begins.tzinfo).date()}; the first is from {begins.date()}. "
@@ -128,7 +135,9 @@ def _line(indicator: str | None) -> str:
     return f'{shown(indicator or "INDICATOR")}: {{price: "…", currency: …}}'
 
 
-def _remedy(close: str | None, where: str) -> str:
-    if close is not None:
+def _remedy(close: str | None, where: str, *, written: bool) -> str:
+    if close is None:
+        return f"Add {where}."
+    if written:
         return f"Write `{close}` in the rule, or add {where}."
-    return f"Add {where}."
+    return f"Add {where}; or mend the rule, if it means `{close}`."

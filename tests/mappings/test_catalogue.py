@@ -85,12 +85,18 @@ UNPRICED = {
         ("sales-agent", "deal-won", None),
         'Add under agents: `sales-agent: {indicators: {deal-won: {price: "…", currency: …}}}`.',
     ),
-    "misspelt-agent": (("suport-agent", "deal-won", None), "Write `support-agent` in the rule, or"),
+    "misspelt-agent": (
+        ("suport-agent", "deal-won", None),
+        "currency: …}}}`; or mend the rule, if it means `support-agent`.",
+    ),
     "no-indicator": (
         ("support-agent", "churn-averted", None),
         'Add under agents.support-agent.indicators: `churn-averted: {price: "…", currency: …}`.',
     ),
-    "misspelt-indicator": (("support-agent", "deal-one", None), "Write `deal-won` in the rule"),
+    "misspelt-indicator": (
+        ("support-agent", "deal-one", None),
+        "currency: …}`; or mend the rule, if it means `deal-won`.",
+    ),
     "another-customers": (("support-agent", "only-acme", None), "has no price of `only-acme`"),
     "not-yet": (
         ("support-agent", "later", None),
