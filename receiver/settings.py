@@ -10,7 +10,6 @@ from __future__ import annotations
 import difflib
 import os
 from collections.abc import Iterable, Mapping
-from functools import partial
 from ipaddress import ip_network
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -20,6 +19,9 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 from dotenv import dotenv_values
 from pydantic import AfterValidator, Field, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
+from redis.asyncio.connection import parse_url
+from sqlalchemy.engine import make_url
+from sqlalchemy.exc import ArgumentError
 
 from receiver.up.address import redis_url
 
@@ -43,6 +45,30 @@ class SettingsInvalid(Exception):
 def _one_of_starts(starts: tuple[str, ...], value: str) -> str:
     if not value.startswith(starts):
         raise ValueError(f"it starts with none of {', '.join(starts)}")
+    return value
+
+
+def _database_url(value: str) -> str:
+    _one_of_starts(DATABASES, value)
+    try:
+        query = make_url(value).query
+    except (ArgumentError, ValueError):
+        raise ValueError(
+            "it cannot be read; percent-encode what is special in a password"
+        ) from None
+    if "sslmode" in query:
+        raise ValueError("`sslmode` is libpq's word; asyncpg's is `ssl`, as in ?ssl=require")
+    return value
+
+
+def _redis_url(value: str) -> str:
+    _one_of_starts(REDIS_SCHEMES, value)
+    try:
+        parse_url(value)
+    except ValueError:
+        raise ValueError(
+            "it cannot be read; percent-encode what is special in a password"
+        ) from None
     return value
 
 
@@ -77,14 +103,14 @@ class Settings(BaseSettings):
         env_prefix=PREFIX, env_ignore_empty=True, extra="ignore", frozen=True
     )
 
-    database_url: Annotated[str, AfterValidator(partial(_one_of_starts, DATABASES))] = Field(
+    database_url: Annotated[str, AfterValidator(_database_url)] = Field(
         default="",
         repr=False,
         validate_default=False,
         description="The database. Unset: SQLite, the file `receiver.db` in the data directory.",
         examples=["postgresql+asyncpg://user:password@host/receiver"],
     )
-    redis_url: Annotated[str, AfterValidator(partial(_one_of_starts, REDIS_SCHEMES))] = Field(
+    redis_url: Annotated[str, AfterValidator(_redis_url)] = Field(
         default="",
         repr=False,
         validate_default=False,
