@@ -13,7 +13,7 @@ from typing import get_args
 from zoneinfo import ZoneInfo
 
 from jobs.errors import FilterInvalid
-from jobs.filters import DeliveryFilter
+from jobs.filters import DeliveryFilter, can_be_stored
 from jobs.queries.billing import Basis, BillingFilter
 from jobs.queries.rejections import RejectionFilter
 from jobs.queries.times import parse_time
@@ -88,8 +88,8 @@ def _times(named: Mapping[str, str], zone: ZoneInfo) -> dict[str, object]:
 
 
 def refuse_unfit(name: str, text: str) -> None:
-    """Raise FilterInvalid for text that no database holds, and that so names nothing."""
-    if "\0" in text or any("\ud800" <= character <= "\udfff" for character in text):
+    """Raise FilterInvalid for text that no database can hold, so that nothing is named by it."""
+    if not can_be_stored(text):
         raise FilterInvalid(f"{name} has a NUL or half a character; leave it out")
 
 

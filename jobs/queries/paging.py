@@ -13,6 +13,7 @@ from collections.abc import Sequence
 from datetime import datetime
 
 from jobs.errors import FilterInvalid
+from jobs.filters import can_be_stored
 
 DEFAULT_LIMIT = 100
 MOST = 1000
@@ -42,7 +43,9 @@ def read_cursor(of: str, cursor: str, *, parts: int) -> tuple[str, ...]:
         found = json.loads(base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)))
     except (binascii.Error, ValueError, RecursionError):
         raise unknown from None
-    well_formed = isinstance(found, list) and all(isinstance(part, str) for part in found)
+    well_formed = isinstance(found, list) and all(
+        isinstance(part, str) and can_be_stored(part) for part in found
+    )
     if not well_formed or len(found) != parts + 1 or found[0] != of:
         raise unknown
     return tuple(found[1:])

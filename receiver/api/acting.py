@@ -12,7 +12,7 @@ from jobs.errors import FilterInvalid
 from jobs.queries.listing import unknown_ids
 from jobs.replay import discard, replay_status, start_replay
 from receiver.api.answers import not_found
-from receiver.api.params import Order, order, query
+from receiver.api.params import Order, id_in_path, order, query
 from receiver.api.parts import ApiParts, parts_of
 
 ACTOR = "api"
@@ -25,7 +25,13 @@ async def start(request: Request) -> Response:
     wanted = await order(request, parts.zone)
     await _refuse_unknown_ids(parts, wanted)
     if wanted.dry_run:
-        found = await dry_run(parts.database, parts.mappings(), wanted.where, limit=wanted.limit)
+        found = await dry_run(
+            parts.database,
+            parts.mappings(),
+            wanted.where,
+            limit=wanted.limit,
+            oldest_days=parts.oldest_days,
+        )
         return JSONResponse(found.as_json())
     started = await start_replay(
         parts.database, None, wanted.where, actor=ACTOR, note=wanted.note, limit=wanted.limit
@@ -36,7 +42,7 @@ async def start(request: Request) -> Response:
 async def progress(request: Request) -> Response:
     """`GET /api/replays/{id}`; with the differences found, where recorded ones were compared."""
     query(request, (), paged=False)
-    replay_id = request.path_params["replay_id"]
+    replay_id = id_in_path(request, "replay")
     found = await replay_status(parts_of(request).database, replay_id)
     if found is None:
         raise not_found("replay", replay_id)

@@ -15,10 +15,16 @@ from zoneinfo import ZoneInfo
 from starlette.requests import Request
 
 from jobs.errors import FilterInvalid
-from jobs.filters import DeliveryFilter
+from jobs.filters import DeliveryFilter, can_be_stored
 from jobs.queries.paging import DEFAULT_LIMIT
-from receiver.api.answers import ApiError
-from receiver.asking import DELIVERY_FILTERS, delivery_filter, refuse_unknown, whole_number
+from receiver.api.answers import ApiError, not_found
+from receiver.asking import (
+    DELIVERY_FILTERS,
+    delivery_filter,
+    refuse_unfit,
+    refuse_unknown,
+    whole_number,
+)
 
 MOST_BODY_BYTES = 1024 * 1024
 _SEND = 'send an object such as {"reason": "unpriced"}'
@@ -42,6 +48,14 @@ def query(request: Request, known: Iterable[str], *, paged: bool = True) -> dict
             raise FilterInvalid(f"{name} is given twice; give it once")
         given[name] = value
     return {name: value for name, value in given.items() if name not in paging}
+
+
+def id_in_path(request: Request, of: str) -> str:
+    """The id of a delivery or a replay in the path; ApiError where nothing can have it."""
+    given = str(request.path_params[f"{of}_id"])
+    if not can_be_stored(given):
+        raise not_found(of, given)
+    return given
 
 
 def slice_of(request: Request) -> Slice:
@@ -77,6 +91,8 @@ async def order(request: Request, zone: ZoneInfo) -> Order:
         if not isinstance(value, str):
             raise FilterInvalid(f"{name} is {_shown(value)}; give text")
     note = given.pop("note", None)
+    if note is not None:
+        refuse_unfit("note", note)
     if not isinstance(dry_run, bool):
         raise FilterInvalid(f"dry_run is {_shown(dry_run)}; give true or false")
     if limit is not None and (isinstance(limit, bool) or not isinstance(limit, int) or limit < 1):

@@ -1,4 +1,5 @@
 import json
+from dataclasses import replace
 from typing import Any
 
 import httpx
@@ -7,7 +8,12 @@ from sqlalchemy import select
 
 from jobs.database import Database
 from jobs.schema import actions, deliveries
+from mappings.load import load
+from receiver.api import ApiParts
+from receiver.signatures import RULES
+from tests.receiver.api.conftest import TOKEN, client
 from tests.support.rows import Rows
+from tests.support.texts import FILES, ZENDESK
 
 
 async def _failed(rows: Rows, **payload: Any) -> str:
@@ -61,6 +67,21 @@ async def test_a_dry_run_tells_and_changes_nothing(
     assert [one["delivery"] for one in found["still_failing"]] == ["d2"]
     assert found["differences"] == []
     assert set((await _states(database)).values()) == {"failed"}
+
+
+async def test_a_dry_run_finds_an_outcome_too_old_when_the_workers_do(
+    parts: ApiParts, rows: Rows
+) -> None:
+    dated = ZENDESK + b"    occurred_at: ${{ payload.at }}\n"
+    mappings = load({**FILES, "zendesk.yaml": dated}, timezone="UTC", schemes=RULES)
+    await _failed(rows, ticket=1, at="2026-04-20T00:00:00Z")
+    would = {}
+    for days in (5, 400):
+        found = replace(parts, mappings=lambda: mappings, oldest_days=days)
+        async with client(found, authorization=f"Bearer {TOKEN}") as asking:
+            answer = await asking.post("/api/replays", json={"state": "failed", "dry_run": True})
+        would[days] = answer.json()["would"]
+    assert would == {5: {"failed": 1}, 400: {"recorded": 1}}
 
 
 async def test_a_discard_needs_a_note_and_takes_only_failed_and_ignored(

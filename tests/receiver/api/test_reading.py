@@ -1,3 +1,4 @@
+import base64
 import json
 from datetime import UTC, datetime
 
@@ -152,6 +153,16 @@ async def test_a_bug_is_500_and_tells_nothing(api: httpx.AsyncClient, parts: Api
         answer = await api.get("/api/status")
     assert (answer.status_code, answer.json()["error"]) == (500, "internal")
     assert "42" not in answer.text
+
+
+@pytest.mark.parametrize("text", ["\0", "\ud800"], ids=["nul", "half-a-character"])
+async def test_a_cursor_that_no_database_can_hold_is_unknown(
+    api: httpx.AsyncClient, text: str
+) -> None:
+    parts = json.dumps(["deliveries", "2026-05-01T12:00:00+00:00", text]).encode()
+    cursor = base64.urlsafe_b64encode(parts).decode().rstrip("=")
+    answer = await api.get(f"/api/deliveries?cursor={cursor}")
+    assert (answer.status_code, answer.json()["error"]) == (400, "bad-parameter")
 
 
 @pytest.mark.parametrize("path", ["/api/deliveries/%00", "/api/replays/%00"])

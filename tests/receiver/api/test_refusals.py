@@ -1,3 +1,4 @@
+import json
 from typing import Any
 
 import httpx
@@ -24,7 +25,8 @@ def database(sqlite_tables: Database) -> Database:
         ("/api/deliveries?stat=failed", "did you mean state?"),
         ("/api/deliveries?reason=", "reason is empty"),
         ("/api/deliveries?ids=", "ids is empty"),
-        ("/api/deliveries?source=%00", "source is empty"),
+        ("/api/deliveries?source=%00", "source has a NUL"),
+        ("/api/deliveries?ids=d1,%00", "ids has a NUL"),
         ("/api/deliveries?since=yesterday", "since is 'yesterday'; write a time such as"),
         ("/api/deliveries?until=2026-01-01T00:00:00", "until is '2026-01-01T00:00:00'; write"),
         ("/api/billing-events?basis=posted", "basis is 'posted'; choose from occurred, recorded"),
@@ -72,6 +74,9 @@ async def test_another_method_is_405(api: httpx.AsyncClient) -> None:
         pytest.param({"state": "failed", "dry_run": "yes"}, "give true or false", id="dry-run"),
         pytest.param({"state": "failed", "limit": 0}, "limit is 0", id="limit"),
         pytest.param({"state": "failed", "since": "x"}, "since is 'x'", id="time"),
+        pytest.param({"ids": ["\0"]}, "ids has a NUL", id="nul"),
+        pytest.param({"source": "\ud800"}, "source has a NUL or half", id="half-a-character"),
+        pytest.param({"ids": ["d1"], "note": "\ud800"}, "note has a NUL or half", id="note"),
         pytest.param([], "no JSON object", id="list"),
     ],
 )
@@ -80,7 +85,7 @@ async def test_a_bad_order_is_refused_with_its_fix(
 ) -> None:
     if isinstance(body, dict):
         body = {"note": "because", **body}
-    answer = await api.post(path, json=body)
+    answer = await api.post(path, content=json.dumps(body))
     assert answer.status_code == 400
     assert names in answer.json()["detail"]
 
