@@ -50,7 +50,6 @@ class Recorder:
         Deliveries that another worker holds or has settled are skipped. Raises what the
         database raised; then nothing was settled by this call.
         """
-        recorded_at = datetime.now(UTC)
         ordered = sorted(work, key=lambda one: (one.delivery.received_at, one.delivery.id))
         async with self._database.write() as connection:
             held = await _hold(connection, [one.delivery.id for one in ordered])
@@ -63,6 +62,9 @@ class Recorder:
             }
             await lock_keys(self._database, connection, keys)
             books = await load_books(connection, keys)
+            # Not before the locks are held: waiting for one could carry it back into a period
+            # that is closed, and behind lines of the same key that were written meanwhile.
+            recorded_at = datetime.now(UTC)
             fates = {one.delivery.id: fate_of(one.delivery, one.mapped, books) for one in mine}
             await self._write(connection, fates, versions, recorded_at)
         self._kept_versions |= _used(fates.values())
