@@ -54,7 +54,7 @@ class Secrets:
         """Read the files again; whether anything changed. A file under way counts as missing."""
         unreadable: set[Path] = set()
         found = _read_folder(self._made, unreadable) if self._made and self._made.is_dir() else {}
-        found |= self._read_env_file()
+        found |= self._read_env_file(unreadable)
         if self._directory is not None:
             found |= _read_folder(self._directory, unreadable)
         self._complain_of(frozenset(unreadable))
@@ -65,10 +65,14 @@ class Secrets:
     def __repr__(self) -> str:
         return f"<Secrets: {len(self._files)} from files>"
 
-    def _read_env_file(self) -> dict[str, str]:
+    def _read_env_file(self, unreadable: set[Path]) -> dict[str, str]:
         if self._env_file is None or not self._env_file.is_file():
             return {}
-        return {name: value for name, value in dotenv_values(self._env_file).items() if value}
+        try:
+            return {name: value for name, value in dotenv_values(self._env_file).items() if value}
+        except (OSError, ValueError):
+            unreadable.add(self._env_file)
+            return {}
 
     def _complain_of(self, unreadable: frozenset[Path]) -> None:
         """Name each unreadable file once, not at every look."""

@@ -94,6 +94,21 @@ def test_a_folder_that_is_missing_is_complained_of_once(tmp_path: Path) -> None:
     assert [line["event"] for line in logs] == ["secrets.unreadable"]
 
 
+def test_an_env_file_that_cannot_be_read_takes_no_other_secret_with_it(
+    tmp_path: Path, folder: Path
+) -> None:
+    (folder / "A").write_text("one")
+    env_file = tmp_path / ".env"
+    env_file.write_text("B=two\n")
+    secrets = Secrets(environ={}, directory=folder, env_file=env_file)
+    env_file.write_bytes(b"B=\xff\n")
+    with capture_logs() as logs:
+        secrets.reload()
+        secrets.reload()
+    assert (secrets.get("A"), secrets.get("B")) == ("one", None)
+    assert [line["event"] for line in logs] == ["secrets.unreadable"]
+
+
 def test_no_value_is_in_the_repr_or_the_log(folder: Path) -> None:
     (folder / "A").write_text("hunter2")
     (folder / "B").write_bytes(b"hunter2\xff")
