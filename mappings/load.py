@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 from types import MappingProxyType
+from zoneinfo import ZoneInfo
 
 from mappings.cel.language import Language
 from mappings.mappingset import EMPTY, MappingSet, RuleInfo, Source
@@ -62,7 +63,7 @@ def load(
 ) -> MappingSet:
     """Compile all files; a bad one is served from its text in `last_good`, if that is good.
 
-    `timezone` is the name of the zone in which prices begin at 00:00. Never raises for what is
+    `timezone` is the name of the zone in which days begin at 00:00. Never raises for what is
     in a file: see `MappingSet.problems`.
     """
     return _Loader(files, timezone, schemes, last_good).load()
@@ -93,8 +94,9 @@ class _Loader:
         self._refuse_yml()
         problems = tuple(sorted(set(self.problems)))
         bad = {problem.file for problem in problems}
+        zone = ZoneInfo(self.timezone)
         return MappingSet(
-            sources=MappingProxyType({s.name: s for one in served for s in sources_of(one)}),
+            sources=MappingProxyType({s.name: s for one in served for s in sources_of(one, zone)}),
             problems=problems,
             unusable=unusable,
             good=MappingProxyType(

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
 from types import MappingProxyType
 from typing import Any
 
@@ -39,7 +40,10 @@ class RuleInfo:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Source:
-    """Who posts: how it proves itself (`verify` as written) and what it bills."""
+    """Who posts: how it proves itself (`verify` as written) and what it bills.
+
+    `secrets` are names; `secret_ends` has, by name, the moment from which one is refused.
+    """
 
     name: str
     file: str
@@ -49,6 +53,7 @@ class Source:
     vars: Mapping[str, str | int | bool]
     mapping_version: str
     rules: tuple[RuleInfo, ...]
+    secret_ends: Mapping[str, datetime] = field(default_factory=lambda: MappingProxyType({}))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

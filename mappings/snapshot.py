@@ -7,17 +7,19 @@ from __future__ import annotations
 
 import json
 from types import MappingProxyType
+from zoneinfo import ZoneInfo
 
 from mappings.cel.language import Language
 from mappings.mappingset import RuleInfo, Source
 from mappings.rules.filecompiler import CompiledFile
 from mappings.rules.program import Program
 from mappings.rules.rulecompiler import key_rule
+from mappings.rules.secrets import ends_of, secret_names
 from mappings.types import Kind
 
 
-def sources_of(one: CompiledFile) -> list[Source]:
-    """The sources of a file that runs."""
+def sources_of(one: CompiledFile, zone: ZoneInfo) -> list[Source]:
+    """The sources of a file that runs; secrets end with a day of `zone`."""
     if one.model is None:
         return []
     return [
@@ -26,7 +28,8 @@ def sources_of(one: CompiledFile) -> list[Source]:
             file=one.file,
             mode=one.model.mode,
             verify=MappingProxyType(dict(one.verify)),
-            secrets=tuple(item.secrets),
+            secrets=secret_names(item.secrets),
+            secret_ends=MappingProxyType(ends_of(item.secrets, zone)),
             vars=MappingProxyType({**one.model.vars, **item.vars}),
             mapping_version=one.version,
             rules=_rule_infos(one),
@@ -63,14 +66,14 @@ def programs_of(one: CompiledFile, language: Language) -> dict[str, Program]:
     if one.model is None or one.events is None:
         return {}
     return {
-        source.name: Program(
+        item.name: Program(
             language=language,
             events=one.events,
             lets=one.lets,
             rules=one.rules,
-            variables=dict(source.vars),
+            variables={**one.model.vars, **item.vars},
             shadow=one.model.mode == "shadow",
             mapping_version=one.version,
         )
-        for source in sources_of(one)
+        for item in one.items()
     }

@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Coroutine
+from datetime import UTC, datetime
 
 import structlog
 from starlette.applications import Starlette
@@ -21,6 +22,7 @@ from jobs.mapping_watch import MappingWatch
 from jobs.migrations import schema_is_current
 from jobs.rejections import RejectionBook
 from jobs.ringing import Doorbell
+from jobs.secret_uses import SecretUses
 from mappings.load import MappingSet
 from receiver import looks
 from receiver.api import api_routes
@@ -29,6 +31,7 @@ from receiver.api.parts import ApiParts
 from receiver.health import Health, health_routes
 from receiver.metrics import Metrics
 from receiver.rejections import Rejections
+from receiver.rotation import look_at_endings, warn_of_endings
 from receiver.secrets import Secrets, secrets_of
 from receiver.settings import Settings
 from receiver.signatures import RULES
@@ -61,6 +64,7 @@ class WebProcess:
         self.doorbell = Doorbell(settings.redis)
         self.inbox = Inbox(self.database, self.doorbell.ring)
         self.rejections = RejectionBook(self.database)
+        self.uses = SecretUses(self.database)
         self.watch = MappingWatch(
             self.database,
             settings.mappings,
@@ -105,10 +109,13 @@ class WebProcess:
                 heartbeat=self._heartbeat.run(),
                 secrets=self._watch_secrets(),
                 rejections=self.rejections.run(),
+                uses=self.uses.run(),
+                rotation=warn_of_endings(lambda: self.watch.current, self.database),
             ):
                 yield
             await self.inbox.close()
             await self.rejections.flush()
+            await self.uses.flush()
             await self.doorbell.close()
             with contextlib.suppress(Exception):
                 await self._heartbeat.stop()
@@ -126,7 +133,12 @@ class WebProcess:
             on_rejection=Rejections(self.metrics, self.rejections.add),
             metrics=self.metrics,
             public_url=self._settings.public_url,
+            on_proof=self._count_proof,
         )
+
+    def _count_proof(self, source: str, secret: str, now: float) -> None:
+        self.metrics.proofs.labels(source, secret).inc()
+        self.uses.add(source, secret, datetime.fromtimestamp(now, UTC))
 
     def _health(self) -> Health:
         return Health(
@@ -137,15 +149,20 @@ class WebProcess:
                 "backlog": looks.look_at_backlog(self.database),
                 "mappings": looks.look_at_mappings(lambda: self.watch.current),
                 "secrets": looks.look_at_secrets(
-                    lambda: missing_secrets(self.watch.current, self._secrets)
+                    lambda: missing_secrets(
+                        self.watch.current, self._secrets, now=datetime.now(UTC)
+                    )
                 ),
+                "rotation": look_at_endings(lambda: self.watch.current, self.database),
             },
         )
 
     def _adopt(self, mappings: MappingSet) -> None:
         """Put the sources of these mappings in force, with the secrets there are now."""
         self._sources = known_sources(mappings, self._secrets)
-        for source, names in sorted(missing_secrets(mappings, self._secrets).items()):
+        for source, names in sorted(
+            missing_secrets(mappings, self._secrets, now=datetime.now(UTC)).items()
+        ):
             log.warning("source.without_secret", source=source, set_one_of=list(names))
 
     def _detail(self) -> dict[str, object]:

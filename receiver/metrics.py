@@ -34,6 +34,12 @@ class Metrics:
             ["source", "cause"],
             registry=self.registry,
         )
+        self.proofs = Counter(
+            "receiver_proofs",
+            "Requests that a secret proved, by its name: shows when an old one is out of use.",
+            ["source", "secret"],
+            registry=self.registry,
+        )
         self.intake_seconds = Histogram(
             "receiver_intake_seconds",
             "From a request's first byte here to the answer after its commit.",

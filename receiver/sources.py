@@ -7,10 +7,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
 
 import structlog
 
-from mappings.load import MappingSet
+from mappings.load import MappingSet, Source
 from receiver.secrets import Secrets
 from receiver.signatures import Scheme, SchemeInvalid, scheme_of
 
@@ -22,17 +23,36 @@ class KnownSource:
     """A source as the endpoint sees it.
 
     `scheme` is None while its mapping cannot be used. `secrets` are the values in the order in
-    which the mapping names them, "" for one that is not set.
+    which the mapping names them, "" for one that is not set; `secret_names` and `secret_ends`
+    (seconds since 1970, None for no end) go with them.
     """
 
     name: str
     scheme: Scheme | None
     secrets: tuple[str, ...] = field(default=(), repr=False)
+    secret_names: tuple[str, ...] = ()
+    secret_ends: tuple[float | None, ...] = ()
     dedupe: str | None = None
 
     @property
     def has_secret(self) -> bool:
         return any(self.secrets)
+
+    def secrets_at(self, now: float) -> tuple[str, ...]:
+        """The values in their places, "" for one that is not set or has ended by `now`."""
+        if not any(self.secret_ends):
+            return self.secrets
+        with_ends = zip(self.secrets, self.secret_ends, strict=True)
+        return tuple("" if _has_ended(ends, now) else value for value, ends in with_ends)
+
+    def ended_secrets(self, now: float) -> tuple[str, ...]:
+        """The values that were accepted before they ended."""
+        with_ends = zip(self.secrets, self.secret_ends, strict=False)
+        return tuple(value for value, ends in with_ends if value and _has_ended(ends, now))
+
+
+def _has_ended(ends: float | None, now: float) -> bool:
+    return ends is not None and now >= ends
 
 
 def known_sources(mappings: MappingSet, secrets: Secrets) -> dict[str, KnownSource]:
@@ -43,18 +63,40 @@ def known_sources(mappings: MappingSet, secrets: Secrets) -> dict[str, KnownSour
             name=name,
             scheme=_scheme(name, source.verify),
             secrets=tuple(secrets.get(secret) or "" for secret in source.secrets),
+            secret_names=source.secrets,
+            secret_ends=tuple(_seconds(source.secret_ends.get(name)) for name in source.secrets),
             dedupe="none" if source.verify.get("dedupe") == "none" else None,
         )
     return known
 
 
-def missing_secrets(mappings: MappingSet, secrets: Secrets) -> dict[str, tuple[str, ...]]:
-    """The sources that have no secret at all, with the names of which one is needed."""
+def missing_secrets(
+    mappings: MappingSet, secrets: Secrets, *, now: datetime | None = None
+) -> dict[str, tuple[str, ...]]:
+    """The sources that have no secret at all, with the names of which one is needed.
+
+    One that has ended by `now` is none; without `now` ends do not matter.
+    """
+    wanted = {name: usable_secrets(source, now) for name, source in mappings.sources.items()}
     return {
-        name: source.secrets
-        for name, source in mappings.sources.items()
-        if not any(secrets.get(secret) for secret in source.secrets)
+        name: names or mappings.sources[name].secrets
+        for name, names in wanted.items()
+        if not any(secrets.get(secret) for secret in names)
     }
+
+
+def usable_secrets(source: Source, now: datetime | None) -> tuple[str, ...]:
+    """The names of those that have not ended."""
+    ends = source.secret_ends
+    return tuple(name for name in source.secrets if _goes_on(ends.get(name), now))
+
+
+def _goes_on(ends: datetime | None, now: datetime | None) -> bool:
+    return ends is None or now is None or now < ends
+
+
+def _seconds(ends: datetime | None) -> float | None:
+    return None if ends is None else ends.timestamp()
 
 
 def _scheme(name: str, verify: Mapping[str, object]) -> Scheme | None:

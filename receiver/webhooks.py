@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import hashlib
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import partial
 from typing import Protocol
 
 from starlette.types import Receive, Scope, Send
@@ -60,7 +61,10 @@ class Limits:
 
 
 class WebhookEndpoint:
-    """The ASGI endpoint. `sources` gives the known sources as they are at the moment."""
+    """The ASGI endpoint. `sources` gives the known sources as they are at the moment.
+
+    `on_proof` is told the names of source and secret, and the time, of each proven request.
+    """
 
     def __init__(
         self,
@@ -71,6 +75,7 @@ class WebhookEndpoint:
         on_rejection: Callable[[Rejection], None],
         metrics: Metrics,
         public_url: str | None = None,
+        on_proof: Callable[[str, str, float], None] = lambda _source, _secret, _now: None,
     ) -> None:
         self._sources = sources
         self._inbox = inbox
@@ -78,6 +83,7 @@ class WebhookEndpoint:
         self._on_rejection = on_rejection
         self._metrics = metrics
         self._public_url = public_url
+        self._on_proof = on_proof
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         call = Call(scope, receive, send)
@@ -101,6 +107,8 @@ class WebhookEndpoint:
         body = await call.read(self._limits.body_bytes, self._limits.body_seconds)
         now = time.time()
         verified = self._prove(call, source, scheme, body, now)
+        if verified.secret_index < len(source.secret_names):
+            self._on_proof(source.name, source.secret_names[verified.secret_index], now)
         accepted = await self._store(call, source, scheme, body, verified, now)
         self._count(call, source, accepted)
         return scheme.success or _our_answer(accepted)
@@ -114,26 +122,31 @@ class WebhookEndpoint:
     def _prove(
         self, call: Call, source: KnownSource, scheme: Scheme, body: bytes, now: float
     ) -> Verified:
+        prove = partial(
+            verify,
+            scheme,
+            method=call.method,
+            url=call.url(self._public_url),
+            headers=call.headers,
+            body=body,
+            now=now,
+        )
         try:
-            return verify(
-                scheme,
-                secrets=source.secrets,
-                method=call.method,
-                url=call.url(self._public_url),
-                headers=call.headers,
-                body=body,
-                now=now,
-            )
+            return prove(secrets=source.secrets_at(now))
         except SignatureError as error:
             if error.cause in _WITHOUT_SECRET:
                 raise _not_ready(error.cause, error.detail) from None
-            raise Refused(
-                401,
-                "not-verified",
-                "The signature of this request could not be verified.",
-                cause=error.cause,
-                why=error.detail,
-            ) from None
+            cause, why = error.cause, error.detail
+        ended = source.ended_secrets(now)
+        if ended and _proves(prove, ended):
+            cause, why = "ended-secret", "signed with a secret that its `not_after` has ended"
+        raise Refused(
+            401,
+            "not-verified",
+            "The signature of this request could not be verified.",
+            cause=cause,
+            why=why,
+        )
 
     async def _store(
         self,
@@ -223,6 +236,14 @@ def _not_ready(cause: str, why: str) -> Refused:
         why=why,
         headers=((b"retry-after", b"%d" % RETRY_LATER_SECONDS),),
     )
+
+
+def _proves(prove: Callable[..., Verified], secrets: Sequence[str]) -> bool:
+    try:
+        prove(secrets=secrets)
+    except SignatureError:
+        return False
+    return True
 
 
 def _kept(headers: Mapping[str, str], scheme: Scheme) -> dict[str, str]:

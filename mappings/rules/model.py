@@ -14,11 +14,11 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 from mappings.cel.functions import FUNCTIONS
 from mappings.reading.validation import wrong
+from mappings.rules.secrets import Secrets
 from mappings.types import Kind, Reason
 
 _SOURCE = re.compile(r"[a-z0-9][a-z0-9-]{0,63}")
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}")
-_SECRET = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,127}")
 _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,63}")
 _TAG = re.compile(r"[A-Za-z0-9_-]{1,64}")
 _AMOUNT = re.compile(r"(-?\d+(?:\.\d{1,6})?) ([A-Z]{3})")
@@ -49,16 +49,6 @@ def _name(name: str) -> str:
     if not _NAME.fullmatch(name):
         raise wrong(
             f"`{name[:80]}` is no name.", "Use up to 64 letters, digits, and - _ . in between."
-        )
-    return name
-
-
-def _secret_name(name: str) -> str:
-    if not _SECRET.fullmatch(name) or name.startswith("whsec_"):
-        raise wrong(
-            "This is not the name of a secret.",
-            "Write the name of an environment variable, such as ZENDESK_SECRET, "
-            "and never the secret itself.",
         )
     return name
 
@@ -112,17 +102,7 @@ def _moment(text: str) -> str:
 
 SourceName = Annotated[str, AfterValidator(_source_name)]
 Name = Annotated[str, AfterValidator(_name)]
-SecretName = Annotated[str, AfterValidator(_secret_name)]
 LetName = Annotated[str, AfterValidator(_let_name)]
-Secrets = Annotated[
-    list[SecretName],
-    Field(
-        min_length=1,
-        description="Names of environment variables or of files in SECRETS_DIR; "
-        "several overlap while a secret is exchanged.",
-        examples=["[ZENDESK_SECRET]"],
-    ),
-]
 Variables = Annotated[
     dict[str, str | int | bool],
     AfterValidator(_variables),

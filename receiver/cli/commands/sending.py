@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -16,6 +17,7 @@ from receiver.cli.output import Output
 from receiver.cli.session import Session
 from receiver.cli.trouble import MISUSE, Trouble
 from receiver.signatures import SchemeInvalid, SignatureError, scheme_of, sign
+from receiver.sources import usable_secrets
 from receiver.up.place import local_url
 
 TIMEOUT_SECONDS = 30.0
@@ -56,10 +58,11 @@ def _signature(
     session: Session, source: Source, payload: Payload, url: str, posting: Posting
 ) -> dict[str, str]:
     """The headers that the vendor would add."""
-    secret = next(filter(None, map(session.secrets.get, source.secrets)), None)
+    names = usable_secrets(source, datetime.now(UTC))
+    secret = next(filter(None, map(session.secrets.get, names)), None)
     if secret is None:
-        names = " or ".join(source.secrets)
-        raise Trouble(f"source {source.name} has no secret to sign with; set {names}")
+        wanted = " or ".join(names or source.secrets)
+        raise Trouble(f"source {source.name} has no secret to sign with; set {wanted}")
     try:
         return sign(
             scheme_of(source.verify),

@@ -2,27 +2,32 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 
 from pydantic import AwareDatetime
 from rich.text import Text
 
-from jobs.queries.shapes import Shape, SourceTraffic
+from jobs.queries.shapes import SecretUse, Shape, SourceTraffic
 from jobs.queries.sources import read_traffic
 from mappings.load import MappingSet, Source
 from receiver.cli.output import Output, deliveries_counted, visible
 from receiver.cli.session import Session
 from receiver.metrics import UNKNOWN
+from receiver.rotation import endings_of
 from receiver.secrets import Secrets
 from receiver.settings import Settings
 from receiver.up.place import local_url
 
 
 class SecretState(Shape):
-    """Whether a secret has a value; never the value."""
+    """Whether a secret has a value, until when it is accepted, and its use; never the value."""
 
     name: str
     is_set: bool
+    not_after: AwareDatetime | None
+    uses: int
+    last_used: AwareDatetime | None
 
 
 class SourceItem(Shape):
@@ -38,6 +43,7 @@ class SourceItem(Shape):
     last_delivery: AwareDatetime | None
     last_rejection: AwareDatetime | None
     last_rejection_cause: str | None
+    warnings: tuple[str, ...]
     missing: tuple[str, ...]
 
 
@@ -80,10 +86,7 @@ def _item(
     traffic: SourceTraffic,
 ) -> SourceItem:
     source = mappings.sources.get(name)
-    states = [
-        SecretState(name=secret, is_set=secrets.get(secret) is not None)
-        for secret in (source.secrets if source else ())
-    ]
+    states = _secret_states(source, secrets, traffic.uses) if source else []
     return SourceItem(
         source=name,
         file=source.file if source else None,
@@ -95,8 +98,24 @@ def _item(
         last_delivery=traffic.last_delivery,
         last_rejection=traffic.last_rejection,
         last_rejection_cause=traffic.last_rejection_cause,
+        warnings=tuple(_warnings(source, traffic)) if source else (),
         missing=tuple(_missing(settings, name, source, mappings, states)),
     )
+
+
+def _secret_states(
+    source: Source, secrets: Secrets, uses: Mapping[str, SecretUse]
+) -> list[SecretState]:
+    return [
+        SecretState(
+            name=name,
+            is_set=secrets.get(name) is not None,
+            not_after=source.secret_ends.get(name),
+            uses=uses[name].count if name in uses else 0,
+            last_used=uses[name].last_used_at if name in uses else None,
+        )
+        for name in source.secrets
+    ]
 
 
 def _missing(
@@ -111,12 +130,34 @@ def _missing(
         mends = "mend its file: `receiver check`" if name in mappings.unusable else "a mapping file"
         return [mends]
     missing: list[str] = []
-    if not any(state.is_set for state in states):
+    now = datetime.now(UTC)
+    if not any(state.is_set and not _has_ended(state, now) for state in states):
         where = f", or a file in {settings.secrets_dir}" if settings.secrets_dir else ""
         missing.append(f"the secret {' or '.join(state.name for state in states)}{where}")
     if source.file in mappings.stale:
         missing.append(f"a good {source.file}: an older version goes on (`receiver check`)")
     return missing
+
+
+def _warnings(source: Source, traffic: SourceTraffic) -> Iterator[str]:
+    """What works now and will not for long."""
+    for ending in endings_of(source, traffic.uses, datetime.now(UTC)):
+        yield str(ending)
+
+
+def _has_ended(state: SecretState, now: datetime) -> bool:
+    return state.not_after is not None and state.not_after <= now
+
+
+def _secret_said(one: SecretState, *, alone: bool) -> str:
+    """`OLD set, ended at … (last used …)`; the use where there is a choice."""
+    said = f"{one.name} {'set' if one.is_set else 'not set'}"
+    if one.not_after is not None:
+        verb = "ended" if _has_ended(one, datetime.now(UTC)) else "ends"
+        said += f" and {verb} {_moment(one.not_after)}"
+    if not alone:
+        said += f" (last used {_moment(one.last_used)})" if one.last_used else " (never used)"
+    return said
 
 
 def _moment(at: datetime | None) -> str | None:
@@ -127,7 +168,7 @@ def _show(out: Output, item: SourceItem) -> None:
     """A paragraph, so that the URL can be copied whole from any terminal."""
     shadow = " (in shadow: bills nothing)" if item.mode == "shadow" else ""
     out.line(Text.assemble((item.source, "bold"), shadow))
-    secrets = [f"{one.name} {'set' if one.is_set else 'not set'}" for one in item.secrets]
+    secrets = [_secret_said(one, alone=len(item.secrets) == 1) for one in item.secrets]
     last = _moment(item.last_delivery) or "none yet"
     number = f" ({deliveries_counted(item.deliveries)})" if item.deliveries else ""
     facts = {
@@ -137,10 +178,11 @@ def _show(out: Output, item: SourceItem) -> None:
         "last": f"{last}{number}",
         "rejected": item.last_rejection
         and f"{_moment(item.last_rejection)} {item.last_rejection_cause}",
+        "warning": "; ".join(item.warnings),
         "missing": "; ".join(item.missing),
     }
     for name, value in facts.items():
         if value:
-            style = "yellow" if name == "missing" else ""
+            style = "yellow" if name in ("missing", "warning") else ""
             out.line(Text(visible(f"  {name:<8} {value}"), style=style))
     out.line()

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
 from jobs.rejections import Rejected, RejectionBook
+from jobs.secret_uses import SecretUses
 from tests.receiver.cli.conftest import Installation
 from tests.support.rows import Rows
 
@@ -59,3 +60,26 @@ def test_sources_tell_the_last_rejection_of_each(filled: Installation) -> None:
     assert source["source"] == "zendesk"
     assert source["last_rejection"] == "2026-05-01T12:00:01Z"
     assert "2026-05-01 12:00:01Z stale-timestamp" in filled.run("sources").out
+
+
+def test_sources_tell_which_secret_is_in_use_and_warn_of_its_end(installed: Installation) -> None:
+    async def use(rows: Rows) -> None:
+        uses = SecretUses(rows.database)
+        uses.add("zendesk", "ZENDESK_SECRET", datetime.now(UTC))
+        await uses.flush()
+
+    installed.fill(use)
+    tomorrow = datetime.now(UTC) + timedelta(days=1)
+    installed.edit(
+        "[ZENDESK_SECRET]",
+        f"[{{name: ZENDESK_SECRET, not_after: {tomorrow:%Y-%m-%d}}}, ZENDESK_SECRET_NEW]",
+    )
+    [source] = installed.run("sources", "--json").json
+    old, new = source["secrets"]
+    assert (old["uses"], new["uses"], new["last_used"]) == (1, 0, None)
+    assert old["not_after"].startswith(f"{tomorrow + timedelta(days=1):%Y-%m-%d}")
+    [warning] = source["warnings"]
+    assert warning.startswith("ZENDESK_SECRET is still used and ends at ")
+    out = installed.run("sources").out
+    assert "ZENDESK_SECRET_NEW not set (never used)" in out
+    assert "still used and ends" in out

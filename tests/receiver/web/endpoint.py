@@ -63,6 +63,7 @@ class Endpoint:
     sources: dict[str, KnownSource] = field(default_factory=dict)
     public_url: str | None = None
     body_seconds: float = 5.0
+    proofs: list[tuple[str, str, float]] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         self.add("github", secrets=(SECRET,))
@@ -78,6 +79,7 @@ class Endpoint:
             on_rejection=self.rejections.append,
             metrics=self.metrics,
             public_url=self.public_url,
+            on_proof=lambda *proof: self.proofs.append(proof),
         )
         self.app = Starlette(routes=[Route("/webhooks/{source}", webhooks)])
         self.app.router.redirect_slashes = False
