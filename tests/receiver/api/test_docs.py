@@ -1,20 +1,33 @@
 """docs/api.md names every path and every field that the API has."""
 
+import json
+import re
+import shlex
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from pydantic import BaseModel
 from starlette.applications import Starlette
 from starlette.routing import Mount, Route
 
 from jobs.database import Database
+from jobs.dry_run import DryRun
 from jobs.filters import DeliveryFilter
 from jobs.queries import shapes
 from jobs.queries.billing import BillingFilter
 from jobs.queries.rejections import RejectionFilter
 from jobs.replay import ReplayStatus
 from receiver.api import ApiParts, api_routes
+from receiver.app import WebProcess
+from receiver.secrets import Secrets
+from receiver.settings import Settings
+from tests.support.markdown import ROOT, Page
 
-DOCS = (Path(__file__).parents[3] / "docs" / "api.md").read_text("utf-8")
+PAGE = Page(ROOT / "docs" / "api.md")
+DOCS = PAGE.text
+
+_CALL = re.compile(r"(GET|POST) /")
 
 _SHAPES = (
     shapes.Status,
@@ -39,15 +52,72 @@ def database(sqlite_tables: Database) -> Database:
     return sqlite_tables
 
 
-async def test_every_path_is_documented(parts: ApiParts) -> None:
+def answered(route: Route) -> str:
+    """`METHOD /path` as the page writes it."""
+    method = "POST" if route.methods is None or "POST" in route.methods else "GET"
+    path = re.sub(r"\{(\w+)_id\}", "{id}", route.path)
+    return f"{method} {path}"
+
+
+async def test_every_path_is_documented_and_no_other(
+    parts: ApiParts, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    process = WebProcess(Settings(data_dir=tmp_path), secrets=Secrets(environ={}))
     [mount] = api_routes(parts, token="t")
     assert isinstance(mount, Mount)
     assert isinstance(mount.app, Starlette)
-    for route in mount.app.routes:
-        assert isinstance(route, Route)
-        path = route.path.replace("delivery_id", "id").replace("replay_id", "id")
-        method = "POST" if "POST" in (route.methods or ()) else "GET"
-        assert f"{method} /api{path}`" in DOCS
+    served = {answered(route) for route in process.routes() if isinstance(route, Route)}
+    served |= {
+        answered(route).replace(" /", " /api/", 1)
+        for route in mount.app.routes
+        if isinstance(route, Route)
+    }
+    await process.database.close()
+    documented = {span.partition("?")[0] for span in PAGE.spans() if _CALL.match(span)}
+    assert documented == served
+
+
+EXAMPLES: dict[str, type[BaseModel] | set[str]] = {
+    "/status": shapes.Status,
+    "/deliveries": shapes.Page[shapes.DeliveryItem],
+    "/deliveries/": shapes.DeliveryEvidence,
+    "/failures": shapes.Page[shapes.FailureGroup],
+    "/rejections": shapes.Page[shapes.RejectionItem],
+    "/billing-events": shapes.Page[shapes.BillingEventItem],
+    "/rules": shapes.Page[shapes.RuleItem],
+    "/revenue": {"items", "next"},
+    "/replays": {"id", "matched"},
+    "/replays dry": set(DryRun().as_json()),
+    "/replays/": set(ReplayStatus.__slots__),
+    "/discards": {"id", "matched"},
+    "/deliveries?stat": {"error", "detail"},
+}
+
+
+def calls() -> Iterator[tuple[str, str]]:
+    """Each example call on the page by its kind, with the answer shown."""
+    shown = re.findall(r"```sh\napi ([^\n]+)\n```\n```json\n(.*?)```", PAGE.text, re.DOTALL)
+    for call, answer in shown:
+        path, _, rest = shlex.split(call)[0].partition("?")
+        kind = re.sub(r"(?<=/)[0-9a-f-]{36}$", "", path)
+        kind += " dry" if "dry_run" in call else "?stat" if rest.startswith("stat=") else ""
+        yield kind, answer
+
+
+def test_every_kind_of_call_is_shown() -> None:
+    assert sorted(kind for kind, _ in calls()) == sorted(EXAMPLES)
+
+
+@pytest.mark.parametrize(
+    ("kind", "answer"), list(calls()), ids=lambda value: value.split("\n")[0][:24]
+)
+def test_an_answer_shown_has_the_fields_of_a_real_one(kind: str, answer: str) -> None:
+    shape = EXAMPLES[kind]
+    if isinstance(shape, set):
+        assert set(json.loads(answer)) == shape
+    else:
+        shape.model_validate_json(answer)
 
 
 @pytest.mark.parametrize("name", sorted(FIELDS))
