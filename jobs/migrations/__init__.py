@@ -38,10 +38,14 @@ async def migrate(database: Database) -> None:
 
 
 async def schema_is_current(database: Database) -> bool:
-    """Whether the database has the tables that this code expects."""
-    wanted = ScriptDirectory.from_config(_config()).get_current_head()
+    """Whether the database has the tables that this code expects.
+
+    Those of a newer version will do, since migrations are safe with old code: in the middle of an
+    upgrade an old process that ends can be started again. Revisions are numbers, in their order.
+    """
+    wanted = ScriptDirectory.from_config(_config()).get_current_head() or ""
     async with database.read() as connection:
         found = await connection.run_sync(
             lambda sync: MigrationContext.configure(sync).get_current_revision()
         )
-    return found == wanted
+    return found is not None and found.isdecimal() and int(found) >= int(wanted)

@@ -85,9 +85,12 @@ async def test_a_database_says_whether_it_is_up_to_date(database: Database) -> N
     assert not await schema_is_current(database)
     await migrate(database)
     assert await schema_is_current(database)
-    async with database.write() as connection:
-        await connection.execute(text("UPDATE alembic_version SET version_num = 'older'"))
-    assert not await schema_is_current(database)
+    for revision, is_current in {"0001": False, "9999": True, "another's": False}.items():
+        async with database.write() as connection:
+            await connection.execute(
+                text("UPDATE alembic_version SET version_num = :revision"), {"revision": revision}
+            )
+        assert await schema_is_current(database) == is_current
 
 
 async def test_migrating_again_does_nothing(database: Database) -> None:
