@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 
 from rich.text import Text
 
 from jobs.queries.failures import read_failures
+from jobs.queries.shapes import FailureGroup
 from receiver.asking import delivery_filter
 from receiver.cli.output import Output, counted
 from receiver.cli.session import Session
@@ -27,15 +28,22 @@ def failures(given: Mapping[str, str | None], *, as_json: bool) -> None:
         rule = f" in rule {group.rule}" if group.rule else ""
         out.line()
         out.line(Text(f"{group.count} x {group.source}: {group.reason}{rule}", style="bold"))
-        out.line(f"  {group.detail}")
-        first, last = (
-            f"{group.first_seen:%Y-%m-%d %H:%M:%SZ}",
-            f"{group.last_seen:%Y-%m-%d %H:%M:%SZ}",
-        )
-        held = (
-            f"; holds back {group.outcomes_held_back} outcomes" if group.outcomes_held_back else ""
-        )
-        out.line(f"  from {first} to {last}{held}")
-        out.line(f"  latest {group.example_delivery}: {group.example_detail}")
+        for line in _what_came(group):
+            out.line(f"  {line}")
         out.line(f"  {group.mend}")
         out.line(Text(f"  {group.replay}", style="cyan"))
+
+
+def _what_came(group: FailureGroup) -> Iterator[str]:
+    """What went wrong and when; of a single one nothing twice."""
+    first, last = (f"{at:%Y-%m-%d %H:%M:%SZ}" for at in (group.first_seen, group.last_seen))
+    held = ""
+    if group.outcomes_held_back:
+        held = f"; holds back {counted(group.outcomes_held_back, 'outcome')}"
+    if group.count == 1:
+        yield group.example_detail
+        yield f"{group.example_delivery}, received {first}{held}"
+        return
+    yield group.detail
+    yield f"from {first} to {last}{held}"
+    yield f"latest {group.example_delivery}: {group.example_detail}"
