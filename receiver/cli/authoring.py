@@ -90,6 +90,29 @@ def send(
 
 @app.command()
 @explained
+def verify(
+    source: _SourceName,
+    request: Annotated[
+        str,
+        typer.Option(
+            metavar="FILE",
+            help="The captured request: HTTP text, or JSON with method, url, headers, body; or -.",
+        ),
+    ],
+    at: Annotated[
+        str | None,
+        typer.Option(help="Check it as of then: 2026-01-31T08:00:00Z; now unless given."),
+    ] = None,
+    as_json: arg.Json = False,
+) -> None:
+    """Check a captured request offline; say which step fails and what would mend it."""
+    from receiver.cli.commands import verifying
+
+    verifying.verify(source, request, at=at, as_json=as_json)
+
+
+@app.command()
+@explained
 def schema() -> None:
     """Print the JSON Schema of mapping files, for editors."""
     from receiver.cli.commands import schema as command

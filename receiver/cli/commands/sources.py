@@ -74,8 +74,12 @@ def source_items(
 
 def source_url(settings: Settings, source: str) -> str:
     """What a vendor is to call."""
-    base = settings.public_url or local_url(settings)
-    return f"{base}/webhooks/{source}"
+    return f"{public_base(settings)}/webhooks/{source}"
+
+
+def public_base(settings: Settings) -> str:
+    """What vendors call, up to before `/webhooks/…`."""
+    return settings.public_url or local_url(settings)
 
 
 def _item(

@@ -1,0 +1,116 @@
+"""`verify`: a captured request checked offline, and what is wrong with it."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Iterator
+from dataclasses import asdict, replace
+from datetime import UTC, datetime
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from jobs.queries.times import parse_time
+from mappings.load import Source
+from receiver.cli.commands.payloads import STANDARD_INPUT
+from receiver.cli.commands.sources import public_base
+from receiver.cli.output import Output
+from receiver.cli.session import Session
+from receiver.cli.trouble import MISUSE, Trouble
+from receiver.diagnosis import (
+    Captured,
+    CaptureInvalid,
+    Diagnosis,
+    NamedSecret,
+    diagnose,
+    read_capture,
+)
+from receiver.signatures import SchemeInvalid, scheme_of
+
+
+def verify(source_name: str, file: str, *, at: str | None, as_json: bool) -> None:
+    """Print the diagnosis; Trouble where the request is refused."""
+    session, out = Session(), Output(as_json=as_json)
+    now = time.time() if at is None else parse_time("at", at, session.zone).timestamp()
+    source = session.source(source_name)
+    try:
+        scheme = scheme_of(source.verify)
+    except SchemeInvalid as error:
+        raise Trouble(f"source {source.name}: {error}") from error
+    base = public_base(session.settings)
+    found = diagnose(
+        scheme,
+        secrets=tuple(_secrets(session, source, now)),
+        others=tuple(_secrets_of_others(session, source, now)),
+        request=_captured(file, source, base),
+        public_url=base,
+        source=source.name,
+        now=now,
+    )
+    if as_json:
+        out.json(_as_json(found))
+    else:
+        _show(out, found)
+    if not found.proven:
+        raise Trouble(f"refused: {found.cause}")
+
+
+def _captured(file: str, source: Source, base: str) -> Captured:
+    """The request, its URL made whole by what the host is known to be."""
+    try:
+        data = sys.stdin.buffer.read() if file == STANDARD_INPUT else Path(file).read_bytes()
+    except OSError as error:
+        raise Trouble(f"{file} cannot be read: {error.strerror}", code=MISUSE) from error
+    try:
+        request = read_capture(data)
+        whole = bool(urlsplit(request.url).netloc)
+    except CaptureInvalid as error:
+        raise Trouble(f"{file}: {error}", code=MISUSE) from error
+    except ValueError as error:
+        raise Trouble(f"{file}: its URL cannot be read: {error}", code=MISUSE) from error
+    if whole:
+        return request
+    return replace(request, url=base + (request.url or f"/webhooks/{source.name}"))
+
+
+def _secrets(
+    session: Session, source: Source, now: float, *, foreign: bool = False
+) -> Iterator[NamedSecret]:
+    for name in source.secrets:
+        value = session.secrets.get(name)
+        ends = source.secret_ends.get(name)
+        if value is not None:
+            yield NamedSecret(
+                name=name,
+                value=value,
+                of=source.name if foreign else None,
+                has_ended=ends is not None and ends <= datetime.fromtimestamp(now, UTC),
+            )
+
+
+def _secrets_of_others(session: Session, source: Source, now: float) -> Iterator[NamedSecret]:
+    for name, other in session.edited.sources.items():
+        if name != source.name:
+            yield from (
+                one
+                for one in _secrets(session, other, now, foreign=True)
+                if one.name not in source.secrets
+            )
+
+
+def _as_json(found: Diagnosis) -> dict[str, object]:
+    at = found.signed_at
+    return {**asdict(found), "signed_at": at and at.isoformat().replace("+00:00", "Z")}
+
+
+def _show(out: Output, found: Diagnosis) -> None:
+    if found.proven:
+        when = f", at {found.signed_at:%Y-%m-%d %H:%M:%SZ}" if found.signed_at else ""
+        out.line(f"proven: signed with {found.secret}{when}")
+        return
+    out.line(f"refused: {found.cause} ({found.detail})")
+    for finding in found.findings:
+        out.line(f"  {finding.step:<8} {finding.said}")
+        out.line(f"  {'':<8} → {finding.mend}")
+    if found.secret is not None:
+        out.line(f"  otherwise right: signed with {found.secret}")

@@ -1,0 +1,268 @@
+"""Finding out why a request is refused: first as it is, then with one mistake undone, then two.
+
+Owns the order of the search and its answer. Names secrets and never shows one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+from itertools import chain
+
+from receiver.diagnosis.captured import Captured
+from receiver.diagnosis.mistakes import Variant, bodies, spellings, urls
+from receiver.signatures import PRESETS, HmacScheme, Scheme, SignatureError, Verified, verify
+
+#: With a window this wide the time of signing never refuses.
+_ANY_TIME_SECONDS = 10**9
+#: What no other secret, URL or body would mend.
+_HOPELESS = frozenset({"missing-signature", "missing-token", "missing-timestamp", "missing-header"})
+_KEY_ENCODINGS = ("utf8", "base64", "hex", "whsec")
+
+
+@dataclass(frozen=True, slots=True)
+class NamedSecret:
+    """A secret with its name and, where it is another source's, that source."""
+
+    name: str
+    value: str = field(repr=False)
+    of: str | None = None
+    has_ended: bool = False
+
+    @property
+    def said(self) -> str:
+        whose = f" of source {self.of}" if self.of else ""
+        return f"{self.name}{whose}"
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """What is wrong (`step`: secret, url, body, clock, scheme or request) and what mends it."""
+
+    step: str
+    said: str
+    mend: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Diagnosis:
+    """`cause` and `detail` are verification's own, None where the request is proven.
+
+    `secret` is the name of the one that signed it, where that was found out. `signed_at` is the
+    time of signing where the scheme has one. `findings` are empty where nothing tried proves it.
+    """
+
+    proven: bool
+    cause: str | None
+    detail: str | None
+    secret: str | None
+    signed_at: datetime | None
+    delivery_id: str | None
+    findings: tuple[Finding, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class _Try:
+    """A request to try, the scheme and secrets to try it with, and the mistakes undone in it."""
+
+    request: Captured
+    scheme: Scheme
+    secrets: tuple[NamedSecret, ...]
+    findings: tuple[Finding, ...] = ()
+
+
+def diagnose(
+    scheme: Scheme,
+    *,
+    secrets: Sequence[NamedSecret],
+    others: Sequence[NamedSecret],
+    request: Captured,
+    public_url: str,
+    source: str,
+    now: float,
+) -> Diagnosis:
+    """Say whether the request is proven as of `now` (seconds since 1970), and if not, why not.
+
+    `secrets` are those of the source that are set, ended ones included; `others` those of all
+    other sources. `public_url` is what vendors call, up to before `/webhooks/…`.
+    """
+    accepted = tuple(one for one in secrets if not one.has_ended)
+    first = _Try(request, scheme, accepted)
+    try:
+        verified = _prove(first, scheme, now)
+    except SignatureError as refused:
+        return _explain(first, refused, tuple(secrets), tuple(others), public_url, source, now)
+    return _answer(first, verified, refused=None)
+
+
+def _explain(
+    first: _Try,
+    refused: SignatureError,
+    secrets: tuple[NamedSecret, ...],
+    others: tuple[NamedSecret, ...],
+    public_url: str,
+    source: str,
+    now: float,
+) -> Diagnosis:
+    if refused.cause in _HOPELESS:
+        finding = Finding("request", refused.detail, _mend_of(first.request))
+        return _answer(first, None, refused, (finding,))
+    changed_body = [
+        _with_body(first, one) for one in bodies(first.request.body, first.request.headers)
+    ]
+    changed_url = [
+        _with_url(first, one)
+        for one in urls(
+            first.request.url, first.request.headers, public_url=public_url, source=source
+        )
+    ]
+    changed_secret = list(_with_secrets(first, secrets, others))
+    singles = ([first], changed_secret, changed_url, changed_body)
+    pairs = (
+        [_with_body(url, one) for url in changed_url for one in _bodies_of(first)],
+        [_both(secret, url) for secret in changed_secret for url in changed_url],
+        [_both(secret, body) for secret in changed_secret for body in changed_body],
+    )
+    for one in chain(*singles, _as_other_schemes(first, now), *pairs):
+        try:
+            verified = _prove(one, _timeless(one.scheme), now)
+        except SignatureError:
+            continue
+        return _answer(
+            one, verified, refused, (*one.findings, *_clock(first.scheme, verified, now))
+        )
+    return _answer(first, None, refused, (_nobodys(first),))
+
+
+def _nobodys(first: _Try) -> Finding:
+    if not first.secrets:
+        return Finding("secret", "the source has no secret that is set and goes on", "set one")
+    said = "no secret here signed it, whatever is tried with its URL and body"
+    mend = "copy the secret again from the vendor's page of this very webhook"
+    return Finding("secret", said, mend)
+
+
+def _prove(one: _Try, scheme: Scheme, now: float) -> Verified:
+    return verify(
+        scheme,
+        secrets=[secret.value for secret in one.secrets],
+        method=one.request.method,
+        url=one.request.url,
+        headers=one.request.headers,
+        body=one.request.body,
+        now=now,
+    )
+
+
+def _timeless(scheme: Scheme) -> Scheme:
+    return replace(scheme, tolerance_seconds=_ANY_TIME_SECONDS)
+
+
+def _bodies_of(one: _Try) -> Iterator[Variant[bytes]]:
+    return bodies(one.request.body, one.request.headers)
+
+
+def _with_body(one: _Try, variant: Variant[bytes]) -> _Try:
+    finding = Finding("body", f"the body was changed: it proves {variant.said}", variant.mend)
+    request = replace(one.request, body=variant.value)
+    return replace(one, request=request, findings=(*one.findings, finding))
+
+
+def _with_url(one: _Try, variant: Variant[str]) -> _Try:
+    finding = Finding("url", f"another URL was signed: it proves {variant.said}", variant.mend)
+    request = replace(one.request, url=variant.value)
+    return replace(one, request=request, findings=(*one.findings, finding))
+
+
+def _both(secret: _Try, other: _Try) -> _Try:
+    return replace(secret, request=other.request, findings=(*secret.findings, *other.findings))
+
+
+def _with_secrets(
+    first: _Try, secrets: tuple[NamedSecret, ...], others: tuple[NamedSecret, ...]
+) -> Iterator[_Try]:
+    for one in secrets:
+        if one.has_ended:
+            said = f"it is signed with {one.name}, which its not_after has ended"
+            finding = Finding("secret", said, "exchange the secret at the vendor")
+            yield replace(first, secrets=(one,), findings=(finding,))
+    for one in others:
+        said = f"it is signed with {one.said}"
+        mend = "exchange the two secrets, or let the vendor call the other source's URL"
+        yield replace(first, secrets=(one,), findings=(Finding("secret", said, mend),))
+    for one in secrets:
+        for variant in spellings(one.value, one.name):
+            finding = Finding("secret", f"it proves {variant.said}", variant.mend)
+            spelt = replace(one, value=variant.value)
+            yield replace(first, secrets=(spelt,), findings=(finding,))
+    if isinstance(first.scheme, HmacScheme):
+        yield from _with_key_encodings(first, first.scheme)
+
+
+def _with_key_encodings(first: _Try, scheme: HmacScheme) -> Iterator[_Try]:
+    for encoding in _KEY_ENCODINGS:
+        if encoding != scheme.key_encoding:
+            said = f"it proves with the secret read as {encoding}, not {scheme.key_encoding}"
+            mend = "set the secret that the vendor shows for webhooks, as it shows it"
+            finding = Finding("secret", said, mend)
+            other = replace(scheme, key_encoding=encoding)
+            yield replace(first, scheme=other, findings=(finding,))
+
+
+def _as_other_schemes(first: _Try, now: float) -> Iterator[_Try]:
+    """The request as another vendor's, where it is rightly signed as such."""
+    fitting = [
+        name
+        for name, scheme in PRESETS.items()
+        if name != first.scheme.name and _is_right(replace(first, scheme=scheme), now)
+    ]
+    if fitting:
+        names = " or ".join(fitting)
+        finding = Finding("scheme", f"it is signed as {names}", f"write `scheme: {fitting[0]}`")
+        yield replace(first, scheme=PRESETS[fitting[0]], findings=(finding,))
+
+
+def _is_right(one: _Try, now: float) -> bool:
+    try:
+        _prove(one, _timeless(one.scheme), now)
+    except SignatureError:
+        return False
+    return True
+
+
+def _clock(scheme: Scheme, verified: Verified, now: float) -> Iterator[Finding]:
+    if verified.timestamp is None or abs(now - verified.timestamp) <= scheme.tolerance_seconds:
+        return
+    signed = datetime.fromtimestamp(verified.timestamp, UTC)
+    apart = abs(now - verified.timestamp)
+    when = "before" if verified.timestamp < now else "after"
+    said = (
+        f"it was signed at {signed:%Y-%m-%dT%H:%M:%SZ}, {apart:.0f} s {when} the time it is "
+        f"checked at; {scheme.tolerance_seconds} s are allowed"
+    )
+    mend = f"--at {signed:%Y-%m-%dT%H:%M:%SZ} checks it as of then; in use, set the clocks right"
+    yield Finding("clock", said, mend)
+
+
+def _mend_of(request: Captured) -> str:
+    names = ", ".join(sorted(request.headers)) or "none"
+    return f"capture the request with all its headers (there are: {names}), or set the secret there"
+
+
+def _answer(
+    one: _Try,
+    verified: Verified | None,
+    refused: SignatureError | None,
+    findings: tuple[Finding, ...] = (),
+) -> Diagnosis:
+    stamp = verified.timestamp if verified else None
+    return Diagnosis(
+        proven=refused is None,
+        cause=refused.cause if refused else None,
+        detail=refused.detail if refused else None,
+        secret=one.secrets[verified.secret_index].said if verified else None,
+        signed_at=None if stamp is None else datetime.fromtimestamp(stamp, UTC),
+        delivery_id=verified.delivery_id if verified else None,
+        findings=findings,
+    )
