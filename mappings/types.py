@@ -127,7 +127,8 @@ class Problem:
     remedy: str
 
     def __str__(self) -> str:
-        return f"{self.file}:{self.line}:{self.column}: {self.message} {self.remedy}".rstrip()
+        place = f":{self.line}:{self.column}" if self.line else ""
+        return f"{self.file}{place}: {self.message} {self.remedy}".rstrip()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -166,7 +166,7 @@ def test_a_vanished_catalogue_goes_on_as_it_last_was_good() -> None:
     without = {name: body for name, body in FILES.items() if name != "agents.yaml"}
     found = load(without, timezone="UTC", schemes=RULES, last_good=FILES)
     assert [str(problem) for problem in found.problems] == [
-        "agents.yaml:0:0: There is no agents.yaml. Add it: it has the prices."
+        "agents.yaml: There is no agents.yaml. Add it: it has the prices."
     ]
     assert found.stale == {"agents.yaml"}
     assert set(found.sources) == set(SOURCES)

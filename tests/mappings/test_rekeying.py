@@ -102,7 +102,7 @@ def test_an_edit_that_keeps_the_keys_is_let_through(before: str, after: str) -> 
             BEFORE.replace("name: solved", "name: done").replace(
                 "reverses: solved", "reverses: done"
             ),
-            "zendesk.yaml:0:0: Rule `solved` of source `zendesk` has billed and is gone. "
+            "zendesk.yaml: Rule `solved` of source `zendesk` has billed and is gone. "
             "If it was renamed, write `was: [solved]` in the rule that it is now; "
             'if it shall bill no more, keep it with `when: "false"`.',
             id="vanished",

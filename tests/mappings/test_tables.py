@@ -94,7 +94,7 @@ def test_two_files_of_one_name_are_refused() -> None:
     assert clashes(["tables/a.yaml", "tables/b.csv"]) == ()
     [problem] = clashes(["tables/a.yaml", "tables/a.csv"])
     assert str(problem) == (
-        "tables/a.yaml:0:0: The table `a` is already in tables/a.csv. Keep one of the two files."
+        "tables/a.yaml: The table `a` is already in tables/a.csv. Keep one of the two files."
     )
 
 
