@@ -67,6 +67,19 @@ async def test_a_dry_run_says_what_the_replay_would_do_and_writes_nothing(
     assert await workshop.states() == {"failed": 4}
 
 
+async def test_what_an_earlier_step_would_bill_is_not_billed_by_a_later_one(
+    workshop: Workshop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(dry_run_module, "STEP", 2)
+    telling = Telling()
+    ids = await workshop.post(*(body(needing("a price", bill("key"))) for _ in range(7)))
+    await (await workshop.settler(telling)).settle(ids)
+    telling.knows.add("a price")
+    found = await dry_run(workshop.database, mapping_set(telling), FAILED)
+    assert found.would == {"recorded": 7}
+    assert found.amounts_micros == {"USD": 990_000}
+
+
 async def test_of_what_still_fails_the_first_twenty_are_shown(workshop: Workshop) -> None:
     telling = Telling()
     ids = await workshop.post(*(body(needing("a price", bill(f"k{n}"))) for n in range(25)))
@@ -150,8 +163,8 @@ async def test_the_replay_then_does_what_the_dry_run_said(
     limit: int | None,
     micros: int | None,
 ) -> None:
-    monkeypatch.setattr(dry_run_module, "STEP", 3)
-    monkeypatch.setattr(replay_runner, "STEP", 4)
+    monkeypatch.setattr(dry_run_module, "STEP", 1)
+    monkeypatch.setattr(replay_runner, "STEP", 2)
     source = next(sources)
     telling = Telling()
     settler = await workshop.settler(telling)

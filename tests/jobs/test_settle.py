@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import asyncio
 import random
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
@@ -9,6 +10,7 @@ import pytest
 from sqlalchemy import select
 
 from jobs.attempts import claim
+from jobs.fold import Fate
 from jobs.keybook import lock_keys
 from jobs.recording import Recorder, Work
 from jobs.schema import billing_events, customers, deliveries, mapping_versions, outcomes
@@ -313,3 +315,42 @@ async def test_the_longest_key_fits_both_databases(workshop: Workshop) -> None:
     (delivery_id,) = await workshop.post(body(bill(key)))
     await (await workshop.settler()).settle([delivery_id])
     assert await workshop.open_micros() == {key: 990_000}
+
+
+async def test_a_source_that_maps_slowly_does_not_hold_up_the_others(workshop: Workshop) -> None:
+    settler = await workshop.settler(Telling())
+    slow = await workshop.post(
+        *[body(bill(f"slow-{n}"), takes_seconds=0.2) for n in range(60)], source="slow"
+    )
+    working = asyncio.create_task(settler.settle(slow))
+    await asyncio.sleep(0.5)
+    quick = await workshop.post(body(bill("quick")), source="quick")
+    async with asyncio.timeout(6):
+        await settler.settle(quick)
+    assert (await workshop.delivery(quick[0])).state == "recorded"
+    assert not working.done()
+    await working
+    rows = [await workshop.delivery(one) for one in slow]
+    assert {(row.state, row.attempts) for row in rows} == {("recorded", 1)}
+    assert len(await workshop.open_micros()) == 61
+
+
+async def test_outcomes_by_the_thousand_are_recorded_in_several_transactions(
+    workshop: Workshop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settled: list[int] = []
+    settle = Recorder.settle
+
+    async def counting(
+        self: Recorder, work: Sequence[Work], versions: Mapping[str, VersionText]
+    ) -> dict[str, Fate]:
+        settled.append(len(work))
+        return await settle(self, work, versions)
+
+    monkeypatch.setattr(Recorder, "settle", counting)
+    ids = await workshop.post(
+        *[body(*[bill(f"k-{n}-{event}") for event in range(400)]) for n in range(6)]
+    )
+    await (await workshop.settler()).settle(ids)
+    assert settled == [3, 3]
+    assert len(await workshop.open_micros()) == 2_400
