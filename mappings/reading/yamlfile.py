@@ -47,11 +47,13 @@ class YamlFile:
 
     `data` is made of dict, list, str, int, float, bool and None. With any problem it is only what
     could be read: good enough to learn which source a broken file was for, never to bill by.
+    `cut_off` says that reading ended early, so that what is missing may only not have been read.
     """
 
     data: Any
     positions: Positions
     problems: tuple[Problem, ...]
+    cut_off: bool = False
 
 
 def parse(body: bytes, *, file: str) -> YamlFile:
@@ -110,12 +112,14 @@ class _Reader:
     keys: dict[Path, Mark] = field(default_factory=dict)
     values: dict[Path, Mark] = field(default_factory=dict)
     written: dict[Path, str] = field(default_factory=dict)
+    cut_off: bool = False
 
     def result(self) -> YamlFile:
         return YamlFile(
             data=self.data,
             positions=Positions(self.keys, self.values, self.written),
             problems=tuple(self.problems),
+            cut_off=self.cut_off,
         )
 
     def problem(self, place: Mark | None, message: str, remedy: str) -> None:
@@ -129,10 +133,13 @@ class _Reader:
             for event in _events(text):
                 self.take(event)
                 if len(self.problems) >= PROBLEMS_MAX:
+                    self.cut_off = True
                     return
         except yaml.YAMLError as error:
             self.problems.append(syntax_problem(error, text=text, file=self.file))
+            self.cut_off = True
         except _StopReadingError:
+            self.cut_off = True
             return
         if self.count == 0 and not self.problems:
             self.problem(None, "The file is empty.", "Write its content, or remove the file.")

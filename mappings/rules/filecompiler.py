@@ -8,7 +8,7 @@ files and at prices (`checks.py`).
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, TypeVar
 
 from pydantic import BaseModel, ValidationError
@@ -76,6 +76,7 @@ def compile_file(
 ) -> CompiledFile:
     """Compile one mapping file.
 
+    Of one that could not be read to its end only that is told: the rest would be guesses.
     `files` are looked into for the payloads of its examples. None stands for a text that was good
     before: whether its examples and tables are still there is no longer asked.
     """
@@ -90,7 +91,11 @@ def compile_file(
     compiler = _FileCompiler(
         data=data, language=language, schemes=schemes, report=report, model=model
     )
-    return compiler.compile(file, body, tables, files)
+    compiled = compiler.compile(file, body, tables, files)
+    if not read.cut_off:
+        return compiled
+    only_that = Report(file, text, read.positions, list(read.problems))
+    return replace(compiled, report=only_that, rule_models=())
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -557,3 +557,10 @@ def test_a_broken_let_does_not_blame_the_rules_that_use_it() -> None:
 def test_two_faults_of_one_expression_are_both_told() -> None:
     text = rule(when="nope == 1 && neither == 2")
     assert [p.column for p in problems_of(text)] == [11, 24]
+
+
+@pytest.mark.parametrize("when", ["event.a ? event.b : event.c", '"a" in event.b', "{'a': 1}.a"])
+def test_a_file_that_cannot_be_read_to_its_end_is_not_blamed_for_what_was_not_read(
+    when: str,
+) -> None:
+    assert [p.line for p in problems_of(rule(when=when))] == [5]
