@@ -6,6 +6,7 @@ import json
 import re
 import shlex
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -15,8 +16,11 @@ from typer.main import get_command
 from jobs.ledger import KeyBook
 from mappings.examples import run_examples
 from mappings.load import MappingSet, load, read_directory
-from mappings.types import DeliveryInput
+from mappings.types import DeliveryInput, Reason
+from receiver.app import WebProcess
 from receiver.cli.app import app
+from receiver.metrics import Metrics
+from receiver.secrets import Secrets
 from receiver.settings import PREFIX, Settings, variable
 from receiver.signatures import RULES
 from tests.jobs.builders import tell
@@ -25,6 +29,7 @@ from tests.mappings.kit import RECEIVED_AT
 from tests.support.markdown import ROOT, Fence, Page, code, pages
 
 MAPPINGS = Page(ROOT / "docs" / "mappings.md")
+OPERATING = Page(ROOT / "docs" / "operating.md")
 SHIPPED = read_directory(ROOT / "mappings")
 
 _NAMED = re.compile(r"# (\S+\.yaml)\n")
@@ -211,3 +216,38 @@ def test_every_command_shown_exists_with_its_options(page: Page) -> None:
 def test_every_setting_named_exists(page: Page) -> None:
     known = {variable(name) for name in Settings.model_fields}
     assert set(re.findall(rf"\b{PREFIX}[A-Z_]+\b", page.text)) <= known
+
+
+def first_spans(rows: list[list[str]]) -> set[str]:
+    """What stands between backticks in the first column."""
+    return {span for row in rows for span in re.findall(r"`([^`]+)`", row[0])}
+
+
+def test_every_metric_is_documented_and_no_other() -> None:
+    found = {
+        f"{metric.name}_total" if metric.type == "counter" else metric.name
+        for metric in Metrics().registry.collect()
+    }
+    assert first_spans(OPERATING.table("metric", "what it is")) == found
+
+
+def test_everything_that_readyz_can_name_is_documented_and_no_other(tmp_path: Path) -> None:
+    process = WebProcess(Settings(data_dir=tmp_path), secrets=Secrets(environ={}))
+    assert first_spans(OPERATING.table("name", "what is wrong", "what to do")) == set(
+        process._health().names
+    )
+
+
+def test_every_reason_is_documented_and_no_other() -> None:
+    reasons = first_spans(MAPPINGS.table("reason", "what happened", "what mends it"))
+    assert reasons == {reason.value for reason in Reason}
+
+
+def test_every_log_event_documented_is_logged() -> None:
+    sources = "".join(
+        path.read_text("utf-8")
+        for package in ("jobs", "receiver")
+        for path in (ROOT / package).rglob("*.py")
+    )
+    for event in first_spans(OPERATING.table("event", "what it means")):
+        assert re.search(rf'log\.\w+\(\s*"{re.escape(event)}"', sources), event
