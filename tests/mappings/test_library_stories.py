@@ -1,0 +1,137 @@
+"""What a vendor tells of one thing over time ends in what is owed for it, in any order."""
+
+import copy
+import json
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from itertools import permutations
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from mappings.examples import RECEIVED_AT
+from mappings.load import load, read_directory
+from mappings.types import DeliveryInput, Kind, Outcome
+from receiver.signatures import RULES
+
+FILES = read_directory(Path(__file__).parents[2] / "mappings" / "library")
+MAPPINGS = load(FILES, timezone="UTC", schemes=RULES)
+BEFORE_ALL = datetime.min.replace(tzinfo=UTC)
+AFTER_ALL = datetime.max.replace(tzinfo=UTC)
+
+
+def example(name: str, **changes: Any) -> Any:
+    return {**json.loads(FILES[f"examples/{name}.json"]), **changes}
+
+
+def told(source: str, body: Any) -> Sequence[Outcome]:
+    found = MAPPINGS.map(
+        DeliveryInput(
+            source=source,
+            body=json.dumps(body).encode(),
+            headers={},
+            received_at=RECEIVED_AT,
+            oldest_days=None,
+        )
+    )
+    assert found.failures == ()
+    return found.outcomes
+
+
+def place(outcome: Outcome) -> tuple[datetime, bool]:
+    reversal = outcome.kind is Kind.REVERSAL
+    return outcome.occurred_at or (AFTER_ALL if reversal else BEFORE_ALL), reversal
+
+
+def owed(outcomes: Sequence[Outcome]) -> int:
+    """How many keys are left with a charge: their latest outcome is none that takes back."""
+    latest: dict[str, Outcome] = {}
+    for outcome in sorted(outcomes, key=place):
+        latest[outcome.key] = outcome
+    return sum(outcome.kind is Kind.CHARGE for outcome in latest.values())
+
+
+CALENDLY_CANCELLED_AFTER = copy.deepcopy(example("calendly-cancelled"))
+CALENDLY_CANCELLED_AFTER["payload"]["uri"] = example("calendly-rescheduled-to")["payload"]["uri"]
+CALENDLY_CANCELLED_AFTER["created_at"] = "2026-09-23T08:00:00Z"
+CALCOM_CANCELLED_AFTER = copy.deepcopy(example("calcom-cancelled"))
+CALCOM_CANCELLED_AFTER["payload"]["uid"] = example("calcom-rescheduled")["payload"]["uid"]
+CALCOM_CANCELLED_AFTER["createdAt"] = "2026-09-23T08:00:00Z"
+CALENDLY_MOVED = [
+    example(f"calendly-{name}") for name in ("booked", "rescheduled-away", "rescheduled-to")
+]
+CALCOM_MOVED = [example("calcom-booked"), example("calcom-rescheduled")]
+
+STORIES: dict[str, tuple[str, list[Any], int]] = {
+    "calendly-moved": ("calendly", CALENDLY_MOVED, 1),
+    "calendly-moved-and-cancelled": ("calendly", [*CALENDLY_MOVED, CALENDLY_CANCELLED_AFTER], 0),
+    "calcom-moved": ("calcom", CALCOM_MOVED, 1),
+    "calcom-moved-and-cancelled": ("calcom", [*CALCOM_MOVED, CALCOM_CANCELLED_AFTER], 0),
+    "stripe-completed-then-paid": (
+        "stripe",
+        [example("stripe-unpaid-yet"), example("stripe-paid-later"), example("stripe-paid-later")],
+        1,
+    ),
+    "stripe-refunded-in-two-parts": (
+        "stripe",
+        [
+            example("stripe-paid"),
+            example("stripe-refunded-in-part"),
+            example("stripe-refunded", id="evt_other"),
+        ],
+        0,
+    ),
+    "shopify-edited-and-refunded": (
+        "shopify-acme",
+        [
+            example("shopify-paid"),
+            example("shopify-paid", updated_at="2026-09-22T10:00:00-04:00", tags="vip"),
+            example("shopify-refunded"),
+            example("shopify-refunded", updated_at="2026-09-25T10:00:00-04:00"),
+        ],
+        0,
+    ),
+    "jira-done-again": (
+        "jira",
+        [
+            example("jira-done"),
+            example("jira-reopened"),
+            example("jira-done", timestamp=1790007200000),
+        ],
+        1,
+    ),
+    "linear-reopened": ("linear", [example("linear-done"), example("linear-reopened")], 0),
+    "attio-taken-off": ("attio", [example("attio-taken-off"), example("attio-listed")], 0),
+    "freshdesk-reopened-then-closed": (
+        "freshdesk",
+        [example(f"freshdesk-{name}") for name in ("resolved", "reopened", "closed")],
+        0,
+    ),
+    "intercom-reopened": (
+        "intercom",
+        [
+            example("intercom-resolved"),
+            example("intercom-reopened"),
+            example("intercom-resolved", delivery_attempts=2),
+        ],
+        0,
+    ),
+    "intercom-resolved-again": (
+        "intercom",
+        [
+            example("intercom-resolved"),
+            example("intercom-reopened"),
+            example("intercom-resolved", created_at=1790007200),
+        ],
+        1,
+    ),
+}
+
+
+@pytest.mark.parametrize(("source", "bodies", "charges"), STORIES.values(), ids=STORIES.keys())
+def test_a_story_ends_in_what_is_owed_in_whatever_order_it_is_told(
+    source: str, bodies: list[Any], charges: int
+) -> None:
+    for order in permutations(bodies):
+        assert owed([outcome for body in order for outcome in told(source, body)]) == charges
