@@ -6,9 +6,13 @@ from pathlib import Path
 
 import pytest
 
+import mappings
 from tests.support.databases import Outside, PostgresDatabase, SqliteFile
 from tests.support.service import Service
 
+SHIPPED = Path(mappings.__file__).parent
+#: What vendors call, where they sign it.
+PUBLIC_URL = "https://hooks.example.com/in"
 MAPPINGS = Path(__file__).with_name("mappings")
 
 
@@ -19,13 +23,15 @@ def database_kind(request: pytest.FixtureRequest) -> str:
     return kind
 
 
-def _new_service(request: pytest.FixtureRequest, root: Path, kind: str) -> Service:
+def _new_service(
+    request: pytest.FixtureRequest, root: Path, kind: str, mappings: Path = MAPPINGS
+) -> Service:
     database: Outside = (
         SqliteFile(root)
         if kind == "sqlite"
         else PostgresDatabase(request.getfixturevalue("postgres"))
     )
-    service = Service(root, database, MAPPINGS)
+    service = Service(root, database, mappings)
     service.migrate()
     return service
 
@@ -38,6 +44,20 @@ def service(
     service = _new_service(request, tmp_path_factory.mktemp("shared"), database_kind)
     try:
         service.start_web()
+        service.start_worker()
+        yield service
+    finally:
+        service.close()
+
+
+@pytest.fixture(scope="module")
+def shipped(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory, database_kind: str
+) -> Iterator[Service]:
+    """Web and worker on the mapping files that come with the service."""
+    service = _new_service(request, tmp_path_factory.mktemp("shipped"), database_kind, SHIPPED)
+    try:
+        service.start_web(environment={"RECEIVER_PUBLIC_URL": PUBLIC_URL})
         service.start_worker()
         yield service
     finally:

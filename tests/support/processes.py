@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import socket
 import subprocess
@@ -39,6 +40,7 @@ class Process:
         directory: Path | None = None,
         user: str | None = None,
         killed_by: signal.Signals = signal.SIGKILL,
+        own_group: bool = False,
     ) -> None:
         self.log = log
         self.command = list(command)
@@ -51,6 +53,7 @@ class Process:
                 env=None if environment is None else dict(environment),
                 cwd=directory,
                 user=user,
+                start_new_session=own_group,
                 preexec_fn=lambda: die_with_parent(killed_by),  # noqa: PLW1509 -- one prctl call
             )
 
@@ -84,6 +87,10 @@ class Process:
 
     def signal(self, sig: signal.Signals) -> None:
         self.popen.send_signal(sig)
+
+    def press_ctrl_c(self) -> None:
+        """SIGINT to its whole group, as a terminal does. Only for one with an `own_group`."""
+        os.killpg(self.pid, signal.SIGINT)
 
     def wait(self, *, seconds: float = 20) -> int:
         """The exit code, once it ended by itself."""

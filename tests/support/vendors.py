@@ -13,6 +13,7 @@ import json
 import time
 import uuid
 from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 from typing import Any
 
 SECRETS = {
@@ -21,6 +22,10 @@ SECRETS = {
     "ROTATING_OLD_SECRET": "whsec_" + base64.b64encode(b"o" * 32).decode(),
     "REKEYED_SECRET": "whsec_" + base64.b64encode(b"r" * 32).decode(),
     "SLOW_SECRET": "whsec_" + base64.b64encode(b"s" * 32).decode(),
+    "APPROVALS_SECRET": "whsec_" + base64.b64encode(b"a" * 32).decode(),
+    "GITHUB_SECRET": "github's secret",
+    "HUBSPOT_SECRET": "8a6f1d2c-hubspot's-client-secret",
+    "ZENDESK_SECRET": "emVuZGVzaydzIHNlY3JldA==",
     "CRM_SECRET": "a secret as plain text",
 }
 NUMBERS = itertools.count(1)
@@ -93,6 +98,48 @@ def crm(events: Any, *, delivery_id: str | None = None, at: float | None = None)
         "x-crm-delivery": delivery_id or uuid.uuid4().hex,
     }
     return Post(source="crm", body=body, headers=headers)
+
+
+def github(payload: Any) -> Post:
+    """As GitHub: over the body alone."""
+    body = as_bytes(payload)
+    digest = hmac.digest(SECRETS["GITHUB_SECRET"].encode(), body, hashlib.sha256)
+    headers = {
+        "content-type": "application/json",
+        "x-github-delivery": str(uuid.uuid4()),
+        "x-github-event": "pull_request_review",
+        "x-hub-signature-256": f"sha256={digest.hex()}",
+    }
+    return Post(source="github", body=body, headers=headers)
+
+
+def hubspot(payload: Any, *, url: str) -> Post:
+    """As HubSpot (v3): over method, URL, body and milliseconds. There is no delivery id."""
+    body = as_bytes(payload)
+    sent_at = str(int(time.time() * 1000))
+    content = f"POST{url}".encode() + body + sent_at.encode()
+    digest = hmac.digest(SECRETS["HUBSPOT_SECRET"].encode(), content, hashlib.sha256)
+    headers = {
+        "content-type": "application/json",
+        "x-hubspot-request-timestamp": sent_at,
+        "x-hubspot-signature-v3": base64.b64encode(digest).decode(),
+    }
+    return Post(source="hubspot", body=body, headers=headers)
+
+
+def zendesk(payload: Any) -> Post:
+    """As Zendesk: the key is the secret's text, though it looks like base64."""
+    body = as_bytes(payload)
+    sent_at = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    key = SECRETS["ZENDESK_SECRET"].encode()
+    digest = hmac.digest(key, sent_at.encode() + body, hashlib.sha256)
+    headers = {
+        "content-type": "application/json",
+        "x-zendesk-webhook-invocation-id": uuid.uuid4().hex,
+        "x-zendesk-webhook-signature": base64.b64encode(digest).decode(),
+        "x-zendesk-webhook-signature-timestamp": sent_at,
+    }
+    return Post(source="zendesk", body=body, headers=headers)
 
 
 def solved(customer: str, **more: Any) -> dict[str, Any]:
