@@ -60,6 +60,37 @@ def try_(
 
 @app.command()
 @explained
+def new(
+    source: Annotated[str, typer.Argument(metavar="SOURCE", help="The new source's name.")],
+    scheme: Annotated[
+        str | None,
+        typer.Option(help="How it signs, such as zendesk, or hmac; SOURCE's own unless given."),
+    ] = None,
+    as_json: arg.Json = False,
+) -> None:
+    """Write a commented mapping file to start from, in shadow mode; overwrite nothing."""
+    from receiver.cli.commands import starting
+
+    starting.new(source, scheme=scheme, as_json=as_json)
+
+
+@app.command()
+@explained
+def example(
+    delivery: Annotated[str, typer.Argument(metavar="DELIVERY", help="The delivery's id.")],
+    out: Annotated[
+        Path | None, typer.Option(help="Write it to this file, which must not exist yet.")
+    ] = None,
+    as_json: arg.Json = False,
+) -> None:
+    """Turn a stored delivery into a fixture: personal data taken out, the outcomes the same."""
+    from receiver.cli.commands import fixtures
+
+    fixtures.example(delivery, path=out, as_json=as_json)
+
+
+@app.command()
+@explained
 def send(
     source: _SourceName,
     file: Annotated[str, typer.Argument(metavar="FILE", help="The body; - for standard input.")],

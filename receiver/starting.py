@@ -1,0 +1,160 @@
+"""The text of a starting mapping file: commented, in shadow mode, for any scheme.
+
+Pure. Owns the words; whoever writes the file sees to it that nothing is overwritten.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+from mappings.pricing.catalogue import Catalogue
+from receiver.signatures import RULES, Scheme
+
+GENERIC = "hmac"
+
+_KNOBS = """\
+  # Every knob spelled out; docs/schemes.md says what each may be. Look the vendor's page up.
+  header: X-Signature               # where the signature stands
+  prefix: ""                        # what stands before it there, such as "sha256="
+  algorithm: sha256
+  encoding: hex                     # or base64
+  key_encoding: utf8                # the secret as it is shown; or base64, hex, whsec
+  signed_content: "{body}"          # or "{timestamp}.{body}", "{method}{url}{body}" …
+  # timestamp_header: X-Timestamp   # with {timestamp} in what is signed
+  # timestamp_unit: seconds
+  # id_header: X-Delivery-Id        # the vendor's id of a delivery
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Billable:
+    """An agent and an indicator that have a price."""
+
+    agent: str
+    indicator: str
+
+
+def secret_name(source: str) -> str:
+    """`zendesk-acme` → `ZENDESK_ACME_SECRET`."""
+    name = re.sub(r"[^A-Z0-9]", "_", source.upper())
+    return f"{'_' if name[:1].isdigit() else ''}{name}_SECRET"
+
+
+def first_billable(catalogue: Catalogue | None) -> Billable | None:
+    """One that a rule can bill without a `value:`; None where nothing has such a price."""
+    for agent, entry in sorted(catalogue.agents.items()) if catalogue else ():
+        for indicator in sorted(entry.known()):
+            if catalogue and not catalogue.needs_value(agent, indicator):
+                return Billable(agent, indicator)
+    return None
+
+
+def starting_text(*, source: str, scheme: str, url: str, billable: Billable) -> str:
+    """The file's text. `url` is what to paste at the vendor."""
+    head = _HEAD.format(source=source, url=url, secret=secret_name(source))
+    return "".join(
+        (
+            head,
+            f"source: {source}\n",
+            _verify_block(source, scheme),
+            "mode: shadow\n",
+            _EVENTS,
+            _rules(billable),
+            _examples(billable),
+        )
+    )
+
+
+_HEAD = """\
+# yaml-language-server: $schema=./mapping.schema.json
+# {source}: begun by `receiver new`. In shadow mode it bills nothing: deliveries settle as
+# `ignored: shadow` and show what they would bill.
+#
+# 1. At the vendor, enter the URL: {url}
+# 2. Set its secret here, {secret}: in the environment, in .env, or in a file of that name in
+#    RECEIVER_SECRETS_DIR. `receiver sources` says what is still missing.
+# 3. Let the vendor send something: `receiver deliveries --source {source}`. Nothing there?
+#    `receiver rejections --source {source}` says why.
+# 4. Make a fixture of one: `receiver example DELIVERY --out examples/{source}.json`.
+# 5. Write the rules below: `receiver check`, `receiver try {source} DELIVERY`.
+# 6. When it shows what it should, write `mode: live`.
+"""
+
+
+def _verify_block(source: str, scheme: str) -> str:
+    knobs = _KNOBS if scheme == GENERIC else ""
+    return (
+        "verify:\n"
+        f"  scheme: {scheme}\n"
+        f"  secrets: [{secret_name(source)}]   # names, never the secrets themselves\n"
+        f"{knobs}"
+    )
+
+
+_EVENTS = """
+# One POST may hold several events; this is how to get at them.
+# events: payload                     # where the body itself is a list
+# events: payload.events              # where a member is one
+
+# Named expressions, for what is used more than once.
+let:
+  kind: event.?type.orValue("")
+"""
+
+
+def _rules(billable: Billable) -> str:
+    return f"""
+outcomes:
+  - name: done
+    # When it happened: CEL over `event`, `payload`, `headers` and what `let` names.
+    when: kind == "example.done"
+    agent: {billable.agent}
+    # Whom it is billed to. With a table: ${{{{ lookup("companies", id(event.company_id)) }}}}
+    customer: ${{{{ event.customer }}}}
+    indicator: {billable.indicator}
+    # Bills once for each of these, ever: the id of the thing that was achieved.
+    once_per: ${{{{ id(event.id) }}}}
+    # When it happened, where the vendor says so; all rules of one key, or none, map it.
+    # occurred_at: ${{{{ event.time }}}}
+
+  # What takes a charge back, such as a ticket that is reopened:
+  # - name: undone
+  #   when: kind == "example.undone"
+  #   reverses: done
+  #   once_per: ${{{{ id(event.id) }}}}
+"""
+
+
+def _examples(billable: Billable) -> str:
+    return f"""
+# Run by `receiver check`. Replace it by a payload that the vendor sent.
+examples:
+  - payload: {{type: example.done, id: 17, customer: example-customer}}
+    outcomes:
+      - {{agent: {billable.agent}, customer: example-customer, indicator: {billable.indicator}}}
+  - payload: {{type: something.else, id: 18}}
+    outcomes: []
+"""
+
+
+AGENTS_TEXT = """\
+# What each agent's outcomes cost. Begun by `receiver new`: write your own names and prices.
+agents:
+  example-agent:
+    name: Example agent
+    indicators:
+      example-done: {price: "1.00", currency: USD}
+"""
+EXAMPLE = Billable("example-agent", "example-done")
+
+
+def known_scheme(name: str) -> bool:
+    """Whether `scheme:` may name it."""
+    return name in RULES.names()
+
+
+def signs_url(scheme: Scheme) -> bool:
+    """Whether the signature covers the URL, so that it must be known as the vendor calls it."""
+    content = getattr(scheme, "signed_content", None)
+    return content is not None and content.covers("url")
