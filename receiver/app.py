@@ -28,15 +28,18 @@ from receiver import looks
 from receiver.api import api_routes
 from receiver.api.answers import HANDLERS
 from receiver.api.parts import ApiParts
+from receiver.handshaking import Handshakes
 from receiver.health import Health, health_routes
 from receiver.metrics import Metrics
+from receiver.pairing import Pairing
+from receiver.readiness import Limits
 from receiver.rejections import Rejections
 from receiver.rotation import look_at_endings, warn_of_endings
 from receiver.secrets import Secrets, secrets_of
 from receiver.settings import Settings
 from receiver.signatures import RULES
 from receiver.sources import KnownSource, known_sources, missing_secrets
-from receiver.webhooks import Limits, WebhookEndpoint
+from receiver.webhooks import WebhookEndpoint
 
 log = structlog.get_logger(__name__)
 
@@ -82,9 +85,11 @@ class WebProcess:
             zone=self._settings.zone,
             oldest_days=self._settings.oldest_outcome_days,
         )
+        webhooks = self._webhooks()
         counts = looks.StateCounts(self.database, self.metrics)
         return [
-            Route("/webhooks/{source}", self._webhooks()),
+            Route("/webhooks/{source}", webhooks),
+            Route("/webhooks/{source}/{token}", webhooks),
             *health_routes(self._health(), self.metrics, count=counts.refresh),
             *api_routes(parts, token=self._settings.admin_token),
         ]
@@ -134,6 +139,12 @@ class WebProcess:
             metrics=self.metrics,
             public_url=self._settings.public_url,
             on_proof=self._count_proof,
+            handshakes=Handshakes(
+                Pairing(
+                    folder=self._settings.pairing_dir, secrets=self._settings.paired_secrets_dir
+                ),
+                on_learnt=self._read_secrets,
+            ),
         )
 
     def _count_proof(self, source: str, secret: str, now: float) -> None:
@@ -173,8 +184,15 @@ class WebProcess:
         while True:
             await asyncio.sleep(SECRETS_SECONDS)
             if await asyncio.to_thread(self._secrets.reload):
-                log.info("secrets.changed")
-                self._adopt(self.watch.current)
+                self._secrets_changed()
+
+    def _read_secrets(self) -> None:
+        if self._secrets.reload():
+            self._secrets_changed()
+
+    def _secrets_changed(self) -> None:
+        log.info("secrets.changed")
+        self._adopt(self.watch.current)
 
 
 def create_app(settings: Settings, *, strict: bool = False) -> Starlette:

@@ -76,6 +76,11 @@ class Call:
         return str(self._scope["path_params"]["source"])
 
     @property
+    def has_more_path(self) -> bool:
+        """Whether the path goes on behind the source."""
+        return "token" in self._scope["path_params"]
+
+    @property
     def client(self) -> tuple[str, int] | None:
         """Address and port of the peer, as far as it is known and believed."""
         client: tuple[str, int] | None = self._scope.get("client")
@@ -136,7 +141,10 @@ def too_large(limit_bytes: int) -> Refused:
 
 async def respond(call: Call, answer: Answer) -> None:
     """Answer and be done."""
-    await call.send(_start(answer.status, answer.body, answer.content_type))
+    headers = tuple(
+        (name.lower().encode(), text.encode("latin-1")) for name, text in answer.headers
+    )
+    await call.send(_start(answer.status, answer.body, answer.content_type, headers))
     body = b"" if call.method == "HEAD" else answer.body
     await call.send({"type": "http.response.body", "body": body})
 

@@ -22,9 +22,10 @@ LONGEST_SECRET_BYTES = 64 * 1024
 
 
 class Secrets:
-    """Values by name: from the environment, else a file of that name, else `.env`, else made.
+    """Values by name: from the environment, else a file, else `.env`, else paired, else made.
 
-    `made` is the folder of throw-away secrets that `receiver up` keeps; it may be missing.
+    `paired` is the folder of secrets that vendors sent while they were set up, `made` that of
+    throw-away secrets that `receiver up` keeps; either may be missing.
 
     Files are read by `reload` and kept until the next one; the environment is taken once. An
     empty value counts as none.
@@ -37,11 +38,12 @@ class Secrets:
         directory: Path | None = None,
         env_file: Path | None = None,
         made: Path | None = None,
+        paired: Path | None = None,
     ) -> None:
         self._environ = dict(os.environ if environ is None else environ)
         self._directory = directory
         self._env_file = env_file
-        self._made = made
+        self._kept = tuple(folder for folder in (made, paired) if folder is not None)
         self._files: dict[str, str] = {}
         self._unreadable: frozenset[Path] = frozenset()
         self.reload()
@@ -50,10 +52,20 @@ class Secrets:
         """The value, or None where there is none."""
         return self._environ.get(name) or self._files.get(name) or None
 
+    def may_be_paired(self, name: str) -> bool:
+        """Whether a paired secret of that name would be the one in use."""
+        if self._environ.get(name):
+            return False
+        kept = [folder / name for folder in self._kept]
+        return name not in self._files or any(path.is_file() for path in kept)
+
     def reload(self) -> bool:
         """Read the files again; whether anything changed. A file under way counts as missing."""
         unreadable: set[Path] = set()
-        found = _read_folder(self._made, unreadable) if self._made and self._made.is_dir() else {}
+        found: dict[str, str] = {}
+        for folder in self._kept:
+            if folder.is_dir():
+                found |= _read_folder(folder, unreadable)
         found |= self._read_env_file(unreadable)
         if self._directory is not None:
             found |= _read_folder(self._directory, unreadable)
@@ -84,7 +96,10 @@ class Secrets:
 def secrets_of(settings: Settings) -> Secrets:
     """The secrets where these settings say they are."""
     return Secrets(
-        directory=settings.secrets_dir, env_file=ENV_FILE, made=settings.made_secrets_dir
+        directory=settings.secrets_dir,
+        env_file=ENV_FILE,
+        made=settings.made_secrets_dir,
+        paired=settings.paired_secrets_dir,
     )
 
 

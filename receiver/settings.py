@@ -223,6 +223,16 @@ class Settings(BaseSettings):
         return self.data_dir / "secrets"
 
     @property
+    def paired_secrets_dir(self) -> Path:
+        """Where secrets are kept that a vendor sent while `receiver pair` had opened a window."""
+        return self.data_dir / "paired"
+
+    @property
+    def pairing_dir(self) -> Path:
+        """Where the windows of `receiver pair` are."""
+        return self.data_dir / "pairing"
+
+    @property
     def zone(self) -> ZoneInfo:
         return ZoneInfo(self.timezone)
 

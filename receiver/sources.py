@@ -24,7 +24,8 @@ class KnownSource:
 
     `scheme` is None while its mapping cannot be used. `secrets` are the values in the order in
     which the mapping names them, "" for one that is not set; `secret_names` and `secret_ends`
-    (seconds since 1970, None for no end) go with them.
+    (seconds since 1970, None for no end) go with them. `handshake_secret` is what a set-up
+    request must show where the mapping names one: "" while that is not set.
     """
 
     name: str
@@ -33,6 +34,7 @@ class KnownSource:
     secret_names: tuple[str, ...] = ()
     secret_ends: tuple[float | None, ...] = ()
     dedupe: str | None = None
+    handshake_secret: str | None = field(default=None, repr=False)
 
     @property
     def has_secret(self) -> bool:
@@ -44,6 +46,11 @@ class KnownSource:
             return self.secrets
         with_ends = zip(self.secrets, self.secret_ends, strict=True)
         return tuple("" if _has_ended(ends, now) else value for value, ends in with_ends)
+
+    def gate_secrets(self, now: float) -> tuple[str, ...]:
+        """The values of which a set-up request must show one."""
+        named = self.handshake_secret
+        return self.secrets_at(now) if named is None else (named,)
 
     def ended_secrets(self, now: float) -> tuple[str, ...]:
         """The values that were accepted before they ended."""
@@ -66,8 +73,14 @@ def known_sources(mappings: MappingSet, secrets: Secrets) -> dict[str, KnownSour
             secret_names=source.secrets,
             secret_ends=tuple(_seconds(source.secret_ends.get(name)) for name in source.secrets),
             dedupe="none" if source.verify.get("dedupe") == "none" else None,
+            handshake_secret=_handshake_secret(source, secrets),
         )
     return known
+
+
+def _handshake_secret(source: Source, secrets: Secrets) -> str | None:
+    name = source.verify.get("handshake_secret")
+    return (secrets.get(name) or "") if isinstance(name, str) else None
 
 
 def missing_secrets(

@@ -9,7 +9,6 @@ from __future__ import annotations
 import hashlib
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
 from typing import Protocol
@@ -19,11 +18,29 @@ from starlette.types import Receive, Scope, Send
 from jobs.errors import InboxUnavailable
 from jobs.ids import new_id
 from jobs.intake import Accepted, Incoming
-from receiver.exchange import Call, Disconnected, Refused, refuse, respond, too_large
+from receiver.exchange import Call, Disconnected, Refused, refuse, respond
+from receiver.handshaking import Handshakes
 from receiver.identity import dedupe_key, vendor_id
 from receiver.metrics import UNKNOWN, Metrics
+from receiver.readiness import (
+    RETRY_SOON_SECONDS,
+    Limits,
+    ensure_answerable,
+    ensure_ready,
+    not_ready,
+    refuse_untakeable,
+    scheme_of,
+)
 from receiver.rejections import Rejection, rejection_of
-from receiver.signatures import Answer, Scheme, SignatureError, Verified, verify
+from receiver.signatures import (
+    Answer,
+    Handshake,
+    Request,
+    Scheme,
+    SignatureError,
+    Verified,
+    verify,
+)
 from receiver.sources import KnownSource
 
 #: Never kept: headers that carry a credential whatever the scheme.
@@ -38,26 +55,15 @@ CREDENTIALS = frozenset(
         "x-gitlab-token",
     }
 )
-#: When to try again: soon where the database is behind, later where an operator has to act.
-RETRY_SOON_SECONDS = 5
-RETRY_LATER_SECONDS = 60
+UNAUTHORIZED = 401
 
 _WITHOUT_SECRET = frozenset({"no-secret", "malformed-secret"})
-_ALLOW = ((b"allow", b"GET, HEAD, POST"),)
 
 
 class TakesDeliveries(Protocol):
     """The inbox: returns after COMMIT, or raises InboxUnavailable."""
 
     async def accept(self, incoming: Incoming) -> Accepted: ...
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Limits:
-    """What a sender may take: bytes of a body, and seconds over sending it."""
-
-    body_bytes: int
-    body_seconds: float
 
 
 class WebhookEndpoint:
@@ -76,6 +82,7 @@ class WebhookEndpoint:
         metrics: Metrics,
         public_url: str | None = None,
         on_proof: Callable[[str, str, float], None] = lambda _source, _secret, _now: None,
+        handshakes: Handshakes | None = None,
     ) -> None:
         self._sources = sources
         self._inbox = inbox
@@ -84,6 +91,7 @@ class WebhookEndpoint:
         self._metrics = metrics
         self._public_url = public_url
         self._on_proof = on_proof
+        self._handshakes = handshakes or Handshakes()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         call = Call(scope, receive, send)
@@ -93,55 +101,89 @@ class WebhookEndpoint:
             answer = await self._answer(call, source)
         except Refused as refused:
             self._note(call, source, refused.cause, refused.detail)
-            await refuse(call, refused)
+            await _refuse(call, refused, source)
         except Disconnected:
             self._note(call, source, "disconnected", "the sender left before its body was whole")
         else:
             await respond(call, answer)
 
     async def _answer(self, call: Call, source: KnownSource) -> Answer:
-        if call.method in ("GET", "HEAD"):
-            return _scheme_of(source).greeting
-        _refuse_untakeable(call, self._limits)
-        scheme = _ensure_ready(source)
-        body = await call.read(self._limits.body_bytes, self._limits.body_seconds)
-        now = time.time()
-        verified = self._prove(call, source, scheme, body, now)
-        if verified.secret_index < len(source.secret_names):
-            self._on_proof(source.name, source.secret_names[verified.secret_index], now)
-        accepted = await self._store(call, source, scheme, body, verified, now)
+        body = b""
+        if call.method not in ("GET", "HEAD"):
+            refuse_untakeable(call, self._limits)
+            ensure_answerable(source)
+            body = await call.read(self._limits.body_bytes, self._limits.body_seconds)
+        scheme, now = scheme_of(source), time.time()
+        request = Request(call.method, call.url(self._public_url), call.headers, body)
+        handshake = self._handshakes.recognised(scheme, request)
+        if handshake is not None:
+            return await self._shake_hands(source, scheme, handshake, request, now)
+        if call.method != "POST":
+            return scheme.greeting
+        verified = self._prove(source, ensure_ready(source), request, now)
+        accepted = await self._store(source, scheme, request, verified, now)
         self._count(call, source, accepted)
-        return scheme.success or _our_answer(accepted)
+        return scheme.acknowledgement(request) or _our_answer(accepted)
+
+    async def _shake_hands(
+        self,
+        source: KnownSource,
+        scheme: Scheme,
+        handshake: Handshake,
+        request: Request,
+        now: float,
+    ) -> Answer:
+        """Answer a set-up request; its signature is verified first where it has one."""
+        secrets = source.gate_secrets(now)
+        if handshake.signed:
+            extra = handshake.test_secrets
+            verified = self._prove(source, scheme, request, now, extra=extra)
+            secrets = ((*source.secrets_at(now), *extra)[verified.secret_index],)
+        return await self._handshakes.answer(
+            source.name, handshake, request, secrets=secrets, now=now
+        )
 
     def _known(self, call: Call) -> KnownSource:
         source = self._sources().get(call.source)
-        if source is None:
+        more = call.has_more_path
+        if source is None or (more and not (source.scheme and source.scheme.takes_path)):
             raise Refused(404, "unknown-source", "No source of this name is configured.")
         return source
 
     def _prove(
-        self, call: Call, source: KnownSource, scheme: Scheme, body: bytes, now: float
+        self,
+        source: KnownSource,
+        scheme: Scheme,
+        request: Request,
+        now: float,
+        *,
+        extra: tuple[str, ...] = (),
     ) -> Verified:
+        """The proof by one of the source's secrets, or by an `extra` one behind them."""
         prove = partial(
             verify,
             scheme,
-            method=call.method,
-            url=call.url(self._public_url),
-            headers=call.headers,
-            body=body,
+            method=request.method,
+            url=request.url,
+            headers=request.headers,
+            body=request.body,
             now=now,
         )
         try:
-            return prove(secrets=source.secrets_at(now))
+            verified = prove(secrets=(*source.secrets_at(now), *extra))
         except SignatureError as error:
             if error.cause in _WITHOUT_SECRET:
-                raise _not_ready(error.cause, error.detail) from None
+                raise not_ready(error.cause, error.detail) from None
             cause, why = error.cause, error.detail
+        else:
+            if verified.secret_index < len(source.secret_names):
+                self._on_proof(source.name, source.secret_names[verified.secret_index], now)
+            return verified
         ended = source.ended_secrets(now)
         if ended and _proves(prove, ended):
             cause, why = "ended-secret", "signed with a secret that its `not_after` has ended"
         raise Refused(
-            401,
+            UNAUTHORIZED,
             "not-verified",
             "The signature of this request could not be verified.",
             cause=cause,
@@ -150,14 +192,13 @@ class WebhookEndpoint:
 
     async def _store(
         self,
-        call: Call,
         source: KnownSource,
         scheme: Scheme,
-        body: bytes,
+        request: Request,
         verified: Verified,
         now: float,
     ) -> Accepted:
-        body_sha256 = hashlib.sha256(body).hexdigest()
+        body_sha256 = hashlib.sha256(request.body).hexdigest()
         try:
             return await self._inbox.accept(
                 Incoming(
@@ -168,9 +209,9 @@ class WebhookEndpoint:
                         dedupe=source.dedupe,
                         delivery_id=new_id() if source.dedupe else "",
                     ),
-                    body=body,
+                    body=request.body,
                     body_sha256=body_sha256,
-                    headers=_kept(call.headers, scheme),
+                    headers=_kept(request.headers, scheme),
                     received_at=datetime.fromtimestamp(now, UTC),
                     vendor_id=vendor_id(verified),
                     id_signed=verified.delivery_id_signed,
@@ -199,51 +240,13 @@ class WebhookEndpoint:
         )
 
 
-def _refuse_untakeable(call: Call, limits: Limits) -> None:
-    """Raise Refused for what is known to be refused before a byte of the body is read."""
-    if call.method != "POST":
-        raise Refused(405, "method-not-allowed", "Send webhooks by POST.", headers=_ALLOW)
-    if call.headers.get("content-encoding", "").strip().lower() not in ("", "identity"):
-        raise Refused(
-            415,
-            "compressed-body",
-            "Send the body without compression.",
-            headers=((b"accept-encoding", b"identity"),),
-        )
-    if call.declared_bytes > limits.body_bytes:
-        raise too_large(limits.body_bytes)
-
-
-def _scheme_of(source: KnownSource) -> Scheme:
-    if source.scheme is None:
-        raise _not_ready("no-mapping", "its mapping file cannot be used")
-    return source.scheme
-
-
-def _ensure_ready(source: KnownSource) -> Scheme:
-    scheme = _scheme_of(source)
-    if not source.has_secret:
-        raise _not_ready("no-secret", "none of its secrets is set")
-    return scheme
-
-
-def _not_ready(cause: str, why: str) -> Refused:
-    return Refused(
-        503,
-        "not-ready",
-        "This source cannot take deliveries yet; send them again later.",
-        cause=cause,
-        why=why,
-        headers=((b"retry-after", b"%d" % RETRY_LATER_SECONDS),),
-    )
-
-
-def _proves(prove: Callable[..., Verified], secrets: Sequence[str]) -> bool:
-    try:
-        prove(secrets=secrets)
-    except SignatureError:
-        return False
-    return True
+async def _refuse(call: Call, refused: Refused, source: KnownSource | None) -> None:
+    """Refuse, in the form on which the source's vendor insists where it is not proven."""
+    failure = source.scheme.failure if source and source.scheme else None
+    if refused.status == UNAUTHORIZED and failure is not None:
+        await respond(call, failure)
+    else:
+        await refuse(call, refused)
 
 
 def _kept(headers: Mapping[str, str], scheme: Scheme) -> dict[str, str]:
@@ -258,3 +261,11 @@ def _our_answer(accepted: Accepted) -> Answer:
     status, word = (200, "duplicate") if accepted.duplicate else (202, "accepted")
     body = f'{{"status":"{word}","delivery":"{accepted.delivery_id}"}}'
     return Answer(status, body.encode(), "application/json")
+
+
+def _proves(prove: Callable[..., Verified], secrets: Sequence[str]) -> bool:
+    try:
+        prove(secrets=secrets)
+    except SignatureError:
+        return False
+    return True

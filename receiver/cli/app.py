@@ -11,7 +11,7 @@ from typing import Annotated
 
 import typer
 
-from receiver.cli import authoring, operating, processes, watching
+from receiver.cli import authoring, operating, processes, setting_up, watching
 
 app = typer.Typer(
     name="receiver",
@@ -24,6 +24,7 @@ app = typer.Typer(
 for title, group in {
     "Run it": processes.app,
     "Point a source at it, edit mappings": authoring.app,
+    "Set a vendor up": setting_up.app,
     "See what came, mend, replay": operating.app,
     "Look after the whole": watching.app,
 }.items():

@@ -13,25 +13,32 @@ as data; `rules` turns the verify block of a mapping file into a scheme.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 from receiver.signatures.errors import CAUSES, SchemeInvalid, SignatureError
+from receiver.signatures.handshakes import Handshake
 from receiver.signatures.hmac_scheme import HmacScheme
 from receiver.signatures.presets import PRESETS
+from receiver.signatures.records import Answer, Request, Strength, Verified, lower_names
 from receiver.signatures.rules import RULES, scheme_of
-from receiver.signatures.scheme import Answer, Request, Scheme, Verified, lower_names
+from receiver.signatures.scheme import Scheme
 
 __all__ = [
     "CAUSES",
     "PRESETS",
     "RULES",
     "Answer",
+    "Handshake",
     "HmacScheme",
+    "Request",
     "Scheme",
     "SchemeInvalid",
     "SignatureError",
+    "Strength",
     "Verified",
     "scheme_of",
     "sign",
+    "signed_request",
     "verify",
 ]
 
@@ -69,11 +76,36 @@ def sign(
 ) -> dict[str, str]:
     """Return the headers that the vendor would add; the counterpart of `verify`.
 
+    Where a vendor signs in the URL or the body, these are not enough: see `signed_request`.
+
     `delivery_id` is used where the scheme has one; without it, one is derived from body and
     time. Raises SignatureError where the secret is unusable or a signed header is missing.
     """
     request = Request(method, url, lower_names(headers), body)
     return _known(scheme).sign(request, secret=secret, now=now, delivery_id=delivery_id)
+
+
+def signed_request(
+    scheme: str | Scheme,
+    *,
+    secret: str,
+    method: str,
+    url: str,
+    headers: Mapping[str, str],
+    body: bytes,
+    now: float,
+    delivery_id: str | None = None,
+) -> Request:
+    """The whole request as the vendor would send it, header names in lower case.
+
+    Like `sign`, for every scheme: some vendors write the signature, or the time that it covers,
+    into the URL or the body. Raises SignatureError where the secret or the body is unusable.
+    """
+    known = _known(scheme)
+    given = Request(method, url, lower_names(headers), body)
+    request = known.prepare(given, secret=secret, now=now)
+    added = known.sign(request, secret=secret, now=now, delivery_id=delivery_id)
+    return replace(request, headers={**request.headers, **lower_names(added)})
 
 
 def _known(scheme: str | Scheme) -> Scheme:

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from receiver.signatures.errors import SchemeInvalid, SignatureError
-from receiver.signatures.scheme import Request
+from receiver.signatures.records import Request
 
 PLACEHOLDERS = ("method", "url", "body", "timestamp", "header:NAME")
 
@@ -55,6 +55,15 @@ class SignedContent:
     def covers(self, placeholder: str) -> bool:
         """Whether the placeholder (`body`, `header:webhook-id`, …) is part of what is signed."""
         return placeholder.lower() in self.pieces
+
+    def parts(self, id_header: str | None) -> tuple[str, ...]:
+        """What is signed, in words and in order; `id_header` names the delivery id's."""
+        words = {"url": "URL", "timestamp": "time", f"header:{(id_header or '').lower()}": "id"}
+        return tuple(
+            words.get(piece, piece.removeprefix("header:"))
+            for piece in self.pieces
+            if isinstance(piece, str)
+        )
 
     def render(self, request: Request, *, url: str, timestamp: str | None) -> bytes:
         """The bytes that were signed; raise SignatureError where a piece is missing."""

@@ -9,12 +9,14 @@ from __future__ import annotations
 import hashlib
 import hmac
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Any
 
 from receiver.signatures import codecs
 from receiver.signatures.content import URL_TRANSFORMS, SignedContent
 from receiver.signatures.errors import SignatureError
-from receiver.signatures.scheme import Request, Scheme, Verified
+from receiver.signatures.records import Request, Strength, Verified
+from receiver.signatures.scheme import Scheme
 
 #: A header with more signatures, or longer, is nobody's honest header.
 MOST_SIGNATURES = 32
@@ -50,17 +52,36 @@ class HmacScheme(Scheme):
         return self.id_header is not None and self.signed_content.covers(f"header:{self.id_header}")
 
     @property
+    def proof_place(self) -> str:
+        return self.header
+
+    @property
+    def signed_parts(self) -> tuple[str, ...]:
+        parts = self.signed_content.parts(self.id_header)
+        return (*parts, "time") if self.is_timed and "time" not in parts else parts
+
+    @property
+    def id_place(self) -> str | None:
+        return self.id_header
+
+    @property
+    def strength(self) -> Strength:
+        if not self.protects_body:
+            return Strength.BODY_OPEN
+        return Strength.LEGACY if self.algorithm == "sha1" else Strength.STRONG
+
+    @property
     def is_timed(self) -> bool:
         return self.timestamp_header is not None or self.timestamp_element is not None
 
     def prove(self, request: Request, *, secrets: Sequence[str], now: float) -> Verified:
         """See Scheme. The time is judged last, so that `stale` always means rightly signed."""
-        keys = codecs.usable_keys(secrets, self.key_encoding)
+        keys = self._keys(secrets)
         items = self._signature_items(request)
         stamp = self._timestamp_text(request, items)
         timestamp = codecs.read_timestamp(stamp, self.timestamp_unit) if stamp else None
-        content = self._content(request, stamp)
-        secret_index = self._matching_key(keys, items, content)
+        contents = self._contents(request, stamp)
+        secret_index, content = self._match(keys, self._candidates(items), contents)
         if timestamp is not None:
             self._check_window(timestamp, now)
         return Verified(
@@ -75,7 +96,7 @@ class HmacScheme(Scheme):
         self, request: Request, *, secret: str, now: float, delivery_id: str | None
     ) -> dict[str, str]:
         """See Scheme. Without a `delivery_id`, one is derived from body and time."""
-        [(_, key)] = codecs.usable_keys([secret], self.key_encoding)
+        [(_, key)] = self._keys([secret])
         added: dict[str, str] = {}
         if self.id_header is not None:
             added[self.id_header] = delivery_id or _derived_id(request.body, now)
@@ -83,7 +104,7 @@ class HmacScheme(Scheme):
         if stamp and self.timestamp_header:
             added[self.timestamp_header] = stamp
         known = {**request.headers, **{name.lower(): value for name, value in added.items()}}
-        content = self._content(Request(request.method, request.url, known, request.body), stamp)
+        content = self._contents(replace(request, headers=known), stamp)[0]
         signature = self.prefix + self._digest(key, content)
         if stamp and self.timestamp_element:
             signature = f"{self.timestamp_element}={stamp}{self.separator or ','}{signature}"
@@ -116,34 +137,49 @@ class HmacScheme(Scheme):
             raise SignatureError("malformed-timestamp", "the time of signing is given twice")
         return found[0]
 
-    def _content(self, request: Request, stamp: str | None) -> bytes:
+    def _contents(self, request: Request, stamp: str | None) -> tuple[bytes, ...]:
+        """What may have been signed: one content, several where the vendor itself is unsure."""
         url = request.url
         if self.url_transform is not None:
             url = URL_TRANSFORMS[self.url_transform](url)
-        return self.signed_content.render(request, url=url, timestamp=stamp)
+        return (self.signed_content.render(request, url=url, timestamp=stamp),)
 
-    def _digest(self, key: bytes, content: bytes) -> str:
+    def _keys(self, secrets: Sequence[str]) -> list[tuple[int, Any]]:
+        """The usable keys with their places; bytes here, a subclass may take others."""
+        return list(codecs.usable_keys(secrets, self.key_encoding))
+
+    def _digest(self, key: Any, content: bytes) -> str:
         return codecs.ENCODINGS[self.encoding](hmac.digest(key, content, self.algorithm))
 
-    def _matching_key(
-        self, keys: Sequence[tuple[int, bytes]], items: Sequence[str], content: bytes
-    ) -> int:
-        """Try every key on every signature, so that time tells nobody which one matched."""
+    def _candidates(self, items: Sequence[str]) -> list[str]:
         candidates = [
-            codecs.comparable(item.removeprefix(self.prefix), self.encoding)
-            for item in items
-            if item.startswith(self.prefix)
+            item.removeprefix(self.prefix) for item in items if item.startswith(self.prefix)
         ]
         if not candidates:
             raise SignatureError("malformed-signature", f"{self.header} holds no {self.prefix}…")
-        matched: list[int] = []
-        for index, key in keys:
-            expected = codecs.comparable(self._digest(key, content), self.encoding)
-            if sum(hmac.compare_digest(expected, candidate) for candidate in candidates):
-                matched.append(index)
+        return candidates
+
+    def _match(
+        self,
+        keys: Sequence[tuple[int, Any]],
+        candidates: Sequence[str],
+        contents: Sequence[bytes],
+    ) -> tuple[int, bytes]:
+        """Try every key on every signature, so that time tells nobody which one matched."""
+        matched = [
+            (index, content)
+            for content in contents
+            for index, key in keys
+            if self._signed_by(key, content, candidates)
+        ]
         if not matched:
             raise SignatureError("wrong-signature")
         return matched[0]
+
+    def _signed_by(self, key: Any, content: bytes, candidates: Sequence[str]) -> bool:
+        expected = codecs.comparable(self._digest(key, content), self.encoding)
+        given = [codecs.comparable(candidate, self.encoding) for candidate in candidates]
+        return sum(hmac.compare_digest(expected, candidate) for candidate in given) > 0
 
     def _check_window(self, timestamp: float, now: float) -> None:
         if now - timestamp > self.tolerance_seconds:

@@ -20,6 +20,7 @@ LONGEST_TOLERANCE_SECONDS = 86_400
 SUCCESS_STATUSES = (200, 201, 202, 204)
 
 _HEADER_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
+_SECRET_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,127}")
 _HEADER_VALUE = re.compile(r"[\x20-\x7e]+")
 
 
@@ -90,6 +91,16 @@ def _success(value: object) -> str | None:
     return None if isinstance(value, Mapping) else "Write {status: …, body: …, content_type: …}."
 
 
+def _failure(value: object) -> str | None:
+    return None if isinstance(value, Mapping) else "Write {body: …, content_type: …}."
+
+
+def _secret_name(value: object) -> str | None:
+    if isinstance(value, str) and _SECRET_NAME.fullmatch(value):
+        return None
+    return "Write the name of a secret, such as WHATSAPP_VERIFY_TOKEN."
+
+
 def _status(value: object) -> str | None:
     if type(value) is int and value in SUCCESS_STATUSES:
         return None
@@ -117,6 +128,9 @@ SUCCESS_KNOBS: dict[str, Knob] = {
     ),
 }
 
+#: Inside `failure`.
+FAILURE_KNOBS: dict[str, Knob] = {name: SUCCESS_KNOBS[name] for name in ("body", "content_type")}
+
 #: Allowed under every scheme.
 COMMON_KNOBS: dict[str, Knob] = {
     "tolerance_seconds": Knob(
@@ -138,6 +152,23 @@ COMMON_KNOBS: dict[str, Knob] = {
             },
         },
         fault=_success,
+    ),
+    "failure": Knob(
+        says="What a vendor must hear, with 401, for a request that is not proven.",
+        shape={
+            "type": "object",
+            "additionalProperties": False,
+            "properties": {
+                name: {**knob.shape, "description": knob.says}
+                for name, knob in FAILURE_KNOBS.items()
+            },
+        },
+        fault=_failure,
+    ),
+    "handshake_secret": Knob(
+        says="The name of a secret that only a set-up request must show, such as a verify token.",
+        shape={"type": "string", "pattern": f"^{_SECRET_NAME.pattern}$"},
+        fault=_secret_name,
     ),
 }
 
@@ -170,6 +201,25 @@ HMAC_KNOBS: dict[str, Knob] = {
     "url_transform": _choice(
         "How the vendor changes the URL before it signs.", tuple(URL_TRANSFORMS)
     ),
+}
+
+#: The remaining generic schemes, for what signs nothing: a secret that the operator adds.
+_ID_KNOB = {"id_header": _header("The header that carries the vendor's delivery id.")}
+GENERIC_KNOBS: dict[str, dict[str, Knob]] = {
+    "hmac": HMAC_KNOBS,
+    "token": {
+        "header": _header("The header that carries the token; X-Webhook-Token by default."),
+        "prefix": _text("What stands before the token, such as Bearer and a space.", empty=True),
+        **_ID_KNOB,
+    },
+    "basic": _ID_KNOB,
+    "path-token": {
+        "parameter": _text(
+            "The query parameter that may carry the token instead of the path; token by default.",
+            empty=False,
+        ),
+        **_ID_KNOB,
+    },
 }
 
 

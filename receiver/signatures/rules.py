@@ -6,7 +6,7 @@ Owns the meaning of `verify:` except `secrets`, which only name what is configur
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, cast
 
@@ -15,17 +15,27 @@ from receiver.signatures.errors import SchemeInvalid
 from receiver.signatures.hmac_scheme import HmacScheme
 from receiver.signatures.knobs import (
     COMMON_KNOBS,
-    HMAC_KNOBS,
+    FAILURE_KNOBS,
+    GENERIC_KNOBS,
     SUCCESS_KNOBS,
     Fault,
     Knob,
     schema_of,
 )
 from receiver.signatures.presets import PRESETS
-from receiver.signatures.scheme import Answer, Scheme
+from receiver.signatures.presets.unsigned import ADDED_HEADER
+from receiver.signatures.records import Answer
+from receiver.signatures.scheme import Scheme
+from receiver.signatures.tokens import BasicScheme, PathTokenScheme, TokenScheme
 
-GENERIC = "hmac"
+#: The schemes that are spelled out; every other name is a preset.
+GENERIC = tuple(GENERIC_KNOBS)
+_ALL_GENERIC_KNOBS = {
+    name: knob for knobs in reversed(GENERIC_KNOBS.values()) for name, knob in knobs.items()
+}
+HMAC = "hmac"
 NO_CONTENT = 204
+UNAUTHORIZED = 401
 #: Read by the mapping language, not here.
 _FOREIGN = frozenset({"scheme", "secrets"})
 
@@ -46,12 +56,12 @@ class SchemeRulebook:
 
     def names(self) -> Sequence[str]:
         """All names that `scheme:` may take."""
-        return [GENERIC, *sorted(PRESETS)]
+        return [*GENERIC, *sorted(PRESETS)]
 
     def knobs_schema(self) -> dict[str, object]:
         """JSON Schema properties of a verify block, without `secrets`."""
         known = {"scheme": {"enum": self.names(), "description": "How the source signs."}}
-        return {**known, **dict(schema_of(COMMON_KNOBS)), **dict(schema_of(HMAC_KNOBS))}
+        return {**known, **dict(schema_of(COMMON_KNOBS)), **dict(schema_of(_ALL_GENERIC_KNOBS))}
 
 
 RULES = SchemeRulebook()
@@ -63,19 +73,40 @@ def scheme_of(verify: Mapping[str, object]) -> Scheme:
         where = ".".join(map(str, path)) or "verify"
         raise SchemeInvalid(f"{where}: {message} {remedy}")
     name = cast("str", verify["scheme"])
-    scheme = _hmac_scheme(verify) if name == GENERIC else PRESETS[name]
+    scheme = _GENERIC_SCHEMES[name](verify) if name in GENERIC else PRESETS[name]
     changes: dict[str, Any] = {}
     if "tolerance_seconds" in verify:
         changes["tolerance_seconds"] = verify["tolerance_seconds"]
     if "success" in verify:
         changes["success"] = _answer(cast("Mapping[str, Any]", verify["success"]))
+        changes["echo"] = None
+    if "failure" in verify:
+        failure = {**cast("Mapping[str, Any]", verify["failure"]), "status": UNAUTHORIZED}
+        changes["failure"] = _answer(failure)
     return replace(scheme, **changes)
 
 
-def _hmac_scheme(verify: Mapping[str, Any]) -> HmacScheme:
-    knobs = {name: verify[name] for name in HMAC_KNOBS if name in verify}
-    knobs["signed_content"] = SignedContent.parse(knobs["signed_content"])
-    return HmacScheme(name=GENERIC, **knobs)
+def _knobs_in(verify: Mapping[str, Any]) -> dict[str, Any]:
+    allowed = GENERIC_KNOBS[verify["scheme"]]
+    return {"name": verify["scheme"], **{name: verify[name] for name in allowed if name in verify}}
+
+
+def _hmac_scheme(verify: Mapping[str, Any]) -> Scheme:
+    knobs = _knobs_in(verify)
+    return HmacScheme(**{**knobs, "signed_content": SignedContent.parse(knobs["signed_content"])})
+
+
+def _token_scheme(verify: Mapping[str, Any]) -> Scheme:
+    knobs = {"header": ADDED_HEADER, **_knobs_in(verify)}
+    return TokenScheme(secret_headers=frozenset({knobs["header"].lower()}), **knobs)
+
+
+_GENERIC_SCHEMES: Mapping[str, Callable[[Mapping[str, Any]], Scheme]] = {
+    "hmac": _hmac_scheme,
+    "token": _token_scheme,
+    "basic": lambda verify: BasicScheme(**_knobs_in(verify)),
+    "path-token": lambda verify: PathTokenScheme(**_knobs_in(verify)),
+}
 
 
 def _answer(success: Mapping[str, Any]) -> Answer:
@@ -93,21 +124,22 @@ def _faults(verify: Mapping[str, object]) -> Iterator[Fault]:
         yield ("scheme",), f"unknown scheme {str(name)[:64]!r}.", remedy
     else:
         yield from _knob_faults(verify, str(name))
-        yield from _success_faults(verify.get("success"))
-        if name == GENERIC:
+        yield from _answer_faults("success", verify.get("success"), SUCCESS_KNOBS)
+        yield from _answer_faults("failure", verify.get("failure"), FAILURE_KNOBS)
+        if name == HMAC:
             yield from _time_faults(verify)
-        elif "tolerance_seconds" in verify and not PRESETS[str(name)].is_timed:
+        elif "tolerance_seconds" in verify and not _is_timed(str(name)):
             message = f"`{name}` signs no time to hold against it."
             yield ("tolerance_seconds",), message, "Remove it."
 
 
 def _knob_faults(verify: Mapping[str, object], scheme: str) -> Iterator[Fault]:
-    allowed = COMMON_KNOBS | HMAC_KNOBS if scheme == GENERIC else COMMON_KNOBS
+    allowed = COMMON_KNOBS | GENERIC_KNOBS.get(scheme, {})
     for key, value in verify.items():
         if key in allowed:
             yield from _value_fault((key,), allowed[key], value)
-        elif key in HMAC_KNOBS:
-            remedy = f"Remove it, or write scheme: {GENERIC} and spell out every knob."
+        elif key in _ALL_GENERIC_KNOBS:
+            remedy = f"Remove it, or write scheme: {HMAC} and spell out every knob."
             yield (key,), f"`{key}` is fixed by the scheme {scheme}.", remedy
         elif key not in _FOREIGN:
             yield (key,), f"unknown key {str(key)[:64]!r}.", _nearest(str(key), allowed)
@@ -122,17 +154,21 @@ def _value_fault(path: tuple[str, ...], knob: Knob, value: object) -> Iterator[F
         yield path, f"`{path[-1]}` cannot be {str(value)[:64]!r}.", remedy
 
 
-def _success_faults(success: object) -> Iterator[Fault]:
-    if not isinstance(success, Mapping):
+def _is_timed(scheme: str) -> bool:
+    return scheme in PRESETS and PRESETS[scheme].is_timed
+
+
+def _answer_faults(name: str, answer: object, knobs: Mapping[str, Knob]) -> Iterator[Fault]:
+    if not isinstance(answer, Mapping):
         return
-    for key, value in success.items():
-        if key in SUCCESS_KNOBS:
-            yield from _value_fault(("success", key), SUCCESS_KNOBS[key], value)
+    for key, value in answer.items():
+        if key in knobs:
+            yield from _value_fault((name, key), knobs[key], value)
         else:
-            remedy = _nearest(str(key), SUCCESS_KNOBS)
-            yield ("success", key), f"unknown key {str(key)[:64]!r}.", remedy
-    if success.get("status") == NO_CONTENT and success.get("body"):
-        yield ("success", "body"), "this status has no body.", "Remove it, or write status: 200."
+            remedy = _nearest(str(key), knobs)
+            yield (name, key), f"unknown key {str(key)[:64]!r}.", remedy
+    if answer.get("status") == NO_CONTENT and answer.get("body"):
+        yield (name, "body"), "this status has no body.", "Remove it, or write status: 200."
 
 
 def _time_faults(verify: Mapping[str, object]) -> Iterator[Fault]:

@@ -1,50 +1,17 @@
 """What every scheme is: a way to prove a request, and the answers a vendor expects.
 
-Owns the records that pass through verification. Refuses sockets, clocks and databases: time is
-an argument, bytes come in as they were sent.
+Owns the interface that the receiver and the tools see. Refuses sockets, clocks and databases:
+time is an argument, bytes come in as they were sent.
 """
 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
-
-@dataclass(frozen=True, slots=True)
-class Request:
-    """One request as it came: header names in lower case, the body never decoded."""
-
-    method: str
-    url: str
-    headers: Mapping[str, str]
-    body: bytes
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Verified:
-    """Proof that one of the secrets signed the request.
-
-    `secret_index` is the place of that secret in the list given. `timestamp` is the time of
-    signing in seconds since 1970 where the signature covers one. `delivery_id` is the vendor's,
-    None where it sends none; `delivery_id_signed` says that the signature covers it.
-    `signed_sha256` is the hex SHA-256 of exactly the bytes that were signed.
-    """
-
-    secret_index: int
-    timestamp: float | None
-    delivery_id: str | None
-    delivery_id_signed: bool
-    signed_sha256: str
-
-
-@dataclass(frozen=True, slots=True)
-class Answer:
-    """What a vendor wants to hear. `content_type` None sends no such header."""
-
-    status: int = 200
-    body: bytes = b""
-    content_type: str | None = None
+from receiver.signatures.handshakes import Echo, Handshake
+from receiver.signatures.records import GREETING, Answer, Request, Strength, Verified
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,13 +22,29 @@ class Scheme(ABC):
     which vendors and people test a URL. `secret_headers` (lower case) carry a secret itself and
     are never kept. `tolerance_seconds` is how far the time of signing may lie from now, before
     and after alike.
+
+    `failure` answers what is not proven where a vendor insists on its form. `echo` makes every
+    success repeat something of the request. `handshakes` are the set-up requests that are
+    answered and not stored. `vendor` and `remarks` are words for people. `protects_body` False
+    says that a proven request may hold a body that its sender never wrote.
     """
 
     name: str
+    vendor: str = ""
+    remarks: str = ""
     success: Answer | None = None
-    greeting: Answer = Answer(200, b'{"status":"ok"}', "application/json")
+    failure: Answer | None = None
+    echo: Echo | None = None
+    handshakes: tuple[Handshake, ...] = ()
+    protects_body: bool = True
+    greeting: Answer = GREETING
     secret_headers: frozenset[str] = frozenset()
     tolerance_seconds: int = 300
+
+    @property
+    def takes_path(self) -> bool:
+        """Whether the path may go on behind the source's name."""
+        return False
 
     @property
     @abstractmethod
@@ -73,6 +56,26 @@ class Scheme(ABC):
     def is_timed(self) -> bool:
         """Whether the signature covers the time of signing, so that replays grow stale."""
 
+    @property
+    @abstractmethod
+    def proof_place(self) -> str:
+        """Where the proof stands, in words: a header's name, or `body token`."""
+
+    @property
+    @abstractmethod
+    def signed_parts(self) -> tuple[str, ...]:
+        """What the signature covers, in words: `body`, `time`, `URL`; empty for a bare token."""
+
+    @property
+    @abstractmethod
+    def id_place(self) -> str | None:
+        """Where the vendor's delivery id stands; None where there is none."""
+
+    @property
+    @abstractmethod
+    def strength(self) -> Strength:
+        """What the proof is worth."""
+
     @abstractmethod
     def prove(self, request: Request, *, secrets: Sequence[str], now: float) -> Verified:
         """Return the proof, or raise SignatureError and nothing else."""
@@ -83,11 +86,11 @@ class Scheme(ABC):
     ) -> dict[str, str]:
         """Return the headers that the vendor would add to this request."""
 
+    def prepare(self, request: Request, *, secret: str, now: float) -> Request:
+        """The request with what the vendor writes into its URL or body before sending it."""
+        del secret, now
+        return request
 
-def lower_names(headers: Mapping[str, str]) -> dict[str, str]:
-    """Headers by lower-case name; names that differ in case only are one header (RFC 9110 5.3)."""
-    lowered: dict[str, str] = {}
-    for name, value in headers.items():
-        key = name.lower()
-        lowered[key] = f"{lowered[key]}, {value}" if key in lowered else value
-    return lowered
+    def acknowledgement(self, request: Request) -> Answer | None:
+        """What is answered once the delivery is stored; None means the receiver's own words."""
+        return self.echo.reply(request, "") if self.echo else self.success

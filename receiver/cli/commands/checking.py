@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import asdict
 from pathlib import Path
 
 from jobs.errors import is_transient
 from jobs.queries.billed_rules import read_billed_rules
 from mappings.examples import run_examples
-from mappings.load import load
+from mappings.load import MappingSet, load
 from mappings.rekeying import Billed, refused_changes
 from receiver.cli.output import Output, counted
 from receiver.cli.session import Session
 from receiver.cli.trouble import Trouble
-from receiver.signatures import RULES
+from receiver.signatures import RULES, scheme_of
+from receiver.signatures.describing import concerns
 
 
 def check(folder: Path | None, *, use_database: bool | None, as_json: bool) -> None:
@@ -30,9 +32,18 @@ def check(folder: Path | None, *, use_database: bool | None, as_json: bool) -> N
         out.line(f"{where}/{problem}")
     if problems:
         raise Trouble(counted(len(problems), "problem"))
+    for concern in _concerns(mappings):
+        out.say(f"warning: {concern}")
     sources = counted(len(mappings.sources), "source")
     rules = counted(sum(len(source.rules) for source in mappings.sources.values()), "rule")
     out.line(f"{sources}, {rules}, all examples as expected")
+
+
+def _concerns(mappings: MappingSet) -> Iterator[str]:
+    """What is weak about how a source signs; it is taken all the same."""
+    for name, source in sorted(mappings.sources.items()):
+        for concern in concerns(scheme_of(source.verify)):
+            yield f"source {name} ({source.verify['scheme']}): {concern}"
 
 
 def _billed(session: Session, out: Output, use_database: bool | None) -> list[Billed]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -16,7 +17,7 @@ from receiver.cli.commands.sources import source_url
 from receiver.cli.output import Output
 from receiver.cli.session import Session
 from receiver.cli.trouble import MISUSE, Trouble
-from receiver.signatures import SchemeInvalid, SignatureError, scheme_of, sign
+from receiver.signatures import Request, SchemeInvalid, SignatureError, scheme_of, signed_request
 from receiver.sources import usable_secrets
 from receiver.up.place import local_url
 
@@ -42,9 +43,10 @@ def send(source_name: str, file: str, posting: Posting) -> None:
     payload = payload_of(session.settings.mappings, source, file).with_headers(posting.headers)
     url = posting.url or f"{local_url(session.settings)}/webhooks/{source.name}"
     signed_url = posting.url or source_url(session.settings, source.name)
-    headers = {**payload.headers, **_signature(session, source, payload, signed_url, posting)}
-    body = _tampered(payload.body) if posting.tamper else payload.body
-    answer = _post(url, headers, body)
+    request = _as_the_vendor(session, source, payload, signed_url, posting)
+    body = _tampered(request.body) if posting.tamper else request.body
+    # Some vendors sign in the URL: what they add there goes to wherever this is posted.
+    answer = _post(url + request.url.removeprefix(signed_url), request.headers, body)
     if posting.as_json:
         out.json({"status": answer.status_code, "answer": _content(answer)})
     else:
@@ -54,17 +56,17 @@ def send(source_name: str, file: str, posting: Posting) -> None:
         raise Trouble(f"{url} answered {answer.status_code}")
 
 
-def _signature(
+def _as_the_vendor(
     session: Session, source: Source, payload: Payload, url: str, posting: Posting
-) -> dict[str, str]:
-    """The headers that the vendor would add."""
+) -> Request:
+    """The request that the vendor would send."""
     names = usable_secrets(source, datetime.now(UTC))
     secret = next(filter(None, map(session.secrets.get, names)), None)
     if secret is None:
         wanted = " or ".join(names or source.secrets)
         raise Trouble(f"source {source.name} has no secret to sign with; set {wanted}")
     try:
-        return sign(
+        return signed_request(
             scheme_of(source.verify),
             secret=secret,
             method="POST",
@@ -83,7 +85,7 @@ def _tampered(body: bytes) -> bytes:
     return body[:-1] + bytes([body[-1] ^ 1]) if body else b"x"
 
 
-def _post(url: str, headers: dict[str, str], body: bytes) -> httpx.Response:
+def _post(url: str, headers: Mapping[str, str], body: bytes) -> httpx.Response:
     if urlsplit(url).scheme not in ("http", "https"):
         raise Trouble(f"--url is {url!r}; write http://HOST/PATH", code=MISUSE)
     try:

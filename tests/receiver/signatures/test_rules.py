@@ -9,7 +9,14 @@ import jsonschema
 import pytest
 
 from receiver.signatures import CAUSES, PRESETS, RULES, Answer, SchemeInvalid, scheme_of
-from receiver.signatures.knobs import COMMON_KNOBS, HMAC_KNOBS, SUCCESS_KNOBS, as_table
+from receiver.signatures.describing import as_table as presets_as_table
+from receiver.signatures.knobs import (
+    COMMON_KNOBS,
+    FAILURE_KNOBS,
+    GENERIC_KNOBS,
+    SUCCESS_KNOBS,
+    as_table,
+)
 
 HMAC = {
     "scheme": "hmac",
@@ -312,21 +319,28 @@ def test_the_answer_to_a_kept_delivery_may_be_set(success: Any, expected: Answer
 
 def test_the_delivery_id_counts_as_signed_only_where_the_content_names_its_header() -> None:
     signs = {name: RULES.signs_delivery_id({"scheme": name}) for name in PRESETS}
-    assert [name for name, signed in signs.items() if signed] == ["standard-webhooks"]
+    assert {name for name, signed in signs.items() if signed} == {
+        "gitlab-signing-token",
+        "humanlayer",
+        "ironclad",
+        "lever",
+        "standard-webhooks",
+        "svix",
+    }
     with_id = {**HMAC, "id_header": "X-Id"}
     assert not RULES.signs_delivery_id(with_id)
     assert RULES.signs_delivery_id({**with_id, "signed_content": "{header:x-ID}{body}"})
 
 
 def test_names_are_all_that_scheme_may_take() -> None:
-    assert RULES.names() == ["hmac", "github", "hubspot-v3", "standard-webhooks", "zendesk"]
+    assert RULES.names() == ["hmac", "token", "basic", "path-token", *sorted(PRESETS)]
     assert dict(RULES.knobs_schema())["scheme"]
 
 
 def test_the_documentation_has_every_preset_knob_and_cause() -> None:
     text = (Path(__file__).parents[3] / "docs" / "schemes.md").read_text("utf-8")
-    for table in (as_table(HMAC_KNOBS), as_table(COMMON_KNOBS), as_table(SUCCESS_KNOBS)):
+    knobs = (*GENERIC_KNOBS.values(), COMMON_KNOBS, SUCCESS_KNOBS, FAILURE_KNOBS)
+    for table in (presets_as_table(), *map(as_table, knobs)):
         assert table in text, f"docs/schemes.md should hold this table:\n{table}"
-    assert all(f"| `{name}` |" in text for name in PRESETS)
     for cause, meaning in CAUSES.items():
         assert f"| `{cause}` | {meaning} |" in text

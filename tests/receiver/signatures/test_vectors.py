@@ -23,10 +23,20 @@ def test_a_vector_is_judged_as_its_vendor_would(scheme: str, vector: dict[str, A
     assert judged(scheme, vector) == vector["expect"], vector["note"]
 
 
-def test_every_preset_has_a_valid_and_an_invalid_vector() -> None:
-    for name in PRESETS:
-        vectors = json.loads((VECTORS / f"{name}.json").read_text("utf-8"))
-        assert {vector["expect"] for vector in vectors} == {"valid", "invalid"}
+def test_every_preset_that_signs_has_vectors() -> None:
+    known = {path.stem for path in VECTORS.glob("*.json")}
+    assert set(PRESETS) - known == {
+        "copper",
+        "freshdesk",
+        "freshsales",
+        "jira-connect-or-dynamic",
+        "mailchimp-marketing",
+        "retool",
+        "salesforce-event-relay",
+        "salesforce-flow-or-apex-callout",
+        "salesforce-outbound-message",
+        "servicenow",
+    }
 
 
 def judged(scheme: str, vector: dict[str, Any]) -> str:

@@ -17,11 +17,12 @@ from starlette.routing import Route
 from jobs.errors import InboxUnavailable
 from jobs.intake import Accepted, Incoming
 from receiver.metrics import Metrics
+from receiver.readiness import Limits
 from receiver.rejections import Rejection
 from receiver.serving import BoundedHttp, Server
 from receiver.signatures import PRESETS, scheme_of, sign
 from receiver.sources import KnownSource
-from receiver.webhooks import Limits, WebhookEndpoint
+from receiver.webhooks import WebhookEndpoint
 
 LIMIT = 1_048_576
 SECRET = "a secret of text"

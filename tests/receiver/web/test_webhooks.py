@@ -10,7 +10,6 @@ from typing import Any
 import httpx
 import pytest
 
-from receiver.signatures import PRESETS
 from tests.receiver.web.endpoint import LIMIT, SECRET, WHSEC, Endpoint, signed
 
 BODY = b'{"action": "submitted"}'
@@ -53,7 +52,7 @@ async def test_a_repeat_is_answered_with_the_id_of_the_first(endpoint: Endpoint)
     assert len(endpoint.inbox.kept) == 1
 
 
-@pytest.mark.parametrize("scheme", PRESETS)
+@pytest.mark.parametrize("scheme", ["github", "hubspot-v3", "standard-webhooks", "zendesk"])
 async def test_each_preset_is_taken(endpoint: Endpoint, scheme: str) -> None:
     secret = WHSEC if scheme == "standard-webhooks" else SECRET
     url = f"http://testserver/webhooks/{scheme}?a=%3A&b="

@@ -1,0 +1,55 @@
+"""`schemes`: every way to sign that has a name, as a table that a person can read."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+
+from rich.text import Text
+
+from receiver.cli.output import Output, counted
+from receiver.cli.trouble import MISUSE, Trouble
+from receiver.signatures import Strength
+from receiver.signatures.describing import Description, all_described, id_text, window_text
+
+_STYLES = {Strength.STRONG: "green", Strength.LEGACY: "yellow"}
+_COLUMNS = (
+    "=scheme",
+    "vendor",
+    "header",
+    "what is signed",
+    "replay window",
+    "delivery id",
+    "strength",
+    "remarks",
+)
+
+
+def schemes(word: str | None, *, as_json: bool) -> None:
+    """Print all schemes, or those with the word in their name or vendor."""
+    out = Output(as_json=as_json)
+    found = [one for one in all_described() if not word or _is_meant(one, word)]
+    if word and not found:
+        raise Trouble(f"no scheme has {word!r} in its name", code=MISUSE)
+    if as_json:
+        out.json([asdict(one) for one in found])
+        return
+    out.table(_COLUMNS, map(_row, found))
+    out.say(f"{counted(len(found), 'scheme')}; any other vendor: hmac, token, basic, path-token")
+
+
+def _is_meant(one: Description, word: str) -> bool:
+    text = f"{one.scheme} {one.vendor}".lower()
+    return word.lower() in text or word.lower().replace("_", "-") in text
+
+
+def _row(one: Description) -> tuple[str | Text | None, ...]:
+    return (
+        one.scheme,
+        one.vendor,
+        one.header,
+        ", ".join(one.signed) or "nothing",
+        window_text(one),
+        id_text(one),
+        Text(one.strength, style=_STYLES.get(Strength(one.strength), "red")),
+        one.remarks or None,
+    )

@@ -1,0 +1,48 @@
+"""The commands of whoever sets a vendor up: what each scheme is, and windows for its secret."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from receiver.cli import arguments as arg
+from receiver.cli.trouble import explained
+
+app = typer.Typer()
+
+
+@app.command()
+@explained
+def schemes(
+    name: Annotated[
+        str | None, typer.Argument(help="A word in its name or vendor.", show_default=False)
+    ] = None,
+    as_json: arg.Json = False,
+) -> None:
+    """List the schemes: vendor, header, what is signed, replay window, strength."""
+    from receiver.cli.commands import schemes as command
+
+    command.schemes(name, as_json=as_json)
+
+
+@app.command()
+@explained
+def pair(
+    source: Annotated[str, typer.Argument(metavar="SOURCE", help="The source's name.")],
+    minutes: Annotated[
+        int, typer.Option(min=0, max=60, help="How long the window is open; 0 closes it.")
+    ] = 10,
+    secret: Annotated[
+        str | None,
+        typer.Option(help="Which of its secrets; the first that is not set unless given."),
+    ] = None,
+    wait: Annotated[
+        bool, typer.Option("--wait", help="Wait for the vendor and show what it sent.")
+    ] = False,
+    as_json: arg.Json = False,
+) -> None:
+    """Take the secret that a vendor sends while it is set up (Asana, Notion): once, now."""
+    from receiver.cli.commands import pairing
+
+    pairing.pair(source, minutes=minutes, secret=secret, wait=wait, as_json=as_json)

@@ -1,0 +1,99 @@
+"""Schemes in words: the table of `receiver schemes` and docs, and what is weak about a source.
+
+Owns the words. The facts are those that verification itself goes by.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from receiver.signatures.presets import PRESETS
+from receiver.signatures.records import Strength
+from receiver.signatures.scheme import Scheme
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Description:
+    """One scheme in words. `window_seconds` is None where no time is signed."""
+
+    scheme: str
+    vendor: str
+    header: str
+    signed: tuple[str, ...]
+    window_seconds: int | None
+    delivery_id: str | None
+    delivery_id_signed: bool
+    strength: str
+    protects_body: bool
+    handshakes: tuple[str, ...]
+    remarks: str
+
+
+def describe(scheme: Scheme) -> Description:
+    """The scheme in words."""
+    return Description(
+        scheme=scheme.name,
+        vendor=scheme.vendor,
+        header=scheme.proof_place,
+        signed=scheme.signed_parts,
+        window_seconds=scheme.tolerance_seconds if scheme.is_timed else None,
+        delivery_id=scheme.id_place,
+        delivery_id_signed=scheme.signs_delivery_id,
+        strength=str(scheme.strength),
+        protects_body=scheme.protects_body,
+        handshakes=tuple(handshake.name for handshake in scheme.handshakes),
+        remarks=scheme.remarks,
+    )
+
+
+def all_described() -> list[Description]:
+    """Every preset in words, by name."""
+    return [describe(PRESETS[name]) for name in sorted(PRESETS)]
+
+
+def concerns(scheme: Scheme) -> Iterator[str]:
+    """What an operator should know of a source that signs like this; it is taken all the same."""
+    if scheme.strength is Strength.SHARED:
+        yield "it shows a shared secret and signs nothing: whoever sees one request can make others"
+    elif not scheme.protects_body:
+        yield (
+            "its signature leaves the payload unprotected: whoever sees one request can change "
+            "what it says; fetch what you bill for, or bill little on its word"
+        )
+    elif not scheme.is_timed and not scheme.signs_delivery_id:
+        yield (
+            "neither a delivery id nor the time is in what it signs: an old request passes as long "
+            "as its secret does, so once_per alone keeps it from billing again"
+        )
+
+
+def as_table() -> str:
+    """The presets as a Markdown table, for docs/schemes.md."""
+    titles = ("preset", "vendor", "header", "what is signed", "replay window", "delivery id")
+    rows = [f"| {' | '.join((*titles, 'strength', 'remarks'))} |", "|---" * 8 + "|"]
+    for one in all_described():
+        cells = (
+            f"`{one.scheme}`",
+            one.vendor,
+            f"`{one.header}`",
+            ", ".join(one.signed) or "nothing",
+            window_text(one),
+            id_text(one),
+            one.strength,
+            one.remarks,
+        )
+        rows.append(f"| {' | '.join(cell.replace('|', chr(92) + '|') for cell in cells)} |")
+    return "\n".join(rows) + "\n"
+
+
+def window_text(one: Description) -> str:
+    """The replay window: seconds before and after now alike."""
+    return "none" if one.window_seconds is None else f"{one.window_seconds} s"
+
+
+def id_text(one: Description) -> str:
+    """The delivery id's place, and whether the signature covers it."""
+    if one.delivery_id is None:
+        return "none"
+    return f"{one.delivery_id}, {'signed' if one.delivery_id_signed else 'unsigned'}"

@@ -1,0 +1,36 @@
+"""HubSpot v1 and v2: a plain hash with the secret in front instead of an HMAC."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from typing import Any
+
+from receiver.signatures.errors import SignatureError
+from receiver.signatures.hmac_scheme import HmacScheme
+from receiver.signatures.records import Request, Strength
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PlainHashScheme(HmacScheme):
+    """sha256(secret + signed content) in hex; the version header, where sent, must agree.
+
+    https://legacydocs.hubspot.com/docs/faq/v1-request-validation and v2 (2026-08). A plain hash
+    can be extended by somebody who knows one, with bytes appended that no JSON body survives.
+    """
+
+    version: str
+
+    @property
+    def strength(self) -> Strength:
+        return Strength.LEGACY
+
+    def _signature_items(self, request: Request) -> list[str]:
+        version = request.headers.get("x-hubspot-signature-version", self.version).strip(" \t")
+        if version != self.version:
+            detail = f"it is signed as another version than {self.version}"
+            raise SignatureError("malformed-signature", detail)
+        return HmacScheme._signature_items(self, request)  # noqa: SLF001 - one family of classes
+
+    def _digest(self, key: Any, content: bytes) -> str:
+        return hashlib.sha256(key + content).hexdigest()

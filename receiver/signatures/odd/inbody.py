@@ -1,0 +1,162 @@
+"""Proofs that lie in the body and leave the rest of it open: Lever, Dropbox Sign, Zoho, Copper.
+
+Whoever has seen one proven request can put another body around its proof. So each is remarked,
+and a mapping should fetch what it bills for, or look only at what is signed.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from receiver.signatures import codecs
+from receiver.signatures.errors import SignatureError
+from receiver.signatures.fields import document, text_at
+from receiver.signatures.hmac_scheme import HmacScheme
+from receiver.signatures.records import Request
+from receiver.signatures.tokens import LONGEST_TOKEN, SharedSecret
+
+_BOUNDARY = "receiver-7a1c5e9d3b2f"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SignedMembers(HmacScheme):
+    """A signature at `signature_path` over the members at `signed_paths`, in that order.
+
+    `time_path` is one of them and holds the time; `token_path`, where given, one that is used
+    once and so is the delivery id.
+    """
+
+    signature_path: str
+    signed_paths: tuple[str, ...]
+    time_path: str
+    token_path: str | None = None
+    protects_body: bool = False
+
+    @property
+    def proof_place(self) -> str:
+        return f"body: {self.signature_path}"
+
+    @property
+    def signed_parts(self) -> tuple[str, ...]:
+        return self.signed_paths
+
+    @property
+    def id_place(self) -> str | None:
+        return f"body: {self.token_path}" if self.token_path else None
+
+    @property
+    def signs_delivery_id(self) -> bool:
+        return self.token_path is not None
+
+    @property
+    def is_timed(self) -> bool:
+        return True
+
+    def _signature_items(self, request: Request) -> list[str]:
+        found = text_at(document(request), self.signature_path)
+        if not found:
+            raise SignatureError("missing-signature", f"the body lacks {self.signature_path}")
+        return [found]
+
+    def _timestamp_text(self, request: Request, items: Sequence[str]) -> str | None:
+        del items
+        return self._text(document(request), self.time_path)
+
+    def _contents(self, request: Request, stamp: str | None) -> tuple[bytes, ...]:
+        del stamp
+        members = document(request)
+        texts = [self._text(members, path) for path in self.signed_paths]
+        try:
+            return ("".join(texts).encode(),)
+        except UnicodeEncodeError:
+            raise SignatureError("malformed-body", "a signed member is no Unicode text") from None
+
+    def _delivery_id(self, request: Request) -> str | None:
+        if self.token_path is None:
+            # Two events of one kind in one second are signed alike: only the bytes tell them apart.
+            return text_at(document(request), self.signature_path)
+        return self._text(document(request), self.token_path)
+
+    def _text(self, members: object, path: str) -> str:
+        found = text_at(members, path)
+        if not found:
+            raise SignatureError("missing-signature", f"the body lacks {path}, which is signed")
+        return found
+
+    def sign(
+        self, request: Request, *, secret: str, now: float, delivery_id: str | None
+    ) -> dict[str, str]:
+        """See Scheme; the signature is in the body, see `prepare`."""
+        del request, now, delivery_id
+        self._keys([secret])
+        return {}
+
+    def prepare(self, request: Request, *, secret: str, now: float) -> Request:
+        """See Scheme."""
+        [(_, key)] = self._keys([secret])
+        members = json.loads(json.dumps(document(request)))
+        stamp = codecs.write_timestamp(now, self.timestamp_unit)
+        _put(members, self.time_path, int(stamp) if self.token_path else stamp)
+        if self.token_path:
+            token = hashlib.sha256(repr(now).encode() + request.body).hexdigest()[:32]
+            _put(members, self.token_path, token)
+        texts = [self._text(members, path) for path in self.signed_paths]
+        _put(members, self.signature_path, self._digest(key, "".join(texts).encode()))
+        return with_document(request, members)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BodyToken(SharedSecret):
+    """Zoho CRM and Copper: a token given at subscription stands in each body as `member`."""
+
+    member: str
+
+    @property
+    def proof_place(self) -> str:
+        return f"body: {self.member}"
+
+    def shown(self, request: Request) -> list[bytes]:
+        """See SharedSecret."""
+        token = text_at(document(request), self.member)
+        if not token or len(token) > LONGEST_TOKEN:
+            raise SignatureError("missing-token", f"the body lacks {self.member}")
+        return [token.encode("utf-8", "backslashreplace")]
+
+    def sign(
+        self, request: Request, *, secret: str, now: float, delivery_id: str | None
+    ) -> dict[str, str]:
+        """See Scheme; the token is in the body, see `prepare`."""
+        del request, now
+        self.keys([secret])
+        return self._id_to_send(delivery_id)
+
+    def prepare(self, request: Request, *, secret: str, now: float) -> Request:
+        """See Scheme."""
+        del now
+        return with_document(request, {**document(request), self.member: secret})
+
+
+def with_document(request: Request, members: dict[str, Any]) -> Request:
+    """The request with another document, multipart where it was."""
+    text = json.dumps(members, ensure_ascii=False, separators=(",", ":"))
+    body = text.encode("utf-8", "replace")
+    if not request.headers.get("content-type", "").lower().startswith("multipart/form-data"):
+        return replace(request, body=body)
+    head = f'--{_BOUNDARY}\r\nContent-Disposition: form-data; name="json"\r\n\r\n'.encode()
+    content_type = f"multipart/form-data; boundary={_BOUNDARY}"
+    return replace(
+        request,
+        headers={**request.headers, "content-type": content_type},
+        body=head + body + f"\r\n--{_BOUNDARY}--\r\n".encode(),
+    )
+
+
+def _put(members: dict[str, Any], path: str, value: object) -> None:
+    *parents, name = path.split(".")
+    for parent in parents:
+        members = members.setdefault(parent, {})
+    members[name] = value

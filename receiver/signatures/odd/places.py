@@ -1,0 +1,104 @@
+"""Signatures and times in odd places: numbered headers, a query parameter, a body's member."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from receiver.signatures import codecs
+from receiver.signatures.errors import SignatureError
+from receiver.signatures.fields import document, one_of, query_fields, text_at
+from receiver.signatures.hmac_scheme import LONGEST_HEADER, HmacScheme
+from receiver.signatures.records import Request
+from receiver.signatures.tokens import with_parameter
+
+DOCUSIGN_KEYS = 100
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NumberedHeaders(HmacScheme):
+    """DocuSign: one header for each active Connect key, `header` being all but the number.
+
+    https://developers.docusign.com/platform/webhooks/connect/hmac/ (2026-08).
+    """
+
+    @property
+    def proof_place(self) -> str:
+        return f"{self.header}-1 … -{DOCUSIGN_KEYS}"
+
+    def _signature_items(self, request: Request) -> list[str]:
+        names = [f"{self.header.lower()}-{number}" for number in range(1, DOCUSIGN_KEYS + 1)]
+        found = [request.headers[name].strip(" \t") for name in names if name in request.headers]
+        items = [item for item in found if 0 < len(item) <= LONGEST_HEADER]
+        if not items:
+            raise SignatureError("missing-signature", f"{self.header}-1 is missing or empty")
+        return items
+
+    def sign(
+        self, request: Request, *, secret: str, now: float, delivery_id: str | None
+    ) -> dict[str, str]:
+        """See Scheme."""
+        added = HmacScheme.sign(self, request, secret=secret, now=now, delivery_id=delivery_id)
+        return {f"{self.header}-1": added.pop(self.header), **added}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class QuerySignature(HmacScheme):
+    """PandaDoc: the signature is a query parameter, here `header`.
+
+    https://developers.pandadoc.com/docs/webhook-verification (2026-08).
+    """
+
+    @property
+    def proof_place(self) -> str:
+        return f"URL: ?{self.header}="
+
+    def _signature_items(self, request: Request) -> list[str]:
+        found = one_of(query_fields(request.url), self.header)
+        if not found or len(found) > LONGEST_HEADER:
+            raise SignatureError("missing-signature", f"the URL lacks {self.header}")
+        return [found]
+
+    def sign(
+        self, request: Request, *, secret: str, now: float, delivery_id: str | None
+    ) -> dict[str, str]:
+        """See Scheme; the signature is in the URL, see `prepare`."""
+        added = HmacScheme.sign(self, request, secret=secret, now=now, delivery_id=delivery_id)
+        return {name: value for name, value in added.items() if name != self.header}
+
+    def prepare(self, request: Request, *, secret: str, now: float) -> Request:
+        """See Scheme."""
+        del now
+        [(_, key)] = self._keys([secret])
+        signature = self._digest(key, self._contents(request, None)[0])
+        return replace(request, url=with_parameter(request.url, self.header, signature))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TimeInBody(HmacScheme):
+    """Linear: the time of signing is a member of the signed body, here `time_member`.
+
+    https://linear.app/developers/webhooks#securing-webhooks (2026-08). The header
+    Linear-Timestamp is not signed and never looked at.
+    """
+
+    time_member: str
+
+    @property
+    def is_timed(self) -> bool:
+        return True
+
+    def _timestamp_text(self, request: Request, items: Sequence[str]) -> str | None:
+        del items
+        stamp = text_at(document(request), self.time_member)
+        if not stamp:
+            raise SignatureError("missing-timestamp")
+        return stamp
+
+    def prepare(self, request: Request, *, secret: str, now: float) -> Request:
+        """See Scheme; the vendor writes the time of each try into the body."""
+        del secret
+        stamp = int(codecs.write_timestamp(now, self.timestamp_unit))
+        changed = {**document(request), self.time_member: stamp}
+        return replace(request, body=json.dumps(changed, separators=(",", ":")).encode())

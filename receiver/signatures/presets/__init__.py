@@ -1,0 +1,41 @@
+"""The vendors, as data: what each puts where, with a dated source for it.
+
+Owns no behaviour. A vendor is one entry in one of these modules, with its vectors in the tests;
+only what the knobs cannot say is a class, in `receiver.signatures.odd`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from types import MappingProxyType
+
+from receiver.signatures.presets import (
+    crm,
+    documents,
+    hiring,
+    messaging,
+    payments,
+    scheduling,
+    software,
+    standard,
+    support,
+    unsigned,
+)
+from receiver.signatures.scheme import Scheme
+
+_MODULES = (
+    standard,
+    crm,
+    support,
+    scheduling,
+    messaging,
+    documents,
+    payments,
+    software,
+    hiring,
+    unsigned,
+)
+
+PRESETS: Mapping[str, Scheme] = MappingProxyType(
+    {scheme.name: scheme for module in _MODULES for scheme in module.SCHEMES}
+)

@@ -1,0 +1,99 @@
+"""Documents and signatures: DocuSign, PandaDoc, Dropbox Sign, Ironclad, Adobe Sign."""
+
+from __future__ import annotations
+
+from receiver.signatures.content import SignedContent
+from receiver.signatures.fields import Field
+from receiver.signatures.handshakes import Ask, Echo, Fixed, Handshake
+from receiver.signatures.odd.inbody import SignedMembers
+from receiver.signatures.odd.keys import IroncladScheme
+from receiver.signatures.odd.places import NumberedHeaders, QuerySignature
+from receiver.signatures.records import Answer
+from receiver.signatures.scheme import Scheme
+from receiver.signatures.tokens import TokenScheme
+
+_BODY = SignedContent.parse("{body}")
+_HELLO = Answer(200, b"Hello API Event Received", "text/plain")
+_ADOBE_ID = Field("header", "X-AdobeSign-ClientId")
+_ADOBE_ECHO = Echo(
+    _ADOBE_ID,
+    content_type="application/json",
+    member="xAdobeSignClientId",
+    header="X-AdobeSign-ClientId",
+)
+
+SCHEMES: tuple[Scheme, ...] = (
+    # See odd.places, for both. DocuSign's key looks like base64 and is used as the text it is.
+    NumberedHeaders(
+        name="docusign",
+        vendor="DocuSign",
+        header="X-DocuSign-Signature",
+        algorithm="sha256",
+        encoding="base64",
+        signed_content=_BODY,
+        remarks="one numbered header for each key",
+    ),
+    QuerySignature(
+        name="pandadoc",
+        vendor="PandaDoc",
+        header="signature",
+        algorithm="sha256",
+        encoding="hex",
+        signed_content=_BODY,
+        remarks="proxies log the signature with the URL",
+    ),
+    # https://developers.hellosign.com/docs/events/walkthrough/ (2026-08). The key is the API key.
+    # Retries come hours later and hold the time of the event, so the window is a day.
+    SignedMembers(
+        name="dropbox-sign",
+        vendor="Dropbox Sign",
+        header="event.event_hash",
+        signature_path="event.event_hash",
+        signed_paths=("event.event_time", "event.event_type"),
+        time_path="event.event_time",
+        algorithm="sha256",
+        encoding="hex",
+        signed_content=_BODY,
+        tolerance_seconds=86_400,
+        success=_HELLO,
+        handshakes=(
+            Handshake(
+                name="callback-test",
+                asks=(Ask(Field("body", "event.event_type"), "callback_test"),),
+                reply=Fixed(_HELLO),
+            ),
+        ),
+        remarks="only time and kind are signed: fetch the signature request before billing",
+    ),
+    # See odd.keys.
+    IroncladScheme(
+        name="ironclad",
+        vendor="Ironclad",
+        header="X-Ironclad-Webhook-Verification",
+        algorithm="sha256",
+        encoding="base64",
+        signed_content=SignedContent.parse("{header:X-Ironclad-Webhook-Event-Id}{body}"),
+        id_header="X-Ironclad-Webhook-Event-Id",
+        remarks="secret: the public key in PEM (RSA)",
+    ),
+    # https://opensource.adobe.com/acrobat-sign/developer_guide/webhookapis.html (2026-08). The
+    # client id is no secret, and must be repeated in every answer.
+    TokenScheme(
+        name="adobe-sign",
+        vendor="Adobe Acrobat Sign",
+        header="X-AdobeSign-ClientId",
+        secret_headers=frozenset({"x-adobesign-clientid"}),
+        echo=_ADOBE_ECHO,
+        handshakes=(
+            Handshake(
+                name="client-id",
+                method="GET",
+                asks=(Ask(_ADOBE_ID),),
+                reply=_ADOBE_ECHO,
+                signed=False,
+                gate=_ADOBE_ID,
+            ),
+        ),
+        remarks="a client id is hardly secret: prefer a path-token in front",
+    ),
+)

@@ -1,0 +1,164 @@
+"""Messages and approvals: Slack, Teams, WhatsApp, Twilio, SendGrid, Mailchimp, Customer.io."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from receiver.signatures.content import SignedContent
+from receiver.signatures.fields import Field
+from receiver.signatures.handshakes import EMPTY, Ask, Echo, Handshake
+from receiver.signatures.hmac_scheme import HmacScheme
+from receiver.signatures.odd.forms import FormScheme, TwilioForm, TwilioJson
+from receiver.signatures.odd.keys import EcdsaScheme
+from receiver.signatures.scheme import Scheme
+
+_BODY = SignedContent.parse("{body}")
+_URL = SignedContent.parse("{url}")
+
+# https://docs.slack.dev/authentication/verifying-requests-from-slack (2026-08). A button shows
+# whatever text an answer holds, so it is answered with an empty one.
+_SLACK = HmacScheme(
+    name="slack-events",
+    vendor="Slack (events)",
+    header="X-Slack-Signature",
+    prefix="v0=",
+    algorithm="sha256",
+    encoding="hex",
+    signed_content=SignedContent.parse("v0:{timestamp}:{body}"),
+    timestamp_header="X-Slack-Request-Timestamp",
+    success=EMPTY,
+    handshakes=(
+        Handshake(
+            name="url-verification",
+            asks=(Ask(Field("body", "type"), "url_verification"),),
+            reply=Echo(Field("body", "challenge")),
+        ),
+    ),
+)
+
+SCHEMES: tuple[Scheme, ...] = (
+    _SLACK,
+    replace(
+        _SLACK,
+        name="slack-interactive",
+        vendor="Slack (buttons, commands)",
+        remarks="a form with a JSON field `payload`; commands are plain forms",
+    ),
+    # https://learn.microsoft.com/microsoftteams/platform/webhooks-and-connectors/how-to/add-outgoing-webhook
+    # (2026-08). Power Automate calls with whatever its author writes: use `token`.
+    HmacScheme(
+        name="msteams",
+        vendor="Microsoft Teams (outgoing)",
+        header="Authorization",
+        prefix="HMAC ",
+        algorithm="sha256",
+        encoding="base64",
+        key_encoding="base64",
+        signed_content=_BODY,
+        remarks="answers need a message: set success in the mapping",
+    ),
+    # https://developers.facebook.com/docs/graph-api/webhooks/getting-started (2026-08). The key is
+    # the app secret; the verify token is another word, compared with any configured secret.
+    HmacScheme(
+        name="whatsapp",
+        vendor="WhatsApp, Meta",
+        header="X-Hub-Signature-256",
+        prefix="sha256=",
+        algorithm="sha256",
+        encoding="hex",
+        signed_content=_BODY,
+        handshakes=(
+            Handshake(
+                name="subscribe",
+                method="GET",
+                asks=(
+                    Ask(Field("query", "hub.mode"), "subscribe"),
+                    Ask(Field("query", "hub.challenge")),
+                ),
+                reply=Echo(Field("query", "hub.challenge")),
+                signed=False,
+                gate=Field("query", "hub.verify_token"),
+            ),
+        ),
+        remarks="set handshake_secret to the name of the verify token",
+    ),
+    # See odd.forms, for these four. Twilio signs with SHA-1 unless a shared key is set up.
+    TwilioForm(
+        name="twilio-form",
+        vendor="Twilio",
+        header="X-Twilio-Signature",
+        algorithm="sha1",
+        encoding="base64",
+        signed_content=_URL,
+        id_header="I-Twilio-Idempotency-Token",
+        remarks="the order of fields is not signed",
+    ),
+    TwilioForm(
+        name="twilio-sharedkey",
+        vendor="Twilio (shared key)",
+        header="X-Twilio-Signature",
+        settings="HMAC_SHA256",
+        algorithm="sha256",
+        encoding="base64",
+        signed_content=_URL,
+        id_header="I-Twilio-Idempotency-Token",
+        remarks="the order of fields is not signed",
+    ),
+    TwilioJson(
+        name="twilio-json",
+        vendor="Twilio (JSON)",
+        header="X-Twilio-Signature",
+        algorithm="sha1",
+        encoding="base64",
+        signed_content=_URL,
+        remarks="the body by its hash in the URL",
+    ),
+    FormScheme(
+        name="mailchimp-transactional",
+        vendor="Mailchimp Transactional (Mandrill)",
+        header="X-Mandrill-Signature",
+        algorithm="sha1",
+        encoding="base64",
+        signed_content=_URL,
+        greeting=EMPTY,
+        handshakes=(
+            Handshake(
+                name="test",
+                asks=(Ask(Field("form", "mandrill_events"), "[]"),),
+                test_secrets=("test-webhook",),
+            ),
+        ),
+    ),
+    # See odd.keys.
+    EcdsaScheme(
+        name="sendgrid",
+        vendor="SendGrid",
+        header="X-Twilio-Email-Event-Webhook-Signature",
+        algorithm="sha256",
+        encoding="base64",
+        signed_content=SignedContent.parse("{timestamp}{body}"),
+        timestamp_header="X-Twilio-Email-Event-Webhook-Timestamp",
+        remarks="secret: the public key (ECDSA P-256)",
+    ),
+    # https://docs.customer.io/integrations/api/webhooks/ (2026-08). No prefix stands in the
+    # header; the key looks like hex and is used as the text it is.
+    HmacScheme(
+        name="customerio",
+        vendor="Customer.io",
+        header="X-CIO-Signature",
+        algorithm="sha256",
+        encoding="hex",
+        signed_content=SignedContent.parse("v0:{timestamp}:{body}"),
+        timestamp_header="X-CIO-Timestamp",
+    ),
+    # https://segment.com/docs/connections/destinations/catalog/webhooks/ (2026-08)
+    HmacScheme(
+        name="segment",
+        vendor="Segment",
+        header="X-Signature",
+        algorithm="sha1",
+        encoding="hex",
+        signed_content=_BODY,
+        remarks="only with a shared secret set in the destination",
+    ),
+)

@@ -1,0 +1,95 @@
+"""Payments and shops: Stripe, Shopify, Paddle, Square, Xero."""
+
+from __future__ import annotations
+
+from receiver.signatures.content import SignedContent
+from receiver.signatures.fields import Field
+from receiver.signatures.handshakes import EMPTY, Ask, Handshake
+from receiver.signatures.hmac_scheme import HmacScheme
+from receiver.signatures.records import Answer
+from receiver.signatures.scheme import Scheme
+
+_BODY = SignedContent.parse("{body}")
+
+SCHEMES: tuple[Scheme, ...] = (
+    # https://docs.stripe.com/webhooks#verify-manually (2026-08). whsec_ is part of the key, which
+    # is text; v0 is for tests of Stripe's own and is passed over.
+    HmacScheme(
+        name="stripe",
+        vendor="Stripe",
+        header="Stripe-Signature",
+        prefix="v1=",
+        separator=",",
+        algorithm="sha256",
+        encoding="hex",
+        signed_content=SignedContent.parse("{timestamp}.{body}"),
+        timestamp_element="t",
+    ),
+    # https://shopify.dev/docs/apps/build/webhooks/subscribe/https (2026-08). The id is of this
+    # webhook and the same over its retries; X-Shopify-Event-Id is shared by several topics.
+    HmacScheme(
+        name="shopify",
+        vendor="Shopify",
+        header="X-Shopify-Hmac-Sha256",
+        algorithm="sha256",
+        encoding="base64",
+        signed_content=_BODY,
+        id_header="X-Shopify-Webhook-Id",
+    ),
+    # As above for the newer events, whose headers lack the X- (2026-08).
+    HmacScheme(
+        name="shopify-events",
+        vendor="Shopify (events)",
+        header="shopify-hmac-sha256",
+        algorithm="sha256",
+        encoding="base64",
+        signed_content=_BODY,
+        id_header="shopify-webhook-id",
+    ),
+    # https://developer.paddle.com/webhooks/signature-verification (2026-08). Five seconds are
+    # Paddle's own advice and its SDKs' default.
+    HmacScheme(
+        name="paddle",
+        vendor="Paddle",
+        header="Paddle-Signature",
+        prefix="h1=",
+        separator=";",
+        algorithm="sha256",
+        encoding="hex",
+        signed_content=SignedContent.parse("{timestamp}:{body}"),
+        timestamp_element="ts",
+        tolerance_seconds=5,
+        remarks="5 s need a clock in step; tolerance_seconds widens them",
+    ),
+    # https://developer.squareup.com/docs/webhooks/step3validate (2026-08)
+    HmacScheme(
+        name="square",
+        vendor="Square",
+        header="x-square-hmacsha256-signature",
+        algorithm="sha256",
+        encoding="base64",
+        signed_content=SignedContent.parse("{url}{body}"),
+    ),
+    # https://developer.xero.com/documentation/guides/webhooks/configuring-your-server/ (2026-08).
+    # The key looks like base64 and is used as the text it is.
+    HmacScheme(
+        name="xero",
+        vendor="Xero",
+        header="x-xero-signature",
+        algorithm="sha256",
+        encoding="base64",
+        signed_content=_BODY,
+        success=EMPTY,
+        failure=Answer(401),
+        handshakes=(
+            # Its own "intent to receive" has no events; what has none bills nothing.
+            Handshake(
+                name="intent-to-receive",
+                asks=(
+                    Ask(Field("body", "firstEventSequence"), "0"),
+                    Ask(Field("body", "lastEventSequence"), "0"),
+                ),
+            ),
+        ),
+    ),
+)

@@ -1,0 +1,92 @@
+"""Scheduling, meetings and forms: Calendly, Cal.com, Zoom, Typeform, Microsoft Graph."""
+
+from __future__ import annotations
+
+from receiver.signatures.content import SignedContent
+from receiver.signatures.fields import Field
+from receiver.signatures.handshakes import Ask, Echo, Handshake, ZoomToken
+from receiver.signatures.hmac_scheme import HmacScheme
+from receiver.signatures.odd.graph import ClientState, SignedData
+from receiver.signatures.scheme import Scheme
+
+_BODY = SignedContent.parse("{body}")
+
+_GRAPH_VALIDATION = Handshake(
+    name="validation",
+    asks=(Ask(Field("query", "validationToken")),),
+    reply=Echo(Field("query", "validationToken")),
+    signed=False,
+)
+
+SCHEMES: tuple[Scheme, ...] = (
+    # https://developer.calendly.com/api-docs/ZG9jOjE2OTU3Njk4-webhook-signatures (2026-08)
+    HmacScheme(
+        name="calendly",
+        vendor="Calendly",
+        header="Calendly-Webhook-Signature",
+        prefix="v1=",
+        separator=",",
+        algorithm="sha256",
+        encoding="hex",
+        signed_content=SignedContent.parse("{timestamp}.{body}"),
+        timestamp_element="t",
+        tolerance_seconds=180,
+    ),
+    # https://cal.com/docs/developing/guides/automation/webhooks (2026-08). Without a secret the
+    # header says no-secret-provided, which no signature equals.
+    HmacScheme(
+        name="calcom",
+        vendor="Cal.com",
+        header="X-Cal-Signature-256",
+        algorithm="sha256",
+        encoding="hex",
+        signed_content=_BODY,
+    ),
+    # https://developers.zoom.us/docs/api/webhooks/#verify-with-zooms-header (2026-08)
+    HmacScheme(
+        name="zoom",
+        vendor="Zoom",
+        header="x-zm-signature",
+        prefix="v0=",
+        algorithm="sha256",
+        encoding="hex",
+        signed_content=SignedContent.parse("v0:{timestamp}:{body}"),
+        timestamp_header="x-zm-request-timestamp",
+        handshakes=(
+            Handshake(
+                name="url-validation",
+                asks=(Ask(Field("body", "event"), "endpoint.url_validation"),),
+                reply=ZoomToken(),
+            ),
+        ),
+        remarks="validates the URL again every 72 hours",
+    ),
+    # https://www.typeform.com/developers/webhooks/secure-your-webhooks/ (2026-08)
+    HmacScheme(
+        name="typeform",
+        vendor="Typeform",
+        header="Typeform-Signature",
+        prefix="sha256=",
+        algorithm="sha256",
+        encoding="base64",
+        signed_content=_BODY,
+    ),
+    # See odd.graph, for both.
+    ClientState(
+        name="msgraph",
+        vendor="Microsoft Graph",
+        handshakes=(_GRAPH_VALIDATION,),
+        remarks="clientState of every element is compared",
+    ),
+    SignedData(
+        name="msgraph-rich",
+        vendor="Microsoft Graph (resource data)",
+        header="dataSignature",
+        algorithm="sha256",
+        encoding="base64",
+        key_encoding="base64",
+        signed_content=_BODY,
+        handshakes=(_GRAPH_VALIDATION,),
+        remarks="secret: the decrypted symmetric key; validationTokens are not checked here",
+    ),
+)

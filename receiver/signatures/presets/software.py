@@ -1,0 +1,155 @@
+"""Software and work: GitHub, GitLab, Linear, Jira, Asana, Notion, ClickUp, Airtable, Webflow."""
+
+from __future__ import annotations
+
+from receiver.signatures.content import SignedContent
+from receiver.signatures.fields import Field
+from receiver.signatures.handshakes import Ask, Echo, Handshake
+from receiver.signatures.hmac_scheme import HmacScheme
+from receiver.signatures.odd.jira import JiraConnectScheme
+from receiver.signatures.odd.places import TimeInBody
+from receiver.signatures.scheme import Scheme
+from receiver.signatures.tokens import TokenScheme
+
+_BODY = SignedContent.parse("{body}")
+_HOOK_SECRET = Field("header", "X-Hook-Secret")
+_VERIFICATION_TOKEN = Field("body", "verification_token")
+
+SCHEMES: tuple[Scheme, ...] = (
+    # https://docs.github.com/en/webhooks/using-webhooks/validating-webhook-deliveries (2026-08).
+    # X-Hub-Signature (SHA-1) rides along and is never taken instead.
+    HmacScheme(
+        name="github",
+        vendor="GitHub",
+        header="X-Hub-Signature-256",
+        prefix="sha256=",
+        algorithm="sha256",
+        encoding="hex",
+        signed_content=_BODY,
+        id_header="X-GitHub-Delivery",
+        handshakes=(
+            Handshake(name="ping", asks=(Ask(Field("header", "X-GitHub-Event"), "ping"),)),
+        ),
+    ),
+    # https://docs.gitlab.com/user/project/integrations/webhooks/ (2026-08): the older secret token.
+    TokenScheme(
+        name="gitlab-token",
+        vendor="GitLab (secret token)",
+        header="X-Gitlab-Token",
+        id_header="Idempotency-Key",
+        secret_headers=frozenset({"x-gitlab-token"}),
+        remarks="prefer gitlab-signing-token",
+    ),
+    # See odd.places.
+    TimeInBody(
+        name="linear",
+        vendor="Linear",
+        header="Linear-Signature",
+        algorithm="sha256",
+        encoding="hex",
+        signed_content=_BODY,
+        time_member="webhookTimestamp",
+        timestamp_unit="milliseconds",
+        tolerance_seconds=60,
+        id_header="Linear-Delivery",
+    ),
+    # https://developer.atlassian.com/cloud/jira/platform/webhooks/ (2026-08). SHA-256 under the
+    # name that others use for SHA-1.
+    HmacScheme(
+        name="jira",
+        vendor="Jira",
+        header="X-Hub-Signature",
+        prefix="sha256=",
+        algorithm="sha256",
+        encoding="hex",
+        signed_content=_BODY,
+        id_header="X-Atlassian-Webhook-Identifier",
+        remarks="Jira Automation signs nothing: use token",
+    ),
+    # See odd.jira.
+    JiraConnectScheme(
+        name="jira-connect-or-dynamic",
+        vendor="Jira (Connect, OAuth 2.0)",
+        algorithm="HS256",
+        protects_body=False,
+        secret_headers=frozenset({"authorization"}),
+        remarks="secret: the app's shared or client secret; Forge signs otherwise",
+    ),
+    # https://developers.asana.com/docs/webhooks-guide (2026-08). The secret comes with the first
+    # POST, while the call that creates the webhook is still open.
+    HmacScheme(
+        name="asana",
+        vendor="Asana",
+        header="X-Hook-Signature",
+        algorithm="sha256",
+        encoding="hex",
+        signed_content=_BODY,
+        secret_headers=frozenset({"x-hook-secret"}),
+        handshakes=(
+            Handshake(
+                name="hook-secret",
+                asks=(Ask(_HOOK_SECRET),),
+                reply=Echo(_HOOK_SECRET, content_type=None, header="X-Hook-Secret", in_body=False),
+                signed=False,
+                learns=_HOOK_SECRET,
+            ),
+        ),
+        remarks="set up with `receiver pair`; an empty batch is a heartbeat",
+    ),
+    # https://developers.notion.com/reference/webhooks (2026-08)
+    HmacScheme(
+        name="notion",
+        vendor="Notion",
+        header="X-Notion-Signature",
+        prefix="sha256=",
+        algorithm="sha256",
+        encoding="hex",
+        signed_content=_BODY,
+        handshakes=(
+            Handshake(
+                name="verification-token",
+                asks=(
+                    Ask(_VERIFICATION_TOKEN),
+                    Ask(Field("header", "X-Notion-Signature"), absent=True),
+                ),
+                signed=False,
+                learns=_VERIFICATION_TOKEN,
+                shows=(_VERIFICATION_TOKEN,),
+            ),
+        ),
+        remarks="set up with `receiver pair`: it shows the token to paste into Notion",
+    ),
+    # https://developer.clickup.com/docs/webhooksignature (2026-08)
+    HmacScheme(
+        name="clickup",
+        vendor="ClickUp",
+        header="X-Signature",
+        algorithm="sha256",
+        encoding="hex",
+        signed_content=_BODY,
+    ),
+    # https://airtable.com/developers/web/api/webhooks-overview (2026-08)
+    HmacScheme(
+        name="airtable",
+        vendor="Airtable",
+        header="X-Airtable-Content-MAC",
+        prefix="hmac-sha256=",
+        algorithm="sha256",
+        encoding="hex",
+        key_encoding="base64",
+        signed_content=_BODY,
+        remarks="a ping without data: a tool must fetch the payloads",
+    ),
+    # https://developers.webflow.com/data/docs/working-with-webhooks (2026-08)
+    HmacScheme(
+        name="webflow",
+        vendor="Webflow",
+        header="x-webflow-signature",
+        algorithm="sha256",
+        encoding="hex",
+        signed_content=SignedContent.parse("{timestamp}:{body}"),
+        timestamp_header="x-webflow-timestamp",
+        timestamp_unit="milliseconds",
+        remarks="older webhooks made in the dashboard are unsigned: use path-token",
+    ),
+)

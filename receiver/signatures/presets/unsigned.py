@@ -1,0 +1,66 @@
+"""Vendors that sign nothing: taken only with a secret that the operator adds to their calls.
+
+A header where the vendor lets you write headers, an unguessable URL where it does not. Never open.
+"""
+
+from __future__ import annotations
+
+from receiver.signatures.handshakes import EMPTY
+from receiver.signatures.records import Answer
+from receiver.signatures.scheme import Scheme
+from receiver.signatures.tokens import PathTokenScheme, TokenScheme
+
+ADDED_HEADER = "X-Webhook-Token"
+_SECRET_HEADERS = frozenset({ADDED_HEADER.lower()})
+_ADDED = f"unsigned; add the header {ADDED_HEADER} to its calls"
+
+_SOAP_ACK = Answer(
+    200,
+    b'<?xml version="1.0" encoding="UTF-8"?>'
+    b'<soapenv:Envelope xmlns:soapenv="http://schemas.xmlsoap.org/soap/envelope/"><soapenv:Body>'
+    b'<notificationsResponse xmlns="http://soap.sforce.com/2005/09/outbound"><Ack>true</Ack>'
+    b"</notificationsResponse></soapenv:Body></soapenv:Envelope>",
+    "text/xml; charset=utf-8",
+)
+
+
+def _with_header(name: str, vendor: str, remarks: str = _ADDED) -> TokenScheme:
+    return TokenScheme(
+        name=name,
+        vendor=vendor,
+        header=ADDED_HEADER,
+        secret_headers=_SECRET_HEADERS,
+        remarks=remarks,
+    )
+
+
+SCHEMES: tuple[Scheme, ...] = (
+    # https://developer.salesforce.com/docs/platform/api/guide/sforce-api-om-outboundmessaging-wsdl.html
+    # (2026-08). Only an acknowledgement in SOAP ends the retries.
+    PathTokenScheme(
+        name="salesforce-outbound-message",
+        vendor="Salesforce (outbound message)",
+        success=_SOAP_ACK,
+        remarks="unsigned; leave `send session id` off: it puts a live token into the body",
+    ),
+    # Salesforce Named and External Credentials (2026-08, from memory).
+    _with_header("salesforce-flow-or-apex-callout", "Salesforce (Flow, Apex)"),
+    # Salesforce Event Relay reaches Amazon EventBridge only; an API destination calls from there.
+    _with_header(
+        "salesforce-event-relay",
+        "Salesforce (event relay)",
+        f"through an EventBridge API destination with the header {ADDED_HEADER}",
+    ),
+    # https://mailchimp.com/developer/marketing/guides/sync-audience-data-webhooks/ (2026-08)
+    PathTokenScheme(
+        name="mailchimp-marketing",
+        vendor="Mailchimp Marketing",
+        parameter="key",
+        greeting=EMPTY,
+        remarks="unsigned; a secret in the URL is all there is",
+    ),
+    _with_header("freshsales", "Freshsales"),
+    _with_header("freshdesk", "Freshdesk"),
+    _with_header("retool", "Retool", "sign as Standard Webhooks in a JS step instead, if you can"),
+    _with_header("servicenow", "ServiceNow"),
+)

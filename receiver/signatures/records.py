@@ -1,0 +1,66 @@
+"""The records that pass through verification, and how header names are read."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+
+
+class Strength(StrEnum):
+    """What a proof is worth, the strongest first; the words stand in `receiver schemes`."""
+
+    STRONG = "strong"
+    LEGACY = "legacy hash"
+    SHARED = "shared secret"
+    BODY_OPEN = "body open"
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """One request as it came: header names in lower case, the body never decoded."""
+
+    method: str
+    url: str
+    headers: Mapping[str, str]
+    body: bytes
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Verified:
+    """Proof that one of the secrets signed the request.
+
+    `secret_index` is the place of that secret in the list given. `timestamp` is the time of
+    signing in seconds since 1970 where the signature covers one. `delivery_id` is the vendor's,
+    None where it sends none; `delivery_id_signed` says that the signature covers it.
+    `signed_sha256` is the hex SHA-256 of exactly the bytes that were signed.
+    """
+
+    secret_index: int
+    timestamp: float | None
+    delivery_id: str | None
+    delivery_id_signed: bool
+    signed_sha256: str
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What a vendor wants to hear. `content_type` None sends no such header."""
+
+    status: int = 200
+    body: bytes = b""
+    content_type: str | None = None
+    headers: tuple[tuple[str, str], ...] = ()
+
+
+#: Answers GET and HEAD, by which vendors and people test a URL.
+GREETING = Answer(200, b'{"status":"ok"}', "application/json")
+
+
+def lower_names(headers: Mapping[str, str]) -> dict[str, str]:
+    """Headers by lower-case name; names that differ in case only are one header (RFC 9110 5.3)."""
+    lowered: dict[str, str] = {}
+    for name, value in headers.items():
+        key = name.lower()
+        lowered[key] = f"{lowered[key]}, {value}" if key in lowered else value
+    return lowered

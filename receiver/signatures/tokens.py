@@ -1,0 +1,228 @@
+"""Proof by a shared token or password: weaker, since every request shows it and none is signed.
+
+For vendors that sign nothing, and for tools whose calls an operator writes. Compared in constant
+time; refused when the secret is empty. Anybody who sees one request can make others: use HTTPS.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import hmac
+from abc import abstractmethod
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from urllib.parse import quote, unquote, urlsplit
+
+from receiver.signatures import codecs
+from receiver.signatures.errors import SignatureError
+from receiver.signatures.fields import one_of, query_fields
+from receiver.signatures.records import Request, Strength, Verified
+from receiver.signatures.scheme import Scheme
+
+#: A part of a URL that can be guessed is none.
+SHORTEST_PATH_TOKEN = 16
+#: Nobody's honest token is longer.
+LONGEST_TOKEN = 8192
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SharedSecret(Scheme):
+    """A vendor that shows a secret; what is compared is up to the subclass.
+
+    The body is all there is to know a delivery by, together with the id in `id_header`.
+    """
+
+    id_header: str | None = None
+    protects_body: bool = False
+
+    @property
+    def signs_delivery_id(self) -> bool:
+        return False
+
+    @property
+    def is_timed(self) -> bool:
+        return False
+
+    @property
+    def signed_parts(self) -> tuple[str, ...]:
+        return ()
+
+    @property
+    def id_place(self) -> str | None:
+        return self.id_header
+
+    @property
+    def strength(self) -> Strength:
+        return Strength.SHARED
+
+    @abstractmethod
+    def shown(self, request: Request) -> list[bytes]:
+        """What the request shows, each of which must be the secret; SignatureError if nothing."""
+
+    def expected(self, secret: bytes) -> bytes:
+        """The secret in the form in which a request shows it."""
+        return secret
+
+    def keys(self, secrets: Sequence[str]) -> list[tuple[int, bytes]]:
+        """The secrets that can be compared with, each with its place."""
+        return codecs.usable_keys(secrets, "utf8")
+
+    def prove(self, request: Request, *, secrets: Sequence[str], now: float) -> Verified:
+        """See Scheme."""
+        del now
+        keys = self.keys(secrets)
+        shown = self.shown(request)
+        matched = [
+            index
+            for index, key in keys
+            if sum(not hmac.compare_digest(self.expected(key), one) for one in shown) == 0
+        ]
+        if not shown or not matched:
+            raise SignatureError("wrong-token")
+        return Verified(
+            secret_index=matched[0],
+            timestamp=None,
+            delivery_id=self._delivery_id(request),
+            delivery_id_signed=False,
+            signed_sha256=hashlib.sha256(request.body).hexdigest(),
+        )
+
+    def _delivery_id(self, request: Request) -> str | None:
+        if self.id_header is None:
+            return None
+        return request.headers.get(self.id_header.lower(), "").strip(" \t") or None
+
+    def _id_to_send(self, delivery_id: str | None) -> dict[str, str]:
+        return {self.id_header: delivery_id} if self.id_header and delivery_id else {}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TokenScheme(SharedSecret):
+    """A token in a header, behind `prefix`."""
+
+    header: str
+    prefix: str = ""
+
+    @property
+    def proof_place(self) -> str:
+        return self.header
+
+    def shown(self, request: Request) -> list[bytes]:
+        """See SharedSecret."""
+        return [header_token(request, self.header, self.prefix)]
+
+    def sign(
+        self, request: Request, *, secret: str, now: float, delivery_id: str | None
+    ) -> dict[str, str]:
+        """See Scheme."""
+        del request, now
+        [(_, key)] = self.keys([secret])
+        return {self.header: self.prefix + key.decode(), **self._id_to_send(delivery_id)}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BasicScheme(SharedSecret):
+    """HTTP Basic (RFC 7617); the secret is `user:password`, the password may hold colons."""
+
+    @property
+    def proof_place(self) -> str:
+        return "Authorization"
+
+    def keys(self, secrets: Sequence[str]) -> list[tuple[int, bytes]]:
+        """See SharedSecret; a secret without a colon is none."""
+        keys = [pair for pair in SharedSecret.keys(self, secrets) if b":" in pair[1]]
+        if not keys:
+            raise SignatureError("malformed-secret", "write the secret as user:password")
+        return keys
+
+    def expected(self, secret: bytes) -> bytes:
+        """See SharedSecret."""
+        return base64.b64encode(secret)
+
+    def shown(self, request: Request) -> list[bytes]:
+        """See SharedSecret."""
+        return [header_token(request, "Authorization", "Basic ")]
+
+    def sign(
+        self, request: Request, *, secret: str, now: float, delivery_id: str | None
+    ) -> dict[str, str]:
+        """See Scheme."""
+        del request, now
+        [(_, key)] = self.keys([secret])
+        shown = "Basic " + self.expected(key).decode()
+        return {"Authorization": shown, **self._id_to_send(delivery_id)}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PathTokenScheme(SharedSecret):
+    """An unguessable last part of the path behind the source's name, or a query parameter."""
+
+    parameter: str = "token"
+
+    @property
+    def takes_path(self) -> bool:
+        return True
+
+    @property
+    def proof_place(self) -> str:
+        return f"URL: last part of the path, or ?{self.parameter}="
+
+    def keys(self, secrets: Sequence[str]) -> list[tuple[int, bytes]]:
+        """See SharedSecret; a short secret is refused, for URLs are tried out."""
+        keys = [
+            pair for pair in SharedSecret.keys(self, secrets) if len(pair[1]) >= SHORTEST_PATH_TOKEN
+        ]
+        if not keys:
+            detail = f"a secret in a URL needs {SHORTEST_PATH_TOKEN} characters or more"
+            raise SignatureError("malformed-secret", detail)
+        return keys
+
+    def shown(self, request: Request) -> list[bytes]:
+        """See SharedSecret."""
+        token = one_of(query_fields(request.url), self.parameter)
+        if token is None:
+            token = unquote(_path_behind_the_source(request.url))
+        if not 0 < len(token) <= LONGEST_TOKEN:
+            raise SignatureError("missing-token")
+        return [token.encode("utf-8", "backslashreplace")]
+
+    def sign(
+        self, request: Request, *, secret: str, now: float, delivery_id: str | None
+    ) -> dict[str, str]:
+        """See Scheme; the secret is in the URL, see `prepare`."""
+        del request, now
+        self.keys([secret])
+        return self._id_to_send(delivery_id)
+
+    def prepare(self, request: Request, *, secret: str, now: float) -> Request:
+        """See Scheme."""
+        del now
+        return replace(request, url=with_parameter(request.url, self.parameter, secret))
+
+
+def header_token(request: Request, header: str, prefix: str) -> bytes:
+    """The header's value behind the prefix."""
+    value = request.headers.get(header.lower(), "").strip(" \t")
+    if not value.startswith(prefix) or not value[len(prefix) :]:
+        raise SignatureError("missing-token", f"{header} is missing or not of the named form")
+    try:
+        return value[len(prefix) :][:LONGEST_TOKEN].encode("latin-1")
+    except UnicodeEncodeError:
+        raise SignatureError("malformed-header", f"{header} is not Latin-1 text") from None
+
+
+def _path_behind_the_source(url: str) -> str:
+    """What follows `/webhooks/SOURCE/`; the source's own name is no secret."""
+    try:
+        path = urlsplit(url).path
+    except ValueError:
+        raise SignatureError("malformed-url") from None
+    return path.rpartition("/webhooks/")[2].partition("/")[2]
+
+
+def with_parameter(url: str, name: str, value: str) -> str:
+    """The URL with one more query parameter."""
+    base, mark, fragment = url.partition("#")
+    joint = "&" if "?" in base else "?"
+    return f"{base}{joint}{quote(name)}={quote(value, safe='')}{mark}{fragment}"

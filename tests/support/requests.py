@@ -1,0 +1,92 @@
+"""A request as each preset's vendor would send it: its secret, its body, its headers."""
+
+from __future__ import annotations
+
+import base64
+import functools
+from typing import Any
+
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric import ec, rsa
+
+from receiver.signatures import PRESETS, signed_request
+
+NOW = 1_790_000_000.25
+URL = "https://hooks.example.com/webhooks/x?a=1&b=%3A"
+KEY = bytes(range(1, 33))
+TEXT = "a secret of text, long enough"
+OTHER_TEXT = "another one, long enough too"
+
+_FORM = "application/x-www-form-urlencoded"
+_FORMS = ("twilio-form", "twilio-sharedkey", "mailchimp-transactional")
+_IN_BASE64 = ("airtable", "msteams", "msgraph-rich")
+_WHSEC = ("standard-webhooks", "svix", "gitlab-signing-token", "humanlayer")
+_BODIES = {
+    "msgraph": b'{"value":[{"changeType":"updated"},{"changeType":"created"}]}',
+    "msgraph-rich": b'{"value":[{"encryptedContent":{"data":"ECBjaXBoZXI="}}]}',
+    "dropbox-sign": b'{"event":{"event_type":"signature_request_all_signed"}}',
+    "linear": b'{"action":"update","webhookTimestamp":0}',
+}
+
+
+@functools.cache
+def private_key(kind: str) -> str:
+    """A private key in PEM, in the place of the vendor's."""
+    key: ec.EllipticCurvePrivateKey | rsa.RSAPrivateKey
+    if kind == "rsa":
+        key = rsa.generate_private_key(65537, 2048)
+    else:
+        key = ec.generate_private_key(ec.SECP256R1())
+    return key.private_bytes(
+        serialization.Encoding.PEM,
+        serialization.PrivateFormat.PKCS8,
+        serialization.NoEncryption(),
+    ).decode()
+
+
+def secret_of(name: str, *, key: bytes = KEY, text: str = TEXT) -> str:
+    """A secret of the kind that the preset takes; of another key, another one of that kind."""
+    if name in ("gong", "ironclad"):
+        return private_key("rsa")
+    if name == "sendgrid":
+        return private_key("ec")
+    if name == "pipedrive":
+        return f"user:{text}"
+    if name == "close":
+        return key.hex()
+    encoded = base64.b64encode(key).decode()
+    if name in _IN_BASE64:
+        return encoded
+    return f"whsec_{encoded}" if name in _WHSEC else text
+
+
+def unsigned(name: str, **changes: Any) -> dict[str, Any]:
+    """What the vendor has to say, before anything is signed."""
+    body = b"To=%2B1800&From=%2B1415&Note=" if name in _FORMS else b'{"a": "b"}'
+    content_type = _FORM if name in _FORMS else "application/json"
+    if name == "dropbox-sign":
+        content_type = "multipart/form-data; boundary=before"
+        part = b'--before\r\nContent-Disposition: form-data; name="json"\r\n\r\n'
+        body = part + _BODIES[name] + b"\r\n--before--\r\n"
+    return {
+        "method": "POST",
+        "url": URL,
+        "headers": {"content-type": content_type},
+        "body": body if name == "dropbox-sign" else _BODIES.get(name, body),
+    } | changes
+
+
+def signed(name: str, *, now: float = NOW, secret: str = "", **changes: Any) -> dict[str, Any]:
+    """The arguments of `verify` for a request that the preset's vendor sends now."""
+    secret = secret or secret_of(name)
+    sent = signed_request(
+        PRESETS[name], secret=secret, now=now, delivery_id="id1", **unsigned(name, **changes)
+    )
+    return {
+        "method": sent.method,
+        "url": sent.url,
+        "headers": dict(sent.headers),
+        "body": sent.body,
+        "secrets": [secret],
+        "now": now,
+    }
