@@ -177,3 +177,12 @@ def test_one_field_of_docusign_xml_among_several_is_found() -> None:
     assert more != body
     [outcome] = mapped("docusign-xml", more).outcomes
     assert outcome.customer_id == "acme-corp"
+
+
+def test_a_time_of_docusign_xml_with_its_zone_is_that_time() -> None:
+    body = FILES["examples/docusign-xml-completed.xml"]
+    [of_the_zone] = mapped("docusign-xml", body).outcomes
+    zoned = body.replace(b"2026-09-21T07:13:15.513", b"2026-09-21T14:13:15.513Z")
+    assert zoned != body
+    [outcome] = mapped("docusign-xml", zoned).outcomes
+    assert outcome.occurred_at == of_the_zone.occurred_at
