@@ -23,6 +23,9 @@ from mappings.types import Reason
 #: A transaction that takes longer than this has lost its connection.
 TRANSACTION_SECONDS = 5.0
 
+#: So much of a reused id is kept before the body's hash: 255 characters in all.
+REUSED_ID_CHARS = 190
+
 REUSED_DETAIL = (
     "the vendor's signed delivery id was used before with another body; "
     "replay it to settle it as a delivery of its own, or discard it"
@@ -102,7 +105,7 @@ class Row:
             "id": self.pending.delivery_id,
             "source": incoming.source,
             "dedupe_key": self.key.key,
-            "vendor_id": incoming.vendor_id if incoming.id_signed else None,
+            "vendor_id": self._vendor_id(),
             "body": incoming.body,
             "body_sha256": incoming.body_sha256,
             "headers": incoming.headers,
@@ -112,6 +115,15 @@ class Row:
             "detail": REUSED_DETAIL if self.reused else None,
             "settled_at": now if self.reused else None,
         }
+
+    def _vendor_id(self) -> str | None:
+        """What `once_per: delivery` bills once; a reused id stands for this body alone."""
+        incoming = self.pending.incoming
+        if not incoming.id_signed or incoming.vendor_id is None:
+            return None
+        if not self.reused:
+            return incoming.vendor_id
+        return f"{incoming.vendor_id[:REUSED_ID_CHARS]}#{incoming.body_sha256}"
 
 
 class Intake:

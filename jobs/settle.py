@@ -8,9 +8,12 @@ from __future__ import annotations
 
 import asyncio
 import random
+import time
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from datetime import datetime
 from functools import partial
+from itertools import islice
 
 import structlog
 
@@ -24,8 +27,13 @@ from mappings.types import OLDEST_DAYS, DeliveryInput
 
 log = structlog.get_logger(__name__)
 
-#: Deliveries in one settling transaction.
+#: Deliveries claimed at once; halved with each fault that follows another.
 BATCH = 200
+#: A settling transaction is made of what mapped to so many outcomes, or in so many seconds.
+SLICE_OUTCOMES = 1_000
+SLICE_SECONDS = 0.5
+#: After this long what is left of a batch goes to the end of the queue: others have their turn.
+TURN_SECONDS = 1.0
 #: Quick tries of one transaction that met a lock, a deadlock or a lost connection.
 TRIES = 4
 #: Back-off after those, doubled each time a transient fault follows another, with jitter.
@@ -34,8 +42,8 @@ BACKOFF_LONGEST_SECONDS = 10.0
 #: How often the lease of a long mapping is moved on.
 KEEP_ALIVE_SECONDS = 2.0
 
-#: A delivery id and who waits for the end of its attempt.
-Waiting = tuple[str, asyncio.Future[None]]
+#: Deliveries by id, each with the future of whoever waits for the end of its attempt.
+Batch = dict[str, asyncio.Future[None]]
 #: A delivery that mapping broke on, and how.
 Broken = tuple[Claimed, Exception]
 
@@ -44,7 +52,7 @@ class Settler:
     """Settles deliveries by id, merging the calls of many jobs into few transactions.
 
     `mappings` gives the version to use; it is asked once a batch. `loops` transactions run side
-    by side at most (1 on SQLite, which has one writer).
+    by side at most, so that one that maps slowly does not hold up all.
     """
 
     def __init__(
@@ -59,12 +67,13 @@ class Settler:
         self._mappings = mappings
         self._oldest_days = oldest_days
         self._recorder = Recorder(database)
-        self._waiting: dict[str, asyncio.Future[None]] = {}
+        self._waiting: Batch = {}
         self._arrived = asyncio.Condition()
-        self._loops = 1 if database.is_sqlite else loops
+        self._loops = loops
         self._tasks: list[asyncio.Task[None]] = []
-        self._mapper = ThreadPoolExecutor(max_workers=1, thread_name_prefix="mapper")
+        self._mapper = ThreadPoolExecutor(max_workers=loops, thread_name_prefix="mapper")
         self._under_way: set[asyncio.Task[None]] = set()
+        self._seconds_of_source: dict[str, float] = {}
         self._to_forgive: set[str] = set()
         self._faults = 0
 
@@ -106,7 +115,8 @@ class Settler:
         while True:
             async with self._arrived:
                 await self._arrived.wait_for(lambda: bool(self._waiting))
-                batch = [(one, self._waiting.pop(one)) for one in list(self._waiting)[:BATCH]]
+                taken = list(islice(self._waiting, max(1, BATCH >> self._faults)))
+                batch = {one: self._waiting.pop(one) for one in taken}
             attempt = self._begin(batch)
             try:
                 await asyncio.shield(attempt)
@@ -114,52 +124,89 @@ class Settler:
                 await asyncio.wait([attempt])  # a transaction under way ends before we do
                 raise
 
-    def _begin(self, batch: Sequence[Waiting]) -> asyncio.Task[None]:
-        attempt = asyncio.create_task(self._attempt([one for one, _ in batch]))  # noqa: RUF006 - kept below
+    def _begin(self, batch: Batch) -> asyncio.Task[None]:
+        attempt = asyncio.create_task(self._attempt(batch))
         self._under_way.add(attempt)
         attempt.add_done_callback(self._under_way.discard)
         attempt.add_done_callback(partial(_answer, batch))
         return attempt
 
-    async def _attempt(self, ids: Sequence[str]) -> None:
+    async def _attempt(self, batch: Batch) -> None:
         """One attempt at each; a fault is logged and never leaves here."""
+        ids = list(batch)
         try:
             if claimed := await attempts.claim(self._database, ids):
-                await self._settle_claimed(claimed)
+                await self._settle_claimed(claimed, batch)
             if len(claimed) < len(ids):
-                await self._attempt_suspects(ids)
+                await self._attempt_suspects(batch)
         except Exception as error:  # noqa: BLE001 - logged; the rows stay due
             self._note(error, ids)
             await asyncio.sleep(self._backoff())  # nothing was claimed: do not spin
 
-    async def _attempt_suspects(self, ids: Sequence[str]) -> None:
+    async def _attempt_suspects(self, batch: Batch) -> None:
         """Those that broke off before: each is claimed and settled alone.
 
         So one that kills its process takes no neighbour's attempts with it.
         """
-        for one in await attempts.suspects_among(self._database, ids):
+        for one in await attempts.suspects_among(self._database, list(batch)):
             for claimed in await attempts.claim(self._database, [one], suspects=True):
                 if claimed.attempts > attempts.LAST_ATTEMPT:
                     log.error("settle.gave_up", delivery=claimed.id, source=claimed.source)
                     await attempts.give_up(self._database, claimed)
                 else:
-                    await self._settle_claimed([claimed])
+                    await self._settle_claimed([claimed], batch)
 
-    async def _settle_claimed(self, claimed: Sequence[Claimed]) -> None:
-        ids = [one.id for one in claimed]
+    async def _settle_claimed(self, claimed: Sequence[Claimed], batch: Batch) -> None:
+        """Map and record, slice by slice; after its turn what is left makes way for others."""
+        mappings = self._mappings()
+        left = sorted(claimed, key=self._turn)
+        turn_ends = time.monotonic() + TURN_SECONDS
         try:
-            await self._map_and_record(claimed)
+            while left and time.monotonic() < turn_ends:
+                work, broken = await self._map(left, mappings)
+                await self._record_isolating(work, mappings)
+                for one, error in broken:
+                    await self._broke(one, error)
+                left = left[len(work) + len(broken) :]
+            await self._put_last(left, batch)
             self._faults = 0
-        except Exception as error:  # noqa: BLE001 - sorted here into transient, row and bug
+        except Exception as error:
+            if not is_transient(error):
+                raise
+            ids = [one.id for one in claimed]
+            self._to_forgive.update(ids)
+            self._note(error, ids)
+
+    def _turn(self, one: Claimed) -> tuple[float, datetime, str]:
+        """Sources that map quickly first, then in the order received."""
+        return (self._seconds_of_source.get(one.source, 0.0), one.received_at, one.id)
+
+    async def _put_last(self, left: Sequence[Claimed], batch: Batch) -> None:
+        """Queue these again, with who waits for them; their attempt has not begun."""
+        if not left:
+            return
+        await attempts.forgive(self._database, [one.id for one in left], after_seconds=0)
+        async with self._arrived:
+            for one in left:
+                if one.id not in self._waiting:
+                    self._waiting[one.id] = batch.pop(one.id)
+            self._arrived.notify(self._loops)
+
+    async def _record_isolating(self, work: Sequence[Work], mappings: MappingSet) -> None:
+        """Record these together; if a bug forbids that, each alone, so that one fails no other."""
+        if not work:
+            return
+        try:
+            await self._record(work, mappings)
+        except Exception as error:
             if is_transient(error):
-                self._to_forgive.update(ids)
-                self._note(error, ids)
-            elif len(claimed) > 1:
-                log.warning("settle.isolating", deliveries=len(claimed), error=repr(error)[:300])
-                for one in claimed:
-                    await self._settle_claimed([one])
-            else:
-                await self._broke(claimed[0], error)
+                raise
+            if len(work) == 1:
+                await self._broke(work[0].delivery, error)
+                return
+            log.warning("settle.isolating", deliveries=len(work), error=repr(error)[:300])
+            for one in work:
+                await self._record_isolating([one], mappings)
 
     async def _broke(self, claimed: Claimed, error: Exception) -> None:
         """A bug: its traceback in the log, the delivery tried a few times more, then failed."""
@@ -175,13 +222,6 @@ class Settler:
         else:
             pause = min(2.0 ** (claimed.attempts - 1), BACKOFF_LONGEST_SECONDS)
             await attempts.put_off(self._database, [claimed.id], after_seconds=pause)
-
-    async def _map_and_record(self, claimed: Sequence[Claimed]) -> None:
-        mappings = self._mappings()
-        work, broken = await self._map(claimed, mappings)
-        await self._record(work, mappings)
-        for one, error in broken:
-            await self._broke(one, error)
 
     async def _record(self, work: Sequence[Work], mappings: MappingSet) -> None:
         """Settle these; what meets a lock is tried again, and forgiven if others hold it on.
@@ -206,7 +246,7 @@ class Settler:
     async def _map(
         self, claimed: Sequence[Claimed], mappings: MappingSet
     ) -> tuple[list[Work], list[Broken]]:
-        """Map in the mapper's thread, so that a slow expression stops no heartbeat."""
+        """Map the first of these, a slice of them, in a thread: no heartbeat waits for it."""
         loop = asyncio.get_running_loop()
         mapping = loop.run_in_executor(self._mapper, self._map_all, claimed, mappings)
         while True:
@@ -220,11 +260,20 @@ class Settler:
     ) -> tuple[list[Work], list[Broken]]:
         work: list[Work] = []
         broken: list[Broken] = []
+        outcomes = 0
+        began = time.monotonic()
         for one in claimed:
+            before = time.monotonic()
+            if outcomes >= SLICE_OUTCOMES or before - began >= SLICE_SECONDS:
+                break
             try:
-                work.append(Work(one, mappings.map(self._input(one))))
+                mapped = mappings.map(self._input(one))
             except Exception as error:  # noqa: BLE001 - a bug met by one row is that row's alone
                 broken.append((one, error))
+            else:
+                work.append(Work(one, mapped))
+                outcomes += len(mapped.outcomes)
+            self._seconds_of_source[one.source] = time.monotonic() - before
         return work, broken
 
     def _input(self, claimed: Claimed) -> DeliveryInput:
@@ -243,8 +292,8 @@ class Settler:
         return random.uniform(longest / 2, longest)  # noqa: S311 - jitter, not a secret
 
 
-def _answer(batch: Sequence[Waiting], _ended: asyncio.Task[None]) -> None:
-    for _, future in batch:
+def _answer(batch: Batch, _ended: asyncio.Task[None]) -> None:
+    for future in batch.values():
         if not future.done():
             future.set_result(None)
 

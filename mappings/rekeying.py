@@ -1,8 +1,8 @@
 """Edits that would make a rule bill again what it has billed.
 
 Owns the comparison of what a rule's key was made of when it last billed with what it would be
-made of now: source, scope, `once_per`, and each `let` behind it. Refuses to guess: tables and
-`vars` behind a `once_per` are not followed; a dry run shows what they change.
+made of now: source, scope, `once_per`, each `let` behind it, and `events`. Refuses to guess: tables
+and `vars` behind a `once_per` are not followed; a dry run shows what they change.
 """
 
 from __future__ import annotations
@@ -42,6 +42,7 @@ class _Found:
     source: str
     rule: RuleModel
     lets: Mapping[str, str]
+    events: str
     file: str
     path: Path
     positions: Positions
@@ -72,20 +73,18 @@ def refused_changes(billed: Iterable[Billed], files: Mapping[str, bytes]) -> lis
         )
         if model is None or old is None:
             continue
-        problem = _judge(one, old, model.let, now)
+        problem = _judge(one, old, model, now)
         gone = not any(rule.source == one.source for rule in now)
         if problem is not None and (whole or not gone):
             found.append(problem)
     return sorted(set(found))
 
 
-def _judge(
-    one: Billed, old: RuleModel, old_lets: Mapping[str, str], now: list[_Found]
-) -> Problem | None:
+def _judge(one: Billed, old: RuleModel, model: MappingModel, now: list[_Found]) -> Problem | None:
     heirs = [rule for rule in now if {old.name, _key_name(old)} & rule.names]
     at_home = [rule for rule in heirs if rule.source == one.source]
     if at_home:
-        return _changed(old, old_lets, at_home[0])
+        return _changed(old, model, at_home[0])
     if old.scope is not None and any(rule.rule.scope == old.scope for rule in heirs):
         return None  # a scope's keys name neither source nor rule
     if any(rule.rule.rekeyed for rule in heirs):
@@ -102,7 +101,7 @@ def _judge(
     return _problem(home, Mark(0, 0), message, remedy)
 
 
-def _changed(old: RuleModel, old_lets: Mapping[str, str], new: _Found) -> Problem | None:
+def _changed(old: RuleModel, model: MappingModel, new: _Found) -> Problem | None:
     rule = new.rule
     if rule.rekeyed:
         return None
@@ -118,15 +117,20 @@ def _changed(old: RuleModel, old_lets: Mapping[str, str], new: _Found) -> Proble
         was = ", ".join(f"`{value}`" for value in _values(old))
         message = f"The once_per of `{rule.name}`, which has billed, was {was}."
         return new.problem(message, _KEYS, "once_per")
-    before, after = _lets_behind(old, old_lets), _lets_behind(rule, new.lets)
+    for name, was in _changed_behind(old, model, new):
+        message = f"`{name}`, behind the once_per of `{rule.name}`, which has billed, was `{was}`."
+        return new.problem(message, _KEYS, "once_per")
+    return None
+
+
+def _changed_behind(old: RuleModel, model: MappingModel, new: _Found) -> Iterator[tuple[str, str]]:
+    """The expressions that the keys rest on and that are others now: name, and what it was."""
+    before, after = _lets_behind(old, model.let), _lets_behind(new.rule, new.lets)
     for name in sorted(before.keys() | after.keys()):
         if before.get(name) != after.get(name):
-            message = (
-                f"`{name}`, behind the once_per of `{rule.name}`, which has billed,"
-                f" was `{before.get(name, 'not there')}`."
-            )
-            return new.problem(message, _KEYS, "once_per")
-    return None
+            yield name, before.get(name, "not there")
+    if _spaced(model.events) != _spaced(new.events):
+        yield "events", model.events
 
 
 def _key_name(rule: RuleModel) -> str:
@@ -144,9 +148,13 @@ def _lets_behind(rule: RuleModel, lets: Mapping[str, str]) -> dict[str, str]:
     needed: dict[str, str] = {}
     while waiting:
         for name in celtext.names(waiting.pop()) & lets.keys() - needed.keys():
-            needed[name] = " ".join(lets[name].split())
+            needed[name] = _spaced(lets[name])
             waiting.append(lets[name])
     return needed
+
+
+def _spaced(expression: str) -> str:
+    return " ".join(expression.split())
 
 
 def _old_model(one: Billed) -> MappingModel | None:
@@ -182,6 +190,7 @@ def _of_file(model: MappingModel, file: str, positions: Positions) -> Iterator[_
                     source=source,
                     rule=rule,
                     lets=model.let,
+                    events=model.events,
                     file=file,
                     path=path,
                     positions=positions,

@@ -110,6 +110,9 @@ async def test_a_signed_id_with_another_body_is_kept_as_reused(workshop: Worksho
     assert (row.state, row.reason, row.body) == ("failed", "id-reused", b"2")
     assert "used before with another body" in row.detail
     assert row.settled_at is not None
+    # Released by a replay it is a delivery of its own, also for a rule that bills per delivery.
+    assert row.vendor_id == f"evt-1#{row.body_sha256}"
+    assert (await workshop.delivery(first.delivery_id)).vendor_id == "evt-1"
     assert workshop.rung == [first.delivery_id]
     assert (await workshop.delivery(first.delivery_id)).duplicates == 0
     assert await workshop.is_balanced()

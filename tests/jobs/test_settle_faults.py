@@ -149,13 +149,13 @@ async def test_an_attempt_is_committed_before_mapping_starts(workshop: Workshop)
 async def test_a_claimed_delivery_is_left_alone_until_its_lease_ends(
     workshop: Workshop, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(attempts, "LEASE_SECONDS", 0.5)
+    monkeypatch.setattr(attempts, "LEASE_SECONDS", 2.5)
     (delivery_id,) = await workshop.post(body(bill("key")))
     assert len(await attempts.claim(workshop.database, [delivery_id])) == 1  # and then it is killed
     settler = await workshop.settler()
     await settler.settle([delivery_id])
     assert await workshop.states() == {"received": 1}
-    await asyncio.sleep(0.6)
+    await asyncio.sleep(2.6)
     await settler.settle([delivery_id])
     assert await workshop.states() == {"recorded": 1}
 
@@ -207,7 +207,7 @@ async def test_transient_faults_never_fail_a_delivery_and_are_forgiven(
     ids = await workshop.post(*(body(bill(f"key-{number}")) for number in range(5)))
     settler = await workshop.settler()
     watched = Recording(settler._recorder, monkeypatch)
-    for _ in range(8):
+    for _ in range(attempts.LAST_ATTEMPT + 1):
         watched.faults = [busy()] * settle.TRIES
         await settler.settle(ids)
         assert watched.faults == []

@@ -134,6 +134,12 @@ def test_an_edit_that_keeps_the_keys_is_let_through(before: str, after: str) -> 
             "`number`, behind the once_per of `solved`, which has billed, was `event.a`.",
             id="let-behind-a-let",
         ),
+        pytest.param(
+            BEFORE,
+            BEFORE.replace("outcomes:", "events: payload.items\noutcomes:"),
+            "`events`, behind the once_per of `solved`, which has billed, was `[payload]`.",
+            id="events",
+        ),
     ],
 )
 def test_an_edit_that_would_bill_again_is_refused(before: str, after: str, expected: str) -> None:
