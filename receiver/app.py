@@ -38,7 +38,7 @@ from receiver.rotation import look_at_endings, warn_of_endings
 from receiver.secrets import Secrets, secrets_of
 from receiver.settings import Settings
 from receiver.signatures import RULES
-from receiver.sources import KnownSource, known_sources, missing_secrets
+from receiver.sources import KnownSource, known_sources, missing_secrets, without_public_url
 from receiver.webhooks import WebhookEndpoint
 
 log = structlog.get_logger(__name__)
@@ -175,6 +175,12 @@ class WebProcess:
             missing_secrets(mappings, self._secrets, now=datetime.now(UTC)).items()
         ):
             log.warning("source.without_secret", source=source, set_one_of=list(names))
+        for source in without_public_url(self._sources.values(), self._settings):
+            log.warning(
+                "source.without_public_url",
+                source=source,
+                detail="its vendor signs the URL: set RECEIVER_PUBLIC_URL to what it calls",
+            )
 
     def _detail(self) -> dict[str, object]:
         current = self.watch.current

@@ -5,7 +5,7 @@ Owns what is worked out once a change and not once a request.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 
@@ -13,6 +13,7 @@ import structlog
 
 from mappings.load import MappingSet, Source
 from receiver.secrets import Secrets
+from receiver.settings import Settings
 from receiver.signatures import Scheme, SchemeInvalid, scheme_of
 
 log = structlog.get_logger(__name__)
@@ -120,3 +121,18 @@ def _scheme(name: str, verify: Mapping[str, object]) -> Scheme | None:
     # An older file that goes on may hold what this version refuses; then its source stays shut.
     log.error("source.unusable", source=name, error=fault)
     return None
+
+
+def signs_url(scheme: Scheme) -> bool:
+    """Whether the proof covers the URL, so that it must be known as the vendor calls it."""
+    return "URL" in scheme.signed_parts
+
+
+def without_public_url(sources: Iterable[KnownSource], settings: Settings) -> list[str]:
+    """The sources whose vendor signs the URL while nothing says what it calls.
+
+    Behind a configured proxy, its headers say so.
+    """
+    if settings.public_url or settings.trusted_proxies:
+        return []
+    return sorted(one.name for one in sources if one.scheme is not None and signs_url(one.scheme))

@@ -9,9 +9,11 @@ import re
 from dataclasses import dataclass
 
 from mappings.pricing.catalogue import Catalogue
-from receiver.signatures import RULES, Scheme
+from receiver.signatures import RULES
 
-GENERIC = "hmac"
+SPELLED_OUT = "hmac"
+#: Schemes of no vendor.
+GENERIC = frozenset({SPELLED_OUT, "token", "basic", "path-token"})
 
 _KNOBS = """\
   # Every knob spelled out; docs/schemes.md says what each may be. Look the vendor's page up.
@@ -83,7 +85,7 @@ _HEAD = """\
 
 
 def _verify_block(source: str, scheme: str) -> str:
-    knobs = _KNOBS if scheme == GENERIC else ""
+    knobs = _KNOBS if scheme == SPELLED_OUT else ""
     return (
         "verify:\n"
         f"  scheme: {scheme}\n"
@@ -152,9 +154,3 @@ EXAMPLE = Billable("example-agent", "example-done")
 def known_scheme(name: str) -> bool:
     """Whether `scheme:` may name it."""
     return name in RULES.names()
-
-
-def signs_url(scheme: Scheme) -> bool:
-    """Whether the signature covers the URL, so that it must be known as the vendor calls it."""
-    content = getattr(scheme, "signed_content", None)
-    return content is not None and content.covers("url")

@@ -24,11 +24,15 @@ def up(
             "--demo", help="Post the shipped examples and show what each bills, in its own place."
         ),
     ] = False,
+    public_url: Annotated[
+        str | None,
+        typer.Option(help="What vendors call, such as a tunnel's; before RECEIVER_PUBLIC_URL."),
+    ] = None,
 ) -> None:
     """Run everything here: Valkey, migrations, a worker and the web process."""
     from receiver.cli.commands import upping
 
-    upping.up(demo=demo)
+    upping.up(demo=demo, public_url=public_url)
 
 
 @app.command()

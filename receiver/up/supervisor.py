@@ -85,6 +85,8 @@ async def _work(place: Place, children: Children, *, demo: bool) -> None:
     try:
         if demo:
             await run_demo(place, url, out)
+        if place.settings.public_url and not demo:
+            out.say(f"vendors call {place.settings.public_url}/webhooks/SOURCE")
         out.say(f"receiver is up at {url}; Ctrl-C ends it")
         await watching
     finally:

@@ -17,6 +17,7 @@ from receiver.metrics import UNKNOWN
 from receiver.rotation import endings_of
 from receiver.secrets import Secrets
 from receiver.settings import Settings
+from receiver.sources import known_sources, without_public_url
 from receiver.up.place import local_url
 
 
@@ -103,7 +104,7 @@ def _item(
         last_rejection=traffic.last_rejection,
         last_rejection_cause=traffic.last_rejection_cause,
         warnings=tuple(_warnings(source, traffic)) if source else (),
-        missing=tuple(_missing(settings, name, source, mappings, states)),
+        missing=tuple(_missing(settings, name, source, mappings, secrets, states)),
     )
 
 
@@ -127,6 +128,7 @@ def _missing(
     name: str,
     source: Source | None,
     mappings: MappingSet,
+    secrets: Secrets,
     states: list[SecretState],
 ) -> list[str]:
     """What keeps the source from working, or from working as its file now says."""
@@ -138,6 +140,9 @@ def _missing(
     if not any(state.is_set and not _has_ended(state, now) for state in states):
         where = f", or a file in {settings.secrets_dir}" if settings.secrets_dir else ""
         missing.append(f"the secret {' or '.join(state.name for state in states)}{where}")
+    known = known_sources(mappings, secrets)[name]
+    if without_public_url([known], settings):
+        missing.append("a public URL, which its vendor signs: RECEIVER_PUBLIC_URL")
     if source.file in mappings.stale:
         missing.append(f"a good {source.file}: an older version goes on (`receiver check`)")
     return missing

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import difflib
+import re
 from pathlib import Path
 
 from pydantic import TypeAdapter, ValidationError
 
+import mappings
 from mappings.load import RESERVED_FILES, load
 from mappings.pricing.catalogue import FILE as AGENTS_FILE
 from mappings.rules.model import SourceName
@@ -18,6 +20,7 @@ from receiver.signatures import RULES
 from receiver.starting import (
     AGENTS_TEXT,
     EXAMPLE,
+    GENERIC,
     first_billable,
     known_scheme,
     secret_name,
@@ -39,6 +42,8 @@ def new(source: str, *, scheme: str | None, as_json: bool) -> None:
     url = source_url(session.settings, source)
     text = starting_text(source=source, scheme=str(scheme), url=url, billable=billable)
     written.append(_write(folder / f"{source}.yaml", text))
+    for path in _ready_made(str(scheme)):
+        out.say(f"a ready-made mapping for {scheme}, to copy instead: {path}")
     _tell(session, out, source, url, written)
 
 
@@ -73,6 +78,15 @@ def _refuse_known(session: Session, source: str) -> None:
 
 def _lacks_agents(folder: Path) -> bool:
     return not (folder / AGENTS_FILE).exists()
+
+
+def _ready_made(scheme: str) -> list[Path]:
+    """The mappings of the library, where it is installed, that are for this scheme."""
+    if scheme in GENERIC:
+        return []
+    library = Path(mappings.__file__).parent / "library"
+    line = re.compile(rf"^\s*scheme: {re.escape(scheme)}\b(?!-)", re.MULTILINE)
+    return [path for path in sorted(library.glob("*.yaml")) if line.search(path.read_text("utf-8"))]
 
 
 def _write(path: Path, text: str) -> Path:

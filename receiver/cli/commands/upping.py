@@ -12,9 +12,9 @@ from receiver.up.supervisor import up as run
 log = structlog.get_logger(__name__)
 
 
-def up(*, demo: bool) -> None:
+def up(*, demo: bool, public_url: str | None = None) -> None:
     """Run until a signal; Trouble where it cannot come up."""
-    settings = load_settings()
+    settings = load_settings() if public_url is None else load_settings(public_url=public_url)
     for warning in misspelt():
         log.warning("settings.unknown", detail=warning)
     try:

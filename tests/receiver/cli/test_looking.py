@@ -153,6 +153,19 @@ def test_sources_tell_url_scheme_secrets_and_what_is_missing(
     assert "a secret of the tests" not in ran.out
 
 
+def test_a_source_that_signs_the_url_lacks_a_public_one(
+    bare: Installation, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bare.edit("scheme: zendesk", "scheme: hubspot-v3")
+    lacking = ["a public URL, which its vendor signs: RECEIVER_PUBLIC_URL"]
+    assert bare.run("sources", "--json").json[0]["missing"] == lacking
+    with monkeypatch.context() as behind:
+        behind.setenv("RECEIVER_TRUSTED_PROXIES", "127.0.0.1")
+        assert bare.run("sources", "--json").json[0]["missing"] == []
+    monkeypatch.setenv("RECEIVER_PUBLIC_URL", "https://hooks.example.com")
+    assert bare.run("sources", "--json").json[0]["missing"] == []
+
+
 def test_sources_need_no_database_and_no_good_file(bare: Installation) -> None:
     (bare.mappings / "github.yaml").write_text("source: github\n")
     found = {one["source"]: one for one in bare.run("sources", "--json").json}

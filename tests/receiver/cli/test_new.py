@@ -10,7 +10,8 @@ from tests.receiver.cli.conftest import Installation
 @pytest.mark.parametrize("scheme", ["hmac", "github", "standard-webhooks"])
 def test_the_written_file_passes_check(bare: Installation, scheme: str) -> None:
     ran = bare.run("new", "desk", "--scheme", scheme)
-    assert (ran.code, ran.err) == (0, "")
+    assert ran.code == 0
+    assert "to mend" not in ran.err
     assert "URL to enter at the vendor: http://127.0.0.1:8080/webhooks/desk" in ran.out
     assert "DESK_SECRET" in ran.out
     checked = bare.run("check", "--offline")
@@ -23,6 +24,11 @@ def test_the_written_file_passes_check(bare: Installation, scheme: str) -> None:
 def test_the_scheme_is_the_sources_name_where_it_is_one(bare: Installation) -> None:
     assert bare.run("new", "github").code == 0
     assert "scheme: github\n" in (bare.mappings / "github.yaml").read_text()
+
+
+def test_a_ready_made_mapping_is_pointed_to(bare: Installation) -> None:
+    assert "library/stripe.yaml" in bare.run("new", "money", "--scheme", "stripe").err
+    assert bare.run("new", "own", "--scheme", "hmac").err == ""
 
 
 def test_it_uses_an_agent_and_indicator_that_have_a_price(bare: Installation) -> None:
