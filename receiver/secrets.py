@@ -45,6 +45,7 @@ class Secrets:
         self._env_file = env_file
         self._kept = tuple(folder for folder in (made, paired) if folder is not None)
         self._files: dict[str, str] = {}
+        self._set_by_hand: frozenset[str] = frozenset()
         self._unreadable: frozenset[Path] = frozenset()
         self.reload()
 
@@ -54,10 +55,7 @@ class Secrets:
 
     def may_be_paired(self, name: str) -> bool:
         """Whether a paired secret of that name would be the one in use."""
-        if self._environ.get(name):
-            return False
-        kept = [folder / name for folder in self._kept]
-        return name not in self._files or any(path.is_file() for path in kept)
+        return not self._environ.get(name) and name not in self._set_by_hand
 
     def reload(self) -> bool:
         """Read the files again; whether anything changed. A file under way counts as missing."""
@@ -66,9 +64,11 @@ class Secrets:
         for folder in self._kept:
             if folder.is_dir():
                 found |= _read_folder(folder, unreadable)
-        found |= self._read_env_file(unreadable)
+        by_hand = self._read_env_file(unreadable)
         if self._directory is not None:
-            found |= _read_folder(self._directory, unreadable)
+            by_hand |= _read_folder(self._directory, unreadable)
+        self._set_by_hand = frozenset(by_hand)
+        found |= by_hand
         self._complain_of(frozenset(unreadable))
         changed = found != self._files
         self._files = found

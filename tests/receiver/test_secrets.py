@@ -115,3 +115,18 @@ def test_no_value_is_in_the_repr_or_the_log(folder: Path) -> None:
     with capture_logs() as logs:
         secrets = Secrets(environ={"C": "hunter2"}, directory=folder)
     assert "hunter2" not in f"{secrets!r} {secrets} {logs}"
+
+
+def test_a_paired_secret_goes_before_a_throw_away_one_and_behind_one_set_by_hand(
+    tmp_path: Path,
+) -> None:
+    folders = {name: tmp_path / name for name in ("made", "paired", "directory")}
+    for name, folder in folders.items():
+        folder.mkdir()
+        (folder / "A").write_text(name)
+    assert Secrets(environ={}, **folders).get("A") == "directory"
+    assert not Secrets(environ={}, **folders).may_be_paired("A")
+    del folders["directory"]
+    assert Secrets(environ={}, **folders).get("A") == "paired"
+    assert Secrets(environ={}, **folders).may_be_paired("A")
+    assert not Secrets(environ={"A": "1"}, **folders).may_be_paired("A")

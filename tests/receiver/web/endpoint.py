@@ -16,7 +16,9 @@ from starlette.routing import Route
 
 from jobs.errors import InboxUnavailable
 from jobs.intake import Accepted, Incoming
+from receiver.handshaking import Handshakes
 from receiver.metrics import Metrics
+from receiver.pairing import Pairing
 from receiver.readiness import Limits
 from receiver.rejections import Rejection
 from receiver.serving import BoundedHttp, Server
@@ -63,6 +65,7 @@ class Endpoint:
     metrics: Metrics = field(default_factory=Metrics)
     sources: dict[str, KnownSource] = field(default_factory=dict)
     public_url: str | None = None
+    pairing: Pairing | None = None
     body_seconds: float = 5.0
     proofs: list[tuple[str, str, float]] = field(default_factory=list)
 
@@ -80,14 +83,16 @@ class Endpoint:
             on_rejection=self.rejections.append,
             metrics=self.metrics,
             public_url=self.public_url,
+            handshakes=Handshakes(self.pairing),
             on_proof=lambda *proof: self.proofs.append(proof),
         )
-        self.app = Starlette(routes=[Route("/webhooks/{source}", webhooks)])
+        paths = ("/webhooks/{source}", "/webhooks/{source}/{token}")
+        self.app = Starlette(routes=[Route(path, webhooks) for path in paths])
         self.app.router.redirect_slashes = False
 
     def add(self, scheme: str, *, name: str | None = None, **changes: Any) -> None:
         block = {"scheme": scheme} | {
-            key: changes.pop(key) for key in ("success",) if key in changes
+            key: changes.pop(key) for key in ("success", "failure") if key in changes
         }
         name = name or scheme
         self.sources[name] = KnownSource(name=name, scheme=scheme_of(block), **changes)

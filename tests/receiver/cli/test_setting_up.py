@@ -1,0 +1,180 @@
+"""`schemes` and `pair`; what `check` says of a weak source; `send` for what signs in odd places."""
+
+from __future__ import annotations
+
+import json
+import stat
+import threading
+import time
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+
+import pytest
+
+from receiver.pairing import Pairing
+from receiver.signatures import PRESETS, verify
+from tests.receiver.cli.conftest import Installation
+
+RULES = """
+outcomes:
+  - name: done
+    when: payload.state == "done"
+    agent: support-agent
+    customer: acme
+    indicator: ticket-resolved
+    once_per: ${{ id(payload.id) }}
+"""
+
+
+def add_source(bare: Installation, scheme: str, *, secrets: str = "A_SECRET") -> None:
+    head = f"source: {scheme}\nverify: {{scheme: {scheme}, secrets: [{secrets}]}}"
+    (bare.mappings / f"{scheme}.yaml").write_text(head + RULES)
+
+
+def pairing_of(bare: Installation) -> Pairing:
+    data = next(bare.root.rglob("pairing")).parent
+    return Pairing(folder=data / "pairing", secrets=data / "paired")
+
+
+def test_schemes_is_a_table_of_all_that_a_person_needs(bare: Installation) -> None:
+    ran = bare.run("schemes")
+    assert ran.code == 0
+    assert all(name in ran.out for name in PRESETS)
+    for column in (
+        "vendor",
+        "header",
+        "what is signed",
+        "replay window",
+        "delivery id",
+        "strength",
+    ):
+        assert column in ran.out
+    assert "webhook-id, signed" in ran.out
+    assert "body open" in ran.out
+
+
+def test_schemes_as_json_and_by_a_word(bare: Installation) -> None:
+    [one] = bare.run("schemes", "hubspot_v3", "--json").json
+    assert one["scheme"] == "hubspot-v3"
+    assert one["signed"] == ["method", "URL", "body", "time"]
+    assert (one["window_seconds"], one["delivery_id"], one["strength"]) == (300, None, "strong")
+    assert len(bare.run("schemes", "--json").json) == len(PRESETS)
+    ran = bare.run("schemes", "nobody")
+    assert (ran.code, ran.out) == (2, "")
+
+
+def test_check_warns_of_a_weak_source_and_takes_it(bare: Installation) -> None:
+    add_source(bare, "lever")
+    add_source(bare, "pipedrive")
+    add_source(bare, "ashby")
+    ran = bare.run("check", "--offline")
+    assert ran.code == 0
+    assert "source lever (lever): its signature leaves the payload unprotected" in ran.err
+    assert "source pipedrive (pipedrive): it shows a shared secret" in ran.err
+    assert "source ashby (ashby): neither a delivery id nor the time" in ran.err
+    assert "zendesk" not in ran.err
+
+
+def test_pair_opens_a_window_for_the_first_secret_that_is_not_set(
+    bare: Installation, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    add_source(bare, "asana", secrets="ASANA_OLD, ASANA_NEW")
+    monkeypatch.setenv("ASANA_OLD", "set by hand")
+    before = time.time()
+    opened = bare.run("pair", "asana", "--minutes", "5", "--json").json
+    assert (opened["source"], opened["secret"], opened["sent"]) == ("asana", "ASANA_NEW", None)
+    pairing = pairing_of(bare)
+    [file] = bare.root.rglob("asana.open")
+    assert stat.S_IMODE(file.stat().st_mode) == 0o600
+    window = pairing.take("asana", learnt="from-asana", shown={}, now=before + 299)
+    assert window is not None
+    kept = pairing.kept_in("ASANA_NEW")
+    assert kept.read_text() == "from-asana\n"
+    listed = {one["source"]: one for one in bare.run("sources", "--json").json}
+    assert {one["name"]: one["is_set"] for one in listed["asana"]["secrets"]}["ASANA_NEW"]
+
+
+def test_pair_refuses_what_would_change_nothing(
+    bare: Installation, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    add_source(bare, "asana")
+    monkeypatch.setenv("A_SECRET", "set by hand")
+    assert "A_SECRET is set in the environment" in bare.run("pair", "asana").err
+    ran = bare.run("pair", "asana", "--secret", "ANOTHER")
+    assert (ran.code, "it has A_SECRET" in ran.err) == (2, True)
+    ran = bare.run("pair", "zendesk")
+    assert (ran.code, "sends no secret" in ran.err) == (2, True)
+    assert bare.run("pair", "nobody").code == 2
+
+
+def test_pair_0_closes_the_window(bare: Installation) -> None:
+    add_source(bare, "notion")
+    assert bare.run("pair", "notion").code == 0
+    assert bare.run("pair", "notion", "--minutes", "0").code == 0
+    assert pairing_of(bare).take("notion", learnt="a", shown={}, now=time.time()) is None
+
+
+def test_pair_waits_and_shows_what_the_vendor_sent(bare: Installation) -> None:
+    add_source(bare, "salesforce-ens")
+
+    def vendor() -> None:
+        shown = {"callbackId": "c1", "verificationKey": "k1"}
+        while not list(bare.root.rglob("salesforce-ens.open")):
+            time.sleep(0.02)
+        pairing_of(bare).take("salesforce-ens", learnt=None, shown=shown, now=time.time())
+
+    thread = threading.Thread(target=vendor)
+    thread.start()
+    ran = bare.run("pair", "salesforce-ens", "--wait", "--minutes", "1")
+    thread.join()
+    assert ran.code == 0
+    assert ran.out == "callbackId: c1\nverificationKey: k1\n"
+
+
+@pytest.fixture
+def listener() -> Iterator[tuple[str, list[dict[str, Any]]]]:
+    """A vendor's view of us: a server that keeps what it was sent."""
+    seen: list[dict[str, Any]] = []
+
+    class Keep(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            body = self.rfile.read(int(self.headers["content-length"]))
+            seen.append({"path": self.path, "headers": dict(self.headers), "body": body})
+            self.send_response(202)
+            self.end_headers()
+
+        def log_message(self, *_: Any) -> None:
+            return
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Keep)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    yield f"http://127.0.0.1:{server.server_port}", seen
+    server.shutdown()
+
+
+@pytest.mark.parametrize("scheme", ["lever", "pandadoc", "linear", "zoho-crm", "twilio-json"])
+def test_send_writes_into_body_and_url_what_the_vendor_writes_there(
+    bare: Installation,
+    listener: tuple[str, list[dict[str, Any]]],
+    monkeypatch: pytest.MonkeyPatch,
+    scheme: str,
+) -> None:
+    base, seen = listener
+    add_source(bare, scheme)
+    monkeypatch.setenv("A_SECRET", "a secret of text")
+    payload = bare.root / "sent.json"
+    payload.write_text(json.dumps({"state": "done", "id": 1}))
+    ran = bare.run("send", scheme, str(payload), "--url", f"{base}/webhooks/{scheme}")
+    assert ran.code == 0
+    [sent] = seen
+    assert verify(
+        scheme,
+        secrets=["a secret of text"],
+        method="POST",
+        url=base + sent["path"],
+        headers=sent["headers"],
+        body=sent["body"],
+        now=time.time(),
+    ).signed_sha256
+    assert json.loads(sent["body"])["state"] == "done"
