@@ -26,6 +26,9 @@ log = structlog.get_logger(__name__)
 #: How often the folder is read. A file that vanished is believed at the second look only,
 #: since editors and deployments replace files by way of a moment without them.
 LOOK_SECONDS = 1.0
+#: An edit counts once it reads the same again after this: half of a file may be a good one, and
+#: bill without what its second half says.
+STEADY_SECONDS = 0.3
 
 
 class MappingsRefused(JobsError):
@@ -103,10 +106,15 @@ class MappingWatch:
             self._missed = missing
             return
         self._missed = frozenset()
-        if files != self._seen:
+        if files != self._seen and await self._reads_again(files):
             current = await asyncio.to_thread(self._load, files)
             self._seen = files
             await self._adopt(current)
+
+    async def _reads_again(self, files: Mapping[str, bytes]) -> bool:
+        """Whether nobody is writing any more; if somebody is, the next look sees what it became."""
+        await asyncio.sleep(STEADY_SECONDS)
+        return await asyncio.to_thread(read_directory, self._folder) == files
 
     def _load(self, files: Mapping[str, bytes]) -> MappingSet:
         return load(files, timezone=self._timezone, schemes=self._schemes, last_good=self._good)

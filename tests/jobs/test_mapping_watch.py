@@ -351,3 +351,27 @@ async def test_two_processes_watch_one_folder_in_peace(workshop: Workshop, folde
     await asyncio.gather(*(watch._look() for watch in watches))
     assert [amount(watch.current) for watch in watches] == [1_250_000] * 2
     assert "1.25" in (await remembered(workshop))["agents.yaml"]
+
+
+async def test_a_file_that_is_being_written_is_not_believed_before_it_is_whole(
+    watch: MappingWatch, folder: Path
+) -> None:
+    """Half of a file may be a good one: here a catalogue without its customers' own prices."""
+    whole = (
+        AGENTS + "    customers:\n      acme: {ticket-resolved: {price: '0.50', currency: USD}}\n"
+    )
+    seen: set[str] = set()
+    async with running(watch.run()):
+        for end in range(len(AGENTS), len(whole), 6):
+            write(folder, "agents.yaml", whole[:end])
+            seen.add(catalogue_version(watch.current))
+            await asyncio.sleep(0.1)
+        write(folder, "agents.yaml", whole)
+        await until(lambda: catalogue_version(watch.current) not in seen)
+    assert len(seen) == 1
+    assert not watch.current.problems
+
+
+def catalogue_version(current: MappingSet) -> str:
+    assert current.catalogue is not None
+    return current.catalogue.version
