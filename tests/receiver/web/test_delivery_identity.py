@@ -1,0 +1,87 @@
+"""Which POSTs are one delivery, by scheme: no id that a sender may leave out or choose is a key."""
+
+from __future__ import annotations
+
+import hashlib
+from typing import Any
+
+import pytest
+
+from receiver.identity import dedupe_key
+from receiver.signatures import PRESETS, SignatureError, verify
+from tests.support.requests import NOW, signed
+
+SIGNED = [name for name, scheme in PRESETS.items() if scheme.signs_delivery_id]
+UNSIGNED = [
+    name for name, scheme in PRESETS.items() if scheme.id_place and not scheme.signs_delivery_id
+]
+
+
+def key_of(name: str, request: dict[str, Any]) -> str:
+    """The key under which this request is one delivery."""
+    digest = hashlib.sha256(request["body"]).hexdigest()
+    return dedupe_key(verify(name, **request), body_sha256=digest, delivery_id="ours")
+
+
+@pytest.mark.parametrize("name", PRESETS)
+def test_the_same_bytes_again_are_the_same_delivery(name: str) -> None:
+    request = signed(name)
+    assert key_of(name, request) == key_of(name, dict(request))
+
+
+@pytest.mark.parametrize("name", SIGNED)
+def test_a_signed_id_stands_alone_and_must_be_there(name: str) -> None:
+    request = signed(name)
+    assert key_of(name, request).startswith("id:")
+    place = PRESETS[name].id_place or ""
+    if place.lower() in request["headers"]:
+        for value in ("", " "):
+            headers = request["headers"] | {place.lower(): value}
+            with pytest.raises(SignatureError):
+                verify(name, **request | {"headers": headers})
+
+
+@pytest.mark.parametrize("name", UNSIGNED)
+def test_an_unsigned_id_counts_with_the_body_only_and_empty_it_is_none(name: str) -> None:
+    request, place = signed(name), PRESETS[name].id_place or ""
+    digest = hashlib.sha256(request["body"]).hexdigest()
+    with_id = request | {"headers": request["headers"] | {place.lower(): "their-id"}}
+    assert key_of(name, with_id) == f"id+body:their-id:{digest}"
+    without = {
+        header: text for header, text in with_id["headers"].items() if header != place.lower()
+    }
+    for headers in (without, without | {place.lower(): " "}):
+        assert key_of(name, request | {"headers": headers}).startswith("signed:")
+
+
+@pytest.mark.parametrize(
+    "name", [name for name, scheme in PRESETS.items() if scheme.id_place is None]
+)
+def test_without_an_id_two_bodies_are_two_deliveries(name: str) -> None:
+    if name == "dropbox-sign":
+        bodies = [
+            b'{"event":{"event_type":"sent"},"n":1}',
+            b'{"event":{"event_type":"sent"},"n":2}',
+        ]
+    elif name.startswith("msgraph"):
+        texts = ("AAAA", "BBBB")
+        bodies = [f'{{"value":[{{"encryptedContent":{{"data":"{t}"}}}}]}}'.encode() for t in texts]
+    elif name.startswith(("twilio-s", "twilio-f", "mailchimp-t")):
+        bodies = [b"a=1", b"a=2"]
+    else:
+        bodies = [b'{"n":1}', b'{"n":2}']
+    json: dict[str, Any] = {"headers": {"content-type": "application/json"}}
+    keys = {key_of(name, signed(name, body=body, **json)) for body in bodies}
+    assert len(keys) == 2
+
+
+def test_a_token_of_lever_is_used_once_whatever_stands_around_it() -> None:
+    request = signed("lever")
+    forged = request | {"body": request["body"].replace(b'"b"', b'"forged"')}
+    assert key_of("lever", forged) == key_of("lever", request)
+    assert verify("lever", **forged).delivery_id_signed
+
+
+def test_a_retry_with_a_new_time_of_signing_is_kept_and_left_to_once_per() -> None:
+    first, again = (key_of("stripe", signed("stripe", now=NOW + late)) for late in (0, 5))
+    assert first != again
