@@ -17,6 +17,7 @@ from receiver.metrics import UNKNOWN
 from receiver.rotation import endings_of
 from receiver.secrets import Secrets
 from receiver.settings import Settings
+from receiver.signatures import SchemeInvalid, scheme_of
 from receiver.sources import known_sources, without_public_url
 from receiver.up.place import local_url
 
@@ -95,7 +96,7 @@ def _item(
     return SourceItem(
         source=name,
         file=source.file if source else None,
-        url=source_url(settings, name),
+        url=source_url(settings, name) + _path_behind(source),
         scheme=str(source.verify["scheme"]) if source else None,
         mode=source.mode if source else None,
         secrets=tuple(states),
@@ -106,6 +107,15 @@ def _item(
         warnings=tuple(_warnings(source, traffic)) if source else (),
         missing=tuple(_missing(settings, name, source, mappings, secrets, states)),
     )
+
+
+def _path_behind(source: Source | None) -> str:
+    """Where a secret in the URL goes; the secret itself is shown nowhere."""
+    try:
+        takes_path = source is not None and scheme_of(source.verify).takes_path
+    except SchemeInvalid:
+        return ""
+    return f"/<{source.secrets[0]}>" if source and takes_path else ""
 
 
 def _secret_states(

@@ -64,6 +64,18 @@ def test_schemes_as_json_and_by_a_word(bare: Installation) -> None:
     assert (ran.code, ran.out) == (2, "")
 
 
+def test_a_secret_in_the_url_is_named_and_never_shown(
+    bare: Installation, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    add_source(bare, "salesforce-outbound-message")
+    monkeypatch.setenv("A_SECRET", "an-unguessable-part")
+    listed = {one["source"]: one["url"] for one in bare.run("sources", "--json").json}
+    url = listed["salesforce-outbound-message"]
+    assert url.endswith("/webhooks/salesforce-outbound-message/<A_SECRET>")
+    assert listed["zendesk"].endswith("/webhooks/zendesk")
+    assert "unguessable" not in bare.run("sources").out
+
+
 def test_check_warns_of_a_weak_source_and_takes_it(bare: Installation) -> None:
     add_source(bare, "lever")
     add_source(bare, "pipedrive")

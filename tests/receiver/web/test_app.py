@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import shutil
 import sqlite3
+import time
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
@@ -18,6 +19,7 @@ from jobs.inbox import Inbox
 from jobs.mapping_watch import MappingsRefused
 from jobs.migrations import migrate
 from receiver.app import DatabaseOutdated, create_app
+from receiver.pairing import Pairing, Window
 from receiver.serving import serve
 from receiver.settings import Settings, load_settings
 from tests.receiver.web.endpoint import SECRET, signed
@@ -122,6 +124,25 @@ async def test_a_new_secret_opens_its_source_without_a_restart(settings: Setting
         (settings.secrets_dir / "ZENDESK_SECRET").write_text(SECRET + "\n")
         await asyncio.sleep(2.5)
         headers = signed(BODY, scheme="zendesk")
+        assert (await client.post(url, content=BODY, headers=headers)).status_code == 202
+
+
+async def test_a_secret_that_a_vendor_sends_in_its_window_is_in_use_at_once(
+    settings: Settings,
+) -> None:
+    mapping = (settings.mappings / "github.yaml").read_text()
+    asana = mapping.replace("source: github", "source: asana").replace(
+        "scheme: github", "scheme: asana"
+    )
+    (settings.mappings / "asana.yaml").write_text(asana.replace("GITHUB_SECRET", "ASANA_SECRET"))
+    pairing = Pairing(folder=settings.pairing_dir, secrets=settings.paired_secrets_dir)
+    url, hook_secret = "/webhooks/asana", {"X-Hook-Secret": "from-asana"}
+    async with running(settings) as client:
+        assert (await client.post(url, content=BODY)).status_code == 503
+        assert (await client.post(url, headers=hook_secret)).status_code == 401
+        pairing.open(Window("asana", "ASANA_SECRET", time.time() + 60))
+        assert (await client.post(url, headers=hook_secret)).status_code == 200
+        headers = signed(BODY, scheme="asana", secret="from-asana")
         assert (await client.post(url, content=BODY, headers=headers)).status_code == 202
 
 
