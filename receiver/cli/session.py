@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import difflib
+import shlex
 from collections.abc import Awaitable, Callable
 from functools import cached_property
 from pathlib import Path
@@ -20,6 +21,7 @@ from receiver.cli.trouble import MISUSE, Trouble
 from receiver.secrets import Secrets, secrets_of
 from receiver.settings import Settings, load_settings
 from receiver.signatures import RULES
+from receiver.up.place import demo_environment
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -56,7 +58,7 @@ class Session:
         """Do `work` on the migrated database and close it again. Raises NoDatabaseYet."""
 
         async def with_database() -> R:
-            _refuse_missing_file(self.settings.database)
+            _refuse_missing_file(self.settings)
             database = open_database(self.settings.database, pool_size=2)
             try:
                 if not await schema_is_current(database):
@@ -120,8 +122,10 @@ class Session:
         return load(self.files(), timezone=timezone, schemes=RULES, last_good=last_good)
 
 
-def _refuse_missing_file(database: str) -> None:
+def _refuse_missing_file(settings: Settings) -> None:
     """A SQLite file that is not there would be made, empty, by looking into it."""
-    url = make_url(database)
+    url = make_url(settings.database)
     if url.get_backend_name() == "sqlite" and url.database and not Path(url.database).exists():
-        raise NoDatabaseYet(f"there is no database yet at {url.database}; {_MIGRATE}")
+        demo = demo_environment(settings)
+        hint = f"; the demo's is seen after `. {shlex.quote(str(demo))}`" if demo.exists() else ""
+        raise NoDatabaseYet(f"there is no database yet at {url.database}; {_MIGRATE}{hint}")

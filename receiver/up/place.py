@@ -24,6 +24,9 @@ from receiver.up import throwaway
 #: Shipped examples keep their old times however old this release is.
 DEMO_OLDEST_DAYS = 36_500
 ADMIN_TOKEN = variable("admin_token")
+#: The demo's folder in the data directory, and the environment file of a place.
+DEMO = "demo"
+ENVIRONMENT = "env"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,7 +78,7 @@ def real_place(settings: Settings) -> Place:
 
 def demo_place(settings: Settings) -> Place:
     """The demo's own place, under the data directory that the settings name."""
-    home = settings.model_copy(update={"data_dir": settings.data_dir.absolute() / "demo"})
+    home = settings.model_copy(update={"data_dir": settings.data_dir.absolute() / DEMO})
     folder = home.made_secrets_dir
     changed = home.model_copy(
         update={
@@ -110,9 +113,14 @@ def as_environment(settings: Settings) -> dict[str, str]:
     return {variable(name): str(value) for name, value in values.items() if value != ""}
 
 
+def demo_environment(settings: Settings) -> Path:
+    """Where the environment file of the demo is, if one ran."""
+    return settings.data_dir / DEMO / ENVIRONMENT
+
+
 def write_environment_file(place: Place) -> Path:
     """A file of the owner only that makes a shell in another terminal see this place."""
-    path = place.settings.data_dir / "env"
+    path = place.settings.data_dir / ENVIRONMENT
     descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
     with os.fdopen(descriptor, "w", encoding="utf-8") as file:
         for name, value in sorted(place.added.items()):
