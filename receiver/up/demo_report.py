@@ -137,7 +137,7 @@ def next_steps(place: Place) -> Iterator[str]:
         yield f"  {receiver} {command}"
     yield (
         '  curl -H "Authorization: Bearer $RECEIVER_ADMIN_TOKEN" '
-        f"{place.url}/api/billing-events?limit=3"
+        f"'{place.url}/api/billing-events?limit=3'"
     )
 
 
