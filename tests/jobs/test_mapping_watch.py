@@ -295,7 +295,7 @@ async def test_a_strict_start_refuses_a_bad_file_all_the_same(
     watch: MappingWatch, folder: Path, workshop: Workshop
 ) -> None:
     write(folder, "crm.yaml", BROKEN)
-    with pytest.raises(MappingsRefused, match=r"crm\.yaml:1:"):
+    with pytest.raises(MappingsRefused, match=r"crm\.yaml:\d+:"):
         await watch_on(workshop, folder).start(strict=True)
 
 
@@ -375,3 +375,16 @@ async def test_a_file_that_is_being_written_is_not_believed_before_it_is_whole(
 def catalogue_version(current: MappingSet) -> str:
     assert current.catalogue is not None
     return current.catalogue.version
+
+
+async def test_a_source_that_is_not_known_is_looked_for_at_once(
+    watch: MappingWatch, folder: Path
+) -> None:
+    before = watch.current
+    await watch.look_for({"crm", "desk"})
+    write(folder, "shop.yaml", MAPPING.replace("NAME", "shop"))
+    await watch.look_for({"crm"})
+    assert watch.current is before
+    await watch.look_for({"crm", "shop"})
+    assert amount(watch.current, "shop") == 990_000
+    await watch.look_for({"gone"})  # and one that there is not stays unknown, without a fault
