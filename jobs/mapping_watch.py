@@ -8,7 +8,7 @@ set at a first start, when there is nothing good to go on with.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence, Set
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -61,6 +61,7 @@ class MappingWatch:
         self._to_remember: MappingSet | None = None
         self._good: dict[str, bytes] = {}
         self._current: MappingSet | None = None
+        self._looking = asyncio.Lock()
 
     @property
     def current(self) -> MappingSet:
@@ -89,13 +90,26 @@ class MappingWatch:
         """Watch until cancelled. An unreadable folder or database leaves things as they are."""
         while True:
             await asyncio.sleep(LOOK_SECONDS)
-            try:
+            await self._look_and_tell()
+
+    async def look_for(self, sources: Set[str]) -> None:
+        """Look again at once where one of these is not known.
+
+        The web process may have taken a new source in before this one has seen its file.
+        """
+        if sources - self.current.sources.keys() - self.current.unusable:
+            await self._look_and_tell()
+
+    async def _look_and_tell(self) -> None:
+        """One look; what goes wrong with it is logged and never leaves here."""
+        try:
+            async with self._looking:
                 await self._look()
-            except Exception as error:
-                if isinstance(error, OSError) or is_transient(error):
-                    log.warning("mappings.unreadable", error=str(error)[:200])
-                else:
-                    log.exception("mappings.fault")
+        except Exception as error:
+            if isinstance(error, OSError) or is_transient(error):
+                log.warning("mappings.unreadable", error=str(error)[:200])
+            else:
+                log.exception("mappings.fault")
 
     async def _look(self) -> None:
         if self._to_remember is not None:

@@ -55,7 +55,12 @@ async def run_worker(
     try:
         await assert_durable(database)
         await watch.start(strict=config.strict)
-        settler = Settler(database, lambda: watch.current, oldest_days=config.oldest_days)
+        settler = Settler(
+            database,
+            lambda: watch.current,
+            look_for=watch.look_for,
+            oldest_days=config.oldest_days,
+        )
         await settler.start()
         replays = ReplayRunner(
             database, settler, lambda: watch.current, oldest_days=config.oldest_days

@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import random
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Sequence, Set
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
 from functools import partial
@@ -51,8 +51,9 @@ Broken = tuple[Claimed, Exception]
 class Settler:
     """Settles deliveries by id, merging the calls of many jobs into few transactions.
 
-    `mappings` gives the version to use; it is asked once a batch. `loops` transactions run side
-    by side at most, so that one that maps slowly does not hold up all.
+    `mappings` gives the version to use; it is asked once a batch, after `look_for` was told the
+    batch's sources. `loops` transactions run side by side at most, so that one that maps slowly
+    does not hold up all.
     """
 
     def __init__(
@@ -60,11 +61,13 @@ class Settler:
         database: Database,
         mappings: Callable[[], MappingSet],
         *,
+        look_for: Callable[[Set[str]], Awaitable[None]] | None = None,
         oldest_days: int | None = OLDEST_DAYS,
         loops: int = 2,
     ) -> None:
         self._database = database
         self._mappings = mappings
+        self._look_for = look_for
         self._oldest_days = oldest_days
         self._recorder = Recorder(database)
         self._waiting: Batch = {}
@@ -158,6 +161,8 @@ class Settler:
 
     async def _settle_claimed(self, claimed: Sequence[Claimed], batch: Batch) -> None:
         """Map and record, slice by slice; after its turn what is left makes way for others."""
+        if self._look_for is not None:
+            await self._look_for({one.source for one in claimed})
         mappings = self._mappings()
         left = sorted(claimed, key=self._turn)
         turn_ends = time.monotonic() + TURN_SECONDS
