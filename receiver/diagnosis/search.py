@@ -16,6 +16,7 @@ from receiver.signatures import PRESETS, HmacScheme, Scheme, SignatureError, Ver
 
 #: With a window this wide the time of signing never refuses.
 _ANY_TIME_SECONDS = 10**9
+_CLOCK = frozenset({"stale-timestamp", "future-timestamp"})
 #: What no other secret, URL or body would mend.
 _HOPELESS = frozenset({"missing-signature", "missing-token", "missing-timestamp", "missing-header"})
 _KEY_ENCODINGS = ("utf8", "base64", "hex", "whsec")
@@ -127,8 +128,12 @@ def _explain(
     for one in chain(*singles, _as_other_schemes(first, now), *pairs):
         try:
             verified = _prove(one, _timeless(one.scheme), now)
-        except SignatureError:
-            continue
+        except SignatureError as error:
+            if error.cause not in _CLOCK:
+                continue
+            # Some carry an end of their own beside the window, as JWTs do.
+            finding = Finding("clock", error.detail, "--at checks it as of when it was sent")
+            return _answer(one, None, refused, (*one.findings, finding))
         return _answer(
             one, verified, refused, (*one.findings, *_clock(first.scheme, verified, now))
         )

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from receiver.diagnosis import Captured, Diagnosis, NamedSecret, diagnose
-from receiver.signatures import PRESETS, sign
+from receiver.signatures import PRESETS, SignatureError, sign, signed_request
 
 NOW = 1_790_000_000.0
 SECRET = NamedSecret("DESK_SECRET", "correct horse battery staple")
@@ -227,3 +227,30 @@ def test_no_secret_is_ever_shown() -> None:
         told = repr(found(request, secrets=(replace(SECRET, value=f"{SECRET.value}\n"),)))
         assert SECRET.value not in told
         assert OTHER.value not in told
+
+
+@pytest.mark.parametrize("scheme", sorted(PRESETS))
+@pytest.mark.parametrize("shift", [0, 7200, 10**8])
+def test_every_scheme_can_be_diagnosed(scheme: str, shift: int) -> None:
+    """What it signs is proven or only too old; what nobody signed is refused."""
+    try:
+        request = signed_request(
+            scheme,
+            secret=SECRET.value,
+            method="POST",
+            url=URL,
+            headers={"content-type": "application/json"},
+            body=BODY,
+            now=NOW,
+        )
+    except SignatureError:
+        request = None  # it needs a key of another form
+    if request is not None:
+        whole = Captured(request.method, request.url, dict(request.headers), request.body)
+        diagnosis = found(whole, scheme, now=NOW + shift)
+        assert diagnosis.proven or steps(diagnosis) == ["clock"]
+        assert diagnosis.secret in ("DESK_SECRET", None)
+        broken = replace(whole, headers=dict.fromkeys(whole.headers, "x"))
+        found(broken, scheme, now=NOW + shift)  # proven still where the proof is in the body
+    nothing = Captured("POST", URL, {}, b"\xff")
+    assert not found(nothing, scheme, now=NOW + shift).proven
