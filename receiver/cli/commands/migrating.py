@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 
 from sqlalchemy.engine import make_url
 
@@ -16,6 +17,7 @@ from receiver.up import lifeline
 def migrate() -> None:
     """Make or change tables; nothing where they are as they should be."""
     lifeline.hold()
+    os.umask(0o077)  # payloads and money: a SQLite file made here is its owner's alone
     settings = load_settings()
 
     async def run() -> None:

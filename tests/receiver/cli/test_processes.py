@@ -161,3 +161,10 @@ def test_without_a_database_the_way_to_the_demo_is_shown(
     ran = runner.invoke(app, ["status"])
     assert ran.exit_code == 1
     assert "the demo's is seen after `. var/demo/env`" in ran.stderr
+
+
+def test_a_sqlite_file_is_its_owners_alone(tmp_path: Path) -> None:
+    environment = {"PATH": os.environ["PATH"], "RECEIVER_DATA_DIR": str(tmp_path)}
+    environment["PYTHONPATH"] = str(Path(__file__).parents[3])
+    subprocess.run([*RECEIVER, "migrate"], check=True, env=environment, cwd=tmp_path, umask=0o022)
+    assert (tmp_path / "receiver.db").stat().st_mode & 0o777 == 0o600
