@@ -44,7 +44,7 @@ def signed_headers(scheme: Scheme, request: dict[str, Any]) -> list[str]:
     return found + [name for name in request["headers"] if name == "x-docusign-signature-1"]
 
 
-@settings(max_examples=300)
+@settings(max_examples=300, deadline=None)
 @given(st.sampled_from(CLOSED), st.data())
 def test_no_changed_byte_of_the_body_passes(name: str, data: st.DataObject) -> None:
     request = once(name)
@@ -60,7 +60,7 @@ def fields(body: bytes) -> list[tuple[str, str]]:
     return sorted(parse_qsl(body.decode("latin-1"), keep_blank_values=True))
 
 
-@settings(max_examples=600)
+@settings(max_examples=600, deadline=None)
 @given(all_presets, st.data())
 def test_no_changed_character_of_what_is_signed_passes(name: str, data: st.DataObject) -> None:
     scheme, request = PRESETS[name], once(name)
@@ -142,7 +142,7 @@ urls = st.one_of(
 )
 
 
-@settings(max_examples=1500)
+@settings(max_examples=1000, deadline=None)
 @given(all_presets, st.data())
 def test_nothing_but_signature_error_is_raised_whatever_is_changed(
     name: str, data: st.DataObject
