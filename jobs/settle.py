@@ -89,13 +89,17 @@ class Settler:
 
     async def close(self) -> None:
         """Stop taking new work, let running transactions end, leave the rest `received`."""
-        for future in self._waiting.values():
-            future.cancel()
-        self._waiting.clear()
+        self._let_go()
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
+        self._let_go()  # of what an attempt put last as it ended
         self._mapper.shutdown(wait=False, cancel_futures=True)
+
+    def _let_go(self) -> None:
+        for future in self._waiting.values():
+            future.cancel()
+        self._waiting.clear()
 
     async def settle(self, ids: Iterable[str]) -> None:
         """Return when an attempt at each of these ids has ended, whatever became of it."""

@@ -24,6 +24,8 @@ log = structlog.get_logger(__name__)
 EVERY_SECONDS = 1.0
 #: A delivery due for less than this is left to the doorbell.
 GRACE_SECONDS = 1.0
+#: A round waits this long for what it took up.
+ROUND_SECONDS = 2.0
 #: Deliveries taken up at once; more are waiting only if a full sweep was found.
 SWEEP = 1_000
 
@@ -51,10 +53,16 @@ class Sweeper:
         self._grace_seconds = GRACE_SECONDS
 
     async def _sweep(self, grace_seconds: float) -> bool:
-        """Settle what is due; say whether more may be waiting."""
+        """Settle what is due; say whether more may be waiting.
+
+        What takes longer than a round goes on by itself: the next round looks for others.
+        """
         ids = await self._due(grace_seconds)
-        if ids:
-            await self._settler.settle(ids)
+        try:
+            async with asyncio.timeout(ROUND_SECONDS):
+                await self._settler.settle(ids)
+        except TimeoutError:
+            return False
         return len(ids) == SWEEP
 
     async def _due(self, grace_seconds: float) -> list[str]:

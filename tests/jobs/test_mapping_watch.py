@@ -83,8 +83,10 @@ async def watch(workshop: Workshop, folder: Path) -> MappingWatch:
     return watch
 
 
-def mapped(current: MappingSet, source: str = "crm", company: int = 7) -> Mapped:
-    told = {"id": 1, "status": "solved", "company": company}
+def mapped(
+    current: MappingSet, source: str = "crm", *, company: int = 7, ticket: int = 1
+) -> Mapped:
+    told = {"id": ticket, "status": "solved", "company": company}
     return current.map(
         DeliveryInput(
             source=source,
@@ -129,6 +131,26 @@ async def test_a_snapshot_in_use_is_not_changed_by_an_edit(
     assert (
         mapped(before).outcomes[0].price_version != mapped(watch.current).outcomes[0].price_version
     )
+
+
+async def test_threads_that_share_a_snapshot_do_not_meet_in_it(watch: MappingWatch) -> None:
+    """A worker maps in several threads; each delivery gets the key of its own event."""
+    current = watch.current
+
+    def map_many(first: int) -> list[str]:
+        return [
+            mapped(current, source, ticket=first + number).outcomes[0].key
+            for number in range(150)
+            for source in ("crm", "desk")
+        ]
+
+    found = await asyncio.gather(*(asyncio.to_thread(map_many, n * 1_000) for n in range(4)))
+    assert [key for keys in found for key in keys] == [
+        f'["{source}","resolved","{n * 1_000 + number}"]'
+        for n in range(4)
+        for number in range(150)
+        for source in ("crm", "desk")
+    ]
 
 
 async def test_a_folder_left_alone_is_not_loaded_again(watch: MappingWatch) -> None:

@@ -322,6 +322,22 @@ async def test_stopping_ends_the_attempt_under_way_and_leaves_the_rest_waiting(
     assert {row.attempts for row in rest} == {0}
 
 
+async def test_a_stop_while_others_have_their_turn_leaves_nobody_waiting(
+    workshop: Workshop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(settle, "TURN_SECONDS", 0.1)
+    monkeypatch.setattr(settle, "SLICE_SECONDS", 0.1)
+    ids = await workshop.post(*(body(bill(f"key-{n}"), takes_seconds=0.3) for n in range(5)))
+    settler = await workshop.settler(loops=1)
+    settling = asyncio.create_task(settler.settle(ids))
+    await asyncio.sleep(0.15)
+    await settler.close()
+    await asyncio.wait_for(settling, 1)
+    assert await workshop.states() == {"recorded": 1, "received": 4}
+    rows = [await workshop.delivery(one) for one in ids]
+    assert sorted(row.attempts for row in rows) == [0, 0, 0, 0, 1]
+
+
 async def test_whoever_waits_going_away_stops_nothing(workshop: Workshop) -> None:
     ids = await workshop.post(body(bill("key"), takes_seconds=0.2))
     settler = await workshop.settler()

@@ -144,6 +144,23 @@ async def test_a_long_replay_holds_up_no_sweep(workshop: Workshop) -> None:
         assert (await workshop.states())["failed"] > 0, "the replay was still under way"
 
 
+async def test_a_slow_source_holds_up_no_sweep(workshop: Workshop) -> None:
+    """Redis is away: what the sweeper finds while a slow mapping is under way has its turn too."""
+    telling = Telling()
+    settler = await workshop.settler(telling)
+    slow = [body(bill(f"key-{n}"), takes_seconds=0.5) for n in range(60)]
+    await workshop.post(*slow, source="slow")
+    async with sweeping(workshop, settler, telling):
+        await until(lambda: telling.mapped)
+        (delivery_id,) = await workshop.post(body(bill("new")), source="quick")
+
+        async def is_settled() -> bool:
+            return bool((await workshop.delivery(delivery_id)).state == "recorded")
+
+        await until(is_settled, seconds=8, what="the quick one's turn")
+        assert (await workshop.states())["received"] > 0, "the slow ones were still under way"
+
+
 async def test_a_fault_is_loud_and_ends_no_sweeping(
     workshop: Workshop, monkeypatch: pytest.MonkeyPatch, logs: list[Any]
 ) -> None:
