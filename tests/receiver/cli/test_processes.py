@@ -168,3 +168,10 @@ def test_a_sqlite_file_is_its_owners_alone(tmp_path: Path) -> None:
     environment["PYTHONPATH"] = str(Path(__file__).parents[3])
     subprocess.run([*RECEIVER, "migrate"], check=True, env=environment, cwd=tmp_path, umask=0o022)
     assert (tmp_path / "receiver.db").stat().st_mode & 0o777 == 0o600
+
+
+def test_a_public_url_that_is_none_is_refused_before_anything_starts(bare: Installation) -> None:
+    ran = bare.run("up", "--public-url", "hooks.example.com")
+    assert (ran.code, ran.out) == (2, "")
+    assert "RECEIVER_PUBLIC_URL" in ran.err
+    assert not (bare.root / "var").exists()
