@@ -19,8 +19,8 @@ from jobs.errors import JobsError
 from jobs.heartbeat import Heartbeat
 from jobs.inbox import Inbox
 from jobs.mapping_watch import MappingWatch
-from jobs.migrations import schema_is_current
 from jobs.rejections import RejectionBook
+from jobs.revision import schema_is_current
 from jobs.ringing import Doorbell
 from jobs.secret_uses import SecretUses
 from mappings.load import MappingSet

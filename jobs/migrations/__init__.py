@@ -10,8 +10,6 @@ from pathlib import Path
 
 from alembic import command
 from alembic.config import Config
-from alembic.runtime.migration import MigrationContext
-from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, text
 
 from jobs.database import Database
@@ -35,17 +33,3 @@ async def migrate(database: Database) -> None:
                 text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": ADVISORY_LOCK}
             )
         await connection.run_sync(lambda sync: command.upgrade(_config(sync), "head"))
-
-
-async def schema_is_current(database: Database) -> bool:
-    """Whether the database has the tables that this code expects.
-
-    Those of a newer version will do, since migrations are safe with old code: in the middle of an
-    upgrade an old process that ends can be started again. Revisions are numbers, in their order.
-    """
-    wanted = ScriptDirectory.from_config(_config()).get_current_head() or ""
-    async with database.read() as connection:
-        found = await connection.run_sync(
-            lambda sync: MigrationContext.configure(sync).get_current_revision()
-        )
-    return found is not None and found.isdecimal() and int(found) >= int(wanted)

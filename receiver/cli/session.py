@@ -15,7 +15,7 @@ from sqlalchemy.engine import make_url
 
 from jobs.database import Database, open_database
 from jobs.mapping_watch import recall
-from jobs.migrations import schema_is_current
+from jobs.revision import schema_is_current
 from mappings.load import MappingSet, Source, load, read_directory
 from receiver.cli.trouble import MISUSE, Trouble
 from receiver.secrets import Secrets, secrets_of

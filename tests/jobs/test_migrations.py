@@ -12,7 +12,8 @@ from sqlalchemy import Connection, event, inspect, make_url, text
 
 from jobs.database import Database, assert_durable, open_database
 from jobs.errors import DatabaseUnsuitable
-from jobs.migrations import migrate, schema_is_current
+from jobs.migrations import migrate
+from jobs.revision import schema_is_current
 from jobs.schema import metadata
 from tests.support.postgres import Postgres
 from tests.support.processes import Process, wait_until
