@@ -89,7 +89,7 @@ def code(cell: str) -> str | None:
 
 def pages() -> list[Page]:
     """README and everything under docs."""
-    return [Page(path) for path in (ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md")))]
+    return [Page(path) for path in (ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md")))]
 
 
 def _anchor(title: str) -> str:
