@@ -24,7 +24,8 @@ _HEAD = """\
 Where to click, what URL, which secret, what the vendor sends again, and what is odd about it.
 What its signature covers is in [the table of schemes](schemes.md); what to do from beginning to end
 in [the first afternoon](first-source.md). This page is made of `docs/vendors.yaml` and the schemes;
-(?) marks what no page of the vendor confirmed.
+(?) marks what is from hearsay. Click paths and links were not all looked up anew, and vendors move
+things: where one differs, its own documentation is right.
 
 `HOST` is what the vendor can reach, https and a name of yours or a tunnel's; `SOURCE` is the name
 in your mapping. `receiver sources` prints the URL as it has to be pasted.
