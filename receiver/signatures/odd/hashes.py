@@ -16,7 +16,8 @@ class PlainHashScheme(HmacScheme):
     """sha256(secret + signed content) in hex; the version header, where sent, must agree.
 
     https://legacydocs.hubspot.com/docs/faq/v1-request-validation and v2 (2026-08). A plain hash
-    can be extended by somebody who knows one, with bytes appended that no JSON body survives.
+    can be extended by somebody who knows one. What is appended begins with SHA-256's padding, which
+    holds NULs; no JSON does, so such content is refused, whatever a content type makes of it.
     """
 
     version: str
@@ -31,6 +32,12 @@ class PlainHashScheme(HmacScheme):
             detail = f"it is signed as another version than {self.version}"
             raise SignatureError("malformed-signature", detail)
         return HmacScheme._signature_items(self, request)  # noqa: SLF001 - one family of classes
+
+    def _contents(self, request: Request, stamp: str | None) -> tuple[bytes, ...]:
+        contents = HmacScheme._contents(self, request, stamp)  # noqa: SLF001 - one family
+        if any(b"\0" in content for content in contents):
+            raise SignatureError("malformed-body", "the body holds a NUL, which no JSON does")
+        return contents
 
     def _digest(self, key: Any, content: bytes) -> str:
         return hashlib.sha256(key + content).hexdigest()

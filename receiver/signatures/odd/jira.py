@@ -31,14 +31,23 @@ class JiraConnectScheme(JwtScheme):
         named = claims.get("qsh")
         if named is None:
             return  # dynamic webhooks of OAuth 2.0 apps name none
-        path = urlsplit(request.url).path
+        path = _path(request)
         starts = [place for place, char in enumerate(path) if char == "/"] or [0]
-        if named not in {_query_hash(request, path[start:]) for start in starts[:16]}:
+        if not isinstance(named, str) or named not in {
+            _query_hash(request, path[start:]) for start in starts[:16]
+        }:
             raise SignatureError("wrong-claims", "the token is for another URL (qsh)")
 
     def claims_for(self, request: Request) -> dict[str, Any]:
         """See JwtScheme."""
-        return {"qsh": _query_hash(request, urlsplit(request.url).path)}
+        return {"qsh": _query_hash(request, _path(request))}
+
+
+def _path(request: Request) -> str:
+    try:
+        return urlsplit(request.url).path
+    except ValueError:
+        raise SignatureError("malformed-url") from None
 
 
 def _query_hash(request: Request, path: str) -> str:

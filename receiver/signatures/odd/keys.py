@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import base64
 import json
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeVar
@@ -108,6 +109,8 @@ class IroncladScheme(HmacScheme):
 
     https://developer.ironcladapp.com/reference/webhook-verification (2026-08); the order of what
     is signed is second-hand. The header's own word for the algorithm is held against one name.
+    Nothing stands between the three, so id and nonce must be plain words: otherwise a part of
+    the body could be passed off as theirs, and an object inside it as the body.
     """
 
     @property
@@ -138,6 +141,9 @@ class IroncladScheme(HmacScheme):
 
     def _contents(self, request: Request, stamp: str | None) -> tuple[bytes, ...]:
         nonce = _verification(request.headers.get(self.header.lower(), "{}"))["nonce"]
+        event_id = request.headers.get((self.id_header or "").lower(), "").strip(" \t")
+        if not _WORD.fullmatch(nonce) or (event_id and not _WORD.fullmatch(event_id)):
+            raise SignatureError("malformed-header", "the event's id or the nonce is no plain word")
         signed = HmacScheme._contents(self, request, stamp)[0]  # noqa: SLF001 - one family
         return (signed + nonce.encode("utf-8", "backslashreplace"),)
 
@@ -164,6 +170,8 @@ class IroncladScheme(HmacScheme):
         return {self.id_header or "": event_id, self.header: json.dumps(header)}
 
 
+#: An id or a nonce: UUID, hex, base64 or the like; nothing with which JSON begins or ends.
+_WORD = re.compile(r"[A-Za-z0-9_.:+/=-]{1,255}")
 _ECDSA_SHA256 = ec.ECDSA(hashes.SHA256())
 
 
