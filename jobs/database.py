@@ -112,6 +112,7 @@ def open_database(url: str, *, pool_size: int = 10) -> Database:
         hide_parameters=True,
         pool_size=pool_size,
         max_overflow=0,
+        isolation_level="READ COMMITTED",  # reading under a lock sees what was committed before it
         pool_timeout=5,
         pool_pre_ping=False,
         connect_args={

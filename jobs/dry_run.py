@@ -16,12 +16,12 @@ from sqlalchemy import select
 from sqlalchemy.engine import RowMapping
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from jobs.book import KeyBook
 from jobs.comparison import compare
 from jobs.database import Database
 from jobs.filters import DeliveryFilter
 from jobs.fold import Claimed, fate_of
 from jobs.keybook import chunks, load_books
-from jobs.ledger import KeyBook
 from jobs.money import money
 from jobs.replay import selection
 from jobs.replay_runner import claimed, mapped_now, outcomes_of

@@ -10,8 +10,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
+from jobs.book import KeyBook, Recorded
 from jobs.ids import new_id
-from jobs.ledger import Conflict, KeyBook, Recorded, Step, decide
+from jobs.ledger import Conflict, Step, decide
 from jobs.money import money
 from mappings.types import Failure, Mapped, Outcome, Reason
 
@@ -85,7 +86,7 @@ def _fold(delivery: Claimed, said: Sequence[Outcome], books: Mapping[str, KeyBoo
         book = books[outcome.key]
         recorded = recorded_from(
             outcome,
-            ordinal=len(book.outcomes) + 1,
+            ordinal=book.last_ordinal + 1,
             source=delivery.source,
             delivery_id=delivery.id,
             received_at=delivery.received_at,
@@ -108,9 +109,7 @@ def _take_back(
     steps: Sequence[tuple[Outcome, Recorded, Step]], books: Mapping[str, KeyBook]
 ) -> None:
     for outcome, _recorded, step in reversed(steps):
-        book = books[outcome.key]
-        book.outcomes.pop()
-        del book.entries[len(book.entries) - len(step.entries) :]
+        books[outcome.key].take_back(posted=len(step.entries))
 
 
 def _failed(failures: Sequence[Failure], *, held_back: int) -> Fate:

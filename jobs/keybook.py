@@ -10,11 +10,12 @@ from datetime import datetime
 from itertools import islice
 from typing import Any, TypeVar
 
-from sqlalchemy import insert, select
+from sqlalchemy import func, insert, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from jobs.book import Entry, KeyBook, Recorded
 from jobs.database import Database
-from jobs.ledger import Entry, KeyBook, Recorded, Step
+from jobs.ledger import Step
 from jobs.schema import billing_events, customers, deliveries, outcome_keys, outcomes
 from mappings.types import Kind, Outcome
 
@@ -46,17 +47,36 @@ async def lock_keys(database: Database, connection: AsyncConnection, keys: Itera
 
 
 async def load_books(connection: AsyncConnection, keys: Iterable[str]) -> dict[str, KeyBook]:
-    """All that is recorded of these keys; an unknown key gives an empty book."""
+    """What decides on these keys; an unknown key gives an empty book.
+
+    Of charges of one moment only the first recorded can ever be owed, and reversals of one
+    moment cut alike: copies are counted, not loaded, however many a key has had.
+    """
     books = {key: KeyBook(key) for key in keys}
+    columns = outcomes.c
     for chunk in chunks(sorted(books)):
+        alike = (columns.outcome_key, columns.kind, columns.occurred_at)
+        numbered = (
+            select(
+                outcomes,
+                func.row_number().over(partition_by=alike, order_by=columns.ordinal).label("copy"),
+                func.max(columns.ordinal).over(partition_by=columns.outcome_key).label("last"),
+            )
+            .where(columns.outcome_key.in_(chunk))
+            .subquery()
+        )
         found = await connection.execute(
-            select(outcomes, deliveries.c.received_at)
-            .join_from(outcomes, deliveries, isouter=True)
-            .where(outcomes.c.outcome_key.in_(chunk))
-            .order_by(outcomes.c.outcome_key, outcomes.c.ordinal)
+            select(numbered, deliveries.c.received_at)
+            .join_from(
+                numbered, deliveries, numbered.c.delivery_id == deliveries.c.id, isouter=True
+            )
+            .where(numbered.c.copy == 1)
+            .order_by(numbered.c.outcome_key, numbered.c.ordinal)
         )
         for row in found.mappings():
-            books[row["outcome_key"]].outcomes.append(_recorded(row))
+            book = books[row["outcome_key"]]
+            book.record(_recorded(row))
+            book.last_ordinal = row["last"]
         lines = await connection.execute(
             select(billing_events)
             .where(billing_events.c.outcome_key.in_(chunk))

@@ -3,23 +3,19 @@
 Owns the rule that any order of arrival ends in the same open charge. Refuses to touch a
 database; `jobs.keybook` loads what is decided on here and writes what it decides.
 
-A key's outcomes stand on a line by their mapped time. Its reversals cut the line into stretches.
 A key owes nothing if its latest outcome is a reversal, else the price of the earliest charge
-after its last reversal. Without a mapped time a reversal counts as later than everything and a
-charge as earlier, so such a key is charged at most once and reversed at most once.
+after its last reversal. A key without mapped times is so charged at most once and reversed at
+most once.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from collections.abc import Sequence
+from dataclasses import dataclass
 from enum import StrEnum
-from typing import NamedTuple
 
+from jobs.book import Entry, KeyBook, Recorded
 from mappings.types import Kind
-
-_ANY_TIME = datetime.min.replace(tzinfo=UTC)
 
 
 class Verdict(StrEnum):
@@ -36,93 +32,6 @@ class Conflict(Exception):
     """The key already has a charge for another agent, customer or indicator."""
 
 
-class Moment(NamedTuple):
-    """A place on a key's line: untimed charges first, untimed reversals last."""
-
-    rank: int
-    at: datetime
-    reversal: bool
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Recorded:
-    """An outcome with its place among those recorded for its key.
-
-    `effective_at` is `occurred_at`, or when the delivery was received where none is mapped: for
-    display and price, never for order.
-    """
-
-    id: str
-    ordinal: int
-    kind: Kind
-    occurred_at: datetime | None
-    effective_at: datetime
-    agent_id: str | None
-    customer_id: str | None
-    indicator: str | None
-    amount_micros: int | None
-    currency: str | None
-    source: str
-    delivery_id: str | None
-    event_index: int | None
-    mapping_version: str | None
-    price_version: str | None
-    meta_tags: Mapping[str, str]
-
-    @property
-    def moment(self) -> Moment:
-        is_reversal = self.kind is Kind.REVERSAL
-        if self.occurred_at is not None:
-            return Moment(0, self.occurred_at, is_reversal)
-        return Moment(1 if is_reversal else -1, _ANY_TIME, is_reversal)
-
-    @property
-    def billed_as(self) -> tuple[str | None, ...]:
-        return (self.agent_id, self.customer_id, self.indicator)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Entry:
-    """A line of the ledger. A reversal negates the amount of the charge it `reverses`."""
-
-    id: str
-    sequence: int
-    kind: Kind
-    reverses: str | None
-    agent_id: str
-    customer_id: str
-    indicator: str
-    amount_micros: int
-    currency: str
-    occurred_at: datetime
-    source: str
-    delivery_id: str | None
-    event_index: int | None
-    outcome_id: str
-    mapping_version: str | None
-    price_version: str | None
-    meta_tags: Mapping[str, str]
-
-
-@dataclass(slots=True)
-class KeyBook:
-    """All that is recorded of one key: its outcomes and its ledger, in order."""
-
-    key: str
-    outcomes: list[Recorded] = field(default_factory=list)
-    entries: list[Entry] = field(default_factory=list)
-
-    @property
-    def open_charge(self) -> Entry | None:
-        """The charge that no reversal took back: the last line, if it is a charge."""
-        last = self.entries[-1] if self.entries else None
-        return last if last is not None and last.kind is Kind.CHARGE else None
-
-    def owed(self) -> Recorded | None:
-        """The charge whose price the key owes, or None."""
-        return owed(self.outcomes)
-
-
 @dataclass(frozen=True, slots=True)
 class Step:
     """What one outcome did: its verdict, the lines it posts, the line that answers for it."""
@@ -132,51 +41,29 @@ class Step:
     billing_event_id: str | None
 
 
-def owed(outcomes: Sequence[Recorded]) -> Recorded | None:
-    """The earliest charge after the last reversal; at equal times the first recorded."""
-    cut = max((o.moment for o in outcomes if o.kind is Kind.REVERSAL), default=None)
-    standing = [o for o in outcomes if o.kind is Kind.CHARGE and (cut is None or o.moment > cut)]
-    return min(standing, key=lambda o: (o.moment, o.ordinal), default=None)
-
-
-def stretch_of(charge: Recorded, outcomes: Sequence[Recorded]) -> list[Recorded]:
-    """The other charges between the same two reversals."""
-    cuts = [o.moment for o in outcomes if o.kind is Kind.REVERSAL]
-    start = max((cut for cut in cuts if cut < charge.moment), default=None)
-    end = min((cut for cut in cuts if cut > charge.moment), default=None)
-    return [
-        o
-        for o in outcomes
-        if o.kind is Kind.CHARGE
-        and o is not charge
-        and (start is None or o.moment > start)
-        and (end is None or o.moment < end)
-    ]
-
-
 def decide(book: KeyBook, outcome: Recorded, new_ids: Sequence[str]) -> Step:
     """Record `outcome` in `book` and post what is missing; raise Conflict, book unchanged.
 
     `new_ids` are two fresh ids for the lines that may be posted.
     """
-    stretch = stretch_of(outcome, book.outcomes) if outcome.kind is Kind.CHARGE else []
-    _refuse_conflict(outcome, stretch)
-    is_latest = all(o.moment < outcome.moment for o in book.outcomes)
-    book.outcomes.append(outcome)
+    company = book.company_of(outcome) if outcome.kind is Kind.CHARGE else None
+    _refuse_conflict(outcome, company)
+    is_latest = book.is_latest(outcome.moment)
+    book.record(outcome)
     posted = _missing(book, outcome, new_ids)
     book.entries.extend(posted)
     if outcome.kind is Kind.REVERSAL:
         return _reversal_step(posted, is_latest=is_latest)
-    return _charge_step(book, outcome, posted, has_company=bool(stretch))
+    return _charge_step(book, outcome, posted, has_company=company is not None)
 
 
-def _refuse_conflict(charge: Recorded, stretch: Sequence[Recorded]) -> None:
-    for other in stretch:
-        if other.billed_as != charge.billed_as:
-            first = " / ".join(str(part) for part in other.billed_as)
-            now = " / ".join(str(part) for part in charge.billed_as)
-            message = f"the same outcome is already recorded for {first}, now it says {now}"
-            raise Conflict(message)
+def _refuse_conflict(charge: Recorded, company: Recorded | None) -> None:
+    """One charge of a stretch speaks for all: they were let in by this."""
+    if company is not None and company.billed_as != charge.billed_as:
+        first = " / ".join(str(part) for part in company.billed_as)
+        now = " / ".join(str(part) for part in charge.billed_as)
+        message = f"the same outcome is already recorded for {first}, now it says {now}"
+        raise Conflict(message)
 
 
 def _missing(book: KeyBook, cause: Recorded, new_ids: Sequence[str]) -> tuple[Entry, ...]:

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 
-from jobs.ledger import Entry, KeyBook, Recorded, Step, decide
+from jobs.book import Entry, KeyBook, Recorded
+from jobs.ledger import Step, decide
 from mappings.types import Kind
 from tests.jobs.model import Line, Said
 

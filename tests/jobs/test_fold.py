@@ -2,8 +2,8 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 
+from jobs.book import KeyBook
 from jobs.fold import Claimed, Fate, fate_of
-from jobs.ledger import KeyBook
 from mappings.types import Failure, Kind, Mapped, Outcome, Reason
 
 MORNING = datetime(2026, 3, 1, 8, tzinfo=UTC)

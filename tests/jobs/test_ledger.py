@@ -6,7 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from jobs.ledger import Conflict, KeyBook, Recorded, Verdict, decide
+from jobs.book import KeyBook, Recorded
+from jobs.ledger import Conflict, Verdict, decide
 from mappings.types import Kind
 from tests.jobs import model
 from tests.jobs.builders import RECEIVED, at, lines, recorded, tell, told

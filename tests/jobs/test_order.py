@@ -13,8 +13,8 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 from sqlalchemy import select
 
+from jobs.book import KeyBook
 from jobs.filters import DeliveryFilter
-from jobs.ledger import KeyBook
 from jobs.replay import replay_status, start_replay
 from jobs.schema import deliveries, outcomes
 from tests.jobs import model

@@ -5,9 +5,10 @@ import random
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
-from sqlalchemy import select
+from sqlalchemy import make_url, select
 
 from jobs.attempts import claim
 from jobs.fold import Fate
@@ -22,6 +23,7 @@ from tests.jobs import model
 from tests.jobs.builders import DAWN
 from tests.jobs.doubles import Telling, bill, body, in_order, needing, undo
 from tests.jobs.workshop import Workshop
+from tests.support.postgres import Postgres
 
 
 async def test_of_a_hundred_events_three_bill(workshop: Workshop) -> None:
@@ -271,6 +273,25 @@ async def test_two_versions_of_the_mappings_bill_a_delivery_once(workshop: Works
     used = {one.mapping_version for one in events} | {one.price_version for one in events}
     kept = await workshop.all(select(mapping_versions.c.version))
     assert {row.version for row in kept} == used
+
+
+async def test_a_stricter_database_changes_nothing(
+    on_postgres: Workshop, postgres: Postgres, logs: list[Any]
+) -> None:
+    """What is read under a lock has to be read as of now, whatever the server's default says."""
+    name = make_url(on_postgres.url).database or ""
+    setting = f"ALTER DATABASE {name} SET default_transaction_isolation"
+    postgres.sql(name, f"{setting} = 'repeatable read'")
+    try:
+        settlers = [await on_postgres.settler() for _ in range(2)]
+        for _ in range(3):  # the second time the keys are known, and locked only
+            ids = await on_postgres.post(*(body(bill(f"key-{n // 2}")) for n in range(200)))
+            await asyncio.gather(settlers[0].settle(ids[::2]), settlers[1].settle(ids[1::2]))
+    finally:
+        postgres.sql(name, f"{setting} TO DEFAULT")
+    assert {entry["event"] for entry in logs} == {"settled"}, "nobody stumbled"
+    assert await on_postgres.states() == {"recorded": 600}
+    assert await on_postgres.count(billing_events) == 100
 
 
 async def test_one_delivery_mapped_twice_is_recorded_once(workshop: Workshop) -> None:
