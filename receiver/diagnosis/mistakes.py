@@ -6,6 +6,7 @@ Owns the list and its words. Each variant undoes one mistake; its `said` complet
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
@@ -13,6 +14,7 @@ from urllib.parse import urlsplit, urlunsplit
 
 V = TypeVar("V")
 
+_LENGTH = re.compile(r"[0-9]{1,15}")
 _BOM = b"\xef\xbb\xbf"
 _DEFAULT_PORTS = {"http": ":80", "https": ":443"}
 
@@ -32,7 +34,7 @@ _RAW = "pass the raw bytes on: a proxy, a framework or the capture itself rewrot
 def bodies(body: bytes, headers: Mapping[str, str]) -> Iterator[Variant[bytes]]:
     """Other bytes that the vendor may have sent."""
     declared = headers.get("content-length", "")
-    if declared.isdigit() and 0 < int(declared) < len(body):
+    if _LENGTH.fullmatch(declared) and 0 < int(declared) < len(body):
         said = "with the body cut to its Content-Length"
         yield Variant(body[: int(declared)], said, "the capture added to the body's end")
     stripped = body.rstrip(b"\r\n")
@@ -90,7 +92,13 @@ def urls(
     url: str, headers: Mapping[str, str], *, public_url: str, source: str
 ) -> Iterator[Variant[str]]:
     """Other URLs that the vendor may have called and signed."""
-    parts = urlsplit(url)
+    own = f"{public_url}/webhooks/{source}"
+    last = Variant(own, f"with the URL {own}", "capture the URL as the vendor calls it")
+    try:
+        parts = urlsplit(url)
+    except ValueError:
+        yield last
+        return
     other = "http" if parts.scheme == "https" else "https"
     behind = (
         "set RECEIVER_PUBLIC_URL to what the vendor calls: TLS ends before this service"
@@ -113,8 +121,7 @@ def urls(
     if port and ":" not in parts.netloc:
         said = f"with {port} in the URL"
         yield Variant(urlunsplit(parts._replace(netloc=parts.netloc + port)), said, behind)
-    own = f"{public_url}/webhooks/{source}"
-    yield Variant(own, f"with the URL {own}", "capture the URL as the vendor calls it")
+    yield last
 
 
 def _hosts(headers: Mapping[str, str], public_url: str, used: str) -> list[str]:

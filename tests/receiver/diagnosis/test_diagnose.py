@@ -254,3 +254,11 @@ def test_every_scheme_can_be_diagnosed(scheme: str, shift: int) -> None:
         found(broken, scheme, now=NOW + shift)  # proven still where the proof is in the body
     nothing = Captured("POST", URL, {}, b"\xff")
     assert not found(nothing, scheme, now=NOW + shift).proven
+
+
+@pytest.mark.parametrize("declared", ["²", "1" * 5000, "-1"])
+def test_a_capture_with_an_odd_url_or_length_is_diagnosed_all_the_same(declared: str) -> None:
+    right = signed("square")
+    headers = right.headers | {"content-length": declared}
+    diagnosis = found(replace(right, url="http://[/webhooks/desk", headers=headers), "square")
+    assert (diagnosis.cause, steps(diagnosis)) == ("wrong-signature", ["url"])
