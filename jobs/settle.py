@@ -21,6 +21,7 @@ from jobs import attempts
 from jobs.database import Database
 from jobs.errors import is_transient
 from jobs.fold import Claimed
+from jobs.keybook import chunks
 from jobs.recording import Recorder, Work
 from mappings.load import MappingSet
 from mappings.types import OLDEST_DAYS, DeliveryInput
@@ -113,8 +114,7 @@ class Settler:
 
     async def forgive_interrupted(self) -> None:
         """Take back the attempts that a transient fault ended, once the database answers again."""
-        ids = sorted(self._to_forgive)
-        if ids:
+        for ids in chunks(sorted(self._to_forgive)):
             await attempts.forgive(self._database, ids, after_seconds=self._backoff())
             self._to_forgive.difference_update(ids)
 

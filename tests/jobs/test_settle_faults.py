@@ -220,6 +220,17 @@ async def test_transient_faults_never_fail_a_delivery_and_are_forgiven(
     assert await workshop.states() == {"recorded": 5}
 
 
+async def test_however_many_a_long_outage_ended_they_are_all_forgiven(workshop: Workshop) -> None:
+    """More than one statement takes parameters for."""
+    ids = await workshop.post(body(bill("key")))
+    await attempts.claim(workshop.database, ids)
+    settler = await workshop.settler()
+    settler._to_forgive.update(ids, (f"id-{number}" for number in range(40_000)))
+    await settler.forgive_interrupted()
+    assert settler._to_forgive == set()
+    assert (await workshop.delivery(ids[0])).attempts == 0
+
+
 async def test_a_forgiven_delivery_waits_a_little_before_it_is_due(
     workshop: Workshop, monkeypatch: pytest.MonkeyPatch
 ) -> None:
