@@ -53,6 +53,14 @@ CREDENTIALS = frozenset(
         "x-api-key",
         "x-auth-token",
         "x-gitlab-token",
+        # Proxies repeat the URL in these, and a URL may hold a secret (scheme path-token).
+        "referer",
+        "x-envoy-original-path",
+        "x-forwarded-uri",
+        "x-original-uri",
+        "x-original-url",
+        "x-replaced-path",
+        "x-rewrite-url",
     }
 )
 UNAUTHORIZED = 401

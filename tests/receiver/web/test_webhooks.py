@@ -255,6 +255,8 @@ async def test_credentials_are_not_kept(endpoint: Endpoint) -> None:
         "Cookie": "hunter2",
         "Proxy-Authorization": "hunter2",
         "X-Api-Key": "hunter2",
+        "X-Original-URL": "/webhooks/shop/hunter2",
+        "Referer": "https://hooks.example.com/webhooks/shop/hunter2",
     }
     await call(endpoint, content=BODY, headers=signed(BODY) | secret_headers)
     kept = endpoint.inbox.last.headers
