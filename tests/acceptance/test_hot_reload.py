@@ -56,7 +56,8 @@ def test_a_changed_secret_counts_and_the_one_before_no_longer(
     path.write_text(after)
     wait_until(lambda: service.post(new).is_success, seconds=3, what="the second secret")
     assert service.post(old[1]).status_code == 401
-    path.write_text(before)
+    path.unlink()
+    wait_until(lambda: service.post(old[1]).status_code == 503, seconds=3, what="shutting it")
 
 
 def test_a_table_counts_in_every_process(service: Service, customer: str) -> None:
