@@ -6,6 +6,8 @@ Refuses a database that would acknowledge a commit it may lose in a power cut.
 
 from __future__ import annotations
 
+import sqlite3
+import time
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -25,6 +27,8 @@ from jobs.errors import DatabaseUnsuitable
 STATEMENT_SECONDS = 30
 #: How long SQLite waits for another process's transaction before SQLITE_BUSY.
 BUSY_SECONDS = 5
+#: Pause between tries to switch a new SQLite file to WAL.
+SWITCH_SECONDS = 0.02
 
 
 @dataclass(frozen=True)
@@ -131,7 +135,8 @@ def _prepare_sqlite(engine: AsyncEngine) -> None:
     def on_connect(connection: Any, _record: Any) -> None:
         connection.isolation_level = None
         cursor = connection.cursor()
-        for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON"):
+        _switch_to_wal(cursor)
+        for pragma in ("synchronous=FULL", "foreign_keys=ON"):
             cursor.execute(f"PRAGMA {pragma}")
         cursor.close()
 
@@ -139,6 +144,22 @@ def _prepare_sqlite(engine: AsyncEngine) -> None:
     def on_begin(connection: Connection) -> None:
         mode = connection.get_execution_options().get("sqlite_begin", "DEFERRED")
         connection.exec_driver_sql(f"BEGIN {mode}")
+
+
+def _switch_to_wal(cursor: Any) -> None:
+    """Of processes that open a new file at once one switches it; the others are told to wait.
+
+    They are told at once, whatever the time-out: SQLite asks no busy handler for this lock.
+    """
+    for tries_left in reversed(range(int(BUSY_SECONDS / SWITCH_SECONDS))):
+        try:
+            cursor.execute("PRAGMA journal_mode=WAL")
+        except sqlite3.OperationalError as error:
+            if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY or not tries_left:
+                raise
+            time.sleep(SWITCH_SECONDS)
+        else:
+            return
 
 
 async def assert_durable(database: Database) -> None:

@@ -111,6 +111,16 @@ async def test_two_migrate_at_once_over_connections_of_their_own(database_url: s
         await database.close()
 
 
+async def test_many_open_a_new_sqlite_file_at_once(tmp_path: Path) -> None:
+    """One of them switches it to WAL; SQLite tells the others "locked" without waiting."""
+    for number in range(25):
+        url = f"sqlite+aiosqlite:///{tmp_path / str(number)}.db"
+        databases = [open_database(url) for _ in range(8)]
+        await asyncio.gather(*(assert_durable(database) for database in databases))
+        for database in databases:
+            await database.close()
+
+
 async def test_two_processes_migrate_at_once(database_url: str, tmp_path: Path) -> None:
     command = [sys.executable, "-c", MIGRATE, database_url]
     processes = [
