@@ -25,6 +25,7 @@ from jobs.schema import (
     outcomes,
     replays,
 )
+from jobs.settle import Settler
 from tests.jobs.builders import at
 from tests.jobs.doubles import Telling, bill, body, mapping_set, needing, undo
 from tests.jobs.workshop import Workshop
@@ -140,6 +141,14 @@ TOLD = st.one_of(
         st.sampled_from([None, "now known"]),
     ),
 )
+
+
+@pytest.fixture
+async def worker(workshop: Workshop) -> tuple[Telling, Settler]:
+    telling = Telling()
+    return telling, await workshop.settler(telling)
+
+
 DELIVERY = st.tuples(st.lists(TOLD, max_size=3), st.booleans())
 sources = (f"source-{number}" for number in itertools.count())
 
@@ -157,6 +166,7 @@ sources = (f"source-{number}" for number in itertools.count())
 )
 async def test_the_replay_then_does_what_the_dry_run_said(
     workshop: Workshop,
+    worker: tuple[Telling, Settler],
     monkeypatch: pytest.MonkeyPatch,
     told: list[tuple[list[dict[str, Any]], bool]],
     state: str,
@@ -166,8 +176,9 @@ async def test_the_replay_then_does_what_the_dry_run_said(
     monkeypatch.setattr(dry_run_module, "STEP", 1)
     monkeypatch.setattr(replay_runner, "STEP", 2)
     source = next(sources)
-    telling = Telling()
-    settler = await workshop.settler(telling)
+    telling, settler = worker
+    telling.knows.clear()
+    telling.micros = None
     bodies = [
         body(*({**one, "key": f"{source} {one['key']}"} for one in outcomes), shadow=shadow)
         for outcomes, shadow in told
@@ -192,7 +203,6 @@ async def test_the_replay_then_does_what_the_dry_run_said(
     )
     assert {one["delivery"] for one in said.still_failing} <= {row.id for row in failed}
     assert len(said.still_failing) == said.would["failed"]
-    await settler.close()
 
 
 def would_of(status: ReplayStatus) -> dict[str, int]:

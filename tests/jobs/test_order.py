@@ -16,7 +16,9 @@ from sqlalchemy import select
 from jobs.book import KeyBook
 from jobs.filters import DeliveryFilter
 from jobs.replay import replay_status, start_replay
+from jobs.replay_runner import ReplayRunner
 from jobs.schema import deliveries, outcomes
+from jobs.settle import Settler
 from tests.jobs import model
 from tests.jobs.builders import DAWN, at, lines, tell
 from tests.jobs.doubles import Telling, bill, body, needing, undo
@@ -226,6 +228,23 @@ class Coming:
     fails_first: bool
 
 
+@dataclass(frozen=True)
+class TwoWorkers:
+    """Two workers at one database, each on engines of its own."""
+
+    telling: Telling
+    settlers: list[Settler]
+    runners: list[ReplayRunner]
+
+
+@pytest.fixture
+async def two_workers(workshop: Workshop) -> TwoWorkers:
+    telling = Telling()
+    settlers = [await workshop.settler(telling) for _ in range(2)]
+    runners = [workshop.runner(settler, telling) for settler in settlers]
+    return TwoWorkers(telling, settlers, runners)
+
+
 SECONDS = st.one_of(st.none(), st.integers(1, 4))
 COMING = st.builds(
     Coming,
@@ -247,12 +266,12 @@ fresh = itertools.count()
 @given(st.lists(st.lists(COMING, min_size=2, max_size=5), min_size=1, max_size=6))
 @example([[Coming(charge(2, 20), 0, 0, fails_first=False), Coming(charge(1, 10), 0, 1, True)]])
 async def test_any_mixture_of_waves_workers_failures_and_replays_owes_what_the_model_owes(
-    workshop: Workshop, plans: list[list[Coming]]
+    workshop: Workshop, two_workers: TwoWorkers, plans: list[list[Coming]]
 ) -> None:
     keys = [f"mixed {next(fresh)}" for _ in plans]
     source = keys[0].replace(" ", "-")
-    telling = Telling()
-    settlers = [await workshop.settler(telling) for _ in range(2)]
+    settlers = two_workers.settlers
+    two_workers.telling.knows.clear()
     for wave in range(3):
         shares = [
             await workshop.post(
@@ -270,13 +289,11 @@ async def test_any_mixture_of_waves_workers_failures_and_replays_owes_what_the_m
         await asyncio.gather(
             *(settler.settle(ids) for settler, ids in zip(settlers, shares, strict=True))
         )
-    telling.knows.add("a price")
+    two_workers.telling.knows.add("a price")
     replay = await start_replay(
         workshop.database, None, DeliveryFilter(source=source), actor="test"
     )
-    await asyncio.gather(*(workshop.runner(one, telling).advance() for one in settlers))
-    for settler in settlers:
-        await settler.close()
+    await asyncio.gather(*(runner.advance() for runner in two_workers.runners))
     status = await replay_status(workshop.database, replay.id)
     assert status is not None
     assert (status.state, status.failed) == ("done", 0)
