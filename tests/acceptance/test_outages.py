@@ -39,7 +39,7 @@ def test_while_the_database_cannot_commit_intake_is_503_and_recovers_by_itself(
     assert len(service.billed(customer)) == 1
 
 
-@pytest.mark.parametrize("database_kind", ["postgres"], indirect=True)
+@pytest.mark.only("postgres")
 def test_a_database_that_crashes_and_comes_back_is_found_again(
     service: Service, postgres: Postgres, customer: str
 ) -> None:

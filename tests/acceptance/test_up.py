@@ -122,6 +122,16 @@ def _is_open(port: int) -> bool:
     return True
 
 
+@pytest.fixture(scope="module")
+def live(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Up, Process]]:
+    """One that is up, for those who leave it so."""
+    place = Up(tmp_path_factory.mktemp("live"))
+    try:
+        yield place, place.start_ours()
+    finally:
+        place.close()
+
+
 @pytest.fixture
 def place(tmp_path: Path) -> Iterator[Up]:
     up = Up(tmp_path)
@@ -155,8 +165,8 @@ def test_up_opens_its_port_when_all_is_ready_and_ctrl_c_ends_all_of_it(
     assert "Traceback" not in up.output()
 
 
-def test_a_second_live_up_exits_1_and_leaves_the_first_alone(place: Up) -> None:
-    first = place.start_ours()
+def test_a_second_live_up_exits_1_and_leaves_the_first_alone(live: tuple[Up, Process]) -> None:
+    place, first = live
     second = place.start()
     assert second.wait() == 1
     assert f"process {first.pid}" in second.output()
@@ -180,8 +190,8 @@ def test_a_killed_up_leaves_no_child_and_a_new_one_takes_over(place: Up) -> None
     wait_until(lambda: _gone(children) and not _is_open(place.port), what="the end of all")
 
 
-def test_a_child_that_dies_is_started_again(place: Up) -> None:
-    up = place.start_ours()
+def test_a_child_that_dies_is_started_again(live: tuple[Up, Process]) -> None:
+    place, up = live
     children = place.children(up)
     for child in children.values():
         child.send_signal(signal.SIGKILL)
@@ -200,14 +210,10 @@ def test_a_child_that_dies_is_started_again(place: Up) -> None:
     assert place.billed(answer.json()["delivery"]) == ["0.99"]
 
 
-def test_up_makes_throw_away_secrets_once_for_shipped_sources_and_serve_never_does(
-    place: Up,
-) -> None:
+def test_up_makes_throw_away_secrets_for_shipped_sources_and_serve_never_does(place: Up) -> None:
     place.environment["RECEIVER_MAPPINGS"] = str(SHIPPED)
-    served = subprocess.run(
-        [*RECEIVER, "migrate"], check=True, env=place.environment, cwd=place.root, timeout=60
-    )
-    assert served.returncode == 0
+    migrate = [*RECEIVER, "migrate"]
+    subprocess.run(migrate, check=True, env=place.environment, cwd=place.root, timeout=60)
     serve = Process(
         [*RECEIVER, "serve"],
         log=place.root / "serve.log",
@@ -215,36 +221,22 @@ def test_up_makes_throw_away_secrets_once_for_shipped_sources_and_serve_never_do
         directory=place.root,
     )
     serve.wait_for_output("web.ready")
-    shut = httpx.post(f"{place.url}/webhooks/zendesk", content=b"{}")
-    assert shut.status_code == 503
+    assert httpx.post(f"{place.url}/webhooks/zendesk", content=b"{}").status_code == 503
     assert serve.stop() == 0
     folder = place.root / "var" / "secrets"
     assert not folder.exists()
 
-    first, made = _secrets_after_a_run(place, folder)
-    assert "throw-away" in first
-    again, kept = _secrets_after_a_run(place, folder)
-    assert "throw-away" not in again
-    assert made.keys() == {
-        "APPROVALS_SECRET",
-        "GITHUB_SECRET",
-        "HUBSPOT_SECRET",
-        "ZENDESK_SECRET",
-    }
-    assert kept == made
-    for path in (folder, *folder.iterdir()):
-        assert stat.S_IMODE(path.stat().st_mode) & 0o077 == 0
-    assert not [name for name, secret in made.items() if secret.strip() in first + again]
-
-
-def _secrets_after_a_run(place: Up, folder: Path) -> tuple[str, dict[str, str]]:
-    """What a run said, and the secrets that it left; while it ran, its sources were open."""
     up = place.start()
     up.wait_for_output("receiver is up at")
     assert httpx.post(f"{place.url}/webhooks/zendesk", content=b"{}").status_code == 401
+    assert "throw-away secrets" in up.output()
+    made = {path.name: path.read_text().strip() for path in folder.iterdir()}
+    assert {"APPROVALS_SECRET", "GITHUB_SECRET", "HUBSPOT_SECRET", "ZENDESK_SECRET"} <= made.keys()
+    assert not [name for name, secret in made.items() if secret in up.output()]
+    for path in (folder, *folder.iterdir()):
+        assert stat.S_IMODE(path.stat().st_mode) & 0o077 == 0
     up.press_ctrl_c()
     assert up.wait() == 0
-    return up.output(), {path.name: path.read_text() for path in folder.iterdir()}
 
 
 def _table(output: str) -> dict[str, str]:
