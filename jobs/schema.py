@@ -39,6 +39,7 @@ metadata = MetaData(
 )
 
 STATES = ("received", "recorded", "ignored", "failed", "discarded")
+EVIDENCE = ("kept", "expired", "purged")
 
 #: One POST each, with its bytes as they came.
 deliveries = Table(
@@ -48,7 +49,7 @@ deliveries = Table(
     Column("source", String(64), nullable=False),
     Column("dedupe_key", String(400), nullable=False),
     Column("vendor_id", String(255)),  # the vendor's delivery id where the signature covers it
-    Column("body", LargeBinary),  # null only after retention removed it
+    Column("body", LargeBinary),  # null once `evidence` is no longer `kept`
     Column("body_sha256", String(64), nullable=False),
     Column("headers", JSON, nullable=False),
     Column("received_at", UtcDateTime, nullable=False),
@@ -63,8 +64,12 @@ deliveries = Table(
     Column("next_attempt_at", UtcDateTime, nullable=False),
     Column("duplicates", Integer, nullable=False, server_default="0"),
     Column("settled_at", UtcDateTime),
+    # What is left of the body: `expired` by retention, `purged` by an erasure request.
+    Column("evidence", String(16), nullable=False, server_default="kept"),
+    Column("redacted", Integer, nullable=False, server_default="0"),  # values taken out of it
     UniqueConstraint("source", "dedupe_key"),
     CheckConstraint(f"state IN {STATES!r}", name="state"),
+    CheckConstraint(f"evidence IN {EVIDENCE!r}", name="evidence"),
     Index(
         "ix_deliveries_waiting",
         "next_attempt_at",
@@ -117,6 +122,11 @@ outcomes = Table(
     Column("price_version", String(64)),
     Column("verdict", String(16), nullable=False),
     Column("billing_event_id", String(36)),
+    # Of a charge that was billed anew by hand: which outcome it stands for, and the ordinal by
+    # which it takes that one's place among charges of one moment. Null: its own.
+    Column("replaces", ForeignKey("outcomes.id")),
+    Column("place", Integer),
+    Column("action_id", ForeignKey("actions.id")),  # null: a delivery said so, and no person
     UniqueConstraint("outcome_key", "ordinal"),
     CheckConstraint("kind IN ('charge', 'reversal')", name="kind"),
     CheckConstraint(
@@ -124,6 +134,13 @@ outcomes = Table(
     ),
     Index("ix_outcomes_delivery", "delivery_id"),
     Index("ix_outcomes_source_rule", "source", "rule", "recorded_at"),
+    Index(
+        "ix_outcomes_replaces",
+        "replaces",
+        unique=True,
+        postgresql_where=text("replaces IS NOT NULL"),
+        sqlite_where=text("replaces IS NOT NULL"),
+    ),
 )
 
 #: The ledger: append only, one line a charge or a reversal.
@@ -277,4 +294,44 @@ secret_uses = Table(
     Column("secret", String(128), primary_key=True),  # its name
     Column("count", BigInteger, nullable=False),
     Column("last_used_at", UtcDateTime, nullable=False),
+)
+
+#: The one secret by which purged customers get their pseudonyms; made with the first purge.
+pseudonym_keys = Table(
+    "pseudonym_keys",
+    metadata,
+    Column("id", Integer, primary_key=True, autoincrement=False),  # always 1
+    Column("secret", String(64), nullable=False),  # hex
+    Column("created_at", UtcDateTime, nullable=False),
+)
+
+#: Customers whose ids were erased, by the pseudonym that stands for each.
+purged_customers = Table(
+    "purged_customers",
+    metadata,
+    Column("pseudonym", String(256), primary_key=True),
+    Column("purged_at", UtcDateTime, nullable=False),
+)
+
+#: What the service found of itself when it last checked its books: read by /metrics and doctor.
+audits = Table(
+    "audits",
+    metadata,
+    Column("name", String(64), primary_key=True),
+    Column("found", BigInteger, nullable=False),  # 0: nothing is wrong
+    Column("detail", JSON, nullable=False),
+    Column("checked_at", UtcDateTime, nullable=False),
+)
+
+#: What somebody is to be told of, once: kept until it was sent, and quiet from then on.
+notices = Table(
+    "notices",
+    metadata,
+    Column("key", String(200), primary_key=True),  # what it is about: one row as long as it lasts
+    Column("kind", String(32), nullable=False),
+    Column("detail", JSON, nullable=False),
+    Column("opened_at", UtcDateTime, nullable=False),
+    Column("sent_at", UtcDateTime),
+    Column("attempts", Integer, nullable=False, server_default="0"),
+    Column("next_attempt_at", UtcDateTime, nullable=False),
 )

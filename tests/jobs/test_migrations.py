@@ -74,6 +74,7 @@ async def test_migrations_make_the_checks_that_the_code_expects(database: Databa
     async with database.read() as connection:
         checks, waiting = await connection.run_sync(nets)
     assert checks == {
+        "ck_deliveries_evidence",
         "ck_deliveries_state",
         "ck_outcomes_kind",
         "ck_outcomes_verdict",
