@@ -4,7 +4,9 @@ Owns where an outcome stands among the others of its key. Refuses to decide what
 see `jobs.ledger`.
 
 A key's outcomes stand on a line by their mapped time. Its reversals cut the line into stretches.
-Without a mapped time a reversal counts as later than everything and a charge as earlier.
+Without a mapped time a reversal counts as later than everything and a charge as earlier. A charge
+that was billed anew by hand stands right before the one that it replaces, which so decides nothing
+any more.
 """
 
 from __future__ import annotations
@@ -33,7 +35,9 @@ class Recorded:
     """An outcome with its place among those recorded for its key.
 
     `effective_at` is `occurred_at`, or when the delivery was received where none is mapped: for
-    display and price, never for order.
+    display and price, never for order. `replaces` names the charge that a person had billed anew by
+    this one, and `place` is the ordinal by which it takes that one's place among charges of one
+    moment; `action_id` is what the person did.
     """
 
     id: str
@@ -52,6 +56,9 @@ class Recorded:
     mapping_version: str | None
     price_version: str | None
     meta_tags: Mapping[str, str]
+    replaces: str | None = None
+    place: int | None = None
+    action_id: str | None = None
 
     @property
     def moment(self) -> Moment:
@@ -144,6 +151,11 @@ class KeyBook:
             return found
         return found if found.moment < self._reversals[end].moment else None
 
+    @property
+    def latest_charge(self) -> Recorded | None:
+        """The charge that stands last on the line, whether it is owed or not."""
+        return self._charges[-1] if self._charges else None
+
     def is_latest(self, moment: Moment) -> bool:
         """Whether nothing recorded is as late as this."""
         return all(not line or line[-1].moment < moment for line in self._lines)
@@ -163,5 +175,6 @@ def _moment(outcome: Recorded) -> Moment:
     return outcome.moment
 
 
-def _place(outcome: Recorded) -> tuple[Moment, int]:
-    return (outcome.moment, outcome.ordinal)
+def _place(outcome: Recorded) -> tuple[Moment, int, int]:
+    """Of one moment the first recorded comes first, and before it what replaces it."""
+    return (outcome.moment, outcome.place or outcome.ordinal, -outcome.ordinal)

@@ -42,8 +42,21 @@ class Difference:
         }
 
 
+def in_force(rows: Sequence[Row]) -> list[Row]:
+    """The outcomes that count, of all that are recorded of a delivery, in the order recorded.
+
+    One that a person had billed anew is left out; what replaces it stands in its place.
+    """
+    places: dict[str, str] = {}
+    found: dict[str, Row] = {}
+    for row in rows:
+        places[row["id"]] = place = places.get(row["replaces"]) or row["id"]
+        found[place] = row
+    return list(found.values())
+
+
 def compare(delivery_id: str, recorded: Sequence[Row], mapped: Mapped) -> list[Difference]:
-    """The differences of one delivery; `recorded` are its rows of `outcomes`.
+    """The differences of one delivery; `recorded` are its rows of `outcomes` that are in force.
 
     Outcomes are paired by event and rule, in order; those of rules that are not on both sides, by
     event and key, so that a rule renamed with `was` differs in nothing. A mapping that fails now

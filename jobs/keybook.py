@@ -5,8 +5,9 @@ Owns the order of locks: keys sorted, all locked before any outcome of a key is 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
+from decimal import Decimal
 from itertools import islice
 from typing import Any, TypeVar
 
@@ -17,7 +18,7 @@ from jobs.book import Entry, KeyBook, Recorded
 from jobs.database import Database
 from jobs.ledger import Step
 from jobs.schema import billing_events, customers, deliveries, outcome_keys, outcomes
-from mappings.types import Kind, Outcome
+from mappings.types import Kind
 
 #: Both databases limit the parameters of one statement to about 32,000.
 CHUNK = 5_000
@@ -38,28 +39,36 @@ async def lock_keys(database: Database, connection: AsyncConnection, keys: Itera
         await connection.execute(
             database.insert_or_skip(outcome_keys), [{"outcome_key": key} for key in chunk]
         )
-        await connection.execute(
-            select(outcome_keys.c.outcome_key)
-            .where(outcome_keys.c.outcome_key.in_(chunk))
-            .order_by(outcome_keys.c.outcome_key)
-            .with_for_update()
-        )
+        await hold_keys(connection, chunk)
+
+
+async def hold_keys(connection: AsyncConnection, keys: Sequence[str]) -> set[str]:
+    """Lock the rows of those of these keys that there are, in sorted order; which they are."""
+    held = await connection.execute(
+        select(outcome_keys.c.outcome_key)
+        .where(outcome_keys.c.outcome_key.in_(keys))
+        .order_by(outcome_keys.c.outcome_key)
+        .with_for_update()
+    )
+    return set(held.scalars())
 
 
 async def load_books(connection: AsyncConnection, keys: Iterable[str]) -> dict[str, KeyBook]:
     """What decides on these keys; an unknown key gives an empty book.
 
-    Of charges of one moment only the first recorded can ever be owed, and reversals of one
-    moment cut alike: copies are counted, not loaded, however many a key has had.
+    Of charges of one moment only the first recorded can ever be owed, or what a person put in its
+    place, and reversals of one moment cut alike: copies are counted, not loaded, however many a
+    key has had.
     """
     books = {key: KeyBook(key) for key in keys}
     columns = outcomes.c
     for chunk in chunks(sorted(books)):
         alike = (columns.outcome_key, columns.kind, columns.occurred_at)
+        first = (func.coalesce(columns.place, columns.ordinal), columns.ordinal.desc())
         numbered = (
             select(
                 outcomes,
-                func.row_number().over(partition_by=alike, order_by=columns.ordinal).label("copy"),
+                func.row_number().over(partition_by=alike, order_by=first).label("copy"),
                 func.max(columns.ordinal).over(partition_by=columns.outcome_key).label("last"),
             )
             .where(columns.outcome_key.in_(chunk))
@@ -105,6 +114,9 @@ def _recorded(row: Mapping[Any, Any]) -> Recorded:
         mapping_version=row["mapping_version"],
         price_version=row["price_version"],
         meta_tags=row["meta_tags"],
+        replaces=row["replaces"],
+        place=row["place"],
+        action_id=row["action_id"],
     )
 
 
@@ -114,14 +126,16 @@ def _entry(row: Mapping[Any, Any]) -> Entry:
 
 
 class Posting:
-    """Collects the rows of a settling transaction and writes each table once."""
+    """Collects the rows of a transaction that records outcomes, and writes each table once."""
 
     def __init__(self, recorded_at: datetime) -> None:
         self._recorded_at = recorded_at
         self._outcomes: list[dict[str, Any]] = []
         self._entries: list[dict[str, Any]] = []
 
-    def add(self, key: str, outcome: Outcome, recorded: Recorded, step: Step) -> None:
+    def add(
+        self, key: str, recorded: Recorded, step: Step, *, rule: str, value: Decimal | None = None
+    ) -> None:
         self._outcomes.append(
             {
                 "id": recorded.id,
@@ -130,7 +144,7 @@ class Posting:
                 "delivery_id": recorded.delivery_id,
                 "event_index": recorded.event_index,
                 "source": recorded.source,
-                "rule": outcome.rule,
+                "rule": rule,
                 "kind": recorded.kind.value,
                 "agent_id": recorded.agent_id,
                 "customer_id": recorded.customer_id,
@@ -139,12 +153,15 @@ class Posting:
                 "recorded_at": self._recorded_at,
                 "amount_micros": recorded.amount_micros,
                 "currency": recorded.currency,
-                "value": None if outcome.value is None else format(outcome.value, "f"),
+                "value": None if value is None else format(value, "f"),
                 "meta_tags": dict(recorded.meta_tags),
                 "mapping_version": recorded.mapping_version,
                 "price_version": recorded.price_version,
                 "verdict": step.verdict.value,
                 "billing_event_id": step.billing_event_id,
+                "replaces": recorded.replaces,
+                "place": recorded.place,
+                "action_id": recorded.action_id,
             }
         )
         self._entries.extend(self._line(key, entry) for entry in step.entries)

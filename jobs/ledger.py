@@ -5,7 +5,7 @@ database; `jobs.keybook` loads what is decided on here and writes what it decide
 
 A key owes nothing if its latest outcome is a reversal, else the price of the earliest charge
 after its last reversal. A key without mapped times is so charged at most once and reversed at
-most once.
+most once. What a person corrects by hand is an outcome like any other; see `jobs.byhand`.
 """
 
 from __future__ import annotations
@@ -47,7 +47,8 @@ def decide(book: KeyBook, outcome: Recorded, new_ids: Sequence[str]) -> Step:
     `new_ids` are two fresh ids for the lines that may be posted.
     """
     company = book.company_of(outcome) if outcome.kind is Kind.CHARGE else None
-    _refuse_conflict(outcome, company)
+    if outcome.replaces is None:  # else a person corrects who is billed, too
+        _refuse_conflict(outcome, company)
     is_latest = book.is_latest(outcome.moment)
     book.record(outcome)
     posted = _missing(book, outcome, new_ids)
@@ -58,7 +59,7 @@ def decide(book: KeyBook, outcome: Recorded, new_ids: Sequence[str]) -> Step:
 
 
 def _refuse_conflict(charge: Recorded, company: Recorded | None) -> None:
-    """One charge of a stretch speaks for all: they were let in by this."""
+    """The charge owed in a stretch speaks for all: they were let in by this, or it replaces one."""
     if company is not None and company.billed_as != charge.billed_as:
         first = " / ".join(str(part) for part in company.billed_as)
         now = " / ".join(str(part) for part in charge.billed_as)
@@ -70,7 +71,7 @@ def _missing(book: KeyBook, cause: Recorded, new_ids: Sequence[str]) -> tuple[En
     """The lines that make the ledger say what the key owes now."""
     due = book.owed()
     standing = book.open_charge
-    if standing is not None and due is not None and _same_money(standing, due):
+    if standing is not None and due is not None and is_billed_as(standing, due):
         return ()
     lines: list[Entry] = []
     sequence = len(book.entries)
@@ -82,7 +83,7 @@ def _missing(book: KeyBook, cause: Recorded, new_ids: Sequence[str]) -> tuple[En
     return tuple(lines)
 
 
-def _same_money(standing: Entry, due: Recorded) -> bool:
+def is_billed_as(standing: Entry, due: Recorded) -> bool:
     """Whether the open charge is what is due: amount and currency, for the same triple."""
     return (
         standing.amount_micros == due.amount_micros

@@ -19,7 +19,8 @@ from jobs.errors import JobsError
 from jobs.fold import Claimed, Fate, fate_of
 from jobs.keybook import Posting, load_books, lock_keys
 from jobs.replay_items import answer_replays
-from jobs.schema import deliveries, mapping_versions
+from jobs.schema import deliveries
+from jobs.versions import keep_versions
 from mappings.types import Mapped, VersionText
 
 
@@ -80,38 +81,11 @@ class Recorder:
         posting = Posting(recorded_at)
         for fate in fates.values():
             for outcome, recorded, step in fate.steps:
-                posting.add(outcome.key, outcome, recorded, step)
-        await self._keep_versions(connection, _used(fates.values()), versions, recorded_at)
+                posting.add(outcome.key, recorded, step, rule=outcome.rule, value=outcome.value)
+        new = _used(fates.values()) - self._kept_versions
+        await keep_versions(self._database, connection, new, versions, recorded_at)
         await posting.write(self._database, connection)
         await _settle_rows(connection, fates, recorded_at)
-
-    async def _keep_versions(
-        self,
-        connection: AsyncConnection,
-        used: set[str],
-        versions: Mapping[str, VersionText],
-        now: datetime,
-    ) -> None:
-        """Keep the texts that bill here, with the tables they look things up in."""
-        wanted = set(used - self._kept_versions)
-        for version in tuple(wanted):
-            wanted.update(versions[version].parts.values())
-        if not wanted:
-            return
-        await connection.execute(
-            self._database.insert_or_skip(mapping_versions),
-            [
-                {
-                    "version": version,
-                    "kind": versions[version].kind,
-                    "name": versions[version].name,
-                    "text": versions[version].text,
-                    "parts": dict(versions[version].parts),
-                    "first_used_at": now,
-                }
-                for version in sorted(wanted)
-            ],
-        )
 
 
 def _used(fates: Iterable[Fate]) -> set[str]:

@@ -13,13 +13,13 @@ from datetime import UTC, datetime
 from typing import Any
 
 from sqlalchemy import ColumnElement, func, insert, literal, select, update
-from sqlalchemy.ext.asyncio import AsyncConnection
 
+from jobs.actions import note_action
 from jobs.database import Database
 from jobs.errors import FilterInvalid
 from jobs.filters import DeliveryFilter
 from jobs.ids import new_id
-from jobs.schema import actions, deliveries, replay_items, replays
+from jobs.schema import deliveries, replay_items, replays
 
 #: States that a replay may take up. What is `received` is on its way already.
 REPLAYABLE = ("failed", "ignored", "recorded", "discarded")
@@ -128,11 +128,11 @@ async def start_replay(
         await connection.execute(
             update(replays).where(replays.c.id == replay_id).values(matched=matched, **done)
         )
-        await _note_action(
+        await note_action(
             connection,
             kind="replay",
             actor=actor,
-            where=full,
+            where=_as_json(full),
             count=matched,
             note=note,
             detail={"replay": replay_id},
@@ -214,11 +214,11 @@ async def discard(
             .where(columns.id.in_(chosen.scalar_subquery()), columns.state.in_(DISCARDABLE))
             .values(state="discarded", settled_at=datetime.now(UTC))
         )
-        action = await _note_action(
+        action = await note_action(
             connection,
             kind="discard",
             actor=actor,
-            where=where,
+            where=_as_json(where),
             count=done.rowcount,
             note=note,
             detail={},
@@ -228,29 +228,3 @@ async def discard(
 
 def _as_json(where: DeliveryFilter) -> dict[str, Any]:
     return where.model_dump(mode="json", exclude_none=True)
-
-
-async def _note_action(
-    connection: AsyncConnection,
-    *,
-    kind: str,
-    actor: str,
-    where: DeliveryFilter,
-    count: int,
-    note: str | None,
-    detail: dict[str, Any],
-) -> str:
-    action_id = new_id()
-    await connection.execute(
-        insert(actions).values(
-            id=action_id,
-            kind=kind,
-            actor=actor,
-            at=datetime.now(UTC),
-            filter=_as_json(where),
-            count=count,
-            note=note,
-            detail=detail,
-        )
-    )
-    return action_id

@@ -16,7 +16,7 @@ from sqlalchemy import bindparam, null, select, update
 from sqlalchemy.engine import RowMapping
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from jobs.comparison import compare
+from jobs.comparison import compare, in_force
 from jobs.database import Database
 from jobs.fold import Claimed
 from jobs.schema import deliveries, outcomes, replay_items, replays
@@ -200,7 +200,11 @@ def claimed(row: Mapping[Any, Any]) -> Claimed:
 async def outcomes_of(
     connection: AsyncConnection, ids: Sequence[str]
 ) -> dict[str, list[Mapping[str, Any]]]:
-    """What was recorded for each delivery by its mapping, in order of event."""
+    """What each delivery bills by what is recorded of it and in force, in order of event.
+
+    What a person billed anew is there in place of what it replaces; reversals by hand are of no
+    delivery.
+    """
     found: dict[str, list[Mapping[str, Any]]] = {}
     rows = await connection.execute(
         select(outcomes)
@@ -209,4 +213,4 @@ async def outcomes_of(
     )
     for row in rows.mappings():
         found.setdefault(row["delivery_id"], []).append(dict(row))
-    return found
+    return {delivery_id: in_force(said) for delivery_id, said in found.items()}

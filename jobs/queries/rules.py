@@ -46,7 +46,9 @@ async def read_rules(database: Database, known: Iterable[KnownRule]) -> tuple[Ru
 
 async def _counts(database: Database) -> _Counts:
     said = outcomes.c
-    of_rule = select(said.source, said.rule, func.count(), func.max(said.recorded_at))
+    of_rule = select(said.source, said.rule, func.count(), func.max(said.recorded_at)).where(
+        said.action_id.is_(None)  # what a person corrected was no match
+    )
     columns = deliveries.c
     failed = select(columns.source, columns.rule, func.count()).where(
         columns.state == "failed", columns.rule.is_not(None)

@@ -6,8 +6,9 @@ from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 
 from jobs.book import Entry, KeyBook, Recorded
+from jobs.byhand import Asked, replacement, reversal_by_hand
 from jobs.ledger import Step, decide
-from mappings.types import Kind
+from mappings.types import Kind, Outcome
 from tests.jobs.model import Line, Said
 
 #: The second 0 of every made-up line.
@@ -43,10 +44,52 @@ def recorded(said: Said, ordinal: int) -> Recorded:
     )
 
 
+def told_now(micros: int, billed_as: str = "acme") -> Outcome:
+    """What the mapping gives for a charge's delivery when a person asks again."""
+    return Outcome(
+        event_index=0,
+        rule="resolved",
+        key="key",
+        kind=Kind.CHARGE,
+        agent_id="agent",
+        customer_id=billed_as,
+        indicator="resolved",
+        occurred_at=None,
+        amount_micros=micros,
+        currency="USD",
+        meta_tags={"n": "now"},
+        mapping_version="mapping-now",
+        price_version="prices-now",
+    )
+
+
+def rebill(book: KeyBook, micros: int, billed_as: str = "acme") -> Step | None:
+    """Bill the open charge anew, by hand; None if nothing is open, or nothing would change."""
+    standing, owed = book.open_charge, book.owed()
+    if standing is None or owed is None:
+        return None
+    new = replacement(book, standing, owed, told_now(micros, billed_as), "action")
+    return None if new is None else decide(book, new, _ids(book))
+
+
+def reverse(book: KeyBook, now: int) -> Step | None:
+    """Take the open charge back, by hand; None if nothing is open."""
+    standing = book.open_charge
+    if standing is None:
+        return None
+    asked = Asked("action", DAWN + timedelta(seconds=now))
+    return decide(book, reversal_by_hand(book, standing, asked), _ids(book))
+
+
+def _ids(book: KeyBook) -> tuple[str, str]:
+    number = len(book.outcomes) + 1
+    return (f"line-{number}a", f"line-{number}b")
+
+
 def tell(book: KeyBook, said: Said) -> Step:
     """Record one more outcome in the book."""
     number = len(book.outcomes) + 1
-    return decide(book, recorded(said, number), (f"line-{number}a", f"line-{number}b"))
+    return decide(book, recorded(said, number), _ids(book))
 
 
 def told(*history: Said) -> KeyBook:

@@ -53,9 +53,29 @@ def owes(recorded: Sequence[Said]) -> Said | None:
 
 
 def conflicts(recorded: Sequence[Said], new: Said) -> bool:
-    """Whether `new` is a charge for somebody else than a charge between the same reversals."""
+    """Whether `new` is for somebody else than the charge owed between the same two reversals."""
     if new.kind == "reversal":
         return False
+    company = _company(recorded, new)
+    return bool(company) and company[0].billed_as != new.billed_as
+
+
+def rebilled(recorded: Sequence[Said], micros: int, billed_as: str) -> list[Said]:
+    """The same history, had the charge that is owed been this from the beginning."""
+    due = owes(recorded)
+    return [
+        Said("charge", said.at, micros, billed_as) if said is due else said for said in recorded
+    ]
+
+
+def reversed_by_hand(recorded: Sequence[Said], now: int) -> list[Said]:
+    """The history with a reversal of now, or of the last charge's time if that is still to come."""
+    ahead = [said.at for said in recorded if said.kind == "charge" and said.at is not None]
+    return [*recorded, Said("reversal", max([now, *ahead]))]
+
+
+def _company(recorded: Sequence[Said], new: Said) -> list[Said]:
+    """The other charges between the same two reversals, the one that is owed there first."""
     together: list[Said] = []
     for said in _along_the_line([*recorded, new]):
         if said.kind == "charge":
@@ -64,7 +84,7 @@ def conflicts(recorded: Sequence[Said], new: Said) -> bool:
             break
         else:
             together = []
-    return any(one.billed_as != new.billed_as for one in together)
+    return [one for one in together if one is not new]
 
 
 def is_decided_by_times(outcomes: Sequence[Said]) -> bool:

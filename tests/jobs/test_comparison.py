@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from jobs.comparison import compare
+from jobs.comparison import compare, in_force
 from mappings.types import Kind, Mapped, Outcome
 
 CHARGE = Outcome(
@@ -101,3 +101,13 @@ def test_differences(
     was: list[dict[str, Any]], now: list[Outcome], found: list[tuple[str, bool, bool]]
 ) -> None:
     assert differences(was, now) == found
+
+
+def test_what_was_billed_anew_stands_in_the_place_of_what_it_replaces() -> None:
+    rows: list[dict[str, Any]] = [
+        {"id": "1", "replaces": None},
+        {"id": "2", "replaces": None},
+        {"id": "3", "replaces": "1"},
+        {"id": "4", "replaces": "3"},
+    ]
+    assert [row["id"] for row in in_force(rows)] == ["4", "2"]

@@ -1,0 +1,102 @@
+"""What a person's correction does to the book of a key: pure.
+
+Owns that a reversal by hand takes back all that was charged until then, and that a charge billed
+anew stands where the old one stood. Refuses to look at prices for a reversal, and to bill anew what
+the mapping no longer gives exactly once.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from datetime import datetime
+
+from jobs.book import Entry, KeyBook, Recorded
+from jobs.ids import new_id
+from jobs.ledger import is_billed_as
+from mappings.types import Kind, Mapped, Outcome
+
+
+class Refused(Exception):
+    """The charge cannot be billed anew; the message says why."""
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """Who asked for a correction, as far as the ledger keeps it, and when that is."""
+
+    action_id: str
+    at: datetime
+
+
+def reversal_by_hand(book: KeyBook, standing: Entry, asked: Asked) -> Recorded:
+    """The reversal of the charge that stands open in this book, which occurs as it is asked for.
+
+    A charge may be minutes ahead of the clock: the reversal is never before one that it takes back,
+    be it a copy that would be charged in its place.
+    """
+    at = asked.at
+    latest = book.latest_charge
+    if latest is not None and latest.occurred_at is not None:
+        at = max(at, latest.occurred_at)
+    return Recorded(
+        id=new_id(),
+        ordinal=book.last_ordinal + 1,
+        kind=Kind.REVERSAL,
+        occurred_at=at,
+        effective_at=at,
+        agent_id=standing.agent_id,
+        customer_id=standing.customer_id,
+        indicator=standing.indicator,
+        amount_micros=None,
+        currency=None,
+        source=standing.source,
+        delivery_id=None,
+        event_index=None,
+        mapping_version=None,
+        price_version=None,
+        meta_tags={},
+        action_id=asked.action_id,
+    )
+
+
+def replacement(
+    book: KeyBook, standing: Entry, owed: Recorded, now: Outcome, action_id: str
+) -> Recorded | None:
+    """The owed charge as the mapping gives it now, in its place; None if that changes nothing.
+
+    `standing` is the open charge, `owed` the outcome whose price it has.
+    """
+    new = replace(
+        owed,
+        id=new_id(),
+        ordinal=book.last_ordinal + 1,
+        agent_id=now.agent_id,
+        customer_id=now.customer_id,
+        indicator=now.indicator,
+        amount_micros=now.amount_micros,
+        currency=now.currency,
+        mapping_version=now.mapping_version,
+        price_version=now.price_version,
+        meta_tags=dict(now.meta_tags),
+        replaces=owed.id,
+        place=owed.place or owed.ordinal,
+        action_id=action_id,
+    )
+    return None if is_billed_as(standing, new) else new
+
+
+def charge_now(mapped: Mapped, key: str) -> Outcome:
+    """The one charge of the key that the mapping gives now. Raises Refused."""
+    if mapped.failures:
+        first = mapped.failures[0]
+        message = f"the delivery fails now as {first.reason.value}: {first.detail}"
+        raise Refused(message)
+    if mapped.shadow:
+        message = "its source is in shadow mode and bills nothing"
+        raise Refused(message)
+    found = [one for one in mapped.outcomes if one.key == key and one.kind is Kind.CHARGE]
+    if len(found) != 1:
+        count = f"{len(found)} charges" if found else "no charge"
+        message = f"the mapping gives {count} of the key {key} now"
+        raise Refused(message)
+    return found[0]

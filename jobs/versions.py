@@ -1,0 +1,41 @@
+"""The texts behind what bills, kept so that every charge can be explained years later."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Set
+from datetime import datetime
+
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from jobs.database import Database
+from jobs.schema import mapping_versions
+from mappings.types import VersionText
+
+
+async def keep_versions(
+    database: Database,
+    connection: AsyncConnection,
+    used: Set[str],
+    versions: Mapping[str, VersionText],
+    now: datetime,
+) -> None:
+    """Keep the texts of these versions, with the tables they look things up in, where missing."""
+    wanted = set(used)
+    for version in used:
+        wanted.update(versions[version].parts.values())
+    if not wanted:
+        return
+    await connection.execute(
+        database.insert_or_skip(mapping_versions),
+        [
+            {
+                "version": version,
+                "kind": versions[version].kind,
+                "name": versions[version].name,
+                "text": versions[version].text,
+                "parts": dict(versions[version].parts),
+                "first_used_at": now,
+            }
+            for version in sorted(wanted)
+        ],
+    )
