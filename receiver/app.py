@@ -34,6 +34,7 @@ from receiver.metrics import Metrics
 from receiver.pairing import Pairing
 from receiver.readiness import Limits
 from receiver.rejections import Rejections
+from receiver.room import Room
 from receiver.rotation import look_at_endings, warn_of_endings
 from receiver.secrets import Secrets, secrets_of
 from receiver.settings import Settings
@@ -134,6 +135,7 @@ class WebProcess:
             limits=Limits(
                 body_bytes=self._settings.body_limit_bytes,
                 body_seconds=self._settings.body_timeout_seconds,
+                room=Room(self._settings.room_for_bodies),
             ),
             on_rejection=Rejections(self.metrics, self.rejections.add),
             metrics=self.metrics,

@@ -14,11 +14,16 @@ from urllib.parse import quote
 
 from starlette.types import Receive, Scope, Send
 
+from receiver.room import NoRoom, Place
 from receiver.signatures import Answer
 
 #: After a refusal at most this much is read and thrown away.
 DRAIN_BYTES = 8 * 1024 * 1024
 DRAIN_SECONDS = 2.0
+#: When a sender for whose body there was no room may come again.
+NO_ROOM_RETRY_SECONDS = 5
+#: Nobody is to guess that an answer is a page and run what a sender had repeated in it.
+NOSNIFF = (b"x-content-type-options", b"nosniff")
 #: May not carry a Content-Length (RFC 9110 8.6).
 NO_CONTENT = 204
 
@@ -100,21 +105,32 @@ class Call:
         query = scope.get("query_string", b"")
         return base + (raw_path + b"?" + query if query else raw_path).decode("latin-1")
 
-    async def read(self, limit_bytes: int, timeout: float) -> bytes:
-        """The whole body; raises Refused (413, 408) or Disconnected."""
+    async def read(self, limit_bytes: int, timeout: float, place: Place) -> bytes:
+        """The whole body, held in `place`; raises Refused (413, 408, 503) or Disconnected."""
         chunks: list[bytes] = []
-        size = 0
         try:
-            async with asyncio.timeout(timeout):
-                while not self.read_whole:
-                    chunks.append(await self._chunk())
-                    size += len(chunks[-1])
-                    if size > limit_bytes:
-                        raise too_large(limit_bytes)
+            async with asyncio.timeout(timeout) as clock:
+                with place.growing(lambda: clock.reschedule(0)):
+                    await self._gather(chunks, limit_bytes, place)
+            self.body = chunks[0] if len(chunks) == 1 else b"".join(chunks)
         except TimeoutError:
+            if place.gave_way:
+                raise no_room() from None
             raise Refused(408, "too-slow", "The body did not arrive in time.") from None
-        self.body = chunks[0] if len(chunks) == 1 else b"".join(chunks)
+        except NoRoom:
+            raise no_room() from None
+        finally:
+            # The traceback of a refusal keeps this frame alive, but not what it read.
+            chunks.clear()
         return self.body
+
+    async def _gather(self, chunks: list[bytes], limit_bytes: int, place: Place) -> None:
+        while not self.read_whole:
+            chunk = await self._chunk()
+            if place.bytes + len(chunk) > limit_bytes:
+                raise too_large(limit_bytes)
+            place.take(len(chunk))
+            chunks.append(chunk)
 
     async def drain(self) -> None:
         """Read on and throw away, up to the bounds."""
@@ -137,6 +153,18 @@ class Call:
 def too_large(limit_bytes: int) -> Refused:
     """The refusal of a body over the limit."""
     return Refused(413, "body-too-large", f"A body may have {limit_bytes} bytes at most.")
+
+
+def no_room() -> Refused:
+    """The refusal of a body that does not fit beside the others."""
+    return Refused(
+        503,
+        "unavailable",
+        "Too much is coming in at the moment; send it again.",
+        cause="no-room",
+        why="the bodies under way fill RECEIVER_BODIES_IN_MEMORY_BYTES",
+        headers=((b"retry-after", b"%d" % NO_ROOM_RETRY_SECONDS),),
+    )
 
 
 async def respond(call: Call, answer: Answer) -> None:
@@ -165,7 +193,7 @@ async def refuse(call: Call, refused: Refused) -> None:
 def _start(
     status: int, body: bytes, content_type: str | None, headers: Headers = ()
 ) -> dict[str, object]:
-    built = list(headers)
+    built = [NOSNIFF, *headers]
     if status != NO_CONTENT:
         built.append((b"content-length", b"%d" % len(body)))
     if content_type is not None:

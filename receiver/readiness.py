@@ -8,6 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from receiver.exchange import Call, Refused, too_large
+from receiver.room import Room
 from receiver.signatures import Scheme
 from receiver.sources import KnownSource
 
@@ -20,10 +21,11 @@ _ALLOW = ((b"allow", b"GET, HEAD, POST"),)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Limits:
-    """What a sender may take: bytes of a body, and seconds over sending it."""
+    """What a sender may take: bytes of a body, seconds over sending it, and room beside others."""
 
     body_bytes: int
     body_seconds: float
+    room: Room
 
 
 def refuse_untakeable(call: Call, limits: Limits) -> None:

@@ -7,20 +7,21 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import resource
 from collections.abc import Callable, Iterator
 from typing import Any
 
 import structlog
 import uvicorn
 from starlette.applications import Starlette
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
+from receiver.connections import bounded
 from receiver.settings import Settings
 
 log = structlog.get_logger(__name__)
 
-#: Request line and headers together; nobody's honest request has more. httptools has no bound.
-HEAD_BYTES = 64 * 1024
+#: Files that a process needs beside its connections: database, Redis, mappings, watchers.
+FILES_BESIDE = 100
 #: Vendors send again soon; a connection kept open saves them the handshake.
 KEEP_ALIVE_SECONDS = 30
 
@@ -40,7 +41,10 @@ async def serve(
         app,
         host=settings.host,
         port=settings.port,
-        http=BoundedHttp,
+        http=bounded(
+            head_seconds=settings.head_timeout_seconds,
+            most_connections=connections_allowed(settings.connection_limit),
+        ),
         ws="none",
         lifespan="off",
         proxy_headers=bool(settings.trusted),
@@ -86,27 +90,23 @@ class Server(uvicorn.Server):
             self._on_ready(url)
 
 
-class BoundedHttp(HttpToolsProtocol):
-    """httptools with a bound on what comes before the body."""
+def connections_allowed(wanted: int) -> int:
+    """As many of the wanted connections as this process may open, its limit raised if it can be.
 
-    _head_bytes = 0
-    _in_head = False
-
-    def on_message_begin(self) -> None:
-        self._head_bytes = 0
-        self._in_head = True
-        super().on_message_begin()
-
-    def on_headers_complete(self) -> None:
-        self._in_head = False
-        super().on_headers_complete()
-
-    def data_received(self, data: bytes) -> None:
-        super().data_received(data)
-        if self._in_head:
-            self._head_bytes += len(data)
-            if self._head_bytes > HEAD_BYTES and not self.transport.is_closing():
-                self.send_400_response("The headers are too large.")
+    One more than it may open would be one fewer for the database.
+    """
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    needed = wanted + FILES_BESIDE
+    if soft == resource.RLIM_INFINITY or soft >= needed:
+        return wanted
+    most = needed if hard == resource.RLIM_INFINITY else min(needed, hard)
+    with contextlib.suppress(ValueError, OSError):
+        resource.setrlimit(resource.RLIMIT_NOFILE, (most, hard))
+        soft = most
+    allowed = max(soft - FILES_BESIDE, 1)
+    if allowed < wanted:
+        log.warning("web.fewer_connections", allowed=allowed, wanted=wanted, open_files=soft)
+    return min(allowed, wanted)
 
 
 async def _stop(server: uvicorn.Server, stop: asyncio.Event) -> None:

@@ -171,6 +171,30 @@ class Settings(BaseSettings):
         description="How long a sender may take over its body.",
         examples=[30],
     )
+    head_timeout_seconds: float = Field(
+        default=10.0,
+        gt=0,
+        le=600,
+        description="How long a sender may take over request line and headers, and how long a new "
+        "connection may say nothing.",
+        examples=[10],
+    )
+    bodies_in_memory_bytes: int = Field(
+        default=64 * 1_048_576,
+        ge=1,
+        description="So many bytes of bodies are held until they are committed, over all requests "
+        "of a web process; beyond it, whoever has been sending longest is answered 503. Never less "
+        "than one body.",
+        examples=[64 * 1_048_576],
+    )
+    connection_limit: int = Field(
+        default=2000,
+        ge=1,
+        le=1_000_000,
+        description="So many connections a web process keeps open; beyond it idle ones are closed, "
+        "and where none is idle a new one is answered 503.",
+        examples=[2000],
+    )
     retention_days: int = Field(
         default=0,
         ge=0,
@@ -216,6 +240,11 @@ class Settings(BaseSettings):
     def redis(self) -> str:
         """The address of Redis, also where none is set."""
         return self.redis_url or redis_url(self.data_dir)
+
+    @property
+    def room_for_bodies(self) -> int:
+        """Bytes of bodies that are held at once: one of the largest always fits."""
+        return max(self.bodies_in_memory_bytes, self.body_limit_bytes)
 
     @property
     def made_secrets_dir(self) -> Path:

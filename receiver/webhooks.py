@@ -32,6 +32,7 @@ from receiver.readiness import (
     scheme_of,
 )
 from receiver.rejections import Rejection, rejection_of
+from receiver.room import Place
 from receiver.signatures import (
     Answer,
     Handshake,
@@ -106,7 +107,8 @@ class WebhookEndpoint:
         source: KnownSource | None = None
         try:
             source = self._known(call)
-            answer = await self._answer(call, source)
+            with self._limits.room.place() as place:
+                answer = await self._answer(call, source, place)
         except Refused as refused:
             self._note(call, source, refused.cause, refused.detail)
             await _refuse(call, refused, source)
@@ -115,12 +117,12 @@ class WebhookEndpoint:
         else:
             await respond(call, answer)
 
-    async def _answer(self, call: Call, source: KnownSource) -> Answer:
+    async def _answer(self, call: Call, source: KnownSource, place: Place) -> Answer:
         body = b""
         if call.method not in ("GET", "HEAD"):
             refuse_untakeable(call, self._limits)
             ensure_answerable(source)
-            body = await call.read(self._limits.body_bytes, self._limits.body_seconds)
+            body = await call.read(self._limits.body_bytes, self._limits.body_seconds, place)
         scheme, now = scheme_of(source), time.time()
         request = Request(call.method, call.url(self._public_url), call.headers, body)
         handshake = self._handshakes.recognised(scheme, request)

@@ -16,12 +16,14 @@ from starlette.routing import Route
 
 from jobs.errors import InboxUnavailable
 from jobs.intake import Accepted, Incoming
+from receiver.connections import BoundedHttp
 from receiver.handshaking import Handshakes
 from receiver.metrics import Metrics
 from receiver.pairing import Pairing
 from receiver.readiness import Limits
 from receiver.rejections import Rejection
-from receiver.serving import BoundedHttp, Server
+from receiver.room import Room
+from receiver.serving import Server
 from receiver.signatures import PRESETS, scheme_of, sign
 from receiver.sources import KnownSource
 from receiver.webhooks import WebhookEndpoint
@@ -67,6 +69,7 @@ class Endpoint:
     public_url: str | None = None
     pairing: Pairing | None = None
     body_seconds: float = 5.0
+    room: Room = field(default_factory=lambda: Room(64 * LIMIT))
     proofs: list[tuple[str, str, float]] = field(default_factory=list)
 
     def __post_init__(self) -> None:
@@ -79,7 +82,7 @@ class Endpoint:
         webhooks = WebhookEndpoint(
             sources=lambda: self.sources,
             inbox=self.inbox,
-            limits=Limits(body_bytes=LIMIT, body_seconds=self.body_seconds),
+            limits=Limits(body_bytes=LIMIT, body_seconds=self.body_seconds, room=self.room),
             on_rejection=self.rejections.append,
             metrics=self.metrics,
             public_url=self.public_url,
@@ -126,10 +129,10 @@ def signed(
 
 
 @contextlib.asynccontextmanager
-async def served(app: Any) -> AsyncIterator[int]:
+async def served(app: Any, http: type[BoundedHttp] = BoundedHttp) -> AsyncIterator[int]:
     """The app behind a real server; its port."""
     config = uvicorn.Config(
-        app, port=0, http=BoundedHttp, log_config=None, lifespan="off", access_log=False
+        app, port=0, http=http, log_config=None, lifespan="off", access_log=False
     )
     server = Server(config, None)
     task = asyncio.create_task(server.serve())

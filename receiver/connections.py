@@ -1,0 +1,234 @@
+"""One connection: how long and how much a sender may owe, and which one goes when there are many.
+
+Owns the bounds below HTTP's body, which uvicorn leaves open: a head, a trailer or a body that
+nobody reads comes in time and within bounds, an answer is taken in time, and a crowd of idle
+connections keeps nobody out. Refuses to look into a request.
+"""
+
+from __future__ import annotations
+
+import json
+from asyncio import Handle, Transport
+from typing import cast
+
+from uvicorn.protocols.http.httptools_impl import (
+    STATUS_LINE,
+    HttpToolsProtocol,
+    RequestResponseCycle,
+)
+
+#: Request line and headers together; nobody's honest request has more. httptools has no bound.
+HEAD_BYTES = 32 * 1024
+MOST_HEADERS = 200
+#: Chunk sizes and trailers: so many bytes for each byte of the body, on top of a head's.
+FRAMING = 16
+#: Requests that wait on one connection for the answer to the one before them.
+MOST_PIPELINED = 16
+#: After an answer, so long may the rest of a body take that nobody reads.
+LINGER_SECONDS = 2.0
+#: An answer that is not taken for so long is given up, and so is a farewell.
+WRITE_SECONDS = 30.0
+FAREWELL_SECONDS = 5.0
+#: A body under way for less than this is no reason to close its connection.
+PATIENCE_SECONDS = 2.0
+#: Where there is no room for a connection, this share of those that may go is closed at once:
+#: looking for them costs a walk through all of them.
+SHARE_CLOSED = 10
+RETRY_SECONDS = 5
+
+
+class Overstepped(Exception):
+    """A bound is passed; what is answered stands in `BoundedHttp.refusal`."""
+
+
+class BoundedHttp(HttpToolsProtocol):
+    """httptools with bounds. `bounded` makes the class for other limits than these."""
+
+    head_seconds: float = 10.0
+    most_connections: int = 2000
+
+    #: Code and detail that the next 400 of uvicorn has instead of its own.
+    _refusal: tuple[str, str] | None = None
+    _debt: Handle | None = None
+    _stall: Handle | None = None
+    _since = 0.0
+    _in_head = False
+    _owes_body = False
+    _fed = 0
+    _body = 0
+    _body_in_packet = 0
+
+    # What comes in, in the order in which it does.
+
+    def connection_made(  # type: ignore[override]  # uvicorn's own: a server's is a Transport
+        self, transport: Transport
+    ) -> None:
+        super().connection_made(transport)
+        self._since = self.loop.time()
+        self._owe(self.head_seconds)
+        if len(self.connections) > self.most_connections:
+            self._make_room()
+
+    def data_received(self, data: bytes) -> None:
+        self._body_in_packet = 0
+        super().data_received(data)
+        if self.transport.is_closing():
+            return
+        self._fed += len(data)
+        if self._fed - self._body > HEAD_BYTES + FRAMING * self._body:
+            self._refuse(431, "head-too-large", f"A head may have {HEAD_BYTES} bytes at most.")
+        elif self._debt is None and (self._in_head or self._is_idle):
+            self._owe(LINGER_SECONDS if self._owes_body else self.head_seconds)
+
+    def on_message_begin(self) -> None:
+        self._in_head = True
+        # What else came in this packet belongs to the request before.
+        self._fed, self._body = -self._body_in_packet, 0
+        super().on_message_begin()
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        """Take a header; a trailer, which comes behind the body, is none: no proxy has seen it."""
+        if not self._in_head:
+            return
+        if len(self.headers) >= MOST_HEADERS:
+            self._overstep("too-many-headers", f"A head may have {MOST_HEADERS} headers.")
+        super().on_header(name, value)
+
+    def on_headers_complete(self) -> None:
+        if len(self.pipeline) >= MOST_PIPELINED:
+            self._overstep("too-many-requests", "Wait for answers before you send more.")
+        self._in_head = False
+        self._owes_body = True
+        self._since = self.loop.time()
+        self._owe_nothing()
+        super().on_headers_complete()
+
+    def on_body(self, body: bytes) -> None:
+        self._body += len(body)
+        self._body_in_packet += len(body)
+        super().on_body(body)
+
+    def on_message_complete(self) -> None:
+        self._owes_body = False
+        self._owe_nothing()
+        super().on_message_complete()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._owe_nothing()
+        self._unset_keepalive_if_required()
+        self.resume_writing()
+        super().connection_lost(exc)
+
+    # What goes out.
+
+    def on_response_complete(self) -> None:
+        super().on_response_complete()
+        self._since = self.loop.time()
+        if self.transport.is_closing():
+            self._bid_farewell()
+        elif self._owes_body and self.cycle.response_complete:
+            self._unset_keepalive_if_required()
+            self._owe(LINGER_SECONDS)
+
+    def timeout_keep_alive_handler(self) -> None:
+        self._close()
+
+    def pause_writing(self) -> None:
+        super().pause_writing()
+        if self._stall is None:
+            self._stall = self.loop.call_later(WRITE_SECONDS, self.transport.abort)
+
+    def resume_writing(self) -> None:
+        super().resume_writing()
+        if self._stall is not None:
+            self._stall.cancel()
+            self._stall = None
+
+    def send_400_response(self, msg: str) -> None:
+        """Answer what cannot be read as uvicorn would, in the form of all our errors."""
+        code, detail = self._refusal or ("bad-request", msg)
+        self._refuse(400, code, detail)
+
+    # Who goes, and how.
+
+    @property
+    def _is_idle(self) -> bool:
+        """Whether there is nobody but the sender to wait for."""
+        cycle: RequestResponseCycle | None = self.cycle  # None before the first, whatever its type
+        return cycle is None or cycle.response_complete
+
+    def _may_go(self, now: float) -> bool:
+        dawdles = self._owes_body and now - self._since > PATIENCE_SECONDS
+        return not self.transport.is_closing() and (self._is_idle or dawdles)
+
+    def _make_room(self) -> None:
+        """Close those that have been idle longest, then those whose body takes longest."""
+        now = self.loop.time()
+        there = cast("set[BoundedHttp]", self.connections)
+        if sum(not one.transport.is_closing() for one in there) <= self.most_connections:
+            return
+        may_go = sorted(
+            (one for one in there if one is not self and one._may_go(now)),  # noqa: SLF001 - one of us
+            key=lambda one: (not one._is_idle, one._since),  # noqa: SLF001
+        )
+        for one in may_go[: 1 + len(may_go) // SHARE_CLOSED]:
+            one._close()  # noqa: SLF001
+        if not may_go:
+            detail = "Too many connections are open; try again."
+            self._refuse(503, "unavailable", detail, ((b"retry-after", b"%d" % RETRY_SECONDS),))
+
+    def _owe(self, seconds: float) -> None:
+        self._owe_nothing()
+        self._debt = self.loop.call_later(seconds, self._give_up)
+
+    def _owe_nothing(self) -> None:
+        if self._debt is not None:
+            self._debt.cancel()
+            self._debt = None
+
+    def _give_up(self) -> None:
+        self._debt = None
+        if self._in_head and self._is_idle:
+            self._refuse(408, "too-slow", "The head did not arrive in time.")
+        else:
+            self._close()
+
+    def _overstep(self, code: str, detail: str) -> None:
+        self._refusal = code, detail
+        raise Overstepped
+
+    def _refuse(
+        self, status: int, code: str, detail: str, headers: tuple[tuple[bytes, bytes], ...] = ()
+    ) -> None:
+        if self.transport.is_closing():
+            return
+        body = json.dumps({"error": code, "detail": detail}).encode()
+        lines = [
+            *headers,
+            (b"content-type", b"application/json"),
+            (b"content-length", b"%d" % len(body)),
+            (b"connection", b"close"),
+        ]
+        head = b"".join(b"%s: %s\r\n" % line for line in lines)
+        self.transport.write(STATUS_LINE[status] + head + b"\r\n" + body)
+        self._close()
+
+    def _close(self) -> None:
+        self._owe_nothing()
+        if not self.transport.is_closing():
+            self.transport.close()
+            self._bid_farewell()
+
+    def _bid_farewell(self) -> None:
+        """A transport that is closed still waits until its last bytes are taken."""
+        self._owe_nothing()
+        self._debt = self.loop.call_later(FAREWELL_SECONDS, self.transport.abort)
+
+
+def bounded(*, head_seconds: float, most_connections: int) -> type[BoundedHttp]:
+    """The protocol with these limits."""
+    limits: dict[str, object] = {
+        "head_seconds": head_seconds,
+        "most_connections": most_connections,
+    }
+    return type("BoundedHttp", (BoundedHttp,), limits)
