@@ -319,8 +319,10 @@ audits = Table(
     metadata,
     Column("name", String(64), primary_key=True),
     Column("found", BigInteger, nullable=False),  # 0: nothing is wrong
-    Column("detail", JSON, nullable=False),
-    Column("checked_at", UtcDateTime, nullable=False),
+    Column("detail", JSON, nullable=False),  # the first faults in words
+    Column("progress", JSON, nullable=False),  # how far it is: what the next round goes on from
+    Column("checked_at", UtcDateTime),  # null until a first round has ended
+    Column("next_at", UtcDateTime, nullable=False),  # whoever moves it on has the next round
 )
 
 #: What somebody is to be told of, once: kept until it was sent, and quiet from then on.
@@ -328,9 +330,12 @@ notices = Table(
     "notices",
     metadata,
     Column("key", String(200), primary_key=True),  # what it is about: one row as long as it lasts
+    Column("id", String(36), nullable=False),  # of the message, the same over all tries
     Column("kind", String(32), nullable=False),
     Column("detail", JSON, nullable=False),
     Column("opened_at", UtcDateTime, nullable=False),
+    Column("missed_at", UtcDateTime),  # since when it is no longer seen
+    Column("ended_at", UtcDateTime),  # over: what is still to be said is that
     Column("sent_at", UtcDateTime),
     Column("attempts", Integer, nullable=False, server_default="0"),
     Column("next_attempt_at", UtcDateTime, nullable=False),

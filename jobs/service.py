@@ -1,4 +1,4 @@
-"""The worker process: settler, sweeper, listener, mappings and heartbeat, put together.
+"""The worker process: settler, sweeper, listener, mappings, heartbeat and audits, put together.
 
 Owns their start and their stop in order. Refuses to decide anything.
 """
@@ -14,6 +14,7 @@ from typing import Any
 
 import structlog
 
+from jobs.audits.auditor import Auditor
 from jobs.database import assert_durable, open_database
 from jobs.heartbeat import Heartbeat, process_name
 from jobs.mapping_watch import MappingWatch
@@ -75,6 +76,7 @@ async def run_worker(
                 "sweeper": Sweeper(database, settler, replays).run(),
                 "mappings": watch.run(),
                 "heartbeat": heartbeat.run(),
+                "auditor": Auditor(database).run(),
             }.items()
         ]
         log.info("worker.ready")

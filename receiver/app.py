@@ -28,6 +28,7 @@ from receiver import looks
 from receiver.api import api_routes
 from receiver.api.answers import HANDLERS
 from receiver.api.parts import ApiParts
+from receiver.counting import DatabaseCounts
 from receiver.handshaking import Handshakes
 from receiver.health import Health, health_routes
 from receiver.metrics import Metrics
@@ -87,7 +88,7 @@ class WebProcess:
             oldest_days=self._settings.oldest_outcome_days,
         )
         webhooks = self._webhooks()
-        counts = looks.StateCounts(self.database, self.metrics)
+        counts = DatabaseCounts(self.database, self.metrics)
         return [
             Route("/webhooks/{source}", webhooks),
             Route("/webhooks/{source}/{token}", webhooks),
@@ -160,6 +161,7 @@ class WebProcess:
                 "redis": looks.look_at_redis(self.doorbell.ping),
                 "worker": looks.look_at_worker(self.database),
                 "backlog": looks.look_at_backlog(self.database),
+                "books": looks.look_at_books(self.database),
                 "mappings": looks.look_at_mappings(lambda: self.watch.current),
                 "secrets": looks.look_at_secrets(
                     lambda: missing_secrets(

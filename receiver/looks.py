@@ -5,30 +5,23 @@ Owns the sentences. Nothing here stops deliveries from coming in.
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from time import monotonic
+from datetime import UTC, datetime, timedelta
 
-import structlog
-
+from jobs.audits.auditor import read_audits
+from jobs.audits.findings import MENDS, Audited
 from jobs.database import Database
 from jobs.heartbeat import ALIVE_SECONDS, alive
 from jobs.queries.backlog import oldest_received_age_seconds
-from jobs.queries.status import read_status
-from jobs.schema import STATES
 from mappings.load import MappingSet
 from receiver.health import Look, Trouble
-from receiver.metrics import Metrics
-
-log = structlog.get_logger(__name__)
 
 #: A delivery that waits longer than this is a backlog, not a moment.
 BACKLOG_SECONDS = 60.0
 #: At most this many problems of the mappings are named; `receiver check` has them all.
 MOST_PROBLEMS = 20
-#: Counting all deliveries is not done more often than this.
-COUNT_EVERY_SECONDS = 15.0
-COUNT_SECONDS = 5.0
+#: Audits rest for a minute or a few; one that is older has nobody who makes it.
+AUDIT_AGE = timedelta(hours=1)
 
 
 def look_at_redis(ping: Callable[[], Awaitable[bool]]) -> Look:
@@ -105,23 +98,25 @@ def look_at_secrets(missing: Callable[[], Mapping[str, Sequence[str]]]) -> Look:
     return look
 
 
-class StateCounts:
-    """Keeps the gauges of deliveries by state, counted in the database now and then."""
+def look_at_books(database: Database) -> Look:
+    """What the audits in the background found when they last looked."""
 
-    def __init__(self, database: Database, metrics: Metrics) -> None:
-        self._database = database
-        self._metrics = metrics
-        self._counted_at = -COUNT_EVERY_SECONDS
+    async def look() -> Sequence[Trouble]:
+        return book_troubles(await read_audits(database), now=datetime.now(UTC))
 
-    async def refresh(self) -> None:
-        """Count again if it is time to; a database that is slow or away leaves the last count."""
-        if monotonic() - self._counted_at < COUNT_EVERY_SECONDS:
-            return
-        self._counted_at = monotonic()
-        try:
-            status = await asyncio.wait_for(read_status(self._database), COUNT_SECONDS)
-        except Exception as error:  # noqa: BLE001 - whatever it is, the other metrics still count
-            log.warning("metrics.not_counted", error=str(error)[:300])
-            return
-        states = {state: int(getattr(status, state)) for state in STATES}
-        self._metrics.show_states(states, status.oldest_received_age_seconds)
+    return look
+
+
+def book_troubles(audits: Sequence[Audited], *, now: datetime) -> list[Trouble]:
+    """Each audit that found something, and each that is not made any more."""
+    troubles = [
+        Trouble("books", f"{one.name}: {one.found} wrong, first: {one.says[0]}. {MENDS[one.name]}")
+        for one in audits
+        if one.found
+    ]
+    troubles += [
+        Trouble("books", f"{one.name} was last checked at {one.checked_at:%Y-%m-%d %H:%M}Z")
+        for one in audits
+        if one.checked_at is not None and now - one.checked_at > AUDIT_AGE
+    ]
+    return troubles

@@ -7,9 +7,12 @@ configured is counted as `unknown`.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from datetime import datetime
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 from prometheus_client.exposition import generate_latest
+
+from jobs.audits.findings import Audited
 
 #: The label of every source that is not configured.
 UNKNOWN = "unknown"
@@ -69,6 +72,19 @@ class Metrics:
             registry=self.registry,
         )
 
+        self.audit_found = Gauge(
+            "receiver_audit_found",
+            "What the last round of each audit found wrong; 0 is nothing.",
+            ["audit"],
+            registry=self.registry,
+        )
+        self.audit_age_seconds = Gauge(
+            "receiver_audit_age_seconds",
+            "How long ago the last round of each audit ended.",
+            ["audit"],
+            registry=self.registry,
+        )
+
     def show_health(self, *, ready: bool, names: Sequence[str], troubles: Sequence[str]) -> None:
         """Set what was last looked at: all that can be wrong, and what is."""
         self.ready.set(ready)
@@ -80,6 +96,14 @@ class Metrics:
         for state, count in states.items():
             self.states.labels(state).set(count)
         self.oldest_received_seconds.set(oldest_seconds or 0.0)
+
+    def show_audits(self, audits: Sequence[Audited], *, now: datetime) -> None:
+        """Set what the audits last found, and when that was."""
+        for one in audits:
+            if one.checked_at is not None:
+                self.audit_found.labels(one.name).set(one.found)
+                age = max((now - one.checked_at).total_seconds(), 0.0)
+                self.audit_age_seconds.labels(one.name).set(age)
 
     def exposition(self) -> bytes:
         """All of it as Prometheus text."""

@@ -1,0 +1,29 @@
+"""Two counts that are made independently: what intake accepted, and what became of it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from jobs.audits.findings import Fault, Looked
+from jobs.database import Database
+from jobs.queries.shapes import Status
+from jobs.queries.status import read_status
+from jobs.schema import STATES
+
+
+async def look_at_balance(database: Database, _progress: Mapping[str, Any]) -> Looked:
+    """Whether every acknowledged delivery is accounted for, as of one moment."""
+    return Looked.of(imbalance(await read_status(database)))
+
+
+def imbalance(status: Status) -> list[Fault]:
+    """The fault, where the two counts differ."""
+    if status.balances:
+        return []
+    kept = sum(getattr(status, state) for state in STATES)
+    by_state = " + ".join(f"{getattr(status, state)} {state}" for state in STATES)
+    off = status.accepted - kept
+    what = f"{off} are missing" if off > 0 else f"{-off} were never accepted"
+    says = f"{status.accepted} deliveries were accepted and {kept} are there ({by_state}): {what}"
+    return [Fault("balance", says)]

@@ -1,0 +1,244 @@
+"""Each key's book: what its outcomes say, what its ledger says, and whether they agree.
+
+Owns what may differ between an outcome and the line that it caused. What a key owes is decided
+anew by `jobs.book` from all that was recorded of it, in whatever order it came.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from sqlalchemy import Select, Table, and_, func, or_, select, union
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from jobs.audits.findings import Fault
+from jobs.audits.scrub import PAGE, Scrub
+from jobs.book import Entry, KeyBook, Recorded
+from jobs.keybook import load_books
+from jobs.money import money
+from jobs.schema import actions, billing_events, deliveries, outcome_keys, outcomes
+
+_line, _said = billing_events.c, outcomes.c
+_other = billing_events.alias()
+_TRIPLE = ("agent_id", "customer_id", "indicator")
+
+
+async def next_keys(connection: AsyncConnection, after: str) -> list[str]:
+    """The keys after that one that any of the three tables knows."""
+    legs = [
+        select(table.c.outcome_key)
+        .distinct()
+        .where(table.c.outcome_key > after)
+        .order_by(table.c.outcome_key)
+        .limit(PAGE)
+        .subquery()
+        for table in (outcome_keys, outcomes, billing_events)
+    ]
+    every = union(*(select(leg.c.outcome_key) for leg in legs)).subquery()
+    found = await connection.execute(
+        select(every.c.outcome_key).order_by(every.c.outcome_key).limit(PAGE)
+    )
+    return list(found.scalars())
+
+
+async def changed_keys(connection: AsyncConnection, floor: str, after: str) -> list[str]:
+    """Those of which something was recorded or posted under an id from `floor` on."""
+    legs = [
+        select(table.c.outcome_key).where(table.c.id >= floor, table.c.outcome_key > after)
+        for table in (outcomes, billing_events)
+    ]
+    every = union(*legs).subquery()
+    found = await connection.execute(
+        select(every.c.outcome_key).order_by(every.c.outcome_key).limit(PAGE)
+    )
+    return list(found.scalars())
+
+
+async def faults_of_keys(connection: AsyncConnection, keys: Sequence[str]) -> list[Fault]:
+    """All that is wrong with these keys, as of one moment."""
+    faults: list[Fault] = []
+    for says, query in _DIFFERENCES:
+        found = await connection.execute(query.where(query.selected_columns[0].in_(keys)))
+        for key, one in found:
+            faults.append(Fault(key, f"key {key}: {says.format(one)}"))
+    books = await load_books(connection, keys)
+    for key, book in books.items():
+        faults += [Fault(key, f"key {key}: {says}") for says in disagreements(book)]
+    return faults
+
+
+def disagreements(book: KeyBook) -> Iterator[str]:
+    """What the book's ledger says of the whole key that its outcomes do not."""
+    due, standing = book.owed(), book.open_charge
+    if (due and _due(due)) != (standing and _standing(standing)):
+        owes = _in_words(_due(due)) if due else "nothing"
+        says = _in_words(_standing(standing)) if standing else "nothing"
+        yield f"its outcomes owe {owes}, its ledger says {says}"
+    if [entry.sequence for entry in book.entries] != list(range(1, len(book.entries) + 1)):
+        yield "its ledger has a gap"
+
+
+def _due(due: Recorded) -> tuple[Any, ...]:
+    return (due.amount_micros, due.currency, *due.billed_as)
+
+
+def _standing(line: Entry) -> tuple[Any, ...]:
+    return (line.amount_micros, line.currency, line.agent_id, line.customer_id, line.indicator)
+
+
+def _in_words(owed: tuple[Any, ...]) -> str:
+    micros, currency, *triple = owed
+    amount = "no amount" if micros is None else money(micros)
+    return f"{amount} {currency} for {' / '.join(str(part) for part in triple)}"
+
+
+def _differ(one: Any, other: Any, *names: str) -> Any:
+    return or_(*(one[name].is_distinct_from(other[name]) for name in names))
+
+
+def _lines_where(condition: Any) -> Select[Any]:
+    """Lines with their outcomes, and with the line that each reverses."""
+    return (
+        select(_line.outcome_key, _line.id)
+        .join(outcomes, _said.id == _line.outcome_id, isouter=True)
+        .join(_other, _other.c.id == _line.reverses, isouter=True)
+        .where(condition)
+        .order_by(_line.outcome_key, _line.sequence)
+    )
+
+
+def _outcomes_where(condition: Any) -> Select[Any]:
+    """Outcomes with the line that each names, its delivery and its action."""
+    return (
+        select(_said.outcome_key, _said.id)
+        .join(_other, _other.c.id == _said.billing_event_id, isouter=True)
+        .join(deliveries, deliveries.c.id == _said.delivery_id, isouter=True)
+        .join(actions, actions.c.id == _said.action_id, isouter=True)
+        .where(condition)
+        .order_by(_said.outcome_key, _said.ordinal)
+    )
+
+
+def _unlocked(table: Table) -> Select[Any]:
+    return (
+        select(table.c.outcome_key, func.count())
+        .join(outcome_keys, outcome_keys.c.outcome_key == table.c.outcome_key, isouter=True)
+        .where(outcome_keys.c.outcome_key.is_(None))
+        .group_by(table.c.outcome_key)
+    )
+
+
+_is_charge, _is_reversal = _line.kind == "charge", _line.kind == "reversal"
+_posts = _said.verdict.in_(("charged", "reversed"))
+
+#: What to say of each (of a line or an outcome, by its id), and the question that finds them.
+_DIFFERENCES: tuple[tuple[str, Select[Any]], ...] = (
+    (
+        "billing event {} belongs to no outcome of the key",
+        _lines_where(or_(_said.id.is_(None), _said.outcome_key != _line.outcome_key)),
+    ),
+    (
+        "billing event {} charges what its outcome does not say",
+        _lines_where(
+            and_(
+                _is_charge,
+                or_(
+                    _said.kind != "charge",
+                    _differ(_line, _said, "amount_micros", "currency", *_TRIPLE),
+                ),
+            )
+        ),
+    ),
+    (
+        "billing event {} names another delivery than its outcome",
+        _lines_where(_differ(_line, _said, "delivery_id", "event_index", "source")),
+    ),
+    (
+        "billing event {} does not negate the charge before it",
+        _lines_where(
+            and_(
+                _is_reversal,
+                or_(
+                    _other.c.id.is_(None),
+                    _other.c.kind != "charge",
+                    _other.c.outcome_key != _line.outcome_key,
+                    _other.c.sequence != _line.sequence - 1,
+                    _other.c.amount_micros != -_line.amount_micros,
+                    _differ(_line, _other.c, "currency", *_TRIPLE),
+                ),
+            )
+        ),
+    ),
+    (
+        "billing event {} reverses, and its outcome does not say so",
+        _lines_where(
+            and_(
+                _is_reversal,
+                or_(
+                    and_(_said.kind == "reversal", _said.verdict != "reversed"),
+                    and_(_said.kind == "charge", _said.verdict != "charged"),
+                ),
+            )
+        ),
+    ),
+    (
+        "outcome {} has no billing event that says what its verdict says",
+        _outcomes_where(
+            and_(
+                _posts,
+                or_(
+                    _other.c.id.is_(None),
+                    _other.c.outcome_id != _said.id,
+                    _other.c.outcome_key != _said.outcome_key,
+                    _other.c.kind != _said.kind,
+                    and_(_said.verdict == "charged", _said.kind != "charge"),
+                    and_(_said.verdict == "reversed", _said.kind != "reversal"),
+                ),
+            )
+        ),
+    ),
+    (
+        "outcome {} names a billing event that is not the key's",
+        _outcomes_where(
+            and_(
+                ~_posts,
+                _said.billing_event_id.is_not(None),
+                or_(
+                    _other.c.id.is_(None),
+                    _other.c.outcome_key != _said.outcome_key,
+                ),
+            )
+        ),
+    ),
+    (
+        "outcome {} is of a delivery that is not there",
+        _outcomes_where(and_(_said.delivery_id.is_not(None), deliveries.c.id.is_(None))),
+    ),
+    (
+        "outcome {} was recorded by hand, and no action says by whom",
+        _outcomes_where(
+            or_(
+                and_(_said.delivery_id.is_(None), _said.action_id.is_(None)),
+                and_(_said.action_id.is_not(None), actions.c.id.is_(None)),
+            )
+        ),
+    ),
+    (
+        "{} of its outcomes are missing",
+        select(_said.outcome_key, func.max(_said.ordinal) - func.count(_said.id))
+        .group_by(_said.outcome_key)
+        .having(func.max(_said.ordinal) != func.count(_said.id)),
+    ),
+    (
+        "nobody could lock it: it has no row in outcome_keys",
+        _unlocked(billing_events),
+    ),
+    (
+        "nobody could lock it: it has no row in outcome_keys",
+        _unlocked(outcomes),
+    ),
+)
+
+#: The audit.
+BOOKS = Scrub(next_keys, changed_keys, faults_of_keys)

@@ -1,0 +1,62 @@
+"""Each delivery's record: whether its state and its outcomes tell the same."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from sqlalchemy import and_, exists, or_, select
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from jobs.audits.findings import Fault
+from jobs.audits.scrub import PAGE, Scrub
+from jobs.schema import deliveries, outcomes
+
+_columns = deliveries.c
+#: Outcomes that the delivery itself told, and no person.
+_told = exists().where(outcomes.c.delivery_id == _columns.id, outcomes.c.action_id.is_(None))
+
+_DIFFERENCES = (
+    ("is recorded and has no outcome", and_(_columns.state == "recorded", ~_told)),
+    ("has outcomes and is {}", and_(_columns.state != "recorded", _told)),
+    (
+        "has lost its body, and nothing says why",
+        and_(_columns.body.is_(None), _columns.evidence == "kept"),
+    ),
+    (
+        "is {} without a time or a reason",
+        or_(
+            and_(_columns.state == "failed", _columns.reason.is_(None)),
+            and_(_columns.state != "received", _columns.settled_at.is_(None)),
+        ),
+    ),
+)
+
+
+async def next_deliveries(connection: AsyncConnection, after: str) -> list[str]:
+    """The ids after that one."""
+    found = await connection.execute(
+        select(_columns.id).where(_columns.id > after).order_by(_columns.id).limit(PAGE)
+    )
+    return list(found.scalars())
+
+
+async def changed_deliveries(connection: AsyncConnection, floor: str, after: str) -> list[str]:
+    """Those received under an id from `floor` on; what settles later is met by a pass."""
+    return await next_deliveries(connection, max(after, floor))
+
+
+async def faults_of_deliveries(connection: AsyncConnection, ids: Sequence[str]) -> list[Fault]:
+    """All that is wrong with these deliveries, as of one moment."""
+    faults: list[Fault] = []
+    for says, is_wrong in _DIFFERENCES:
+        found = await connection.execute(
+            select(_columns.id, _columns.state)
+            .where(_columns.id.in_(ids), is_wrong)
+            .order_by(_columns.id)
+        )
+        faults += [Fault(one, f"delivery {one} {says.format(state)}") for one, state in found]
+    return faults
+
+
+#: The audit.
+RECORDS = Scrub(next_deliveries, changed_deliveries, faults_of_deliveries)

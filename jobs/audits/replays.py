@@ -1,0 +1,80 @@
+"""Replays that do not come to their end.
+
+A released delivery that has settled without answering its replay would keep it open for good. One
+that does not move for long has lost its workers.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlalchemy import func, select
+
+from jobs.audits.findings import Fault, Looked
+from jobs.database import Database
+from jobs.schema import deliveries, replay_items, replays
+
+#: A replay that has the same number of open deliveries for this long is stuck.
+STILL = timedelta(minutes=10)
+
+
+async def look_at_replays(database: Database, progress: Mapping[str, Any]) -> Looked:
+    """The replays that cannot end or do not move, by what was seen of them before."""
+    items = replay_items.c
+    is_open = replays.c.state == "running"
+    unanswered = (
+        select(items.replay_id, items.delivery_id, deliveries.c.state)
+        .join(replays, replays.c.id == items.replay_id)
+        .join(deliveries, deliveries.c.id == items.delivery_id)
+        .where(is_open, items.released == 1, items.result.is_(None))
+        .where(deliveries.c.state != "received")
+        .order_by(items.replay_id, items.position)
+    )
+    left = (
+        select(replays.c.id, func.count(items.delivery_id))
+        .join(
+            replay_items,
+            (items.replay_id == replays.c.id) & items.result.is_(None),
+            isouter=True,
+        )
+        .where(is_open)
+        .group_by(replays.c.id)
+    )
+    async with database.read() as connection:
+        forgotten = (await connection.execute(unanswered.limit(1_000))).all()
+        open_counts = {row[0]: int(row[1]) for row in await connection.execute(left)}
+        now = await connection.scalar(select(database.now()))
+    assert now is not None  # noqa: S101 - a SELECT of the time gives one
+    seen = moved(progress.get("seen", {}), open_counts, now)
+    faults = [
+        Fault(replay, f"replay {replay} waits for delivery {delivery}, which is {state}")
+        for replay, delivery, state in forgotten
+    ]
+    waits_for_settled = {fault.about for fault in faults}
+    faults += [fault for fault in still(seen, now) if fault.about not in waits_for_settled]
+    looked = Looked.of(faults)
+    return Looked(found=looked.found, says=looked.says, progress={"seen": seen})
+
+
+Seen = Mapping[str, Any]
+
+
+def moved(before: Mapping[str, Seen], left: Mapping[str, int], now: datetime) -> dict[str, Seen]:
+    """For each replay how many deliveries it has left, and since when it has that many."""
+    return {
+        replay: before[replay]
+        if replay in before and before[replay]["left"] == number
+        else {"left": number, "since": now.isoformat()}
+        for replay, number in left.items()
+    }
+
+
+def still(seen: Mapping[str, Seen], now: datetime) -> list[Fault]:
+    """Those that have not moved for long."""
+    return [
+        Fault(replay, f"replay {replay} has {one['left']} deliveries left since {one['since']}")
+        for replay, one in sorted(seen.items())
+        if now - datetime.fromisoformat(one["since"]) >= STILL
+    ]

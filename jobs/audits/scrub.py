@@ -1,0 +1,180 @@
+"""Looking at everything there is, a page at a time, again and again.
+
+Owns how far a pass has got and what is looked at out of turn: what changed since the last round,
+and what was found wrong before. Memory is that of a page, and each page is one snapshot, so that
+live traffic looks like no fault. Refuses to know what a fault is.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from sqlalchemy import select
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from jobs.audits.findings import SHOWN, Fault, Looked
+from jobs.database import Database
+from jobs.queries.snapshot import snapshot
+
+PAGE = 500
+#: A pass over everything begins so long after the one before it began.
+PASS_EVERY = timedelta(days=1)
+#: Ids are made before their transaction commits, by clocks that differ a little.
+OVERLAP = timedelta(minutes=2)
+#: A round looks at so many that changed, and remembers so many that are wrong; a pass finds all.
+MOST_CHANGED = 20_000
+MOST_REMEMBERED = 500
+#: Between two pages others have their turn.
+PAUSE_SECONDS = 0.02
+
+#: The next page of what there is after `after`, in order; empty at the end.
+NextPage = Callable[[AsyncConnection, str], Awaitable[list[str]]]
+#: The next page, after `after`, of what has changed in rows with ids from `floor` on.
+NextChanged = Callable[[AsyncConnection, str, str], Awaitable[list[str]]]
+#: What is wrong with these.
+Check = Callable[[AsyncConnection, Sequence[str]], Awaitable[list[Fault]]]
+
+
+@dataclass(frozen=True, slots=True)
+class Scrub:
+    """One thing to be looked at in pages."""
+
+    pages: NextPage
+    changed: NextChanged
+    check: Check
+
+    async def round(
+        self, database: Database, progress: Mapping[str, Any], *, seconds: float
+    ) -> Looked:
+        """What is known to be wrong, what has changed, then the pass for so many seconds."""
+        async with database.read() as connection:
+            now = await connection.scalar(select(database.now()))
+        assert now is not None  # noqa: S101 - a SELECT of the time gives one
+        book = _Pass.of(progress, now)
+        finds = _Finds()
+        async for page in self._out_of_turn(database, progress):
+            await self._look(database, page, finds)
+        ends = time.monotonic() + seconds
+        while not book.is_over and time.monotonic() < ends:
+            page = await self._page(database, book.after)
+            await self._look(database, page, finds)
+            book.take(page, now)
+        return finds.looked({**book.as_progress(), "since": now.isoformat()}, is_whole=True)
+
+    async def whole(
+        self,
+        database: Database,
+        *,
+        seconds: float | None,
+        tell: Callable[[int], None] = lambda _number: None,
+    ) -> Looked:
+        """Everything from the start, or as much as fits in so many seconds."""
+        finds, after, number = _Finds(), "", 0
+        ends = None if seconds is None else time.monotonic() + seconds
+        while page := await self._page(database, after):
+            if ends is not None and time.monotonic() >= ends:
+                return finds.looked({"looked": number}, is_whole=False)
+            await self._look(database, page, finds)
+            after, number = page[-1], number + len(page)
+            tell(number)
+        return finds.looked({"looked": number}, is_whole=True)
+
+    async def _out_of_turn(
+        self, database: Database, progress: Mapping[str, Any]
+    ) -> AsyncIterator[list[str]]:
+        faulty = sorted(progress.get("faulty", []))
+        for start in range(0, len(faulty), PAGE):
+            yield faulty[start : start + PAGE]
+        if "since" not in progress:
+            return
+        floor = id_floor(datetime.fromisoformat(progress["since"]) - OVERLAP)
+        after, number = "", 0
+        while number < MOST_CHANGED:
+            async with database.read() as connection:
+                page = await self.changed(connection, floor, after)
+            if not page:
+                return
+            yield page
+            after, number = page[-1], number + len(page)
+
+    async def _page(self, database: Database, after: str) -> list[str]:
+        async with database.read() as connection:
+            return await self.pages(connection, after)
+
+    async def _look(self, database: Database, page: Sequence[str], finds: _Finds) -> None:
+        if not page:
+            return
+        async with snapshot(database) as connection:
+            finds.add(await self.check(connection, page))
+        await asyncio.sleep(PAUSE_SECONDS)
+
+
+@dataclass(slots=True)
+class _Finds:
+    """What is wrong, each thing once although it may be looked at twice."""
+
+    says: dict[str, None] = field(default_factory=dict)
+    about: dict[str, int] = field(default_factory=dict)
+
+    def add(self, faults: Sequence[Fault]) -> None:
+        found: dict[str, int] = {}
+        for fault in faults:
+            found[fault.about] = found.get(fault.about, 0) + 1
+            if len(self.says) < SHOWN:
+                self.says[fault.says] = None
+        self.about |= found
+
+    def looked(self, progress: Mapping[str, Any], *, is_whole: bool) -> Looked:
+        faulty = sorted(self.about)[:MOST_REMEMBERED]
+        return Looked(
+            found=sum(self.about.values()),
+            says=tuple(self.says),
+            progress={**progress, "faulty": faulty},
+            is_whole=is_whole,
+        )
+
+
+@dataclass(slots=True)
+class _Pass:
+    """How far the pass over everything is."""
+
+    began: str
+    after: str = ""
+    number: int = 0
+    ended: str | None = None
+
+    @classmethod
+    def of(cls, progress: Mapping[str, Any], now: datetime) -> _Pass:
+        """The pass under way, or a new one where it is time for that."""
+        known = progress.get("pass")
+        if not known:
+            return cls(now.isoformat())
+        is_due = now - datetime.fromisoformat(known["began"]) >= PASS_EVERY
+        if known["ended"] is not None and is_due:
+            return cls(now.isoformat())
+        return cls(**known)
+
+    @property
+    def is_over(self) -> bool:
+        return self.ended is not None
+
+    def take(self, page: Sequence[str], now: datetime) -> None:
+        if page:
+            self.after, self.number = page[-1], self.number + len(page)
+        else:
+            self.ended = now.isoformat()
+
+    def as_progress(self) -> dict[str, Any]:
+        own = {"began": self.began, "after": self.after, "number": self.number}
+        return {"pass": {**own, "ended": self.ended}}
+
+
+def id_floor(moment: datetime) -> str:
+    """The least id (UUIDv7) that can have been made from then on."""
+    milliseconds = f"{max(int(moment.astimezone(UTC).timestamp() * 1000), 0):012x}"
+    return f"{milliseconds[:8]}-{milliseconds[8:]}-7000-8000-000000000000"

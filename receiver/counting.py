@@ -1,0 +1,51 @@
+"""The numbers in /metrics that are counted in the database, now and then.
+
+Owns how often. Refuses to hold the others up: a database that is slow or away leaves the last
+count.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from datetime import UTC, datetime
+from time import monotonic
+
+import structlog
+
+from jobs.audits.auditor import read_audits
+from jobs.database import Database
+from jobs.queries.status import read_status
+from jobs.schema import STATES
+from receiver.metrics import Metrics
+
+log = structlog.get_logger(__name__)
+
+#: Counting all deliveries is not done more often than this.
+COUNT_EVERY_SECONDS = 15.0
+COUNT_SECONDS = 5.0
+
+
+class DatabaseCounts:
+    """Keeps the gauges of what is in the database up to date."""
+
+    def __init__(self, database: Database, metrics: Metrics) -> None:
+        self._database = database
+        self._metrics = metrics
+        self._counted_at = -COUNT_EVERY_SECONDS
+
+    async def refresh(self) -> None:
+        """Count again if it is time to."""
+        if monotonic() - self._counted_at < COUNT_EVERY_SECONDS:
+            return
+        self._counted_at = monotonic()
+        try:
+            async with asyncio.timeout(COUNT_SECONDS):
+                await self._count()
+        except Exception as error:  # noqa: BLE001 - whatever it is, the other metrics still count
+            log.warning("metrics.not_counted", error=str(error)[:300])
+
+    async def _count(self) -> None:
+        self._metrics.show_audits(await read_audits(self._database), now=datetime.now(UTC))
+        status = await read_status(self._database)
+        states = {state: int(getattr(status, state)) for state in STATES}
+        self._metrics.show_states(states, status.oldest_received_age_seconds)

@@ -1,0 +1,52 @@
+"""A replay that cannot end, or does not move, is found; one that moves is left in peace."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+from jobs.audits.auditor import examine
+from jobs.audits.replays import STILL, look_at_replays, moved, still
+from jobs.filters import DeliveryFilter
+from jobs.replay import start_replay
+from jobs.schema import replay_items
+from tests.jobs.audits.conftest import DAY
+from tests.jobs.doubles import bill, body, needing
+from tests.jobs.workshop import Workshop
+
+
+def test_a_replay_that_moves_is_never_still_and_one_that_stands_is_after_a_while() -> None:
+    seen = moved({}, {"a": 10, "b": 10}, DAY)
+    later = DAY + STILL
+    seen = moved(seen, {"a": 9, "b": 10}, later)
+    assert [fault.about for fault in still(seen, later)] == ["b"]
+    assert still(seen, later - timedelta(seconds=1)) == []
+    assert moved(seen, {}, later) == {}
+
+
+async def waiting_replay(workshop: Workshop) -> str:
+    settler = await workshop.settler()
+    await settler.settle(await workshop.post(body(needing("a price", bill("key")))))
+    where = DeliveryFilter(reason="unpriced")
+    return (await start_replay(workshop.database, None, where, actor="me")).id
+
+
+async def test_a_replay_that_nobody_moves_on_is_found_after_a_while(workshop: Workshop) -> None:
+    replay = await waiting_replay(workshop)
+    first = await look_at_replays(workshop.database, {})
+    assert (first.found, first.progress["seen"][replay]["left"]) == (0, 1)
+    long_ago = {"seen": {replay: {"left": 1, "since": DAY.isoformat()}}}
+    looked = await look_at_replays(workshop.database, long_ago)
+    assert looked.found == 1
+    assert looked.says[0].startswith(f"replay {replay} has 1 deliveries left since 2026-03-01")
+
+
+async def test_a_replay_that_waits_for_what_has_settled_is_found_at_once(
+    workshop: Workshop,
+) -> None:
+    replay = await waiting_replay(workshop)
+    async with workshop.database.write() as connection:
+        await connection.execute(replay_items.update().values(released=1))
+    looked = await examine(workshop.database, "replays", seconds=None, tell=lambda _number: None)
+    assert looked.found == 1
+    assert f"replay {replay} waits for delivery" in looked.says[0]
+    assert looked.says[0].endswith("which is failed")
