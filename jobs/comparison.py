@@ -10,8 +10,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
+from jobs.erasure import Erased
 from jobs.money import money
-from mappings.types import Mapped, Outcome
+from mappings.types import Outcome
 
 T = TypeVar("T")
 
@@ -55,7 +56,7 @@ def in_force(rows: Sequence[Row]) -> list[Row]:
     return list(found.values())
 
 
-def compare(delivery_id: str, recorded: Sequence[Row], mapped: Mapped) -> list[Difference]:
+def compare(delivery_id: str, recorded: Sequence[Row], mapped: Erased) -> list[Difference]:
     """The differences of one delivery; `recorded` are its rows of `outcomes` that are in force.
 
     Outcomes are paired by event and rule, in order; those of rules that are not on both sides, by

@@ -19,10 +19,12 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from jobs.book import KeyBook
 from jobs.comparison import compare
 from jobs.database import Database
+from jobs.erasure import Erased
 from jobs.filters import DeliveryFilter
 from jobs.fold import Claimed, fate_of
 from jobs.keybook import chunks, load_books
 from jobs.money import money
+from jobs.purged import erase
 from jobs.replay import selection
 from jobs.replay_runner import claimed, mapped_now, outcomes_of
 from jobs.schema import deliveries
@@ -43,6 +45,7 @@ class DryRun:
 
     matched: int = 0
     would: Counter[str] = field(default_factory=Counter)
+    unchanged_no_body: int = 0  # of those that would stay unchanged
     amounts_micros: Counter[str] = field(default_factory=Counter)
     still_failing: list[dict[str, Any]] = field(default_factory=list)
     differences: list[dict[str, Any]] = field(default_factory=list)
@@ -52,6 +55,7 @@ class DryRun:
         return {
             "matched": self.matched,
             "would": dict(sorted(self.would.items())),
+            "unchanged_no_body": self.unchanged_no_body,
             "amounts": [
                 {"currency": currency, "amount": money(micros)}
                 for currency, micros in sorted(self.amounts_micros.items())
@@ -96,7 +100,7 @@ class _Rehearsal:
             .order_by(deliveries.c.received_at, deliveries.c.id)
         )
         rows = found.mappings().all()
-        mapped = await asyncio.to_thread(self._map, rows)
+        mapped = await erase(connection, await asyncio.to_thread(self._map, rows))
         new_keys = {o.key for one in mapped.values() for o in one.outcomes} - self._books.keys()
         self._books |= await load_books(connection, new_keys)
         said = await outcomes_of(connection, [r["id"] for r in rows if r["state"] == "recorded"])
@@ -111,12 +115,13 @@ class _Rehearsal:
         }
 
     def _settle(
-        self, row: RowMapping, mapped: Mapped | None, said: Sequence[Mapping[str, Any]]
+        self, row: RowMapping, mapped: Erased | None, said: Sequence[Mapping[str, Any]]
     ) -> None:
         result = self.result
         result.matched += 1
         if mapped is None or row["state"] == "recorded":
             result.would["unchanged"] += 1
+            result.unchanged_no_body += mapped is None
             if mapped is not None and len(result.differences) < SHOWN_DIFFERENCES:
                 result.differences += [d.as_json() for d in compare(row["id"], said, mapped)]
             return

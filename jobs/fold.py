@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from jobs.book import KeyBook, Recorded
+from jobs.erasure import Erased
 from jobs.ids import new_id
 from jobs.ledger import Conflict, Step, decide
 from jobs.money import money
@@ -69,7 +70,7 @@ def recorded_from(
     )
 
 
-def fate_of(delivery: Claimed, mapped: Mapped, books: Mapping[str, KeyBook]) -> Fate:
+def fate_of(delivery: Claimed, mapped: Erased, books: Mapping[str, KeyBook]) -> Fate:
     """Decide one delivery on these books, and record it in them if it is `recorded`."""
     if mapped.failures:
         return _failed(mapped.failures, held_back=len(mapped.outcomes))

@@ -18,6 +18,7 @@ from jobs.database import Database
 from jobs.errors import JobsError
 from jobs.fold import Claimed, Fate, fate_of
 from jobs.keybook import Posting, load_books, lock_keys
+from jobs.purged import erase, hold_off_purges
 from jobs.replay_items import answer_replays
 from jobs.schema import deliveries
 from jobs.versions import keep_versions
@@ -53,20 +54,24 @@ class Recorder:
         """
         ordered = sorted(work, key=lambda one: (one.delivery.received_at, one.delivery.id))
         async with self._database.write() as connection:
+            await hold_off_purges(self._database, connection)
             held = await _hold(connection, [one.delivery.id for one in ordered])
             mine = [one for one in ordered if one.delivery.id in held]
+            said = await erase(connection, {one.delivery.id: one.mapped for one in mine})
             keys = {
                 outcome.key
-                for one in mine
-                if not one.mapped.failures and not one.mapped.shadow
-                for outcome in one.mapped.outcomes
+                for one in said.values()
+                if not one.failures and not one.shadow
+                for outcome in one.outcomes
             }
             await lock_keys(self._database, connection, keys)
             books = await load_books(connection, keys)
             # Not before the locks are held: waiting for one could carry it back into a period
             # that is closed, and behind lines of the same key that were written meanwhile.
             recorded_at = datetime.now(UTC)
-            fates = {one.delivery.id: fate_of(one.delivery, one.mapped, books) for one in mine}
+            fates = {
+                one.delivery.id: fate_of(one.delivery, said[one.delivery.id], books) for one in mine
+            }
             await self._write(connection, fates, versions, recorded_at)
         self._kept_versions |= _used(fates.values())
         return fates

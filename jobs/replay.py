@@ -19,6 +19,7 @@ from jobs.database import Database
 from jobs.errors import FilterInvalid
 from jobs.filters import DeliveryFilter
 from jobs.ids import new_id
+from jobs.replay_items import NO_BODY, UNCHANGED
 from jobs.schema import deliveries, replay_items, replays
 
 #: States that a replay may take up. What is `received` is on its way already.
@@ -47,7 +48,10 @@ class Discarded:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReplayStatus:
-    """How far a replay is. `done` counts those settled again; the rest are still waiting."""
+    """How far a replay is. `done` counts those settled again; the rest are still waiting.
+
+    `unchanged_no_body` of the `unchanged` ones were left as they are since their body is gone.
+    """
 
     id: str
     state: str
@@ -57,6 +61,7 @@ class ReplayStatus:
     ignored: int
     failed: int
     unchanged: int
+    unchanged_no_body: int
     differences: list[dict[str, Any]] = field(default_factory=list)
 
 
@@ -174,7 +179,8 @@ async def replay_status(database: Database, replay_id: str) -> ReplayStatus | No
         recorded=counts.get("recorded", 0),
         ignored=counts.get("ignored", 0),
         failed=counts.get("failed", 0),
-        unchanged=counts.get("unchanged", 0),
+        unchanged=counts.get(UNCHANGED, 0) + counts.get(NO_BODY, 0),
+        unchanged_no_body=counts.get(NO_BODY, 0),
         differences=differences[:SHOWN_DIFFERENCES],
     )
 

@@ -1,17 +1,27 @@
 """What became of the deliveries of a replay.
 
 Owns that whoever settles a released delivery, in whatever way, answers the replays that wait for
-it, in the same transaction.
+it, in the same transaction; and what is said of one that a replay leaves as it is.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 from sqlalchemy import update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from jobs.schema import replay_items
+
+#: The results of a delivery that a replay left as it is: compared, or without a body to settle.
+UNCHANGED = "unchanged"
+NO_BODY = "no-body"
+
+
+def left_as_it_is(delivery: Mapping[Any, Any]) -> str:
+    """The result of a row of `deliveries` that was not released."""
+    return UNCHANGED if delivery["body"] is not None else NO_BODY
 
 
 async def answer_replays(connection: AsyncConnection, ids: Sequence[str], state: str) -> None:

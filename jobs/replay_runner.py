@@ -18,7 +18,10 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from jobs.comparison import compare, in_force
 from jobs.database import Database
+from jobs.erasure import Erased
 from jobs.fold import Claimed
+from jobs.purged import erase, hold_off_purges
+from jobs.replay_items import left_as_it_is
 from jobs.schema import deliveries, outcomes, replay_items, replays
 from jobs.settle import Settler, delivery_input
 from mappings.load import MappingSet
@@ -137,10 +140,11 @@ class ReplayRunner:
         if not rows:
             return
         kept = [row for row in rows if row["state"] == "recorded" and row["body"] is not None]
-        async with self._database.read() as connection:
-            said = await outcomes_of(connection, [row["id"] for row in kept])
-        found = await asyncio.to_thread(self._differences, kept, said)
+        mapped = await asyncio.to_thread(self._map, kept)
         async with self._database.write() as connection:
+            await hold_off_purges(self._database, connection)
+            said = await outcomes_of(connection, [row["id"] for row in kept])
+            found = await asyncio.to_thread(_differences, said, await erase(connection, mapped))
             await connection.execute(
                 update(replay_items)
                 .where(
@@ -149,22 +153,21 @@ class ReplayRunner:
                     replay_items.c.result.is_(None),
                 )
                 .values(
-                    result="unchanged",
+                    result=bindparam("left"),
                     differences=bindparam("found", type_=replay_items.c.differences.type),
                 ),
-                [{"one": row["id"], "found": found.get(row["id"])} for row in rows],
+                [
+                    {"one": row["id"], "left": left_as_it_is(row), "found": found.get(row["id"])}
+                    for row in rows
+                ],
             )
 
-    def _differences(
-        self, rows: Sequence[RowMapping], said: Mapping[str, Sequence[Mapping[str, Any]]]
-    ) -> dict[str, list[dict[str, Any]]]:
+    def _map(self, rows: Sequence[RowMapping]) -> dict[str, Mapped]:
         mappings = self._mappings()
-        found = {}
-        for row in rows:
-            mapped = mapped_now(mappings, claimed(row), oldest_days=self._oldest_days)
-            if differences := compare(row["id"], said.get(row["id"], ()), mapped):
-                found[row["id"]] = [one.as_json() for one in differences]
-        return found
+        return {
+            row["id"]: mapped_now(mappings, claimed(row), oldest_days=self._oldest_days)
+            for row in rows
+        }
 
     async def _finish(self, replay_id: str) -> None:
         """Close the replay once each of its deliveries has its result."""
@@ -180,6 +183,16 @@ class ReplayRunner:
                 .where(replays.c.id == replay_id, replays.c.state == "running", ~open_items)
                 .values(state="done", finished_at=datetime.now(UTC))
             )
+
+
+def _differences(
+    said: Mapping[str, Sequence[Mapping[str, Any]]], mapped: Mapping[str, Erased]
+) -> dict[str, list[dict[str, Any]]]:
+    found = {}
+    for delivery_id, now in mapped.items():
+        if differences := compare(delivery_id, said.get(delivery_id, ()), now):
+            found[delivery_id] = [one.as_json() for one in differences]
+    return found
 
 
 def mapped_now(mappings: MappingSet, delivery: Claimed, *, oldest_days: int | None) -> Mapped:

@@ -70,6 +70,10 @@ deliveries = Table(
     UniqueConstraint("source", "dedupe_key"),
     CheckConstraint(f"state IN {STATES!r}", name="state"),
     CheckConstraint(f"evidence IN {EVIDENCE!r}", name="evidence"),
+    # What is still to be settled cannot lose its body, whoever asks.
+    CheckConstraint(
+        "evidence = 'kept' OR (body IS NULL AND state NOT IN ('received', 'failed'))", name="gone"
+    ),
     Index(
         "ix_deliveries_waiting",
         "next_attempt_at",
@@ -242,7 +246,7 @@ replay_items = Table(
     Column("delivery_id", ForeignKey("deliveries.id"), primary_key=True),
     Column("position", Integer, nullable=False),
     Column("released", Integer, nullable=False, server_default="0"),
-    Column("result", String(16)),  # recorded, ignored, failed or unchanged
+    Column("result", String(16)),  # recorded, ignored, failed, unchanged, or no-body: unchanged too
     Column(
         "differences", JSON(none_as_null=True)
     ),  # what a recorded one would bill now, where it differs
@@ -311,6 +315,21 @@ purged_customers = Table(
     metadata,
     Column("pseudonym", String(256), primary_key=True),
     Column("purged_at", UtcDateTime, nullable=False),
+)
+
+#: Stands while a purge changes the ledger, and lets its triggers pass that and nothing else.
+#: The key that it refers to cannot exist, so that no transaction can commit it.
+purge_guard = Table(
+    "purge_guard",
+    metadata,
+    Column("id", Integer, primary_key=True, autoincrement=False),
+    Column("pseudonym", String(256), nullable=False),
+    Column(
+        "must_go",
+        ForeignKey("purge_guard.id", deferrable=True, initially="DEFERRED"),
+        nullable=False,
+    ),
+    CheckConstraint("id = 1 AND must_go = 0", name="never_committed"),
 )
 
 #: What the service found of itself when it last checked its books: read by /metrics and doctor.

@@ -52,6 +52,7 @@ async def test_a_dry_run_says_what_the_replay_would_do_and_writes_nothing(
     assert found.as_json() == {
         "matched": 4,
         "would": {"failed": 1, "recorded": 3},
+        "unchanged_no_body": 0,
         "amounts": [{"currency": "USD", "amount": "0.99"}],
         "still_failing": [
             {

@@ -3,6 +3,7 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 
 from jobs.book import KeyBook
+from jobs.erasure import erased
 from jobs.fold import Claimed, Fate, fate_of
 from mappings.types import Failure, Kind, Mapped, Outcome, Reason
 
@@ -40,7 +41,7 @@ def fold(books: dict[str, KeyBook], said: Mapped, *, number: int = 1) -> Fate:
         vendor_id=None,
         attempts=1,
     )
-    return fate_of(delivery, said, books)
+    return fate_of(delivery, erased(said, {}), books)
 
 
 def test_a_delivery_bills_all_of_its_outcomes() -> None:

@@ -75,10 +75,12 @@ async def test_migrations_make_the_checks_that_the_code_expects(database: Databa
         checks, waiting = await connection.run_sync(nets)
     assert checks == {
         "ck_deliveries_evidence",
+        "ck_deliveries_gone",
         "ck_deliveries_state",
         "ck_outcomes_kind",
         "ck_outcomes_verdict",
         "ck_billing_events_kind",
+        "ck_purge_guard_never_committed",
     }
     assert any("received" in condition for condition in waiting)
 
