@@ -11,9 +11,10 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 
 from jobs.book import Entry, KeyBook, Recorded
+from jobs.erasure import Erased
 from jobs.ids import new_id
 from jobs.ledger import is_billed_as
-from mappings.types import Kind, Mapped, Outcome
+from mappings.types import Kind, Outcome
 
 
 class Refused(Exception):
@@ -85,7 +86,7 @@ def replacement(
     return None if is_billed_as(standing, new) else new
 
 
-def charge_now(mapped: Mapped, key: str) -> Outcome:
+def charge_now(mapped: Erased, key: str) -> Outcome:
     """The one charge of the key that the mapping gives now. Raises Refused."""
     if mapped.failures:
         first = mapped.failures[0]

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from jobs.book import KeyBook
 from jobs.byhand import Refused, charge_now
+from jobs.erasure import erased
 from jobs.ledger import Conflict, Step, Verdict
 from mappings.types import Failure, Kind, Mapped, Outcome, Reason
 from tests.jobs import model
@@ -250,7 +251,7 @@ MATCHED = Mapped(outcomes=(NOW,), failures=(), events=1)
 def test_the_one_charge_of_the_key_is_what_the_mapping_gives_now() -> None:
     other: Outcome = replace(NOW, key="another")
     undone = replace(NOW, kind=Kind.REVERSAL)
-    assert charge_now(replace(MATCHED, outcomes=(other, undone, NOW)), "key") is NOW
+    assert charge_now(erased(replace(MATCHED, outcomes=(other, undone, NOW)), {}), "key") is NOW
 
 
 @pytest.mark.parametrize(
@@ -276,4 +277,4 @@ def test_the_one_charge_of_the_key_is_what_the_mapping_gives_now() -> None:
 )
 def test_what_the_mapping_does_not_give_exactly_once_is_refused(mapped: Mapped, why: str) -> None:
     with pytest.raises(Refused, match=why):
-        charge_now(mapped, "key")
+        charge_now(erased(mapped, {}), "key")
