@@ -189,6 +189,69 @@ class RejectionItem(Shape):
     body_sha256: str | None
 
 
+class Begun(Shape):
+    """A replay or a discard that was asked for: what to follow it by, and how many it takes."""
+
+    id: str
+    matched: int
+
+
+class Matched(Shape):
+    """How many deliveries a rehearsed discard would take."""
+
+    matched: int
+
+
+class Amount(Shape):
+    """A sum in one currency."""
+
+    currency: str
+    amount: str
+
+
+class StillFailing(Shape):
+    """A delivery that a replay would leave failed, and why."""
+
+    delivery: str
+    source: str
+    reason: str | None
+    rule: str | None
+    detail: str | None
+
+
+class Differs(Shape):
+    """An outcome of a recorded delivery that comes out otherwise now; a side may be empty."""
+
+    delivery: str
+    rule: str
+    billed: dict[str, Any] | None
+    would_bill: dict[str, Any] | None
+
+
+class Rehearsal(Shape):
+    """What a replay would do: counts by what each delivery would become, and the sums."""
+
+    matched: int
+    would: dict[str, int]
+    amounts: tuple[Amount, ...]
+    still_failing: tuple[StillFailing, ...]
+    differences: tuple[Differs, ...]
+
+
+class Progress(Shape):
+    """How far a replay is."""
+
+    id: str
+    state: Literal["running", "done"]
+    matched: int
+    done: int
+    recorded: int
+    ignored: int
+    failed: int
+    unchanged: int
+    differences: tuple[Differs, ...]
+
+
 class RevenueItem(Shape):
     """Postings summed: how many charges and reversals, and their net amount.
 

@@ -12,9 +12,11 @@ from typing import Any
 import structlog
 from pydantic import BaseModel
 from sqlalchemy.exc import SQLAlchemyError
+from starlette.datastructures import MutableHeaders
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from jobs.errors import FilterInvalid, is_transient
 from jobs.queries.shapes import Shape
@@ -32,6 +34,23 @@ class ApiError(Exception):
         self.status = status
         self.code = code
         self.detail = detail
+
+
+class SafeHeaders:
+    """Lets nobody guess that an answer is a page, nor keep a copy of what it says."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        async def send_safely(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                headers = MutableHeaders(scope=message)
+                headers["X-Content-Type-Options"] = "nosniff"
+                headers["Cache-Control"] = "no-store"
+            await send(message)
+
+        await self._app(scope, receive, send_safely)
 
 
 def not_found(what: str, name: str) -> ApiError:

@@ -6,13 +6,15 @@ is not and what to write.
 
 from __future__ import annotations
 
+import asyncio
 import json
+from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 
 from jobs.errors import FilterInvalid
 from jobs.filters import DeliveryFilter, can_be_stored
@@ -27,6 +29,9 @@ from receiver.asking import (
 )
 
 MOST_BODY_BYTES = 1024 * 1024
+BODY_SECONDS = 30.0
+#: More than a database can count to is a mistake.
+MOST_LIMIT = 10**18
 _SEND = 'send an object such as {"reason": "unpriced"}'
 
 
@@ -77,13 +82,14 @@ class Order:
     limit: int | None
 
 
-_EXTRAS = ("dry_run", "note", "limit")
+#: What an order has besides its filter.
+ORDER_EXTRAS = ("dry_run", "note", "limit")
 
 
 async def order(request: Request, zone: ZoneInfo) -> Order:
     """The body of `POST /api/replays` or `/api/discards`."""
     body = await _json_object(request)
-    refuse_unknown(body, (*DELIVERY_FILTERS, *_EXTRAS))
+    refuse_unknown(body, (*DELIVERY_FILTERS, *ORDER_EXTRAS))
     given = {name: value for name, value in body.items() if value is not None}
     ids = given.pop("ids", None)
     dry_run, limit = given.pop("dry_run", False), given.pop("limit", None)
@@ -95,7 +101,7 @@ async def order(request: Request, zone: ZoneInfo) -> Order:
         refuse_unfit("note", note)
     if not isinstance(dry_run, bool):
         raise FilterInvalid(f"dry_run is {_shown(dry_run)}; give true or false")
-    if limit is not None and (isinstance(limit, bool) or not isinstance(limit, int) or limit < 1):
+    if limit is not None and not _is_count(limit):
         raise FilterInvalid(f"limit is {_shown(limit)}; give a whole number from 1")
     return Order(
         where=delivery_filter(given, zone, ids=None if ids is None else _ids(ids)),
@@ -103,6 +109,10 @@ async def order(request: Request, zone: ZoneInfo) -> Order:
         note=note,
         limit=limit,
     )
+
+
+def _is_count(given: Any) -> bool:
+    return isinstance(given, int) and not isinstance(given, bool) and 1 <= given < MOST_LIMIT
 
 
 def _ids(given: Any) -> list[str]:
@@ -114,18 +124,39 @@ def _ids(given: Any) -> list[str]:
 
 
 async def _json_object(request: Request) -> Mapping[str, Any]:
-    raw = bytearray()
-    async for chunk in request.stream():
-        raw += chunk
-        if len(raw) > MOST_BODY_BYTES:
-            raise ApiError(413, "too-large", f"the body has more than {MOST_BODY_BYTES} bytes")
+    raw = await _body(request)
     try:
-        body = json.loads(bytes(raw)) if raw.strip() else {}
+        body = json.loads(raw, object_pairs_hook=_once_each) if raw.strip() else {}
     except (ValueError, RecursionError):
         raise FilterInvalid(f"the body is no JSON; {_SEND}") from None
     if not isinstance(body, dict):
         raise FilterInvalid(f"the body is no JSON object; {_SEND}")
     return body
+
+
+async def _body(request: Request) -> bytes:
+    raw = bytearray()
+    try:
+        async with asyncio.timeout(BODY_SECONDS):
+            async for chunk in request.stream():
+                raw += chunk
+                if len(raw) > MOST_BODY_BYTES:
+                    detail = f"the body has more than {MOST_BODY_BYTES} bytes"
+                    raise ApiError(413, "too-large", detail)
+    except TimeoutError:
+        raise ApiError(408, "too-slow", "the body did not arrive in time") from None
+    except ClientDisconnect:
+        raise ApiError(400, "disconnected", "the body is not whole") from None
+    return bytes(raw)
+
+
+def _once_each(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """An object; FilterInvalid where a name is given twice, for the wider one might count."""
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        repeated = Counter(name for name, _ in pairs).most_common(1)[0][0]
+        raise FilterInvalid(f"{repeated[:80]!r} is given twice; give it once")
+    return found
 
 
 def _shown(value: Any) -> str:

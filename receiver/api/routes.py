@@ -6,9 +6,10 @@ from starlette.applications import Starlette
 from starlette.middleware import Middleware
 from starlette.routing import BaseRoute, Mount, Route
 
-from receiver.api import acting, reading
-from receiver.api.answers import HANDLERS
+from receiver.api.answers import HANDLERS, SafeHeaders
 from receiver.api.auth import BearerGate
+from receiver.api.openapi import serve_document
+from receiver.api.operations import OPENAPI_PATH, OPERATIONS
 from receiver.api.parts import ApiParts
 
 
@@ -18,19 +19,10 @@ def api_routes(parts: ApiParts, *, token: str | None) -> list[BaseRoute]:
         return []
     api = Starlette(
         routes=[
-            Route("/status", reading.status),
-            Route("/deliveries", reading.deliveries),
-            Route("/deliveries/{delivery_id}", reading.delivery),
-            Route("/failures", reading.failures),
-            Route("/rejections", reading.rejections),
-            Route("/billing-events", reading.billing_events),
-            Route("/revenue", reading.revenue),
-            Route("/rules", reading.rules),
-            Route("/replays", acting.start, methods=["POST"]),
-            Route("/replays/{replay_id}", acting.progress),
-            Route("/discards", acting.put_away, methods=["POST"]),
+            Route(OPENAPI_PATH, serve_document),
+            *(Route(one.path, one.answered_by, methods=[one.method]) for one in OPERATIONS),
         ],
-        middleware=[Middleware(BearerGate, token=token)],
+        middleware=[Middleware(SafeHeaders), Middleware(BearerGate, token=token)],
         exception_handlers=HANDLERS,
     )
     api.state.parts = parts

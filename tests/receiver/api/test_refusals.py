@@ -73,6 +73,7 @@ async def test_another_method_is_405(api: httpx.AsyncClient) -> None:
         pytest.param({"state": "received"}, "state 'received' cannot be", id="state"),
         pytest.param({"state": "failed", "dry_run": "yes"}, "give true or false", id="dry-run"),
         pytest.param({"state": "failed", "limit": 0}, "limit is 0", id="limit"),
+        pytest.param({"state": "failed", "limit": 10**30}, "limit is 10000", id="vast-limit"),
         pytest.param({"state": "failed", "since": "x"}, "since is 'x'", id="time"),
         pytest.param({"ids": ["\0"]}, "ids has a NUL", id="nul"),
         pytest.param({"source": "\ud800"}, "source has a NUL or half", id="half-a-character"),
@@ -96,6 +97,9 @@ async def test_a_bad_order_is_refused_with_its_fix(
         pytest.param(b"{", 400, id="cut-off"),
         pytest.param(b"\xff", 400, id="no-utf-8"),
         pytest.param(b"[" * 500_000, 400, id="deep"),
+        pytest.param(b'{"reason": "a", "reason": "b"}', 400, id="a-name-twice"),
+        pytest.param(b'{"limit": 1e400, "state": "failed"}', 400, id="overflow"),
+        pytest.param(b'{"limit": ' + b"9" * 5000 + b"}", 400, id="digits"),
         pytest.param(b" " * 2_000_000, 413, id="large"),
     ],
 )

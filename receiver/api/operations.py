@@ -1,0 +1,125 @@
+"""Every call of the API: its path, who answers it, what it takes, and what it gives.
+
+Owns the one table that routing and the OpenAPI document are made from, so that neither can have
+what the other has not.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from starlette.requests import Request
+from starlette.responses import Response
+
+from jobs.queries import shapes
+from receiver.api import acting, reading
+from receiver.api.params import ORDER_EXTRAS
+from receiver.asking import BILLING_FILTERS, DELIVERY_FILTERS, REJECTION_FILTERS
+
+PAGING = ("limit", "cursor")
+OPENAPI_PATH = "/openapi.json"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Operation:
+    """One call. `gives` has the shape of each success; `takes` names the parameters of the query.
+
+    `order` names the members of a JSON body, None where there is no body.
+    """
+
+    path: str
+    answered_by: Callable[[Request], Awaitable[Response]]
+    says: str
+    gives: Mapping[int, Any]
+    method: Literal["GET", "POST"] = "GET"
+    takes: tuple[str, ...] = ()
+    order: tuple[str, ...] | None = None
+    #: Whether something that is named may not exist.
+    may_miss: bool = False
+
+
+_ORDER = (*DELIVERY_FILTERS, *ORDER_EXTRAS)
+
+OPERATIONS: tuple[Operation, ...] = (
+    Operation(
+        path="/status",
+        answered_by=reading.status,
+        says="What was accepted, and what became of it.",
+        gives={200: shapes.Status},
+    ),
+    Operation(
+        path="/deliveries",
+        answered_by=reading.deliveries,
+        says="Deliveries, newest first.",
+        gives={200: shapes.Page[shapes.DeliveryItem]},
+        takes=(*DELIVERY_FILTERS, *PAGING),
+    ),
+    Operation(
+        path="/deliveries/{delivery_id}",
+        answered_by=reading.delivery,
+        says="One delivery with all that is known of it.",
+        gives={200: shapes.DeliveryEvidence},
+        may_miss=True,
+    ),
+    Operation(
+        path="/failures",
+        answered_by=reading.failures,
+        says="What is failed now, grouped by what mends it.",
+        gives={200: shapes.Page[shapes.FailureGroup]},
+        takes=DELIVERY_FILTERS,
+    ),
+    Operation(
+        path="/rejections",
+        answered_by=reading.rejections,
+        says="Requests that were not taken, newest first.",
+        gives={200: shapes.Page[shapes.RejectionItem]},
+        takes=(*REJECTION_FILTERS, *PAGING),
+    ),
+    Operation(
+        path="/billing-events",
+        answered_by=reading.billing_events,
+        says="Lines of the ledger, latest recorded first.",
+        gives={200: shapes.Page[shapes.BillingEventItem]},
+        takes=(*BILLING_FILTERS, *PAGING),
+    ),
+    Operation(
+        path="/revenue",
+        answered_by=reading.revenue,
+        says="Lines of the ledger, summed by what `by` names.",
+        gives={200: shapes.Page[shapes.RevenueItem]},
+        takes=(*BILLING_FILTERS, "by", *PAGING),
+    ),
+    Operation(
+        path="/rules",
+        answered_by=reading.rules,
+        says="How each rule has fared.",
+        gives={200: shapes.Page[shapes.RuleItem]},
+    ),
+    Operation(
+        method="POST",
+        path="/replays",
+        answered_by=acting.start,
+        says="Settle stored deliveries again, or rehearse it.",
+        gives={200: shapes.Rehearsal, 202: shapes.Begun},
+        order=_ORDER,
+        may_miss=True,
+    ),
+    Operation(
+        path="/replays/{replay_id}",
+        answered_by=acting.progress,
+        says="How far a replay is.",
+        gives={200: shapes.Progress},
+        may_miss=True,
+    ),
+    Operation(
+        method="POST",
+        path="/discards",
+        answered_by=acting.put_away,
+        says="Put failed or ignored deliveries away, with a note.",
+        gives={200: shapes.Matched, 202: shapes.Begun},
+        order=_ORDER,
+        may_miss=True,
+    ),
+)
