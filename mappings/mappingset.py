@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from types import MappingProxyType
 from typing import Any
 
@@ -43,6 +43,7 @@ class Source:
     """Who posts: how it proves itself (`verify` as written) and what it bills.
 
     `secrets` are names; `secret_ends` has, by name, the moment from which one is refused.
+    `expect_every` is the longest silence that is normal, None where none is unusual.
     """
 
     name: str
@@ -54,6 +55,7 @@ class Source:
     mapping_version: str
     rules: tuple[RuleInfo, ...]
     secret_ends: Mapping[str, datetime] = field(default_factory=lambda: MappingProxyType({}))
+    expect_every: timedelta | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -6,6 +6,7 @@ Owns: that translation alone. Refuses: files with problems; they never get here.
 from __future__ import annotations
 
 import json
+from datetime import timedelta
 from types import MappingProxyType
 from zoneinfo import ZoneInfo
 
@@ -13,6 +14,7 @@ from mappings.cel.language import Language
 from mappings.mappingset import RuleInfo, Source
 from mappings.rules.filecompiler import CompiledFile
 from mappings.rules.program import Program
+from mappings.rules.rhythm import every_of
 from mappings.rules.rulecompiler import key_rule
 from mappings.rules.secrets import ends_of, secret_names
 from mappings.types import Kind
@@ -33,9 +35,14 @@ def sources_of(one: CompiledFile, zone: ZoneInfo) -> list[Source]:
             vars=MappingProxyType({**one.model.vars, **item.vars}),
             mapping_version=one.version,
             rules=_rule_infos(one),
+            expect_every=_expected_every(item.expect_every or one.model.expect_every),
         )
         for item in one.items()
     ]
+
+
+def _expected_every(text: str | None) -> timedelta | None:
+    return None if text is None else every_of(text)
 
 
 def _rule_infos(one: CompiledFile) -> tuple[RuleInfo, ...]:

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from datetime import UTC, datetime
+
 from sqlalchemy import func, select
 
 from jobs.database import Database
 from jobs.queries.rejections import last_rejections
 from jobs.queries.shapes import SecretUse, SourceTraffic
-from jobs.schema import deliveries, secret_uses
+from jobs.schema import deliveries, mapping_files, secret_uses
+from jobs.silence import Heard, Silent, silent
+from mappings.load import MappingSet
 
 
 async def read_traffic(database: Database) -> dict[str, SourceTraffic]:
@@ -29,6 +34,46 @@ async def read_traffic(database: Database) -> dict[str, SourceTraffic]:
         )
         for source in {*accepted, *rejected, *uses}
     }
+
+
+async def read_heard(database: Database, files: Mapping[str, str]) -> dict[str, Heard]:
+    """When each of these sources was last heard of; `files` has the mapping file of each.
+
+    A repeat is no row of its own; that a secret proved it is counted.
+    """
+    columns = deliveries.c
+    found: dict[str, Heard] = {}
+    async with database.read() as connection:
+        texts = await connection.execute(select(mapping_files.c.name, mapping_files.c.updated_at))
+        known = dict(texts.tuples().all())
+        proofs = await connection.execute(
+            select(secret_uses.c.source, func.max(secret_uses.c.last_used_at)).group_by(
+                secret_uses.c.source
+            )
+        )
+        proven = dict(proofs.tuples().all())
+        for source, file in files.items():
+            received = await connection.scalar(
+                select(func.max(columns.received_at)).where(columns.source == source)
+            )
+            times = [at for at in (received, proven.get(source)) if at is not None]
+            found[source] = Heard(last=max(times, default=None), known_since=known.get(file))
+    return found
+
+
+async def read_silent(database: Database, mappings: MappingSet) -> list[Silent]:
+    """The sources of these mappings that are silent for longer than they call normal."""
+    watched = {
+        name: source.file
+        for name, source in mappings.sources.items()
+        if source.expect_every is not None
+    }
+    if not watched:
+        return []
+    heard = await read_heard(database, watched)
+    async with database.read() as connection:
+        now = await connection.scalar(select(database.now()))
+    return silent(mappings, heard, now or datetime.now(UTC))
 
 
 async def read_uses(database: Database) -> dict[str, dict[str, SecretUse]]:

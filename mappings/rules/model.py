@@ -14,6 +14,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 from mappings.cel.functions import FUNCTIONS
 from mappings.reading.validation import wrong
+from mappings.rules.rhythm import Every
 from mappings.rules.secrets import Secrets
 from mappings.types import Kind, Reason
 
@@ -135,6 +136,7 @@ class SourceItem(Part):
     name: Annotated[SourceName, Field(description="The path: POST /webhooks/NAME.")]
     secrets: Secrets
     vars: Variables = {}
+    expect_every: Every | None = None
 
 
 class RuleModel(Part):
@@ -240,6 +242,7 @@ class MappingModel(Part):
     mode: Annotated[
         Literal["live", "shadow"], Field(description="shadow shows what it would bill.")
     ] = "live"
+    expect_every: Every | None = None
     vars: Variables = {}
     events: Annotated[
         str,

@@ -83,6 +83,30 @@ CASES = {
     "unknown mode": Wrong(
         f"{TOP}mode: ⟦dry-run\noutcomes:\n{ONE}", "`mode` is dry-run", "Write `live`"
     ),
+    "a rhythm without a unit": Wrong(
+        f"{TOP}expect_every: ⟦90\noutcomes:\n{ONE}", "`90` is no time between deliveries", "2h"
+    ),
+    "a rhythm in words": Wrong(
+        f"{TOP}expect_every: ⟦2 hours\noutcomes:\n{ONE}",
+        "`2 hours` is no time between deliveries",
+        "such as 2h",
+    ),
+    "a rhythm of nothing": Wrong(
+        f"{TOP}expect_every: ⟦0m\noutcomes:\n{ONE}",
+        "`0m` is no time between deliveries",
+        "a whole number and m, h or d",
+    ),
+    "a rhythm of years": Wrong(
+        f"{TOP}expect_every: ⟦367d\noutcomes:\n{ONE}",
+        "`367d` is no time between deliveries",
+        "up to 366d",
+    ),
+    "a rhythm of one account": Wrong(
+        f"sources: [{{name: a, secrets: [A], expect_every: ⟦soon}}]\n"
+        f"verify: {{scheme: signing}}\noutcomes:\n{ONE}",
+        "`soon` is no time between deliveries",
+        "such as 2h",
+    ),
     "the file is a list": Wrong("⟦- source: desk\n", "The file is a list", "keys"),
     # verify
     "unknown scheme": Wrong(

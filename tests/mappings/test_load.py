@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -89,6 +90,34 @@ outcomes:
     assert outcome.customer_id == "globex"
     assert outcome.key == '["b","solved","1"]'
     assert outcome.meta_tags == {"plan": "pro", "level": "3"}
+
+
+@pytest.mark.parametrize(
+    ("written", "means"),
+    [
+        ("45m", timedelta(minutes=45)),
+        ("2h", timedelta(hours=2)),
+        ("7d", timedelta(days=7)),
+        ("366d", timedelta(days=366)),
+    ],
+)
+def test_a_source_says_which_silence_is_normal(written: str, means: timedelta) -> None:
+    found = good(f"expect_every: {written}\n{MAPPING}")
+    assert found.sources["desk"].expect_every == means
+    assert good().sources["desk"].expect_every is None
+
+
+def test_an_account_may_have_a_rhythm_of_its_own() -> None:
+    head = """\
+sources:
+  - {name: a, secrets: [A]}
+  - {name: b, secrets: [B], expect_every: 5m}
+verify: {scheme: signing}
+expect_every: 1d
+"""
+    found = good(head + MAPPING[MAPPING.index("outcomes:") :])
+    every = {name: source.expect_every for name, source in found.sources.items()}
+    assert every == {"a": timedelta(days=1), "b": timedelta(minutes=5)}
 
 
 def test_a_shadow_source_says_so_in_all_it_maps() -> None:

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from datetime import UTC, datetime
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import UTC, datetime, timedelta
+from functools import partial
 
 from pydantic import AwareDatetime
 from rich.text import Text
 
 from jobs.queries.shapes import SecretUse, Shape, SourceTraffic
-from jobs.queries.sources import read_traffic
+from jobs.queries.sources import read_silent, read_traffic
+from jobs.silence import Silent, span
 from mappings.load import MappingSet, Source
 from receiver.cli.output import Output, deliveries_counted, visible
 from receiver.cli.session import Session
@@ -43,6 +45,7 @@ class SourceItem(Shape):
     secrets: tuple[SecretState, ...]
     deliveries: int
     last_delivery: AwareDatetime | None
+    expect_every_seconds: int | None
     last_rejection: AwareDatetime | None
     last_rejection_cause: str | None
     warnings: tuple[str, ...]
@@ -52,11 +55,14 @@ class SourceItem(Shape):
 def sources(*, as_json: bool) -> None:
     """Every source of the mappings, and those that only deliveries remember."""
     session, out = Session(), Output(as_json=as_json)
+    mappings = session.mappings()
+    nothing: list[Silent] = []
     items = source_items(
         session.settings,
-        session.mappings(),
+        mappings,
         session.secrets,
         session.run_if_made(read_traffic, otherwise={}),
+        silent=session.run_if_made(partial(read_silent, mappings=mappings), otherwise=nothing),
     )
     if as_json:
         out.json([item.model_dump(mode="json") for item in items])
@@ -66,12 +72,24 @@ def sources(*, as_json: bool) -> None:
 
 
 def source_items(
-    settings: Settings, mappings: MappingSet, secrets: Secrets, traffic: dict[str, SourceTraffic]
+    settings: Settings,
+    mappings: MappingSet,
+    secrets: Secrets,
+    traffic: dict[str, SourceTraffic],
+    *,
+    silent: Sequence[Silent] = (),
 ) -> list[SourceItem]:
     """The sources by name."""
     names = sorted({*mappings.sources, *mappings.unusable, *traffic} - {UNKNOWN})
     nothing = SourceTraffic()
-    return [_item(settings, name, mappings, secrets, traffic.get(name, nothing)) for name in names]
+    items = [_item(settings, name, mappings, secrets, traffic.get(name, nothing)) for name in names]
+    said = {one.source: str(one) for one in silent}
+    return [
+        item.model_copy(update={"warnings": (*item.warnings, said[item.source])})
+        if item.source in said
+        else item
+        for item in items
+    ]
 
 
 def source_url(settings: Settings, source: str) -> str:
@@ -102,11 +120,16 @@ def _item(
         secrets=tuple(states),
         deliveries=traffic.deliveries,
         last_delivery=traffic.last_delivery,
+        expect_every_seconds=_seconds(source.expect_every) if source else None,
         last_rejection=traffic.last_rejection,
         last_rejection_cause=traffic.last_rejection_cause,
         warnings=tuple(_warnings(source, traffic)) if source else (),
         missing=tuple(_missing(settings, name, source, mappings, secrets, states)),
     )
+
+
+def _seconds(time: timedelta | None) -> int | None:
+    return None if time is None else int(time.total_seconds())
 
 
 def _path_behind(source: Source | None) -> str:
@@ -189,6 +212,8 @@ def _show(out: Output, item: SourceItem) -> None:
     out.line(Text.assemble((item.source, "bold"), shadow))
     secrets = [_secret_said(one, alone=len(item.secrets) == 1) for one in item.secrets]
     last = _moment(item.last_delivery) or "none yet"
+    if item.expect_every_seconds is not None:
+        last += f", expected every {span(item.expect_every_seconds)}"
     number = f" ({deliveries_counted(item.deliveries)})" if item.deliveries else ""
     facts = {
         "URL": item.url,

@@ -232,3 +232,14 @@ def test_output_that_is_piped_has_no_colours_and_is_never_cut(installed: Install
 
 def test_the_schema_is_json(bare: Installation) -> None:
     assert json.loads(bare.run("schema").out)["title"] == "Mapping file"
+
+
+def test_sources_say_which_silence_is_not_normal(installed: Installation) -> None:
+    installed.edit("source: zendesk\n", "source: zendesk\nexpect_every: 2h\n")
+    installed.fill(lambda rows: rows.delivery())
+    ran = installed.run("sources")
+    assert "expected every 2h" in ran.out
+    assert "source zendesk is silent since 2026-05-01 12:00Z" in ran.out
+    (item,) = installed.run("sources", "--json").json
+    assert item["expect_every_seconds"] == 7200
+    assert len(item["warnings"]) == 1
