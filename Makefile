@@ -4,7 +4,7 @@ BIN := .venv/bin
 STAMP := .venv/.made-from-the-lock
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run test check format bench lock clean
+.PHONY: help setup run test check format bench chaos lock clean
 
 help: ## what can be made
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' Makefile
@@ -45,6 +45,12 @@ format: setup ## make the formatter and the safe lint fixes happy
 
 bench: setup ## what durability costs, as ratios to a bare echo
 	@$(BIN)/python -W 'ignore:XDG_RUNTIME_DIR' -m benchmarks
+
+CHAOS_SECONDS ?= 600
+CHAOS_DATABASE ?= postgres
+chaos: setup ## kill, stop, wipe and cut everything for CHAOS_SECONDS (600): is anything lost or doubled?
+	@$(BIN)/python -W 'ignore:XDG_RUNTIME_DIR' -m tests.chaos --seconds $(CHAOS_SECONDS) \
+	  --database $(CHAOS_DATABASE) $(if $(CHAOS_SEED),--seed $(CHAOS_SEED))
 
 LOCK = $(BIN)/uv pip compile --quiet --universal --generate-hashes --no-emit-index-url --no-header --no-annotate
 

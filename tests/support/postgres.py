@@ -24,7 +24,8 @@ PREFIX = "receiver-postgres-"
 class Postgres:
     """A server of our own, on a unix socket only, with its default durability."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, max_connections: int = 200) -> None:
+        self._max_connections = max_connections
         _remove_what_killed_tests_left()
         self.directory = Path(tempfile.mkdtemp(prefix=f"{PREFIX}{os.getpid()}-", dir=PARENT))
         self.directory.chmod(0o755)
@@ -44,7 +45,7 @@ class Postgres:
         options = {
             "listen_addresses": "",
             "unix_socket_directories": str(self._sockets),
-            "max_connections": "200",
+            "max_connections": str(self._max_connections),
             "log_min_messages": "fatal",
         }
         flags = [word for name, value in options.items() for word in ("-c", f"{name}={value}")]
@@ -54,7 +55,9 @@ class Postgres:
             user=self._user,
             killed_by=signal.SIGQUIT,  # the postmaster takes its own children along
         )
-        process.wait_until(lambda: self._run("pg_isready", "-q"), what="an accepted connection")
+        process.wait_until(
+            lambda: self._run("pg_isready", "-q"), seconds=60, what="an accepted connection"
+        )
         return process
 
     def _run(self, program: str, *arguments: str) -> bool:
@@ -92,22 +95,28 @@ class Postgres:
         return done.stdout.strip()
 
     def kill(self) -> None:
-        """Stop without a checkpoint (SIGQUIT), as a crash would; `restart` recovers."""
+        """Stop without a checkpoint (SIGQUIT), as a crash would; `start` recovers."""
         self._process.signal(signal.SIGQUIT)
         self._process.wait()
 
+    def start(self) -> None:
+        """Start it after a `kill`; returns when it takes connections."""
+        self._process = self._start()
+
     def restart(self) -> None:
         self.kill()
-        self._process = self._start()
+        self.start()
 
     def freeze(self) -> None:
         """Leave connections open and answer nothing: SIGSTOP to the server and all its backends."""
         for process in self._all():
-            process.suspend()
+            with contextlib.suppress(psutil.NoSuchProcess):  # a backend may end meanwhile
+                process.suspend()
 
     def thaw(self) -> None:
         for process in self._all():
-            process.resume()
+            with contextlib.suppress(psutil.NoSuchProcess):
+                process.resume()
 
     def _all(self) -> list[psutil.Process]:
         server = psutil.Process(self._process.pid)

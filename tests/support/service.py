@@ -9,7 +9,7 @@ import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
@@ -91,13 +91,13 @@ class Service:
 
     def start_web(self, *, port: int = 0, environment: Mapping[str, str] = NOTHING) -> Server:
         """A web process that listens; on a free port unless one is given."""
-        web = self._start("web", ["serve", "--port", str(port)], environment)
+        web = self.spawn("web", ["serve", "--port", str(port)], environment)
         web.wait_for_event("web.ready")
         web.url = web.logged("web.ready")[-1]["url"]
         return web
 
     def start_worker(self, environment: Mapping[str, str] = NOTHING) -> Server:
-        worker = self._start("worker", ["work"], environment)
+        worker = self.spawn("worker", ["work"], environment)
         worker.wait_for_event("worker.ready")
         return worker
 
@@ -111,9 +111,17 @@ class Service:
         finally:
             other.stop()
 
-    def _start(self, name: str, arguments: list[str], environment: Mapping[str, str]) -> Server:
+    def spawn(
+        self,
+        name: str,
+        arguments: list[str],
+        environment: Mapping[str, str] = NOTHING,
+        *,
+        program: Sequence[str] = RECEIVER,
+    ) -> Server:
+        """Start a process and do not wait for it; its log has `name` in its name."""
         process = Server(
-            [*RECEIVER, *arguments],
+            [*program, *arguments],
             log=self.root / f"{name}-{next(self._numbers)}.log",
             environment={**self.environment, **environment},
             directory=self.root,

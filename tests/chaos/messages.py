@@ -1,0 +1,156 @@
+"""What vendors post: stories put into bodies, signed anew at each try, as vendors do.
+
+Owns bodies and signatures of the five sources in this folder's mappings, and what must become
+of each message. Refuses to know whether anybody took it.
+"""
+
+from __future__ import annotations
+
+import itertools
+import random
+import uuid
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from typing import Any
+
+from tests.chaos.stories import MISSING_ACCOUNT, Stories, Told, iso
+from tests.support.vendors import SECRETS, Post, as_bytes, crm, github, helpdesk
+
+#: How often a message is of each kind; a batch of the CRM holds so many events.
+KINDS = {"ticket": 8, "deal": 5, "invoice": 5, "meeting": 3, "noise": 2}
+BATCHES = {1: 40, 4: 30, 12: 22, 40: 6, 100: 2}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Message:
+    """One message of a vendor, however often it is posted.
+
+    `fate` is what the delivery settles as: `recorded`, `ignored`, or `failed` until the run is
+    over and the account it names was added. `has_id`: a try signed later is the same delivery.
+    """
+
+    number: int
+    source: str
+    vendor_id: str
+    payload: Any
+    told: tuple[Told, ...]
+
+    @property
+    def fate(self) -> str:
+        if any(one.account == MISSING_ACCOUNT and one.is_charge for one in self.told):
+            return "failed"
+        return "recorded" if self.told else "ignored"
+
+    @property
+    def has_id(self) -> bool:
+        return self.source != "calendar"
+
+    @property
+    def body(self) -> bytes:
+        return as_bytes(self.payload)
+
+    def signed(self, at: float) -> Post:
+        """A request, signed at that time."""
+        if self.source in ("desk", "portal"):
+            secret = SECRETS["TICKETS_SECRET" if self.source == "desk" else "APPROVALS_SECRET"]
+            return helpdesk(
+                self.payload, source=self.source, secret=secret, message_id=self.vendor_id, at=at
+            )
+        if self.source == "approvals":
+            post = github(self.payload).with_headers(x_github_delivery=self.vendor_id)
+            return replace(post, source="approvals")
+        post = crm(self.payload, delivery_id=self.vendor_id, at=at)
+        if self.source == "crm":
+            return post
+        return replace(post.without("x-crm-delivery"), source="calendar")
+
+
+def messages(stories: Stories, seed: int) -> Iterator[Message]:
+    """Messages without end; the same for the same seed and start."""
+    pick = random.Random(f"messages of {seed}")
+    for number in itertools.count(1):
+        kind = pick.choices([*KINDS], [*KINDS.values()])[0]
+        source, payload, told = _made(kind, stories, pick, number)
+        yield Message(
+            number=number,
+            source=source,
+            vendor_id=str(uuid.UUID(int=pick.getrandbits(128))),
+            payload=payload,
+            told=told,
+        )
+
+
+def _made(
+    kind: str, stories: Stories, pick: random.Random, number: int
+) -> tuple[str, Any, tuple[Told, ...]]:
+    if kind == "noise":
+        return (*_noise(pick, number), ())
+    if kind == "deal":
+        return _batch(stories, pick, number)
+    told = stories.tell(kind)
+    if kind == "ticket":
+        return "desk", {**_ticket(told), "message": number}, (told,)
+    if kind == "meeting":
+        return "calendar", {**_meeting(told), "message": number}, (told,)
+    source = pick.choice(["portal", "approvals"])
+    event = _granted(told) if source == "portal" else _approved(told)
+    return source, {**event, "message": number}, (told,)
+
+
+def _batch(stories: Stories, pick: random.Random, number: int) -> tuple[str, Any, tuple[Told, ...]]:
+    """An array of events, a third of no interest. One that names a missing account holds all."""
+    size = pick.choices([*BATCHES], [*BATCHES.values()])[0]
+    told: list[Told] = []
+    events: list[dict[str, Any]] = []
+    for index in range(size):
+        if index and pick.random() < 0.33:
+            events.append({"kind": "note", "text": f"call {index} of {number}"})
+            continue
+        told.append(stories.tell("deal"))
+        events.append({**_deal(told[-1]), "message": number})
+    return "crm", events, tuple(told)
+
+
+def _noise(pick: random.Random, number: int) -> tuple[str, Any]:
+    return pick.choice(
+        [
+            ("desk", {"type": "ticket.commented", "message": number}),
+            ("crm", [{"kind": "note", "text": f"note {number}-{one}"} for one in range(3)]),
+            ("portal", {"state": "seen", "message": number}),
+            ("approvals", {"action": "opened", "message": number}),
+            ("calendar", {"kind": "meeting.moved", "message": number}),
+        ]
+    )
+
+
+def _ticket(told: Told) -> dict[str, Any]:
+    event = {"ticket": told.name, "at": iso(told.said.at)}
+    if not told.is_charge:
+        return {"type": "ticket.reopened", **event}
+    return {"type": "ticket.solved", "customer": told.customer, **event}
+
+
+def _deal(told: Told) -> dict[str, Any]:
+    assert told.said.at is not None
+    event = {"kind": "deal", "deal": told.name, "at": told.said.at * 1000}
+    if not told.is_charge:
+        return {"stage": "lost", **event}
+    return {"stage": "won", "account": told.account, "value": told.value, **event}
+
+
+def _granted(told: Told) -> dict[str, Any]:
+    state = "granted" if told.is_charge else "withdrawn"
+    event = {"state": state, "invoice": told.name, "at": iso(told.said.at)}
+    return event | ({"customer": told.customer} if told.is_charge else {})
+
+
+def _approved(told: Told) -> dict[str, Any]:
+    action = "approved" if told.is_charge else "revoked"
+    event = {"action": action, "invoice": {"number": told.name, "at": iso(told.said.at)}}
+    return event | ({"account": told.customer} if told.is_charge else {})
+
+
+def _meeting(told: Told) -> dict[str, Any]:
+    kind = "meeting.held" if told.is_charge else "meeting.no-show"
+    event = {"kind": kind, "meeting": told.name}
+    return event | ({"customer": told.customer} if told.is_charge else {})
