@@ -4,7 +4,7 @@ BIN := .venv/bin
 STAMP := .venv/.made-from-the-lock
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run test check format bench chaos lock clean
+.PHONY: help setup run test crashes check format bench chaos lock clean
 
 help: ## what can be made
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' Makefile
@@ -31,6 +31,9 @@ run: setup ## everything on this machine, with the shipped examples posted: the 
 
 test: setup ## all tests; real Valkey and PostgreSQL come out of wheels
 	@$(BIN)/python -m pytest
+
+crashes: setup ## the process killed at every point of the code, on both databases (some minutes)
+	@CRASHES=all $(BIN)/python -m pytest tests/crashes
 
 check: setup ## formatting, lint, types, architecture, mappings
 	$(BIN)/ruff format --check .
