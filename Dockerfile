@@ -21,6 +21,9 @@ FROM ${BASE}
 RUN useradd --uid 10001 --user-group --create-home --home-dir /var/lib/receiver receiver
 COPY --from=build /opt/receiver /opt/receiver
 COPY --from=build /src/mappings /srv/receiver/mappings
+# What this image is made of (CycloneDX), and where that stands.
+COPY sbom.cdx.json /usr/share/receiver/sbom.cdx.json
+LABEL receiver.sbom="/usr/share/receiver/sbom.cdx.json"
 ENV PATH=/opt/receiver/bin:${PATH} \
     PYTHONUNBUFFERED=1 \
     RECEIVER_DATA_DIR=/var/lib/receiver \

@@ -55,11 +55,19 @@ chaos: setup ## kill, stop, wipe and cut everything for CHAOS_SECONDS (600): is 
 	@$(BIN)/python -W 'ignore:XDG_RUNTIME_DIR' -m tests.chaos --seconds $(CHAOS_SECONDS) \
 	  --database $(CHAOS_DATABASE) $(if $(CHAOS_SEED),--seed $(CHAOS_SEED))
 
+.PHONY: audit sbom
+audit: setup ## ask for known vulnerabilities of all that is locked
+	@$(BIN)/python .ci/audit.py
+
+sbom: setup ## write sbom.cdx.json, the list of parts that goes with the image
+	@$(BIN)/python .ci/sbom.py
+
 LOCK = $(BIN)/uv pip compile --quiet --universal --generate-hashes --no-emit-index-url --no-header --no-annotate
 
 lock: setup ## write both locks again from pyproject.toml (UPGRADE=--upgrade moves the pins)
 	$(LOCK) $(UPGRADE) pyproject.toml --group build -o requirements.lock
 	$(LOCK) $(UPGRADE) pyproject.toml --group dev -c requirements.lock -o requirements-dev.lock
+	@$(BIN)/python .ci/sbom.py
 
 clean: ## forget .venv, caches and local data
 	rm -rf .venv var .mypy_cache .ruff_cache .pytest_cache .hypothesis build *.egg-info
