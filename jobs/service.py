@@ -19,6 +19,7 @@ from jobs.database import assert_durable, open_database
 from jobs.heartbeat import Heartbeat, process_name
 from jobs.mapping_watch import MappingWatch
 from jobs.replay_runner import ReplayRunner
+from jobs.retention import Retention
 from jobs.settle import Settler
 from jobs.sweeper import Sweeper
 from jobs.worker import Listener
@@ -30,7 +31,10 @@ log = structlog.get_logger(__name__)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WorkerConfig:
-    """What a worker needs to know. `oldest_days` None switches the age limit off."""
+    """What a worker needs to know.
+
+    `oldest_days` None switches the age limit off; `retention_days` 0 keeps bodies for good.
+    """
 
     database_url: str
     redis_url: str
@@ -38,6 +42,7 @@ class WorkerConfig:
     timezone: str
     schemes: SchemeRules
     oldest_days: int | None = OLDEST_DAYS
+    retention_days: int = 0
     strict: bool = False
 
 
@@ -69,16 +74,16 @@ async def run_worker(
         listener = Listener(config.redis_url, settler.settle, name=process_name())
         heartbeat = Heartbeat(database, role="work", detail=lambda: _health(listener, watch))
         await heartbeat.beat()
-        tasks = [
-            asyncio.create_task(work, name=name)
-            for name, work in {
-                "listener": listener.run(),
-                "sweeper": Sweeper(database, settler, replays).run(),
-                "mappings": watch.run(),
-                "heartbeat": heartbeat.run(),
-                "auditor": Auditor(database).run(),
-            }.items()
-        ]
+        parts = {
+            "listener": listener.run(),
+            "sweeper": Sweeper(database, settler, replays).run(),
+            "mappings": watch.run(),
+            "heartbeat": heartbeat.run(),
+            "auditor": Auditor(database).run(),
+        }
+        if config.retention_days:
+            parts["retention"] = Retention(database, days=config.retention_days).run()
+        tasks = [asyncio.create_task(work, name=name) for name, work in parts.items()]
         log.info("worker.ready")
         if on_ready is not None:
             on_ready()

@@ -198,9 +198,10 @@ class Settings(BaseSettings):
     retention_days: int = Field(
         default=0,
         ge=0,
-        le=0,
-        description="Bodies of settled deliveries are kept: 0 is the only value for now.",
-        examples=[0],
+        le=36_500,
+        description="Bodies and headers of settled deliveries are removed so many days after they "
+        "came, those of failed ones never; 0 keeps all of them for good.",
+        examples=[365],
     )
     oldest_outcome_days: int = Field(
         default=400,

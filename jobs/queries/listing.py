@@ -79,7 +79,7 @@ async def unknown_ids(database: Database, ids: Sequence[str]) -> list[str]:
 
 async def read_delivery(database: Database, delivery_id: str) -> DeliveryEvidence | None:
     """One delivery with headers, body, outcomes and billing events; None if unknown."""
-    query = select(*_FIELDS, deliveries.c.headers, deliveries.c.body)
+    query = select(*_FIELDS, deliveries.c.headers, deliveries.c.body, deliveries.c.evidence)
     async with snapshot(database) as connection:
         found = await connection.execute(query.where(deliveries.c.id == delivery_id))
         row = found.mappings().one_or_none()

@@ -112,13 +112,14 @@ class BillingEventItem(Shape):
 class DeliveryEvidence(DeliveryFields):
     """One delivery with all that is known of it.
 
-    `body` is text, or base64 where the bytes are no UTF-8 (`body_encoding` says so); null once
-    retention has removed it.
+    `body` is text, or base64 where the bytes are no UTF-8 (`body_encoding` says so). `evidence` is
+    `kept`, or says why body and headers are gone: `expired` by retention, or `purged`.
     """
 
     headers: dict[str, str]
     body: str | None
     body_encoding: Literal["base64"] | None
+    evidence: Literal["kept", "expired", "purged"]
     outcomes: tuple[OutcomeItem, ...]
     billing_events: tuple[BillingEventItem, ...]
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from sqlalchemy import select
 
 from jobs.database import Database
+from jobs.evidence import BodyGone
 from jobs.schema import deliveries
 from mappings.types import DeliveryInput
 
@@ -12,14 +13,18 @@ from mappings.types import DeliveryInput
 async def read_input(
     database: Database, delivery_id: str, *, source: str, oldest_days: int | None
 ) -> DeliveryInput | None:
-    """The delivery as if `source` had taken it; None if it or its body is not there."""
+    """The delivery as if `source` had taken it; None if it is not known. Raises BodyGone."""
     columns = deliveries.c
-    query = select(columns.body, columns.headers, columns.received_at, columns.vendor_id)
+    query = select(
+        columns.body, columns.headers, columns.received_at, columns.vendor_id, columns.evidence
+    )
     async with database.read() as connection:
         found = await connection.execute(query.where(columns.id == delivery_id))
         row = found.one_or_none()
-    if row is None or row.body is None:
+    if row is None:
         return None
+    if row.body is None:
+        raise BodyGone(delivery_id, row.evidence)
     return DeliveryInput(
         source=source,
         body=row.body,

@@ -310,17 +310,6 @@ async def test_a_replay_settles_in_the_order_of_receipt(
     assert await workshop.open_micros() == {"key": 10}
 
 
-async def test_a_body_that_retention_removed_is_left_as_it_is(workshop: Workshop) -> None:
-    telling = Telling()
-    settler = await workshop.settler(telling)
-    ids = await some_failed(workshop, telling, 2)
-    telling.knows.add("a price")
-    await workshop.run("UPDATE deliveries SET body = NULL WHERE id = :id", id=ids[0])
-    status = await workshop.replay(settler, telling, UNPRICED)
-    assert (status.state, status.recorded, status.unchanged) == ("done", 1, 1)
-    assert (await workshop.delivery(ids[0])).reason == "unpriced"
-
-
 async def test_five_thousand_are_replayed_within_bounds(on_sqlite: Workshop) -> None:
     telling = Telling()
     settler = await on_sqlite.settler(telling)

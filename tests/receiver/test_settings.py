@@ -66,6 +66,7 @@ def test_an_empty_variable_counts_as_unset(monkeypatch: pytest.MonkeyPatch) -> N
         ("TRUSTED_PROXIES", "10.0.0.0/8, proxy", "does not appear to be an IPv4 or IPv6 network"),
         ("BODY_LIMIT_BYTES", "0", "greater than or equal to 1"),
         ("RETENTION_DAYS", "-1", "greater than or equal to 0"),
+        ("RETENTION_DAYS", "36501", "less than or equal to 36500"),
         ("OLDEST_OUTCOME_DAYS", "0", "greater than or equal to 1"),
         ("LOG_FORMAT", "xml", "'auto', 'console' or 'json'"),
     ],

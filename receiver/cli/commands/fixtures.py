@@ -63,7 +63,7 @@ def _delivery(session: Session, delivery_id: str) -> DeliveryInput:
         raise Trouble(f"there is no delivery {delivery_id!r}; `receiver deliveries` lists them")
     found = session.run(read_input, delivery_id, source=evidence.source, oldest_days=None)
     if found is None:
-        raise Trouble(f"the body of {delivery_id} was removed by retention")
+        raise Trouble(f"delivery {delivery_id} is gone")
     return found
 
 

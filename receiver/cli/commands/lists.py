@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from rich.text import Text
 
 from jobs.database import Database
+from jobs.evidence import WHY_GONE
 from jobs.filters import DeliveryFilter
 from jobs.queries.listing import count_deliveries, list_deliveries, read_delivery
 from jobs.queries.paging import DEFAULT_LIMIT, MOST
@@ -123,9 +124,12 @@ def _show_head(out: Output, found: DeliveryEvidence) -> None:
 
 
 def _show_request(out: Output, found: DeliveryEvidence) -> None:
+    if found.body is None:
+        out.line(f"\nbody and headers\n  {WHY_GONE.get(found.evidence, 'not kept')}")
+        return
     out.line("\nheaders")
     for name, value in sorted(found.headers.items()):
         out.line(f"  {name}: {value}")
     encoded = f" ({found.body_encoding})" if found.body_encoding else ""
     out.line(f"\nbody{encoded}")
-    out.line(found.body if found.body is not None else "  removed by retention")
+    out.line(found.body)

@@ -170,6 +170,7 @@ def _progress(out: Output) -> Progress:
 def _finish(out: Output, status: ReplayStatus) -> None:
     counts = ("recorded", "ignored", "failed", "unchanged")
     said = ", ".join(f"{getattr(status, name)} {name}" for name in counts)
+    said += _no_body(status.unchanged_no_body)
     _print(out, asdict(status), f"replay {status.id} is done: {said}")
     _show_differences(out, status.differences)
     if status.failed:
@@ -181,12 +182,18 @@ def _show_dry_run(out: Output, found: DryRun) -> None:
         out.json(found.as_json())
         return
     would = ", ".join(f"{number} {state}" for state, number in sorted(found.would.items()))
+    would += _no_body(found.unchanged_no_body)
     out.line(f"{deliveries_counted(found.matched)} would settle: {would or 'none fits'}")
     for currency, micros in sorted(found.amounts_micros.items()):
         out.line(f"  would bill {money(micros)} {currency}")
     for one in found.still_failing:
         out.line(f"  still fails: {one['delivery']} {one['reason']}: {one['detail']}")
     _show_differences(out, found.differences)
+
+
+def _no_body(number: int) -> str:
+    """How many of the unchanged ones could not be settled again: their bytes are gone."""
+    return f" (unchanged: no-body {number})" if number else ""
 
 
 def _show_differences(out: Output, differences: list[dict[str, Any]]) -> None:

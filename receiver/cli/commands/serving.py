@@ -51,6 +51,7 @@ def work(*, strict: bool) -> None:
         timezone=settings.timezone,
         schemes=RULES,
         oldest_days=settings.oldest_outcome_days,
+        retention_days=settings.retention_days,
         strict=strict,
     )
 

@@ -58,7 +58,7 @@ def _stored(session: Session, source: str, delivery_id: str) -> DeliveryInput:
     oldest = session.settings.oldest_outcome_days
     found = session.run(read_input, delivery_id, source=source, oldest_days=oldest)
     if found is None:
-        message = f"{delivery_id!r} is neither a file nor a delivery whose body is kept"
+        message = f"{delivery_id!r} is neither a file nor a delivery"
         raise Trouble(message)
     return found
 

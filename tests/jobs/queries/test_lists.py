@@ -152,9 +152,10 @@ async def test_a_body_that_is_no_text_comes_as_base64(database: Database, rows: 
 
 
 async def test_a_body_that_retention_removed_is_null(database: Database, rows: Rows) -> None:
-    found = await read_delivery(database, await rows.delivery(body=None))
+    gone = await rows.delivery(body=None, headers={}, evidence="expired")
+    found = await read_delivery(database, gone)
     assert found is not None
-    assert (found.body, found.body_encoding) == (None, None)
+    assert (found.body, found.body_encoding, found.evidence) == (None, None, "expired")
 
 
 async def test_an_unknown_delivery_is_none_and_named(database: Database, rows: Rows) -> None:

@@ -46,6 +46,7 @@ async def test_a_replay_starts_and_its_progress_can_be_asked(
         "ignored": 0,
         "failed": 0,
         "unchanged": 0,
+        "unchanged_no_body": 0,
         "differences": [],
     }
     async with database.read() as connection:
