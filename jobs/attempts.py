@@ -62,6 +62,7 @@ async def claim(database: Database, ids: Sequence[str], *, suspects: bool = Fals
             columns.received_at,
             columns.vendor_id,
             columns.attempts,
+            columns.redacted,
         )
     )
     async with database.write() as connection:

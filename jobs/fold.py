@@ -32,6 +32,7 @@ class Claimed:
     received_at: datetime
     vendor_id: str | None
     attempts: int
+    redacted: int = 0
 
 
 @dataclass(frozen=True, slots=True)

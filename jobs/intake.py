@@ -38,7 +38,8 @@ class Incoming:
 
     `headers` have lower-case names and no credentials. `received_at` is aware. `vendor_id` is
     the vendor's delivery id; `id_signed` says that the signature covers it, so that the same id
-    with another body is `id-reused` and not a repeat. `body_sha256` is hex.
+    with another body is `id-reused` and not a repeat. `body_sha256` is hex, of the bytes as they
+    came; `redacted` values were taken out of `body` and `headers` since.
     """
 
     source: str
@@ -49,6 +50,7 @@ class Incoming:
     received_at: datetime
     vendor_id: str | None = None
     id_signed: bool = False
+    redacted: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,6 +112,7 @@ class Row:
             "body_sha256": incoming.body_sha256,
             "headers": incoming.headers,
             "received_at": incoming.received_at,
+            "redacted": incoming.redacted,
             "state": "failed" if self.reused else "received",
             "reason": Reason.ID_REUSED.value if self.reused else None,
             "detail": REUSED_DETAIL if self.reused else None,

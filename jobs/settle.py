@@ -316,4 +316,5 @@ def delivery_input(claimed: Claimed, *, oldest_days: int | None) -> DeliveryInpu
         received_at=claimed.received_at,
         vendor_id=claimed.vendor_id,
         oldest_days=oldest_days,
+        redacted=claimed.redacted,
     )

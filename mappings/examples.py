@@ -14,6 +14,7 @@ from mappings.mappingset import MappingSet
 from mappings.reading import yamlfile
 from mappings.reading.positions import Path
 from mappings.reading.report import Report
+from mappings.redact.errors import NotRedactable
 from mappings.rules.examplefiles import body_of
 from mappings.rules.model import ExampleModel, Expected, MappingModel
 from mappings.types import DeliveryInput, Mapped, Outcome, Problem
@@ -42,11 +43,30 @@ def _run_file(mappings: MappingSet, file: str, files: Mapping[str, bytes]) -> Se
     first = model.source or next(iter(model.sources or ())).name
     for index, example in enumerate(model.examples):
         body = body_of(example, files) or b""
-        mapped = mappings.map(_delivery(example, body, example.source or first))
+        delivery = _delivery(example, body, example.source or first)
+        mapped = mappings.map(delivery)
         for path, message in _differences(example, mapped):
             at = ("examples", index, *path)
             report.at_value(at, message, "Mend the rule, or what the example expects.")
+        if fault := _redaction_fault(mappings, delivery, mapped):
+            report.at_value(("examples", index, "payload"), *fault)
     return report.problems
+
+
+def _redaction_fault(
+    mappings: MappingSet, delivery: DeliveryInput, mapped: Mapped
+) -> tuple[str, str] | None:
+    """What is wrong with the example once it is redacted: it must bill the same."""
+    try:
+        redacted = mappings.redacted(delivery)
+    except NotRedactable as error:
+        message = f"`redact` cannot be applied to this payload: {error}."
+        return message, "Such a POST is answered 503: mend the payload, or leave `redact` out."
+    again = mappings.map(redacted)
+    if (again.outcomes, again.failures) == (mapped.outcomes, mapped.failures):
+        return None
+    message = f"Redacted, it gives {_said(again)}; as it comes, {_said(mapped)}."
+    return message, "Take off `redact` what the rules need."
 
 
 def _delivery(example: ExampleModel, body: bytes, source: str) -> DeliveryInput:

@@ -7,12 +7,13 @@ Refuses: to change; a reload makes another.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from types import MappingProxyType
 from typing import Any
 
 from mappings.pricing.catalogue import Catalogue
+from mappings.redact.redactor import Redactor
 from mappings.rules.program import Program
 from mappings.tables import Table
 from mappings.trace import Trace, trace
@@ -44,6 +45,8 @@ class Source:
 
     `secrets` are names; `secret_ends` has, by name, the moment from which one is refused.
     `expect_every` is the longest silence that is normal, None where none is unusual.
+    `redact` are the paths of what is taken out before it is stored, `redactor` does that; None
+    where nothing is.
     """
 
     name: str
@@ -56,6 +59,8 @@ class Source:
     rules: tuple[RuleInfo, ...]
     secret_ends: Mapping[str, datetime] = field(default_factory=lambda: MappingProxyType({}))
     expect_every: timedelta | None = None
+    redact: tuple[str, ...] = ()
+    redactor: Redactor | None = field(default=None, repr=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -83,6 +88,14 @@ class MappingSet:
         if program is None:
             return Mapped(outcomes=(), failures=(_no_program(delivery.source),), events=0)
         return program.run(delivery, self.catalogue)
+
+    def redacted(self, delivery: DeliveryInput) -> DeliveryInput:
+        """The delivery as it is stored. Raises NotRedactable where it would be refused."""
+        source = self.sources.get(delivery.source)
+        if source is None or source.redactor is None:
+            return delivery
+        found = source.redactor.apply(delivery.body, delivery.headers)
+        return replace(delivery, body=found.body, headers=found.headers, redacted=found.count)
 
     def trace(self, delivery: DeliveryInput) -> Trace:
         """What `map` gives, and for each event and rule why. Never raises for what came in."""

@@ -12,6 +12,7 @@ from zoneinfo import ZoneInfo
 
 from mappings.cel.language import Language
 from mappings.mappingset import RuleInfo, Source
+from mappings.redact.redactor import redactor_of
 from mappings.rules.filecompiler import CompiledFile
 from mappings.rules.program import Program
 from mappings.rules.rhythm import every_of
@@ -36,6 +37,8 @@ def sources_of(one: CompiledFile, zone: ZoneInfo) -> list[Source]:
             mapping_version=one.version,
             rules=_rule_infos(one),
             expect_every=_expected_every(item.expect_every or one.model.expect_every),
+            redact=tuple(one.model.redact),
+            redactor=redactor_of(one.redact),
         )
         for item in one.items()
     ]

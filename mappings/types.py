@@ -43,7 +43,8 @@ class DeliveryInput:
 
     `headers` have lower-case names. `received_at` is aware, UTC. `vendor_id` is the vendor's
     delivery id where the signature covers it, else None. `oldest_days` None switches the age
-    limits on `occurred_at` off (examples carry old times).
+    limits on `occurred_at` off (examples carry old times). `redacted` values were taken out of it
+    before it was stored.
     """
 
     source: str
@@ -52,6 +53,7 @@ class DeliveryInput:
     received_at: datetime
     vendor_id: str | None = None
     oldest_days: int | None = OLDEST_DAYS
+    redacted: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -12,6 +12,8 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
+from mappings.redact.paths import MARK
+
 Path = tuple[str | int, ...]
 
 _EMAIL = re.compile(r"[\w.+-]+@[\w-]+(?:\.[\w-]+)+")
@@ -84,7 +86,7 @@ def candidates(value: Any, here: Path = ()) -> Iterator[Path]:
 def kind_of(path: Path, value: Any) -> str | None:
     """What kind of personal data or secret it is; None for what may stay."""
     named = _kind_by_name(path)
-    if isinstance(value, bool) or value is None or value == "":
+    if isinstance(value, bool) or value in (None, "", MARK):
         return None
     if not isinstance(value, str):
         return "phone" if named == "phone" and isinstance(value, int) and value > 0 else None

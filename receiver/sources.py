@@ -12,6 +12,7 @@ from datetime import datetime
 import structlog
 
 from mappings.load import MappingSet, Source
+from mappings.redact.redactor import Redactor
 from receiver.secrets import Secrets
 from receiver.settings import Settings
 from receiver.signatures import Scheme, SchemeInvalid, scheme_of
@@ -23,7 +24,8 @@ log = structlog.get_logger(__name__)
 class KnownSource:
     """A source as the endpoint sees it.
 
-    `scheme` is None while its mapping cannot be used. `secrets` are the values in the order in
+    `scheme` is None while its mapping cannot be used. `redactor` takes out what is not to be
+    stored; None where all is. `secrets` are the values in the order in
     which the mapping names them, "" for one that is not set; `secret_names` and `secret_ends`
     (seconds since 1970, None for no end) go with them. `handshake_secret` is what a set-up
     request must show where the mapping names one: "" while that is not set.
@@ -36,6 +38,7 @@ class KnownSource:
     secret_ends: tuple[float | None, ...] = ()
     dedupe: str | None = None
     handshake_secret: str | None = field(default=None, repr=False)
+    redactor: Redactor | None = field(default=None, repr=False)
 
     @property
     def has_secret(self) -> bool:
@@ -75,6 +78,7 @@ def known_sources(mappings: MappingSet, secrets: Secrets) -> dict[str, KnownSour
             secret_ends=tuple(_seconds(source.secret_ends.get(name)) for name in source.secrets),
             dedupe="none" if source.verify.get("dedupe") == "none" else None,
             handshake_secret=_handshake_secret(source, secrets),
+            redactor=source.redactor,
         )
     return known
 

@@ -1,4 +1,4 @@
-"""POST /webhooks/{source}: read, verify, commit, answer; a 2xx only after COMMIT.
+"""POST /webhooks/{source}: read, verify, redact, commit, answer; a 2xx only after COMMIT.
 
 Owns the order of decisions and the answers. Refuses to parse a body or to tell a sender why it
 was refused: the cause goes to the rejections.
@@ -21,6 +21,7 @@ from jobs.intake import Accepted, Incoming
 from receiver.exchange import Call, Disconnected, Refused, refuse, respond
 from receiver.handshaking import Handshakes
 from receiver.identity import dedupe_key, vendor_id
+from receiver.keeping import Kept, kept_of
 from receiver.metrics import UNKNOWN, Metrics
 from receiver.readiness import (
     RETRY_SOON_SECONDS,
@@ -44,26 +45,6 @@ from receiver.signatures import (
 )
 from receiver.sources import KnownSource
 
-#: Never kept: headers that carry a credential whatever the scheme.
-CREDENTIALS = frozenset(
-    {
-        "api-key",
-        "authorization",
-        "cookie",
-        "proxy-authorization",
-        "x-api-key",
-        "x-auth-token",
-        "x-gitlab-token",
-        # Proxies repeat the URL in these, and a URL may hold a secret (scheme path-token).
-        "referer",
-        "x-envoy-original-path",
-        "x-forwarded-uri",
-        "x-original-uri",
-        "x-original-url",
-        "x-replaced-path",
-        "x-rewrite-url",
-    }
-)
 UNAUTHORIZED = 401
 
 _WITHOUT_SECRET = frozenset({"no-secret", "malformed-secret"})
@@ -131,7 +112,8 @@ class WebhookEndpoint:
         if call.method != "POST":
             return scheme.greeting
         verified = self._prove(source, ensure_ready(source), request, now)
-        accepted = await self._store(source, scheme, request, verified, now)
+        kept = await kept_of(source, scheme, request, verified)
+        accepted = await self._store(source, request, kept, verified, now)
         self._count(call, source, accepted)
         return scheme.acknowledgement(request) or _our_answer(accepted)
 
@@ -203,8 +185,8 @@ class WebhookEndpoint:
     async def _store(
         self,
         source: KnownSource,
-        scheme: Scheme,
         request: Request,
+        kept: Kept,
         verified: Verified,
         now: float,
     ) -> Accepted:
@@ -219,9 +201,10 @@ class WebhookEndpoint:
                         dedupe=source.dedupe,
                         delivery_id=new_id() if source.dedupe else "",
                     ),
-                    body=request.body,
+                    body=kept.body,
                     body_sha256=body_sha256,
-                    headers=_kept(request.headers, scheme),
+                    headers=kept.headers,
+                    redacted=kept.redacted,
                     received_at=datetime.fromtimestamp(now, UTC),
                     vendor_id=vendor_id(verified),
                     id_signed=verified.delivery_id_signed,
@@ -257,14 +240,6 @@ async def _refuse(call: Call, refused: Refused, source: KnownSource | None) -> N
         await respond(call, failure)
     else:
         await refuse(call, refused)
-
-
-def _kept(headers: Mapping[str, str], scheme: Scheme) -> dict[str, str]:
-    return {
-        name: value
-        for name, value in headers.items()
-        if name not in CREDENTIALS and name not in scheme.secret_headers
-    }
 
 
 def _our_answer(accepted: Accepted) -> Answer:

@@ -114,12 +114,14 @@ class DeliveryEvidence(DeliveryFields):
 
     `body` is text, or base64 where the bytes are no UTF-8 (`body_encoding` says so). `evidence` is
     `kept`, or says why body and headers are gone: `expired` by retention, or `purged`.
+    `redacted` values were taken out of both before they were stored.
     """
 
     headers: dict[str, str]
     body: str | None
     body_encoding: Literal["base64"] | None
     evidence: Literal["kept", "expired", "purged"]
+    redacted: int
     outcomes: tuple[OutcomeItem, ...]
     billing_events: tuple[BillingEventItem, ...]
 

@@ -16,7 +16,12 @@ async def read_input(
     """The delivery as if `source` had taken it; None if it is not known. Raises BodyGone."""
     columns = deliveries.c
     query = select(
-        columns.body, columns.headers, columns.received_at, columns.vendor_id, columns.evidence
+        columns.body,
+        columns.headers,
+        columns.received_at,
+        columns.vendor_id,
+        columns.evidence,
+        columns.redacted,
     )
     async with database.read() as connection:
         found = await connection.execute(query.where(columns.id == delivery_id))
@@ -32,4 +37,5 @@ async def read_input(
         received_at=row.received_at,
         vendor_id=row.vendor_id,
         oldest_days=oldest_days,
+        redacted=row.redacted,
     )

@@ -20,17 +20,22 @@ _UTF_16_MARKS = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 
 def decoded(body: bytes, charset: str | None) -> str:
     """`body` as text, a byte order mark of UTF-8 left in it. Raises PayloadError."""
+    return decoding(body, charset)[0]
+
+
+def decoding(body: bytes, charset: str | None) -> tuple[str, str]:
+    """The same, and the codec that read it. Raises PayloadError."""
     said = _codec(charset)
     if body.startswith(_UTF_16_MARKS):
         said = "utf-16"
     if said in _UTF_16:
-        return _by(body, said)
+        return _by(body, said), said
     try:
-        return body.decode("utf-8")
+        return body.decode("utf-8"), "utf-8"
     except UnicodeDecodeError as error:
         if said in {"utf-8", "ascii"}:
             raise PayloadError(f"The body is not UTF-8 at byte {error.start + 1}.") from error
-    return _by(body, said)
+    return _by(body, said), said
 
 
 def _codec(charset: str | None) -> str:

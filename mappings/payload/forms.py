@@ -7,37 +7,36 @@ stands for that; any other is an object of its fields. Refuses: to read files.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from urllib.parse import parse_qsl
 
 from mappings.payload.charsets import decoded
 from mappings.payload.errors import FIELDS_MAX, PayloadError, without_nul
 from mappings.payload.jsontext import parse_json
+from mappings.payload.parameters import HEADER_BYTES_MAX, parameters
 
 WRAPPERS = ("payload", "json")
 _BOUNDARY_CHARS_MAX = 70  # RFC 2046, 5.1.1
-_HEADER_BYTES_MAX = 4096
-_PARAMETER = re.compile(r';\s*([\w*-]+)\s*=\s*(?:"((?:[^"\\]|\\.)*)"|([^\s;"]*))')
 _DISPOSITION = re.compile(rb"^content-disposition[ \t]*:(.*)$", re.IGNORECASE | re.MULTILINE)
-
-
-def parameters(header: str) -> dict[str, str]:
-    """What stands behind the first `;` of a header's value, by lower-case name."""
-    found: dict[str, str] = {}
-    for name, quoted, plain in _PARAMETER.findall(header[:_HEADER_BYTES_MAX]):
-        found.setdefault(name.lower(), re.sub(r"\\(.)", r"\1", quoted) or plain)
-    return found
 
 
 def parse_form(text: str, charset: str | None) -> object:
     """An `application/x-www-form-urlencoded` body. Raises PayloadError."""
+    return _unwrapped(form_fields(text, charset)[0])
+
+
+def form_fields(text: str, charset: str | None) -> tuple[list[tuple[str, str]], str]:
+    """The fields of such a body in order, and the charset they are in. Raises PayloadError.
+
+    There is one for each piece between `&` that is not empty.
+    """
     try:
-        return _unwrapped(_pairs(text, "utf-8"))
+        return _pairs(text, "utf-8"), "utf-8"
     except UnicodeDecodeError as error:
         if charset is None:
             raise PayloadError("The form has a field that is not UTF-8.") from error
     try:
-        return _unwrapped(_pairs(text, charset))
+        return _pairs(text, charset), charset
     except UnicodeDecodeError as error:
         raise PayloadError(f"The form has a field that is not {charset.upper()}.") from error
 
@@ -69,7 +68,7 @@ def _fields(body: bytes, boundary: bytes, charset: str | None) -> Iterator[tuple
         head, found, content = part.partition(b"\r\n\r\n")
         if not found:
             head, found, content = part.partition(b"\n\n")
-        if not found or len(head) > _HEADER_BYTES_MAX:
+        if not found or len(head) > HEADER_BYTES_MAX:
             raise PayloadError("The multipart form has a part without proper headers.")
         disposition = _DISPOSITION.search(head)
         named = parameters(decoded(disposition.group(1), None)) if disposition else {}
@@ -102,8 +101,17 @@ def _unwrapped(pairs: Iterable[tuple[str, str]]) -> object:
             before.append(value)
         else:
             fields[name] = [before, value]
+    document = wrapped_document(fields)
+    return fields if document is None else parse_json(document)
+
+
+def wrapped_document(fields: Mapping[str, str | list[str]]) -> str | None:
+    """The JSON text that the form stands for; None where its fields are what it says."""
     wrapped = [fields[name] for name in WRAPPERS if name in fields]
-    documents = [
-        text for text in wrapped if isinstance(text, str) and text.lstrip()[:1] in {"{", "["}
-    ]
-    return parse_json(documents[0]) if len(documents) == 1 else fields
+    documents = [text for text in wrapped if isinstance(text, str) and is_document(text)]
+    return documents[0] if len(documents) == 1 else None
+
+
+def is_document(text: str) -> bool:
+    """Whether the text of a wrapping field begins as a JSON object or list."""
+    return text.lstrip()[:1] in {"{", "["}

@@ -35,7 +35,7 @@ _SURROGATE_ESCAPE = re.compile(rb"\\u[dD][89a-fA-F]")
 
 def parse_json(text: str) -> object:
     """JSON in `text`, which must hold no lone surrogates itself. Raises PayloadError."""
-    _refuse_depth(text)
+    refuse_depth(text)
     try:
         value: object = json.loads(
             text,
@@ -89,8 +89,8 @@ def _read_data(event: dict[str, Any]) -> None:
     event["data"] = parse_json(data)
 
 
-def _refuse_depth(text: str) -> None:
-    """Before parsing, because the parser recurses."""
+def refuse_depth(text: str) -> None:
+    """Before parsing, because parsers recurse. Raises PayloadError."""
     if text.count("[") + text.count("{") <= DEPTH_MAX:
         return
     depth = 0

@@ -13,6 +13,7 @@ from typing import Any
 
 from mappings.cel.language import Activation, EvalError, Expression
 from mappings.pricing.catalogue import Catalogue, UnpricedError
+from mappings.redact.paths import MARK
 from mappings.rules.fields import Field, FieldError
 from mappings.rules.identity import key_fault, outcome_key, value_fault
 from mappings.types import AHEAD_SECONDS, DeliveryInput, Failure, Kind, Outcome, Reason
@@ -180,11 +181,16 @@ def _value(rule: Rule, event: Event, field: Field | None) -> Any:
     if field is None:
         return None
     try:
-        return field.evaluate(event.activation)
+        value = field.evaluate(event.activation)
     except FieldError as error:
         raise _error(
             rule, event, field.name, error.message, error.remedy, error.expression, error.reason
         ) from error
+    if event.delivery.redacted and isinstance(value, str) and MARK in value:
+        message = "it gives what was redacted before the delivery was stored"
+        remedy = "map it to something else; what was taken out is gone"
+        raise _error(rule, event, field.name, message, remedy, field.template.text)
+    return value
 
 
 def _unpriced(rule: Rule, event: Event, said: str) -> RuleError:

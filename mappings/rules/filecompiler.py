@@ -17,10 +17,12 @@ from mappings.cel.language import Expression, ExpressionError, Language, Lets
 from mappings.reading import yamlfile
 from mappings.reading.positions import Path
 from mappings.reading.report import Report
+from mappings.redact.paths import RedactPath
 from mappings.rules.deciding import Rule
 from mappings.rules.examplefiles import check_examples
 from mappings.rules.fieldcompiler import FieldCompiler
 from mappings.rules.model import ExampleModel, MappingModel, RuleModel, SourceItem
+from mappings.rules.redacting import RedactChecker, redact_paths
 from mappings.rules.rulecompiler import RuleCompiler
 from mappings.rules.usage import check_variables, mapping_version, tables_used, texts_of
 from mappings.schemes import SchemeRules
@@ -49,6 +51,7 @@ class CompiledFile:
     examples: tuple[tuple[Path, ExampleModel], ...]
     version: str
     tables: Mapping[str, str]
+    redact: tuple[RedactPath, ...] = ()
 
     @property
     def problems(self) -> tuple[Problem, ...]:
@@ -129,6 +132,10 @@ class _FileCompiler:
         rules = tuple(
             rule for path, model in models if (rule := compiler.compile(model, path)) is not None
         )
+        redact = redact_paths(self.data)
+        RedactChecker(report=self.report, paths=redact, lets=lets).check(
+            events, rules, {model.name: path for path, model in models}
+        )
         examples = tuple(self._parts("examples", ExampleModel))
         if files is not None:
             names = [model.name for _, model in models]
@@ -150,6 +157,7 @@ class _FileCompiler:
             rule_models=models,
             version=mapping_version(body, used),
             tables=used,
+            redact=redact,
         )
 
     def claims(self) -> tuple[str, ...]:

@@ -14,6 +14,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 from mappings.cel.functions import FUNCTIONS
 from mappings.reading.validation import wrong
+from mappings.redact.paths import PathInvalid, parse_path
 from mappings.rules.rhythm import Every
 from mappings.rules.secrets import Secrets
 from mappings.types import Kind, Reason
@@ -24,6 +25,7 @@ _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,63}")
 _TAG = re.compile(r"[A-Za-z0-9_-]{1,64}")
 _AMOUNT = re.compile(r"(-?\d+(?:\.\d{1,6})?) ([A-Z]{3})")
 _TAGS_MAX = 20
+_REDACT_MAX = 100
 
 #: Words that a `let` cannot take: variables, functions, and what CEL itself knows.
 _CEL_WORDS = """
@@ -101,6 +103,28 @@ def _moment(text: str) -> str:
     return text
 
 
+def _redact_path(text: str) -> str:
+    try:
+        parse_path(text)
+    except PathInvalid as error:
+        raise wrong(error.message, error.remedy) from None
+    return text
+
+
+def _redact(texts: list[str]) -> list[str]:
+    if len(texts) > _REDACT_MAX:
+        raise wrong(
+            f"There are {len(texts)} paths, more than {_REDACT_MAX}.", "Name what is above."
+        )
+    paths = [parse_path(text) for text in texts]
+    for index, path in enumerate(paths):
+        for other, wider in enumerate(paths):
+            if other != index and wider.covers(path) and (path != wider or other < index):
+                message = f"`{texts[index]}` goes with `{texts[other]}` anyway."
+                raise wrong(message, "Keep one of the two.", path=(index,))
+    return texts
+
+
 SourceName = Annotated[str, AfterValidator(_source_name)]
 Name = Annotated[str, AfterValidator(_name)]
 LetName = Annotated[str, AfterValidator(_let_name)]
@@ -110,6 +134,15 @@ Variables = Annotated[
     Field(description="Values that expressions read as vars.NAME.", examples=["{customer: acme}"]),
 ]
 Tags = Annotated[dict[str, str | int | bool], AfterValidator(_tags)]
+RedactPath = Annotated[str, AfterValidator(_redact_path)]
+Redact = Annotated[
+    list[RedactPath],
+    AfterValidator(_redact),
+    Field(
+        description="Values taken out of the body, or headers, before a delivery is stored.",
+        examples=["[payload.customer.email]"],
+    ),
+]
 Amount = Annotated[str, AfterValidator(_amount)]
 Moment = Annotated[str, AfterValidator(_moment)]
 Cel = Annotated[str, Field(description="CEL, bare.")]
@@ -244,6 +277,7 @@ class MappingModel(Part):
     ] = "live"
     expect_every: Every | None = None
     vars: Variables = {}
+    redact: Redact = []
     events: Annotated[
         str,
         Field(description="CEL: the list of events in one POST.", examples=['"[payload]"']),

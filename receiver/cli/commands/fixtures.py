@@ -13,6 +13,7 @@ from jobs.money import money
 from jobs.queries.listing import read_delivery
 from jobs.queries.stored import read_input
 from mappings.load import MappingSet
+from mappings.redact.errors import NotRedactable
 from mappings.types import DeliveryInput, Mapped, Outcome
 from receiver.cli.output import Output, counted
 from receiver.cli.session import Session
@@ -64,7 +65,11 @@ def _delivery(session: Session, delivery_id: str) -> DeliveryInput:
     found = session.run(read_input, delivery_id, source=evidence.source, oldest_days=None)
     if found is None:
         raise Trouble(f"delivery {delivery_id} is gone")
-    return found
+    try:
+        # One that was stored before its file had `redact` goes out as it would be stored today.
+        return session.edited.redacted(found)
+    except NotRedactable as error:
+        raise Trouble(f"`redact` names what may be in {delivery_id}, and {error}") from None
 
 
 def redacted(mappings: MappingSet, delivery: DeliveryInput) -> Fixture:

@@ -18,7 +18,7 @@ from jobs.queries.shapes import (
     OutcomeItem,
 )
 from receiver.asking import delivery_filter
-from receiver.cli.output import Cell, Output, deliveries_counted, state_text
+from receiver.cli.output import Cell, Output, counted, deliveries_counted, state_text
 from receiver.cli.session import Session
 from receiver.cli.trouble import Trouble
 
@@ -117,6 +117,7 @@ def _show_head(out: Output, found: DeliveryEvidence) -> None:
         "settled": f"{found.settled_at:%Y-%m-%d %H:%M:%S.%f}Z" if found.settled_at else None,
         "attempts": found.attempts,
         "repeats": found.duplicates,
+        "redacted": counted(found.redacted, "value") if found.redacted else None,
     }
     for name, value in facts.items():
         if value is not None:

@@ -48,6 +48,7 @@ class SourceItem(Shape):
     expect_every_seconds: int | None
     last_rejection: AwareDatetime | None
     last_rejection_cause: str | None
+    redacts: tuple[str, ...]
     warnings: tuple[str, ...]
     missing: tuple[str, ...]
 
@@ -123,6 +124,7 @@ def _item(
         expect_every_seconds=_seconds(source.expect_every) if source else None,
         last_rejection=traffic.last_rejection,
         last_rejection_cause=traffic.last_rejection_cause,
+        redacts=source.redact if source else (),
         warnings=tuple(_warnings(source, traffic)) if source else (),
         missing=tuple(_missing(settings, name, source, mappings, secrets, states)),
     )
@@ -222,6 +224,7 @@ def _show(out: Output, item: SourceItem) -> None:
         "last": f"{last}{number}",
         "rejected": item.last_rejection
         and f"{_moment(item.last_rejection)} {item.last_rejection_cause}",
+        "redacts": ", ".join(item.redacts),
         "warning": "; ".join(item.warnings),
         "missing": "; ".join(item.missing),
     }

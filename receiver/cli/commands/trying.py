@@ -11,6 +11,8 @@ from rich.text import Text
 
 from jobs.money import money
 from jobs.queries.stored import read_input
+from mappings.load import MappingSet
+from mappings.redact.errors import NotRedactable
 from mappings.trace import Trace, TracedEvent, TracedRule, TracedValue
 from mappings.types import DeliveryInput, Failure, Kind, Outcome
 from receiver.cli.commands.payloads import STANDARD_INPUT, Payload, payload_of
@@ -27,7 +29,7 @@ def try_payload(source_name: str, what: str, headers: tuple[str, ...], *, as_jso
     source = session.source(source_name)
     if what == STANDARD_INPUT or Path(what).exists():
         payload = payload_of(session.settings.mappings, source, what).with_headers(headers)
-        delivery = _input_of(source_name, payload)
+        delivery = _redacted(session.edited, _input_of(source_name, payload))
     else:
         delivery = _stored(session, source_name, what)
     found = session.edited.trace(delivery)
@@ -51,6 +53,15 @@ def _input_of(source: str, payload: Payload) -> DeliveryInput:
         vendor_id=payload.delivery_id,
         oldest_days=None,
     )
+
+
+def _redacted(mappings: MappingSet, delivery: DeliveryInput) -> DeliveryInput:
+    """The delivery as a worker would see it."""
+    try:
+        return mappings.redacted(delivery)
+    except NotRedactable as error:
+        message = "it would be answered 503 and not stored: `redact` names what may be in it, and "
+        raise Trouble(message + str(error), code=PROBLEM) from None
 
 
 def _stored(session: Session, source: str, delivery_id: str) -> DeliveryInput:

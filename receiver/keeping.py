@@ -1,0 +1,87 @@
+"""What of a proven request is kept: no header with a credential, no value that is redacted.
+
+Owns the step between proof and store. Refuses, for the sender to try again, a body from which
+`redact:` cannot take its values for certain: nothing is stored that should not be, and nothing is
+acknowledged that is not stored.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from mappings.redact.errors import NotRedactable
+from mappings.redact.redactor import Redacted, Redactor
+from receiver.exchange import Refused
+from receiver.readiness import not_ready
+from receiver.signatures import Request, Scheme, Verified
+from receiver.sources import KnownSource
+
+NOT_REDACTABLE = "not-redactable"
+#: Never kept: headers that carry a credential whatever the scheme.
+CREDENTIALS = frozenset(
+    {
+        "api-key",
+        "authorization",
+        "cookie",
+        "proxy-authorization",
+        "x-api-key",
+        "x-auth-token",
+        "x-gitlab-token",
+        # Proxies repeat the URL in these, and a URL may hold a secret (scheme path-token).
+        "referer",
+        "x-envoy-original-path",
+        "x-forwarded-uri",
+        "x-original-uri",
+        "x-original-url",
+        "x-replaced-path",
+        "x-rewrite-url",
+    }
+)
+
+#: Redacting more than this takes long enough that other requests should not wait for it.
+_LARGE_BYTES = 64 * 1024
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Kept:
+    """What is stored of a request; `redacted` values were taken out of body and headers."""
+
+    body: bytes
+    headers: dict[str, str]
+    redacted: int = 0
+
+
+async def kept_of(
+    source: KnownSource, scheme: Scheme, request: Request, verified: Verified
+) -> Kept:
+    """What to store. Raises Refused (503) where the source redacts and this body cannot be."""
+    headers = _without_credentials(request.headers, scheme)
+    if source.redactor is None:
+        return Kept(body=request.body, headers=headers)
+    try:
+        found = await _redacted(source.redactor, request.body, headers)
+    except NotRedactable as error:
+        raise _refusal(f"`redact` names what may be in it, and {error}") from None
+    if verified.delivery_id in found.taken:
+        raise _refusal("`redact` names the vendor's delivery id, which has to be stored")
+    return Kept(body=found.body, headers=found.headers, redacted=found.count)
+
+
+async def _redacted(redactor: Redactor, body: bytes, headers: dict[str, str]) -> Redacted:
+    if len(body) <= _LARGE_BYTES:
+        return redactor.apply(body, headers)
+    return await asyncio.to_thread(redactor.apply, body, headers)
+
+
+def _refusal(why: str) -> Refused:
+    return not_ready(NOT_REDACTABLE, why)
+
+
+def _without_credentials(headers: Mapping[str, str], scheme: Scheme) -> dict[str, str]:
+    return {
+        name: value
+        for name, value in headers.items()
+        if name not in CREDENTIALS and name not in scheme.secret_headers
+    }
