@@ -12,6 +12,7 @@ from collections.abc import Iterable, Mapping
 from typing import get_args
 from zoneinfo import ZoneInfo
 
+from jobs.charges import ChargeFilter
 from jobs.errors import FilterInvalid
 from jobs.filters import DeliveryFilter, can_be_stored
 from jobs.queries.billing import Basis, BillingFilter
@@ -43,14 +44,24 @@ def delivery_filter(
     named = {name: value for name, value in given.items() if value is not None}
     _refuse_empty(named)
     wanted = list(ids) if ids is not None else _split(named.pop("ids", None))
-    for one in wanted or ():
-        refuse_unfit("ids", one)
-    if wanted is not None and len(wanted) > MOST_IDS:
-        raise FilterInvalid(f"ids names {len(wanted)} deliveries; give {MOST_IDS} at most")
     _refuse_other("state", named.get("state"), STATES)
     return DeliveryFilter.model_validate(
-        {**named, **_times(named, zone), "ids": None if wanted is None else tuple(wanted)}
+        {
+            **named,
+            **_times(named, zone),
+            "ids": None if wanted is None else _usable(wanted, "deliveries"),
+        }
     )
+
+
+def charge_filter(
+    given: Mapping[str, str | None], zone: ZoneInfo, *, ids: Iterable[str] | None = None
+) -> ChargeFilter:
+    """The filter; `ids` are of billing events or deliveries. Raises FilterInvalid."""
+    named = {name: value for name, value in given.items() if value is not None}
+    _refuse_empty(named)
+    wanted = None if ids is None else _usable(ids, "charges")
+    return ChargeFilter.model_validate({**named, **_times(named, zone), "ids": wanted})
 
 
 def billing_filter(
@@ -75,6 +86,15 @@ def whole_number(name: str, text: str) -> int:
     if not re.fullmatch(r"-?[0-9]{1,18}", text):
         raise FilterInvalid(f"{name} is {text[:80]!r}; give a whole number")
     return int(text)
+
+
+def _usable(ids: Iterable[str], of: str) -> tuple[str, ...]:
+    wanted = tuple(ids)
+    for one in wanted:
+        refuse_unfit("ids", one)
+    if len(wanted) > MOST_IDS:
+        raise FilterInvalid(f"ids names {len(wanted)} {of}; give {MOST_IDS} at most")
+    return wanted
 
 
 def _split(ids: str | None) -> list[str] | None:

@@ -85,14 +85,26 @@ async def list_billing_events(
 async def events_of_delivery(
     connection: AsyncConnection, delivery_id: str
 ) -> list[BillingEventItem]:
-    """What a delivery posted, in the order of its events and of each key."""
+    """What a delivery posted, in the order of its events and of each key.
+
+    Then what a person took back of it.
+    """
     columns = billing_events.c
-    query = (
-        _lines()
-        .where(columns.delivery_id == delivery_id)
-        .order_by(columns.event_index, columns.outcome_key, columns.sequence)
-    )
-    return [_line(row) for row in (await connection.execute(query)).mappings()]
+    in_order = (columns.event_index, columns.outcome_key, columns.sequence)
+    posted = _lines().where(columns.delivery_id == delivery_id)
+    by_hand = _lines().where(columns.delivery_id.is_(None), takes_back_of(delivery_id))
+    return [
+        _line(row)
+        for query in (posted, by_hand)
+        for row in (await connection.execute(query.order_by(*in_order))).mappings()
+    ]
+
+
+def takes_back_of(delivery_id: str) -> ColumnElement[bool]:
+    """The condition that a billing event takes back a charge that the delivery posted."""
+    charges = billing_events.alias("charges")
+    posted = select(charges.c.id).where(charges.c.delivery_id == delivery_id)
+    return billing_events.c.reverses.in_(posted)
 
 
 def _lines() -> Select[Any]:

@@ -14,11 +14,18 @@ from jobs.database import Database
 from jobs.filters import DeliveryFilter
 from jobs.keybook import chunks
 from jobs.money import money
-from jobs.queries.billing import events_of_delivery
+from jobs.queries.billing import events_of_delivery, takes_back_of
 from jobs.queries.paging import DEFAULT_LIMIT, clamp, read_position, write_position
-from jobs.queries.shapes import DeliveryEvidence, DeliveryFields, DeliveryItem, OutcomeItem, Page
+from jobs.queries.shapes import (
+    ActionItem,
+    DeliveryEvidence,
+    DeliveryFields,
+    DeliveryItem,
+    OutcomeItem,
+    Page,
+)
 from jobs.queries.snapshot import snapshot
-from jobs.schema import deliveries, outcomes
+from jobs.schema import actions, billing_events, deliveries, outcomes
 
 _LIST = "deliveries"
 _FIELDS = tuple(deliveries.c[name] for name in DeliveryFields.model_fields)
@@ -54,7 +61,8 @@ async def list_deliveries(
 
 async def _numbers_of_outcomes(connection: AsyncConnection, ids: list[str]) -> dict[str, int]:
     of = outcomes.c.delivery_id
-    counted = select(of, func.count()).where(of.in_(ids)).group_by(of)
+    said = outcomes.c.action_id.is_(None)
+    counted = select(of, func.count()).where(of.in_(ids), said).group_by(of)
     return {row[0]: row[1] for row in await connection.execute(counted)}
 
 
@@ -88,18 +96,39 @@ async def read_delivery(database: Database, delivery_id: str) -> DeliveryEvidenc
             return None
         said = await _outcomes_of(connection, delivery_id)
         billed = await events_of_delivery(connection, delivery_id)
+        acted = await _actions_of(connection, said)
     body, encoding = body_text(row["body"])
     fields = {**row, "body": body, "body_encoding": encoding}
-    return DeliveryEvidence.model_validate({**fields, "outcomes": said, "billing_events": billed})
+    return DeliveryEvidence.model_validate(
+        {**fields, "outcomes": said, "billing_events": billed, "actions": acted}
+    )
 
 
 async def _outcomes_of(connection: AsyncConnection, delivery_id: str) -> list[OutcomeItem]:
-    query = (
+    """What the delivery said, and then what a person said of its charges."""
+    said = (
         select(outcomes)
         .where(outcomes.c.delivery_id == delivery_id)
         .order_by(outcomes.c.event_index, outcomes.c.id)
     )
-    return [_outcome(row) for row in (await connection.execute(query)).mappings()]
+    taken_back = (
+        select(outcomes)
+        .join(billing_events, billing_events.c.outcome_id == outcomes.c.id)
+        .where(outcomes.c.delivery_id.is_(None), takes_back_of(delivery_id))
+        .order_by(outcomes.c.id)
+    )
+    return [
+        _outcome(row)
+        for query in (said, taken_back)
+        for row in (await connection.execute(query)).mappings()
+    ]
+
+
+async def _actions_of(connection: AsyncConnection, said: Sequence[OutcomeItem]) -> list[ActionItem]:
+    ids = {one.action_id for one in said if one.action_id is not None}
+    query = select(*(actions.c[name] for name in ActionItem.model_fields))
+    found = await connection.execute(query.where(actions.c.id.in_(ids)).order_by(actions.c.id))
+    return [ActionItem.model_validate(dict(row)) for row in found.mappings()]
 
 
 def _outcome(row: Mapping[Any, Any]) -> OutcomeItem:

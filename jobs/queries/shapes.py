@@ -66,7 +66,11 @@ class DeliveryItem(DeliveryFields):
 
 
 class OutcomeItem(Shape):
-    """What a rule said of a recorded delivery, and the verdict. `amount` is the mapped price."""
+    """What a rule said of a recorded delivery, and the verdict. `amount` is the mapped price.
+
+    With an `action_id` a person said it: took a charge of this delivery back, or had one billed
+    anew, which then `replaces` an outcome.
+    """
 
     id: str
     event_index: int | None
@@ -86,6 +90,18 @@ class OutcomeItem(Shape):
     price_version: str | None
     verdict: str
     billing_event_id: str | None
+    replaces: str | None
+    action_id: str | None
+
+
+class ActionItem(Shape):
+    """What a person did: who, what, when and why."""
+
+    id: str
+    kind: str
+    actor: str
+    at: AwareDatetime
+    note: str | None
 
 
 class BillingEventItem(Shape):
@@ -110,7 +126,7 @@ class BillingEventItem(Shape):
 
 
 class DeliveryEvidence(DeliveryFields):
-    """One delivery with all that is known of it.
+    """One delivery with all that is known of it, corrections by hand included.
 
     `body` is text, or base64 where the bytes are no UTF-8 (`body_encoding` says so). `evidence` is
     `kept`, or says why body and headers are gone: `expired` by retention, or `purged`.
@@ -124,6 +140,7 @@ class DeliveryEvidence(DeliveryFields):
     redacted: int
     outcomes: tuple[OutcomeItem, ...]
     billing_events: tuple[BillingEventItem, ...]
+    actions: tuple[ActionItem, ...]
 
 
 class FailureGroup(Shape):

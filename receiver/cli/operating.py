@@ -12,6 +12,7 @@ from receiver.cli.trouble import explained
 app = typer.Typer()
 
 _NOTE = "Why; kept with the record of who did it."
+_CHARGES = "Which charges"
 
 
 @app.command()
@@ -146,6 +147,63 @@ def discard(
     )
     given = _filter(state, reason, source, rule, since, until)
     replaying.discard_them(ids or [], given, manner)
+
+
+@app.command()
+@explained
+def reverse(
+    ids: Annotated[
+        list[str] | None,
+        typer.Argument(
+            help="Billing event ids, or delivery ids for all that they charged.",
+            show_default=False,
+        ),
+    ] = None,
+    *,
+    source: arg.Source = None,
+    rule: Annotated[
+        str | None, typer.Option(help="The rule that billed.", rich_help_panel=_CHARGES)
+    ] = None,
+    since: arg.Since = None,
+    until: arg.Until = None,
+    agent: Annotated[
+        str | None, typer.Option(help="Whose outcome it was.", rich_help_panel=_CHARGES)
+    ] = None,
+    customer: Annotated[
+        str | None, typer.Option(help="Who was billed.", rich_help_panel=_CHARGES)
+    ] = None,
+    indicator: Annotated[
+        str | None, typer.Option(help="What was billed.", rich_help_panel=_CHARGES)
+    ] = None,
+    rebill: Annotated[
+        bool,
+        typer.Option("--rebill", help="Bill instead what the mapping gives now, on the old day."),
+    ] = False,
+    note: Annotated[str | None, typer.Option(help=_NOTE)] = None,
+    limit: arg.Limit = None,
+    dry_run: arg.DryRun = False,
+    yes: arg.Yes = False,
+    as_json: arg.Json = False,
+) -> None:
+    """Take open charges back by hand, with a --note why; with --rebill, bill them anew.
+
+    What is taken back already stays as it is. Asks first on a terminal.
+    """
+    from receiver.cli.commands import reversing
+
+    manner = reversing.Manner(
+        rebill=rebill, dry_run=dry_run, yes=yes, limit=limit, note=note, as_json=as_json
+    )
+    given = {
+        "source": source,
+        "rule": rule,
+        "since": since,
+        "until": until,
+        "agent": agent,
+        "customer": customer,
+        "indicator": indicator,
+    }
+    reversing.reverse(ids or [], given, manner)
 
 
 def _filter(

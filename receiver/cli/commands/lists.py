@@ -54,7 +54,11 @@ def show(delivery_id: str, *, as_json: bool) -> None:
     if found.outcomes:
         out.line("\noutcomes")
         columns = ("rule", "verdict", "kind", "agent", "customer", "indicator", ">price", "key")
-        out.table(columns, [_outcome_row(one) for one in found.outcomes])
+        replaced = {one.replaces for one in found.outcomes}
+        rows = [_outcome_row(one, is_replaced=one.id in replaced) for one in found.outcomes]
+        out.table(columns, rows)
+    for act in found.actions:
+        out.line(f"  {act.kind} by hand: {act.at:%Y-%m-%d %H:%M:%SZ} {act.actor}: {act.note}")
     if found.billing_events:
         out.line("\nbilling events")
         names = ("=id", "kind", "customer", "indicator", ">amount", "occurred", "reverses")
@@ -94,10 +98,12 @@ def _why(reason: str | None, detail: str | None) -> str | None:
     return ": ".join(part for part in (reason, detail) if part) or None
 
 
-def _outcome_row(one: OutcomeItem) -> tuple[Cell, ...]:
+def _outcome_row(one: OutcomeItem, *, is_replaced: bool) -> tuple[Cell, ...]:
     price = None if one.amount is None else f"{one.amount} {one.currency}"
     triple = (one.agent_id, one.customer_id, one.indicator)
-    return (one.rule, one.verdict, one.kind, *triple, price, one.outcome_key)
+    verdict = one.verdict + (" by hand" if one.action_id else "")
+    verdict += ", replaced" if is_replaced else ""
+    return (one.rule, verdict, one.kind, *triple, price, one.outcome_key)
 
 
 def _event_row(one: BillingEventItem) -> tuple[Cell, ...]:

@@ -66,7 +66,7 @@ def replay(ids: list[str], given: Mapping[str, str | None], manner: Manner) -> N
         _hint_at_others(
             out, where, matched, state=f"{state}; name their --state to replay them too"
         )
-    if not _agreed(out, f"Replay {matched}?", matched=matched, yes=manner.yes):
+    if not agreed(out, f"Replay {matched}?", matched=matched, yes=manner.yes):
         raise Trouble("nothing was replayed")
     started = session.run(
         start_replay, None, where, actor=actor(), note=manner.note, limit=manner.limit
@@ -107,7 +107,7 @@ def discard_them(ids: list[str], given: Mapping[str, str | None], manner: Manner
     out.say(f"{deliveries_counted(would.matched)} to discard")
     if manner.limit is None:
         _hint_at_others(out, where, would.matched, state="failed or ignored")
-    if not _agreed(out, f"Discard {would.matched}?", matched=would.matched, yes=manner.yes):
+    if not agreed(out, f"Discard {would.matched}?", matched=would.matched, yes=manner.yes):
         raise Trouble("nothing was discarded")
     done = session.run(put_away, dry_run=False)
     _print(out, asdict(done), f"{deliveries_counted(done.matched)} discarded")
@@ -121,7 +121,7 @@ def actor() -> str:
         return "cli"
 
 
-def _agreed(out: Output, question: str, *, matched: int, yes: bool) -> bool:
+def agreed(out: Output, question: str, *, matched: int, yes: bool) -> bool:
     """Whether to go on: without a terminal nobody is asked, the filter was explicit."""
     return yes or not matched or not can_ask() or out.confirm(question)
 
@@ -142,7 +142,7 @@ async def _refuse_unknown(database: Database, where: DeliveryFilter) -> None:
 async def _wait(database: Database, out: Output, replay_id: str) -> ReplayStatus:
     """Follow the replay to its end. Raises Trouble where no worker is there to carry it on."""
     workerless_since = None
-    with _progress(out) as progress:
+    with progress_bar(out) as progress:
         task = progress.add_task("settling again", total=None)
         while True:
             status = await replay_status(database, replay_id)
@@ -161,7 +161,7 @@ async def _wait(database: Database, out: Output, replay_id: str) -> ReplayStatus
             await asyncio.sleep(POLL_SECONDS)
 
 
-def _progress(out: Output) -> Progress:
+def progress_bar(out: Output) -> Progress:
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
     quiet = not out.messages.is_terminal
     return Progress(*columns, console=out.messages, transient=True, disable=quiet)

@@ -27,7 +27,7 @@ def outcome(verdict: str, billing_event: str | None = None) -> OutcomeItem:
         id="o", event_index=0, rule="won", outcome_key=KEY, kind="charge", occurred_at=NOW,
         recorded_at=NOW, amount="1", currency="USD", value=None, meta_tags={},
         mapping_version="m", price_version="p", verdict=verdict, billing_event_id=billing_event,
-        **TRIPLE,
+        replaces=None, action_id=None, **TRIPLE,
     )  # fmt: skip
 
 
@@ -38,6 +38,7 @@ def posted(*, status: int = 202, state: str = "recorded", **more: Any) -> Posted
         settled_at=NOW, headers={}, body="{}", body_encoding=None, evidence="kept",
         redacted=0,
         outcomes=more.pop("outcomes", ()), billing_events=more.pop("billing_events", ()),
+        actions=(),
     )  # fmt: skip
     return Posted(
         source="crm", example="crm-won", status=status, answer="accepted", evidence=evidence

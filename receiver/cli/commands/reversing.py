@@ -1,0 +1,139 @@
+"""`reverse`: charges taken back by hand, or billed anew; counts first, then `jobs.correcting`."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from jobs.charges import ChargeFilter, Standing, named_wrongly, standing
+from jobs.corrected import Corrected
+from jobs.correcting import Wish, correct, rehearse
+from jobs.database import Database
+from jobs.money import money
+from jobs.rebilling import Proposals
+from receiver.asking import charge_filter
+from receiver.cli.commands.replaying import actor, agreed, progress_bar
+from receiver.cli.output import Output, can_ask, counted
+from receiver.cli.session import Session
+from receiver.cli.trouble import MISUSE, PROBLEM, Trouble
+
+#: Changes and refusals that are printed; `--json` has more.
+SHOWN = 20
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Manner:
+    """How to go about it, as said on the command line."""
+
+    rebill: bool
+    dry_run: bool
+    yes: bool
+    limit: int | None
+    note: str | None
+    as_json: bool
+
+
+def reverse(ids: list[str], given: Mapping[str, str | None], manner: Manner) -> None:
+    """Correct open charges by hand; Trouble where one of them is refused."""
+    session, out = Session(), Output(as_json=manner.as_json)
+    where = charge_filter(given, session.zone, ids=ids or None)
+    if not manner.dry_run and not (manner.note or "").strip():
+        raise Trouble("--note is missing; say why these charges are corrected", code=MISUSE)
+    wish = _wish(session, where, manner)
+    session.run(_refuse_wrong, where)
+    if manner.dry_run:
+        _print(out, session.run(rehearse, wish), would=True)
+        return
+    found = session.run(standing, where, limit=manner.limit)
+    verb = "bill anew" if manner.rebill else "reverse"
+    out.say(f"{counted(found.matched, 'open charge')} to {verb}{_sums(found)}")
+    asks = can_ask() and not manner.yes and found.matched > 0
+    if asks and manner.rebill:
+        _tell(out, session.run(rehearse, wish))
+    question = f"{verb[0].upper()}{verb[1:]} {found.matched}?"
+    if not agreed(out, question, matched=found.matched, yes=manner.yes):
+        raise Trouble("nothing was corrected")
+    _print(out, session.run(_correct, out, wish, manner.note or "", found.matched), would=False)
+
+
+def _wish(session: Session, where: ChargeFilter, manner: Manner) -> Wish:
+    proposals = None
+    if manner.rebill:
+        oldest = session.settings.oldest_outcome_days
+        proposals = Proposals(session.mappings(), oldest_days=oldest)
+    return Wish(where=where, proposals=proposals, limit=manner.limit)
+
+
+async def _refuse_wrong(database: Database, where: ChargeFilter) -> None:
+    wrong = await named_wrongly(database, where.ids or ())
+    if wrong:
+        raise Trouble("; ".join(list(wrong.values())[:5]))
+
+
+async def _correct(
+    database: Database, out: Output, wish: Wish, note: str, matched: int
+) -> Corrected:
+    with progress_bar(out) as progress:
+        task = progress.add_task("correcting", total=matched)
+        return await correct(
+            database,
+            wish,
+            actor=actor(),
+            note=note,
+            on_step=lambda done: progress.update(task, completed=done),
+        )
+
+
+def _sums(found: Standing) -> str:
+    sums = [f"{money(micros)} {one}" for one, micros in sorted(found.amounts_micros.items())]
+    return f": {', '.join(sums)}" if sums else ""
+
+
+def _print(out: Output, found: Corrected, *, would: bool) -> None:
+    """The result; Trouble if a charge is refused."""
+    if out.as_json:
+        out.json(found.as_json())
+    else:
+        _summarize(out, found, would=would)
+    if found.refused:
+        were = "would be" if would else "were" if found.refused > 1 else "was"
+        raise Trouble(f"{counted(found.refused, 'charge')} {were} refused", code=PROBLEM)
+
+
+def _summarize(out: Output, found: Corrected, *, would: bool) -> None:
+    done = "reversed" if found.kind == "reverse" else "billed anew"
+    done = f"would be {done}" if would else done
+    parts = [f"{counted(found.corrected, 'charge')} {done}"]
+    if found.unchanged:
+        why = "taken back already" if found.kind == "reverse" else "nothing to change"
+        parts.append(f"{found.unchanged} unchanged ({why})")
+    if found.refused:
+        parts.append(f"{found.refused} refused")
+    out.line(", ".join(parts) + (f"; action {found.id}" if found.id else ""))
+    for one in found.amounts:
+        out.line(f"  {one['amount']} {one['currency']}")
+    for one in found.refusals[:SHOWN]:
+        what = f"{one['billing_event']} of delivery {one['delivery']}"
+        out.line(f"  refused: {what}: {one['reason']}")
+    _tell_changes(out, found.changes)
+
+
+def _tell(out: Output, found: Corrected) -> None:
+    """What would come of it, to whoever is asked."""
+    sums = ", ".join(f"{one['amount']} {one['currency']}" for one in found.amounts)
+    parts = f"{found.corrected} would change ({sums or 'no money'}), {found.unchanged} would not"
+    out.say(f"{parts}, {found.refused} would be refused")
+
+
+def _tell_changes(out: Output, changes: list[dict[str, Any]]) -> None:
+    for one in changes[:SHOWN]:
+        now = "taken back" if one["now"] is None else f"now {_side(one['now'])}"
+        out.line(f"  {one['billing_event']} {one['rule']}: {_side(one['billed'])}, {now}")
+    if len(changes) > SHOWN:
+        out.line(f"  … and {len(changes) - SHOWN} more (with --json up to 1,000)")
+
+
+def _side(side: dict[str, Any]) -> str:
+    triple = " / ".join(side[name] for name in ("agent_id", "customer_id", "indicator"))
+    return f"{side['amount']} {side['currency']} for {triple}"

@@ -1,0 +1,38 @@
+"""Corrections by hand: each step of them."""
+
+from __future__ import annotations
+
+from tests.crashes.scenario import crashes
+from tests.crashes.stage import TICKET_MICROS, Stage
+
+
+@crashes(
+    "commit in jobs.correcting:_Run._step",
+    kills="command",
+    passing=2,
+    tuned={"jobs.correcting:STEP": 2},
+)
+def a_correction_by_hand_is_cut_off(stage: Stage) -> None:
+    """What is taken back is noted with it, by steps; a second `reverse` takes back the rest."""
+    stage.send(*stage.tickets(5), bills={"USD": TICKET_MICROS})
+    stage.settle()
+    reverse = ("reverse", "--customer", stage.customer, "--note", "a crash test", "--yes")
+    stage.doomed_command(*reverse)
+    done = 2 if stage.is_before else 4
+    assert _taken_back(stage) == _noted(stage) == done
+    again = stage.run(*reverse, "--json")
+    assert (again.json["reversed"], again.json["unchanged"]) == (5 - done, 0)
+    assert _taken_back(stage) == _noted(stage) == 5
+    stage.owed["USD"] -= 5 * TICKET_MICROS
+
+
+def _taken_back(stage: Stage) -> int:
+    reversals = "SELECT count(*) FROM billing_events WHERE kind = 'reversal'"
+    ((count,),) = stage.rows(f"{reversals} AND customer_id = '{stage.customer}'")
+    return int(count)
+
+
+def _noted(stage: Stage) -> int:
+    """How many charges the actions say were reversed."""
+    noted = stage.rows('SELECT "filter", "count" FROM actions WHERE kind = \'reverse\'')
+    return sum(int(count) for where, count in noted if stage.customer in where)

@@ -1,0 +1,80 @@
+"""A worker, and a person who corrects by hand what it billed."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import func, select
+
+from jobs.charges import ChargeFilter
+from jobs.corrected import Corrected
+from jobs.correcting import Wish, correct
+from jobs.rebilling import Proposals
+from jobs.schema import actions, billing_events, outcomes
+from jobs.settle import Settler
+from tests.jobs.doubles import Telling, body, mapping_set
+from tests.jobs.workshop import Workshop
+
+ALL = ChargeFilter(source="crm")
+
+
+@dataclass(frozen=True)
+class Desk:
+    """All on one database; what the mapping gives is changed by way of `telling`."""
+
+    workshop: Workshop
+    telling: Telling
+    settler: Settler
+
+    async def settle(self, *told: dict[str, Any], source: str = "crm") -> list[str]:
+        """A delivery for each outcome, settled one after the other; their ids."""
+        ids = []
+        for one in told:
+            (delivery,) = await self.workshop.post(body(one), source=source)
+            await self.settler.settle([delivery])
+            ids.append(delivery)
+        return ids
+
+    def wish(self, where: ChargeFilter, *, rebill: bool, limit: int | None = None) -> Wish:
+        proposals = Proposals(mapping_set(self.telling)) if rebill else None
+        return Wish(where=where, proposals=proposals, limit=limit)
+
+    async def reverse(self, *ids: str, where: ChargeFilter = ALL, **more: Any) -> Corrected:
+        return await self._correct(ids, where, rebill=False, **more)
+
+    async def rebill(self, *ids: str, where: ChargeFilter = ALL, **more: Any) -> Corrected:
+        return await self._correct(ids, where, rebill=True, **more)
+
+    async def _correct(
+        self, ids: tuple[str, ...], where: ChargeFilter, *, rebill: bool, limit: int | None = None
+    ) -> Corrected:
+        chosen = ChargeFilter(ids=ids) if ids else where
+        wish = self.wish(chosen, rebill=rebill, limit=limit)
+        return await correct(self.workshop.database, wish, actor="test", note="a mistake")
+
+    async def ledger(self, key: str) -> list[int]:
+        ledgers = await self.workshop.ledgers()
+        return [line.micros for line in ledgers.get(key, [])]
+
+    async def open_line(self, key: str) -> Any:
+        events = billing_events.c
+        found = await self.workshop.all(
+            select(billing_events)
+            .where(events.outcome_key == key)
+            .order_by(events.sequence.desc())
+            .limit(1)
+        )
+        return found[0]
+
+    async def totals(self) -> dict[str, tuple[int, int]]:
+        events = billing_events.c
+        found = await self.workshop.all(
+            select(events.customer_id, func.sum(events.amount_micros), func.count()).group_by(
+                events.customer_id
+            )
+        )
+        return {row.customer_id: (int(row[1]), row[2]) for row in found}
+
+    async def counts(self) -> list[int]:
+        return [await self.workshop.count(one) for one in (outcomes, billing_events, actions)]

@@ -1,0 +1,156 @@
+"""`reverse`, with and without `--rebill`."""
+
+import json
+from typing import Any
+
+import pytest
+
+from tests.receiver.cli.conftest import Installation
+from tests.support.rows import Rows
+
+
+async def _charges(rows: Rows) -> None:
+    """b1 and b2 for tickets 1 and 2 of acme, each with its delivery."""
+    for ticket in (1, 2):
+        body = json.dumps({"state": "solved", "customer": "acme", "ticket": ticket}).encode()
+        await rows.charge(delivery_id=await rows.delivery(body=body))
+
+
+@pytest.fixture
+def billed(installed: Installation) -> Installation:
+    """Two charges at 0.99, the price of now being 1.50."""
+    installed.fill(_charges)
+    agents = installed.mappings / "agents.yaml"
+    agents.write_text(agents.read_text().replace("0.99", "1.50"))
+    return installed
+
+
+@pytest.fixture
+def at_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
+    for module in ("replaying", "reversing"):
+        monkeypatch.setattr(f"receiver.cli.commands.{module}.can_ask", lambda: True)
+
+
+def _total(installed: Installation) -> Any:
+    (found,) = installed.run("revenue", "--json").json
+    return found["amount"]
+
+
+def test_without_a_terminal_it_counts_and_reverses(billed: Installation) -> None:
+    ran = billed.run("reverse", "d1", "--note", "test data")
+    assert ran.code == 0
+    assert "1 open charge to reverse: 0.99 USD" in ran.err
+    assert "1 charge reversed" in ran.out
+    assert "-0.99 USD" in ran.out
+    assert _total(billed) == "0.99"
+
+
+def test_again_it_is_unchanged(billed: Installation) -> None:
+    billed.run("reverse", "b1", "--note", "test data")
+    ran = billed.run("reverse", "b1", "--note", "test data")
+    assert ran.code == 0
+    assert "0 charges reversed, 1 unchanged (taken back already)" in ran.out
+
+
+def test_as_json_it_prints_one_object(billed: Installation) -> None:
+    ran = billed.run("reverse", "--customer", "acme", "--limit", "1", "--note", "why", "--json")
+    found = ran.json
+    assert {name: found[name] for name in ("reversed", "rebilled", "unchanged", "refused")} == {
+        "reversed": 1,
+        "rebilled": 0,
+        "unchanged": 0,
+        "refused": 0,
+    }
+    assert found["amounts"] == [{"currency": "USD", "amount": "-0.99"}]
+    assert found["changes"][0]["billing_event"] == "b1"
+    assert found["id"]
+
+
+def test_a_dry_run_needs_no_note_and_changes_nothing(billed: Installation) -> None:
+    ran = billed.run("reverse", "--source", "zendesk", "--rebill", "--dry-run")
+    assert ran.code == 0
+    assert "2 charges would be billed anew" in ran.out
+    assert "1.02 USD" in ran.out
+    assert "0.99 USD for support-agent / acme / ticket-resolved, now 1.50 USD" in ran.out
+    assert _total(billed) == "1.98"
+
+
+def test_a_rebill_bills_the_price_of_now(billed: Installation) -> None:
+    ran = billed.run("reverse", "d1", "d2", "--rebill", "--note", "a wrong price")
+    assert ran.code == 0
+    assert "2 open charges to bill anew: 1.98 USD" in ran.err
+    assert _total(billed) == "3.00"
+    shown = billed.run("show", "d1")
+    assert "charged, replaced" in shown.out
+    assert "charged by hand" in shown.out
+    assert "rebill by hand" in shown.out
+    assert "a wrong price" in shown.out
+
+
+def test_what_is_refused_is_named_and_ends_in_one(billed: Installation) -> None:
+    billed.edit("payload.ticket", "payload.ticket + 100")
+    ran = billed.run("reverse", "d1", "--rebill", "--note", "why")
+    assert ran.code == 1
+    assert "refused: b1 of delivery d1: the mapping gives no charge of the key" in ran.out
+    assert "1 charge was refused" in ran.err
+    ran = billed.run("reverse", "d1", "--rebill", "--note", "why", "--json")
+    assert ran.code == 1
+    assert ran.json["refusals"][0]["billing_event"] == "b1"
+
+
+@pytest.mark.usefixtures("at_terminal")
+@pytest.mark.parametrize(
+    ("arguments", "asks"),
+    [([], "Reverse 2?"), (["--rebill"], "Bill anew 2?")],
+    ids=["reverse", "rebill"],
+)
+def test_at_a_terminal_a_no_changes_nothing(
+    billed: Installation, arguments: list[str], asks: str
+) -> None:
+    ran = billed.run("reverse", "--source", "zendesk", "--note", "why", *arguments, given="n\n")
+    assert ran.code == 1
+    assert f"{asks} [y/N]" in ran.err
+    assert "nothing was corrected" in ran.err
+    assert _total(billed) == "1.98"
+
+
+@pytest.mark.usefixtures("at_terminal")
+def test_at_a_terminal_a_rebill_shows_the_money_before_it_asks(billed: Installation) -> None:
+    ran = billed.run("reverse", "d1", "--rebill", "--note", "why", given="y\n")
+    assert "1 would change (0.51 USD), 0 would not, 0 would be refused" in ran.err
+    assert _total(billed) == "2.49"
+
+
+@pytest.mark.usefixtures("at_terminal")
+def test_at_a_terminal_yes_asks_nobody(billed: Installation) -> None:
+    ran = billed.run("reverse", "d1", "--note", "why", "--yes")
+    assert ran.code == 0
+    assert "[y/N]" not in ran.err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "says"),
+    [
+        pytest.param(["d1"], 2, "--note is missing", id="no-note"),
+        pytest.param(["d1", "--note", " "], 2, "--note is missing", id="blank-note"),
+        pytest.param(["--note", "why"], 2, "name what to reverse", id="nothing"),
+        pytest.param(["--dry-run"], 2, "name what to reverse", id="nothing-dry"),
+        pytest.param(["d1", "d9", "--note", "why"], 1, "no delivery 'd9'", id="unknown"),
+        pytest.param(["--customer", "", "--note", "why"], 2, "customer is empty", id="empty"),
+        pytest.param(["--since", "soon", "--note", "why"], 2, "since is 'soon'", id="no-time"),
+    ],
+)
+def test_what_cannot_be_done_is_refused(
+    billed: Installation, arguments: list[str], code: int, says: str
+) -> None:
+    ran = billed.run("reverse", *arguments)
+    assert (ran.code, ran.out) == (code, "")
+    assert says in ran.err
+    assert _total(billed) == "1.98"
+
+
+def test_what_fits_nothing_changes_nothing(billed: Installation) -> None:
+    ran = billed.run("reverse", "--customer", "nobody", "--note", "why")
+    assert ran.code == 0
+    assert "0 open charges to reverse" in ran.err
+    assert "0 charges reversed" in ran.out
