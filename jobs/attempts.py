@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import case, select, update
+from sqlalchemy import case, func, select, update
 
 from jobs.database import Database
 from jobs.fold import Claimed
@@ -19,6 +19,8 @@ from jobs.schema import deliveries
 
 #: An attempt cut off by a kill is taken up again after this, plus the sweeper's rhythm.
 LEASE_SECONDS = 5.0
+#: A claim ends with the body that reaches this many bytes: memory is that of some bodies.
+CLAIM_BYTES = 16 * 1024 * 1024
 #: From this many unfinished attempts on, a delivery is settled alone.
 SUSPECT_ATTEMPTS = 2
 #: After this many unfinished attempts it fails as `internal`.
@@ -33,7 +35,8 @@ INTERNAL_DETAIL = (
 async def claim(database: Database, ids: Sequence[str], *, suspects: bool = False) -> list[Claimed]:
     """Start an attempt at those of `ids` that wait and are due; commit that; return them.
 
-    Ordinary deliveries, or with `suspects` those with unfinished attempts behind them.
+    Ordinary deliveries, or with `suspects` those with unfinished attempts behind them. Where their
+    bodies are large, the first of them only: see `is_full`.
     """
     columns = deliveries.c
     due = (
@@ -46,10 +49,20 @@ async def claim(database: Database, ids: Sequence[str], *, suspects: bool = Fals
             else columns.attempts < SUSPECT_ATTEMPTS
         )
     )
-    locked = select(columns.id).where(due).order_by(columns.id).with_for_update(skip_locked=True)
+    size = func.coalesce(func.length(columns.body), 0)
+    locked = (
+        select(columns.id, size.label("size"))
+        .where(due)
+        .order_by(columns.id)
+        .with_for_update(skip_locked=True)
+        .subquery()
+    )
+    before = func.sum(locked.c.size).over(order_by=locked.c.id) - locked.c.size
+    sized = select(locked.c.id, before.label("before")).subquery()
+    chosen = select(sized.c.id).where(sized.c.before < CLAIM_BYTES)
     statement = (
         update(deliveries)
-        .where(columns.id.in_(locked.scalar_subquery()), columns.state == "received")
+        .where(columns.id.in_(chosen), columns.state == "received")
         .values(
             attempts=columns.attempts + 1,
             next_attempt_at=database.now(plus_seconds=LEASE_SECONDS),
@@ -68,6 +81,11 @@ async def claim(database: Database, ids: Sequence[str], *, suspects: bool = Fals
     async with database.write() as connection:
         rows = (await connection.execute(statement)).mappings().all()
     return [_claimed(row) for row in rows]
+
+
+def is_full(claimed: Sequence[Claimed]) -> bool:
+    """Whether a claim ended because of the bytes of its bodies, so that others may be left."""
+    return sum(len(one.body) for one in claimed) >= CLAIM_BYTES
 
 
 def _claimed(row: Any) -> Claimed:

@@ -6,10 +6,12 @@ Refuses a database that would acknowledge a commit it may lose in a power cut.
 
 from __future__ import annotations
 
+import asyncio
+import socket
 import sqlite3
 import time
 from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
@@ -17,7 +19,7 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Insert, Interval, Table, event, func, literal, text
 from sqlalchemy.dialects import postgresql, sqlite
-from sqlalchemy.engine import Connection, make_url
+from sqlalchemy.engine import Connection, ExceptionContext, make_url
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
 from jobs.columns import UtcDateTime
@@ -25,6 +27,13 @@ from jobs.errors import DatabaseUnsuitable
 
 #: How long one statement may take before its connection counts as lost.
 STATEMENT_SECONDS = 30
+#: How long PostgreSQL keeps a transaction whose process says nothing: one that was frozen amid
+#: its transaction holds up, with its locks, whoever comes to the same rows.
+SILENT_SECONDS = 10
+#: Connections that do not end in good order by then are left to the end of the process.
+CLOSE_SECONDS = 1.0
+#: A host that answers no packet for this long is gone, and its connections are lost.
+GONE_SECONDS = 5
 #: How long SQLite waits for another process's transaction before SQLITE_BUSY.
 BUSY_SECONDS = 5
 #: Pause between tries to switch a new SQLite file to WAL.
@@ -89,14 +98,27 @@ class Database:
         return func.clock_timestamp(type_=UtcDateTime) + interval
 
     async def close(self) -> None:
-        await self.engine.dispose()
+        """Close what is open; a database that does not answer to that holds nobody up."""
+        closing = asyncio.create_task(self.engine.dispose())
+        await asyncio.wait({closing}, timeout=CLOSE_SECONDS)
+        if closing.done():
+            closing.result()
+        else:
+            closing.cancel()
 
 
-def open_database(url: str, *, pool_size: int = 10) -> Database:
+def open_database(
+    url: str,
+    *,
+    pool_size: int = 10,
+    statement_seconds: float = STATEMENT_SECONDS,
+    lock_seconds: float | None = None,
+) -> Database:
     """Make the engine for `sqlite+aiosqlite://…` or `postgresql+asyncpg://…`.
 
     Nothing connects yet. A SQLite file's folder is made when it is missing. Errors of both do not
-    tell what was written: it may be a body.
+    tell what was written: it may be a body. `lock_seconds` is how long a statement waits for
+    somebody else's lock before it fails, on PostgreSQL: for as long as it may take unless given.
     """
     parsed = make_url(url)
     if parsed.get_backend_name() == "sqlite":
@@ -121,11 +143,49 @@ def open_database(url: str, *, pool_size: int = 10) -> Database:
         pool_pre_ping=False,
         connect_args={
             "timeout": 5,
-            "command_timeout": STATEMENT_SECONDS,
-            "server_settings": {"synchronous_commit": "on", "application_name": "receiver"},
+            "command_timeout": statement_seconds,
+            "server_settings": {
+                "synchronous_commit": "on",
+                "application_name": "receiver",
+                "idle_in_transaction_session_timeout": f"{SILENT_SECONDS}s",
+                **({} if lock_seconds is None else {"lock_timeout": f"{lock_seconds * 1000:.0f}"}),
+            },
         },
     )
+    _prepare_postgres(engine)
     return Database(engine)
+
+
+def _prepare_postgres(engine: AsyncEngine) -> None:
+    """See a lost connection for what it is: no answer comes from it any more, or from its like."""
+
+    @event.listens_for(engine.sync_engine, "connect")
+    def on_connect(connection: Any, _record: Any) -> None:
+        _notice_silence(connection.driver_connection._transport)  # noqa: SLF001 - asyncpg shows its socket nowhere else
+
+    @event.listens_for(engine.sync_engine, "handle_error")
+    def on_error(context: ExceptionContext) -> None:
+        if isinstance(context.original_exception, TimeoutError):
+            # The others in the pool are as old: trying them one by one would take as many waits.
+            context.is_disconnect = True
+
+
+def _notice_silence(transport: asyncio.Transport) -> None:
+    """Let the kernel give up on a host that has vanished, which says no good-bye."""
+    found = transport.get_extra_info("socket")
+    if found is None or found.family not in (socket.AF_INET, socket.AF_INET6):
+        return
+    options = {
+        "TCP_KEEPIDLE": GONE_SECONDS,
+        "TCP_KEEPINTVL": 1,
+        "TCP_KEEPCNT": GONE_SECONDS,
+        "TCP_USER_TIMEOUT": GONE_SECONDS * 1000,
+    }
+    found.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+    for name, value in options.items():
+        if hasattr(socket, name):  # macOS has not all of them
+            with suppress(OSError):
+                found.setsockopt(socket.IPPROTO_TCP, getattr(socket, name), value)
 
 
 def _prepare_sqlite(engine: AsyncEngine) -> None:

@@ -14,17 +14,24 @@ from collections.abc import Callable, Sequence
 
 import structlog
 
-from jobs.database import Database
-from jobs.errors import InboxUnavailable, is_transient
+from jobs.database import Database, open_database
+from jobs.errors import InboxUnavailable, in_words, is_held_up, is_transient
 from jobs.ids import new_id
-from jobs.intake import Accepted, Incoming, Intake, Pending
+from jobs.intake import TRANSACTION_SECONDS, Accepted, Incoming, Intake, Pending
 
-__all__ = ["Accepted", "Inbox", "Incoming"]
+__all__ = ["Accepted", "Inbox", "Incoming", "open_for_intake"]
 
 log = structlog.get_logger(__name__)
 
-#: A delivery not committed after this long is answered 503; the sender tries again.
-COMMIT_SECONDS = 2.0
+#: A delivery not committed after this long is answered 503, which leaves the sender its answer
+#: within 2 s; it tries again.
+COMMIT_SECONDS = 1.6
+#: A lock of somebody else's on one row is waited for this long: everybody in the group waits too.
+LOCK_SECONDS = 0.4
+#: Connections for intake alone: one commits, one looks whether that is possible.
+CONNECTIONS = 2
+#: A failure to commit is believed for this long, unless a commit succeeds.
+BELIEVED_SECONDS = 3.0
 #: One transaction takes at most this many deliveries and about this many bytes of bodies.
 BATCH_DELIVERIES = 500
 BATCH_BYTES = 16 * 1024 * 1024
@@ -33,6 +40,24 @@ WAITING_DELIVERIES = 5_000
 WAITING_BYTES = 128 * 1024 * 1024
 #: Pause between tries while the database is away.
 RETRY_SECONDS = 0.1
+#: So many deliveries in a row that find a lock say that all would.
+LOCKS_IN_A_ROW = 2
+#: A committer that is told to stop has this long.
+END_SECONDS = 0.5
+
+
+def open_for_intake(url: str) -> Database:
+    """An engine for an inbox alone: whoever reads much elsewhere takes no connection from it.
+
+    A statement that takes longer than a transaction may has lost its connection, and the next
+    try is made on a new one.
+    """
+    return open_database(
+        url,
+        pool_size=CONNECTIONS,
+        statement_seconds=TRANSACTION_SECONDS - 1,
+        lock_seconds=LOCK_SECONDS,
+    )
 
 
 class Inbox:
@@ -45,11 +70,15 @@ class Inbox:
         self._intake = Intake(database)
         self._ring = ring
         self._waiting: deque[Pending] = deque()
+        self._held_up: deque[Pending] = deque()
         self._waiting_bytes = 0
         self._arrived = asyncio.Event()
         self._idle = asyncio.Event()
         self._idle.set()
         self._committer: asyncio.Task[None] | None = None
+        self._failure: InboxUnavailable | None = None
+        self._failed_at = 0.0
+        self._began_at: float | None = None
 
     async def start(self) -> None:
         """Start the committer; `accept` works from here on."""
@@ -61,8 +90,21 @@ class Inbox:
             await asyncio.wait_for(self._idle.wait(), COMMIT_SECONDS)
         if self._committer is not None:
             self._committer.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await self._committer
+            # A transaction on a connection that is dead may take its time to be cancelled.
+            await asyncio.wait({self._committer}, timeout=END_SECONDS)
+
+    async def ensure_committing(self) -> None:
+        """Raise where a delivery could not be committed now.
+
+        While commits do not come to an end, while the last one failed (a disk may have room for
+        little things yet), and while somebody else has the table to himself.
+        """
+        now = asyncio.get_running_loop().time()
+        if self._began_at is not None and now - self._began_at > COMMIT_SECONDS:
+            raise InboxUnavailable("the database does not answer in time")
+        if self._failure is not None and now - self._failed_at < BELIEVED_SECONDS:
+            raise self._failure
+        await self._intake.touch()
 
     async def accept(self, incoming: Incoming) -> Accepted:
         """Return once the delivery is committed; raise InboxUnavailable if that took too long.
@@ -97,39 +139,89 @@ class Inbox:
             self._idle.set()
 
     def _take(self) -> list[Pending]:
-        """The next group: in order of arrival, without those whose caller has gone."""
-        now = asyncio.get_running_loop().time()
+        """The next group: in order of arrival, without those whose caller has gone.
+
+        One that met a lock tries again when nobody else waits, and alone.
+        """
         batch: list[Pending] = []
         size = 0
-        while self._waiting and len(batch) < BATCH_DELIVERIES and size < BATCH_BYTES:
-            pending = self._waiting.popleft()
-            self._waiting_bytes -= len(pending.incoming.body)
-            if pending.deadline < now:
-                pending.refuse("the database did not commit in time")
-                continue
+        while len(batch) < BATCH_DELIVERIES and size < BATCH_BYTES:
+            pending = self._next(self._waiting)
+            if pending is None:
+                break
             batch.append(pending)
             size += len(pending.incoming.body)
+        if not batch and (pending := self._next(self._held_up)) is not None:
+            batch.append(pending)
         return batch
+
+    def _next(self, queue: deque[Pending]) -> Pending | None:
+        now = asyncio.get_running_loop().time()
+        while queue:
+            pending = queue.popleft()
+            self._waiting_bytes -= len(pending.incoming.body)
+            if pending.deadline >= now:
+                return pending
+            pending.refuse("the database did not commit in time")
+        return None
 
     async def _commit(self, batch: list[Pending]) -> None:
         """Commit the group; where it cannot be, each row alone, so that one fails no neighbour."""
+        error = await self._try(batch)
+        if error is None:
+            return
+        if is_transient(error) and not is_held_up(error):
+            await self._put_back(batch, error)
+        elif len(batch) == 1:
+            self._put_aside(batch[0], error)
+        else:
+            await self._commit_one_by_one(batch)
+
+    async def _commit_one_by_one(self, batch: list[Pending]) -> None:
+        """Each row alone; two in a row that find a lock mean that it is on more than rows."""
+        held_up = 0
+        for number, pending in enumerate(batch):
+            error = await self._try([pending])
+            if error is None:
+                held_up = 0
+            elif is_transient(error) and not is_held_up(error):
+                await self._put_back(batch[number:], error)
+                return
+            else:
+                self._put_aside(pending, error)
+                held_up = held_up + 1 if is_held_up(error) else 0
+                if held_up == LOCKS_IN_A_ROW:
+                    await self._put_back(batch[number + 1 :], error)
+                    return
+
+    async def _try(self, batch: list[Pending]) -> Exception | None:
+        """Commit these and ring; or say why not."""
+        self._began_at = asyncio.get_running_loop().time()
         try:
             to_ring = await self._intake.commit(batch)
         except Exception as error:  # noqa: BLE001 - each caller gets its answer, whatever broke
-            await self._after_failure(batch, error)
-            return
+            return error
+        finally:
+            self._began_at = None
+        self._failure = None
         if to_ring:
             self._ring(to_ring)
+        return None
 
-    async def _after_failure(self, batch: list[Pending], error: Exception) -> None:
-        if is_transient(error):
-            log.warning("inbox.commit_failed", deliveries=len(batch), error=str(error)[:300])
-            self._waiting.extendleft(reversed(batch))
-            self._waiting_bytes += sum(len(pending.incoming.body) for pending in batch)
-            await asyncio.sleep(RETRY_SECONDS)
-        elif len(batch) == 1:
-            log.error("inbox.row_refused", source=batch[0].incoming.source, exc_info=error)
-            batch[0].refuse("this delivery could not be committed")
+    async def _put_back(self, batch: list[Pending], error: Exception) -> None:
+        """Keep these waiting for the next try: nothing can be committed right now."""
+        log.warning("inbox.commit_failed", deliveries=len(batch), error=str(error)[:300])
+        self._failure = InboxUnavailable(in_words(error))
+        self._failed_at = asyncio.get_running_loop().time()
+        self._waiting.extendleft(reversed(batch))
+        self._waiting_bytes += sum(len(pending.incoming.body) for pending in batch)
+        await asyncio.sleep(RETRY_SECONDS)
+
+    def _put_aside(self, pending: Pending, error: Exception) -> None:
+        """One cannot be committed, though others may: not now, or not at all."""
+        if is_held_up(error):
+            self._held_up.append(pending)
+            self._waiting_bytes += len(pending.incoming.body)
         else:
-            for pending in batch:
-                await self._commit([pending])
+            log.error("inbox.row_refused", source=pending.incoming.source, exc_info=error)
+            pending.refuse("this delivery could not be committed")

@@ -6,7 +6,6 @@ Owns their start and their stop in order. Refuses to decide anything.
 from __future__ import annotations
 
 import asyncio
-import contextlib
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,11 +21,15 @@ from jobs.replay_runner import ReplayRunner
 from jobs.retention import Retention
 from jobs.settle import Settler
 from jobs.sweeper import Sweeper
-from jobs.worker import Listener
+from jobs.tasks import within
+from jobs.worker import COMPLETION_SECONDS, Listener
 from mappings.load import SchemeRules
 from mappings.types import OLDEST_DAYS
 
 log = structlog.get_logger(__name__)
+
+#: A database that is silent does not keep a worker from going.
+GOOD_BYE_SECONDS = 0.5
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -89,8 +92,7 @@ async def run_worker(
             on_ready()
         await _until(stop, tasks)
         await settler.close()
-        with contextlib.suppress(Exception):
-            await heartbeat.stop()
+        await within(GOOD_BYE_SECONDS, heartbeat.stop())
     finally:
         await database.close()
 
@@ -109,6 +111,6 @@ async def _until(stop: asyncio.Event, tasks: list[asyncio.Task[None]]) -> None:
     done, _ = await asyncio.wait([stopping, *tasks], return_when=asyncio.FIRST_COMPLETED)
     for task in (stopping, *tasks):
         task.cancel()
-    await asyncio.gather(stopping, *tasks, return_exceptions=True)
+    await asyncio.wait([stopping, *tasks], timeout=COMPLETION_SECONDS + GOOD_BYE_SECONDS)
     for task in done - {stopping}:
         task.result()

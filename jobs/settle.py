@@ -23,6 +23,7 @@ from jobs.errors import is_transient
 from jobs.fold import Claimed
 from jobs.keybook import chunks
 from jobs.recording import Recorder, Work
+from jobs.tasks import within
 from mappings.load import MappingSet
 from mappings.types import OLDEST_DAYS, DeliveryInput
 
@@ -40,6 +41,9 @@ TRIES = 4
 #: Back-off after those, doubled each time a transient fault follows another, with jitter.
 BACKOFF_SECONDS = 0.5
 BACKOFF_LONGEST_SECONDS = 10.0
+#: At a stop, an attempt under way has this long to end; then as long to be cut off.
+ENDING_SECONDS = 2.0
+CUT_OFF_SECONDS = 0.5
 #: How often the lease of a long mapping is moved on.
 KEEP_ALIVE_SECONDS = 2.0
 
@@ -79,6 +83,7 @@ class Settler:
         self._under_way: set[asyncio.Task[None]] = set()
         self._seconds_of_source: dict[str, float] = {}
         self._to_forgive: set[str] = set()
+        self._in_hand: set[str] = set()
         self._faults = 0
 
     async def start(self) -> None:
@@ -89,13 +94,27 @@ class Settler:
         ]
 
     async def close(self) -> None:
-        """Stop taking new work, let running transactions end, leave the rest `received`."""
+        """Stop taking new work, let running transactions end, leave the rest `received`.
+
+        An attempt that does not end soon is cut off, and not held against its deliveries.
+        """
         self._let_go()
         for task in self._tasks:
             task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        if self._tasks:
+            await asyncio.wait(self._tasks, timeout=ENDING_SECONDS)
         self._let_go()  # of what an attempt put last as it ended
+        if self._under_way:
+            await self._cut_off()
         self._mapper.shutdown(wait=False, cancel_futures=True)
+
+    async def _cut_off(self) -> None:
+        for attempt in self._under_way:
+            attempt.cancel()
+        await asyncio.wait(self._under_way, timeout=CUT_OFF_SECONDS)
+        log.warning("settle.cut_off", deliveries=len(self._in_hand))
+        ids = sorted(self._in_hand)
+        await within(CUT_OFF_SECONDS, attempts.forgive(self._database, ids, after_seconds=0))
 
     def _let_go(self) -> None:
         for future in self._waiting.values():
@@ -144,7 +163,9 @@ class Settler:
         try:
             if claimed := await attempts.claim(self._database, ids):
                 await self._settle_claimed(claimed, batch)
-            if len(claimed) < len(ids):
+            if attempts.is_full(claimed):
+                await self._queue_again(set(ids) - {one.id for one in claimed}, batch)
+            elif len(claimed) < len(ids):
                 await self._attempt_suspects(batch)
         except Exception as error:  # noqa: BLE001 - logged; the rows stay due
             self._note(error, ids)
@@ -170,6 +191,8 @@ class Settler:
         mappings = self._mappings()
         left = sorted(claimed, key=self._turn)
         turn_ends = time.monotonic() + TURN_SECONDS
+        ids = [one.id for one in claimed]
+        self._in_hand.update(ids)
         try:
             while left and time.monotonic() < turn_ends:
                 work, broken = await self._map(left, mappings)
@@ -179,10 +202,11 @@ class Settler:
                 left = left[len(work) + len(broken) :]
             await self._put_last(left, batch)
             self._faults = 0
+            self._in_hand.difference_update(ids)
         except Exception as error:
+            self._in_hand.difference_update(ids)
             if not is_transient(error):
                 raise
-            ids = [one.id for one in claimed]
             self._to_forgive.update(ids)
             self._note(error, ids)
 
@@ -194,11 +218,16 @@ class Settler:
         """Queue these again, with who waits for them; their attempt has not begun."""
         if not left:
             return
-        await attempts.forgive(self._database, [one.id for one in left], after_seconds=0)
+        ids = [one.id for one in left]
+        await attempts.forgive(self._database, ids, after_seconds=0)
+        await self._queue_again(ids, batch)
+
+    async def _queue_again(self, ids: Iterable[str], batch: Batch) -> None:
+        """Put these behind whoever waits, with who waits for them."""
         async with self._arrived:
-            for one in left:
-                if one.id not in self._waiting:
-                    self._waiting[one.id] = batch.pop(one.id)
+            for one in ids:
+                if one in batch and one not in self._waiting:
+                    self._waiting[one] = batch.pop(one)
             self._arrived.notify(self._loops)
 
     async def _record_isolating(self, work: Sequence[Work], mappings: MappingSet) -> None:

@@ -1,9 +1,10 @@
-"""Ending tasks for certain."""
+"""Ending tasks for certain, and not waiting for those that do not end."""
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
+from collections.abc import Coroutine
 from typing import Any
 
 #: A cancellation that was swallowed is repeated after this long.
@@ -22,3 +23,17 @@ async def end(task: asyncio.Task[Any]) -> None:
         await asyncio.wait({task}, timeout=AGAIN_SECONDS)
     with contextlib.suppress(asyncio.CancelledError, Exception):
         task.result()
+
+
+async def within(seconds: float, work: Coroutine[Any, Any, object]) -> bool:
+    """Do the work for so long and then let go of it, whatever it raises; say whether it ended.
+
+    Unlike `asyncio.timeout` this waits for no cancellation: a driver whose server is silent takes
+    its time over one.
+    """
+    task = asyncio.create_task(work)
+    done, _ = await asyncio.wait({task}, timeout=seconds)
+    if not done:
+        task.cancel()
+        return False
+    return not task.cancelled() and task.exception() is None

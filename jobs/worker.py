@@ -23,8 +23,8 @@ log = structlog.get_logger(__name__)
 #: arq's lease is the time-out + 10 s; the inner one ends first, so that arq never cancels us.
 JOB_SECONDS = 30
 INNER_SECONDS = 20
-#: Running jobs get this long to end at a stop; under the usual grace period of 10 s.
-COMPLETION_SECONDS = 5
+#: Running jobs get this long to end at a stop; all of it stays under the usual grace of 10 s.
+COMPLETION_SECONDS = 4
 #: How often arq writes to Redis that it lives, and so finds out that it cannot write.
 HEALTH_SECONDS = 5
 #: Pauses between tries to reach Redis.

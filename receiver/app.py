@@ -17,12 +17,13 @@ from starlette.routing import BaseRoute, Route
 from jobs.database import assert_durable, open_database
 from jobs.errors import JobsError
 from jobs.heartbeat import Heartbeat
-from jobs.inbox import Inbox
+from jobs.inbox import CONNECTIONS, Inbox, open_for_intake
 from jobs.mapping_watch import MappingWatch
 from jobs.rejections import RejectionBook
 from jobs.revision import schema_is_current
 from jobs.ringing import Doorbell
 from jobs.secret_uses import SecretUses
+from jobs.tasks import within
 from mappings.load import MappingSet
 from receiver import looks
 from receiver.api import api_routes
@@ -45,6 +46,10 @@ from receiver.webhooks import WebhookEndpoint
 
 log = structlog.get_logger(__name__)
 
+#: Connections to PostgreSQL in all.
+MOST_CONNECTIONS = 10
+#: After requests under way have been answered, the last counts and the good-byes have this long.
+LAST_SECONDS = 1.0
 #: How often files with secrets are looked at.
 SECRETS_SECONDS = 1.0
 
@@ -65,9 +70,10 @@ class WebProcess:
         self._strict = strict
         self._sources: dict[str, KnownSource] = {}
         self.metrics = Metrics()
-        self.database = open_database(settings.database)
+        self.database = open_database(settings.database, pool_size=MOST_CONNECTIONS - CONNECTIONS)
+        self._for_intake = open_for_intake(settings.database)
         self.doorbell = Doorbell(settings.redis)
-        self.inbox = Inbox(self.database, self.doorbell.ring)
+        self.inbox = Inbox(self._for_intake, self.doorbell.ring)
         self.rejections = RejectionBook(self.database)
         self.uses = SecretUses(self.database)
         self.watch = MappingWatch(
@@ -77,7 +83,7 @@ class WebProcess:
             schemes=RULES,
             on_change=self._adopt,
         )
-        self._heartbeat = Heartbeat(self.database, role="web", detail=self._detail)
+        self._heartbeat = Heartbeat(self._for_intake, role="web", detail=self._detail)
 
     def routes(self) -> list[BaseRoute]:
         """Every path that this process answers."""
@@ -121,13 +127,19 @@ class WebProcess:
             ):
                 yield
             await self.inbox.close()
-            await self.rejections.flush()
-            await self.uses.flush()
-            await self.doorbell.close()
-            with contextlib.suppress(Exception):
-                await self._heartbeat.stop()
+            await within(LAST_SECONDS, self._say_the_last())
         finally:
-            await self.database.close()
+            await asyncio.gather(self.database.close(), self._for_intake.close())
+
+    async def _say_the_last(self) -> None:
+        await self.rejections.flush()
+        await self.uses.flush()
+        await self.doorbell.close()
+        await self._heartbeat.stop()
+
+    async def _can_commit(self) -> None:
+        await self._heartbeat.beat()
+        await self.inbox.ensure_committing()
 
     def _webhooks(self) -> WebhookEndpoint:
         return WebhookEndpoint(
@@ -156,7 +168,7 @@ class WebProcess:
 
     def _health(self) -> Health:
         return Health(
-            self._heartbeat.beat,
+            self._can_commit,
             {
                 "redis": looks.look_at_redis(self.doorbell.ping),
                 "worker": looks.look_at_worker(self.database),
@@ -234,7 +246,7 @@ async def _in_background(**works: Coroutine[None, None, None]) -> AsyncIterator[
     finally:
         for task in tasks:
             task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        await asyncio.wait(tasks, timeout=LAST_SECONDS)
 
 
 def _tell_of_an_end(task: asyncio.Task[None]) -> None:

@@ -17,12 +17,13 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
+from jobs.errors import in_words
 from receiver.metrics import CONTENT_TYPE, Metrics
 
 log = structlog.get_logger(__name__)
 
-#: A look that takes longer counts as failed; the inbox gives a commit the same time.
-LOOK_SECONDS = 2.0
+#: A look that takes longer counts as failed; the inbox gives a commit about the same time.
+LOOK_SECONDS = 1.5
 #: An answer this fresh is given again, so that asking often costs nothing.
 FRESH_SECONDS = 1.0
 
@@ -95,7 +96,7 @@ class Health:
             return (Trouble(name, f"no answer within {LOOK_SECONDS:g} s"),)
         except Exception as error:  # noqa: BLE001 - whatever it is, it is what is wrong
             log.warning("health.look_failed", look=name, error=str(error)[:300])
-            return (Trouble(name, f"{type(error).__name__}; the log has more"),)
+            return (Trouble(name, in_words(error)),)
 
 
 def health_routes(

@@ -22,6 +22,8 @@ log = structlog.get_logger(__name__)
 
 #: Files that a process needs beside its connections: database, Redis, mappings, watchers.
 FILES_BESIDE = 100
+#: Of a stop, so much is left for what follows the requests under way: commits, counts, good-byes.
+CLOSING_SECONDS = 4
 #: Vendors send again soon; a connection kept open saves them the handshake.
 KEEP_ALIVE_SECONDS = 30
 
@@ -53,7 +55,7 @@ async def serve(
         server_header=False,
         log_config=None,
         timeout_keep_alive=KEEP_ALIVE_SECONDS,
-        timeout_graceful_shutdown=settings.shutdown_seconds,
+        timeout_graceful_shutdown=max(1, settings.shutdown_seconds - CLOSING_SECONDS),
     )
     # Entered here and not by uvicorn, which would log a refusal to start and lose it.
     async with app.router.lifespan_context(app):

@@ -220,7 +220,8 @@ class Settings(BaseSettings):
         default=10,
         ge=1,
         le=300,
-        description="How long a stopping web process lets requests under way finish.",
+        description="A stopping web process is gone after this long; requests under way have all "
+        "but the last 4 seconds of it.",
         examples=[10],
     )
     log_format: Literal["auto", "console", "json"] = Field(

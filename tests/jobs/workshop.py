@@ -12,7 +12,7 @@ from sqlalchemy import Select, Table, func, select, text, update
 
 from jobs.database import Database, open_database
 from jobs.filters import DeliveryFilter
-from jobs.inbox import Inbox, Incoming
+from jobs.inbox import Inbox, Incoming, open_for_intake
 from jobs.replay import ReplayStatus, replay_status, start_replay
 from jobs.replay_runner import ReplayRunner
 from jobs.schema import billing_events, deliveries, intake, outcomes
@@ -46,7 +46,9 @@ class Workshop:
         return database
 
     async def new_inbox(self) -> Inbox:
-        inbox = Inbox(self.new_database(), self.rung.extend)
+        database = open_for_intake(self.url)
+        self._stack.push_async_callback(database.close)
+        inbox = Inbox(database, self.rung.extend)
         await inbox.start()
         self._stack.push_async_callback(inbox.close)
         return inbox

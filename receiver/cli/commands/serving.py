@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import signal
+import threading
 from collections.abc import Awaitable, Callable
 from typing import Any
 
@@ -23,6 +25,10 @@ from receiver.up import lifeline
 log = structlog.get_logger(__name__)
 
 _STOP_SIGNALS = (signal.SIGTERM, signal.SIGINT)
+#: Under the grace period of 10 s that supervisors give.
+WORKER_STOP_SECONDS = 9.5
+#: A process that has so long to stop is ended this much before.
+MARGIN_SECONDS = 0.3
 
 
 def serve(*, strict: bool, **given: Any) -> None:
@@ -38,7 +44,7 @@ def serve(*, strict: bool, **given: Any) -> None:
                 raise Trouble(f"{error}; stop what has it, or choose another --port") from error
             raise
 
-    _run(run)
+    _run(run, stop_seconds=settings.shutdown_seconds - MARGIN_SECONDS)
 
 
 def work(*, strict: bool) -> None:
@@ -58,7 +64,7 @@ def work(*, strict: bool) -> None:
     async def run(stop: asyncio.Event) -> None:
         await run_worker(config, stop, on_ready=lifeline.say_ready)
 
-    _run(run)
+    _run(run, stop_seconds=WORKER_STOP_SECONDS)
 
 
 def _start(given: dict[str, Any]) -> Settings:
@@ -72,8 +78,8 @@ def _start(given: dict[str, Any]) -> Settings:
     return settings
 
 
-def _run(work: Callable[[asyncio.Event], Awaitable[None]]) -> None:
-    """Run until SIGTERM or SIGINT; a second one of them does not wait."""
+def _run(work: Callable[[asyncio.Event], Awaitable[None]], *, stop_seconds: float) -> None:
+    """Run until SIGTERM or SIGINT and end within `stop_seconds`; a second one does not wait."""
 
     async def until_stopped() -> None:
         loop = asyncio.get_running_loop()
@@ -81,6 +87,7 @@ def _run(work: Callable[[asyncio.Event], Awaitable[None]]) -> None:
 
         def begin_stop() -> None:
             stop.set()
+            _end_after(stop_seconds)
             for number in _STOP_SIGNALS:
                 loop.remove_signal_handler(number)
 
@@ -89,3 +96,18 @@ def _run(work: Callable[[asyncio.Event], Awaitable[None]]) -> None:
         await work(stop)
 
     uvloop.run(until_stopped())
+
+
+def _end_after(seconds: float) -> None:
+    """End this process then, whatever holds it: a silent database, a thread amid a long mapping.
+
+    It costs nothing: what was acknowledged is committed, what was cut off is taken up again.
+    """
+
+    def end() -> None:
+        log.warning("stop.cut_off", after_seconds=seconds)
+        os._exit(0)
+
+    timer = threading.Timer(seconds, end)
+    timer.daemon = True
+    timer.start()
