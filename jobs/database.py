@@ -7,11 +7,10 @@ Refuses a database that would acknowledge a commit it may lose in a power cut.
 from __future__ import annotations
 
 import asyncio
-import socket
 import sqlite3
 import time
 from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
@@ -19,11 +18,12 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Insert, Interval, Table, event, func, literal, text
 from sqlalchemy.dialects import postgresql, sqlite
-from sqlalchemy.engine import Connection, ExceptionContext, make_url
+from sqlalchemy.engine import Connection, make_url
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
 from jobs.columns import UtcDateTime
 from jobs.errors import DatabaseUnsuitable
+from jobs.lost_connections import notice_silence
 
 #: How long one statement may take before its connection counts as lost.
 STATEMENT_SECONDS = 30
@@ -32,8 +32,6 @@ STATEMENT_SECONDS = 30
 SILENT_SECONDS = 10
 #: Connections that do not end in good order by then are left to the end of the process.
 CLOSE_SECONDS = 1.0
-#: A host that answers no packet for this long is gone, and its connections are lost.
-GONE_SECONDS = 5
 #: How long SQLite waits for another process's transaction before SQLITE_BUSY.
 BUSY_SECONDS = 5
 #: Pause between tries to switch a new SQLite file to WAL.
@@ -63,6 +61,11 @@ class Database:
         """A transaction that only reads."""
         async with self.engine.connect() as connection, connection.begin():
             yield connection
+
+    async def limit_locks(self, connection: AsyncConnection, seconds: float) -> None:
+        """Let this transaction wait so long for a lock of somebody else's, where rows have any."""
+        if not self.is_sqlite:
+            await connection.execute(text(f"SET LOCAL lock_timeout = {seconds * 1000:.0f}"))
 
     def insert_or_skip(self, table: Table) -> Any:
         """INSERT … ON CONFLICT DO NOTHING for this dialect; `.returning()` gives what was new."""
@@ -152,40 +155,8 @@ def open_database(
             },
         },
     )
-    _prepare_postgres(engine)
+    notice_silence(engine.sync_engine)
     return Database(engine)
-
-
-def _prepare_postgres(engine: AsyncEngine) -> None:
-    """See a lost connection for what it is: no answer comes from it any more, or from its like."""
-
-    @event.listens_for(engine.sync_engine, "connect")
-    def on_connect(connection: Any, _record: Any) -> None:
-        _notice_silence(connection.driver_connection._transport)  # noqa: SLF001 - asyncpg shows its socket nowhere else
-
-    @event.listens_for(engine.sync_engine, "handle_error")
-    def on_error(context: ExceptionContext) -> None:
-        if isinstance(context.original_exception, TimeoutError):
-            # The others in the pool are as old: trying them one by one would take as many waits.
-            context.is_disconnect = True
-
-
-def _notice_silence(transport: asyncio.Transport) -> None:
-    """Let the kernel give up on a host that has vanished, which says no good-bye."""
-    found = transport.get_extra_info("socket")
-    if found is None or found.family not in (socket.AF_INET, socket.AF_INET6):
-        return
-    options = {
-        "TCP_KEEPIDLE": GONE_SECONDS,
-        "TCP_KEEPINTVL": 1,
-        "TCP_KEEPCNT": GONE_SECONDS,
-        "TCP_USER_TIMEOUT": GONE_SECONDS * 1000,
-    }
-    found.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
-    for name, value in options.items():
-        if hasattr(socket, name):  # macOS has not all of them
-            with suppress(OSError):
-                found.setsockopt(socket.IPPROTO_TCP, getattr(socket, name), value)
 
 
 def _prepare_sqlite(engine: AsyncEngine) -> None:

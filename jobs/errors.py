@@ -6,11 +6,12 @@ message an operator can use.
 
 from __future__ import annotations
 
+import errno
 import sqlite3
 from collections.abc import Iterator, Mapping
 
 import redis.exceptions
-from sqlalchemy.exc import DBAPIError, InterfaceError
+from sqlalchemy.exc import DBAPIError, InterfaceError, PendingRollbackError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 
@@ -57,6 +58,8 @@ def in_words(error: BaseException) -> str:
         if isinstance(one, sqlite3.Error):
             code = getattr(one, "sqlite_errorcode", None)
             said = _SQLITE_WORDS.get(code & 0xFF if code is not None else None)
+        elif isinstance(one, OSError) and one.errno == errno.ENOSPC:
+            said = "the disk is full"
         else:
             state = _sqlstate(one)
             said = _SQLSTATE_WORDS.get(state) or _SQLSTATE_WORDS.get(state[:2])
@@ -90,6 +93,7 @@ _KIND_WORDS: tuple[tuple[type[BaseException], str], ...] = (
     (ConnectionRefusedError, "the database refuses connections"),
     (FileNotFoundError, "the database is not there"),
     (ConnectionError, "the connection to the database is lost"),
+    (PendingRollbackError, "the connection to the database is lost"),
     (InterfaceError, "the connection to the database is lost"),
     (InboxUnavailable, "deliveries cannot be committed"),
 )
@@ -111,7 +115,10 @@ def _sqlstate(error: BaseException) -> str:
 def _is_transient_itself(error: BaseException) -> bool:
     if isinstance(error, DBAPIError) and error.connection_invalidated:
         return True
-    if isinstance(error, (PoolTimeout, InterfaceError, OSError, TimeoutError)):
+    # The one about a rollback is said of a transaction that lost its connection before.
+    if isinstance(
+        error, (PoolTimeout, InterfaceError, PendingRollbackError, OSError, TimeoutError)
+    ):
         return True
     if isinstance(error, (redis.exceptions.ConnectionError, redis.exceptions.TimeoutError)):
         return True

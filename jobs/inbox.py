@@ -28,6 +28,8 @@ log = structlog.get_logger(__name__)
 COMMIT_SECONDS = 1.6
 #: A lock of somebody else's on one row is waited for this long: everybody in the group waits too.
 LOCK_SECONDS = 0.4
+#: Once it is known that there is one, it is not waited for again.
+KNOWN_LOCK_SECONDS = 0.05
 #: Connections for intake alone: one commits, one looks whether that is possible.
 CONNECTIONS = 2
 #: A failure to commit is believed for this long, unless a commit succeeds.
@@ -41,7 +43,7 @@ WAITING_BYTES = 128 * 1024 * 1024
 #: Pause between tries while the database is away.
 RETRY_SECONDS = 0.1
 #: So many deliveries in a row that find a lock say that all would.
-LOCKS_IN_A_ROW = 2
+LOCKS_IN_A_ROW = 10
 #: A committer that is told to stop has this long.
 END_SECONDS = 0.5
 
@@ -143,12 +145,16 @@ class Inbox:
 
         One that met a lock tries again when nobody else waits, and alone.
         """
+        held_up = {pending.key for pending in self._held_up}
         batch: list[Pending] = []
         size = 0
         while len(batch) < BATCH_DELIVERIES and size < BATCH_BYTES:
             pending = self._next(self._waiting)
             if pending is None:
                 break
+            if pending.key in held_up:
+                self._put_aside(pending)
+                continue
             batch.append(pending)
             size += len(pending.incoming.body)
         if not batch and (pending := self._next(self._held_up)) is not None:
@@ -168,37 +174,44 @@ class Inbox:
     async def _commit(self, batch: list[Pending]) -> None:
         """Commit the group; where it cannot be, each row alone, so that one fails no neighbour."""
         error = await self._try(batch)
-        if error is None:
-            return
-        if is_transient(error) and not is_held_up(error):
+        if error is not None and is_transient(error) and not is_held_up(error):
             await self._put_back(batch, error)
-        elif len(batch) == 1:
-            self._put_aside(batch[0], error)
-        else:
-            await self._commit_one_by_one(batch)
+        elif error is not None:
+            await self._commit_apart(batch)
 
-    async def _commit_one_by_one(self, batch: list[Pending]) -> None:
-        """Each row alone; two in a row that find a lock mean that it is on more than rows."""
-        held_up = 0
-        for number, pending in enumerate(batch):
-            error = await self._try([pending])
+    async def _commit_apart(self, batch: list[Pending]) -> None:
+        """Each row alone, until those that cannot be are found and the rest goes together.
+
+        Many in a row that find a lock mean that it is not on rows.
+        """
+        rest, held_up = batch, 0
+        while rest:
+            pending, *rest = rest
+            error = await self._try([pending], lock_seconds=KNOWN_LOCK_SECONDS)
             if error is None:
                 held_up = 0
-            elif is_transient(error) and not is_held_up(error):
-                await self._put_back(batch[number:], error)
+            elif is_held_up(error):
+                self._put_aside(pending)
+                held_up += 1
+                if held_up == LOCKS_IN_A_ROW:
+                    await self._put_back(rest, error)
+                    return
+                if rest and await self._try(rest, lock_seconds=KNOWN_LOCK_SECONDS) is None:
+                    return
+            elif is_transient(error):
+                await self._put_back([pending, *rest], error)
                 return
             else:
-                self._put_aside(pending, error)
-                held_up = held_up + 1 if is_held_up(error) else 0
-                if held_up == LOCKS_IN_A_ROW:
-                    await self._put_back(batch[number + 1 :], error)
-                    return
+                log.error("inbox.row_refused", source=pending.incoming.source, exc_info=error)
+                pending.refuse("this delivery could not be committed")
 
-    async def _try(self, batch: list[Pending]) -> Exception | None:
+    async def _try(
+        self, batch: list[Pending], *, lock_seconds: float | None = None
+    ) -> Exception | None:
         """Commit these and ring; or say why not."""
         self._began_at = asyncio.get_running_loop().time()
         try:
-            to_ring = await self._intake.commit(batch)
+            to_ring = await self._intake.commit(batch, lock_seconds=lock_seconds)
         except Exception as error:  # noqa: BLE001 - each caller gets its answer, whatever broke
             return error
         finally:
@@ -217,11 +230,7 @@ class Inbox:
         self._waiting_bytes += sum(len(pending.incoming.body) for pending in batch)
         await asyncio.sleep(RETRY_SECONDS)
 
-    def _put_aside(self, pending: Pending, error: Exception) -> None:
-        """One cannot be committed, though others may: not now, or not at all."""
-        if is_held_up(error):
-            self._held_up.append(pending)
-            self._waiting_bytes += len(pending.incoming.body)
-        else:
-            log.error("inbox.row_refused", source=pending.incoming.source, exc_info=error)
-            pending.refuse("this delivery could not be committed")
+    def _put_aside(self, pending: Pending) -> None:
+        """Keep one waiting that somebody else's transaction holds, behind all others."""
+        self._held_up.append(pending)
+        self._waiting_bytes += len(pending.incoming.body)

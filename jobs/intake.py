@@ -70,6 +70,10 @@ class Pending:
     done: asyncio.Future[Accepted]
     deadline: float
 
+    @property
+    def key(self) -> DedupeKey:
+        return DedupeKey(self.incoming.source, self.incoming.dedupe_key)
+
     def accept(self, accepted: Accepted) -> None:
         if not self.done.done():
             self.done.set_result(accepted)
@@ -135,13 +139,18 @@ class Intake:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    async def commit(self, batch: Sequence[Pending]) -> list[str]:
+    async def commit(
+        self, batch: Sequence[Pending], *, lock_seconds: float | None = None
+    ) -> list[str]:
         """Commit the group and answer its callers; return the ids that the workers should hear.
 
+        `lock_seconds` is how long it waits for each lock of others, if not as its engine says.
         Raises whatever the database raised; then nothing of the group was kept by this call,
         or all of it was and the next try finds repeats.
         """
         async with asyncio.timeout(TRANSACTION_SECONDS), self._database.write() as connection:
+            if lock_seconds is not None:
+                await self._database.limit_locks(connection, lock_seconds)
             answers, to_ring = await self._keep(connection, batch)
         for pending, accepted in zip(batch, answers, strict=True):
             pending.accept(accepted)
@@ -158,10 +167,7 @@ class Intake:
     async def _keep(
         self, connection: AsyncConnection, batch: Sequence[Pending]
     ) -> tuple[list[Accepted], list[str]]:
-        rows = [
-            Row(pending, DedupeKey(pending.incoming.source, pending.incoming.dedupe_key))
-            for pending in batch
-        ]
+        rows = [Row(pending, pending.key) for pending in batch]
         anchors, new = await self._insert(connection, rows)
         rows = [_row_of_its_own(row) if _reuses_id(row, anchors[row.key]) else row for row in rows]
         if reused := [row for row in rows if row.reused]:

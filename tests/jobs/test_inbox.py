@@ -7,7 +7,6 @@ import time
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any
 
 import pytest
 from sqlalchemy import select
@@ -20,7 +19,6 @@ from jobs.replay import discard
 from jobs.schema import deliveries, intake
 from tests.jobs.doubles import Telling, bill, body, incoming, needing
 from tests.jobs.workshop import Workshop
-from tests.support.postgres import Postgres
 from tests.support.processes import Process
 
 ROOT = Path(__file__).parents[2]
@@ -305,73 +303,6 @@ async def test_the_count_of_intake_equals_the_states_at_every_moment(workshop: W
     assert await workshop.states() == {"recorded": 300}
 
 
-async def test_a_locked_database_is_unavailable_within_two_seconds_and_comes_back(
-    workshop: Workshop,
-) -> None:
-    await workshop.inbox.accept(incoming())
-    async with workshop.locked():
-        started = time.monotonic()
-        with pytest.raises(InboxUnavailable):
-            await workshop.inbox.accept(incoming(vendor_id="evt-1"))
-        assert 1.2 < time.monotonic() - started < 2.0
-    again = await accept_until_committed(workshop.inbox, incoming(vendor_id="evt-1"))
-    assert (await workshop.delivery(again.delivery_id)).state == "received"
-    assert await workshop.count(deliveries) == 2
-    assert await workshop.is_balanced()
-
-
-async def accept_until_committed(inbox: Inbox, post: Incoming) -> Accepted:
-    """As a sender would: try again after each 503."""
-    async with asyncio.timeout(15):
-        while True:
-            try:
-                return await inbox.accept(post)
-            except InboxUnavailable:
-                await asyncio.sleep(0.05)
-
-
-async def test_a_database_that_is_away_is_unavailable_and_comes_back(
-    on_postgres: Workshop, postgres: Postgres
-) -> None:
-    await on_postgres.inbox.accept(incoming())
-    postgres.kill()
-    started = time.monotonic()
-    with pytest.raises(InboxUnavailable):
-        await on_postgres.inbox.accept(incoming(vendor_id="evt-1"))
-    assert time.monotonic() - started < 2.0
-    postgres.restart()
-    await on_postgres.database.engine.dispose()
-    await accept_until_committed(on_postgres.inbox, incoming(vendor_id="evt-1"))
-    assert await on_postgres.states() == {"received": 2}
-    assert await on_postgres.is_balanced()
-
-
-async def test_a_connection_lost_on_commit_is_tried_again_and_kept_once(
-    workshop: Workshop, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """The commit landed, its answer did not: the caller still hears that it is the first."""
-    commit = workshop.inbox._intake._keep
-    answers = 0
-
-    async def keep_and_lose(*arguments: Any) -> Any:
-        nonlocal answers
-        answers += 1
-        kept = await commit(*arguments)
-        if answers == 1:
-            await arguments[0].commit()
-            raise ConnectionResetError("the answer to COMMIT was lost")
-        return kept
-
-    monkeypatch.setattr(workshop.inbox._intake, "_keep", keep_and_lose)
-    accepted = await workshop.inbox.accept(incoming())
-    assert answers == 2
-    assert not accepted.duplicate
-    assert (await workshop.delivery(accepted.delivery_id)).duplicates == 0
-    assert workshop.rung == [accepted.delivery_id]
-    assert await workshop.count(deliveries) == 1
-    assert await workshop.is_balanced()
-
-
 @pytest.mark.parametrize(
     ("limit", "value"), [("WAITING_DELIVERIES", 20), ("WAITING_BYTES", 20 * 16)]
 )
@@ -391,7 +322,7 @@ async def test_too_long_a_queue_is_refused_at_once(
             with pytest.raises(InboxUnavailable, match="too many deliveries wait"):
                 one.result()
     await asyncio.gather(*callers, return_exceptions=True)
-    await accept_until_committed(workshop.inbox, incoming(b"x" * 16))
+    await workshop.accept_until_committed(incoming(b"x" * 16))
     assert await workshop.is_balanced()
 
 

