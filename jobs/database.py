@@ -62,6 +62,15 @@ class Database:
         async with self.engine.connect() as connection, connection.begin():
             yield connection
 
+    async def ensure_writable(self, table: Table) -> None:
+        """Raise where somebody has the table to himself; changes nothing.
+
+        SQLite has no such locks: there a writer has all tables to himself, and is waited for.
+        """
+        if not self.is_sqlite:
+            async with self.read() as connection:
+                await connection.execute(text(f"LOCK TABLE {table.name} IN ROW EXCLUSIVE MODE"))
+
     async def limit_locks(self, connection: AsyncConnection, seconds: float) -> None:
         """Let this transaction wait so long for a lock of somebody else's, where rows have any."""
         if not self.is_sqlite:

@@ -18,6 +18,7 @@ from jobs.database import Database, open_database
 from jobs.errors import InboxUnavailable, in_words, is_held_up, is_transient
 from jobs.ids import new_id
 from jobs.intake import TRANSACTION_SECONDS, Accepted, Incoming, Intake, Pending
+from jobs.schema import deliveries
 
 __all__ = ["Accepted", "Inbox", "Incoming", "open_for_intake"]
 
@@ -69,6 +70,7 @@ class Inbox:
     """
 
     def __init__(self, database: Database, ring: Callable[[Sequence[str]], None]) -> None:
+        self._database = database
         self._intake = Intake(database)
         self._ring = ring
         self._waiting: deque[Pending] = deque()
@@ -106,7 +108,7 @@ class Inbox:
             raise InboxUnavailable("the database does not answer in time")
         if self._failure is not None and now - self._failed_at < BELIEVED_SECONDS:
             raise self._failure
-        await self._intake.touch()
+        await self._database.ensure_writable(deliveries)
 
     async def accept(self, incoming: Incoming) -> Accepted:
         """Return once the delivery is committed; raise InboxUnavailable if that took too long.

@@ -156,14 +156,6 @@ class Intake:
             pending.accept(accepted)
         return to_ring
 
-    async def touch(self) -> None:
-        """Take the lock that a commit takes on the table, and change nothing."""
-        columns = deliveries.c
-        async with self._database.write() as connection:
-            await connection.execute(
-                update(deliveries).where(columns.id == "").values(duplicates=columns.duplicates)
-            )
-
     async def _keep(
         self, connection: AsyncConnection, batch: Sequence[Pending]
     ) -> tuple[list[Accepted], list[str]]:

@@ -160,17 +160,24 @@ async def test_a_transaction_whose_process_is_silent_is_ended_by_the_server(
         await silent.__aexit__(None, None, None)
 
 
-async def test_without_a_commit_there_is_no_readiness(workshop: Workshop) -> None:
-    await workshop.inbox.ensure_committing()
-    async with workshop.locked():
-        with pytest.raises((InboxUnavailable, DBAPIError, TimeoutError)):
-            async with asyncio.timeout(1.5):
-                await workshop.inbox.ensure_committing()
-        accepting = asyncio.create_task(workshop.inbox.accept(incoming()))
+async def test_a_table_that_somebody_has_to_himself_is_no_readiness(
+    on_postgres: Workshop,
+) -> None:
+    await on_postgres.inbox.ensure_committing()
+    async with on_postgres.locked():
+        with pytest.raises(DBAPIError, match="lock timeout"):
+            await on_postgres.inbox.ensure_committing()
+    await on_postgres.inbox.ensure_committing()
+
+
+async def test_a_commit_that_does_not_end_is_no_readiness(on_sqlite: Workshop) -> None:
+    async with on_sqlite.locked():
         with pytest.raises(InboxUnavailable):
-            await accepting
-    await workshop.accept_until_committed(incoming())
-    await workshop.inbox.ensure_committing()
+            await on_sqlite.inbox.accept(incoming())
+        with pytest.raises(InboxUnavailable, match="does not answer in time"):
+            await on_sqlite.inbox.ensure_committing()
+    await on_sqlite.accept_until_committed(incoming())
+    await on_sqlite.inbox.ensure_committing()
 
 
 async def test_a_failed_commit_is_believed_until_one_succeeds(
