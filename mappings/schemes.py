@@ -23,6 +23,10 @@ class SchemeRules(Protocol):
         """Whether the signature covers the vendor's delivery id."""
         ...
 
+    def secret_members(self, verify: Mapping[str, object]) -> Sequence[str]:
+        """Where in the body the scheme shows the secret itself, as paths of `redact`."""
+        ...
+
     def names(self) -> Sequence[str]:
         """All names that `scheme:` may take."""
         ...

@@ -37,7 +37,7 @@ def sources_of(one: CompiledFile, zone: ZoneInfo) -> list[Source]:
             mapping_version=one.version,
             rules=_rule_infos(one),
             expect_every=_expected_every(item.expect_every or one.model.expect_every),
-            redact=tuple(one.model.redact),
+            redact=tuple(map(str, one.redact)),
             redactor=redactor_of(one.redact),
         )
         for item in one.items()

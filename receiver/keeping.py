@@ -8,6 +8,7 @@ acknowledged that is not stored.
 from __future__ import annotations
 
 import asyncio
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -19,17 +20,9 @@ from receiver.signatures import Request, Scheme, Verified
 from receiver.sources import KnownSource
 
 NOT_REDACTABLE = "not-redactable"
-#: Never kept: headers that carry a credential whatever the scheme.
-CREDENTIALS = frozenset(
+#: Never kept: headers in which proxies repeat the URL, and a URL may hold a secret (path-token).
+_OF_THE_URL = frozenset(
     {
-        "api-key",
-        "authorization",
-        "cookie",
-        "proxy-authorization",
-        "x-api-key",
-        "x-auth-token",
-        "x-gitlab-token",
-        # Proxies repeat the URL in these, and a URL may hold a secret (scheme path-token).
         "referer",
         "x-envoy-original-path",
         "x-forwarded-uri",
@@ -38,6 +31,11 @@ CREDENTIALS = frozenset(
         "x-replaced-path",
         "x-rewrite-url",
     }
+)
+#: Never kept: headers whose name says that they carry a credential, whatever the scheme.
+_CREDENTIAL = re.compile(
+    r"(?:.*[-_])?(?:authori[sz]ation|authentication|bearer|cookie2?|credentials?|jwt|passw(?:or)?d"
+    r"|secret|session|token|(?:access|api|auth|functions|private|subscription)[-_]?key)(?:[-_].*)?"
 )
 
 #: Redacting more than this takes long enough that other requests should not wait for it.
@@ -83,5 +81,10 @@ def _without_credentials(headers: Mapping[str, str], scheme: Scheme) -> dict[str
     return {
         name: value
         for name, value in headers.items()
-        if name not in CREDENTIALS and name not in scheme.secret_headers
+        if not is_credential(name) and name not in scheme.secret_headers
     }
+
+
+def is_credential(header: str) -> bool:
+    """Whether a header of that name (lower-case) is never kept."""
+    return header in _OF_THE_URL or _CREDENTIAL.fullmatch(header) is not None

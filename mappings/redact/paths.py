@@ -21,6 +21,7 @@ _PATH_CHARS_MAX = 500
 _STEP = re.compile(
     r"\.(?P<name>[A-Za-z_][A-Za-z0-9_-]*)|\[(?P<quoted>\"(?:[^\"\\]|\\.)*\")\]|(?P<items>\[\*\])"
 )
+_PLAIN = re.compile(r"[A-Za-z_][A-Za-z0-9_-]*")
 _HEADER = re.compile(r"[a-z0-9!#$%&'*+.^_`|~-]{1,100}")
 #: A body is read by its content type.
 _NEEDED_HEADERS = frozenset({"content-type"})
@@ -45,6 +46,13 @@ class RedactPath:
     root: str
     names: Names
     items: bool = False
+
+    def __str__(self) -> str:
+        written = "".join(
+            f".{name}" if _PLAIN.fullmatch(name) else f"[{json.dumps(name, ensure_ascii=False)}]"
+            for name in self.names
+        )
+        return f"{self.root}{written}{'[*]' if self.items else ''}"
 
     @property
     def places(self) -> Names:

@@ -17,7 +17,7 @@ from mappings.cel.language import Expression, ExpressionError, Language, Lets
 from mappings.reading import yamlfile
 from mappings.reading.positions import Path
 from mappings.reading.report import Report
-from mappings.redact.paths import RedactPath
+from mappings.redact.paths import RedactPath, parse_path
 from mappings.rules.deciding import Rule
 from mappings.rules.examplefiles import check_examples
 from mappings.rules.fieldcompiler import FieldCompiler
@@ -132,8 +132,9 @@ class _FileCompiler:
         rules = tuple(
             rule for path, model in models if (rule := compiler.compile(model, path)) is not None
         )
-        redact = redact_paths(self.data)
-        RedactChecker(report=self.report, paths=redact, lets=lets).check(
+        secret = tuple(map(parse_path, self.schemes.secret_members(verify)))
+        redact = (*redact_paths(self.data), *secret)
+        RedactChecker(report=self.report, paths=redact, secret=frozenset(secret), lets=lets).check(
             events, rules, {model.name: path for path, model in models}
         )
         examples = tuple(self._parts("examples", ExampleModel))

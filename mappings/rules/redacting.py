@@ -17,8 +17,6 @@ from mappings.redact.feeding import Conflict, Value, conflicts, events_of, let_c
 from mappings.redact.paths import PathInvalid, RedactPath, parse_path
 from mappings.rules.deciding import Rule
 
-_OFF = "or take the path off `redact`"
-
 
 def redact_paths(data: Mapping[str, Any]) -> tuple[RedactPath, ...]:
     """The paths of a file as read; those that are none are left out."""
@@ -37,10 +35,14 @@ def _good_ones(texts: Iterable[object]) -> Iterator[RedactPath]:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RedactChecker:
-    """Reports each expression that could read what is taken out."""
+    """Reports each expression that could read what is taken out.
+
+    `secret` are those of `paths` at which the scheme shows the source's secret.
+    """
 
     report: Report
     paths: tuple[RedactPath, ...]
+    secret: frozenset[RedactPath]
     lets: Lets
 
     def check(
@@ -95,7 +97,20 @@ class RedactChecker:
         for conflict in sorted(found, key=lambda one: (one.as_whole, one.read, one.path.places)):
             if conflict.path not in told:
                 told.add(conflict.path)
-                self.report.inside(path, text, [_fault(offset, conflict)])
+                fault = self._fault(offset, conflict)
+                self.report.inside(path, text, [fault])
+
+    def _fault(self, offset: int, conflict: Conflict) -> Fault:
+        gone, read = ".".join(conflict.path.places), ".".join(conflict.read)
+        why, off = "which `redact` takes out", ", or take the path off `redact`"
+        if conflict.path in self.secret:
+            why, off = "which holds the source's secret and is taken out", ""
+        if conflict.as_whole:
+            message = f"This uses `{read}` as a whole, and with it `{gone}`, {why}."
+            return Fault(offset, message, f"Name the member that is needed{off}.")
+        verb = "reads" if gone == read else "may read"
+        message = f"This {verb} `{gone}`, {why} before it is stored."
+        return Fault(offset, message, f"Use another member{off}.")
 
 
 def _place(field: str) -> Path:
@@ -104,15 +119,3 @@ def _place(field: str) -> Path:
         return ("once_per", int(field[len("once_per[") : -1]) - 1)
     name, dot, tag = field.partition(".")
     return (name, tag) if dot else (name,)
-
-
-def _fault(offset: int, conflict: Conflict) -> Fault:
-    gone, read = ".".join(conflict.path.places), ".".join(conflict.read)
-    if conflict.as_whole:
-        message = f"This uses `{read}` as a whole, and `redact` takes `{gone}` out of it."
-        return Fault(offset, message, f"Name the member that is needed, {_OFF}.")
-    if gone == read:
-        message = f"This reads `{gone}`, which `redact` takes out before it is stored."
-    else:
-        message = f"This may read `{gone}`, which `redact` takes out before it is stored."
-    return Fault(offset, message, f"Use another member, {_OFF}.")

@@ -54,6 +54,13 @@ class SchemeRulebook:
         except SchemeInvalid:
             return False
 
+    def secret_members(self, verify: Mapping[str, object]) -> Sequence[str]:
+        """Where in the body the block's scheme shows the secret itself, as paths of `redact`."""
+        try:
+            return scheme_of(verify).secret_members
+        except SchemeInvalid:
+            return ()
+
     def names(self) -> Sequence[str]:
         """All names that `scheme:` may take."""
         return [*GENERIC, *sorted(PRESETS)]

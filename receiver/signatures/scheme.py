@@ -20,7 +20,8 @@ class Scheme(ABC):
 
     `success` None means the receiver's own JSON answer. `greeting` answers GET and HEAD, by
     which vendors and people test a URL. `secret_headers` (lower case) carry a secret itself and
-    are never kept. `tolerance_seconds` is how far the time of signing may lie from now, before
+    are never kept, nor is what `secret_members` name in the body (as paths of `redact`).
+    `tolerance_seconds` is how far the time of signing may lie from now, before
     and after alike.
 
     `failure` answers what is not proven where a vendor insists on its form. `echo` makes every
@@ -39,6 +40,7 @@ class Scheme(ABC):
     protects_body: bool = True
     greeting: Answer = GREETING
     secret_headers: frozenset[str] = frozenset()
+    secret_members: tuple[str, ...] = ()
     tolerance_seconds: int = 300
 
     @property

@@ -47,7 +47,10 @@ AT = "2026-03-01T11:00:00Z"
 
 
 class FakeSchemes:
-    """`signing` signs the delivery id, `plain` does not; `size` is a knob of 1 to 9."""
+    """`signing` signs the delivery id, `plain` does not, `showing` has the secret in the body.
+
+    `size` is a knob of 1 to 9.
+    """
 
     def problems(self, verify: Mapping[str, object]) -> Sequence[SchemeFault]:
         faults: list[SchemeFault] = []
@@ -63,8 +66,11 @@ class FakeSchemes:
     def signs_delivery_id(self, verify: Mapping[str, object]) -> bool:
         return verify.get("scheme") == "signing"
 
+    def secret_members(self, verify: Mapping[str, object]) -> Sequence[str]:
+        return ["payload.password"] if verify.get("scheme") == "showing" else []
+
     def names(self) -> Sequence[str]:
-        return ["hmac", "plain", "signing"]
+        return ["hmac", "plain", "showing", "signing"]
 
     def knobs_schema(self) -> dict[str, object]:
         return {"size": {"type": "integer", "minimum": 1, "maximum": 9}}

@@ -88,7 +88,7 @@ CASES = {
     ),
     "a let that stands for what holds it": (
         wrong("[payload.a.b]", head="let: {who: event.a}\n", customer="${{ ⟦string(who) }}"),
-        "This uses `payload.a` as a whole, and `redact` takes `payload.a.b` out of it.",
+        "This uses `payload.a` as a whole, and with it `payload.a.b`, which `redact` takes out.",
         "Name the member that is needed, or take the path off `redact`.",
     ),
     "events": (
@@ -105,6 +105,11 @@ CASES = {
         wrong("[payload.a.b]", when='⟦event.a[event.c] == "x"'),
         "This may read `payload.a.b`",
         "off `redact`",
+    ),
+    "the source's secret": (
+        rule(when='⟦event.password == "x"').replace("scheme: signing", "scheme: showing"),
+        "This reads `payload.password`, which holds the source's secret and is taken out before",
+        "Use another member.",
     ),
     "a header": (
         wrong("[headers.x-user]", when='⟦headers["x-user"] == "x"'),
@@ -142,6 +147,13 @@ def test_a_file_redacts_for_all_of_its_sources() -> None:
     found = good(text)
     for name in ("a", "b"):
         assert found.redacted(delivery(SOLVED, source=name)).redacted == 1
+
+
+def test_a_secret_that_the_scheme_shows_in_the_body_is_taken_out_unasked() -> None:
+    found = good(MAPPING.replace("scheme: signing", "scheme: showing"))
+    redacted = found.redacted(delivery(SOLVED | {"password": "hunter2"}))
+    assert b"hunter2" not in redacted.body
+    assert (found.sources["desk"].redact, redacted.redacted) == (("payload.password",), 1)
 
 
 def test_a_source_without_redact_keeps_all_as_it_came() -> None:

@@ -43,6 +43,7 @@ BAD = {
 @pytest.mark.parametrize("text", GOOD)
 def test_a_path_stands_for_names_and_lists_do_not_matter(text: str) -> None:
     assert parse_path(text) == GOOD[text]
+    assert parse_path(str(GOOD[text])) == GOOD[text]
 
 
 @pytest.mark.parametrize("text", BAD)

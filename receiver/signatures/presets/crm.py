@@ -120,6 +120,7 @@ SCHEMES: tuple[Scheme, ...] = (
         name="zoho-crm",
         vendor="Zoho CRM",
         member="token",
+        secret_members=("payload.token",),
         remarks="a channel expires after a week at most",
     ),
     # https://developer.copper.com/webhooks/ (2026-08, from memory): what is given as `secret` at
@@ -128,6 +129,7 @@ SCHEMES: tuple[Scheme, ...] = (
         name="copper",
         vendor="Copper",
         member="secret",
+        secret_members=("payload.secret",),
         remarks='subscribe with "secret": {"secret": "…"}',
     ),
     # See odd.jwts. Board webhooks that no app made carry nothing: use `path-token`.
@@ -172,7 +174,8 @@ SCHEMES: tuple[Scheme, ...] = (
         algorithm="sha1",
         encoding="hex",
         signed_content=_BODY,
-        remarks="the payload repeats the key (callback_token)",
+        secret_members=("payload.callback_token",),
+        remarks="the payload repeats the key (callback_token), which is not stored",
     ),
     # See odd.jwts.
     GongScheme(

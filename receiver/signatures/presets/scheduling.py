@@ -76,6 +76,7 @@ SCHEMES: tuple[Scheme, ...] = (
         name="msgraph",
         vendor="Microsoft Graph",
         handshakes=(_GRAPH_VALIDATION,),
+        secret_members=("payload.value[*].clientState",),
         remarks="clientState of every element is compared",
     ),
     SignedData(

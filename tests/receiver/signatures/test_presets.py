@@ -8,6 +8,8 @@ from typing import Any
 import pytest
 from cryptography.hazmat.primitives import serialization
 
+from mappings.redact.paths import parse_path
+from mappings.redact.redactor import redactor_of
 from receiver.signatures import CAUSES, PRESETS, SignatureError, Strength, sign, verify
 from receiver.signatures.describing import all_described, as_table, concerns
 from tests.support.requests import NOW, OTHER_TEXT, URL, secret_of, signed, unsigned
@@ -96,6 +98,18 @@ def test_a_header_that_shows_the_secret_is_never_kept(name: str) -> None:
     for header, value in signed(name)["headers"].items():
         if secret in value:
             assert header in PRESETS[name].secret_headers
+
+
+@pytest.mark.parametrize("name", PRESETS)
+def test_a_member_of_the_body_that_shows_the_secret_is_taken_out(name: str) -> None:
+    redactor = redactor_of(map(parse_path, PRESETS[name].secret_members))
+    body, headers = signed(name)["body"], signed(name)["headers"]
+    left = (
+        redactor.apply(body, {"content-type": "application/json", **headers}).body
+        if redactor
+        else body
+    )
+    assert not any(secret.encode() in left for secret in signed(name)["secrets"])
 
 
 @pytest.mark.parametrize("name", PRESETS)

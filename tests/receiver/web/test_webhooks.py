@@ -256,6 +256,16 @@ async def test_credentials_are_not_kept(endpoint: Endpoint) -> None:
         "Proxy-Authorization": "hunter2",
         "X-Api-Key": "hunter2",
         "X-Original-URL": "/webhooks/shop/hunter2",
+        "X-Api_Key": "hunter2",
+        "Api-Key": "hunter2",
+        "X-Auth-Token": "hunter2",
+        "X-Gitlab-Token": "hunter2",
+        "X-Amz-Security-Token": "hunter2",
+        "X-Goog-Iap-JWT-Assertion": "hunter2",
+        "Ocp-Apim-Subscription-Key": "hunter2",
+        "X-Webhook-Secret": "hunter2",
+        "Cf-Access-Client-Secret": "hunter2",
+        "Session": "hunter2",
         "Referer": "https://hooks.example.com/webhooks/shop/hunter2",
     }
     await call(endpoint, content=BODY, headers=signed(BODY) | secret_headers)
@@ -263,6 +273,16 @@ async def test_credentials_are_not_kept(endpoint: Endpoint) -> None:
     assert "hunter2" not in json.dumps(kept)
     assert all(name == name.lower() for name in kept)
     assert "x-hub-signature-256" in kept
+
+
+@pytest.mark.parametrize(
+    "name", ["x-tokenizer", "x-secretary-id", "idempotency-key", "x-github-event", "x-sessions"]
+)
+async def test_a_header_that_only_sounds_like_a_credential_is_kept(
+    endpoint: Endpoint, name: str
+) -> None:
+    await call(endpoint, content=BODY, headers=signed(BODY) | {name: "kept"})
+    assert endpoint.inbox.last.headers[name] == "kept"
 
 
 async def test_a_repeated_signature_header_proves_nothing_by_itself(endpoint: Endpoint) -> None:
