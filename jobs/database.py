@@ -202,19 +202,24 @@ def _switch_to_wal(cursor: Any) -> None:
             return
 
 
-async def assert_durable(database: Database) -> None:
-    """Raise DatabaseUnsuitable unless a commit survives a power cut."""
+async def durability_faults(database: Database) -> list[str]:
+    """Each setting under which a commit may not survive a power cut, and what to set it to."""
     wanted = (
         {"PRAGMA journal_mode": "wal", "PRAGMA synchronous": "2", "PRAGMA foreign_keys": "1"}
         if database.is_sqlite
         else {"SHOW synchronous_commit": "on", "SHOW fsync": "on", "SHOW full_page_writes": "on"}
     )
+    faults = []
     async with database.read() as connection:
         for question, answer in wanted.items():
             found = str((await connection.execute(text(question))).scalar()).lower()
             if found != answer:
-                setting = question.split()[-1]
-                raise DatabaseUnsuitable(
-                    f"{setting} is {found}; set it to {answer}: "
-                    "an acknowledged delivery must survive a power cut"
-                )
+                faults.append(f"{question.split()[-1]} is {found}; set it to {answer}")
+    return faults
+
+
+async def assert_durable(database: Database) -> None:
+    """Raise DatabaseUnsuitable unless a commit survives a power cut."""
+    for fault in await durability_faults(database):
+        message = f"{fault}: an acknowledged delivery must survive a power cut"
+        raise DatabaseUnsuitable(message)

@@ -19,6 +19,7 @@ from sqlalchemy import delete, select
 
 from jobs.database import Database
 from jobs.schema import heartbeats
+from mappings.load import MappingSet
 
 log = structlog.get_logger(__name__)
 
@@ -37,6 +38,21 @@ class Alive:
     role: str
     seen_at: datetime
     detail: dict[str, Any]
+
+
+#: So many problems of the mappings are told in words.
+MOST_PROBLEMS = 5
+
+
+def mappings_health(mappings: MappingSet, *, timezone: str) -> dict[str, Any]:
+    """What a process tells of the mappings that it has in force."""
+    return {
+        "mappings": mappings.digest,
+        "timezone": timezone,
+        "stale": sorted(mappings.stale),
+        "problems": len(mappings.problems),
+        "rejected": [str(problem)[:500] for problem in mappings.problems[:MOST_PROBLEMS]],
+    }
 
 
 def process_name() -> str:

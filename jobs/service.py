@@ -15,7 +15,7 @@ import structlog
 
 from jobs.audits.auditor import Auditor
 from jobs.database import assert_durable, open_database
-from jobs.heartbeat import Heartbeat, process_name
+from jobs.heartbeat import Heartbeat, mappings_health, process_name
 from jobs.mapping_watch import MappingWatch
 from jobs.replay_runner import ReplayRunner
 from jobs.retention import Retention
@@ -75,7 +75,9 @@ async def run_worker(
             database, settler, lambda: watch.current, oldest_days=config.oldest_days
         )
         listener = Listener(config.redis_url, settler.settle, name=process_name())
-        heartbeat = Heartbeat(database, role="work", detail=lambda: _health(listener, watch))
+        heartbeat = Heartbeat(
+            database, role="work", detail=lambda: _health(listener, watch, config)
+        )
         await heartbeat.beat()
         parts = {
             "listener": listener.run(),
@@ -97,11 +99,10 @@ async def run_worker(
         await database.close()
 
 
-def _health(listener: Listener, watch: MappingWatch) -> dict[str, Any]:
+def _health(listener: Listener, watch: MappingWatch, config: WorkerConfig) -> dict[str, Any]:
     return {
         "redis": listener.is_up,
-        "stale": sorted(watch.current.stale),
-        "problems": len(watch.current.problems),
+        **mappings_health(watch.current, timezone=config.timezone),
     }
 
 

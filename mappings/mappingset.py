@@ -6,6 +6,8 @@ Refuses: to change; a reload makes another.
 
 from __future__ import annotations
 
+import hashlib
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
@@ -81,6 +83,13 @@ class MappingSet:
     tables: Mapping[str, Table]
     versions: Mapping[str, VersionText]
     programs: Mapping[str, Program] = field(repr=False)
+
+    @property
+    def digest(self) -> str:
+        """A short name for all of it: processes that bill alike have the same."""
+        served = sorted((source.name, source.mapping_version) for source in self.sources.values())
+        parts = json.dumps([served, sorted(self.versions)])
+        return hashlib.sha256(parts.encode()).hexdigest()[:12]
 
     def map(self, delivery: DeliveryInput) -> Mapped:
         """What the delivery bills, or why it cannot be said. Never raises for what came in."""

@@ -16,7 +16,7 @@ from starlette.routing import BaseRoute, Route
 
 from jobs.database import assert_durable, open_database
 from jobs.errors import JobsError
-from jobs.heartbeat import Heartbeat
+from jobs.heartbeat import Heartbeat, mappings_health
 from jobs.inbox import CONNECTIONS, Inbox, open_for_intake
 from jobs.mapping_watch import MappingWatch
 from jobs.rejections import RejectionBook
@@ -30,6 +30,8 @@ from receiver.api import api_routes
 from receiver.api.answers import HANDLERS
 from receiver.api.parts import ApiParts
 from receiver.counting import DatabaseCounts
+from receiver.doctor.checkup import Checkup
+from receiver.doctor.examination import Around
 from receiver.handshaking import Handshakes
 from receiver.health import Health, health_routes
 from receiver.metrics import Metrics
@@ -41,6 +43,7 @@ from receiver.rotation import look_at_endings, warn_of_endings
 from receiver.secrets import Secrets, secrets_of
 from receiver.settings import Settings
 from receiver.signatures import RULES
+from receiver.signedlags import SignedLags
 from receiver.sources import KnownSource, known_sources, missing_secrets, without_public_url
 from receiver.webhooks import WebhookEndpoint
 
@@ -76,6 +79,7 @@ class WebProcess:
         self.inbox = Inbox(self._for_intake, self.doorbell.ring)
         self.rejections = RejectionBook(self.database)
         self.uses = SecretUses(self.database)
+        self.signed_lags = SignedLags()
         self.watch = MappingWatch(
             self.database,
             settings.mappings,
@@ -83,6 +87,7 @@ class WebProcess:
             schemes=RULES,
             on_change=self._adopt,
         )
+        self.checkup = Checkup(self._around, self.metrics)
         self._heartbeat = Heartbeat(self._for_intake, role="web", detail=self._detail)
 
     def routes(self) -> list[BaseRoute]:
@@ -94,7 +99,9 @@ class WebProcess:
             oldest_days=self._settings.oldest_outcome_days,
         )
         webhooks = self._webhooks()
-        counts = DatabaseCounts(self.database, self.metrics)
+        counts = DatabaseCounts(
+            self.database, self.metrics, folder=self._settings.data_dir, lags=self.signed_lags
+        )
         return [
             Route("/webhooks/{source}", webhooks),
             Route("/webhooks/{source}/{token}", webhooks),
@@ -124,6 +131,7 @@ class WebProcess:
                 rejections=self.rejections.run(),
                 uses=self.uses.run(),
                 rotation=warn_of_endings(lambda: self.watch.current, self.database),
+                checkup=self.checkup.run(),
             ):
                 yield
             await self.inbox.close()
@@ -154,6 +162,7 @@ class WebProcess:
             metrics=self.metrics,
             public_url=self._settings.public_url,
             on_proof=self._count_proof,
+            on_signed_time=self.signed_lags.add,
             handshakes=Handshakes(
                 Pairing(
                     folder=self._settings.pairing_dir, secrets=self._settings.paired_secrets_dir
@@ -181,7 +190,16 @@ class WebProcess:
                     )
                 ),
                 "rotation": look_at_endings(lambda: self.watch.current, self.database),
+                **self.checkup.looks(),
             },
+        )
+
+    def _around(self) -> Around:
+        return Around(
+            settings=self._settings,
+            database=self.database,
+            secrets=self._secrets,
+            mappings=self.watch.current,
         )
 
     def _adopt(self, mappings: MappingSet) -> None:
@@ -199,8 +217,10 @@ class WebProcess:
             )
 
     def _detail(self) -> dict[str, object]:
-        current = self.watch.current
-        return {"stale": sorted(current.stale), "problems": len(current.problems)}
+        return {
+            **mappings_health(self.watch.current, timezone=self._settings.timezone),
+            "signed_lags": self.signed_lags.medians(),
+        }
 
     async def _watch_secrets(self) -> None:
         while True:

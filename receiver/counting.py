@@ -1,4 +1,4 @@
-"""The numbers in /metrics that are counted in the database, now and then.
+"""The numbers in /metrics that are counted now and then: in the database, and around it.
 
 Owns how often. Refuses to hold the others up: a database that is slow or away leaves the last
 count.
@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from datetime import UTC, datetime
+from pathlib import Path
 from time import monotonic
 
 import structlog
@@ -16,7 +17,10 @@ from jobs.audits.auditor import read_audits
 from jobs.database import Database
 from jobs.queries.status import read_status
 from jobs.schema import STATES
+from receiver.doctor.clock import database_offset_seconds
+from receiver.doctor.storage import room_at
 from receiver.metrics import Metrics
+from receiver.signedlags import SignedLags
 
 log = structlog.get_logger(__name__)
 
@@ -28,9 +32,13 @@ COUNT_SECONDS = 5.0
 class DatabaseCounts:
     """Keeps the gauges of what is in the database up to date."""
 
-    def __init__(self, database: Database, metrics: Metrics) -> None:
+    def __init__(
+        self, database: Database, metrics: Metrics, *, folder: Path, lags: SignedLags
+    ) -> None:
         self._database = database
         self._metrics = metrics
+        self._folder = folder
+        self._lags = lags
         self._counted_at = -COUNT_EVERY_SECONDS
 
     async def refresh(self) -> None:
@@ -45,6 +53,11 @@ class DatabaseCounts:
             log.warning("metrics.not_counted", error=str(error)[:300])
 
     async def _count(self) -> None:
+        self._metrics.show_surroundings(
+            offset_seconds=await database_offset_seconds(self._database),
+            lags=self._lags.medians(),
+            free_bytes=room_at(self._folder).free_bytes,
+        )
         self._metrics.show_audits(await read_audits(self._database), now=datetime.now(UTC))
         status = await read_status(self._database)
         states = {state: int(getattr(status, state)) for state in STATES}

@@ -85,6 +85,29 @@ class Metrics:
             registry=self.registry,
         )
 
+        self.check_problems = Gauge(
+            "receiver_check_problems",
+            "Problems that each check of `receiver doctor` finds, once a minute.",
+            ["check"],
+            registry=self.registry,
+        )
+        self.clock_offset_seconds = Gauge(
+            "receiver_database_clock_offset_seconds",
+            "How far the database's clock is ahead of this process's.",
+            registry=self.registry,
+        )
+        self.signed_lag_seconds = Gauge(
+            "receiver_signed_lag_seconds",
+            "Median of how long ago recent requests of a source were signed.",
+            ["source"],
+            registry=self.registry,
+        )
+        self.free_bytes = Gauge(
+            "receiver_data_dir_free_bytes",
+            "Free room on the disk of the data directory.",
+            registry=self.registry,
+        )
+
     def show_health(self, *, ready: bool, names: Sequence[str], troubles: Sequence[str]) -> None:
         """Set what was last looked at: all that can be wrong, and what is."""
         self.ready.set(ready)
@@ -104,6 +127,20 @@ class Metrics:
                 self.audit_found.labels(one.name).set(one.found)
                 age = max((now - one.checked_at).total_seconds(), 0.0)
                 self.audit_age_seconds.labels(one.name).set(age)
+
+    def show_check(self, name: str, problems: int) -> None:
+        """Set how many problems a check of `receiver doctor` found."""
+        self.check_problems.labels(name).set(problems)
+
+    def show_surroundings(
+        self, *, offset_seconds: float, lags: Mapping[str, tuple[float, int]], free_bytes: int
+    ) -> None:
+        """Set what clocks and disk were last found to be; `lags` are medians and numbers."""
+        self.clock_offset_seconds.set(offset_seconds)
+        self.signed_lag_seconds.clear()
+        for source, (lag, _) in lags.items():
+            self.signed_lag_seconds.labels(source).set(lag)
+        self.free_bytes.set(free_bytes)
 
     def exposition(self) -> bytes:
         """All of it as Prometheus text."""

@@ -78,7 +78,7 @@ def look_at_endings(current: Callable[[], MappingSet], database: Database) -> Lo
     async def look() -> Sequence[Trouble]:
         return [
             Trouble("rotation", f"source {one.source}: {one}")
-            for one in await _found(current(), database)
+            for one in await endings_now(current(), database)
         ]
 
     return look
@@ -89,7 +89,7 @@ async def warn_of_endings(current: Callable[[], MappingSet], database: Database)
     said: set[Ending] = set()
     while True:
         try:
-            found = set(await _found(current(), database))
+            found = set(await endings_now(current(), database))
         except Exception as error:  # noqa: BLE001 - the next look comes soon
             log.warning("secret.not_looked_at", error=str(error)[:200])
         else:
@@ -99,7 +99,8 @@ async def warn_of_endings(current: Callable[[], MappingSet], database: Database)
         await asyncio.sleep(LOOK_SECONDS)
 
 
-async def _found(mappings: MappingSet, database: Database) -> list[Ending]:
+async def endings_now(mappings: MappingSet, database: Database) -> list[Ending]:
+    """Every secret that is still used shortly before its end, or was when it ended."""
     if not any(source.secret_ends for source in mappings.sources.values()):
         return []
     return still_used(mappings, await read_uses(database), datetime.now(UTC))

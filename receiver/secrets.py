@@ -53,6 +53,11 @@ class Secrets:
         """The value, or None where there is none."""
         return self._environ.get(name) or self._files.get(name) or None
 
+    @property
+    def unreadable(self) -> frozenset[Path]:
+        """The files and folders that the last reload could not read."""
+        return self._unreadable
+
     def may_be_paired(self, name: str) -> bool:
         """Whether a paired secret of that name would be the one in use."""
         return not self._environ.get(name) and name not in self._set_by_hand

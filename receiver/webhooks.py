@@ -59,7 +59,8 @@ class TakesDeliveries(Protocol):
 class WebhookEndpoint:
     """The ASGI endpoint. `sources` gives the known sources as they are at the moment.
 
-    `on_proof` is told the names of source and secret, and the time, of each proven request.
+    `on_proof` is told the names of source and secret, and the time, of each proven request;
+    `on_signed_time` the source, and how many seconds ago it was signed, where it says when.
     """
 
     def __init__(
@@ -72,6 +73,7 @@ class WebhookEndpoint:
         metrics: Metrics,
         public_url: str | None = None,
         on_proof: Callable[[str, str, float], None] = lambda _source, _secret, _now: None,
+        on_signed_time: Callable[[str, float], None] = lambda _source, _lag_seconds: None,
         handshakes: Handshakes | None = None,
     ) -> None:
         self._sources = sources
@@ -81,6 +83,7 @@ class WebhookEndpoint:
         self._metrics = metrics
         self._public_url = public_url
         self._on_proof = on_proof
+        self._on_signed_time = on_signed_time
         self._handshakes = handshakes or Handshakes()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -112,6 +115,8 @@ class WebhookEndpoint:
         if call.method != "POST":
             return scheme.greeting
         verified = self._prove(source, ensure_ready(source), request, now)
+        if verified.timestamp is not None:
+            self._on_signed_time(source.name, now - verified.timestamp)
         kept = await kept_of(source, scheme, request, verified)
         accepted = await self._store(source, request, kept, verified, now)
         self._count(call, source, accepted)

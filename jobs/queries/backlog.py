@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
-from sqlalchemy import func, select
+from sqlalchemy import exists, func, select
 
 from jobs.database import Database
-from jobs.schema import deliveries
+from jobs.schema import deliveries, replay_items
 
 
 async def oldest_received_age_seconds(database: Database) -> float | None:
-    """Age of the oldest delivery that is not settled, by the database's clock; None without one."""
-    oldest = select(func.min(deliveries.c.received_at)).where(deliveries.c.state == "received")
+    """Age of the oldest delivery that is not settled, by the database's clock; None without one.
+
+    One that a replay has just taken up came long ago and has not waited since.
+    """
+    columns, items = deliveries.c, replay_items.c
+    is_replayed = exists().where(
+        items.delivery_id == columns.id, items.released == 1, items.result.is_(None)
+    )
+    oldest = select(func.min(columns.received_at)).where(columns.state == "received", ~is_replayed)
     async with database.read() as connection:
         row = (await connection.execute(select(database.now(), oldest.scalar_subquery()))).one()
     now, since = row

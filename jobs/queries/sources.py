@@ -45,13 +45,13 @@ async def read_heard(database: Database, files: Mapping[str, str]) -> dict[str, 
     found: dict[str, Heard] = {}
     async with database.read() as connection:
         texts = await connection.execute(select(mapping_files.c.name, mapping_files.c.updated_at))
-        known = dict(texts.tuples().all())
+        known = {row[0]: row[1] for row in texts}
         proofs = await connection.execute(
             select(secret_uses.c.source, func.max(secret_uses.c.last_used_at)).group_by(
                 secret_uses.c.source
             )
         )
-        proven = dict(proofs.tuples().all())
+        proven = {row[0]: row[1] for row in proofs}
         for source, file in files.items():
             received = await connection.scalar(
                 select(func.max(columns.received_at)).where(columns.source == source)

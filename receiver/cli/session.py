@@ -5,12 +5,14 @@ from __future__ import annotations
 import asyncio
 import difflib
 import shlex
+import sys
 from collections.abc import Awaitable, Callable
 from functools import cached_property
 from pathlib import Path
 from typing import Concatenate, ParamSpec, TypeVar
 from zoneinfo import ZoneInfo
 
+import structlog
 from sqlalchemy.engine import make_url
 
 from jobs.database import Database, open_database
@@ -37,6 +39,7 @@ class Session:
     """One command's surroundings."""
 
     def __init__(self, settings: Settings | None = None) -> None:
+        _keep_logs_off_stdout()
         self.settings = settings or load_settings()
 
     @cached_property
@@ -58,7 +61,7 @@ class Session:
         """Do `work` on the migrated database and close it again. Raises NoDatabaseYet."""
 
         async def with_database() -> R:
-            _refuse_missing_file(self.settings)
+            refuse_missing_file(self.settings)
             database = open_database(self.settings.database, pool_size=2)
             try:
                 if not await schema_is_current(database):
@@ -122,8 +125,14 @@ class Session:
         return load(self.files(), timezone=timezone, schemes=RULES, last_good=last_good)
 
 
-def _refuse_missing_file(settings: Settings) -> None:
-    """A SQLite file that is not there would be made, empty, by looking into it."""
+def _keep_logs_off_stdout() -> None:
+    """What a part logs while a command runs goes to stderr: stdout is for data."""
+    if not structlog.is_configured():
+        structlog.configure(logger_factory=lambda *_: structlog.PrintLogger(sys.stderr))
+
+
+def refuse_missing_file(settings: Settings) -> None:
+    """Raise NoDatabaseYet for a SQLite file that is not there: a look would make it, empty."""
     url = make_url(settings.database)
     if url.get_backend_name() == "sqlite" and url.database and not Path(url.database).exists():
         demo = demo_environment(settings)

@@ -23,6 +23,21 @@ def status(as_json: arg.Json = False) -> None:
 
 @app.command()
 @explained
+def doctor(
+    full: Annotated[
+        bool,
+        typer.Option("--full", help="Look at every key and delivery, however long it takes."),
+    ] = False,
+    as_json: arg.Json = False,
+) -> None:
+    """Look for whatever is wrong, and say what mends it; exit 1 if there is a problem."""
+    from receiver.cli.commands import doctor as command
+
+    command.doctor(is_full=full, as_json=as_json)
+
+
+@app.command()
+@explained
 def sources(as_json: arg.Json = False) -> None:
     """List the sources: URL to paste, scheme, secrets set or not, last delivery."""
     from receiver.cli.commands import sources as command

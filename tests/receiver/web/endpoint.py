@@ -71,6 +71,7 @@ class Endpoint:
     body_seconds: float = 5.0
     room: Room = field(default_factory=lambda: Room(64 * LIMIT))
     proofs: list[tuple[str, str, float]] = field(default_factory=list)
+    lags: list[tuple[str, float]] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         self.add("github", secrets=(SECRET,))
@@ -88,6 +89,7 @@ class Endpoint:
             public_url=self.public_url,
             handshakes=Handshakes(self.pairing),
             on_proof=lambda *proof: self.proofs.append(proof),
+            on_signed_time=lambda *lag: self.lags.append(lag),
         )
         paths = ("/webhooks/{source}", "/webhooks/{source}/{token}")
         self.app = Starlette(routes=[Route(path, webhooks) for path in paths])

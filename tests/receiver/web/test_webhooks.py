@@ -317,3 +317,16 @@ async def test_acknowledged_deliveries_are_counted(endpoint: Endpoint) -> None:
     assert 'receiver_deliveries_total{answer="accepted",source="github"} 1.0' in exposed
     assert 'receiver_deliveries_total{answer="duplicate",source="github"} 2.0' in exposed
     assert "receiver_intake_seconds_count 3.0" in exposed
+
+
+async def test_how_long_ago_a_request_was_signed_is_told_where_it_says_so(
+    endpoint: Endpoint,
+) -> None:
+    for age in (0.0, 100.0):
+        headers = signed(b"{}", scheme="standard-webhooks", secret=WHSEC, age_seconds=age)
+        await call(endpoint, path="/webhooks/standard-webhooks", content=b"{}", headers=headers)
+    await call(endpoint, content=b"{}", headers=signed(b"{}"))
+    assert [(source, round(lag, -1)) for source, lag in endpoint.lags] == [
+        ("standard-webhooks", 0),
+        ("standard-webhooks", 100),
+    ]

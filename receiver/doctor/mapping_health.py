@@ -1,0 +1,70 @@
+"""The mappings as they stand: problems, rules that never match, what waits for a price."""
+
+from __future__ import annotations
+
+from jobs.database import Database
+from jobs.queries.failures import read_failures
+from jobs.queries.rules import KnownRule, read_rules
+from jobs.queries.shapes import FailureGroup, RuleItem
+from jobs.queries.sources import read_silent
+from mappings.load import MappingSet
+from receiver.doctor.findings import Finding, Report, note
+
+#: A rule that has not matched in so many deliveries is perhaps none that can.
+MANY_DELIVERIES = 100
+#: At most so many are told; a command has them all.
+MOST = 10
+
+
+def check_mappings(mappings: MappingSet) -> Report:
+    """Whether every file is in force."""
+    findings = [
+        Finding(str(problem), "see `receiver check`") for problem in mappings.problems[:MOST]
+    ]
+    return Report.of(f"{len(mappings.sources)} sources", findings)
+
+
+async def check_rules(database: Database, mappings: MappingSet) -> Report:
+    """Whether every rule matches now and then."""
+    known = [
+        KnownRule(source.name, rule.name, source.mode)
+        for source in mappings.sources.values()
+        for rule in source.rules
+    ]
+    return Report.of(f"{len(known)} rules", of_rules(await read_rules(database, known)))
+
+
+def of_rules(rules: tuple[RuleItem, ...]) -> list[Finding]:
+    """Rules in force that have never matched although much has come."""
+    return [
+        note(
+            f"rule {one.rule} of {one.source} matched none of {one.never_matched_in} deliveries",
+            "see `receiver rules` and `receiver try`",
+        )
+        for one in rules
+        if one.mode is not None and (one.never_matched_in or 0) >= MANY_DELIVERIES
+    ][:MOST]
+
+
+async def check_failures(database: Database) -> Report:
+    """What is failed and waits for a mend: money held back, and nothing lost."""
+    groups = await read_failures(database)
+    return Report.of(
+        f"{sum(group.count for group in groups)} failed deliveries", of_failures(groups)
+    )
+
+
+def of_failures(groups: tuple[FailureGroup, ...]) -> list[Finding]:
+    """The largest groups, each with the command that replays it once it is mended."""
+    return [
+        note(f"{one.count} of {one.source} failed as {one.reason}", f"{one.mend} `{one.replay}`")
+        for one in groups[:MOST]
+    ]
+
+
+async def check_silence(database: Database, mappings: MappingSet) -> Report:
+    """Whether every source was heard of as often as its mapping expects."""
+    mend = "look at the webhook's page at the vendor, and at `receiver rejections`"
+    findings = [Finding(str(one), mend) for one in await read_silent(database, mappings)]
+    watched = sum(source.expect_every is not None for source in mappings.sources.values())
+    return Report.of(f"{watched} sources have an expect_every", findings)

@@ -1,0 +1,328 @@
+"""`receiver doctor` on a real database and Redis: good, with each fault, and with parts away."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Coroutine
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+from sqlalchemy import insert, text
+
+from jobs.heartbeat import mappings_health
+from jobs.schema import heartbeats, rejections
+from mappings.load import load, read_directory
+from receiver.doctor.examination import NAMES
+from receiver.signatures import RULES
+from tests.receiver.cli.conftest import Installation, Ran
+from tests.support.rows import Rows
+from tests.support.valkey import Valkey
+
+Work = Callable[[Rows], Coroutine[Any, Any, None]]
+
+
+@pytest.fixture
+def healthy(
+    installed: Installation, valkey: Valkey, monkeypatch: pytest.MonkeyPatch
+) -> Installation:
+    """An installation in which nothing is wrong: processes alive, one delivery billed."""
+    monkeypatch.setenv("RECEIVER_REDIS_URL", valkey.url)
+    (installed.root / "receiver.db").chmod(0o600)
+
+    async def billed(rows: Rows) -> None:
+        await beat(rows, installed.mappings)
+        await rows.accepted(1)
+        await bill(rows)
+
+    installed.fill(billed)
+    return installed
+
+
+async def bill(rows: Rows) -> None:
+    """A charge as settling leaves it."""
+    delivery = await rows.delivery()
+    await rows.outcome(delivery, billing_event_id="b1")
+    async with rows.database.write() as connection:
+        await connection.execute(
+            text(
+                "INSERT INTO billing_events (id, outcome_key, sequence, kind, agent_id,"
+                " customer_id, indicator, amount_micros, currency, occurred_at, recorded_at,"
+                " delivery_id, event_index, source, outcome_id, meta_tags)"
+                " SELECT 'b1', outcome_key, 1, kind, agent_id, customer_id, indicator,"
+                " amount_micros, currency, recorded_at, recorded_at, delivery_id, event_index,"
+                " source, id, '{}' FROM outcomes"
+            )
+        )
+
+
+async def beat(rows: Rows, folder: Path, **detail: Any) -> None:
+    """A web process and a worker are alive, with the mappings of `folder`."""
+    told = mappings_health(
+        load(read_directory(folder), timezone="UTC", schemes=RULES), timezone="UTC"
+    )
+    async with rows.database.write() as connection:
+        for role in ("web", "work"):
+            row = {
+                "name": f"vm:{role}",
+                "role": role,
+                "seen_at": rows.database.now(plus_seconds=60),
+                "detail": {**told, "redis": True, **detail},
+            }
+            await connection.execute(rows.database.upsert(heartbeats, key=["name"], values=row))
+
+
+def statuses(ran: Ran) -> dict[str, str]:
+    return {one["name"]: one["status"] for one in ran.json}
+
+
+def findings(ran: Ran, name: str) -> list[tuple[str, str, str]]:
+    (check,) = [one for one in ran.json if one["name"] == name]
+    return [(one["level"], one["detail"], one["mend"]) for one in check["findings"]]
+
+
+def test_where_nothing_is_wrong_every_check_is_good(healthy: Installation) -> None:
+    ran = healthy.run("doctor", "--json")
+    assert statuses(ran) == dict.fromkeys(NAMES, "ok")
+    assert ran.code == 0
+    shown = healthy.run("doctor")
+    assert (shown.code, shown.out.splitlines()[-1]) == (0, "nothing is wrong")
+    assert len(shown.out.splitlines()) == len(NAMES) + 1
+
+
+def test_full_looks_at_everything_and_agrees(healthy: Installation) -> None:
+    assert healthy.run("doctor", "--full").code == 0
+
+
+async def _no_worker(rows: Rows) -> None:
+    async with rows.database.write() as connection:
+        await connection.execute(heartbeats.delete().where(heartbeats.c.role == "work"))
+
+
+async def _deaf_worker(rows: Rows) -> None:
+    async with rows.database.write() as connection:
+        await connection.execute(
+            heartbeats.update().where(heartbeats.c.role == "work").values(detail={"redis": False})
+        )
+
+
+async def _older_mappings(rows: Rows) -> None:
+    async with rows.database.write() as connection:
+        await connection.execute(
+            heartbeats.update().where(heartbeats.c.role == "work").values(detail={"mappings": "o"})
+        )
+
+
+async def _late_clock(rows: Rows) -> None:
+    async with rows.database.write() as connection:
+        await connection.execute(
+            heartbeats.update().values(detail={"signed_lags": {"zendesk": [-95.0, 30]}})
+        )
+
+
+async def _refused_for_time(rows: Rows) -> None:
+    async with rows.database.write() as connection:
+        for number in range(5):
+            await connection.execute(
+                insert(rejections).values(
+                    id=f"r{number}",
+                    at=datetime.now(UTC),
+                    source="zendesk",
+                    cause="stale-timestamp",
+                    detail="",
+                    remote="1.2.3.4",
+                    header_names=[],
+                )
+            )
+
+
+async def _unbalanced(rows: Rows) -> None:
+    await rows.accepted(2)
+
+
+async def _raised_amount(rows: Rows) -> None:
+    async with rows.database.write() as connection:
+        await connection.execute(text("DROP TRIGGER billing_events_no_update"))
+        await connection.execute(text("UPDATE billing_events SET amount_micros = 990001"))
+
+
+async def _backlog(rows: Rows) -> None:
+    await rows.accepted(1)
+    await rows.delivery("received", id="d0", dedupe_key="another")
+
+
+async def _older_tables(rows: Rows) -> None:
+    async with rows.database.write() as connection:
+        await connection.execute(text("UPDATE alembic_version SET version_num = '0001'"))
+
+
+@pytest.mark.parametrize(
+    ("work", "name", "says", "mend"),
+    [
+        pytest.param(_no_worker, "worker", "no work process is alive", "receiver work", id="work"),
+        pytest.param(_deaf_worker, "worker", "does not reach Redis", "redis", id="deaf-worker"),
+        pytest.param(
+            _older_mappings, "versions", "go by different mappings", "RECEIVER_MAPPINGS", id="files"
+        ),
+        pytest.param(_late_clock, "clock", "signed 95 s ahead", "NTP", id="late-clock"),
+        pytest.param(_refused_for_time, "clock", "5 requests of zendesk", "NTP", id="refused"),
+        pytest.param(_unbalanced, "balance", "2 are missing", "keep a copy", id="balance"),
+        pytest.param(_raised_amount, "books", "charges what its outcome", "reverse", id="books"),
+        pytest.param(_backlog, "backlog", "the oldest unsettled", "more workers", id="backlog"),
+        pytest.param(_older_tables, "revision", "lacks this version", "migrate", id="tables"),
+    ],
+)
+def test_each_fault_in_the_database_is_a_problem_with_its_mend(
+    healthy: Installation, work: Work, name: str, says: str, mend: str
+) -> None:
+    healthy.fill(work)
+    ran = healthy.run("doctor", "--json")
+    assert ran.code == 1
+    assert name in ran.err
+    (level, said, to_do), *_ = findings(ran, name)
+    assert level == "problem"
+    assert says in said
+    assert mend in to_do
+    shown = healthy.run("doctor")
+    assert shown.code == 1
+    assert says in shown.out
+    assert to_do in shown.out
+
+
+def test_a_broken_mapping_is_named_at_its_place(healthy: Installation) -> None:
+    healthy.edit("outcomes:", "outcoms:")
+    ran = healthy.run("doctor", "--json")
+    said = [says for _, says, _ in findings(ran, "mappings")]
+    assert any("zendesk.yaml" in one and "`outcoms` is not known" in one for one in said)
+
+
+def test_a_silent_source_is_named(healthy: Installation) -> None:
+    healthy.edit("source: zendesk\n", "source: zendesk\nexpect_every: 2h\n")
+    ((_, says, mend),) = findings(healthy.run("doctor", "--json"), "silence")
+    assert says.startswith("source zendesk is silent since 2026-05-01")
+    assert "receiver rejections" in mend
+
+
+def test_a_source_without_a_secret_is_named(
+    healthy: Installation, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("ZENDESK_SECRET")
+    ((_, says, mend),) = findings(healthy.run("doctor", "--json"), "secrets")
+    assert says == "source zendesk has no secret and answers 503"
+    assert mend == "set ZENDESK_SECRET"
+
+
+def test_a_throw_away_secret_is_worth_knowing_and_no_problem(
+    healthy: Installation, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("ZENDESK_SECRET")
+    made = healthy.root / "var" / "secrets"
+    made.mkdir(parents=True)
+    (made / "ZENDESK_SECRET").write_text("a planted throw-away value\n")
+    (made / "ZENDESK_SECRET").chmod(0o600)
+    ran = healthy.run("doctor", "--json")
+    ((level, says, _),) = findings(ran, "secrets")
+    assert (ran.code, level) == (0, "note")
+    assert "throw-away" in says
+    assert "planted" not in ran.out + ran.err
+
+
+@pytest.mark.parametrize("where", [".env", "secrets/ZENDESK_SECRET"])
+def test_a_file_of_secrets_that_others_can_read_is_named(
+    healthy: Installation, where: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = healthy.root / where
+    path.parent.mkdir(exist_ok=True)
+    path.write_text("")
+    path.chmod(0o644)
+    (healthy.root / "secrets").mkdir(exist_ok=True)
+    monkeypatch.setenv("RECEIVER_SECRETS_DIR", str(healthy.root / "secrets"))
+    ran = healthy.run("doctor", "--json")
+    ((_, says, mend),) = findings(ran, "files")
+    assert (ran.code, mend.split()[0]) == (1, "chmod")
+    assert where in says
+    path.chmod(0o600)
+    assert findings(healthy.run("doctor", "--json"), "files") == []
+
+
+def test_a_folder_of_secrets_that_is_not_there_is_named(
+    healthy: Installation, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("RECEIVER_SECRETS_DIR", str(healthy.root / "nowhere"))
+    ran = healthy.run("doctor", "--json")
+    ((_, says, mend),) = findings(ran, "files")
+    assert says == f"{healthy.root / 'nowhere'} cannot be read"
+    assert "RECEIVER_SECRETS_DIR" in mend
+    assert "secrets.unreadable" in ran.err
+
+
+def test_without_redis_the_others_are_looked_at(healthy: Installation, valkey: Valkey) -> None:
+    valkey.kill()
+    ran = healthy.run("doctor", "--json")
+    bad = {name for name, status in statuses(ran).items() if status == "problem"}
+    assert (ran.code, bad) == (1, {"redis"})
+
+
+def test_without_a_database_what_needs_none_is_looked_at(
+    bare: Installation, valkey: Valkey, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("RECEIVER_REDIS_URL", valkey.url)
+    ran = bare.run("doctor", "--json")
+    found = statuses(ran)
+    good = {name for name, status in found.items() if status == "ok"}
+    assert list(found) == list(NAMES)
+    assert good == {"disk", "redis", "mappings", "secrets", "files", "public-url"}
+    ((_, says, _),) = findings(ran, "database")
+    assert "there is no database yet" in says
+    assert ran.code == 1
+    assert not (bare.root / "receiver.db").exists()
+
+
+def test_a_database_that_is_away_is_a_problem_and_no_traceback(
+    healthy: Installation, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(
+        "RECEIVER_DATABASE_URL", "postgresql+asyncpg://me:hunter2@127.0.0.1:1/receiver"
+    )
+    ran = healthy.run("doctor", "--json")
+    ((level, says, _),) = findings(ran, "database")
+    assert (ran.code, level) == (1, "problem")
+    assert "the database does not answer" in says
+    assert "hunter2" not in ran.out + ran.err
+
+
+def test_mappings_that_cannot_be_read_are_a_problem_and_no_traceback(
+    healthy: Installation, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("RECEIVER_MAPPINGS", str(healthy.root / "nowhere"))
+    ran = healthy.run("doctor", "--json")
+    assert ran.code == 1
+    assert [level for level, _, _ in findings(ran, "mappings")] == ["problem"]
+    assert statuses(ran)["balance"] == "ok"
+
+
+def test_the_doctor_changes_nothing(healthy: Installation) -> None:
+    async def dump(rows: Rows) -> list[Any]:
+        async with rows.database.read() as connection:
+            return [
+                (await connection.execute(text(f"SELECT * FROM {table}"))).all()  # noqa: S608
+                for table in ("audits", "deliveries", "heartbeats", "notices")
+            ]
+
+    before = healthy.fill(dump)
+    assert healthy.run("doctor", "--full").code == 0
+    assert healthy.fill(dump) == before
+
+
+def test_failures_are_worth_knowing_with_the_command_that_mends_them(
+    healthy: Installation,
+) -> None:
+    async def fail(rows: Rows) -> None:
+        await rows.accepted(1)
+        await rows.failure("unpriced", "no price", rule="solved", id="d0", dedupe_key="another")
+
+    healthy.fill(fail)
+    ran = healthy.run("doctor", "--json")
+    ((level, says, mend),) = findings(ran, "failures")
+    assert (ran.code, level, says) == (0, "note", "1 of zendesk failed as unpriced")
+    assert "receiver replay --source zendesk --reason unpriced --rule solved" in mend
