@@ -12,6 +12,7 @@ import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -40,6 +41,9 @@ LOOK_AT = 1_000
 SENT_SECONDS = 300.0
 SETTLED_SECONDS = 300.0
 REPLAY_SECONDS = 1_800.0
+UNAVAILABLE = 503
+#: An edit of the mappings is in force after so long.
+RELOADED_SECONDS = 3.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -223,8 +227,8 @@ async def _mend(run: Run) -> None:
     table = run.site.service.mappings / "tables" / "accounts.yaml"
     table.write_text(f'{table.read_text()}"{MISSING_ACCOUNT}": {MISSING_CUSTOMER}\n')
     deadline = time.monotonic() + SETTLED_SECONDS
-    while (await _status(run.site))["failed"] and time.monotonic() < deadline:
-        await asyncio.sleep(3)
+    while (await _api(run.site, "status"))["failed"] and time.monotonic() < deadline:
+        await asyncio.sleep(RELOADED_SECONDS)
         await _replay(run, "failed")
 
 
@@ -260,9 +264,15 @@ async def _status(site: Site) -> dict[str, int]:
 
 
 async def _api(site: Site, path: str, body: Any = None) -> Any:
+    """What the API answers; a 503 is asked again, as connections may still be found cut."""
     url = f"{site.urls()[0]}/api/{path}"
     headers = {"authorization": site.service.bearer}
     async with httpx.AsyncClient(trust_env=False, timeout=60, headers=headers) as client:
-        answer = await (client.get(url) if body is None else client.post(url, json=body))
-    assert answer.is_success, answer.text
+        ask = partial(client.get, url) if body is None else partial(client.post, url, json=body)
+        answer = await ask()
+        for pause in (1, 2, 4, 8):
+            if answer.status_code == UNAVAILABLE:
+                await asyncio.sleep(pause)
+                answer = await ask()
+    assert answer.is_success, f"{url}: {answer.status_code} {answer.text}"
     return answer.json()

@@ -18,7 +18,7 @@ TIMEOUT_SECONDS = 420
 @pytest.mark.acceptance
 @pytest.mark.timeout(TIMEOUT_SECONDS)
 @pytest.mark.parametrize(
-    ("database", "seconds", "processes"), [("postgres", 60, 2), ("sqlite", 15, 1)]
+    ("database", "seconds", "processes"), [("postgres", 60, 2), ("sqlite", 10, 1)]
 )
 def test_nothing_is_lost_or_billed_twice_whatever_dies(
     tmp_path: Path, database: str, seconds: float, processes: int
