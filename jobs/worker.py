@@ -33,6 +33,30 @@ RECONNECT_SECONDS = (0.2, 0.5, 1.0, 2.0)
 Settle = Callable[[Sequence[str]], Awaitable[None]]
 
 
+class ArqWorker(Worker):
+    """arq's, whose last word on a job to a Redis that froze is nobody's news."""
+
+    async def finish_job(self, *args: Any, **more: Any) -> None:
+        """Tell Redis that a job is over; raises to whoever still waits for it."""
+        _let_fail_unheard()
+        await super().finish_job(*args, **more)
+
+    async def finish_failed_job(self, *args: Any, **more: Any) -> None:
+        """The same of a job that arq does not run."""
+        _let_fail_unheard()
+        await super().finish_failed_job(*args, **more)
+
+
+def _let_fail_unheard() -> None:
+    """Log no traceback for the task that runs now, should it fail when nobody waits any more.
+
+    arq ends a job behind a shield: where the job was let go of meanwhile, asyncio would take a
+    time-out of Redis for an error that somebody forgot.
+    """
+    if (task := asyncio.current_task()) is not None:
+        task.add_done_callback(lambda ended: ended.cancelled() or ended.exception())
+
+
 class Listener:
     """Runs arq jobs until stopped; a lost Redis is tried again for as long as it takes."""
 
@@ -63,7 +87,7 @@ class Listener:
         try:
             # Not a PING: a Redis that is full or read-only answers that, and arq idles on it.
             await redis.set(health_key, b"starting", ex=HEALTH_SECONDS)
-            self._worker = Worker(
+            self._worker = ArqWorker(
                 functions=[
                     func(
                         cast(WorkerCoroutine, self._run_job),

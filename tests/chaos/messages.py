@@ -13,12 +13,18 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import Any
 
-from tests.chaos.stories import MISSING_ACCOUNT, Stories, Told, iso
+from tests.chaos.stories import MISSING_ACCOUNT, UNMAPPED, Stories, Told, iso
 from tests.support.vendors import SECRETS, Post, as_bytes, crm, github, helpdesk
 
 #: How often a message is of each kind; a batch of the CRM holds so many events.
 KINDS = {"ticket": 8, "deal": 5, "invoice": 5, "meeting": 3, "noise": 2}
 BATCHES = {1: 40, 4: 30, 12: 22, 40: 6, 100: 2}
+FULL = 100
+#: Batches that are filled up with events which take long to map, half a second together.
+SLOW = 0.1
+#: Batches that tell of the account that the table does not know, so that all of it is held back.
+HELD_BACK = 0.08
+NUMBERS = list(range(50))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -106,8 +112,11 @@ def _batch(stories: Stories, pick: random.Random, number: int) -> tuple[str, Any
         if index and pick.random() < 0.33:
             events.append({"kind": "note", "text": f"call {index} of {number}"})
             continue
-        told.append(stories.tell("deal"))
+        held_back = not index and pick.random() < HELD_BACK
+        told.append(stories.tell(UNMAPPED if held_back else "deal"))
         events.append({**_deal(told[-1]), "message": number})
+    if pick.random() < SLOW:
+        events += [{"kind": "survey", "numbers": NUMBERS}] * (FULL - size)
     return "crm", events, tuple(told)
 
 

@@ -17,6 +17,7 @@ from tests.jobs.model import Said
 #: Customers that the tables know from the start, and the one that is added after the run.
 ACCOUNTS = {"A-1": "acme", "A-2": "globex", "A-3": "initech"}
 MISSING_ACCOUNT, MISSING_CUSTOMER = "A-9", "umbrella"
+UNMAPPED = "unmapped"
 #: Lines of business, and how often a story is about each.
 LINES = {"ticket": 5, "deal": 4, "invoice": 3, "meeting": 2}
 CURRENCIES = {"ticket": "USD", "deal": "EUR", "invoice": "USD", "meeting": "EUR"}
@@ -28,7 +29,6 @@ HAPPENED_DAYS = (1.0, 150.0)
 COPIED = 0.08
 CHARGED_TWICE = 0.15
 SAME_MOMENT = 0.2
-UNMAPPED = 0.01
 MICROS = Decimal(1_000_000)
 
 
@@ -52,6 +52,11 @@ class Told:
             "meeting": ["calendar", "held"],
         }[self.line]
         return json.dumps([*place, self.name], separators=(",", ":"))
+
+    @property
+    def pool(self) -> str:
+        """Its line, with the deals of the missing account apart."""
+        return UNMAPPED if self.account == MISSING_ACCOUNT else self.line
 
     @property
     def customer(self) -> str:
@@ -82,25 +87,24 @@ class Stories:
         day = self.started - timedelta(days=CHANGED_DAYS)
         return day.replace(hour=0, minute=0, second=0, microsecond=0)
 
-    def tell(self, line: str | None = None) -> Told:
-        """Any event of any open story that is still to come; of that line where one is given."""
+    def tell(self, pool: str) -> Told:
+        """Any event still to come of any open story of that line, or of the missing account."""
         while True:
-            fitting = [one for one in self._open if line in (None, one[0].line)]
+            fitting = [one for one in self._open if one[0].pool == pool]
             if fitting and len(self._open) >= self.open_stories:
                 story = self._random.choice(fitting)
                 told = story.pop(self._random.randrange(len(story)))
                 if not story:
                     self._open.remove(story)
                 return told
-            self._open.append(self._story(line if not fitting else None))
+            anything = self._random.choices([*LINES], [*LINES.values()])[0]
+            self._open.append(self._story(anything if fitting else pool))
 
-    def _story(self, line: str | None) -> list[Told]:
+    def _story(self, pool: str) -> list[Told]:
         pick = self._random
-        line = line or pick.choices([*LINES], [*LINES.values()])[0]
+        line = "deal" if pool == UNMAPPED else pool
         self._made += 1
-        account = pick.choice([*ACCOUNTS])
-        if line == "deal" and pick.random() < UNMAPPED:
-            account = MISSING_ACCOUNT
+        account = MISSING_ACCOUNT if pool == UNMAPPED else pick.choice([*ACCOUNTS])
         told = [
             self._told(line, f"{line}-{self._made}", account, kind, at)
             for kind, at in self._turns(line)

@@ -66,7 +66,7 @@ def _id(message: Message) -> str:
 @pytest.fixture(params=[False, True], ids=["before mending", "after mending"])
 def world(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[World]:
     mended: bool = request.param
-    sent = list(islice(messages(Stories(7, NOW), 7), 400))
+    sent = list(islice(messages(Stories(7, NOW), 7), 700))
     record = Record(tmp_path / "record.jsonl")
     books = Books()
     told: dict[str, list[Told]] = defaultdict(list)

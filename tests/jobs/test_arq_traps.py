@@ -6,6 +6,7 @@ In all of them the database is the truth: what was accepted settles, and bills o
 from __future__ import annotations
 
 import asyncio
+import gc
 import logging
 import pickle
 import time
@@ -14,6 +15,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import redis.exceptions
+from arq.worker import Worker
 
 from jobs import attempts, settle, worker
 from jobs.ringing import QUEUE, SETTLE_JOB, Doorbell, connect
@@ -433,6 +436,32 @@ async def test_a_stopped_job_is_heard_again_however_often_it_was_cancelled(
             async with listening(valkey.url, hang):
                 await until(lambda: heard.ids == ["one"])
     assert waiting(valkey) == 1
+
+
+@pytest.mark.parametrize("last_word", ["finish_job", "finish_failed_job"])
+async def test_a_last_word_to_a_redis_that_froze_is_no_error_of_ours(
+    valkey: Valkey, monkeypatch: pytest.MonkeyPatch, last_word: str
+) -> None:
+    """It is said behind a shield, so that it fails after the job was let go of."""
+    monkeypatch.setattr(worker, "COMPLETION_SECONDS", 0.0)
+    begun, thawed = asyncio.Event(), asyncio.Event()
+    errors: list[dict[str, Any]] = []
+    asyncio.get_running_loop().set_exception_handler(lambda _, error: errors.append(error))
+
+    async def freeze(*_args: Any) -> None:
+        begun.set()
+        await thawed.wait()
+        raise redis.exceptions.ConnectionError("Timeout reading from socket")
+
+    monkeypatch.setattr(Worker, last_word, freeze)
+    async with listening(valkey.url, Heard().settle):
+        name = SETTLE_JOB if last_word == "finish_job" else "unheard of"
+        await connect(valkey.url).enqueue_job(name, ["one"])
+        await begun.wait()
+    thawed.set()
+    await asyncio.sleep(0.05)
+    gc.collect()
+    assert errors == []
 
 
 async def test_the_log_of_arq_carries_ids_only(
