@@ -4,7 +4,7 @@ BIN := .venv/bin
 STAMP := .venv/.made-from-the-lock
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run test crashes check format bench chaos lock clean
+.PHONY: help setup run test crashes sabotage check format bench chaos lock clean
 
 help: ## what can be made
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' Makefile
@@ -34,6 +34,9 @@ test: setup ## all tests; real Valkey and PostgreSQL come out of wheels
 
 crashes: setup ## the process killed at every point of the code, on both databases (some minutes)
 	@CRASHES=all $(BIN)/python -m pytest tests/crashes
+
+sabotage: setup ## the code broken on purpose, line by line: the tests must notice (some minutes)
+	@$(BIN)/python -m tests.sabotage
 
 check: setup ## formatting, lint, types, architecture, mappings
 	$(BIN)/ruff format --check .

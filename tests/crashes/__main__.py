@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import sys
 
-from tests.crashes.points import MOMENTS, ROOT, sites
+from tests.crashes.points import MOMENTS, sites
 from tests.crashes.scenario import scenarios
+from tests.support.markdown import ROOT, Page, Section, table
 
-PAGE = ROOT / "docs" / "reliability.md"
-BEGIN, END = "<!-- crash points: begin -->\n", "<!-- crash points: end -->\n"
+SECTION = Section(Page(ROOT / "docs" / "reliability.md"), "crash points")
 HEADER = ("crash point", "killed", "when", "what is shown besides")
 KILLED = {"web": "the web process", "worker": "a worker", "command": "a command"}
 
@@ -27,25 +27,17 @@ def rows() -> list[tuple[str, ...]]:
 
 
 def text() -> str:
-    """What stands on the page between the marks."""
+    """What docs/reliability.md says of them."""
     found = sites()
     points = sum(len(MOMENTS[one.kind]) for one in found)
     tests = sum(len(one.moments) for one in scenarios())
-    lines = [HEADER, tuple("---" for _ in HEADER), *rows()]
-    table = "\n".join(f"| {' | '.join(line)} |" for line in lines)
-    return f"{len(found)} places, {points} points, {tests} tests:\n\n{table}\n"
-
-
-def on_page() -> str:
-    """What stands there now."""
-    return PAGE.read_text("utf-8").partition(BEGIN)[2].partition(END)[0]
+    return f"{len(found)} places, {points} points, {tests} tests:\n\n{table(HEADER, rows())}"
 
 
 def main() -> None:
     """Print, or write."""
     if "--write" in sys.argv[1:]:
-        before, _, rest = PAGE.read_text("utf-8").partition(BEGIN)
-        PAGE.write_text(before + BEGIN + text() + END + rest.partition(END)[2], "utf-8")
+        SECTION.write(text())
     else:
         print(text(), end="")  # noqa: T201 -- this is what it is for
 

@@ -29,6 +29,7 @@ from receiver.cli import main
 from tests.crashes.points import ANSWERING, Site, site
 
 PLAN = "CRASH_PLAN"
+MOMENT_SECONDS = 0.05
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -122,6 +123,8 @@ def _arm_commits(doom: Doom) -> None:
     async def doomed(database: Database) -> Any:
         async with whole(database) as connection:
             yield connection
+            # Whoever was told too early, of what is not committed yet, hears it in this while.
+            await asyncio.sleep(MOMENT_SECONDS)
             doom.reach("before")
         doom.reach("after")
 

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from tests.crashes import scenario
-from tests.crashes.__main__ import on_page, text
+from tests.crashes.__main__ import SECTION, text
 from tests.crashes.doomed import Doom, Plan
 from tests.crashes.points import MOMENTS, ROOT, site, sites, sites_in
 from tests.crashes.scenario import scenarios
@@ -53,7 +53,7 @@ def test_names_of_scenarios_are_their_own() -> None:
 
 
 def test_the_page_has_the_table_of_crash_points() -> None:
-    assert on_page() == text(), "write it anew: python -m tests.crashes --write"
+    assert SECTION.text == text(), "write it anew: python -m tests.crashes --write"
 
 
 @pytest.mark.parametrize(

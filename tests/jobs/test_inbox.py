@@ -9,12 +9,13 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
-from sqlalchemy import select
+from sqlalchemy import event, select
 
 from jobs import inbox as inbox_module
 from jobs.errors import InboxUnavailable
 from jobs.filters import DeliveryFilter
 from jobs.inbox import Accepted, Inbox, Incoming
+from jobs.intake import Pending
 from jobs.replay import discard
 from jobs.schema import deliveries, intake
 from tests.jobs.doubles import Telling, bill, body, incoming, needing
@@ -39,6 +40,23 @@ async def test_an_accepted_delivery_is_committed_and_rung(workshop: Workshop) ->
     assert (row.headers, row.vendor_id) == (post.headers, "evt-1")
     assert row.received_at == post.received_at
     assert (row.reason, row.detail, row.rule, row.settled_at) == (None, None, None, None)
+
+
+async def test_nobody_is_answered_before_the_commit(
+    workshop: Workshop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    happened: list[str] = []
+    accept = Pending.accept
+
+    def note_and_accept(pending: Pending, accepted: Accepted) -> None:
+        happened.append("answered")
+        accept(pending, accepted)
+
+    monkeypatch.setattr(Pending, "accept", note_and_accept)
+    engine = workshop.inbox._intake._database.engine.sync_engine
+    event.listen(engine, "commit", lambda _connection: happened.append("committed"))
+    await workshop.inbox.accept(incoming())
+    assert happened == ["committed", "answered"]
 
 
 async def test_an_unsigned_id_is_not_kept_as_the_vendors(workshop: Workshop) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -79,6 +79,35 @@ class Page:
                 inside = True
             elif inside and not set(line) <= set("|-: "):
                 yield cells
+
+
+@dataclass(frozen=True, slots=True)
+class Section:
+    """A part of a page that is made by a program, between two marks that bear its name."""
+
+    page: Page
+    name: str
+
+    @property
+    def text(self) -> str:
+        """What stands there now."""
+        return self.page.text.partition(self._mark("begin"))[2].partition(self._mark("end"))[0]
+
+    def write(self, text: str) -> None:
+        """Put the text in the place of what stands there."""
+        begin, end = self._mark("begin"), self._mark("end")
+        before, found, rest = self.page.text.partition(begin)
+        assert found, f"{self.page.name} has no {begin}"
+        self.page.path.write_text(before + begin + text + end + rest.partition(end)[2], "utf-8")
+
+    def _mark(self, which: str) -> str:
+        return f"<!-- {self.name}: {which} -->\n"
+
+
+def table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    """A table, as Markdown has it."""
+    lines = [header, ["---"] * len(header), *rows]
+    return "".join(f"| {' | '.join(line)} |\n" for line in lines)
 
 
 def code(cell: str) -> str | None:

@@ -1,3 +1,5 @@
+import hmac
+
 import pytest
 
 from jobs.database import Database
@@ -52,3 +54,11 @@ async def test_without_a_token_configured_there_is_no_api(
 ) -> None:
     async with client(parts, token=token, authorization="Bearer ") as anyone:
         assert (await anyone.get("/api/status")).status_code == 404
+
+
+async def test_the_token_is_compared_by_compare_digest(
+    parts: ApiParts, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(hmac, "compare_digest", lambda _one, _other: False)
+    async with client(parts, authorization=f"Bearer {TOKEN}") as owner:
+        assert (await owner.get("/api/status")).status_code == 401

@@ -1,0 +1,320 @@
+"""One-line sabotages of the code, each of which the suite must notice.
+
+Owns what is broken, why that would cost money, and which tests are to say so. `make sabotage` tries
+them; a fast test holds every `old` to the code, so that none goes stale unseen.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sabotage:
+    """`old` stands once in `file` and becomes `new`; each of `tests` must fail then."""
+
+    name: str
+    why: str
+    file: str
+    old: str
+    new: str
+    tests: tuple[str, ...]
+
+
+def _in(file: str, *names: str) -> tuple[str, ...]:
+    return tuple(f"tests/{file}::{name}" for name in names)
+
+
+def _crash(*points: str) -> tuple[str, ...]:
+    test = "test_a_process_killed_there_loses_and_doubles_nothing"
+    return _in("crashes/test_crashes.py", *(f"{test}[sqlite-{point}]" for point in points))
+
+
+SABOTAGES = (
+    Sabotage(
+        name="drop-the-unique-constraint",
+        why="the second net under the lock of a key: two open charges could stand",
+        file="jobs/migrations/versions/0001_first_tables.py",
+        old='"outcome_key", "sequence", name=',
+        new='"outcome_key", "sequence", "id", name=',
+        tests=_in("jobs/test_guards.py", "test_a_ledger_that_could_not_be_is_refused")
+        + _in("jobs/test_migrations.py", "test_migrations_make_the_tables_that_the_code_expects"),
+    ),
+    Sabotage(
+        name="keep-every-repeat",
+        why="a delivery sent twice would be two",
+        file="jobs/migrations/versions/0001_first_tables.py",
+        old='sa.UniqueConstraint("source", "dedupe_key", name=',
+        new='sa.UniqueConstraint("source", "dedupe_key", "id", name=',
+        tests=_in(
+            "jobs/test_inbox.py",
+            "test_a_repeat_is_answered_with_the_firsts_id_and_counted",
+            "test_copies_over_two_inboxes_at_once_are_one_delivery_each",
+        ),
+    ),
+    Sabotage(
+        name="acknowledge-before-the-commit",
+        why="a 2xx for what a crash forgets: the vendor never sends it again",
+        file="jobs/intake.py",
+        old="answers, to_ring = await self._keep(connection, batch)",
+        new=(
+            "answers, to_ring = await self._keep(connection, batch)\n"
+            "            [one.accept(said) for one, said in zip(batch, answers)]"
+        ),
+        tests=_in("jobs/test_inbox.py", "test_nobody_is_answered_before_the_commit")
+        + _crash("before-jobs.intake:Intake.commit-vendors_send_again_what_was_not_answered"),
+    ),
+    Sabotage(
+        name="answer-200-for-a-failed-commit",
+        why="the same, said by the endpoint",
+        file="receiver/webhooks.py",
+        old=('503,\n                "unavailable",'),
+        new=('200,\n                "unavailable",'),
+        tests=_in("receiver/web/test_webhooks.py", "test_what_is_not_committed_is_503_for_soon"),
+    ),
+    Sabotage(
+        name="count-intake-apart",
+        why="the count of intake is independent only if it commits with what it counts",
+        file="jobs/intake.py",
+        old=("            await connection.execute(\n                insert(intake)"),
+        new=(
+            "            async with self._database.engine.begin() as apart: await apart.execute(\n"
+            "                insert(intake)"
+        ),
+        tests=_in(
+            "jobs/test_inbox.py",
+            "test_a_row_the_database_refuses_fails_no_neighbour",
+            "test_a_connection_lost_on_commit_is_tried_again_and_kept_once",
+        ),
+    ),
+    Sabotage(
+        name="count-repeats-as-accepted",
+        why="the balance would hide as many lost deliveries",
+        file="jobs/intake.py",
+        old="accepted=len(new)",
+        new="accepted=len(rows)",
+        tests=_in(
+            "jobs/test_inbox.py", "test_the_count_of_intake_equals_the_states_at_every_moment"
+        ),
+    ),
+    Sabotage(
+        name="take-a-reused-id-for-a-repeat",
+        why="another body under an id used before would vanish with a 200",
+        file="jobs/intake.py",
+        old="return incoming.id_signed and anchor.body_sha256 != incoming.body_sha256",
+        new="return False",
+        tests=_in("jobs/test_inbox.py", "test_a_signed_id_with_another_body_is_kept_as_reused"),
+    ),
+    Sabotage(
+        name="verify-after-storing",
+        why="whoever knows the URL could fill the inbox, and bill",
+        file="receiver/webhooks.py",
+        old="        verified = self._prove(source, ensure_ready(source), request, now)\n",
+        new=(
+            "        anyone = Verified(0, now, None, False, '')\n"
+            "        await self._store(source, scheme, request, anyone, now)\n"
+            "        verified = self._prove(source, ensure_ready(source), request, now)\n"
+        ),
+        tests=_in(
+            "receiver/web/test_webhooks.py",
+            "test_whatever_is_not_proven_is_answered_in_one_wording_and_told_to_the_operator",
+        ),
+    ),
+    Sabotage(
+        name="compare-signatures-with-equals",
+        why="the time of an answer would tell how much of a guess is right",
+        file="receiver/signatures/hmac_scheme.py",
+        old="hmac.compare_digest(expected, candidate)",
+        new="(expected == candidate)",
+        tests=_in(
+            "receiver/signatures/test_constant_time.py",
+            "test_what_compare_digest_does_not_agree_to_is_not_proven",
+        ),
+    ),
+    Sabotage(
+        name="take-any-time-of-signing",
+        why="a captured request could be sent again for ever",
+        file="receiver/signatures/hmac_scheme.py",
+        old="if now - timestamp > self.tolerance_seconds:",
+        new="if False:",
+        tests=_in(
+            "receiver/signatures/test_verify.py", "test_the_window_is_the_same_in_both_directions"
+        ),
+    ),
+    Sabotage(
+        name="keep-credentials",
+        why="a stolen database would open the vendors' accounts",
+        file="receiver/webhooks.py",
+        old="if name not in CREDENTIALS and name not in scheme.secret_headers",
+        new="if name not in scheme.secret_headers",
+        tests=_in("receiver/web/test_webhooks.py", "test_credentials_are_not_kept"),
+    ),
+    Sabotage(
+        name="swallow-a-failure",
+        why="a delivery bills all of its outcomes or none; this one bills what is easy",
+        file="jobs/fold.py",
+        old="if mapped.failures:",
+        new="if mapped.failures and not mapped.outcomes:",
+        tests=_in("jobs/test_fold.py", "test_a_failure_holds_back_the_good_ones_and_says_how_many")
+        + _in(
+            "jobs/test_settle.py", "test_one_bad_event_holds_back_the_good_ones_until_it_is_mended"
+        ),
+    ),
+    Sabotage(
+        name="keep-half-of-a-conflict",
+        why="a refused delivery would leave its first outcomes in the books of its neighbours",
+        file="jobs/fold.py",
+        old="            _take_back(steps, books)\n",
+        new="",
+        tests=_in(
+            "jobs/test_fold.py",
+            "test_one_conflict_takes_back_the_whole_delivery_and_nothing_of_its_neighbours",
+        ),
+    ),
+    Sabotage(
+        name="skip-the-sweeper",
+        why="what Redis forgot would wait for ever",
+        file="jobs/sweeper.py",
+        old="ids = await self._due(grace_seconds)",
+        new="ids = list[str]()",
+        tests=_in("jobs/test_sweeper.py", "test_what_nobody_was_told_of_is_found_at_the_start")
+        + _crash("after-jobs.attempts:claim-a_sweep_without_redis_is_cut_off"),
+    ),
+    Sabotage(
+        name="hold-a-dead-workers-claim",
+        why="what a killed worker had taken up would wait for hours",
+        file="jobs/attempts.py",
+        old=(
+            "            attempts=columns.attempts + 1,\n"
+            "            next_attempt_at=database.now(plus_seconds=LEASE_SECONDS),"
+        ),
+        new=(
+            "            attempts=columns.attempts + 1,\n"
+            "            next_attempt_at=database.now(plus_seconds=36000),"
+        ),
+        tests=_crash(
+            "after-jobs.attempts:claim-what_was_taken_up_is_taken_up_again",
+            "before-jobs.recording:Recorder.settle-a_batch_is_recorded_whole_or_not_at_all",
+        ),
+    ),
+    Sabotage(
+        name="count-no-attempts",
+        why="a delivery that kills its worker would kill workers for ever",
+        file="jobs/attempts.py",
+        old="attempts=columns.attempts + 1",
+        new="attempts=columns.attempts",
+        tests=_in(
+            "jobs/test_settle_faults.py", "test_an_attempt_is_committed_before_mapping_starts"
+        ),
+    ),
+    Sabotage(
+        name="fail-what-a-neighbour-broke",
+        why="an outage would turn deliveries into failures that a person must replay",
+        file="jobs/errors.py",
+        old='TRANSIENT_SQLSTATES = ("08", "40", "53", "57", "55P03")',
+        new='TRANSIENT_SQLSTATES = ("53", "55P03")',
+        tests=_in("jobs/test_errors.py", "test_what_passes_by_itself_is_transient"),
+    ),
+    Sabotage(
+        name="settle-whatever-the-state",
+        why="two workers at one delivery would both post it",
+        file="jobs/recording.py",
+        old=('        .where(columns.id.in_(ids), columns.state == "received")\n        .order_by'),
+        new=("        .where(columns.id.in_(ids))\n        .order_by"),
+        tests=_in(
+            "jobs/test_settle.py",
+            "test_one_delivery_mapped_twice_is_recorded_once",
+            "test_two_versions_of_the_mappings_bill_a_delivery_once",
+        ),
+    ),
+    Sabotage(
+        name="forget-to-lock-keys",
+        why="two workers would decide on one key from the same past",
+        file="jobs/keybook.py",
+        old=("        .order_by(outcome_keys.c.outcome_key)\n        .with_for_update()"),
+        new="        .order_by(outcome_keys.c.outcome_key)",
+        tests=_in("jobs/test_settle.py", "test_two_workers_at_the_same_deliveries_bill_each_once"),
+    ),
+    Sabotage(
+        name="new-key-each-time",
+        why="the same outcome told, mapped or replayed again would bill again",
+        file="mappings/rules/identity.py",
+        old="json.dumps([*head, *values], ",
+        new="json.dumps([*head, *values, str(id(values))], ",
+        tests=_in(
+            "mappings/test_identity.py", "test_a_key_is_compact_json_of_source_rule_and_values"
+        )
+        + _crash("done-jobs.worker:Listener._run_job-a_job_is_done_again_or_never"),
+    ),
+    Sabotage(
+        name="replay-what-is-recorded",
+        why="replaying all that is recorded must change no total",
+        file="jobs/replay_runner.py",
+        old='{state, "received"} - {"recorded"}',
+        new='{state, "received"}',
+        tests=_in("jobs/test_replay.py", "test_replaying_what_is_recorded_posts_nothing"),
+    ),
+    Sabotage(
+        name="discard-what-is-recorded",
+        why="a delivery that billed would be put away with its money in the ledger",
+        file="jobs/replay.py",
+        old='DISCARDABLE = ("failed", "ignored")',
+        new='DISCARDABLE = ("failed", "ignored", "recorded")',
+        tests=_in("jobs/test_discard.py", "test_only_what_failed_or_was_ignored_is_discarded"),
+    ),
+    Sabotage(
+        name="reverse-at-todays-price",
+        why="a reversal takes back what was charged, whatever it would cost today",
+        file="jobs/ledger.py",
+        old="amount_micros=-standing.amount_micros,",
+        new="amount_micros=-(cause.amount_micros or standing.amount_micros),",
+        tests=_in("jobs/test_ledger.py", "test_a_reversal_never_looks_at_its_own_triple_or_price"),
+    ),
+    Sabotage(
+        name="ignore-when-it-happened",
+        why="vendors send out of order: any order of arrival must end in the same charge",
+        file="jobs/book.py",
+        old="return Moment(0, self.occurred_at, is_reversal)",
+        new="return Moment(0, _ANY_TIME, is_reversal)",
+        tests=_in(
+            "jobs/test_order.py", "test_every_order_of_up_to_five_timed_outcomes_owes_the_same"
+        ),
+    ),
+    Sabotage(
+        name="bill-without-a-price",
+        why="what nobody priced must fail and say so, not bill nothing",
+        file="mappings/rules/deciding.py",
+        old="raise _unpriced(rule, event, str(error)) from error",
+        new='return replace(outcome, amount_micros=0, currency="USD")',
+        tests=_in("mappings/test_map.py", "test_a_percentage_without_value_is_unpriced"),
+    ),
+    Sabotage(
+        name="commit-carelessly",
+        why="a power cut would take back what was acknowledged",
+        file="jobs/database.py",
+        old='"synchronous=FULL"',
+        new='"synchronous=NORMAL"',
+        tests=_in("jobs/test_migrations.py", "test_our_own_connections_are_durable"),
+    ),
+    Sabotage(
+        name="tell-senders-why",
+        why="a forger would be told how far a guess came",
+        file="receiver/webhooks.py",
+        old='"The signature of this request could not be verified.",',
+        new='f"The signature of this request could not be verified: {why}",',
+        tests=_in(
+            "receiver/web/test_webhooks.py",
+            "test_whatever_is_not_proven_is_answered_in_one_wording_and_told_to_the_operator",
+        ),
+    ),
+    Sabotage(
+        name="forget-keys-when-purging",
+        why="an erased customer's id would come back with the next event, and bill again",
+        file="jobs/erasure.py",
+        old="key = key_without(outcome.key, purged)",
+        new="key = outcome.key",
+        tests=_in(
+            "jobs/test_erasure.py", "test_a_purged_customer_is_replaced_and_its_tags_are_left_out"
+        ),
+    ),
+)
