@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import signal
 import sys
 import time
 from collections.abc import Sequence
@@ -73,6 +74,8 @@ def try_all(sabotages: Sequence[Sabotage], *, root: Path = ROOT) -> bool:
 
 
 def main() -> int:
+    # A stop leaves nothing behind either: it ends like a ^C, by way of all clean-ups.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     arguments = sys.argv[1:]
     if arguments == ["--write"]:
         SECTION.write(page_text())

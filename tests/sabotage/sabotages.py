@@ -81,9 +81,9 @@ SABOTAGES = (
             "            async with self._database.engine.begin() as apart: await apart.execute(\n"
             "                insert(intake)"
         ),
-        tests=_in(
-            "jobs/test_inbox.py",
-            "test_a_row_the_database_refuses_fails_no_neighbour",
+        tests=_in("jobs/test_inbox.py", "test_a_row_the_database_refuses_fails_no_neighbour")
+        + _in(
+            "jobs/test_inbox_outages.py",
             "test_a_connection_lost_on_commit_is_tried_again_and_kept_once",
         ),
     ),
@@ -112,7 +112,8 @@ SABOTAGES = (
         old="        verified = self._prove(source, ensure_ready(source), request, now)\n",
         new=(
             "        anyone = Verified(0, now, None, False, '')\n"
-            "        await self._store(source, scheme, request, anyone, now)\n"
+            "        kept = await kept_of(source, scheme, request, anyone)\n"
+            "        await self._store(source, request, kept, anyone, now)\n"
             "        verified = self._prove(source, ensure_ready(source), request, now)\n"
         ),
         tests=_in(
@@ -144,10 +145,22 @@ SABOTAGES = (
     Sabotage(
         name="keep-credentials",
         why="a stolen database would open the vendors' accounts",
-        file="receiver/webhooks.py",
-        old="if name not in CREDENTIALS and name not in scheme.secret_headers",
+        file="receiver/keeping.py",
+        old="if not is_credential(name) and name not in scheme.secret_headers",
         new="if name not in scheme.secret_headers",
         tests=_in("receiver/web/test_webhooks.py", "test_credentials_are_not_kept"),
+    ),
+    Sabotage(
+        name="redact-nothing",
+        why="what a mapping file says must not be stored would be",
+        file="receiver/keeping.py",
+        old="if source.redactor is None:",
+        new="if source.redactor is None or True:",
+        tests=_in(
+            "receiver/web/test_redacting.py",
+            "test_the_values_are_gone_before_anything_is_stored",
+            "test_what_cannot_be_redacted_for_certain_is_not_stored_and_asked_for_again",
+        ),
     ),
     Sabotage(
         name="swallow-a-failure",
@@ -211,8 +224,8 @@ SABOTAGES = (
         name="fail-what-a-neighbour-broke",
         why="an outage would turn deliveries into failures that a person must replay",
         file="jobs/errors.py",
-        old='TRANSIENT_SQLSTATES = ("08", "40", "53", "57", "55P03")',
-        new='TRANSIENT_SQLSTATES = ("53", "55P03")',
+        old='TRANSIENT_SQLSTATES = ("08", "40", ',
+        new="TRANSIENT_SQLSTATES = (",
         tests=_in("jobs/test_errors.py", "test_what_passes_by_itself_is_transient"),
     ),
     Sabotage(
@@ -305,6 +318,28 @@ SABOTAGES = (
         tests=_in(
             "receiver/web/test_webhooks.py",
             "test_whatever_is_not_proven_is_answered_in_one_wording_and_told_to_the_operator",
+        ),
+    ),
+    Sabotage(
+        name="correct-without-a-trace",
+        why="nobody could say who took money back, and why",
+        file="jobs/correcting.py",
+        old="                await self._note(connection, decided, asked, actor, note)\n",
+        new="",
+        tests=_in(
+            "jobs/test_correcting.py",
+            "test_a_reversal_by_hand_is_recorded_with_who_made_it_and_why",
+        ),
+    ),
+    Sabotage(
+        name="let-bodies-of-failures-go",
+        why="what failed could never be replayed: lost revenue by calendar",
+        file="jobs/evidence.py",
+        old='REMOVABLE = ("recorded", "ignored", "discarded")',
+        new='REMOVABLE = ("recorded", "ignored", "discarded", "failed")',
+        tests=_in(
+            "jobs/test_retention.py",
+            "test_bodies_and_headers_of_what_is_settled_go_and_of_nothing_else",
         ),
     ),
     Sabotage(
