@@ -58,7 +58,11 @@ chaos: setup ## kill, stop, wipe and cut everything for CHAOS_SECONDS (600): is 
 	@$(BIN)/python -W 'ignore:XDG_RUNTIME_DIR' -m tests.chaos --seconds $(CHAOS_SECONDS) \
 	  --database $(CHAOS_DATABASE) $(if $(CHAOS_SEED),--seed $(CHAOS_SEED))
 
-.PHONY: audit sbom
+FUZZ_SECONDS ?= 60
+.PHONY: audit fuzz sbom
+fuzz: setup ## turn bits of what senders send, guided by coverage, for FUZZ_SECONDS (60) a target
+	@$(BIN)/python -W 'ignore:XDG_RUNTIME_DIR' -m tests.fuzz --seconds $(FUZZ_SECONDS)
+
 audit: setup ## ask for known vulnerabilities of all that is locked
 	@$(BIN)/python .ci/audit.py
 

@@ -10,7 +10,7 @@ import binascii
 import json
 import re
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import UTC, datetime
 
 from jobs.errors import FilterInvalid
 from jobs.filters import can_be_stored
@@ -36,18 +36,17 @@ def write_cursor(of: str, parts: Sequence[str]) -> str:
 
 def read_cursor(of: str, cursor: str, *, parts: int) -> tuple[str, ...]:
     """What `write_cursor` was given; raises FilterInvalid for any other text."""
-    unknown = FilterInvalid(f"cursor is unknown; pass `next` of an earlier page of the {of}")
     if not _CURSOR.fullmatch(cursor):
-        raise unknown
+        raise _unknown(of)
     try:
         found = json.loads(base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)))
     except (binascii.Error, ValueError, RecursionError):
-        raise unknown from None
+        raise _unknown(of) from None
     well_formed = isinstance(found, list) and all(
         isinstance(part, str) and can_be_stored(part) for part in found
     )
     if not well_formed or len(found) != parts + 1 or found[0] != of:
-        raise unknown
+        raise _unknown(of)
     return tuple(found[1:])
 
 
@@ -61,8 +60,13 @@ def read_position(of: str, cursor: str) -> tuple[datetime, str]:
     at, row_id = read_cursor(of, cursor, parts=2)
     try:
         moment = datetime.fromisoformat(at)
-    except ValueError:
-        moment = None
-    if moment is None or moment.tzinfo is None:
-        raise FilterInvalid(f"cursor is unknown; pass `next` of an earlier page of the {of}")
-    return moment, row_id
+        in_utc = moment.astimezone(UTC)
+    except (ValueError, OverflowError):
+        raise _unknown(of) from None
+    if moment.tzinfo is None:
+        raise _unknown(of)
+    return in_utc, row_id
+
+
+def _unknown(of: str) -> FilterInvalid:
+    return FilterInvalid(f"cursor is unknown; pass `next` of an earlier page of the {of}")

@@ -102,6 +102,8 @@ def _evaluated(program: cel.Expression, activation: Activation) -> Any:
         found = plain(value)
     except (TypeError, SystemError) as error:  # the library has no Python for optional values
         raise optional_value() from error
+    except MemoryError as error:
+        raise EvalError("it builds more than memory holds", "build less of it") from error
     except (RuntimeError, ValueError, OverflowError) as error:
         raise runtime_error(str(error)) from error
     if isinstance(found, str) and value.type() == _ERROR:

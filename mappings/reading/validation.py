@@ -97,13 +97,10 @@ def _without_noise(faults: Sequence[_Fault]) -> Iterator[_Fault]:
     expected there.
     """
     seen: set[tuple[Path, bool]] = set()
+    above = {one.path[:length] for one in faults for length in range(len(one.path))}
     for fault in faults:
-        deeper = any(
-            len(other.path) > len(fault.path) and other.path[: len(fault.path)] == fault.path
-            for other in faults
-        )
         is_type = fault.kind.endswith("_type")
-        if is_type and (deeper or (fault.path, True) in seen):
+        if is_type and (fault.path in above or (fault.path, True) in seen):
             continue
         seen.add((fault.path, is_type))
         yield fault

@@ -26,4 +26,6 @@ def api_routes(parts: ApiParts, *, token: str | None) -> list[BaseRoute]:
         exception_handlers=HANDLERS,
     )
     api.state.parts = parts
+    # A path with a slash too many is no path of ours, rather than an answer in no form of ours.
+    api.router.redirect_slashes = False
     return [Mount("/api", app=api)]

@@ -5,6 +5,9 @@ import httpx
 import pytest
 
 from jobs.database import Database
+from jobs.queries.paging import write_cursor
+
+BEYOND_TIME = write_cursor("deliveries", ("0001-01-01T00:00:00+23:59", "d1"))
 
 
 @pytest.fixture
@@ -21,6 +24,7 @@ def database(sqlite_tables: Database) -> Database:
         ("/api/deliveries?limit=1&limit=2", "limit is given twice"),
         ("/api/deliveries?cursor=nonsense", "cursor is unknown"),
         ("/api/deliveries?cursor=a%20b", "cursor is unknown"),
+        (f"/api/deliveries?cursor={BEYOND_TIME}", "cursor is unknown"),
         ("/api/deliveries?state=open", "state is 'open'; choose from received, recorded"),
         ("/api/deliveries?stat=failed", "did you mean state?"),
         ("/api/deliveries?reason=", "reason is empty"),
@@ -46,7 +50,9 @@ async def test_a_bad_parameter_is_named_with_its_fix(
     assert names in answer.json()["detail"]
 
 
-@pytest.mark.parametrize("path", ["/api/deliveries/d9", "/api/replays/r9", "/api/nothing", "/api"])
+@pytest.mark.parametrize(
+    "path", ["/api/deliveries/d9", "/api/replays/r9", "/api/nothing", "/api", "/api/status/"]
+)
 async def test_what_does_not_exist_is_404(api: httpx.AsyncClient, path: str) -> None:
     answer = await api.get(path, follow_redirects=True)
     assert answer.status_code == 404
