@@ -11,7 +11,7 @@ from decimal import Decimal
 from itertools import islice
 from typing import Any, TypeVar
 
-from sqlalchemy import func, insert, select
+from sqlalchemy import ColumnElement, func, insert, select, true
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from jobs.book import Entry, KeyBook, Recorded
@@ -53,47 +53,63 @@ async def hold_keys(connection: AsyncConnection, keys: Sequence[str]) -> set[str
     return set(held.scalars())
 
 
-async def load_books(connection: AsyncConnection, keys: Iterable[str]) -> dict[str, KeyBook]:
+async def load_books(
+    connection: AsyncConnection, keys: Iterable[str], *, said: ColumnElement[bool] | None = None
+) -> dict[str, KeyBook]:
     """What decides on these keys; an unknown key gives an empty book.
 
     Of charges of one moment only the first recorded can ever be owed, or what a person put in its
     place, and reversals of one moment cut alike: copies are counted, not loaded, however many a
-    key has had.
+    key has had. With `said` only the outcomes are loaded for which that holds, and no lines.
     """
     books = {key: KeyBook(key) for key in keys}
-    columns = outcomes.c
     for chunk in chunks(sorted(books)):
-        alike = (columns.outcome_key, columns.kind, columns.occurred_at)
-        first = (func.coalesce(columns.place, columns.ordinal), columns.ordinal.desc())
-        numbered = (
-            select(
-                outcomes,
-                func.row_number().over(partition_by=alike, order_by=first).label("copy"),
-                func.max(columns.ordinal).over(partition_by=columns.outcome_key).label("last"),
-            )
-            .where(columns.outcome_key.in_(chunk))
-            .subquery()
-        )
-        found = await connection.execute(
-            select(numbered, deliveries.c.received_at)
-            .join_from(
-                numbered, deliveries, numbered.c.delivery_id == deliveries.c.id, isouter=True
-            )
-            .where(numbered.c.copy == 1)
-            .order_by(numbered.c.outcome_key, numbered.c.ordinal)
-        )
-        for row in found.mappings():
-            book = books[row["outcome_key"]]
-            book.record(_recorded(row))
-            book.last_ordinal = row["last"]
-        lines = await connection.execute(
-            select(billing_events)
-            .where(billing_events.c.outcome_key.in_(chunk))
-            .order_by(billing_events.c.outcome_key, billing_events.c.sequence)
-        )
-        for row in lines.mappings():
-            books[row["outcome_key"]].entries.append(_entry(row))
+        await _load_outcomes(connection, books, chunk, true() if said is None else said)
+        if said is None:
+            await _load_lines(connection, books, chunk)
     return books
+
+
+async def _load_outcomes(
+    connection: AsyncConnection,
+    books: Mapping[str, KeyBook],
+    keys: Sequence[str],
+    said: ColumnElement[bool],
+) -> None:
+    columns = outcomes.c
+    alike = (columns.outcome_key, columns.kind, columns.occurred_at)
+    first = (func.coalesce(columns.place, columns.ordinal), columns.ordinal.desc())
+    numbered = (
+        select(
+            outcomes,
+            func.row_number().over(partition_by=alike, order_by=first).label("copy"),
+            func.max(columns.ordinal).over(partition_by=columns.outcome_key).label("last"),
+        )
+        .where(columns.outcome_key.in_(keys), said)
+        .subquery()
+    )
+    found = await connection.execute(
+        select(numbered, deliveries.c.received_at)
+        .join_from(numbered, deliveries, numbered.c.delivery_id == deliveries.c.id, isouter=True)
+        .where(numbered.c.copy == 1)
+        .order_by(numbered.c.outcome_key, numbered.c.ordinal)
+    )
+    for row in found.mappings():
+        book = books[row["outcome_key"]]
+        book.record(_recorded(row))
+        book.last_ordinal = row["last"]
+
+
+async def _load_lines(
+    connection: AsyncConnection, books: Mapping[str, KeyBook], keys: Sequence[str]
+) -> None:
+    lines = await connection.execute(
+        select(billing_events)
+        .where(billing_events.c.outcome_key.in_(keys))
+        .order_by(billing_events.c.outcome_key, billing_events.c.sequence)
+    )
+    for row in lines.mappings():
+        books[row["outcome_key"]].entries.append(_entry(row))
 
 
 def _recorded(row: Mapping[Any, Any]) -> Recorded:

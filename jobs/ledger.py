@@ -58,6 +58,13 @@ def decide(book: KeyBook, outcome: Recorded, new_ids: Sequence[str]) -> Step:
     return _charge_step(book, outcome, posted, has_company=company is not None)
 
 
+def begin_with_owed(book: KeyBook, new_id: str) -> None:
+    """Give a book of which no lines are known the one that its outcomes owe."""
+    due = book.owed()
+    if due is not None:
+        book.entries.append(_charge_line(due, new_id, 1))
+
+
 def _refuse_conflict(charge: Recorded, company: Recorded | None) -> None:
     """The charge owed in a stretch speaks for all: they were let in by this, or it replaces one."""
     if company is not None and company.billed_as != charge.billed_as:

@@ -29,6 +29,14 @@ def check(
             show_default=False,
         ),
     ] = None,
+    against: Annotated[
+        str | None,
+        typer.Option(
+            metavar="7d|N",
+            help="Also say what would bill otherwise than it does now, over the stored deliveries"
+            " of so long (30m, 24h, 7d, 2w), or the last N.",
+        ),
+    ] = None,
     as_json: arg.Json = False,
 ) -> None:
     """Check all mapping files and run their examples; print every problem with its place.
@@ -37,7 +45,7 @@ def check(
     """
     from receiver.cli.commands import checking
 
-    checking.check(folder, use_database=database, as_json=as_json)
+    checking.check(folder, use_database=database, against=against, as_json=as_json)
 
 
 @app.command("try")

@@ -53,6 +53,11 @@ class Output:
         """One JSON document on stdout."""
         sys.stdout.write(json.dumps(value, indent=2, ensure_ascii=False) + "\n")
 
+    def json_if_asked(self, value: Any) -> None:
+        """The same with `--json`, nothing without."""
+        if self.as_json:
+            self.json(value)
+
     def line(self, text: str | Text = "") -> None:
         """A line for people on stdout; nothing with `--json`."""
         if not self.as_json:

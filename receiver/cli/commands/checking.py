@@ -6,30 +6,42 @@ from collections.abc import Iterator
 from dataclasses import asdict
 from pathlib import Path
 
+from jobs.against.window import Window, parse_window
 from jobs.errors import is_transient
 from jobs.queries.billed_rules import read_billed_rules
 from mappings.examples import run_examples
 from mappings.load import MappingSet, load
 from mappings.rekeying import Billed, refused_changes
+from receiver.cli.commands.differing import differences
 from receiver.cli.output import Output, counted
 from receiver.cli.session import Session
-from receiver.cli.trouble import Trouble
+from receiver.cli.trouble import MISUSE, Trouble
 from receiver.signatures import RULES, scheme_of
 from receiver.signatures.describing import concerns
 
 
-def check(folder: Path | None, *, use_database: bool | None, as_json: bool) -> None:
-    """Print every problem and raise Trouble if there is one."""
+def check(
+    folder: Path | None, *, use_database: bool | None, against: str | None, as_json: bool
+) -> None:
+    """Print every problem and raise Trouble if there is one.
+
+    With `against` also print what would be billed otherwise; that alone is no problem.
+    """
+    window = _window(against, use_database)
     session, out = Session(), Output(as_json=as_json)
     where = folder or session.settings.mappings
     files = session.files(where)
     mappings = load(files, timezone=session.settings.timezone, schemes=RULES)
     problems = sorted({*mappings.problems, *run_examples(mappings, files)})
     problems += refused_changes(_billed(session, out, use_database), files)
-    if as_json:
-        out.json([asdict(problem) for problem in problems])
     for problem in problems:
         out.line(f"{where}/{problem}")
+    listed = [asdict(problem) for problem in problems]
+    if window is not None:
+        found = differences(session, out, window, mappings)
+        out.json_if_asked({"problems": listed, "against": found and found.as_json()})
+    else:
+        out.json_if_asked(listed)
     if problems:
         raise Trouble(counted(len(problems), "problem"))
     for concern in _concerns(mappings):
@@ -37,6 +49,15 @@ def check(folder: Path | None, *, use_database: bool | None, as_json: bool) -> N
     sources = counted(len(mappings.sources), "source")
     rules = counted(sum(len(source.rules) for source in mappings.sources.values()), "rule")
     out.line(f"{sources}, {rules}, all examples as expected")
+
+
+def _window(against: str | None, use_database: bool | None) -> Window | None:
+    if against is None:
+        return None
+    window = parse_window(against)
+    if use_database is False:
+        raise Trouble("--against needs the database; leave out --offline", code=MISUSE)
+    return window
 
 
 def _concerns(mappings: MappingSet) -> Iterator[str]:

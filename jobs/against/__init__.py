@@ -1,0 +1,1 @@
+"""What edited mappings would bill otherwise over stored deliveries. Writes nothing."""

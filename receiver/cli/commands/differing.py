@@ -1,0 +1,140 @@
+"""What edited mappings would bill otherwise than those in force, for `check --against`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from jobs.against.rehearsal import Sides, compare_over
+from jobs.against.report import (
+    BILLING_OTHERWISE,
+    NEWLY_BILLING,
+    NEWLY_FAILING,
+    NO_LONGER_BILLING,
+    Report,
+)
+from jobs.against.window import Window
+from jobs.database import Database
+from jobs.mapping_watch import recall
+from jobs.money import money
+from mappings.load import MappingSet, load
+from receiver.cli.commands.replaying import progress_bar
+from receiver.cli.output import Output, counted, deliveries_counted
+from receiver.cli.session import Session
+from receiver.signatures import RULES
+
+#: Examples of a kind that are printed; `--json` has more.
+SHOWN = 5
+
+_WORDS = {
+    NEWLY_FAILING: "newly fails",
+    NEWLY_BILLING: "newly bills",
+    NO_LONGER_BILLING: "no longer bills",
+    BILLING_OTHERWISE: "bills otherwise",
+}
+
+
+def differences(session: Session, out: Output, window: Window, edited: MappingSet) -> Report | None:
+    """Print them; None, with the reason said, where there is nothing to compare."""
+    if edited.problems:
+        out.say("not compared with what is in force: mend these problems first")
+        return None
+    good = session.run(recall)
+    if not good:
+        out.say("not compared: no process has used mappings with this database yet")
+        return None
+    # Examples are not remembered, and what needs none is compiled as what was last good.
+    in_force = load(good, timezone=session.settings.timezone, schemes=RULES, last_good=good)
+    for source in sorted(in_force.unusable):
+        out.say(f"what is in force of source {source} cannot be read: it is taken for nothing")
+    sides = Sides(
+        in_force=in_force, edited=edited, oldest_days=session.settings.oldest_outcome_days
+    )
+    found = session.run(_compare, out, sides, window)
+    _show(out, found)
+    return found
+
+
+async def _compare(database: Database, out: Output, sides: Sides, window: Window) -> Report:
+    with progress_bar(out) as progress:
+        task = progress.add_task("comparing", total=None)
+        return await compare_over(
+            database,
+            sides,
+            window,
+            on_step=lambda done, of: progress.update(task, completed=done, total=of),
+        )
+
+
+def _show(out: Output, found: Report) -> None:
+    out.line(_scope(found))
+    if not found.changed:
+        if found.compared:
+            out.line("  no difference: all of them bill as they do now")
+        return
+    for currency, micros in found.differences_micros.items():
+        out.line(f"  {signed(micros)} {currency} in all")
+    for rule in found.rules():
+        out.line(f"  {rule['source']} {rule['rule']}: {_rule(rule)}")
+    out.line(f"  {counted(found.changed, 'delivery', 'deliveries')} would come out otherwise:")
+    for (before, after), count in sorted(found.fates.items()):
+        change = "billed otherwise" if before == after else f"{before} → {after}"
+        out.line(f"    {count} {change}")
+    for text in _examples(found):
+        out.line(f"  {text}")
+
+
+def _scope(found: Report) -> str:
+    """How many deliveries, and which of them were left out; never in silence."""
+    last = found.window if found.window[-1].isalpha() else deliveries_counted(int(found.window))
+    parts = [f"against the last {last}: {deliveries_counted(found.compared)} compared"]
+    if found.no_body:
+        parts.append(f"{found.no_body} not compared, their bodies are gone")
+    if found.set_aside:
+        parts.append(f"{found.set_aside} not compared, discarded or with a reused id")
+    return "; ".join(parts)
+
+
+def _rule(rule: Mapping[str, Any]) -> str:
+    was, now = rule["before"], rule["after"]
+    counts = [
+        f"{what} {was[what]} → {now[what]}"
+        for what in ("charges", "reversals")
+        if was[what] != now[what]
+    ]
+    more = f" ({', '.join(counts)})" if counts else ""
+    return f"{_with_sign(rule['difference'])} {rule['currency']}{more}"
+
+
+def _examples(found: Report) -> Iterator[str]:
+    for kind, words in _WORDS.items():
+        examples = found.examples[kind]
+        for one in examples.shown[:SHOWN]:
+            yield f"{words}: {one['delivery']} {one['source']}: {_what(one)}"
+        if examples.count > SHOWN:
+            yield f"  … and {examples.count - SHOWN} more"
+
+
+def _what(one: Mapping[str, Any]) -> str:
+    sides = [
+        ", ".join(_line(line) for line in one[side]) or "nothing"
+        for side in ("before", "after")
+        if side in one
+    ]
+    if "reason" in one:
+        sides.append(f"{one['reason']}: {one['detail']}")
+    return " → ".join(sides)
+
+
+def _line(line: Mapping[str, Any]) -> str:
+    triple = " / ".join(line[name] for name in ("agent_id", "customer_id", "indicator"))
+    return f"{_with_sign(line['amount'])} {line['currency']} for {triple} ({line['outcome_key']})"
+
+
+def signed(micros: int) -> str:
+    """`+12.50`, `-0.99`, `0.00`."""
+    return _with_sign(money(micros))
+
+
+def _with_sign(amount: str) -> str:
+    return amount if amount.startswith("-") or not amount.strip("0.") else f"+{amount}"
