@@ -18,7 +18,7 @@ from pathlib import Path
 from tests.chaos.faults import Faults
 from tests.chaos.plan import Fault
 
-#: How long a fault waits for its target's last one to end.
+#: How long a fault waits for its target's last one to end; one that strikes all waits for all.
 PATIENCE_SECONDS = 8.0
 
 
@@ -44,7 +44,7 @@ class Monkey:
     async def _carry_out(self, fault: Fault) -> None:
         async with AsyncExitStack() as held:
             try:
-                async with asyncio.timeout(PATIENCE_SECONDS):
+                async with asyncio.timeout(None if fault.target == "all" else PATIENCE_SECONDS):
                     for target in self._faults.targets(fault):
                         lock = self._locks.setdefault(target, asyncio.Lock())
                         await held.enter_async_context(lock)

@@ -63,8 +63,9 @@ class Site:
         return [member for member in self.members if member.role == role]
 
     def urls(self) -> list[str]:
-        """Where web processes listen, or did before they died."""
-        return [member.url for member in self.of("web") if member.url]
+        """Where web processes listen, as a balancer knows it; where they did, if all are dead."""
+        ready = [member.url for member in self.of("web") if member.is_ready]
+        return ready or [member.url for member in self.of("web") if member.url]
 
     @contextmanager
     def trouble(self) -> Iterator[None]:
