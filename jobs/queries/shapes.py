@@ -253,13 +253,14 @@ class Rehearsal(Shape):
 
     matched: int
     would: dict[str, int]
+    unchanged_no_body: int
     amounts: tuple[Amount, ...]
     still_failing: tuple[StillFailing, ...]
     differences: tuple[Differs, ...]
 
 
 class Progress(Shape):
-    """How far a replay is."""
+    """How far a replay is; `unchanged_no_body` of the `unchanged` had no body any more."""
 
     id: str
     state: Literal["running", "done"]
@@ -269,6 +270,7 @@ class Progress(Shape):
     ignored: int
     failed: int
     unchanged: int
+    unchanged_no_body: int
     differences: tuple[Differs, ...]
 
 
