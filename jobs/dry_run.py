@@ -12,7 +12,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from sqlalchemy import select
 from sqlalchemy.engine import RowMapping
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -22,17 +21,16 @@ from jobs.database import Database
 from jobs.erasure import Erased
 from jobs.filters import DeliveryFilter
 from jobs.fold import Claimed, fate_of
-from jobs.keybook import chunks, load_books
+from jobs.keybook import load_books
 from jobs.money import money
+from jobs.portions import in_portions
 from jobs.purged import erase
 from jobs.replay import selection
 from jobs.replay_runner import claimed, mapped_now, outcomes_of
-from jobs.schema import deliveries
+from jobs.scratch import Scratch
 from mappings.load import MappingSet
 from mappings.types import OLDEST_DAYS, Mapped
 
-#: Deliveries loaded at once.
-STEP = 200
 #: Still failing ones that are shown.
 SHOWN_FAILING = 20
 #: Differences that are shown.
@@ -75,39 +73,41 @@ async def dry_run(
 ) -> DryRun:
     """Rehearse the replay of what `where` selects. Raises FilterInvalid as `start_replay` does."""
     chosen, _ = selection(where, limit=limit)
-    rehearsal = _Rehearsal(mappings, oldest_days)
     async with database.read() as connection:
         ids = list((await connection.execute(chosen)).scalars())
-    for chunk in chunks(ids, STEP):
-        async with database.read() as connection:
-            await rehearsal.take(connection, chunk)
+    with Scratch() as scratch:
+        rehearsal = _Rehearsal(mappings, oldest_days, scratch)
+        async for rows in in_portions(database, ids):
+            mapped = await asyncio.to_thread(rehearsal.map, rows)
+            async with database.read() as connection:
+                await rehearsal.take(connection, rows, await erase(connection, mapped))
     return rehearsal.result
 
 
 class _Rehearsal:
-    """The books as they would become, kept from step to step."""
+    """The books as they would become, laid aside from step to step."""
 
-    def __init__(self, mappings: MappingSet, oldest_days: int | None) -> None:
+    def __init__(self, mappings: MappingSet, oldest_days: int | None, scratch: Scratch) -> None:
         self._mappings = mappings
         self._oldest_days = oldest_days
-        self._books: dict[str, KeyBook] = {}
+        self._scratch = scratch
         self.result = DryRun()
 
-    async def take(self, connection: AsyncConnection, ids: Sequence[str]) -> None:
-        found = await connection.execute(
-            select(deliveries)
-            .where(deliveries.c.id.in_(ids))
-            .order_by(deliveries.c.received_at, deliveries.c.id)
-        )
-        rows = found.mappings().all()
-        mapped = await erase(connection, await asyncio.to_thread(self._map, rows))
-        new_keys = {o.key for one in mapped.values() for o in one.outcomes} - self._books.keys()
-        self._books |= await load_books(connection, new_keys)
+    async def take(
+        self,
+        connection: AsyncConnection,
+        rows: Sequence[RowMapping],
+        mapped: Mapping[str, Erased],
+    ) -> None:
+        keys = {outcome.key for one in mapped.values() for outcome in one.outcomes}
+        books = await asyncio.to_thread(self._scratch.take_up, keys)
+        books |= await load_books(connection, keys - books.keys())
         said = await outcomes_of(connection, [r["id"] for r in rows if r["state"] == "recorded"])
         for row in rows:
-            self._settle(row, mapped.get(row["id"]), said.get(row["id"], ()))
+            self._settle(row, mapped.get(row["id"]), said.get(row["id"], ()), books)
+        await asyncio.to_thread(self._scratch.lay_aside, books)
 
-    def _map(self, rows: Sequence[RowMapping]) -> dict[str, Mapped]:
+    def map(self, rows: Sequence[RowMapping]) -> dict[str, Mapped]:
         return {
             row["id"]: mapped_now(self._mappings, claimed(row), oldest_days=self._oldest_days)
             for row in rows
@@ -115,7 +115,11 @@ class _Rehearsal:
         }
 
     def _settle(
-        self, row: RowMapping, mapped: Erased | None, said: Sequence[Mapping[str, Any]]
+        self,
+        row: RowMapping,
+        mapped: Erased | None,
+        said: Sequence[Mapping[str, Any]],
+        books: Mapping[str, KeyBook],
     ) -> None:
         result = self.result
         result.matched += 1
@@ -125,7 +129,7 @@ class _Rehearsal:
             if mapped is not None and len(result.differences) < SHOWN_DIFFERENCES:
                 result.differences += [d.as_json() for d in compare(row["id"], said, mapped)]
             return
-        fate = fate_of(claimed(row), mapped, self._books)
+        fate = fate_of(claimed(row), mapped, books)
         result.would[fate.state] += 1
         for _outcome, _recorded, step in fate.steps:
             for entry in step.entries:

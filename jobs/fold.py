@@ -17,6 +17,8 @@ from jobs.ledger import Conflict, Step, decide
 from jobs.money import money
 from mappings.types import Failure, Mapped, Outcome, Reason
 
+#: Why a delivery is ignored.
+NO_OUTCOME, SHADOW = IGNORED_REASONS = ("no-outcome", "shadow")
 #: Outcomes of a shadow delivery that are named.
 SHOWN = 5
 
@@ -76,9 +78,9 @@ def fate_of(delivery: Claimed, mapped: Erased, books: Mapping[str, KeyBook]) -> 
     if mapped.failures:
         return _failed(mapped.failures, held_back=len(mapped.outcomes))
     if not mapped.outcomes:
-        return Fate("ignored", "no-outcome", _nothing_matched(mapped))
+        return Fate("ignored", NO_OUTCOME, _nothing_matched(mapped))
     if mapped.shadow:
-        return Fate("ignored", "shadow", f"would bill {_summary(mapped.outcomes)}")
+        return Fate("ignored", SHADOW, f"would bill {_summary(mapped.outcomes)}")
     return _fold(delivery, mapped.outcomes, books)
 
 

@@ -12,13 +12,15 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, func, insert, literal, select, update
+from sqlalchemy import ColumnElement, func, insert, select, update
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 from jobs.actions import note_action
 from jobs.database import Database
 from jobs.errors import FilterInvalid
 from jobs.filters import DeliveryFilter
 from jobs.ids import new_id
+from jobs.parts import Part, in_parts
 from jobs.replay_items import NO_BODY, UNCHANGED
 from jobs.schema import deliveries, replay_items, replays
 
@@ -107,47 +109,47 @@ async def start_replay(
     workers look for replays every second.
     """
     chosen, full = selection(where, limit=limit)
+    async with database.read() as connection:
+        ids = list((await connection.execute(chosen)).scalars())
     replay_id = new_id()
     now = datetime.now(UTC)
-    numbered = chosen.add_columns(
-        func.row_number().over(order_by=(deliveries.c.received_at, deliveries.c.id))
-    ).subquery()
-    async with database.write() as connection:
-        await connection.execute(
-            insert(replays).values(
-                id=replay_id,
-                state="running",
-                filter=_as_json(full),
-                matched=0,
-                created_at=now,
-            )
-        )
-        taken = await connection.execute(
-            insert(replay_items).from_select(
-                ["replay_id", "delivery_id", "position"],
-                select(literal(replay_id), *numbered.c),
-            )
-        )
-        matched = taken.rowcount
-        done = {"state": "done", "finished_at": now} if not matched else {}
-        await connection.execute(
-            update(replays).where(replays.c.id == replay_id).values(matched=matched, **done)
-        )
-        await note_action(
-            connection,
-            kind="replay",
-            actor=actor,
-            where=_as_json(full),
-            count=matched,
-            note=note,
-            detail={"replay": replay_id},
-        )
+    for part in in_parts(ids):
+        async with database.write() as connection:
+            if part.is_first:
+                await connection.execute(
+                    insert(replays).values(
+                        id=replay_id,
+                        state="gathering",
+                        filter=_as_json(full),
+                        matched=len(ids),
+                        created_at=now,
+                    )
+                )
+            if part.ids:
+                await connection.execute(insert(replay_items), _items(replay_id, part))
+            if part.is_last:
+                begun = {"state": "running"} if ids else {"state": "done", "finished_at": now}
+                await connection.execute(
+                    update(replays).where(replays.c.id == replay_id).values(**begun)
+                )
+                await note_action(
+                    connection,
+                    kind="replay",
+                    actor=actor,
+                    where=_as_json(full),
+                    count=len(ids),
+                    note=note,
+                    detail={"replay": replay_id},
+                )
+        await part.make_way()
     if ring is not None:
         ring()
-    return Started(replay_id, matched)
+    return Started(replay_id, len(ids))
 
 
-async def replay_status(database: Database, replay_id: str) -> ReplayStatus | None:
+async def replay_status(
+    database: Database, replay_id: str, *, with_differences: bool = True
+) -> ReplayStatus | None:
     """How far the replay is, or None if there is no such replay."""
     async with database.read() as connection:
         row = (
@@ -164,13 +166,7 @@ async def replay_status(database: Database, replay_id: str) -> ReplayStatus | No
             .group_by(items.result)
         )
         counts = {result: count for result, count in counted if result is not None}
-        lists = await connection.execute(
-            select(items.differences)
-            .where(items.replay_id == replay_id, items.differences.is_not(None))
-            .order_by(items.position)
-            .limit(SHOWN_DIFFERENCES)
-        )
-        differences = [one for found in lists.scalars() for one in found or ()]
+        differences = await _differences(connection, replay_id) if with_differences else []
     return ReplayStatus(
         id=replay_id,
         state=row["state"],
@@ -181,8 +177,19 @@ async def replay_status(database: Database, replay_id: str) -> ReplayStatus | No
         failed=counts.get("failed", 0),
         unchanged=counts.get(UNCHANGED, 0) + counts.get(NO_BODY, 0),
         unchanged_no_body=counts.get(NO_BODY, 0),
-        differences=differences[:SHOWN_DIFFERENCES],
+        differences=differences,
     )
+
+
+async def _differences(connection: AsyncConnection, replay_id: str) -> list[dict[str, Any]]:
+    items = replay_items.c
+    lists = await connection.execute(
+        select(items.differences)
+        .where(items.replay_id == replay_id, items.differences.is_not(None))
+        .order_by(items.position)
+        .limit(SHOWN_DIFFERENCES)
+    )
+    return [one for found in lists.scalars() for one in found or ()][:SHOWN_DIFFERENCES]
 
 
 async def discard(
@@ -196,6 +203,7 @@ async def discard(
 ) -> Discarded:
     """Put away failed or ignored deliveries for good, with a note why; nothing is deleted.
 
+    Each part of many is noted with it, so that one cut off has told what it did.
     Raises FilterInvalid for an empty filter or another state.
     """
     if where.is_empty():
@@ -214,22 +222,37 @@ async def discard(
         async with database.read() as connection:
             total = await connection.scalar(select(func.count()).select_from(chosen.subquery()))
         return Discarded(None, int(total or 0))
-    async with database.write() as connection:
-        done = await connection.execute(
-            update(deliveries)
-            .where(columns.id.in_(chosen.scalar_subquery()), columns.state.in_(DISCARDABLE))
-            .values(state="discarded", settled_at=datetime.now(UTC))
-        )
-        action = await note_action(
-            connection,
-            kind="discard",
-            actor=actor,
-            where=_as_json(where),
-            count=done.rowcount,
-            note=note,
-            detail={},
-        )
-    return Discarded(action, done.rowcount)
+    async with database.read() as connection:
+        ids = list((await connection.execute(chosen)).scalars())
+    first = new_id()
+    discarded = 0
+    for part in in_parts(ids):
+        async with database.write() as connection:
+            done = await connection.execute(
+                update(deliveries)
+                .where(columns.id.in_(part.ids), condition)
+                .values(state="discarded", settled_at=datetime.now(UTC))
+            )
+            await note_action(
+                connection,
+                kind="discard",
+                actor=actor,
+                where=_as_json(where),
+                count=done.rowcount,
+                note=note,
+                detail={} if part.is_only else {"discard": first, "part": part.number},
+                action_id=first if part.is_first else None,
+            )
+        discarded += done.rowcount
+        await part.make_way()
+    return Discarded(first, discarded)
+
+
+def _items(replay_id: str, part: Part) -> list[dict[str, Any]]:
+    return [
+        {"replay_id": replay_id, "delivery_id": one, "position": position}
+        for position, one in enumerate(part.ids, part.start + 1)
+    ]
 
 
 def _as_json(where: DeliveryFilter) -> dict[str, Any]:

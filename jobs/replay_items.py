@@ -20,8 +20,8 @@ NO_BODY = "no-body"
 
 
 def left_as_it_is(delivery: Mapping[Any, Any]) -> str:
-    """The result of a row of `deliveries` that was not released."""
-    return UNCHANGED if delivery["body"] is not None else NO_BODY
+    """The result of a row of `deliveries` that was not released; `has_body` says the rest."""
+    return UNCHANGED if delivery["has_body"] else NO_BODY
 
 
 async def answer_replays(connection: AsyncConnection, ids: Sequence[str], state: str) -> None:

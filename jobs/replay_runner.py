@@ -20,6 +20,7 @@ from jobs.comparison import compare, in_force
 from jobs.database import Database
 from jobs.erasure import Erased
 from jobs.fold import Claimed
+from jobs.portions import in_portions
 from jobs.purged import erase, hold_off_purges
 from jobs.replay_items import left_as_it_is
 from jobs.schema import deliveries, outcomes, replay_items, replays
@@ -52,11 +53,18 @@ class ReplayRunner:
         self._oldest_days = oldest_days
 
     async def advance(self) -> None:
-        """Release, settle and compare until nothing is left to release; close what is done."""
-        for replay_id, state in await self._running():
-            while await self._step(replay_id, state):
-                pass
-            await self._finish(replay_id)
+        """Release, settle and compare until nothing is left to release; close what is done.
+
+        A step of each in turn: one delivery as a canary does not wait for a hundred thousand.
+        """
+        moves = True
+        while moves:
+            moves = False
+            for replay_id, state in await self._running():
+                if await self._step(replay_id, state):
+                    moves = True
+                else:
+                    await self._finish(replay_id)
 
     async def _running(self) -> list[tuple[str, str]]:
         """The replays under way, and the state of the deliveries that each was asked to take."""
@@ -90,10 +98,11 @@ class ReplayRunner:
             .with_for_update(skip_locked=True)
         )
         ids = list(chosen.scalars())
+        columns = deliveries.c
         found = await connection.execute(
-            select(deliveries)
-            .where(deliveries.c.id.in_(ids))
-            .order_by(deliveries.c.id)
+            select(columns.id, columns.state, columns.body.is_not(None).label("has_body"))
+            .where(columns.id.in_(ids))
+            .order_by(columns.id)
             .with_for_update()
         )
         return found.mappings().all()
@@ -110,7 +119,7 @@ class ReplayRunner:
         wanted = [
             row["id"]
             for row in rows
-            if row["body"] is not None and row["state"] in {state, "received"} - {"recorded"}
+            if row["has_body"] and row["state"] in {state, "received"} - {"recorded"}
         ]
         if not wanted:
             return []
@@ -139,11 +148,13 @@ class ReplayRunner:
         """Note what recorded deliveries would bill now, where it differs; nothing is posted."""
         if not rows:
             return
-        kept = [row for row in rows if row["state"] == "recorded" and row["body"] is not None]
-        mapped = await asyncio.to_thread(self._map, kept)
+        kept = [row["id"] for row in rows if row["state"] == "recorded" and row["has_body"]]
+        mapped: dict[str, Mapped] = {}
+        async for portion in in_portions(self._database, kept):
+            mapped |= await asyncio.to_thread(self._map, portion)
         async with self._database.write() as connection:
             await hold_off_purges(self._database, connection)
-            said = await outcomes_of(connection, [row["id"] for row in kept])
+            said = await outcomes_of(connection, kept)
             found = await asyncio.to_thread(_differences, said, await erase(connection, mapped))
             await connection.execute(
                 update(replay_items)
@@ -167,6 +178,7 @@ class ReplayRunner:
         return {
             row["id"]: mapped_now(mappings, claimed(row), oldest_days=self._oldest_days)
             for row in rows
+            if row["body"] is not None
         }
 
     async def _finish(self, replay_id: str) -> None:

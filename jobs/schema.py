@@ -231,7 +231,7 @@ replays = Table(
     "replays",
     metadata,
     Column("id", String(36), primary_key=True),
-    Column("state", String(16), nullable=False),  # running or done
+    Column("state", String(16), nullable=False),  # gathering, running or done
     Column("filter", JSON, nullable=False),
     Column("matched", Integer, nullable=False),
     Column("created_at", UtcDateTime, nullable=False),

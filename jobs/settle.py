@@ -11,9 +11,7 @@ import random
 import time
 from collections.abc import Awaitable, Callable, Iterable, Sequence, Set
 from concurrent.futures import ThreadPoolExecutor
-from datetime import datetime
 from functools import partial
-from itertools import islice
 
 import structlog
 
@@ -24,6 +22,7 @@ from jobs.fold import Claimed
 from jobs.keybook import chunks
 from jobs.recording import Recorder, Work
 from jobs.tasks import within
+from jobs.turns import Batch, Turns
 from mappings.load import MappingSet
 from mappings.types import OLDEST_DAYS, DeliveryInput
 
@@ -36,6 +35,8 @@ SLICE_OUTCOMES = 1_000
 SLICE_SECONDS = 0.5
 #: After this long what is left of a batch goes to the end of the queue: others have their turn.
 TURN_SECONDS = 1.0
+#: Slow ones, while others of their kind have all the loops that they may have, wait this long.
+SLOW_PAUSE_SECONDS = 1.0
 #: Quick tries of one transaction that met a lock, a deadlock or a lost connection.
 TRIES = 4
 #: Back-off after those, doubled each time a transient fault follows another, with jitter.
@@ -47,8 +48,6 @@ CUT_OFF_SECONDS = 0.5
 #: How often the lease of a long mapping is moved on.
 KEEP_ALIVE_SECONDS = 2.0
 
-#: Deliveries by id, each with the future of whoever waits for the end of its attempt.
-Batch = dict[str, asyncio.Future[None]]
 #: A delivery that mapping broke on, and how.
 Broken = tuple[Claimed, Exception]
 
@@ -75,13 +74,11 @@ class Settler:
         self._look_for = look_for
         self._oldest_days = oldest_days
         self._recorder = Recorder(database)
-        self._waiting: Batch = {}
-        self._arrived = asyncio.Condition()
+        self._turns = Turns(loops)
         self._loops = loops
         self._tasks: list[asyncio.Task[None]] = []
         self._mapper = ThreadPoolExecutor(max_workers=loops, thread_name_prefix="mapper")
         self._under_way: set[asyncio.Task[None]] = set()
-        self._seconds_of_source: dict[str, float] = {}
         self._to_forgive: set[str] = set()
         self._in_hand: set[str] = set()
         self._faults = 0
@@ -98,12 +95,12 @@ class Settler:
 
         An attempt that does not end soon is cut off, and not held against its deliveries.
         """
-        self._let_go()
+        self._turns.let_go()
         for task in self._tasks:
             task.cancel()
         if self._tasks:
             await asyncio.wait(self._tasks, timeout=ENDING_SECONDS)
-        self._let_go()  # of what an attempt put last as it ended
+        self._turns.let_go()  # of what an attempt put last as it ended
         if self._under_way:
             await self._cut_off()
         self._mapper.shutdown(wait=False, cancel_futures=True)
@@ -116,20 +113,15 @@ class Settler:
         ids = sorted(self._in_hand)
         await within(CUT_OFF_SECONDS, attempts.forgive(self._database, ids, after_seconds=0))
 
-    def _let_go(self) -> None:
-        for future in self._waiting.values():
-            future.cancel()
-        self._waiting.clear()
-
     async def settle(self, ids: Iterable[str]) -> None:
         """Return when an attempt at each of these ids has ended, whatever became of it."""
-        loop = asyncio.get_running_loop()
-        futures = [self._waiting.setdefault(one, loop.create_future()) for one in ids]
-        if not futures:
-            return
-        async with self._arrived:
-            self._arrived.notify(self._loops)
-        await asyncio.wait(futures)
+        if futures := await self._turns.ask(ids):
+            await asyncio.wait(futures)
+
+    @property
+    def waiting(self) -> int:
+        """How many deliveries wait here for an attempt."""
+        return len(self._turns)
 
     async def forgive_interrupted(self) -> None:
         """Take back the attempts that a transient fault ended, once the database answers again."""
@@ -139,10 +131,7 @@ class Settler:
 
     async def _settle_forever(self) -> None:
         while True:
-            async with self._arrived:
-                await self._arrived.wait_for(lambda: bool(self._waiting))
-                taken = list(islice(self._waiting, max(1, BATCH >> self._faults)))
-                batch = {one: self._waiting.pop(one) for one in taken}
+            batch = await self._turns.take(max(1, BATCH >> self._faults))
             attempt = self._begin(batch)
             try:
                 await asyncio.shield(attempt)
@@ -164,7 +153,7 @@ class Settler:
             if claimed := await attempts.claim(self._database, ids):
                 await self._settle_claimed(claimed, batch)
             if attempts.is_full(claimed):
-                await self._queue_again(set(ids) - {one.id for one in claimed}, batch)
+                await self._turns.again(set(ids) - {one.id for one in claimed}, batch)
             elif len(claimed) < len(ids):
                 await self._attempt_suspects(batch)
         except Exception as error:  # noqa: BLE001 - logged; the rows stay due
@@ -185,22 +174,24 @@ class Settler:
                     await self._settle_claimed([claimed], batch)
 
     async def _settle_claimed(self, claimed: Sequence[Claimed], batch: Batch) -> None:
-        """Map and record, slice by slice; after its turn what is left makes way for others."""
+        """Map and record, quick sources first; after its turn what is left makes way for others."""
         if self._look_for is not None:
             await self._look_for({one.source for one in claimed})
         mappings = self._mappings()
-        left = sorted(claimed, key=self._turn)
+        quick, slow = self._turns.in_order(claimed)
         turn_ends = time.monotonic() + TURN_SECONDS
         ids = [one.id for one in claimed]
         self._in_hand.update(ids)
         try:
-            while left and time.monotonic() < turn_ends:
-                work, broken = await self._map(left, mappings)
-                await self._record_isolating(work, mappings)
-                for one, error in broken:
-                    await self._broke(one, error)
-                left = left[len(work) + len(broken) :]
-            await self._put_last(left, batch)
+            await self._put_last(await self._work_off(quick, mappings, turn_ends), batch)
+            if self._turns.begin_slow(slow):
+                try:
+                    left = await self._work_off(slow, mappings, turn_ends)
+                finally:
+                    self._turns.end_slow()
+                await self._put_last(left, batch)
+            else:
+                await self._put_last(slow, batch, after_seconds=SLOW_PAUSE_SECONDS)
             self._faults = 0
             self._in_hand.difference_update(ids)
         except Exception as error:
@@ -210,25 +201,28 @@ class Settler:
             self._to_forgive.update(ids)
             self._note(error, ids)
 
-    def _turn(self, one: Claimed) -> tuple[float, datetime, str]:
-        """Sources that map quickly first, then in the order received."""
-        return (self._seconds_of_source.get(one.source, 0.0), one.received_at, one.id)
+    async def _work_off(
+        self, left: Sequence[Claimed], mappings: MappingSet, turn_ends: float
+    ) -> Sequence[Claimed]:
+        """Map and record these, slice by slice, until the turn ends; what is left then."""
+        while left and time.monotonic() < turn_ends:
+            work, broken = await self._map(left, mappings)
+            await self._record_isolating(work, mappings)
+            for one, error in broken:
+                await self._broke(one, error)
+            left = left[len(work) + len(broken) :]
+        return left
 
-    async def _put_last(self, left: Sequence[Claimed], batch: Batch) -> None:
+    async def _put_last(
+        self, left: Sequence[Claimed], batch: Batch, *, after_seconds: float = 0
+    ) -> None:
         """Queue these again, with who waits for them; their attempt has not begun."""
         if not left:
             return
         ids = [one.id for one in left]
-        await attempts.forgive(self._database, ids, after_seconds=0)
-        await self._queue_again(ids, batch)
-
-    async def _queue_again(self, ids: Iterable[str], batch: Batch) -> None:
-        """Put these behind whoever waits, with who waits for them."""
-        async with self._arrived:
-            for one in ids:
-                if one in batch and one not in self._waiting:
-                    self._waiting[one] = batch.pop(one)
-            self._arrived.notify(self._loops)
+        await attempts.forgive(self._database, ids, after_seconds=after_seconds)
+        if not after_seconds:
+            await self._turns.again(ids, batch)
 
     async def _record_isolating(self, work: Sequence[Work], mappings: MappingSet) -> None:
         """Record these together; if a bug forbids that, each alone, so that one fails no other."""
@@ -311,7 +305,7 @@ class Settler:
             else:
                 work.append(Work(one, mapped))
                 outcomes += len(mapped.outcomes)
-            self._seconds_of_source[one.source] = time.monotonic() - before
+            self._turns.took(one.source, time.monotonic() - before)
         return work, broken
 
     def _input(self, claimed: Claimed) -> DeliveryInput:

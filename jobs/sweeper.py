@@ -9,9 +9,10 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from datetime import datetime
 
 import structlog
-from sqlalchemy import select
+from sqlalchemy import select, tuple_
 
 from jobs.database import Database
 from jobs.errors import is_transient
@@ -28,6 +29,13 @@ GRACE_SECONDS = 1.0
 ROUND_SECONDS = 2.0
 #: Deliveries taken up at once; more are waiting only if a full sweep was found.
 SWEEP = 1_000
+#: Of a long backlog these last ones are taken up too: news does not wait for all that is old.
+FRESH = 100
+#: With more than this waiting in this process no more is taken up.
+WAITING = 10_000
+
+#: When a delivery is due, and its id.
+Due = tuple[datetime, str]
 
 
 class Sweeper:
@@ -38,6 +46,7 @@ class Sweeper:
         self._settler = settler
         self._replays = replays
         self._grace_seconds = 0.0
+        self._behind: Due | None = None
 
     async def run(self) -> None:
         """Sweep and carry replays on until cancelled: side by side, as a replay may take hours."""
@@ -55,29 +64,39 @@ class Sweeper:
     async def _sweep(self, grace_seconds: float) -> bool:
         """Settle what is due; say whether more may be waiting.
 
-        What takes longer than a round goes on by itself: the next round looks for others.
+        What takes longer than a round goes on by itself: the next round looks behind it for
+        others, and begins anew at the end, or when as many wait here as may.
         """
-        ids = await self._due(grace_seconds)
+        if self._settler.waiting > WAITING:
+            self._behind = None
+            await asyncio.sleep(0)
+            return False
+        oldest, newest = await self._due(grace_seconds)
+        is_full = len(oldest) == SWEEP
+        self._behind = oldest[-1] if is_full else None
+        ids = dict.fromkeys(one for _, one in (*oldest, *newest))
         try:
             async with asyncio.timeout(ROUND_SECONDS):
                 await self._settler.settle(ids)
         except TimeoutError:
             return False
-        return len(ids) == SWEEP
+        self._behind = None
+        return is_full
 
-    async def _due(self, grace_seconds: float) -> list[str]:
+    async def _due(self, grace_seconds: float) -> tuple[list[Due], list[Due]]:
+        """The longest due, behind what takes its time; and the last few, asked for after them."""
         columns = deliveries.c
+        place = (columns.next_attempt_at, columns.id)
+        due = select(*place).where(
+            columns.state == "received",
+            columns.next_attempt_at <= self._database.now(plus_seconds=-grace_seconds),
+        )
+        first = due if self._behind is None else due.where(tuple_(*place) > self._behind)
+        last = due.order_by(*(one.desc() for one in place)).limit(FRESH)
         async with self._database.read() as connection:
-            found = await connection.execute(
-                select(columns.id)
-                .where(
-                    columns.state == "received",
-                    columns.next_attempt_at <= self._database.now(plus_seconds=-grace_seconds),
-                )
-                .order_by(columns.next_attempt_at, columns.id)
-                .limit(SWEEP)
-            )
-            return list(found.scalars())
+            oldest = await connection.execute(first.order_by(*place).limit(SWEEP))
+            newest = await connection.execute(last)
+            return [(at, one) for at, one in oldest], [(at, one) for at, one in newest][::-1]
 
 
 async def _again_and_again(one_round: Callable[[], Awaitable[None]]) -> None:

@@ -8,21 +8,25 @@ from __future__ import annotations
 
 import difflib
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import get_args
 from zoneinfo import ZoneInfo
 
 from jobs.charges import ChargeFilter
 from jobs.errors import FilterInvalid
 from jobs.filters import DeliveryFilter, can_be_stored
+from jobs.fold import IGNORED_REASONS
 from jobs.queries.billing import Basis, BillingFilter
 from jobs.queries.rejections import RejectionFilter
 from jobs.queries.times import parse_time
 from jobs.schema import STATES
+from mappings.types import Reason
 
 DELIVERY_FILTERS = tuple(DeliveryFilter.model_fields)
 BILLING_FILTERS = tuple(BillingFilter.model_fields)
 REJECTION_FILTERS = tuple(RejectionFilter.model_fields)
+#: Why a delivery can have failed or have been ignored.
+REASONS = (*(reason.value for reason in Reason), *IGNORED_REASONS)
 #: More ids than this are a filter in disguise.
 MOST_IDS = 10_000
 
@@ -45,6 +49,7 @@ def delivery_filter(
     _refuse_empty(named)
     wanted = list(ids) if ids is not None else _split(named.pop("ids", None))
     _refuse_other("state", named.get("state"), STATES)
+    _refuse_other("reason", named.get("reason"), REASONS)
     return DeliveryFilter.model_validate(
         {
             **named,
@@ -120,6 +125,8 @@ def _refuse_empty(named: Mapping[str, str]) -> None:
         refuse_unfit(name, value)
 
 
-def _refuse_other(name: str, value: str | None, known: Iterable[str]) -> None:
+def _refuse_other(name: str, value: str | None, known: Sequence[str]) -> None:
     if value is not None and value not in known:
-        raise FilterInvalid(f"{name} is {value[:80]!r}; choose from {', '.join(known)}")
+        near = difflib.get_close_matches(value, known, n=1)
+        hint = f"did you mean {near[0]}? Choose" if near else "choose"
+        raise FilterInvalid(f"{name} is {value[:80]!r}; {hint} from {', '.join(known)}")

@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from receiver.cli import arguments as arg
-from receiver.cli.trouble import explained
+from receiver.cli.trouble import MISUSE, Trouble, explained
 
 app = typer.Typer()
 
@@ -99,6 +99,10 @@ def replay(
     limit: arg.Limit = None,
     note: Annotated[str | None, typer.Option(help=_NOTE)] = None,
     wait: Annotated[bool, typer.Option("--wait", help="Stay until done; 1 if any failed.")] = False,
+    follow: Annotated[
+        str | None,
+        typer.Option(metavar="REPLAY", help="Begin none: stay with this one until it is done."),
+    ] = None,
     dry_run: arg.DryRun = False,
     yes: arg.Yes = False,
     as_json: arg.Json = False,
@@ -113,7 +117,12 @@ def replay(
         dry_run=dry_run, yes=yes, limit=limit, note=note, wait=wait, as_json=as_json
     )
     given = _filter(state, reason, source, rule, since, until)
-    replaying.replay(ids or [], given, manner)
+    if follow is None:
+        replaying.replay(ids or [], given, manner)
+    elif ids or any(given.values()) or limit or note or dry_run:
+        raise Trouble("--follow takes no filter: that replay has its own", code=MISUSE)
+    else:
+        replaying.follow(follow, as_json=as_json)
 
 
 @app.command()

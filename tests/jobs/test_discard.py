@@ -3,6 +3,7 @@ from __future__ import annotations
 import pytest
 from sqlalchemy import select
 
+from jobs import parts
 from jobs.errors import FilterInvalid
 from jobs.filters import DeliveryFilter
 from jobs.replay import discard
@@ -85,3 +86,17 @@ async def test_an_empty_filter_is_refused(workshop: Workshop, ids: list[str]) ->
     with pytest.raises(FilterInvalid, match="name what to discard"):
         await discard(workshop.database, DeliveryFilter(), actor="ada", note="no")
     assert await workshop.count(actions) == 0
+
+
+async def test_each_part_of_many_is_noted(
+    workshop: Workshop, ids: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(parts, "STEP", 2)
+    done = await discard(workshop.database, everything(), actor="ada", note="a test run")
+    assert done.matched == 5
+    assert (await workshop.states())["discarded"] == 5
+    noted = await workshop.all(select(actions).order_by(actions.c.id))
+    assert [row.count for row in noted] == [2, 2, 1]
+    assert noted[0].id == done.id
+    assert [row.detail for row in noted] == [{"discard": done.id, "part": n} for n in (1, 2, 3)]
+    assert {row.note for row in noted} == {"a test run"}

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import itertools
 from collections import Counter
+from collections.abc import Mapping
 from decimal import Decimal
 from typing import Any
 
@@ -10,8 +11,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from sqlalchemy import func, select
 
-from jobs import dry_run as dry_run_module
-from jobs import replay_runner
+from jobs import portions, replay_runner
+from jobs.book import KeyBook
 from jobs.dry_run import DryRun, dry_run
 from jobs.errors import FilterInvalid
 from jobs.filters import DeliveryFilter
@@ -25,6 +26,7 @@ from jobs.schema import (
     outcomes,
     replays,
 )
+from jobs.scratch import Scratch
 from jobs.settle import Settler
 from tests.jobs.builders import at
 from tests.jobs.doubles import Telling, bill, body, mapping_set, needing, undo
@@ -72,7 +74,7 @@ async def test_a_dry_run_says_what_the_replay_would_do_and_writes_nothing(
 async def test_what_an_earlier_step_would_bill_is_not_billed_by_a_later_one(
     workshop: Workshop, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(dry_run_module, "STEP", 2)
+    monkeypatch.setattr(portions, "PORTION", 2)
     telling = Telling()
     ids = await workshop.post(*(body(needing("a price", bill("key"))) for _ in range(7)))
     await (await workshop.settler(telling)).settle(ids)
@@ -174,7 +176,7 @@ async def test_the_replay_then_does_what_the_dry_run_said(
     limit: int | None,
     micros: int | None,
 ) -> None:
-    monkeypatch.setattr(dry_run_module, "STEP", 1)
+    monkeypatch.setattr(portions, "PORTION", 1)
     monkeypatch.setattr(replay_runner, "STEP", 2)
     source = next(sources)
     telling, settler = worker
@@ -231,3 +233,25 @@ async def amounts(workshop: Workshop) -> Counter[str]:
         select(events.currency, func.sum(events.amount_micros)).group_by(events.currency)
     )
     return Counter({row.currency: int(row[1]) for row in rows})
+
+
+async def test_a_rehearsal_of_many_holds_no_more_books_than_of_few(
+    on_sqlite: Workshop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(portions, "PORTION", 10)
+    telling = Telling()
+    told = [needing("a price", bill(f"key-{number}")) for number in range(200)]
+    await (await on_sqlite.settler(telling)).settle(await on_sqlite.post(*map(body, told)))
+    telling.knows.add("a price")
+    held: list[int] = []
+    lay_aside = Scratch.lay_aside
+
+    def watched(self: Scratch, books: Mapping[str, KeyBook]) -> None:
+        held.append(len(books))
+        lay_aside(self, books)
+
+    monkeypatch.setattr(Scratch, "lay_aside", watched)
+    where = DeliveryFilter(reason="unpriced")
+    found = await dry_run(on_sqlite.database, mapping_set(telling), where)
+    assert (found.matched, found.would["recorded"]) == (200, 200)
+    assert held == [10] * 20

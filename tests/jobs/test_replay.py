@@ -2,16 +2,24 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
 from sqlalchemy import select
 
-from jobs import replay_runner
+from jobs import parts, portions, replay_runner
 from jobs.errors import FilterInvalid
 from jobs.filters import DeliveryFilter
 from jobs.replay import discard, replay_status, start_replay
-from jobs.schema import actions, billing_events, deliveries, outcomes
+from jobs.schema import (
+    actions,
+    billing_events,
+    deliveries,
+    outcomes,
+    replay_items,
+    replays,
+)
 from tests.jobs.doubles import Telling, bill, body, incoming, needing, undo
 from tests.jobs.workshop import Workshop
 
@@ -436,3 +444,102 @@ async def test_what_was_discarded_meanwhile_stays_discarded(workshop: Workshop) 
     assert status is not None
     assert (status.state, status.recorded, status.unchanged) == ("done", 1, 1)
     assert await workshop.states() == {"recorded": 1, "discarded": 1}
+
+
+async def test_one_as_a_canary_does_not_wait_for_a_long_replay(
+    workshop: Workshop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(replay_runner, "STEP", 2)
+    telling = Telling()
+    settler = await workshop.settler(telling)
+    ids = await some_failed(workshop, telling, 40)
+    telling.knows.add("a price")
+    long = await start_replay(workshop.database, None, UNPRICED, actor="test")
+    advancing = asyncio.create_task(workshop.runner(settler, telling).advance())
+    while not (begun := await replay_status(workshop.database, long.id)) or begun.done < 4:
+        await asyncio.sleep(0.01)
+    canary = await start_replay(
+        workshop.database, None, DeliveryFilter(ids=(ids[-1],)), actor="test", limit=1
+    )
+    await advancing
+    ended = {
+        row.id: row.finished_at
+        for row in await workshop.all(select(replays.c.id, replays.c.finished_at))
+    }
+    assert ended[canary.id] < ended[long.id]
+    assert await workshop.states() == {"recorded": 40}
+
+
+async def test_two_replays_that_overlap_share_what_each_finds(workshop: Workshop) -> None:
+    """The second takes what failed too; what the first has recorded by then it leaves alone."""
+    telling = Telling()
+    settler = await workshop.settler(telling)
+    ids = await some_failed(workshop, telling, 6)
+    telling.knows.add("a price")
+    first = await start_replay(workshop.database, None, UNPRICED, actor="test", limit=4)
+    second = await start_replay(
+        workshop.database, None, DeliveryFilter(ids=tuple(ids[2:])), actor="test"
+    )
+    await workshop.runner(settler, telling).advance()
+    found = [await replay_status(workshop.database, one.id) for one in (first, second)]
+    assert [(one.state, one.matched, one.done) for one in found if one] == [("done", 4, 4)] * 2
+    assert [(one.recorded, one.unchanged) for one in found if one] == [(4, 0), (2, 2)]
+    assert await workshop.states() == {"recorded": 6}
+    assert await workshop.count(billing_events) == 6
+
+
+async def test_a_replay_of_many_is_gathered_in_parts_and_noted_once(
+    workshop: Workshop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(parts, "STEP", 3)
+    telling = Telling()
+    ids = await some_failed(workshop, telling, 10)
+    started = await start_replay(workshop.database, None, UNPRICED, actor="test")
+    items = await workshop.all(
+        select(replay_items.c.delivery_id, replay_items.c.position).order_by(
+            replay_items.c.position
+        )
+    )
+    assert [tuple(row) for row in items] == list(zip(ids, range(1, 11), strict=True))
+    (action,) = await workshop.all(select(actions))
+    assert (action.count, action.detail) == (10, {"replay": started.id})
+
+
+async def test_a_replay_cut_off_while_it_is_gathered_takes_up_nothing(
+    workshop: Workshop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(parts, "STEP", 3)
+    telling = Telling()
+    settler = await workshop.settler(telling)
+    await some_failed(workshop, telling, 10)
+    monkeypatch.setattr(parts, "PAUSE_SECONDS", 3600)
+    with pytest.raises(TimeoutError):
+        await asyncio.wait_for(start_replay(workshop.database, None, UNPRICED, actor="test"), 1)
+    telling.knows.add("a price")
+    await workshop.runner(settler, telling).advance()
+    assert await workshop.states() == {"failed": 10}
+    assert await workshop.count(actions) == 0
+
+
+async def test_bodies_are_compared_a_few_at_a_time(
+    workshop: Workshop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(portions, "PORTION_BYTES", 1_000)
+    telling = Telling()
+    settler = await workshop.settler(telling)
+    ids = await workshop.post(*(body(bill(f"key-{n}"), padding="x" * 400) for n in range(10)))
+    await settler.settle(ids)
+    held: list[int] = []
+    load = portions.in_portions
+
+    async def watched(*arguments: Any) -> AsyncIterator[Any]:
+        async for rows in load(*arguments):
+            held.append(sum(len(row["body"]) for row in rows))
+            yield rows
+
+    monkeypatch.setattr(replay_runner, "in_portions", watched)
+    telling.micros = 2_000_000
+    status = await workshop.replay(settler, telling, RECORDED)
+    assert (status.unchanged, len(status.differences)) == (10, 10)
+    assert len(held) >= 4
+    assert max(held) < 2_000

@@ -9,6 +9,7 @@ from rich.text import Text
 from jobs.queries.failures import read_failures
 from jobs.queries.shapes import FailureGroup
 from receiver.asking import delivery_filter
+from receiver.cli.naming import refuse_misspelt
 from receiver.cli.output import Output, counted
 from receiver.cli.session import Session
 
@@ -17,6 +18,7 @@ def failures(given: Mapping[str, str | None], *, as_json: bool) -> None:
     """The groups, largest first, each with its mend and the command that replays it."""
     session, out = Session(), Output(as_json=as_json)
     where = delivery_filter(given, session.zone)
+    refuse_misspelt(session, where)
     groups = session.run(read_failures, where)
     if as_json:
         out.json([group.model_dump(mode="json") for group in groups])

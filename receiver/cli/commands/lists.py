@@ -18,6 +18,7 @@ from jobs.queries.shapes import (
     OutcomeItem,
 )
 from receiver.asking import delivery_filter
+from receiver.cli.naming import refuse_misspelt
 from receiver.cli.output import Cell, Output, counted, deliveries_counted, state_text
 from receiver.cli.session import Session
 from receiver.cli.trouble import Trouble
@@ -29,6 +30,7 @@ def deliveries(
     """The newest deliveries that fit; `limit` over as many pages as it takes."""
     session, out = Session(), Output(as_json=as_json)
     where = delivery_filter(given, session.zone, ids=ids or None)
+    refuse_misspelt(session, where)
     total, items = session.run(_newest, where, limit or DEFAULT_LIMIT)
     if as_json:
         out.json([item.model_dump(mode="json") for item in items])

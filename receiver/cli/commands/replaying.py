@@ -26,11 +26,14 @@ from jobs.replay import (
     start_replay,
 )
 from receiver.asking import delivery_filter
+from receiver.cli.naming import refuse_misspelt
 from receiver.cli.output import Output, can_ask, counted, deliveries_counted
 from receiver.cli.session import Session
 from receiver.cli.trouble import MISUSE, Trouble
 
 POLL_SECONDS = 0.2
+#: Between two looks at a large replay it is left alone so many times as long as one takes.
+POLL_SHARE = 10
 #: Waiting for a replay gives up after this long without any worker alive.
 WORKERLESS_SECONDS = 30.0
 SHOWN_DIFFERENCES = 20
@@ -52,6 +55,7 @@ def replay(ids: list[str], given: Mapping[str, str | None], manner: Manner) -> N
     """Settle deliveries again from their stored bytes."""
     session, out = Session(), Output(as_json=manner.as_json)
     where = delivery_filter(given, session.zone, ids=ids or None)
+    refuse_misspelt(session, where)
     session.run(_refuse_unknown, where)
     if manner.dry_run:
         mappings = session.mappings()
@@ -72,6 +76,8 @@ def replay(ids: list[str], given: Mapping[str, str | None], manner: Manner) -> N
         start_replay, None, where, actor=actor(), note=manner.note, limit=manner.limit
     )
     if manner.wait:
+        if started.matched:
+            out.say(f"replay {started.id}; once cut off, see it by --follow {started.id}")
         _finish(out, session.run(_wait, out, started.id))
         return
     if manner.as_json:
@@ -82,10 +88,17 @@ def replay(ids: list[str], given: Mapping[str, str | None], manner: Manner) -> N
         out.say("no worker is alive: it goes on once one runs (`receiver work`)")
 
 
+def follow(replay_id: str, *, as_json: bool) -> None:
+    """Stay with a replay that was begun before, here or elsewhere, until it is done."""
+    session, out = Session(), Output(as_json=as_json)
+    _finish(out, session.run(_wait, out, replay_id))
+
+
 def discard_them(ids: list[str], given: Mapping[str, str | None], manner: Manner) -> None:
     """Discard failed or ignored deliveries, with a note why."""
     session, out = Session(), Output(as_json=manner.as_json)
     where = delivery_filter(given, session.zone, ids=ids or None)
+    refuse_misspelt(session, where)
     session.run(_refuse_unknown, where)
     if not manner.dry_run and not (manner.note or "").strip():
         raise Trouble("--note is missing; say why these deliveries are discarded", code=MISUSE)
@@ -145,12 +158,14 @@ async def _wait(database: Database, out: Output, replay_id: str) -> ReplayStatus
     with progress_bar(out) as progress:
         task = progress.add_task("settling again", total=None)
         while True:
-            status = await replay_status(database, replay_id)
+            asked_at = time.monotonic()
+            status = await replay_status(database, replay_id, with_differences=False)
             if status is None:
-                raise Trouble(f"replay {replay_id} is gone")
+                raise Trouble(f"there is no replay {replay_id!r}")
+            counting_took = time.monotonic() - asked_at
             progress.update(task, completed=status.done, total=status.matched)
             if status.state == "done":
-                return status
+                return await replay_status(database, replay_id) or status
             if await alive(database, role="work"):
                 workerless_since = None
             else:
@@ -158,7 +173,7 @@ async def _wait(database: Database, out: Output, replay_id: str) -> ReplayStatus
                 if time.monotonic() - workerless_since > WORKERLESS_SECONDS:
                     message = f"no worker is alive; replay {replay_id} goes on once one runs"
                     raise Trouble(message)
-            await asyncio.sleep(POLL_SECONDS)
+            await asyncio.sleep(max(POLL_SECONDS, POLL_SHARE * counting_took))
 
 
 def progress_bar(out: Output) -> Progress:

@@ -54,6 +54,23 @@ def a_replay_is_asked_for(stage: Stage) -> None:
 
 
 @crashes(
+    "commit in jobs.replay:start_replay",
+    kills="command",
+    passing=2,
+    tuned={"jobs.parts:STEP": 2},
+)
+def a_large_replay_is_gathered(stage: Stage) -> None:
+    """Cut off between two parts it takes up nothing and is not noted; a second one is whole."""
+    ids = stage.settle_failing(5)
+    stage.doomed_command("replay", *ids, "--yes")
+    assert stage.state_of(ids) == {"failed"}
+    assert _actions(stage, ids) == []
+    stage.run("replay", *ids, "--yes", "--wait")
+    assert _actions(stage, ids) == ["replay"]
+    _all_bill(stage, ids)
+
+
+@crashes(
     "commit in jobs.replay_runner:ReplayRunner._step",
     kills="worker",
     passing=2,
@@ -101,3 +118,32 @@ def a_discard_is_cut_off(stage: Stage) -> None:
     stage.acknowledged |= dict.fromkeys(ids, "discarded")
     noted = stage.rows('SELECT "filter", "count" FROM actions')
     assert [row[1] for row in noted if ids[0] in row[0] and row[1] != "0"] == ["2"]
+
+
+@crashes(
+    "commit in jobs.replay:discard",
+    kills="command",
+    passing=2,
+    tuned={"jobs.parts:STEP": 2},
+)
+def a_large_discard_is_cut_off(stage: Stage) -> None:
+    """What is discarded by then is noted, part by part; a second `discard` does the rest."""
+    ids = stage.settle_failing(5)
+    discard = ("discard", *ids, "--note", "a crash test of many", "--yes")
+    stage.doomed_command(*discard)
+    assert _discarded(stage, ids) == (2 if stage.is_before else 4)
+    stage.run(*discard)
+    assert _discarded(stage, ids) == 5
+    stage.acknowledged |= dict.fromkeys(ids, "discarded")
+
+
+def _discarded(stage: Stage, ids: Sequence[str]) -> int:
+    """How many are, by their state and by what is noted: the same."""
+    noted = stage.rows('SELECT "filter", "count" FROM actions')
+    named = sum(int(row[1]) for row in noted if ids[0] in row[0])
+    listed = ", ".join(f"'{one}'" for one in ids)
+    ((number,),) = stage.rows(
+        f"SELECT count(*) FROM deliveries WHERE state = 'discarded' AND id IN ({listed})"  # noqa: S608 - ids of ours
+    )
+    assert int(number) == named
+    return named

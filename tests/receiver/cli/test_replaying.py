@@ -152,10 +152,75 @@ def test_waiting_ends_with_the_result(
     counts = {"recorded": 0, "ignored": 0, "failed": 0, "unchanged": 0, **status}
     done = ReplayStatus(id="r", state="done", matched=2, done=2, unchanged_no_body=0, **counts)
 
-    async def replay_status(*_: object) -> ReplayStatus:
+    async def replay_status(*_: object, **__: object) -> ReplayStatus:
         return done
 
     monkeypatch.setattr("receiver.cli.commands.replaying.replay_status", replay_status)
     ran = failed.run("replay", "--reason", "unpriced", "--wait", "--json")
     assert ran.code == code
     assert {name: ran.json[name] for name in counts} == counts
+
+
+MISSPELT = {
+    "a source": (["--source", "zendes"], "no source 'zendes'; did you mean zendesk?"),
+    "a source unlike any": (
+        ["--source", "salesforce"],
+        "no source 'salesforce'; there are zendesk",
+    ),
+    "a rule": (["--rule", "sloved"], "no rule 'sloved'; did you mean solved?"),
+    "a reason": (["--reason", "unprized"], "reason is 'unprized'; did you mean unpriced?"),
+    "a state": (["--state", "fialed"], "state is 'fialed'; did you mean failed?"),
+}
+
+
+@pytest.mark.parametrize(("given", "says"), MISSPELT.values(), ids=MISSPELT.keys())
+@pytest.mark.parametrize("command", ["replay", "discard", "deliveries", "failures"])
+def test_a_misspelt_name_is_an_error_and_not_an_empty_list(
+    failed: Installation, command: str, given: list[str], says: str
+) -> None:
+    if command == "failures" and given[0] == "--state":
+        return
+    more = ["--note", "why"] if command in ("replay", "discard") else []
+    ran = failed.run(command, *given, *more)
+    assert (ran.code, ran.out) == (2, "")
+    assert says in ran.err
+    assert _states(failed)["failed"] == 2
+
+
+def test_names_that_only_the_records_know_are_good(failed: Installation) -> None:
+    async def leave_behind(rows: Rows) -> None:
+        left = {"id": "d9", "dedupe_key": "d9", "source": "gone", "rule": "gone-too"}
+        await rows.failure("unpriced", "no price", **left)
+
+    failed.fill(leave_behind)
+    for given in (["--source", "gone"], ["--rule", "gone-too"]):
+        ran = failed.run("deliveries", *given, "--json")
+        assert ran.code == 0
+        assert len(ran.json) == 1
+
+
+def test_names_that_only_the_mappings_know_are_good(installed: Installation) -> None:
+    for given in (["--source", "zendesk"], ["--rule", "solved"], ["--reason", "shadow"]):
+        assert installed.run("deliveries", *given).code == 0
+
+
+def test_a_replay_is_followed_by_its_id(failed: Installation) -> None:
+    begun = failed.run("replay", "--reason", "parse", "--json").json
+    ran = failed.run("replay", "--follow", begun["id"], "--json")
+    assert (ran.code, ran.json["id"], ran.json["state"]) == (0, begun["id"], "done")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "says"),
+    [
+        pytest.param(["--follow", "no-such"], 1, "there is no replay 'no-such'", id="unknown"),
+        pytest.param(["--follow", "r", "--source", "zendesk"], 2, "takes no filter", id="filter"),
+        pytest.param(["d1", "--follow", "r"], 2, "takes no filter", id="ids"),
+    ],
+)
+def test_what_cannot_be_followed_is_refused(
+    failed: Installation, arguments: list[str], code: int, says: str
+) -> None:
+    ran = failed.run("replay", *arguments)
+    assert ran.code == code
+    assert says in ran.err

@@ -1,0 +1,45 @@
+"""Names in filters that nothing has: misspelt, and not an empty list that ends well.
+
+A source or a rule whose mapping is gone is known by its records and stays good.
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterator
+
+from jobs.filters import DeliveryFilter
+from jobs.queries.names import all_known, is_known
+from receiver.cli.session import Session
+from receiver.cli.trouble import MISUSE, Trouble
+
+#: Names listed where none is near.
+MOST_NAMES = 10
+
+
+def refuse_misspelt(session: Session, where: DeliveryFilter) -> None:
+    """Raise Trouble for a source or rule that neither the mappings nor the records know."""
+    for kind, name in (("source", where.source), ("rule", where.rule)):
+        if name is None or session.run(is_known, kind, name):
+            continue
+        names = {*_mapped(session, kind)}
+        if name in names:
+            continue
+        names |= session.run(all_known, kind)
+        near = difflib.get_close_matches(name, sorted(names), n=1)
+        listed = ", ".join(sorted(names)[:MOST_NAMES]) or "none yet"
+        hint = f"did you mean {near[0]}?" if near else f"there are {listed}"
+        raise Trouble(f"there is no {kind} {name!r}; {hint}", code=MISUSE)
+
+
+def _mapped(session: Session, kind: str) -> Iterator[str]:
+    """The names that the mappings have; none where there are no mappings at hand."""
+    try:
+        sources = session.mappings().sources
+    except Trouble:
+        return
+    for name, source in sources.items():
+        if kind == "source":
+            yield name
+        else:
+            yield from (rule.name for rule in source.rules)
