@@ -12,9 +12,11 @@ from tests.jobs import model
 from tests.jobs.model import Line, Said
 from tests.support.databases import Outside
 
+#: A charge that a person had billed anew stands where the one stood that it replaces.
 OUTCOMES = """
 SELECT outcome_key, kind, occurred_at, amount_micros, agent_id, customer_id, indicator
-FROM outcomes ORDER BY outcome_key, ordinal
+FROM outcomes WHERE id NOT IN (SELECT replaces FROM outcomes WHERE replaces IS NOT NULL)
+ORDER BY outcome_key, coalesce(place, ordinal), ordinal
 """
 LEDGER = """
 SELECT outcome_key, id, sequence, kind, reverses, amount_micros, currency,

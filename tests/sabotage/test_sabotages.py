@@ -12,7 +12,7 @@ import pytest
 from tests.crashes.scenario import scenarios
 from tests.sabotage import __main__ as command
 from tests.sabotage.__main__ import SECTION, failing_unbroken, main, page_text, unnoticed
-from tests.sabotage.bench import bare
+from tests.sabotage.bench import DidNotRun, bare
 from tests.sabotage.sabotages import SABOTAGES, Sabotage
 from tests.support.markdown import ROOT
 
@@ -100,18 +100,24 @@ def test_what_fails_anyway_or_is_not_there_tells_nothing(tree: Path) -> None:
         pytest.param([], [], 0, "1 of 1 sabotages were caught", id="noticed"),
         pytest.param([], ["a test"], 1, "did not notice: a test", id="survives"),
         pytest.param(["a test"], [], 1, "so nothing can be told", id="fails anyway"),
+        pytest.param([], None, 1, "BROKEN    skip-the-sweeper: no tests ran", id="did not run"),
     ],
 )
 def test_one_that_survives_is_an_error(
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
     failing: list[str],
-    slept: list[str],
+    slept: list[str] | None,
     code: int,
     says: str,
 ) -> None:
+    def unnoticed_or_not(*_: object, **__: object) -> list[str]:
+        if slept is None:
+            raise DidNotRun("no tests ran")
+        return slept
+
     monkeypatch.setattr(command, "failing_unbroken", lambda *_, **__: failing)
-    monkeypatch.setattr(command, "unnoticed", lambda *_, **__: slept)
+    monkeypatch.setattr(command, "unnoticed", unnoticed_or_not)
     monkeypatch.setattr(sys, "argv", ["sabotage", "skip-the-sweeper"])
     assert main() == code
     assert says in capsys.readouterr().out

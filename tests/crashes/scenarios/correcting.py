@@ -26,6 +26,31 @@ def a_correction_by_hand_is_cut_off(stage: Stage) -> None:
     stage.owed["USD"] -= 5 * TICKET_MICROS
 
 
+@crashes(
+    "commit in jobs.correcting:_Run._step",
+    kills="command",
+    passing=2,
+    tuned={"jobs.correcting:STEP": 2},
+)
+def billing_anew_is_cut_off(stage: Stage) -> None:
+    """What is billed anew is taken back and charged together; a second run does the rest."""
+    stage.send(*stage.tickets(5), bills={"USD": TICKET_MICROS})
+    stage.settle()
+    rebill = ("reverse", "--customer", stage.customer, "--rebill", "--note", "a price", "--yes")
+    for role in ("web", "worker"):  # nobody else is to see the price of this scenario
+        stage.installation.kill(role)
+    stage.service.edit("agents.yaml", '"0.99"', '"1.20"')
+    try:
+        stage.doomed_command(*rebill)
+        assert _taken_back(stage) == (2 if stage.is_before else 4)
+        stage.run(*rebill)
+    finally:
+        stage.service.edit("agents.yaml", '"1.20"', '"0.99"')
+    assert _taken_back(stage) == 5
+    stage.owed["USD"] = 5 * 1_200_000
+    stage.charges_of_a_key = 2
+
+
 def _taken_back(stage: Stage) -> int:
     reversals = "SELECT count(*) FROM billing_events WHERE kind = 'reversal'"
     ((count,),) = stage.rows(f"{reversals} AND customer_id = '{stage.customer}'")
