@@ -90,7 +90,9 @@ async def on_http_exception(request: Request, exc: Exception) -> Response:
         allowed = (exc.headers or {}).get("Allow", "another method")
         detail = f"{request.method} is not served here; use {allowed}"
         return error(405, "method-not-allowed", detail, exc.headers)
-    return error(404, "not-found", f"nothing is served at {request.url.path[:200]}")
+    # Outside of the API a path is not repeated: that of a webhook may hold its secret.
+    where = f" at {request.url.path[:200]}" if request.scope.get("root_path") else " here"
+    return error(404, "not-found", f"nothing is served{where}")
 
 
 async def on_neighbour(request: Request, exc: Exception) -> Response:
