@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from datetime import UTC, datetime
 from typing import Any
 
@@ -12,6 +13,7 @@ from sqlalchemy.exc import DBAPIError, IntegrityError
 from jobs.filters import DeliveryFilter
 from jobs.fold import Fate
 from jobs.ids import new_id
+from jobs.keybook import lock_keys
 from jobs.recording import StateChangedUnderLock, _settle_rows
 from jobs.replay import discard
 from jobs.schema import billing_events, metadata
@@ -122,6 +124,22 @@ async def test_a_state_that_changed_under_our_lock_stops_the_transaction(
         async with billed.database.write() as connection:
             await _settle_rows(connection, fates, datetime.now(UTC))
     assert (await billed.delivery(ids[0])).state == "received"
+
+
+async def test_a_key_is_decided_on_by_one_transaction_at_a_time(billed: Workshop) -> None:
+    (key,) = await billed.ledgers()
+
+    async def decide() -> None:
+        database = billed.new_database()
+        async with database.write() as connection:
+            await lock_keys(database, connection, [key])
+
+    async with billed.database.write() as connection:
+        await lock_keys(billed.database, connection, [key])
+        second = asyncio.create_task(decide())
+        await asyncio.wait([second], timeout=0.5)
+        assert not second.done()
+    await second
 
 
 def test_no_column_holds_usage_or_cost() -> None:

@@ -193,8 +193,8 @@ SABOTAGES = (
         name="skip-the-sweeper",
         why="what Redis forgot would wait for ever",
         file="jobs/sweeper.py",
-        old="ids = await self._due(grace_seconds)",
-        new="ids = list[str]()",
+        old="oldest, newest = await self._due(grace_seconds)",
+        new="oldest, newest = list[Due](), list[Due]()",
         tests=_in("jobs/test_sweeper.py", "test_what_nobody_was_told_of_is_found_at_the_start"),
     ),
     Sabotage(
@@ -250,7 +250,7 @@ SABOTAGES = (
         file="jobs/keybook.py",
         old=("        .order_by(outcome_keys.c.outcome_key)\n        .with_for_update()"),
         new="        .order_by(outcome_keys.c.outcome_key)",
-        tests=_in("jobs/test_settle.py", "test_two_workers_at_the_same_deliveries_bill_each_once"),
+        tests=_in("jobs/test_guards.py", "test_a_key_is_decided_on_by_one_transaction_at_a_time"),
     ),
     Sabotage(
         name="new-key-each-time",
