@@ -17,6 +17,7 @@ from jobs.byhand import OpenCharge, Refused
 from jobs.charges import deliveries_of
 from jobs.database import Database
 from jobs.erasure import Erased
+from jobs.evidence import WHY_GONE
 from jobs.keybook import load_books
 from jobs.purged import erase
 from jobs.replay_runner import claimed, mapped_now
@@ -71,5 +72,4 @@ class Proposals:
 
 
 def _gone(evidence: str) -> Refused:
-    by = {"expired": "by retention", "purged": "by an erasure request"}.get(evidence, "")
-    return Refused(f"the body of its delivery was removed {by}".rstrip())
+    return Refused(f"the body of its delivery {WHY_GONE.get(evidence, 'is gone')}")

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from sqlalchemy import select
+from sqlalchemy import insert, select
 
 from jobs import correcting
 from jobs.audits.books import faults_of_keys
@@ -19,11 +19,21 @@ from jobs.audits.findings import Fault
 from jobs.charges import ChargeFilter, named_wrongly, standing
 from jobs.corrected import Corrected
 from jobs.correcting import Wish, correct, rehearse
+from jobs.erasure import pseudonym_of
 from jobs.errors import FilterInvalid
+from jobs.evidence import WHY_GONE
 from jobs.filters import DeliveryFilter
 from jobs.keybook import load_books
 from jobs.rebilling import Proposals
-from jobs.schema import actions, billing_events, deliveries, mapping_versions, outcomes
+from jobs.schema import (
+    actions,
+    billing_events,
+    deliveries,
+    mapping_versions,
+    outcomes,
+    pseudonym_keys,
+    purged_customers,
+)
 from tests.jobs import model
 from tests.jobs.builders import at
 from tests.jobs.desk import ALL, Desk
@@ -226,10 +236,26 @@ async def test_what_cannot_be_billed_anew_is_named_and_the_others_go_on(desk: De
     done = await desk.rebill()
     assert (done.corrected, done.refused) == (1, 2)
     assert [(one["delivery"], one["reason"]) for one in done.refusals] == [
-        (ids[0], "the body of its delivery was removed by retention"),
-        (ids[2], "the body of its delivery was removed by an erasure request"),
+        (ids[0], f"the body of its delivery {WHY_GONE['expired']}"),
+        (ids[2], f"the body of its delivery {WHY_GONE['purged']}"),
     ]
     assert await desk.workshop.open_micros() == {"gone": 990_000, "kept": 30, "erased": 990_000}
+
+
+async def test_a_customer_who_was_erased_is_billed_anew_under_the_pseudonym(desk: Desk) -> None:
+    secret = "0f" * 32
+    pseudonym = pseudonym_of("acme", secret=secret)
+    now = datetime.now(UTC)
+    async with desk.workshop.database.write() as connection:
+        key = {"id": 1, "secret": secret, "created_at": now}
+        await connection.execute(insert(pseudonym_keys).values(**key))
+        row = {"pseudonym": pseudonym, "purged_at": now}
+        await connection.execute(insert(purged_customers).values(**row))
+    ids = await desk.settle(bill("key"))
+    desk.telling.micros = 30
+    assert (await desk.rebill(*ids)).corrected == 1
+    line = await desk.open_line("key")
+    assert (line.customer_id, line.amount_micros) == (pseudonym, 30)
 
 
 async def test_a_mapping_that_no_longer_gives_the_key_is_refused(desk: Desk) -> None:
