@@ -72,8 +72,11 @@ def _show(out: Output, found: Report) -> None:
         if found.compared:
             out.line("  no difference: all of them bill as they do now")
         return
-    for currency, micros in found.differences_micros.items():
+    differing = {one: micros for one, micros in found.differences_micros.items() if micros}
+    for currency, micros in differing.items():
         out.line(f"  {signed(micros)} {currency} in all")
+    if not differing:
+        out.line("  no difference in money in all")
     for rule in found.rules():
         out.line(f"  {rule['source']} {rule['rule']}: {_rule(rule)}")
     out.line(f"  {counted(found.changed, 'delivery', 'deliveries')} would come out otherwise:")

@@ -48,6 +48,10 @@ def reverse(ids: list[str], given: Mapping[str, str | None], manner: Manner) -> 
     found = session.run(standing, where, limit=manner.limit)
     verb = "bill anew" if manner.rebill else "reverse"
     out.say(f"{counted(found.matched, 'open charge')} to {verb}{_sums(found)}")
+    if not found.matched and not found.unchanged:
+        out.say(
+            "nothing that fits has an open charge; `receiver show DELIVERY` says what it billed"
+        )
     asks = can_ask() and not manner.yes and found.matched > 0
     if asks and manner.rebill:
         _tell(out, session.run(rehearse, wish))

@@ -68,6 +68,14 @@ def test_a_price_makes_a_signed_difference_and_is_no_problem(edited: Installatio
     assert edited.run("deliveries", "--state", "received").code == 0
 
 
+def test_an_edit_that_moves_no_money_is_told_all_the_same(edited: Installation) -> None:
+    _edit(edited, "zendesk.yaml", "${{ payload.customer }}", "globex")
+    ran = _check(edited, "--against", "7d")
+    assert ran.code == 0
+    assert "no difference in money in all" in ran.out
+    assert "2 billed otherwise" in ran.out
+
+
 def test_as_json_it_is_one_object(edited: Installation) -> None:
     _edit(edited, "agents.yaml", "0.99", "0.49")
     found = _check(edited, "--against", "2", "--json").json
