@@ -13,6 +13,7 @@ import structlog
 
 from receiver.exchange import Refused
 from receiver.pairing import Pairing
+from receiver.quiet import Quiet
 from receiver.signatures import Answer, Handshake, Request, Scheme, SignatureError
 
 log = structlog.get_logger(__name__)
@@ -26,6 +27,7 @@ class Handshakes:
     ) -> None:
         self._pairing = pairing
         self._on_learnt = on_learnt
+        self._quiet = Quiet()
 
     def recognised(self, scheme: Scheme, request: Request) -> Handshake | None:
         """The kind of set-up request that this is; None for a delivery."""
@@ -47,7 +49,10 @@ class Handshakes:
             raise _refused(error, gate=handshake.gate is not None) from None
         if handshake.learns or handshake.shows:
             await self._learn(source, handshake, request, now)
-        log.info("webhook.handshake", source=source, handshake=handshake.name)
+        not_logged = self._quiet.unsaid((source, handshake.name))
+        if not_logged is not None:
+            name = handshake.name
+            log.info("webhook.handshake", source=source, handshake=name, not_logged=not_logged)
         return answer
 
     async def _learn(self, source: str, handshake: Handshake, request: Request, now: float) -> None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import logging
 import re
 import sys
-from typing import Literal, TextIO
+from typing import Any, Literal, TextIO
 
 import structlog
 from structlog.typing import EventDict, Processor, WrappedLogger
@@ -25,8 +25,8 @@ QUIETER = {
     "watchfiles": logging.WARNING,
 }
 
-#: Control characters, line separators, and what turns the reading direction round.
-_UNFIT = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069]")
+#: Half characters, control characters, line separators, and what turns the reading direction round.
+_UNFIT = re.compile("[\ud800-\udfff\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069]")
 
 
 def configure_logs(
@@ -72,14 +72,28 @@ def configure_logs(
 def one_line(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:
     """Write unfit characters out, so that no value breaks or disguises a line."""
     for key, value in event.items():
-        if isinstance(value, str) and _UNFIT.search(value):
-            keep = "\n\t" if key == "exception" else ""
-            event[key] = _UNFIT.sub(lambda found: _written_out(found[0], keep), value)  # noqa: B023 - called at once
+        event[key] = _indented(value) if key == "exception" else _fit(value)
     return event
 
 
-def _written_out(character: str, keep: str) -> str:
-    return character if character in keep else character.encode("unicode_escape").decode()
+def _fit(value: Any) -> Any:
+    if isinstance(value, str):
+        return _written_out(value) if _UNFIT.search(value) else value
+    if isinstance(value, dict):
+        return {_fit(key): _fit(inner) for key, inner in value.items()}
+    return [_fit(inner) for inner in value] if isinstance(value, list | tuple | set) else value
+
+
+def _indented(traceback: Any) -> Any:
+    """A traceback keeps its lines, none of which can pass for the start of another event."""
+    if not isinstance(traceback, str):
+        return traceback
+    lines = traceback.replace("\t", "    ").split("\n")
+    return "\n".join("    " + _written_out(line) for line in lines)
+
+
+def _written_out(text: str) -> str:
+    return _UNFIT.sub(lambda found: found[0].encode("unicode_escape").decode(), text)
 
 
 def _renderer(stream: TextIO, *, on_console: bool) -> Processor:

@@ -19,11 +19,10 @@ import structlog
 from jobs.rejections import Rejected
 from receiver.exchange import Call
 from receiver.metrics import Metrics
+from receiver.quiet import Quiet
 
 log = structlog.get_logger(__name__)
 
-#: One line a second for each source and cause; the counter has them all.
-QUIET_SECONDS = 1.0
 #: No vendor sends more headers than this.
 MOST_NAMES = 60
 
@@ -65,27 +64,23 @@ class Rejections:
     ) -> None:
         self._counter = metrics.rejections
         self._keep = keep
-        self._clock = clock
-        self._last: dict[tuple[str, str], float] = {}
-        self._unsaid: dict[tuple[str, str], int] = {}
+        self._quiet = Quiet(clock)
 
     def __call__(self, rejection: Rejection) -> None:
         """Take note of one rejection; never blocks, never raises."""
         key = (rejection.source, rejection.cause)
         self._counter.labels(*key).inc()
         self._keep(_kept(rejection))
-        now = self._clock()
-        if now - self._last.get(key, -QUIET_SECONDS) < QUIET_SECONDS:
-            self._unsaid[key] = self._unsaid.get(key, 0) + 1
+        not_logged = self._quiet.unsaid(key)
+        if not_logged is None:
             return
-        self._last[key] = now
         log.warning(
             "webhook.rejected",
             source=rejection.source,
             cause=rejection.cause,
             detail=rejection.detail,
             remote=rejection.remote,
-            not_logged=self._unsaid.pop(key, 0),
+            not_logged=not_logged,
         )
 
 

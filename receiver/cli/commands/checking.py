@@ -63,7 +63,8 @@ def _window(against: str | None, use_database: bool | None) -> Window | None:
 def _concerns(mappings: MappingSet) -> Iterator[str]:
     """What is weak about how a source signs; it is taken all the same."""
     for name, source in sorted(mappings.sources.items()):
-        for concern in concerns(scheme_of(source.verify)):
+        own_gate = "handshake_secret" in source.verify
+        for concern in concerns(scheme_of(source.verify), has_own_gate=own_gate):
             yield f"source {name} ({source.verify['scheme']}): {concern}"
 
 
