@@ -80,7 +80,8 @@ async def test_bodies_that_do_not_end_fill_no_memory_and_keep_nobody_out(victim:
         answer = await read_answer(attackers[0][0])
         assert (answer.status, answer.headers["retry-after"]) == (503, "5")
         assert answer.body["error"] == "unavailable"
-    assert peak_bytes(pid) - before < (ROOM_MIB + 48) * MIB
+    # The room, and what the sockets of 200 connections have read ahead.
+    assert peak_bytes(pid) - before < (ROOM_MIB + 80) * MIB
     counted = 'receiver_rejections_total{cause="no-room",source="tickets"}'
     assert victim.metrics()[counted] >= 200 - ROOM_MIB
 
