@@ -16,7 +16,17 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import ColumnElement, Insert, Interval, Table, event, func, literal, text
+from sqlalchemy import (
+    ColumnElement,
+    Insert,
+    Interval,
+    LargeBinary,
+    Table,
+    event,
+    func,
+    literal,
+    text,
+)
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import Connection, make_url
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
@@ -108,6 +118,11 @@ class Database:
             return func.strftime("%Y-%m-%d %H:%M:%f000", "now", shift, type_=UtcDateTime)
         interval = literal(timedelta(seconds=plus_seconds), Interval)
         return func.clock_timestamp(type_=UtcDateTime) + interval
+
+    def holds(self, column: ColumnElement[Any], part: bytes) -> ColumnElement[bool]:
+        """Whether `part` is somewhere in the bytes of the column."""
+        find = func.instr if self.is_sqlite else func.pg_catalog.position
+        return find(column, literal(part, LargeBinary)) > 0
 
     async def close(self) -> None:
         """Close what is open; a database that does not answer to that holds nobody up."""

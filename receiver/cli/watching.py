@@ -56,6 +56,27 @@ def rules(as_json: arg.Json = False) -> None:
 
 @app.command()
 @explained
+def purge(
+    customer: Annotated[str, typer.Option(help="The customer's id, as it was billed.")],
+    note: Annotated[
+        str | None, typer.Option(help="Why; kept with the record of who did it.")
+    ] = None,
+    *,
+    dry_run: arg.DryRun = False,
+    yes: arg.Yes = False,
+    as_json: arg.Json = False,
+) -> None:
+    """Erase a customer: a pseudonym in the ledger, its bodies and tags gone, all sums as they were.
+
+    Cannot be undone. Asks first on a terminal; can be run again at any time.
+    """
+    from receiver.cli.commands import purging
+
+    purging.purge_customer(customer, note=note, dry_run=dry_run, yes=yes, as_json=as_json)
+
+
+@app.command()
+@explained
 def revenue(
     by: Annotated[
         list[str] | None,

@@ -79,6 +79,7 @@ class Telling:
             if is_charge
             else None,
             currency="USD" if is_charge else None,
+            meta_tags=told.get("tags", {}),
             mapping_version=self.version,
             price_version=self.prices if is_charge else None,
         )
