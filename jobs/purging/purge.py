@@ -79,11 +79,12 @@ async def _refuse_pseudonym(connection: AsyncConnection, customer: str) -> None:
 
 
 def _never_billed(customer: str, report: Report) -> str:
-    message = f"nobody was ever billed as {customer!r}, and nothing here names it; check the id"
-    if not report.elsewhere.mentions:
-        return message
+    nobody, mentions = f"nobody was ever billed as {customer!r}", report.elsewhere.mentions
+    if not mentions:
+        return f"{nobody}, and nothing here names it; check the id"
+    bodies = "a kept body has" if mentions == 1 else f"{mentions} kept bodies have"
     found = ", ".join(report.elsewhere.mentioned_in[:3])
     return (
-        f"nobody was ever billed as {customer!r}; {report.elsewhere.mentions} kept bodies have it"
-        f" in them, though nothing links them to a customer: see `receiver show` of {found}"
+        f"{nobody}; {bodies} its text somewhere, though nothing links it to a customer:"
+        f" see `receiver show` of {found}"
     )
