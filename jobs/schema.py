@@ -145,6 +145,12 @@ outcomes = Table(
         postgresql_where=text("replaces IS NOT NULL"),
         sqlite_where=text("replaces IS NOT NULL"),
     ),
+    Index(
+        "ix_outcomes_action",
+        "action_id",
+        postgresql_where=text("action_id IS NOT NULL"),
+        sqlite_where=text("action_id IS NOT NULL"),
+    ),
 )
 
 #: The ledger: append only, one line a charge or a reversal.

@@ -17,6 +17,7 @@ from sqlalchemy import select, update
 
 from jobs.audits.balance import look_at_balance
 from jobs.audits.books import BOOKS
+from jobs.audits.corrections import CORRECTIONS
 from jobs.audits.findings import Audited, Looked
 from jobs.audits.records import RECORDS
 from jobs.audits.replays import look_at_replays
@@ -55,6 +56,7 @@ AUDITS: Mapping[str, Look] = {
     "balance": look_at_balance,
     "books": _round_of(BOOKS),
     "records": _round_of(RECORDS),
+    "corrections": _round_of(CORRECTIONS),
     "waiting": look_at_waiting,
     "replays": look_at_replays,
 }
@@ -154,7 +156,7 @@ async def examine(
 
     Nothing is kept. What needs two looks is compared with what the last round saw.
     """
-    scrub = {"books": BOOKS, "records": RECORDS}.get(name)
+    scrub = {"books": BOOKS, "records": RECORDS, "corrections": CORRECTIONS}.get(name)
     if scrub is not None:
         return await scrub.whole(database, seconds=seconds, tell=tell)
     return await AUDITS[name](database, await _progress(database, name))

@@ -12,6 +12,7 @@ from typing import Any
 from sqlalchemy import Select, Table, and_, func, or_, select, union
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from jobs.audits.corrections import KINDS
 from jobs.audits.findings import Fault
 from jobs.audits.scrub import PAGE, Scrub
 from jobs.book import Entry, KeyBook, Recorded
@@ -220,7 +221,10 @@ _DIFFERENCES: tuple[tuple[str, Select[Any]], ...] = (
         _outcomes_where(
             or_(
                 and_(_said.delivery_id.is_(None), _said.action_id.is_(None)),
-                and_(_said.action_id.is_not(None), actions.c.id.is_(None)),
+                and_(
+                    _said.action_id.is_not(None),
+                    or_(actions.c.id.is_(None), actions.c.kind.not_in(KINDS)),
+                ),
             )
         ),
     ),

@@ -22,6 +22,8 @@ MENDS: Mapping[str, str] = {
     "`receiver show DELIVERY`, and correct with `receiver reverse` what was billed wrongly.",
     "records": "The records were changed by hand, or this is a bug: keep a copy of the database "
     "and see `receiver show DELIVERY`.",
+    "corrections": "Outcomes or actions were changed by hand in the database: keep a copy of it, "
+    "and correct with `receiver reverse`, which records both.",
     "waiting": "The database's clock was set back, or somebody changed the rows: they are taken "
     "up once the clock is there; set it right.",
     "replays": "See the workers' logs, and start `receiver work` anew; a replay goes on by itself.",

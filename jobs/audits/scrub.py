@@ -166,8 +166,8 @@ class _Pass:
     def take(self, page: Sequence[str], now: datetime) -> None:
         if page:
             self.after, self.number = page[-1], self.number + len(page)
-        else:
-            self.ended = now.isoformat()
+        else:  # a key may hold what an erasure takes away: none is left standing here
+            self.ended, self.after = now.isoformat(), ""
 
     def as_progress(self) -> dict[str, Any]:
         own = {"began": self.began, "after": self.after, "number": self.number}

@@ -18,6 +18,7 @@ GOOD = {
     "balance": "every accepted delivery is accounted for",
     "books": "outcomes, billing events and what is owed agree",
     "records": "each delivery's state and outcomes agree",
+    "corrections": "each correction by hand has its action, and each action its outcomes",
     "waiting": "no delivery is put off for long",
     "replays": "no replay is stuck",
 }

@@ -44,6 +44,13 @@ def upgrade() -> None:
         postgresql_where=sa.text("replaces IS NOT NULL"),
         sqlite_where=sa.text("replaces IS NOT NULL"),
     )
+    op.create_index(
+        "ix_outcomes_action",
+        "outcomes",
+        ["action_id"],
+        postgresql_where=sa.text("action_id IS NOT NULL"),
+        sqlite_where=sa.text("action_id IS NOT NULL"),
+    )
     op.create_table(
         "pseudonym_keys",
         sa.Column("id", sa.Integer(), autoincrement=False, nullable=False),

@@ -7,12 +7,16 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
-from sqlalchemy import text
+from sqlalchemy import select, text
 
+from jobs.charges import ChargeFilter
+from jobs.correcting import Wish, correct
 from jobs.filters import DeliveryFilter
+from jobs.rebilling import Proposals
 from jobs.replay import discard
+from jobs.schema import billing_events
 from tests.jobs.conftest import make_tables
-from tests.jobs.doubles import Telling, bill, body, needing, undo
+from tests.jobs.doubles import Telling, bill, body, mapping_set, needing, undo
 from tests.jobs.workshop import Workshop
 from tests.support.postgres import Postgres
 
@@ -81,6 +85,13 @@ async def work_busily(workshop: Workshop) -> Telling:
     telling.micros = 3_000_000
     await workshop.replay(settler, telling, DeliveryFilter(state="recorded"))
     await workshop.replay(settler, telling, DeliveryFilter(state="ignored"))
+    for key, proposals in {"plain-2": None, "held": Proposals(mapping_set(telling))}.items():
+        (charge,) = await workshop.all(
+            select(billing_events.c.id).where(billing_events.c.outcome_key == key)
+        )
+        wish = Wish(where=ChargeFilter(ids=(charge.id,)), proposals=proposals)
+        done = await correct(workshop.database, wish, actor="me", note="a test")
+        assert done.corrected == 1
     where = DeliveryFilter(reason="unpriced")
     await discard(workshop.database, where, actor="me", note="test data")
     return telling

@@ -172,6 +172,21 @@ PLANTED = {
         "no action says by whom",
         "UPDATE outcomes SET action_id = 'none' WHERE OF_PLAIN",
     ),
+    "an outcome of an action of another kind": planted(
+        "books",
+        "no action says by whom",
+        "UPDATE actions SET kind = 'discard' WHERE kind = 'rebill'",
+    ),
+    "a correction's outcome is deleted": planted(
+        "corrections",
+        "(reverse) tells of 1 outcomes and has 0",
+        "DELETE FROM outcomes WHERE delivery_id IS NULL",
+    ),
+    "a correction that nobody recorded": planted(
+        "corrections",
+        "(reverse) tells of 1 outcomes and has 0",
+        "UPDATE actions SET kind = 'reverse', count = 1 WHERE kind = 'discard'",
+    ),
     "a recorded delivery is put back": planted(
         "records",
         "has outcomes and is received",
