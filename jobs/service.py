@@ -17,6 +17,7 @@ from jobs.audits.auditor import Auditor
 from jobs.database import assert_durable, open_database
 from jobs.heartbeat import Heartbeat, mappings_health, process_name
 from jobs.mapping_watch import MappingWatch
+from jobs.notices.telling import Post, Teller
 from jobs.replay_runner import ReplayRunner
 from jobs.retention import Retention
 from jobs.settle import Settler
@@ -37,6 +38,7 @@ class WorkerConfig:
     """What a worker needs to know.
 
     `oldest_days` None switches the age limit off; `retention_days` 0 keeps bodies for good.
+    `post` posts notices; None: nobody is told.
     """
 
     database_url: str
@@ -47,6 +49,7 @@ class WorkerConfig:
     oldest_days: int | None = OLDEST_DAYS
     retention_days: int = 0
     strict: bool = False
+    post: Post | None = None
 
 
 async def run_worker(
@@ -86,6 +89,9 @@ async def run_worker(
             "heartbeat": heartbeat.run(),
             "auditor": Auditor(database).run(),
         }
+        if config.post is not None:
+            teller = Teller(database, config.post, mappings=lambda: watch.current)
+            parts["notices"] = teller.run()
         if config.retention_days:
             parts["retention"] = Retention(database, days=config.retention_days).run()
         tasks = [asyncio.create_task(work, name=name) for name, work in parts.items()]

@@ -19,6 +19,7 @@ from jobs.errors import JobsError
 from jobs.heartbeat import Heartbeat, mappings_health
 from jobs.inbox import CONNECTIONS, Inbox, open_for_intake
 from jobs.mapping_watch import MappingWatch
+from jobs.notices.telling import Teller
 from jobs.rejections import RejectionBook
 from jobs.revision import schema_is_current
 from jobs.ringing import Doorbell
@@ -35,6 +36,7 @@ from receiver.doctor.examination import Around
 from receiver.handshaking import Handshakes
 from receiver.health import Health, health_routes
 from receiver.metrics import Metrics
+from receiver.notifying import post_of
 from receiver.pairing import Pairing
 from receiver.readiness import Limits
 from receiver.rejections import Rejections
@@ -125,6 +127,7 @@ class WebProcess:
             await self.inbox.start()
             await self._heartbeat.beat()
             async with _in_background(
+                **self._notices(),
                 mappings=self.watch.run(),
                 heartbeat=self._heartbeat.run(),
                 secrets=self._watch_secrets(),
@@ -138,6 +141,16 @@ class WebProcess:
             await within(LAST_SECONDS, self._say_the_last())
         finally:
             await asyncio.gather(self.database.close(), self._for_intake.close())
+
+    def _notices(self) -> dict[str, Coroutine[None, None, None]]:
+        """What tells somebody of things, where somebody is to be told.
+
+        Here as well as in the workers: a missing worker is one of the things.
+        """
+        post = post_of(self._settings)
+        if post is None:
+            return {}
+        return {"notices": Teller(self.database, post, mappings=lambda: self.watch.current).run()}
 
     async def _say_the_last(self) -> None:
         await self.rejections.flush()

@@ -15,6 +15,7 @@ import structlog
 
 from jobs.audits.auditor import read_audits
 from jobs.database import Database
+from jobs.notices.book import read_unsent
 from jobs.queries.status import read_status
 from jobs.schema import STATES
 from receiver.doctor.clock import database_offset_seconds
@@ -53,6 +54,8 @@ class DatabaseCounts:
             log.warning("metrics.not_counted", error=str(error)[:300])
 
     async def _count(self) -> None:
+        unsent = await read_unsent(self._database)
+        self._metrics.show_notices(waiting=unsent.waiting, failing=unsent.failing)
         self._metrics.show_surroundings(
             offset_seconds=await database_offset_seconds(self._database),
             lags=self._lags.medians(),

@@ -19,7 +19,8 @@ QUIETER = {
     "aiosqlite": logging.WARNING,
     "alembic": logging.WARNING,
     "arq": logging.WARNING,
-    "httpx": logging.WARNING,
+    "httpcore": logging.WARNING,
+    "httpx": logging.WARNING,  # the address of each request, secrets in it included
     "uvicorn.access": logging.WARNING,
     "uvicorn.error": logging.ERROR,  # a warning for each malformed request, without bound
     "watchfiles": logging.WARNING,

@@ -108,6 +108,17 @@ class Metrics:
             registry=self.registry,
         )
 
+        self.notices_waiting = Gauge(
+            "receiver_notices_waiting",
+            "Notices that wait to be posted.",
+            registry=self.registry,
+        )
+        self.notices_failing = Gauge(
+            "receiver_notices_failing",
+            "Notices that were tried again and again and not taken.",
+            registry=self.registry,
+        )
+
     def show_health(self, *, ready: bool, names: Sequence[str], troubles: Sequence[str]) -> None:
         """Set what was last looked at: all that can be wrong, and what is."""
         self.ready.set(ready)
@@ -141,6 +152,11 @@ class Metrics:
         for source, (lag, _) in lags.items():
             self.signed_lag_seconds.labels(source).set(lag)
         self.free_bytes.set(free_bytes)
+
+    def show_notices(self, *, waiting: int, failing: int) -> None:
+        """Set how many notices are not posted yet, and how many of those were tried in vain."""
+        self.notices_waiting.set(waiting)
+        self.notices_failing.set(failing)
 
     def exposition(self) -> bytes:
         """All of it as Prometheus text."""

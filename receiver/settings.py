@@ -7,6 +7,7 @@ sources are no settings: see `receiver.secrets`.
 
 from __future__ import annotations
 
+import base64
 import difflib
 import os
 from collections.abc import Iterable, Mapping
@@ -79,6 +80,23 @@ def _public_url(value: str) -> str:
     if parts.query or parts.fragment or "@" in parts.netloc:
         raise ValueError("it may hold scheme, host, port and path only")
     return value.rstrip("/")
+
+
+def _notify_url(value: str) -> str:
+    parts = urlsplit(value)
+    if parts.scheme not in ("http", "https") or not parts.hostname:
+        raise ValueError("it is no http or https URL with a host")
+    return value
+
+
+def _notify_secret(value: str) -> str:
+    try:
+        key = base64.b64decode(value.removeprefix("whsec_"), validate=True)
+    except ValueError:
+        key = b""
+    if not key:
+        raise ValueError("it is no secret of Standard Webhooks: whsec_ and base64")
+    return value
 
 
 def _timezone(value: str) -> str:
@@ -223,6 +241,25 @@ class Settings(BaseSettings):
         description="A stopping web process is gone after this long; requests under way have all "
         "but the last 4 seconds of it.",
         examples=[10],
+    )
+    notify_url: Annotated[str, AfterValidator(_notify_url)] | None = Field(
+        default=None,
+        repr=False,
+        description="Where notices are posted: of new failures, a rejected mapping, silence, "
+        "books that do not agree. Unset: nobody is told.",
+        examples=["https://hooks.slack.com/services/…"],
+    )
+    notify_format: Literal["auto", "slack", "json"] = Field(
+        default="auto",
+        description="The shape of a notice: `auto` is `slack` for hooks.slack.com and `json` "
+        "elsewhere.",
+        examples=["json"],
+    )
+    notify_secret: Annotated[str, AfterValidator(_notify_secret)] | None = Field(
+        default=None,
+        repr=False,
+        description="Signs notices in JSON by Standard Webhooks: `whsec_` and base64.",
+        examples=["whsec_… as `openssl rand -base64 24` makes it"],
     )
     log_format: Literal["auto", "console", "json"] = Field(
         default="auto",

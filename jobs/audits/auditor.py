@@ -63,11 +63,21 @@ AUDITS: Mapping[str, Look] = {
 
 
 class Auditor:
-    """Runs each audit's round when it is due."""
+    """Runs the round of each of `looks` when it is due, in one process at a time."""
 
-    def __init__(self, database: Database, looks: Mapping[str, Look] = AUDITS) -> None:
+    def __init__(
+        self,
+        database: Database,
+        looks: Mapping[str, Look] = AUDITS,
+        *,
+        every_seconds: float = EVERY_SECONDS,
+        lease_seconds: float | None = None,
+    ) -> None:
+        """`lease_seconds` None: as long as a round of the audits may take."""
         self._database = database
         self._looks = looks
+        self._every_seconds = every_seconds
+        self._lease_seconds = lease_seconds
 
     async def run(self) -> None:
         """Look until cancelled; a database that is away is tried again."""
@@ -98,12 +108,12 @@ class Auditor:
         if progress is None:
             return
         began = time.monotonic()
-        async with asyncio.timeout(ROUND_SECONDS):
+        async with asyncio.timeout(self._lease_seconds or ROUND_SECONDS):
             looked = await self._looks[name](self._database, progress)
         if looked.found:
             log.error("audit.found", audit=name, found=looked.found, first=looked.says[0])
         rest = min((time.monotonic() - began) * PAUSE_FACTOR, LONGEST_PAUSE_SECONDS)
-        await self._keep(name, looked, rest_seconds=max(EVERY_SECONDS, rest))
+        await self._keep(name, looked, rest_seconds=max(self._every_seconds, rest))
 
     async def _claim(self, name: str) -> dict[str, Any] | None:
         """Take the round: what it goes on from, or None where somebody else was quicker."""
@@ -118,7 +128,9 @@ class Auditor:
             taken = await connection.execute(
                 update(audits)
                 .where(columns.name == name, columns.next_at <= self._database.now())
-                .values(next_at=self._database.now(plus_seconds=LEASE_SECONDS))
+                .values(
+                    next_at=self._database.now(plus_seconds=self._lease_seconds or LEASE_SECONDS)
+                )
                 .returning(columns.progress)
             )
             progress: dict[str, Any] | None = taken.scalar_one_or_none()
@@ -142,7 +154,15 @@ class Auditor:
 async def read_audits(database: Database) -> list[Audited]:
     """What the last round of each audit found, by name."""
     async with database.read() as connection:
-        rows = (await connection.execute(select(audits).order_by(audits.c.name))).mappings().all()
+        rows = (
+            (
+                await connection.execute(
+                    select(audits).where(audits.c.name.in_(AUDITS)).order_by(audits.c.name)
+                )
+            )
+            .mappings()
+            .all()
+        )
     return [
         Audited(row["name"], row["found"], tuple(row["detail"].get("says", ())), row["checked_at"])
         for row in rows

@@ -2,10 +2,28 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 from sqlalchemy import exists, func, select
 
 from jobs.database import Database
 from jobs.schema import deliveries, replay_items
+
+
+@dataclass(frozen=True, slots=True)
+class Backlog:
+    """How many deliveries wait, and the age of the oldest; None without one."""
+
+    waiting: int
+    oldest_age_seconds: float | None
+
+
+async def read_backlog(database: Database) -> Backlog:
+    """The deliveries that are not settled, by the database's clock."""
+    waiting = select(func.count()).select_from(deliveries).where(deliveries.c.state == "received")
+    async with database.read() as connection:
+        number = await connection.scalar(waiting)
+    return Backlog(int(number or 0), await oldest_received_age_seconds(database))
 
 
 async def oldest_received_age_seconds(database: Database) -> float | None:

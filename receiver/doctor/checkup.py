@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 
 import structlog
 
-from receiver.doctor.examination import CHECKS, Around, Check
+from receiver.doctor.examination import CHECKS, REVISION, Around, Check
 from receiver.doctor.findings import Checked
 from receiver.health import Look, Trouble
 from receiver.metrics import Metrics
@@ -23,6 +23,7 @@ EVERY_SECONDS = 60.0
 AGAIN_SECONDS = 5.0
 
 MADE = (
+    "revision",
     "durability",
     "disk",
     "clock",
@@ -36,9 +37,10 @@ MADE = (
     "files",
     "rotation",
     "public-url",
+    "notices",
 )
 #: What /readyz names; it looks at redis, worker, backlog, mappings and secrets each time itself.
-NAMED = ("durability", "disk", "clock", "versions", "silence", "public-url")
+NAMED = ("revision", "durability", "disk", "clock", "versions", "silence", "public-url", "notices")
 
 
 class Checkup:
@@ -57,7 +59,7 @@ class Checkup:
 
     async def check(self) -> None:
         """Make every check once; one with a new problem a second time before it is believed."""
-        checks = [check for check in CHECKS if check.name in MADE]
+        checks = [check for check in (REVISION, *CHECKS) if check.name in MADE]
         found = await self._made(checks)
         doubted = {one.name for one in found if is_bad(one) and not self._is_known(one.name)}
         if doubted:

@@ -15,7 +15,7 @@ from functools import partial
 from jobs.database import Database
 from jobs.mapping_watch import recall
 from mappings.load import MappingSet, load, read_directory
-from receiver.doctor import books, clock, keys, mapping_health, processes, storage
+from receiver.doctor import books, clock, keys, mapping_health, processes, storage, telling
 from receiver.doctor.findings import Checked, Finding, Report
 from receiver.rotation import endings_now
 from receiver.secrets import Secrets
@@ -110,7 +110,10 @@ CHECKS: tuple[Check, ...] = (
     Check("files", _files, tables=False),
     Check("rotation", _rotation),
     Check("public-url", _public_url, tables=False),
+    Check("notices", lambda a: telling.check_notices(a.database, a.settings)),
 )
+#: Made by itself in the web process; `examine` asks it before the others.
+REVISION = Check("revision", lambda a: storage.check_revision(a.database))
 NAMES = ("database", "revision", *(check.name for check in CHECKS))
 
 #: A known exception in words; None for a bug, which is told by its type.

@@ -17,6 +17,7 @@ from receiver.app import create_app
 from receiver.cli.session import Session
 from receiver.cli.trouble import Trouble
 from receiver.logs import configure_logs
+from receiver.notifying import post_of
 from receiver.serving import serve as serve_http
 from receiver.settings import Settings, load_settings, misspelt
 from receiver.signatures import RULES
@@ -59,6 +60,7 @@ def work(*, strict: bool) -> None:
         oldest_days=settings.oldest_outcome_days,
         retention_days=settings.retention_days,
         strict=strict,
+        post=post_of(settings),
     )
 
     async def run(stop: asyncio.Event) -> None:

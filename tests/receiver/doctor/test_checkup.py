@@ -35,6 +35,7 @@ BAD = (Finding("the disk is full", "free some"),)
 @pytest.fixture
 def checkup_of(monkeypatch: pytest.MonkeyPatch) -> Any:
     monkeypatch.setattr(module, "AGAIN_SECONDS", 0.0)
+    monkeypatch.setattr(module, "MADE", ("disk",))
 
     def make(*reports: Sequence[Finding] | Exception) -> tuple[Checkup, Metrics]:
         monkeypatch.setattr(module, "CHECKS", (Check("disk", Answers(*reports).ask),))
