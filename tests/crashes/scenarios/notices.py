@@ -1,0 +1,69 @@
+"""Telling somebody of new failures, which the process that does so may die in the middle of."""
+
+from __future__ import annotations
+
+from collections import Counter
+
+from tests.crashes.scenario import crashes
+from tests.crashes.stage import Stage
+from tests.support.notices import place
+from tests.support.processes import wait_until
+
+HASTE = {"jobs.notices.book:LEASE_SECONDS": 0.5, "jobs.notices.telling:LEASE_SECONDS": 3.0}
+ADDRESS = "RECEIVER_NOTIFY_URL"
+
+
+def _telling_is_cut_off(stage: Stage, *, refused: int = 0) -> Counter[str]:
+    """How often each notice was posted in the end; `refused` tries of them were not taken."""
+    stage.settle_failing(1)
+    stage.installation.kill("worker")
+    stage.rows("DELETE FROM notices")
+    stage.rows("DELETE FROM audits WHERE name = 'notices'")
+    with place() as told:
+        told.answers += [503] * refused
+        stage.service.environment[ADDRESS] = told.url
+        try:
+            stage.doomed()
+            stage.dies()
+            stage.restart()
+            unsent = "SELECT count(*) FROM notices WHERE sent_at IS NULL"
+            wait_until(
+                lambda: told.posted and stage.rows(unsent) == [("0",)],
+                seconds=60,
+                what="telling all",
+            )
+        finally:
+            del stage.service.environment[ADDRESS]
+            stage.installation.kill("worker")
+        stage.installation.start("worker")
+        posted = Counter(one.json["id"] for one in told.posted)
+    assert posted.keys() == {row[0] for row in stage.rows("SELECT id FROM notices")}
+    return posted
+
+
+@crashes("commit in jobs.notices.book:NoticeBook.reconcile", kills="worker", tuned=HASTE)
+def a_look_for_news_is_cut_off(stage: Stage) -> None:
+    """Each new group of failures is told once."""
+    assert set(_telling_is_cut_off(stage).values()) == {1}
+
+
+@crashes("commit in jobs.notices.book:NoticeBook.claim", kills="worker", tuned=HASTE)
+def a_notice_is_claimed(stage: Stage) -> None:
+    """Nobody was told yet; another process tells it once."""
+    assert set(_telling_is_cut_off(stage).values()) == {1}
+
+
+@crashes("commit in jobs.notices.book:NoticeBook.sent", kills="worker", tuned=HASTE)
+def a_notice_was_taken(stage: Stage) -> None:
+    """What was told and not marked so is told again under the same id, and nothing a third time."""
+    times = Counter(_telling_is_cut_off(stage).values())
+    assert times[2] == (1 if stage.is_before else 0)
+    assert times.keys() <= {1, 2}
+
+
+@crashes("commit in jobs.notices.book:NoticeBook.not_sent", kills="worker", tuned=HASTE)
+def a_notice_was_not_taken(stage: Stage) -> None:
+    """It is tried again under the same id until it is taken."""
+    times = Counter(_telling_is_cut_off(stage, refused=1).values())
+    assert times[2] == 1
+    assert times.keys() <= {1, 2}
