@@ -94,16 +94,21 @@ def _claimed(row: Any) -> Claimed:
 
 
 async def suspects_among(database: Database, ids: Sequence[str]) -> list[str]:
-    """Those of `ids` that broke off before: each is to be claimed and settled alone."""
+    """Those of `ids` that broke off before: each is to be claimed and settled alone.
+
+    The least suspicious first: whoever broke off for a neighbour's sake does not wait for it.
+    """
     columns = deliveries.c
     async with database.read() as connection:
         found = await connection.execute(
-            select(columns.id).where(
+            select(columns.id)
+            .where(
                 columns.id.in_(ids),
                 columns.state == "received",
                 columns.attempts >= SUSPECT_ATTEMPTS,
                 columns.next_attempt_at <= database.now(),
             )
+            .order_by(columns.attempts, columns.received_at, columns.id)
         )
         return list(found.scalars())
 
@@ -139,6 +144,7 @@ async def give_up(database: Database, claimed: Claimed) -> None:
                 state="failed",
                 reason="internal",
                 detail=INTERNAL_DETAIL.format(attempts=LAST_ATTEMPT),
+                attempts=LAST_ATTEMPT,  # giving up is none
                 settled_at=database.now(),
             )
         )

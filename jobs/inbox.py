@@ -60,6 +60,7 @@ def open_for_intake(url: str) -> Database:
         pool_size=CONNECTIONS,
         statement_seconds=TRANSACTION_SECONDS - 1,
         lock_seconds=LOCK_SECONDS,
+        eager=True,
     )
 
 

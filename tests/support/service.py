@@ -77,6 +77,8 @@ class Service:
             "RECEIVER_ADMIN_TOKEN": TOKEN,
             **SECRETS,
         }
+        #: What every command is put behind, to run elsewhere than the tests.
+        self.prefix: Sequence[str] = ()
         self.processes: list[Server] = []
         self._numbers = itertools.count(1)
         self._client = httpx.Client(trust_env=False, timeout=30)
@@ -121,7 +123,7 @@ class Service:
     ) -> Server:
         """Start a process and do not wait for it; its log has `name` in its name."""
         process = Server(
-            [*program, *arguments],
+            [*self.prefix, *program, *arguments],
             log=self.root / f"{name}-{next(self._numbers)}.log",
             environment={**self.environment, **environment},
             directory=self.root,
@@ -144,7 +146,7 @@ class Service:
     ) -> Ran:
         """A command of `receiver`, its output piped, `given` on its standard input."""
         done = subprocess.run(
-            [*RECEIVER, *arguments],
+            [*self.prefix, *RECEIVER, *arguments],
             check=False,
             capture_output=True,
             input=given,
