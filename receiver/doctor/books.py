@@ -40,7 +40,7 @@ def of_audit(name: str, looked: Looked) -> Report:
         findings.append(Finding(f"and {looked.found - len(looked.says)} more like these"))
     if not looked.is_whole:
         number = looked.progress.get("looked", 0)
-        says = f"only the first {number} were looked at; workers look at all of them once a day"
+        says = f"only the first {number} were looked at; workers look at all of them in turn"
         findings.append(note(says, "`receiver doctor --full` looks at all now"))
     return Report.of(GOOD[name], findings)
 
