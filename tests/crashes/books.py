@@ -26,10 +26,12 @@ FROM billing_events ORDER BY outcome_key, sequence
 BALANCE = """
 SELECT (SELECT coalesce(sum(accepted), 0) FROM intake), (SELECT count(*) FROM deliveries)
 """
+#: A replay whose asking was cut off stays in state `gathering`: nobody was told that it had begun.
 UNFINISHED = """
 SELECT 'delivery', id FROM deliveries WHERE state = 'received'
-UNION ALL SELECT 'replay', id FROM replays WHERE state <> 'done'
-UNION ALL SELECT 'item of a done replay', delivery_id FROM replay_items WHERE result IS NULL
+UNION ALL SELECT 'replay', id FROM replays WHERE state NOT IN ('done', 'gathering')
+UNION ALL SELECT 'item of a done replay', delivery_id FROM replay_items
+WHERE result IS NULL AND replay_id IN (SELECT id FROM replays WHERE state = 'done')
 """
 ORPHANS = """
 SELECT 'a recorded delivery without outcome', id FROM deliveries
