@@ -35,11 +35,11 @@ def main() -> int:
         )
     )
     _say(str(report))
-    if not report.passed:
+    if options.keep or not report.passed:
         _say(f"logs, record.jsonl and faults.jsonl are kept in {directory}")
-        return 1
-    shutil.rmtree(directory)
-    return 0
+    else:
+        shutil.rmtree(directory)
+    return 0 if report.passed else 1
 
 
 def _options() -> argparse.Namespace:
@@ -50,6 +50,7 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--rate", type=float, default=15, help="messages a second")
     parser.add_argument("--faults-per-minute", type=float, default=25)
     parser.add_argument("--processes", type=int, default=2, help="of web and of workers, each")
+    parser.add_argument("--keep", action="store_true", help="keep logs and records of a good run")
     return parser.parse_args()
 
 
