@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 import json
+import time
 from collections import Counter, defaultdict
 from dataclasses import dataclass, field
 
@@ -126,6 +128,21 @@ async def waiting(engine: AsyncEngine) -> int:
             text("SELECT count(*) FROM deliveries WHERE state = 'received'")
         )
         return int(found or 0)
+
+
+async def is_amid_settling(engine: AsyncEngine, *, seconds: float) -> bool:
+    """Wait so long for a delivery that is taken up and not settled yet; whether there was one."""
+    deadline = time.monotonic() + seconds
+    async with engine.connect() as connection:
+        while time.monotonic() < deadline:
+            found = await connection.scalar(
+                text("SELECT count(*) FROM deliveries WHERE state = 'received' AND attempts > 0")
+            )
+            await connection.rollback()  # a transaction of ours would see nothing new
+            if found:
+                return True
+            await asyncio.sleep(0.01)
+    return False
 
 
 async def read_open_replays(engine: AsyncEngine) -> int:

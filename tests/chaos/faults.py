@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime, timedelta
@@ -10,17 +11,23 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+from sqlalchemy.ext.asyncio import AsyncEngine
 
+from tests.chaos.books import is_amid_settling
 from tests.chaos.database_faults import DatabaseFaults
 from tests.chaos.plan import Fault
 from tests.chaos.site import Member, Site
+
+#: How long a fault waits for the moment it is meant for.
+MOMENT_SECONDS = 3.0
 
 
 class Faults:
     """Strikes; says whether there was anything to strike."""
 
-    def __init__(self, site: Site, database: DatabaseFaults) -> None:
+    def __init__(self, site: Site, database: DatabaseFaults, engine: AsyncEngine) -> None:
         self._site = site
+        self._engine = engine
         self._database = database
         self._valkey = site.service.valkey
         files = sorted(site.service.mappings.glob("*.yaml"))
@@ -55,6 +62,11 @@ class Faults:
         return self._site.of(fault.target)[fault.number]
 
     async def _strike_member(self, fault: Fault, member: Member) -> bool:
+        if fault.amid:
+            with contextlib.suppress(Exception):  # the database may be away: it strikes anyhow
+                await asyncio.wait_for(
+                    is_amid_settling(self._engine, seconds=MOMENT_SECONDS), 2 * MOMENT_SECONDS
+                )
         if fault.kind == "kill":
             return member.kill(fault.seconds)
         if fault.kind == "stop":

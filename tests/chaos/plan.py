@@ -23,6 +23,12 @@ SQLITE_WEIGHTS = WEIGHTS | {"database": {"lock": 12}}
 BLACKOUT_SECONDS = 300.0
 #: Stops and the like last so long: mostly a few seconds, at times longer than any lease.
 LASTS_SECONDS = (1.0, 15.0, 2.5)
+#: A worker stops for longer than its lease more often than not: then another has settled for it.
+WORKER_LASTS_SECONDS = (1.0, 15.0, 9.0)
+#: How many of the faults of a worker strike when a delivery is being settled, not just any time.
+AMID = 0.7
+#: Between two faults of the database it works for so long: nothing happens while it is away.
+CALM_SECONDS = 6.0
 #: A killed process is started again after so long.
 DOWN_SECONDS = (0.0, 4.0)
 #: Half the window of a signature would be 150 s; a worker may be off by hours.
@@ -31,7 +37,10 @@ SKEW_SECONDS = {"web": 120, "worker": 6 * 3600}
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Fault:
-    """One fault. `number` says which of several web processes or workers is struck."""
+    """One fault. `number` says which of several web processes or workers is struck.
+
+    `amid`: it waits a moment for a delivery that somebody has taken up and not settled.
+    """
 
     at: float
     target: str
@@ -39,6 +48,7 @@ class Fault:
     number: int
     seconds: float
     skew_seconds: int = 0
+    amid: bool = False
 
     @property
     def name(self) -> str:
@@ -53,11 +63,15 @@ def plan(
     weights = SQLITE_WEIGHTS if database == "sqlite" else WEIGHTS
     names = {(target, kind): w for target, of in weights.items() for kind, w in of.items()}
     faults = [_blackout(pick, at) for at in _blackout_times(pick, seconds)]
-    at = 2.0
+    at, database_free_at = 2.0, 0.0
     while (at := at + pick.expovariate(per_minute / 60)) < seconds - 2:
         ((target, kind),) = pick.choices([*names], [*names.values()])
+        while target == "database" and at < database_free_at:
+            ((target, kind),) = pick.choices([*names], [*names.values()])
         fault = _fault(pick, at, target, kind, processes)
         faults.append(replace(fault, seconds=min(fault.seconds, max(1.0, seconds - at))))
+        if target == "database":
+            database_free_at = at + faults[-1].seconds + CALM_SECONDS
     return sorted(faults, key=lambda fault: fault.at)
 
 
@@ -74,7 +88,8 @@ def _blackout(pick: random.Random, at: float) -> Fault:
 
 
 def _fault(pick: random.Random, at: float, target: str, kind: str, processes: int) -> Fault:
-    lasts = pick.uniform(*DOWN_SECONDS) if kind == "kill" else pick.triangular(*LASTS_SECONDS)
+    stops = WORKER_LASTS_SECONDS if target == "worker" else LASTS_SECONDS
+    lasts = pick.uniform(*DOWN_SECONDS) if kind == "kill" else pick.triangular(*stops)
     furthest = SKEW_SECONDS.get(target, 0) if kind == "skew" else 0
     return Fault(
         at=at,
@@ -83,4 +98,5 @@ def _fault(pick: random.Random, at: float, target: str, kind: str, processes: in
         number=pick.randrange(processes),
         seconds=lasts,
         skew_seconds=pick.randint(-furthest, furthest),
+        amid=target == "worker" and pick.random() < AMID,
     )

@@ -71,6 +71,12 @@ class Record:
             self.unsettled[delivery_id] = time.monotonic()
         self._write(message=number, delivery=delivery_id, accepted=accepted)
 
+    def sees_settled(self, delivery_id: str) -> float:
+        """Whoever looks found it settled; how long after its first 2xx, in seconds."""
+        seconds = time.monotonic() - self.unsettled.pop(delivery_id)
+        self._write(delivery=delivery_id, settled_after_seconds=round(seconds, 1))
+        return seconds
+
     def goes_unanswered(self, number: int, signed_at: int, why: str) -> None:
         """No 2xx came back of a try signed then."""
         self.sent[number].unanswered.add(signed_at)

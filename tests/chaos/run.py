@@ -91,6 +91,8 @@ async def _run(config: Config) -> Report:
         changed_on=f"{stories.price_changed:%Y-%m-%d}",
     )
     record = Record(config.directory / "record.jsonl")
+    engine = _engine(site.service.database.url)
+    faults = Faults(site, _database_faults(site), engine)
     try:
         under_way = Run(
             config=config,
@@ -99,8 +101,8 @@ async def _run(config: Config) -> Report:
             vendors=Vendors(
                 messages(stories, config.seed), site.urls, record, config.seed, config.rate
             ),
-            monkey=Monkey(Faults(site, _database_faults(site)), config.directory / "faults.jsonl"),
-            engine=_engine(site.service.database.url),
+            monkey=Monkey(faults, config.directory / "faults.jsonl"),
+            engine=engine,
             findings=findings,
             report=Report(config.seed, config.seconds, config.database, config.processes, findings),
         )
@@ -181,8 +183,7 @@ async def _watch_settling(run: Run) -> None:
         for first in range(0, len(ids), LOOK_AT):
             some = ids[first : first + LOOK_AT]
             settled = await _look(lambda engine, some=some: books.settled_among(engine, some), run)  # type: ignore[misc]
-            now = time.monotonic()
-            run.waits += [now - unsettled.pop(one) for one in settled or ()]
+            run.waits += [run.record.sees_settled(one) for one in settled or ()]
         await asyncio.sleep(LOOK_SECONDS)
 
 

@@ -178,10 +178,15 @@ class Member:
         self._server = None
         self.is_ready = False
 
+    def _strikeable(self) -> Server | None:
+        """The process, unless it is dead or was given its end already and is about to be."""
+        server = self._server
+        return None if server is None or self._doomed or not server.is_alive() else server
+
     def kill(self, down_seconds: float) -> bool:
         """SIGKILL, and stay dead for so long; whether there was anybody to kill."""
-        server = self._server
-        if server is None or not server.is_alive():
+        server = self._strikeable()
+        if server is None:
             return False
         self._doomed = True
         self._start_at = time.monotonic() + down_seconds
@@ -190,8 +195,8 @@ class Member:
 
     async def pause(self, seconds: float) -> bool:
         """SIGSTOP, and SIGCONT after so long."""
-        server = self._server
-        if server is None or not server.is_alive():
+        server = self._strikeable()
+        if server is None:
             return False
         self._stopped = True
         server.signal(signal.SIGSTOP)
@@ -204,8 +209,8 @@ class Member:
 
     async def restart(self, *, skew_seconds: int = 0) -> bool:
         """SIGTERM; started again, its clock wrong by so much. It must end by itself, and well."""
-        server, was_ready = self._server, self.is_ready
-        if server is None or not server.is_alive():
+        server, was_ready = self._strikeable(), self.is_ready
+        if server is None:
             return False
         self._doomed, self._next_skew_seconds = True, skew_seconds
         self._start_at = 0.0
