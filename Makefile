@@ -4,10 +4,10 @@ BIN := .venv/bin
 STAMP := .venv/.made-from-the-lock
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run test crashes sabotage check format bench chaos lock clean
+.PHONY: help setup run test crashes sabotage check format bench bench-incident chaos lock clean
 
 help: ## what can be made
-	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' Makefile
 
 setup: $(STAMP) ## .venv, exactly as locked
 	@:
@@ -68,6 +68,9 @@ audit: setup ## ask for known vulnerabilities of all that is locked
 
 sbom: setup ## write sbom.cdx.json, the list of parts that goes with the image
 	@$(BIN)/python .ci/sbom.py
+
+bench-incident: setup ## a replay of 100,000 beside live traffic: latency, memory, time
+	@$(BIN)/python -W 'ignore:XDG_RUNTIME_DIR' -m benchmarks.incident
 
 LOCK = $(BIN)/uv pip compile --quiet --universal --generate-hashes --no-emit-index-url --no-header --no-annotate
 

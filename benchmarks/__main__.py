@@ -83,12 +83,22 @@ def measure_settling(figures: dict[str, list[float]], service: Service, port: in
         answers_ms += load.run(port, [request()], connections=1).latencies_ms
         time.sleep(0.01)
     wait_until(service.all_settled, seconds=60, what="settling")
-    newest = service.api("deliveries", limit=ALONE)["items"]
-    settled_at = [datetime.fromisoformat(item["settled_at"]).timestamp() for item in newest[::-1]]
-    ways_ms = [(end - start) * 1000 for start, end in zip(sent_at, settled_at, strict=True)]
+    ways = ways_ms(service, sent_at)
     figures["POST to 202"].append(statistics.median(answers_ms))
-    figures["POST to settled"].append(statistics.median(ways_ms))
-    figures["POST to settled, p95"].append(statistics.quantiles(ways_ms, n=20)[-1])
+    figures["POST to settled"].append(statistics.median(ways))
+    figures["POST to settled, p95"].append(statistics.quantiles(ways, n=20)[-1])
+
+
+def ways_ms(service: Service, sent_at: Sequence[float]) -> list[float]:
+    """From being sent to being settled, of the newest deliveries, one for each time of sending."""
+    items: list[dict[str, str]] = []
+    cursor: dict[str, str] = {}
+    while len(items) < len(sent_at):
+        page = service.api("deliveries", limit=min(1_000, len(sent_at) - len(items)), **cursor)
+        items += page["items"]
+        cursor = {"cursor": page["next"]}
+    settled_at = [datetime.fromisoformat(item["settled_at"]).timestamp() for item in items[::-1]]
+    return [(end - start) * 1000 for start, end in zip(sent_at, settled_at, strict=True)]
 
 
 def run_round(figures: Figures, root: Path, postgres: Postgres) -> None:

@@ -18,7 +18,7 @@ import pytest
 from tests.support.backlog import put_in
 from tests.support.processes import wait_until
 from tests.support.service import Server, Service
-from tests.support.vendors import crm, helpdesk, solved, won
+from tests.support.vendors import crm, helpdesk, slow_to_map, solved, won
 
 pytestmark = pytest.mark.acceptance
 
@@ -115,6 +115,30 @@ def test_large_bodies_are_worked_off_a_few_at_a_time(own_service: Service, custo
     growth = _peak_bytes(process) - before
     assert growth < GROWTH_BYTES, f"{growth / 1e6:.0f} MB"
     assert len(service.billed(customer)) == 120
+
+
+@pytest.mark.only("sqlite")
+def test_a_source_that_maps_for_seconds_leaves_the_others_their_latency(
+    own_service: Service, customer: str
+) -> None:
+    """Real expressions, at the edge of the steps that they may take; its heart beats on."""
+    service = own_service
+    service.start_web()
+    service.start_worker()
+    slow = [service.take(slow_to_map(f"{customer}-{number}")) for number in range(6)]
+    slowest, settled = 0.0, 0
+    while not service.all_settled():
+        posted_at = time.monotonic()
+        found = service.settled(service.take(helpdesk(solved(customer))), seconds=NEWS_SECONDS)
+        assert found["state"] == "recorded"
+        slowest = max(slowest, time.monotonic() - posted_at)
+        settled += 1
+        ready = service.http("GET", "/readyz").json()
+        assert "worker" not in {problem["name"] for problem in ready["problems"]}
+    assert settled > 3, "the slow ones were quick"
+    assert slowest < NEWS_SECONDS
+    states = {service.settled(one)["state"] for one in slow}
+    assert states == {"recorded"}
 
 
 def _start_poisoned(service: Service) -> Server:

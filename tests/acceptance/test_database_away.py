@@ -123,3 +123,29 @@ def test_one_row_that_somebody_holds_refuses_its_own_repeat_alone(
         assert vendor.tries == 50, "others were refused for it"
     repeated = service.post(held).json()
     assert repeated == {"status": "duplicate", "delivery": delivery_id}
+
+
+@pytest.mark.only("postgres")
+@pytest.mark.parametrize("way", ["killed", "frozen"])
+def test_what_is_started_while_the_database_is_away_says_so_and_ends(
+    service: Service, server: Postgres, way: str
+) -> None:
+    """A supervisor starts it again; nobody takes it for ready meanwhile."""
+    if way == "killed":
+        server.kill()
+    else:
+        server.freeze()
+    try:
+        for command in ("serve", "work"):
+            began = time.monotonic()
+            ran = service.run(command, environment={"RECEIVER_PORT": "0"})
+            assert ran.code == 1
+            assert "the database does not answer" in ran.err
+            assert "RECEIVER_DATABASE_URL" in ran.err
+            assert time.monotonic() - began < 20
+    finally:
+        if way == "killed":
+            server.restart()
+        else:
+            server.thaw()
+    wait_until(lambda: service.http("GET", "/readyz").status_code == 200, what="being ready again")

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import errno
 import sqlite3
 
 import asyncpg
@@ -8,7 +9,7 @@ import redis.exceptions
 from sqlalchemy.exc import DBAPIError, IntegrityError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
-from jobs.errors import is_transient
+from jobs.errors import in_words, is_held_up, is_transient
 from tests.jobs.workshop import Workshop
 
 
@@ -92,3 +93,38 @@ async def test_a_connection_cut_by_the_server_is_transient(on_postgres: Workshop
     with pytest.raises(DBAPIError) as cut:
         await on_postgres.run("SELECT pg_terminate_backend(pg_backend_pid())")
     assert is_transient(cut.value)
+
+
+WORDS: dict[str, list[Exception]] = {
+    "the disk is full": [from_sqlite(sqlite3.SQLITE_FULL), OSError(errno.ENOSPC, "full")],
+    "the disk cannot be written or read": [from_sqlite(sqlite3.SQLITE_IOERR_WRITE)],
+    "another process holds the database": [from_sqlite(sqlite3.SQLITE_BUSY)],
+    "the disk of the database is full": [from_postgres("53100")],
+    "the database has no connection left to give": [from_postgres("53300")],
+    "somebody else's transaction holds a lock on the tables": [from_postgres("55P03")],
+    "the database stops or starts": [from_postgres("57P01"), from_postgres("57P03")],
+    "the database can only be read": [from_postgres("25006"), from_sqlite(sqlite3.SQLITE_READONLY)],
+    "all connections to the database are in use": [PoolTimeout("pool")],
+    "the database does not answer in time": [TimeoutError()],
+    "the database refuses connections": [ConnectionRefusedError("10.0.0.7:5432")],
+    "the database is not there": [FileNotFoundError("/run/secret/socket")],
+    "the connection to the database is lost": [ConnectionResetError(), from_postgres("08006")],
+    "KeyError; the log has more": [KeyError("a secret")],
+}
+
+
+@pytest.mark.parametrize(
+    ("error", "words"),
+    [(error, words) for words, errors in WORDS.items() for error in errors],
+    ids=repr,
+)
+def test_what_ails_the_database_is_said_in_words_that_give_nothing_away(
+    error: Exception, words: str
+) -> None:
+    assert in_words(error) == words
+
+
+def test_a_lock_of_somebody_else_is_told_from_other_trouble() -> None:
+    assert is_held_up(from_postgres("55P03"))
+    assert not is_held_up(from_postgres("40001"))
+    assert not is_held_up(from_sqlite(sqlite3.SQLITE_BUSY))

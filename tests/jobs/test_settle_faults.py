@@ -14,7 +14,7 @@ from sqlalchemy import select
 from sqlalchemy.exc import OperationalError
 
 from jobs import attempts, database, settle
-from jobs.fold import Fate
+from jobs.fold import Claimed, Fate
 from jobs.recording import Recorder, Work
 from jobs.schema import billing_events, deliveries
 from mappings.types import VersionText
@@ -368,3 +368,46 @@ async def test_calls_that_come_together_share_a_transaction(
     await asyncio.gather(*(settler.settle([one]) for one in ids))
     assert sum(watched.batches) == 100
     assert len(watched.batches) < 10
+
+
+async def test_a_claim_ends_with_the_body_that_is_one_too_many(
+    workshop: Workshop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(attempts, "CLAIM_BYTES", 1_000)
+    bodies = [body(bill(f"key-{number}"), padding="x" * 400) for number in range(10)]
+    ids = await workshop.post(*bodies, body(bill("suspect")), body(bill("last")))
+    await workshop.run("UPDATE deliveries SET attempts = 2 WHERE id = :id", id=ids[10])
+    held: list[int] = []
+    claim = attempts.claim
+
+    async def watched(*arguments: Any, **more: Any) -> list[Claimed]:
+        claimed = await claim(*arguments, **more)
+        held.append(sum(len(one.body) for one in claimed))
+        return claimed
+
+    monkeypatch.setattr(attempts, "claim", watched)
+    settler = await workshop.settler()
+    await settler.settle(ids)
+    assert await workshop.states() == {"recorded": 12}
+    assert max(held) < 1_000 + len(bodies[0])
+    assert len([one for one in held if one]) >= 4
+
+
+async def test_a_stop_cuts_off_a_long_mapping_and_holds_it_against_nobody(
+    workshop: Workshop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(settle, "ENDING_SECONDS", 0.2)
+    ids = await workshop.post(body(bill("slow"), takes_seconds=3), body(bill("quick")))
+    telling = Telling()
+    settler = await workshop.settler(telling)
+    settling = asyncio.create_task(settler.settle(ids))
+    while not telling.mapped:
+        await asyncio.sleep(0.01)
+    began = time.monotonic()
+    await settler.close()
+    await asyncio.wait_for(settling, 1)
+    assert time.monotonic() - began < 2
+    rows = [await workshop.delivery(one) for one in ids]
+    assert {(row.state, row.attempts) for row in rows} == {("received", 0)}
+    await (await workshop.settler()).settle(ids)
+    assert await workshop.states() == {"recorded": 2}

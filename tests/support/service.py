@@ -142,7 +142,11 @@ class Service:
         return [process for process in self.processes if "work" in process.command][-1]
 
     def run(
-        self, *arguments: str, given: bytes = b"", environment: Mapping[str, str] = NOTHING
+        self,
+        *arguments: str,
+        given: bytes = b"",
+        environment: Mapping[str, str] = NOTHING,
+        seconds: float = 60,
     ) -> Ran:
         """A command of `receiver`, its output piped, `given` on its standard input."""
         done = subprocess.run(
@@ -152,7 +156,7 @@ class Service:
             input=given,
             env={**self.environment, "RECEIVER_PORT": self._port(), **environment},
             cwd=self.root,
-            timeout=60,
+            timeout=seconds,
         )
         return Ran(done.returncode, done.stdout.decode(), done.stderr.decode())
 
