@@ -80,14 +80,9 @@ def send_live(service: Service, go_on: Callable[[int], bool]) -> Live:
         else:
             live.refused += 1
         time.sleep(PAUSE_SECONDS)
-    wait_until(lambda: _latest_settled(service), seconds=60, what="settling the last")
+    wait_until(service.all_settled, seconds=60, what="settling the last")
     live.ways_ms = ways_ms(service, sent_at)
     return live
-
-
-def _latest_settled(service: Service) -> bool:
-    newest = service.api("deliveries", limit=1)["items"]
-    return bool(newest[0]["state"] != "received")
 
 
 @dataclass

@@ -7,6 +7,7 @@ turn) and resuming: all progress is in `replay_items`, so any worker can go on a
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
@@ -31,7 +32,11 @@ from mappings.types import Failure, Mapped, Reason
 log = structlog.get_logger(__name__)
 
 #: Deliveries released at once.
-STEP = 100
+STEP = 50
+#: After a step the replay rests as long as this part of the time that it took, and this at most:
+#: live deliveries find a worker and, on SQLite, a database that is free.
+REST_SHARE = 0.5
+REST_SECONDS = 0.5
 
 BROKE_DETAIL = "mapping it breaks off ({error!r}); the log has the traceback"
 
@@ -77,7 +82,8 @@ class ReplayRunner:
             return [(replay_id, where["state"]) for replay_id, where in found]
 
     async def _step(self, replay_id: str, state: str) -> bool:
-        """Take the next few up; say whether there were any."""
+        """Take the next few up, settle and compare them, then rest; say whether there were any."""
+        began = time.monotonic()
         async with self._database.write() as connection:
             rows = await self._next(connection, replay_id)
             released = await self._release(connection, replay_id, rows, state)
@@ -85,6 +91,8 @@ class ReplayRunner:
             await self._settler.settle(released)
         unreleased = [row for row in rows if row["id"] not in set(released)]
         await self._compare(replay_id, unreleased)
+        if rows:
+            await asyncio.sleep(min(REST_SECONDS, REST_SHARE * (time.monotonic() - began)))
         return bool(rows)
 
     async def _next(self, connection: AsyncConnection, replay_id: str) -> Sequence[RowMapping]:

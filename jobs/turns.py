@@ -16,7 +16,7 @@ from jobs.fold import Claimed
 
 #: A part of each batch is for those asked for last: one in so many.
 FRESH_SHARE = 4
-#: A source whose last delivery took longer than this to map is slow.
+#: A source whose last two deliveries took longer than this to map is slow.
 SLOW_SECONDS = 0.25
 
 #: Deliveries by id, each with the future of whoever waits for the end of its attempt.
@@ -31,6 +31,7 @@ class Turns:
         self._waiting: Batch = {}
         self._arrived = asyncio.Condition()
         self._seconds_of_source: dict[str, float] = {}
+        self._last_seconds: dict[str, float] = {}
         self._slow_under_way = 0
 
     def __len__(self) -> int:
@@ -70,8 +71,13 @@ class Turns:
             self._arrived.notify(self._loops)
 
     def took(self, source: str, seconds: float) -> None:
-        """Note how long mapping a delivery of this source took. May be called from a thread."""
-        self._seconds_of_source[source] = seconds
+        """Note how long mapping a delivery of this source took. May be called from a thread.
+
+        The quicker of the last two counts: one may have waited for a busy machine.
+        """
+        before = self._last_seconds.get(source, 0.0)
+        self._seconds_of_source[source] = min(before, seconds)
+        self._last_seconds[source] = seconds
 
     def in_order(self, claimed: Iterable[Claimed]) -> tuple[list[Claimed], list[Claimed]]:
         """Those of quick sources and those of slow ones, each in the order of their turns."""

@@ -58,8 +58,10 @@ async def test_asking_twice_waits_for_one_attempt() -> None:
 
 def test_quick_sources_come_first_and_slow_ones_apart() -> None:
     turns = Turns(2)
-    turns.took("slow", SLOW_SECONDS * 2)
-    turns.took("quick", 0.001)
+    for seconds in (SLOW_SECONDS * 2, SLOW_SECONDS * 3):
+        turns.took("slow", seconds)
+    for seconds in (0.001, SLOW_SECONDS * 9):  # once, the machine was busy
+        turns.took("quick", seconds)
     quick, slow = turns.in_order([claimed("slow"), claimed("quick", 2), claimed("quick", 1)])
     assert [one.id for one in quick] == ["quick-1", "quick-2"]
     assert [one.id for one in slow] == ["slow-0"]
@@ -79,8 +81,8 @@ async def test_slow_deliveries_of_seconds_each_leave_other_sources_their_latency
 ) -> None:
     monkeypatch.setattr(settle, "SLOW_PAUSE_SECONDS", 0.2)
     settler = await workshop.settler(Telling())
-    learnt = await workshop.post(body(bill("slow"), takes_seconds=0.4), source="slow")
-    await settler.settle(learnt)
+    learnt = [body(bill(f"learnt-{n}"), takes_seconds=0.4) for n in range(2)]
+    await settler.settle(await workshop.post(*learnt, source="slow"))
     slow = await workshop.post(
         *(body(bill(f"slow-{n}"), takes_seconds=2.5) for n in range(2)), source="slow"
     )
