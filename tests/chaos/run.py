@@ -42,6 +42,8 @@ SENT_SECONDS = 300.0
 SETTLED_SECONDS = 300.0
 REPLAY_SECONDS = 1_800.0
 UNAVAILABLE = 503
+#: The checks of `receiver doctor` that are about the books.
+AUDITS = ("balance", "books", "records", "corrections", "waiting", "replays", "backlog")
 #: An edit of the mappings is in force after so long.
 RELOADED_SECONDS = 3.0
 
@@ -220,6 +222,7 @@ async def _reckon(run: Run) -> None:
     again = await books.read(run.engine)
     if again.ledger != mended.ledger or again.rows != mended.rows:
         findings.add("replay", "replaying all that is recorded changed the books")
+    await _ask_the_doctor(site)
     await run.engine.dispose()
 
 
@@ -262,6 +265,17 @@ async def _status(site: Site) -> dict[str, int]:
     if ran.code != 0:
         site.findings.add("unbalanced", f"`receiver status` ended by {ran.code}: {ran}")
     return dict(ran.json)
+
+
+async def _ask_the_doctor(site: Site) -> None:
+    """The service's own audits of everything must find as little as we do."""
+    ran = await asyncio.to_thread(
+        site.service.run, "doctor", "--full", "--json", seconds=REPLAY_SECONDS
+    )
+    checks = {check["name"]: check for check in ran.json}
+    for name in AUDITS:
+        if checks[name]["status"] != "ok":
+            site.findings.add("unbalanced", f"`receiver doctor`: {checks[name]}")
 
 
 async def _api(site: Site, path: str, body: Any = None) -> Any:
