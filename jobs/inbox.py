@@ -117,7 +117,7 @@ class Inbox:
         A caller that goes away takes nothing with it: the commit goes on.
         """
         if (
-            len(self._waiting) >= WAITING_DELIVERIES
+            len(self._waiting) + len(self._held_up) >= WAITING_DELIVERIES
             or self._waiting_bytes + len(incoming.body) > WAITING_BYTES
         ):
             raise InboxUnavailable("the database is behind; too many deliveries wait")

@@ -33,6 +33,8 @@ log = structlog.get_logger(__name__)
 
 #: Deliveries released at once.
 STEP = 50
+#: With so many released that have not settled, no more are: they would be a backlog of their own.
+OUTSTANDING = 200
 #: After a step the replay rests as long as this part of the time that it took, and this at most:
 #: live deliveries find a worker and, on SQLite, a database that is free.
 REST_SHARE = 0.5
@@ -84,6 +86,9 @@ class ReplayRunner:
     async def _step(self, replay_id: str, state: str) -> bool:
         """Take the next few up, settle and compare them, then rest; say whether there were any."""
         began = time.monotonic()
+        if await self._outstanding(replay_id) >= OUTSTANDING:
+            await asyncio.sleep(REST_SECONDS)
+            return True
         async with self._database.write() as connection:
             rows = await self._next(connection, replay_id)
             released = await self._release(connection, replay_id, rows, state)
@@ -94,6 +99,18 @@ class ReplayRunner:
         if rows:
             await asyncio.sleep(min(REST_SECONDS, REST_SHARE * (time.monotonic() - began)))
         return bool(rows)
+
+    async def _outstanding(self, replay_id: str) -> int:
+        """How many of the first open ones are released: a slow source, or a fault, has put off."""
+        items = replay_items.c
+        first = (
+            select(items.released)
+            .where(items.replay_id == replay_id, items.result.is_(None))
+            .order_by(items.position)
+            .limit(OUTSTANDING)
+        )
+        async with self._database.read() as connection:
+            return sum((await connection.execute(first)).scalars())
 
     async def _next(self, connection: AsyncConnection, replay_id: str) -> Sequence[RowMapping]:
         """The next deliveries of the replay that nobody else is at, their rows locked."""

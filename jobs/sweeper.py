@@ -69,7 +69,6 @@ class Sweeper:
         """
         if self._settler.waiting > WAITING:
             self._behind = None
-            await asyncio.sleep(0)
             return False
         oldest, newest = await self._due(grace_seconds)
         is_full = len(oldest) == SWEEP

@@ -543,3 +543,33 @@ async def test_bodies_are_compared_a_few_at_a_time(
     assert (status.unchanged, len(status.differences)) == (10, 10)
     assert len(held) >= 4
     assert max(held) < 2_000
+
+
+async def test_no_more_is_released_while_what_was_does_not_settle(
+    workshop: Workshop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A slow source is put off by its settler: a replay of it does not pile up as live traffic."""
+    monkeypatch.setattr(replay_runner, "STEP", 2)
+    monkeypatch.setattr(replay_runner, "OUTSTANDING", 4)
+    monkeypatch.setattr(replay_runner, "REST_SECONDS", 0.02)
+    telling = Telling()
+    settler = await workshop.settler(telling)
+    await some_failed(workshop, telling, 10)
+    telling.knows.add("a price")
+    started = await start_replay(workshop.database, None, UNPRICED, actor="test")
+    settle = settler.settle
+
+    async def put_off(_ids: Any) -> None:
+        """Nothing is settled for now."""
+
+    monkeypatch.setattr(settler, "settle", put_off)
+    advancing = asyncio.create_task(workshop.runner(settler, telling).advance())
+    await asyncio.sleep(1)
+    assert await workshop.states() == {"received": 4, "failed": 6}
+    monkeypatch.setattr(settler, "settle", settle)
+    waiting = await workshop.all(select(deliveries.c.id).where(deliveries.c.state == "received"))
+    await settler.settle([row.id for row in waiting])
+    await advancing
+    status = await replay_status(workshop.database, started.id)
+    assert status is not None
+    assert (status.state, status.recorded) == ("done", 10)
