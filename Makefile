@@ -29,8 +29,11 @@ $(STAMP): requirements-dev.lock pyproject.toml
 run: setup ## everything on this machine, with the shipped examples posted: the quickest look
 	@exec $(BIN)/receiver up --demo
 
-test: setup ## all tests; real Valkey and PostgreSQL come out of wheels
-	@$(BIN)/python -m pytest
+# Two at a time: most of them wait for processes. WORKERS=0 runs them one after the other.
+WORKERS ?= 2
+PYTEST = $(BIN)/python -m pytest -n $(WORKERS) --dist loadgroup --no-loadscope-reorder
+test: setup ## all tests; real Valkey and PostgreSQL come out of wheels (PROPERTIES=long tries harder)
+	@$(PYTEST)
 
 crashes: setup ## the process killed at every point of the code, on both databases (some minutes)
 	@CRASHES=all $(BIN)/python -m pytest tests/crashes

@@ -1,1 +1,6 @@
-pytest_plugins = ["tests.support.fixtures", "tests.support.row_fixtures"]
+pytest_plugins = [
+    "tests.support.effort",
+    "tests.support.fixtures",
+    "tests.support.groups",
+    "tests.support.row_fixtures",
+]

@@ -8,12 +8,13 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from mappings.cel.language import EvalError, ExpressionError, Language
 from mappings.tables import Table
 from mappings.types import Reason
+from tests.support.effort import examples
 
 COMPANIES = Table(name="companies", file="tables/companies.csv", version="v", rows={"1": "acme"})
 LANGUAGE = Language({"companies": COMPANIES}, {"broken": "tables/broken.yaml"})
@@ -271,7 +272,7 @@ CALLS = [
 ]  # fmt: skip
 
 
-@settings(max_examples=400, deadline=None)
+@examples(100)
 @given(
     st.recursive(
         st.sampled_from(FRAGMENTS),

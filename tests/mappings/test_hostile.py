@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from mappings.cel.language import EvalError, Language
@@ -19,6 +19,7 @@ from receiver.signatures import RULES
 from tests.mappings.kit import mapped as mapped_by
 from tests.mappings.kit import only_failure, rule
 from tests.mappings.test_ready_made import ROOT
+from tests.support.effort import examples
 
 FILES = read_directory(ROOT / "mappings")
 READY_MADE = load(FILES, timezone="UTC", schemes=RULES)
@@ -148,7 +149,7 @@ def test_a_member_left_out_anywhere_raises_nothing(source: str) -> None:
 
 @pytest.mark.parametrize("source", BILLING)
 @given(body=st.binary(max_size=80) | st.text(alphabet='[]{}",:0e\\u1', max_size=40).map(str.encode))
-@settings(max_examples=50)
+@examples(50)
 def test_any_bytes_give_outcomes_or_failures(source: str, body: bytes) -> None:
     result = mapped(source, body)
     assert result.outcomes == ()
@@ -158,7 +159,7 @@ def test_any_bytes_give_outcomes_or_failures(source: str, body: bytes) -> None:
     data=st.data(),
     file=st.sampled_from(sorted(name for name in FILES if not name.startswith("examples/"))),
 )
-@settings(max_examples=60, deadline=None)
+@examples(25)
 def test_a_garbled_file_raises_nothing_and_costs_only_itself(
     data: st.DataObject, file: str
 ) -> None:

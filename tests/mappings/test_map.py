@@ -9,7 +9,7 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from mappings.types import Kind, Mapped, Reason
@@ -25,6 +25,7 @@ from tests.mappings.kit import (
     rule,
     rules,
 )
+from tests.support.effort import examples
 
 SOLVED = {"type": "solved", "company": 1, "id": 7, "at": AT}
 BATCH = MAPPING.replace("outcomes:", "events: payload\noutcomes:", 1)
@@ -548,7 +549,7 @@ HUNGRY = good(
 PLAIN = good()
 
 
-@settings(max_examples=400, deadline=None)
+@examples(60)
 @given(JSON)
 def test_whatever_json_arrives_nothing_raises(payload: Any) -> None:
     body = json.dumps(payload).encode()
@@ -557,7 +558,7 @@ def test_whatever_json_arrives_nothing_raises(payload: Any) -> None:
     HUNGRY.trace(delivery(body)).as_json()
 
 
-@settings(max_examples=200, deadline=None)
+@examples(100)
 @given(st.binary(max_size=200))
 def test_whatever_bytes_arrive_nothing_raises(body: bytes) -> None:
     assert isinstance(PLAIN.map(delivery(body)), Mapped)

@@ -7,10 +7,11 @@ from typing import Any
 from urllib.parse import parse_qsl
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from receiver.signatures import PRESETS, Scheme, SignatureError, verify
+from tests.support.effort import examples
 from tests.support.requests import NOW, secret_of, signed
 
 FORMS = ("mailchimp-transactional", "twilio-form", "twilio-sharedkey")
@@ -44,7 +45,7 @@ def signed_headers(scheme: Scheme, request: dict[str, Any]) -> list[str]:
     return found + [name for name in request["headers"] if name == "x-docusign-signature-1"]
 
 
-@settings(max_examples=300, deadline=None)
+@examples(100)
 @given(st.sampled_from(CLOSED), st.data())
 def test_no_changed_byte_of_the_body_passes(name: str, data: st.DataObject) -> None:
     request = once(name)
@@ -60,7 +61,7 @@ def fields(body: bytes) -> list[tuple[str, str]]:
     return sorted(parse_qsl(body.decode("latin-1"), keep_blank_values=True))
 
 
-@settings(max_examples=600, deadline=None)
+@examples(150)
 @given(all_presets, st.data())
 def test_no_changed_character_of_what_is_signed_passes(name: str, data: st.DataObject) -> None:
     scheme, request = PRESETS[name], once(name)
@@ -142,7 +143,7 @@ urls = st.one_of(
 )
 
 
-@settings(max_examples=1000, deadline=None)
+@examples(200)
 @given(all_presets, st.data())
 def test_nothing_but_signature_error_is_raised_whatever_is_changed(
     name: str, data: st.DataObject

@@ -6,11 +6,12 @@ import base64
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from receiver.signatures import PRESETS, Scheme, SignatureError, scheme_of, sign, verify
 from receiver.signatures.codecs import ALGORITHMS, ENCODINGS, KEY_ENCODINGS, TIMESTAMP_UNITS
+from tests.support.effort import examples
 
 NOW = 1_790_000_000.25
 KEY = bytes(range(1, 33))
@@ -168,7 +169,7 @@ names = st.sampled_from(
 )
 
 
-@settings(max_examples=400)
+@examples(100)
 @given(
     schemes(),
     st.lists(values, max_size=3),

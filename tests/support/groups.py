@@ -1,0 +1,31 @@
+"""Which tests run on one worker of pytest-xdist: those that share a service or an installation.
+
+Owns the name of each test's group, for `--dist loadgroup`. A file on one kind of database is one
+group, so that what its tests share is made once; the tests of the shared service are one for each
+kind of database, whatever file they stand in.
+"""
+
+from __future__ import annotations
+
+import pytest
+
+KINDS = ("sqlite", "postgres")
+#: Fixtures that outlive a file and cost seconds.
+SHARED = ("service",)
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark each test with its group, before xdist looks."""
+    for item in items:
+        item.add_marker(pytest.mark.xdist_group(_group_of(item)))
+
+
+def _group_of(item: pytest.Item) -> str:
+    file = item.nodeid.partition("::")[0].removeprefix("tests/").removesuffix(".py")
+    if not isinstance(item, pytest.Function):
+        return file
+    shared = next((name for name in SHARED if name in item.fixturenames), file)
+    values = item.callspec.params.values() if hasattr(item, "callspec") else ()
+    kind = next((value for value in values if value in KINDS), None)
+    return f"{shared}-{kind}" if kind else shared
