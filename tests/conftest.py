@@ -1,6 +1,6 @@
 pytest_plugins = [
     "tests.support.effort",
     "tests.support.fixtures",
-    "tests.support.groups",
     "tests.support.row_fixtures",
+    "tests.support.workers",
 ]

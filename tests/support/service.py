@@ -17,6 +17,7 @@ from typing import Any
 
 import httpx
 
+from tests.support import warm
 from tests.support.databases import Outside
 from tests.support.processes import Process, wait_until
 from tests.support.valkey import Valkey
@@ -24,6 +25,8 @@ from tests.support.vendors import SECRETS, Post
 
 TOKEN = "an admin token of the tests"
 NOTHING: Mapping[str, str] = MappingProxyType({})
+#: Commands that start from nothing, as a user's do; the others need not import it all each time.
+STARTED = frozenset({"serve", "work", "up"})
 RECEIVER = (sys.executable, "-m", "receiver")
 
 
@@ -149,16 +152,22 @@ class Service:
         seconds: float = 60,
     ) -> Ran:
         """A command of `receiver`, its output piped, `given` on its standard input."""
-        done = subprocess.run(
-            [*self.prefix, *RECEIVER, *arguments],
-            check=False,
-            capture_output=True,
-            input=given,
-            env={**self.environment, "RECEIVER_PORT": self._port(), **environment},
-            cwd=self.root,
-            timeout=seconds,
+        wanted = {**self.environment, "RECEIVER_PORT": self._port(), **environment}
+        if self.prefix or arguments[0] in STARTED:
+            done = subprocess.run(
+                [*self.prefix, *RECEIVER, *arguments],
+                check=False,
+                capture_output=True,
+                input=given,
+                env=wanted,
+                cwd=self.root,
+                timeout=seconds,
+            )
+            return Ran(done.returncode, done.stdout.decode(), done.stderr.decode())
+        code, out, err = warm.run(
+            arguments, environment=wanted, directory=self.root, given=given, seconds=seconds
         )
-        return Ran(done.returncode, done.stdout.decode(), done.stderr.decode())
+        return Ran(code, out.decode(), err.decode())
 
     def _port(self) -> str:
         """The web process's, so that `send` finds it; nobody's where there is none."""

@@ -25,6 +25,7 @@ from receiver.api.operations import OPERATIONS
 from tests.acceptance.conftest import SHIPPED, _new_service
 from tests.acceptance.secrets.planted import Planted, files_below
 from tests.acceptance.test_up import Up
+from tests.support.notices import Place, place
 from tests.support.processes import wait_until
 from tests.support.service import Service
 
@@ -40,8 +41,9 @@ REDACTED = ("redacted person", "redacted note", "redacted header")
 class Site:
     """A service in whose every corner a secret is planted, and all that came out of it."""
 
-    def __init__(self, service: Service) -> None:
+    def __init__(self, service: Service, told: Place) -> None:
         self.service = service
+        self.told = told
         self.planted = Planted()
         self.said: list[tuple[str, bytes]] = []
         for name in ("SIGNED", "PATH", "INBODY"):
@@ -56,6 +58,11 @@ class Site:
         for name in ("cookie", "bearer", "api key", *REDACTED):
             self.planted.plant(name)
         self.learnt = self.planted.plant("LEARNT_SECRET")
+        base, told.answers = told.url.rpartition("/hook/")[0], [500]
+        key = self.planted.plant("part of RECEIVER_NOTIFY_URL")
+        service.environment["RECEIVER_NOTIFY_URL"] = f"{base}/hook/{key}?key={key}"
+        signs = f"whsec_{base64.b64encode(self.planted.plant('notices').encode()).decode()}"
+        service.environment["RECEIVER_NOTIFY_SECRET"] = signs
 
     def __getitem__(self, name: str) -> str:
         return self.planted.secrets[name]
@@ -164,10 +171,11 @@ def _hmac(secret: str, body: bytes) -> str:
 @pytest.fixture
 def site(request: pytest.FixtureRequest, tmp_path: Path, database_kind: str) -> Iterator[Site]:
     service = _new_service(request, tmp_path, database_kind, MAPPINGS)
-    try:
-        yield Site(service)
-    finally:
-        service.close()
+    with place() as told:
+        try:
+            yield Site(service, told)
+        finally:
+            service.close()
 
 
 @pytest.mark.timeout(300)
@@ -186,6 +194,10 @@ def test_planted_secrets_are_nowhere_but_where_they_were_planted(
         _connections(site)
     _commands(site)
     _reads(site)
+    wait_until(
+        lambda: len(site.told.posted) > 1, what="a notice, told again after a 500", seconds=60
+    )
+    site.said += [("a notice", repr(one.headers).encode() + one.body) for one in site.told.posted]
     searched = dict(site.said)
     assert len(searched) > 30
     # What is proven to be searched: a text that was stored is found in what was said and written.
@@ -209,6 +221,8 @@ def _traffic(site: Site) -> None:
         answer = site.send(path, body, {**site.credentials, **headers})
         assert answer.status_code == 202, (name, answer.text)
         taken[name] = answer.json()["delivery"]
+    path, _, headers = site.good(1)["token"]
+    assert site.send(path, b"no JSON: a failure to be told of", headers).status_code == 202
     for path, body, headers in site.bad():
         answer = site.send(path, body, {**site.credentials, **headers})
         assert answer.status_code >= 400, (path, answer.text)

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import pytest
+import structlog
 from typer.testing import CliRunner
 
 from jobs.database import open_database
@@ -74,6 +75,12 @@ class Installation:
         text = path.read_text()
         assert old in text
         path.write_text(text.replace(old, new))
+
+
+@pytest.fixture(autouse=True)
+def _as_in_a_new_process() -> None:
+    """Logging as it is before a command begins, whatever was tested here before."""
+    structlog.reset_defaults()
 
 
 @pytest.fixture

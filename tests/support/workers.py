@@ -1,8 +1,9 @@
-"""Which tests run on one worker of pytest-xdist: those that share a service or an installation.
+"""What tests need to run on several workers of pytest-xdist.
 
-Owns the name of each test's group, for `--dist loadgroup`. A file on one kind of database is one
-group, so that what its tests share is made once; the tests of the shared service are one for each
-kind of database, whatever file they stand in.
+Owns the name of each test's group, for `--dist loadgroup`: tests that share a service or an
+installation run on one worker. A file on one kind of database is one group, so that what its tests
+share is made once; the tests of the shared service are one group for each kind of database,
+whatever file they stand in.
 """
 
 from __future__ import annotations
@@ -19,6 +20,14 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Mark each test with its group, before xdist looks."""
     for item in items:
         item.add_marker(pytest.mark.xdist_group(_group_of(item)))
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_logreport(report: pytest.TestReport) -> None:
+    """Write half characters out that a test logged: what a worker tells has to be UTF-8."""
+    report.sections = [
+        (name, text.encode("utf-8", "backslashreplace").decode()) for name, text in report.sections
+    ]
 
 
 def _group_of(item: pytest.Item) -> str:
