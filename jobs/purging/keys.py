@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 from sqlalchemy import Table, bindparam, case, delete, or_, select, union, update
@@ -43,7 +44,7 @@ async def keys_of(connection: AsyncConnection, names: Names) -> tuple[list[str],
     return sorted(found | moves.keys()), moves
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Portion:
     """Some keys with all that the ledger has of them."""
 
@@ -52,26 +53,30 @@ class Portion:
     moves: Mapping[str, str]
     rows: Mapping[str, Sequence[Row]]  # by table
 
-    def theirs(self, table: Table) -> list[Row]:
-        """The rows of the customer; one without any is theirs where its key is nobody else's."""
-        others = {
+    @cached_property
+    def of_others(self) -> set[str]:
+        """The keys that bill, or billed at another time, somebody else."""
+        return {
             row["outcome_key"]
             for rows in self.rows.values()
             for row in rows
             if row["customer_id"] not in (None, self.names.customer, self.names.pseudonym)
         }
+
+    def theirs(self, table: Table) -> list[Row]:
+        """The rows of the customer; one without any is theirs where its key is nobody else's."""
         either = (self.names.customer, self.names.pseudonym)
         return [
             row
             for row in self.rows[table.name]
             if row["customer_id"] in either
-            or (row["customer_id"] is None and row["outcome_key"] not in others)
+            or (row["customer_id"] is None and row["outcome_key"] not in self.of_others)
         ]
 
-    def named(self, table: Table) -> list[str]:
-        """Ids of the customer's rows that have the id or tags in them."""
+    def named(self, table: Table) -> list[Row]:
+        """The customer's rows that have the id or tags in them."""
         return [
-            row["id"]
+            row
             for row in self.theirs(table)
             if row["customer_id"] == self.names.customer or row["meta_tags"]
         ]
@@ -79,7 +84,7 @@ class Portion:
     def changing(self, table: Table) -> int:
         """How many rows change, for their own sake or their key's."""
         moved = {row["id"] for row in self.rows[table.name] if row["outcome_key"] in self.moves}
-        return len(moved.union(self.named(table)))
+        return len(moved.union(row["id"] for row in self.named(table)))
 
     def count(self, into: InLedger) -> None:
         """Add what is here to the sums."""
@@ -117,35 +122,46 @@ async def portions(
 
 async def change(database: Database, connection: AsyncConnection, portion: Portion) -> None:
     """Put the pseudonym in and take the tags away, in the rows and in the keys of this portion."""
-    for table in LEDGER:
-        await _rename_rows(connection, portion, table)
     moved = {key: portion.moves[key] for key in portion.keys if key in portion.moves}
+    await _make_keys(database, connection, portion, moved)
+    for table in LEDGER:
+        erased = _erased(portion.names, table)
+        whole = {old: new for old, new in moved.items() if old not in portion.of_others}
+        await _move_keys(connection, table, whole, erased)
+        await _move_keys(connection, table, {o: moved[o] for o in moved.keys() - whole}, {})
+        left = [row["id"] for row in portion.named(table) if row["outcome_key"] not in whole]
+        for ids in chunks(left):
+            await connection.execute(update(table).where(table.c.id.in_(ids)).values(erased))
     if moved:
-        await _move_keys(database, connection, portion, moved)
+        await connection.execute(delete(outcome_keys).where(outcome_keys.c.outcome_key.in_(moved)))
 
 
-async def _rename_rows(connection: AsyncConnection, portion: Portion, table: Table) -> None:
-    names, column = portion.names, table.c.customer_id
+def _erased(names: Names, table: Table) -> dict[str, Any]:
+    column = table.c.customer_id
     renamed = case((column == names.customer, names.pseudonym), else_=column)
-    for ids in chunks(portion.named(table)):
-        await connection.execute(
-            update(table).where(table.c.id.in_(ids)).values(customer_id=renamed, meta_tags={})
-        )
+    return {"customer_id": renamed, "meta_tags": {}}
+
+
+async def _make_keys(
+    database: Database, connection: AsyncConnection, portion: Portion, moved: Mapping[str, str]
+) -> None:
+    """The rows of the new keys, of those that anything refers to."""
+    used = {row["outcome_key"] for rows in portion.rows.values() for row in rows}
+    old_of = {new: old for old, new in moved.items() if old in used}
+    if old_of:
+        await _refuse_collisions(connection, old_of)
+        rows = [{"outcome_key": new} for new in old_of]
+        await connection.execute(database.insert_or_skip(outcome_keys), rows)
 
 
 async def _move_keys(
-    database: Database, connection: AsyncConnection, portion: Portion, moved: Mapping[str, str]
+    connection: AsyncConnection, table: Table, moved: Mapping[str, str], erased: dict[str, Any]
 ) -> None:
-    used = {row["outcome_key"] for rows in portion.rows.values() for row in rows}
-    pairs = [{"old": old, "new": new} for old, new in moved.items() if old in used]
-    if pairs:
-        await _refuse_collisions(connection, {one["new"]: one["old"] for one in pairs})
-        new_rows = [{"outcome_key": one["new"]} for one in pairs]
-        await connection.execute(database.insert_or_skip(outcome_keys), new_rows)
-        for table in LEDGER:
-            moving = update(table).where(table.c.outcome_key == bindparam("old"))
-            await connection.execute(moving.values(outcome_key=bindparam("new")), pairs)
-    await connection.execute(delete(outcome_keys).where(outcome_keys.c.outcome_key.in_(moved)))
+    """Let what refers to the old keys refer to the new ones; `erased` in the same breath."""
+    if moved:
+        moving = update(table).where(table.c.outcome_key == bindparam("old"))
+        pairs = [{"old": old, "new": new} for old, new in sorted(moved.items())]
+        await connection.execute(moving.values(outcome_key=bindparam("new"), **erased), pairs)
 
 
 async def _refuse_collisions(connection: AsyncConnection, old_of: Mapping[str, str]) -> None:

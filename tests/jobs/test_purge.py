@@ -574,3 +574,22 @@ async def test_the_books_are_right_after_a_purge(workshop: Workshop) -> None:
     async with workshop.database.read() as connection:
         assert await faults_of_keys(connection, keys) == []
     assert await workshop.is_balanced()
+
+
+async def test_a_key_that_billed_two_customers_in_turn_keeps_what_is_the_others(
+    workshop: Workshop,
+) -> None:
+    shared, now = key("acme", "1"), await workshop.now()
+    told = [
+        bill(shared, at=now - timedelta(minutes=3), tags={"n": "1"}),
+        undo(shared, at=now - timedelta(minutes=2)),
+        bill(shared, at=now - timedelta(minutes=1), customer="globex", tags={"n": "2"}),
+    ]
+    await settled(workshop, *(body(one) for one in told))
+    before = await sums(workshop)
+    report = await purged(workshop)
+    assert await sums(workshop) == before
+    lines = await workshop.all(select(billing_events).order_by(billing_events.c.sequence))
+    assert [line.customer_id for line in lines] == [report.pseudonym, report.pseudonym, "globex"]
+    assert [line.meta_tags for line in lines] == [{}, {}, {"n": "2"}]
+    assert {line.outcome_key for line in lines} == {key(report.pseudonym or "", "1")}
