@@ -27,6 +27,10 @@ class DatabaseUnsuitable(JobsError):
     """The database would acknowledge what it may lose; change the setting the message names."""
 
 
+class PurgeUnderWay(JobsError, TimeoutError):
+    """A purge changes the ledger; settling goes on by itself once it is through."""
+
+
 class FilterInvalid(JobsError):
     """The filter names something that does not exist; the message lists what does."""
 

@@ -1,7 +1,7 @@
 """Who was purged, as the transaction that settles has to know it.
 
 Owns the lock between settling and a purge, and the look-up of pseudonyms. A transaction that
-compares with the ledger and then writes calls `hold_off_purges` first of all: else a purge that
+compares with the ledger and then writes holds purges off first of all: else a purge that
 commits in between would find the raw id written behind its back, and the outcome billed twice.
 Refuses to purge; see `jobs.purge`.
 """
@@ -17,6 +17,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from jobs.database import Database
 from jobs.erasure import Erased, erased, ids_of, pseudonym_of
+from jobs.errors import PurgeUnderWay
 from jobs.keybook import chunks
 from jobs.schema import pseudonym_keys, purged_customers
 from mappings.types import Mapped
@@ -28,7 +29,7 @@ Name = TypeVar("Name")
 
 
 async def hold_off_purges(database: Database, connection: AsyncConnection) -> None:
-    """Wait for a purge that is under way, and let none begin until this transaction has ended.
+    """Let no purge begin until this transaction has ended, and wait for one that is under way.
 
     Before any row is locked: a purge may take seconds, and a repeat of a delivery that we held
     meanwhile would not be answered. On SQLite a transaction that writes is alone anyway.
@@ -37,6 +38,18 @@ async def hold_off_purges(database: Database, connection: AsyncConnection) -> No
         await connection.execute(
             text("SELECT pg_advisory_xact_lock_shared(:lock)"), {"lock": ADVISORY_LOCK}
         )
+
+
+async def hold_off_purges_or_leave(database: Database, connection: AsyncConnection) -> None:
+    """Like `hold_off_purges`, for whoever has a lease that runs out: raises PurgeUnderWay.
+
+    Settling that waited would lose its lease, and the next worker its own: each would count as an
+    attempt that broke off, until the delivery failed of it.
+    """
+    if not database.is_sqlite and not await connection.scalar(
+        text("SELECT pg_try_advisory_xact_lock_shared(:lock)"), {"lock": ADVISORY_LOCK}
+    ):
+        raise PurgeUnderWay("a purge is under way")
 
 
 async def hold_off_settling(database: Database, connection: AsyncConnection) -> None:

@@ -18,7 +18,7 @@ from jobs.database import Database
 from jobs.errors import JobsError
 from jobs.fold import Claimed, Fate, fate_of
 from jobs.keybook import Posting, load_books, lock_keys
-from jobs.purged import erase, hold_off_purges
+from jobs.purged import erase, hold_off_purges_or_leave
 from jobs.replay_items import answer_replays
 from jobs.schema import deliveries
 from jobs.versions import keep_versions
@@ -54,7 +54,7 @@ class Recorder:
         """
         ordered = sorted(work, key=lambda one: (one.delivery.received_at, one.delivery.id))
         async with self._database.write() as connection:
-            await hold_off_purges(self._database, connection)
+            await hold_off_purges_or_leave(self._database, connection)
             held = await _hold(connection, [one.delivery.id for one in ordered])
             mine = [one for one in ordered if one.delivery.id in held]
             said = await erase(connection, {one.delivery.id: one.mapped for one in mine})

@@ -15,7 +15,7 @@ from jobs.audits.books import faults_of_keys
 from jobs.dry_run import dry_run
 from jobs.filters import DeliveryFilter
 from jobs.ids import new_id
-from jobs.purged import erase, hold_off_purges
+from jobs.purged import erase, hold_off_purges, hold_off_settling
 from jobs.purging.keys import LEDGER
 from jobs.purging.ledger import erase_from_ledger
 from jobs.purging.purge import purge, survey
@@ -482,7 +482,7 @@ async def test_settling_that_read_before_a_purge_is_waited_for(workshop: Worksho
     assert {line.customer_id for line in lines} == {names.pseudonym}
 
 
-async def test_settling_waits_for_a_purge_that_is_not_committed_yet(
+async def test_settling_makes_way_for_a_purge_that_is_not_committed_yet(
     workshop: Workshop, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """And then knows of it: in between it holds no delivery, so that repeats are answered."""
@@ -511,9 +511,28 @@ async def test_settling_waits_for_a_purge_that_is_not_committed_yet(
     go_on.set()
     await purging
     await settling
+    await settler.forgive_interrupted()
+    await workshop.make_due(late)
     await settler.settle([late])
     assert await workshop.verdicts(late) == ["duplicate"]
     assert await workshop.count(billing_events) == 1
+
+
+async def test_a_long_purge_costs_no_delivery_an_attempt(on_postgres: Workshop) -> None:
+    """However many workers take it up meanwhile. SQLite lets them not even begin."""
+    workshop = on_postgres
+    (one,) = await workshop.post(body(bill(key("acme", "1"))))
+    settlers = [await workshop.settler() for _ in range(7)]
+    async with workshop.new_database().write() as connection:
+        await hold_off_settling(workshop.database, connection)
+        for settler in settlers:
+            await settler.settle([one])
+            await settler.forgive_interrupted()
+            await workshop.make_due(one)
+    row = await workshop.delivery(one)
+    assert (row.state, row.attempts) == ("received", 0)
+    await settlers[0].settle([one])
+    assert (await workshop.delivery(one)).state == "recorded"
 
 
 async def test_a_comparison_under_way_writes_no_erased_id(
