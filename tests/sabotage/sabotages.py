@@ -352,4 +352,15 @@ SABOTAGES = (
             "jobs/test_erasure.py", "test_values_of_a_key_are_replaced_and_nothing_else_of_it"
         ),
     ),
+    Sabotage(
+        name="settle-beside-a-purge",
+        why="an outcome settled under the id while it is erased, and again under the pseudonym",
+        file="jobs/purging/ledger.py",
+        old="await hold_off_settling(database, connection)",
+        new="pass",
+        tests=_in(
+            "jobs/test_purge.py",
+            "test_settling_makes_way_for_a_purge_that_is_not_committed_yet",
+        ),
+    ),
 )
