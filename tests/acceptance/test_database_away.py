@@ -57,8 +57,18 @@ def test_while_the_database_is_frozen_or_locked_intake_is_503_and_recovers_by_it
     with service.database.away():
         _is_refused_in_time(service, post)
         _is_alive_and_not_ready(service)
+        _answers_what_needs_no_database(service, post)
         _is_refused_in_time(service, post)
     _comes_back(service, post, customer)
+
+
+def _answers_what_needs_no_database(service: Service, post: Post) -> None:
+    """Set-up requests, forgeries, unknown sources."""
+    began = time.monotonic()
+    assert service.http("GET", post.path).is_success
+    assert service.post(post.with_body(b"forged")).status_code == 401
+    assert service.http("POST", "/webhooks/nobody").status_code == 404
+    assert time.monotonic() - began < 1
 
 
 @pytest.fixture
