@@ -61,7 +61,7 @@ async def kept_of(
     try:
         found = await _redacted(source.redactor, request.body, headers)
     except NotRedactable as error:
-        raise _refusal(f"`redact` names what may be in it, and {error}") from None
+        raise _refusal(f"values are to be taken out of it, and {error}") from None
     if verified.delivery_id in found.taken:
         raise _refusal("`redact` names the vendor's delivery id, which has to be stored")
     return Kept(body=found.body, headers=found.headers, redacted=found.count)

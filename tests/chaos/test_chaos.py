@@ -36,7 +36,7 @@ def test_nothing_is_lost_or_billed_twice_whatever_dies(
     logs = "" if report.passed else _logs(tmp_path)
     assert report.passed, f"{report}\n(CHAOS_SEED={seed} plans the same again)\n{logs}"
     assert report.acknowledged > 100, report
-    assert report.struck.total() > seconds / 10, report
+    assert report.struck.total() >= seconds / 10, report  # more, unless the machine has no time
     assert report.struck["all blackout"] == 1, report
     assert report.replayed, report
 

@@ -69,7 +69,7 @@ def _delivery(session: Session, delivery_id: str) -> DeliveryInput:
         # One that was stored before its file had `redact` goes out as it would be stored today.
         return session.edited.redacted(found)
     except NotRedactable as error:
-        raise Trouble(f"`redact` names what may be in {delivery_id}, and {error}") from None
+        raise Trouble(f"values are to be taken out of {delivery_id}, and {error}") from None
 
 
 def redacted(mappings: MappingSet, delivery: DeliveryInput) -> Fixture:

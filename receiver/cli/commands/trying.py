@@ -60,7 +60,7 @@ def _redacted(mappings: MappingSet, delivery: DeliveryInput) -> DeliveryInput:
     try:
         return mappings.redacted(delivery)
     except NotRedactable as error:
-        message = "it would be answered 503 and not stored: `redact` names what may be in it, and "
+        message = "it would be answered 503 and not stored: values are to be taken out of it, and "
         raise Trouble(message + str(error), code=PROBLEM) from None
 
 
