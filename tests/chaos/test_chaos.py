@@ -12,7 +12,7 @@ from tests.chaos.run import Config, run
 from tests.chaos.site import tail
 
 #: A minute of faults, the last of them for up to 15 s, and the reckoning on a busy machine.
-TIMEOUT_SECONDS = 420
+TIMEOUT_SECONDS = 600
 
 
 @pytest.mark.acceptance
