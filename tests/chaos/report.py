@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import statistics
+import textwrap
 from collections import Counter
 from dataclasses import dataclass, field
 
@@ -81,7 +82,7 @@ class Report:
         }
         each = f"{self.processes} web, {self.processes} workers"
         head = f"chaos on {self.database}: {self.lasted_seconds:.0f} s, {each}, seed {self.seed}"
-        return [head, *(f"  {name:<12} {what}" for name, what in lines.items())]
+        return [head, *(_wrapped(name, what) for name, what in lines.items())]
 
     def _money(self) -> str:
         return ", ".join(f"{micros / 1e6:,.2f} {name}" for name, micros in self.totals.items())
@@ -100,6 +101,16 @@ class Report:
         judged = ", ".join(f"{counts[kind]} {kind}" for kind in [*always, *also])
         word = "passed" if self.passed else "FAILED"
         return [f"  {word:<12} {judged}", *(f"    {what}" for what in self.findings)]
+
+
+def _wrapped(name: str, what: str) -> str:
+    return textwrap.fill(
+        what,
+        96,
+        initial_indent=f"  {name:<12} ",
+        subsequent_indent=" " * 15,
+        break_on_hyphens=False,
+    )
 
 
 def _counted(counts: Counter[str]) -> str:
