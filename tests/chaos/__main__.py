@@ -13,7 +13,8 @@ import sys
 import tempfile
 from pathlib import Path
 
-from tests.chaos.run import Config, run
+from tests.chaos.parts import Config
+from tests.chaos.run import run
 
 
 def main() -> int:

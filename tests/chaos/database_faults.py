@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import os
 import signal
+import time
 from typing import Protocol
 
 import asyncpg
@@ -56,8 +57,6 @@ class SqliteFaults:
         await asyncio.sleep(seconds)
 
     def _hold(self, seconds: float) -> None:
-        import time  # noqa: PLC0415
-
         with self._database.away():
             time.sleep(seconds)
 

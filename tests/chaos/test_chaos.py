@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.chaos.run import Config, run
+from tests.chaos.parts import Config
+from tests.chaos.run import run
 from tests.chaos.site import tail
 
 #: A minute of faults, the last of them for up to 15 s, and the reckoning on a busy machine.
