@@ -15,15 +15,15 @@ import structlog
 
 from jobs.audits.auditor import Auditor
 from jobs.database import assert_durable, open_database
+from jobs.doorbell.worker import COMPLETION_SECONDS, Listener
 from jobs.heartbeat import Heartbeat, mappings_health, process_name
 from jobs.mapping_watch import MappingWatch
 from jobs.notices.telling import Post, Teller
-from jobs.replay_runner import ReplayRunner
-from jobs.retention import Retention
-from jobs.settle import Settler
-from jobs.sweeper import Sweeper
+from jobs.replays.runner import ReplayRunner
+from jobs.retention.retention import Retention
+from jobs.settling.settle import Settler
+from jobs.settling.sweeper import Sweeper
 from jobs.tasks import within
-from jobs.worker import COMPLETION_SECONDS, Listener
 from mappings.load import SchemeRules
 from mappings.types import OLDEST_DAYS
 

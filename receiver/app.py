@@ -15,15 +15,15 @@ from starlette.applications import Starlette
 from starlette.routing import BaseRoute, Route
 
 from jobs.database import assert_durable, open_database
+from jobs.doorbell.ringing import Doorbell
 from jobs.errors import JobsError
 from jobs.heartbeat import Heartbeat, mappings_health
-from jobs.inbox import CONNECTIONS, Inbox, open_for_intake
+from jobs.intake.inbox import CONNECTIONS, Inbox, open_for_intake
+from jobs.intake.rejections import RejectionBook
+from jobs.intake.secret_uses import SecretUses
 from jobs.mapping_watch import MappingWatch
 from jobs.notices.telling import Teller
-from jobs.rejections import RejectionBook
 from jobs.revision import schema_is_current
-from jobs.ringing import Doorbell
-from jobs.secret_uses import SecretUses
 from jobs.tasks import within
 from mappings.load import MappingSet
 from receiver import looks

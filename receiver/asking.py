@@ -12,14 +12,14 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import get_args
 from zoneinfo import ZoneInfo
 
-from jobs.charges import ChargeFilter
+from jobs.corrections.charges import ChargeFilter
 from jobs.errors import FilterInvalid
 from jobs.filters import DeliveryFilter, can_be_stored
-from jobs.fold import IGNORED_REASONS
 from jobs.queries.billing import Basis, BillingFilter
 from jobs.queries.rejections import RejectionFilter
 from jobs.queries.times import parse_time
 from jobs.schema import STATES
+from jobs.settling.fold import IGNORED_REASONS
 from mappings.types import Reason
 
 DELIVERY_FILTERS = tuple(DeliveryFilter.model_fields)

@@ -16,7 +16,7 @@ from time import monotonic
 
 import structlog
 
-from jobs.rejections import Rejected
+from jobs.intake.rejections import Rejected
 from receiver.exchange import Call
 from receiver.metrics import Metrics
 from receiver.quiet import Quiet

@@ -17,7 +17,7 @@ from starlette.types import Receive, Scope, Send
 
 from jobs.errors import InboxUnavailable
 from jobs.ids import new_id
-from jobs.intake import Accepted, Incoming
+from jobs.intake.commit import Accepted, Incoming
 from receiver.exchange import Call, Disconnected, Refused, refuse, respond
 from receiver.handshaking import Handshakes
 from receiver.identity import dedupe_key, vendor_id

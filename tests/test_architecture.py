@@ -17,7 +17,7 @@ ALLOWED = {
     "receiver": {"receiver", "jobs", "mappings"},
 }
 #: The only modules that may know that the doorbell is arq.
-ARQ_MODULES = {"jobs/ringing.py", "jobs/worker.py"}
+ARQ_MODULES = {"jobs/doorbell/ringing.py", "jobs/doorbell/worker.py"}
 #: What would let a mapping depend on anything but its input.
 IMPURE = {
     "aiosqlite",
@@ -121,7 +121,9 @@ def test_every_package_is_looked_at() -> None:
             "jobs/a.py", "import importlib\nimportlib.import_module('receiver')", id="late"
         ),
         pytest.param("jobs/a.py", "from ..receiver import app", id="relative"),
-        pytest.param("jobs/settle.py", "from arq import Retry", id="arq-beyond-its-modules"),
+        pytest.param(
+            "jobs/settling/settle.py", "from arq import Retry", id="arq-beyond-its-modules"
+        ),
         pytest.param("receiver/app.py", "import arq.connections", id="arq-in-receiver"),
         pytest.param("mappings/a.py", "import time", id="clock"),
         pytest.param("mappings/a.py", "from datetime import datetime\ndatetime.now()", id="now"),
@@ -140,8 +142,12 @@ def test_a_broken_rule_is_found(path: str, source: str) -> None:
 @pytest.mark.parametrize(
     ("path", "source"),
     [
-        pytest.param("jobs/ringing.py", "from arq import create_pool", id="ringing-knows-arq"),
-        pytest.param("receiver/app.py", "import jobs.inbox, mappings.load, time", id="downwards"),
+        pytest.param(
+            "jobs/doorbell/ringing.py", "from arq import create_pool", id="ringing-knows-arq"
+        ),
+        pytest.param(
+            "receiver/app.py", "import jobs.intake.inbox, mappings.load, time", id="downwards"
+        ),
         pytest.param("mappings/a.py", "from datetime import UTC, datetime", id="times-as-values"),
     ],
 )

@@ -13,7 +13,7 @@ import pytest
 import yaml
 from typer.main import get_command
 
-from jobs.book import KeyBook
+from jobs.ledger.book import KeyBook
 from mappings.examples import run_examples
 from mappings.load import MappingSet, load, read_directory
 from mappings.types import DeliveryInput, Reason

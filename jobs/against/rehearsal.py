@@ -17,17 +17,17 @@ from sqlalchemy.engine import RowMapping
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from jobs.against.report import Report
-from jobs.against.shelf import Shelf
 from jobs.against.window import Place, Span, Window, next_deliveries, said_before, span_of
-from jobs.book import KeyBook
 from jobs.database import Database
-from jobs.erasure import Erased
-from jobs.fold import fate_of
+from jobs.erasure.pseudonyms import Erased
+from jobs.erasure.purged import erase
 from jobs.ids import new_id
-from jobs.keybook import load_books
-from jobs.ledger import begin_with_owed
-from jobs.purged import erase
-from jobs.replay_runner import claimed, mapped_now
+from jobs.ledger.book import KeyBook
+from jobs.ledger.keybook import load_books
+from jobs.ledger.owing import begin_with_owed
+from jobs.ledger.shelf import Shelf
+from jobs.replays.runner import claimed, mapped_now
+from jobs.settling.fold import fate_of
 from mappings.load import MappingSet
 from mappings.types import OLDEST_DAYS, Mapped
 

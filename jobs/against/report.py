@@ -10,8 +10,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
-from jobs.fold import Fate
 from jobs.money import money
+from jobs.settling.fold import Fate
 from mappings.types import Kind
 
 #: Examples of each kind that are kept.

@@ -1,7 +1,7 @@
 """Each key's book: what its outcomes say, what its ledger says, and whether they agree.
 
 Owns what may differ between an outcome and the line that it caused. What a key owes is decided
-anew by `jobs.book` from all that was recorded of it, in whatever order it came.
+anew by `jobs.ledger.book` from all that was recorded of it, in whatever order it came.
 """
 
 from __future__ import annotations
@@ -15,8 +15,8 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from jobs.audits.corrections import KINDS
 from jobs.audits.findings import Fault
 from jobs.audits.scrub import PAGE, Scrub
-from jobs.book import Entry, KeyBook, Recorded
-from jobs.keybook import load_books
+from jobs.ledger.book import Entry, KeyBook, Recorded
+from jobs.ledger.keybook import load_books
 from jobs.money import money
 from jobs.schema import actions, billing_events, deliveries, outcome_keys, outcomes
 

@@ -12,7 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from jobs.columns import UtcDateTime
 from jobs.database import Database
 from jobs.filters import DeliveryFilter
-from jobs.keybook import chunks
+from jobs.ledger.keybook import chunks
 from jobs.money import money
 from jobs.queries.billing import events_of_delivery, takes_back_of
 from jobs.queries.paging import DEFAULT_LIMIT, clamp, read_position, write_position

@@ -7,11 +7,11 @@ from datetime import UTC, datetime
 
 from sqlalchemy import func, select
 
+from jobs.audits.silence import Heard, Silent, silent
 from jobs.database import Database
 from jobs.queries.rejections import last_rejections
 from jobs.queries.shapes import SecretUse, SourceTraffic
 from jobs.schema import deliveries, mapping_files, secret_uses
-from jobs.silence import Heard, Silent, silent
 from mappings.load import MappingSet
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from sqlalchemy import select
 
 from jobs.database import Database
-from jobs.evidence import BodyGone
+from jobs.retention.evidence import BodyGone
 from jobs.schema import deliveries
 from mappings.types import DeliveryInput
 

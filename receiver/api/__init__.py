@@ -1,7 +1,7 @@
 """The JSON API under `/api`, for scripts, agents and whatever reconciles the ledger.
 
 Owns paths, status codes and authentication. Refuses to know how an answer is found: that is
-`jobs.queries` and `jobs.replay`, the same for the command line.
+`jobs.queries` and `jobs.replays.replay`, the same for the command line.
 """
 
 from receiver.api.parts import ApiParts

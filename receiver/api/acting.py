@@ -1,4 +1,4 @@
-"""The POST side of the API: replay and discard, by `jobs.replay`, noted in `actions`."""
+"""The POST side of the API: replay and discard, by `jobs.replays.replay`, noted in `actions`."""
 
 from __future__ import annotations
 
@@ -7,10 +7,10 @@ from dataclasses import asdict
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
-from jobs.dry_run import dry_run
 from jobs.errors import FilterInvalid
 from jobs.queries.listing import unknown_ids
-from jobs.replay import discard, replay_status, start_replay
+from jobs.replays.dry_run import dry_run
+from jobs.replays.replay import discard, replay_status, start_replay
 from receiver.api.answers import not_found
 from receiver.api.params import Order, id_in_path, order, query
 from receiver.api.parts import ApiParts, parts_of

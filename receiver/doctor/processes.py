@@ -9,8 +9,8 @@ from typing import Any
 from redis.exceptions import RedisError
 
 from jobs.database import Database
+from jobs.doorbell.ringing import connect
 from jobs.heartbeat import Alive, alive
-from jobs.ringing import connect
 from mappings.load import MappingSet
 from receiver.doctor.findings import Finding, Report, note
 from receiver.settings import Settings

@@ -10,7 +10,7 @@ import os
 import signal
 from typing import Any
 
-from jobs import attempts
+from jobs.settling import attempts
 from mappings.mappingset import MappingSet
 from receiver.cli import main
 

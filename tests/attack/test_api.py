@@ -15,7 +15,7 @@ from schemathesis.checks import CHECKS
 from starlette.applications import Starlette
 
 from jobs.database import Database, open_database
-from jobs.rejections import Rejected, RejectionBook
+from jobs.intake.rejections import Rejected, RejectionBook
 from jobs.schema import metadata
 from mappings.load import load
 from receiver.api import ApiParts, api_routes

@@ -124,8 +124,8 @@ def test_answers_are_sites_in_the_endpoint_only() -> None:
 
 
 def test_a_site_that_the_code_does_not_have_is_an_error() -> None:
-    with pytest.raises(LookupError, match=r"jobs\.intake:Intake\.nothing"):
-        site("commit", "jobs.intake:Intake.nothing")
+    with pytest.raises(LookupError, match=r"jobs\.intake\.commit:Intake\.nothing"):
+        site("commit", "jobs.intake.commit:Intake.nothing")
 
 
 def test_a_process_dies_at_the_passing_that_was_planned(
@@ -136,7 +136,7 @@ def test_a_process_dies_at_the_passing_that_was_planned(
     marker = tmp_path / "marker"
     plan = Plan(
         kind="commit",
-        place="jobs.replay:discard",
+        place="jobs.replays.replay:discard",
         moment="after",
         marker=str(marker),
         passing=2,
@@ -148,4 +148,4 @@ def test_a_process_dies_at_the_passing_that_was_planned(
     with pytest.raises(AssertionError):
         doom.reach("after")
     assert killed == {os.getpid(): [signal.SIGKILL]}
-    assert marker.read_text() == "after commit in jobs.replay:discard\n"
+    assert marker.read_text() == "after commit in jobs.replays.replay:discard\n"

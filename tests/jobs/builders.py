@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 
-from jobs.book import Entry, KeyBook, Recorded
-from jobs.byhand import Asked, replacement, reversal_by_hand
-from jobs.ledger import Step, decide
+from jobs.corrections.byhand import Asked, replacement, reversal_by_hand
+from jobs.ledger.book import Entry, KeyBook, Recorded
+from jobs.ledger.owing import Step, decide
 from mappings.types import Kind, Outcome
 from tests.jobs.model import Line, Said
 

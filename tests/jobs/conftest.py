@@ -10,8 +10,8 @@ import pytest
 from sqlalchemy import delete, text
 from structlog.testing import capture_logs
 
-from jobs import inbox
 from jobs.database import open_database
+from jobs.intake import inbox
 from jobs.migrations import migrate
 from jobs.schema import metadata
 from tests.jobs.workshop import Workshop

@@ -7,12 +7,12 @@ from typing import Any
 
 from sqlalchemy import func, select
 
-from jobs.charges import ChargeFilter
-from jobs.corrected import Corrected
-from jobs.correcting import Wish, correct
-from jobs.rebilling import Proposals
+from jobs.corrections.charges import ChargeFilter
+from jobs.corrections.corrected import Corrected
+from jobs.corrections.correcting import Wish, correct
+from jobs.corrections.rebilling import Proposals
 from jobs.schema import actions, billing_events, outcomes
-from jobs.settle import Settler
+from jobs.settling.settle import Settler
 from tests.jobs.doubles import Telling, body, mapping_set
 from tests.jobs.workshop import Workshop
 

@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any, cast
 
-from jobs.inbox import Incoming
+from jobs.intake.inbox import Incoming
 from mappings.load import MappingSet
 from mappings.types import DeliveryInput, Failure, Kind, Mapped, Outcome, Reason, VersionText
 

@@ -7,7 +7,7 @@ import json
 import sys
 
 from jobs.database import open_database
-from jobs.inbox import Inbox
+from jobs.intake.inbox import Inbox
 from tests.jobs.doubles import incoming
 
 

@@ -8,10 +8,10 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Seque
 from contextlib import asynccontextmanager
 from typing import Any
 
-from jobs.ringing import Doorbell
-from jobs.settle import Settler
-from jobs.sweeper import Sweeper
-from jobs.worker import Listener, Settle
+from jobs.doorbell.ringing import Doorbell
+from jobs.doorbell.worker import Listener, Settle
+from jobs.settling.settle import Settler
+from jobs.settling.sweeper import Sweeper
 from tests.jobs.doubles import Telling
 from tests.jobs.workshop import Workshop
 

@@ -13,11 +13,11 @@ from sqlalchemy import Select, Table, func, select, text, update
 from jobs.database import Database, open_database
 from jobs.errors import InboxUnavailable
 from jobs.filters import DeliveryFilter
-from jobs.inbox import Accepted, Inbox, Incoming, open_for_intake
-from jobs.replay import ReplayStatus, replay_status, start_replay
-from jobs.replay_runner import ReplayRunner
+from jobs.intake.inbox import Accepted, Inbox, Incoming, open_for_intake
+from jobs.replays.replay import ReplayStatus, replay_status, start_replay
+from jobs.replays.runner import ReplayRunner
 from jobs.schema import billing_events, deliveries, intake, outcomes
-from jobs.settle import Settler
+from jobs.settling.settle import Settler
 from tests.jobs import model
 from tests.jobs.doubles import Telling, in_force, in_order
 from tests.jobs.model import Line

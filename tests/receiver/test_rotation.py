@@ -10,8 +10,8 @@ import pytest
 from structlog.testing import capture_logs
 
 from jobs.database import Database
+from jobs.intake.secret_uses import SecretUses
 from jobs.queries.shapes import SecretUse
-from jobs.secret_uses import SecretUses
 from mappings.load import MappingSet, load
 from mappings.rules.secrets import end_of
 from receiver.rotation import look_at_endings, still_used

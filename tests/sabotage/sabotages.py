@@ -37,7 +37,7 @@ SABOTAGES = (
         file="jobs/migrations/versions/0001_first_tables.py",
         old='"outcome_key", "sequence", name=',
         new='"outcome_key", "sequence", "id", name=',
-        tests=_in("jobs/test_guards.py", "test_a_ledger_that_could_not_be_is_refused")
+        tests=_in("jobs/ledger/test_guards.py", "test_a_ledger_that_could_not_be_is_refused")
         + _in("jobs/test_migrations.py", "test_migrations_make_the_tables_that_the_code_expects"),
     ),
     Sabotage(
@@ -47,7 +47,7 @@ SABOTAGES = (
         old='sa.UniqueConstraint("source", "dedupe_key", name=',
         new='sa.UniqueConstraint("source", "dedupe_key", "id", name=',
         tests=_in(
-            "jobs/test_inbox.py",
+            "jobs/intake/test_inbox.py",
             "test_a_repeat_is_answered_with_the_firsts_id_and_counted",
             "test_copies_over_two_inboxes_at_once_are_one_delivery_each",
         ),
@@ -55,14 +55,16 @@ SABOTAGES = (
     Sabotage(
         name="acknowledge-before-the-commit",
         why="a 2xx for what a crash forgets: the vendor never sends it again",
-        file="jobs/intake.py",
+        file="jobs/intake/commit.py",
         old="answers, to_ring = await self._keep(connection, batch)",
         new=(
             "answers, to_ring = await self._keep(connection, batch)\n"
             "            [one.accept(said) for one, said in zip(batch, answers)]"
         ),
-        tests=_in("jobs/test_inbox.py", "test_nobody_is_answered_before_the_commit")
-        + _crash("before-jobs.intake:Intake.commit-vendors_send_again_what_was_not_answered"),
+        tests=_in("jobs/intake/test_inbox.py", "test_nobody_is_answered_before_the_commit")
+        + _crash(
+            "before-jobs.intake.commit:Intake.commit-vendors_send_again_what_was_not_answered"
+        ),
     ),
     Sabotage(
         name="answer-200-for-a-failed-commit",
@@ -75,7 +77,7 @@ SABOTAGES = (
     Sabotage(
         name="count-intake-apart",
         why="the count of intake tells of a loss only if it commits with what it counts",
-        file="jobs/intake.py",
+        file="jobs/intake/commit.py",
         old=(
             "            await connection.execute(\n"
             "                insert(intake).values(committed_at=datetime.now(UTC),"
@@ -90,25 +92,28 @@ SABOTAGES = (
             "            asyncio.get_running_loop().create_task(count())\n"
         ),
         tests=_in(
-            "jobs/test_inbox.py", "test_the_count_of_intake_equals_the_states_at_every_moment"
+            "jobs/intake/test_inbox.py",
+            "test_the_count_of_intake_equals_the_states_at_every_moment",
         )
-        + _crash("after-jobs.intake:Intake.commit-vendors_send_again_what_was_not_answered"),
+        + _crash("after-jobs.intake.commit:Intake.commit-vendors_send_again_what_was_not_answered"),
     ),
     Sabotage(
         name="count-repeats-as-accepted",
         why="the balance would hide as many lost deliveries",
-        file="jobs/intake.py",
+        file="jobs/intake/commit.py",
         old="accepted=len(new)",
         new="accepted=len(rows)",
-        tests=_in("jobs/test_inbox.py", "test_of_200_copies_at_once_one_is_new"),
+        tests=_in("jobs/intake/test_inbox.py", "test_of_200_copies_at_once_one_is_new"),
     ),
     Sabotage(
         name="take-a-reused-id-for-a-repeat",
         why="another body under an id used before would vanish with a 200",
-        file="jobs/intake.py",
+        file="jobs/intake/commit.py",
         old="return incoming.id_signed and anchor.body_sha256 != incoming.body_sha256",
         new="return False",
-        tests=_in("jobs/test_inbox.py", "test_a_signed_id_with_another_body_is_kept_as_reused"),
+        tests=_in(
+            "jobs/intake/test_inbox.py", "test_a_signed_id_with_another_body_is_kept_as_reused"
+        ),
     ),
     Sabotage(
         name="verify-after-storing",
@@ -170,37 +175,43 @@ SABOTAGES = (
     Sabotage(
         name="swallow-a-failure",
         why="a delivery bills all of its outcomes or none; this one bills what is easy",
-        file="jobs/fold.py",
+        file="jobs/settling/fold.py",
         old="if mapped.failures:",
         new="if mapped.failures and not mapped.outcomes:",
-        tests=_in("jobs/test_fold.py", "test_a_failure_holds_back_the_good_ones_and_says_how_many")
+        tests=_in(
+            "jobs/settling/test_fold.py",
+            "test_a_failure_holds_back_the_good_ones_and_says_how_many",
+        )
         + _in(
-            "jobs/test_settle.py", "test_one_bad_event_holds_back_the_good_ones_until_it_is_mended"
+            "jobs/settling/test_settle.py",
+            "test_one_bad_event_holds_back_the_good_ones_until_it_is_mended",
         ),
     ),
     Sabotage(
         name="keep-half-of-a-conflict",
         why="a refused delivery would leave its first outcomes in the books of its neighbours",
-        file="jobs/fold.py",
+        file="jobs/settling/fold.py",
         old="            _take_back(steps, books)\n",
         new="",
         tests=_in(
-            "jobs/test_fold.py",
+            "jobs/settling/test_fold.py",
             "test_one_conflict_takes_back_the_whole_delivery_and_nothing_of_its_neighbours",
         ),
     ),
     Sabotage(
         name="skip-the-sweeper",
         why="what Redis forgot would wait for ever",
-        file="jobs/sweeper.py",
+        file="jobs/settling/sweeper.py",
         old="oldest, newest = await self._due(grace_seconds)",
         new="oldest, newest = list[Due](), list[Due]()",
-        tests=_in("jobs/test_sweeper.py", "test_what_nobody_was_told_of_is_found_at_the_start"),
+        tests=_in(
+            "jobs/settling/test_sweeper.py", "test_what_nobody_was_told_of_is_found_at_the_start"
+        ),
     ),
     Sabotage(
         name="hold-a-dead-workers-claim",
         why="what a killed worker had taken up would wait for hours",
-        file="jobs/attempts.py",
+        file="jobs/settling/attempts.py",
         old=(
             "            attempts=columns.attempts + 1,\n"
             "            next_attempt_at=database.now(plus_seconds=LEASE_SECONDS),"
@@ -210,18 +221,19 @@ SABOTAGES = (
             "            next_attempt_at=database.now(plus_seconds=36000),"
         ),
         tests=_in(
-            "jobs/test_sweeper.py",
+            "jobs/settling/test_sweeper.py",
             "test_an_attempt_cut_off_by_a_kill_is_taken_up_when_its_lease_ends",
         ),
     ),
     Sabotage(
         name="count-no-attempts",
         why="a delivery that kills its worker would kill workers for ever",
-        file="jobs/attempts.py",
+        file="jobs/settling/attempts.py",
         old="attempts=columns.attempts + 1",
         new="attempts=columns.attempts",
         tests=_in(
-            "jobs/test_settle_faults.py", "test_an_attempt_is_committed_before_mapping_starts"
+            "jobs/settling/test_settle_faults.py",
+            "test_an_attempt_is_committed_before_mapping_starts",
         ),
     ),
     Sabotage(
@@ -235,18 +247,22 @@ SABOTAGES = (
     Sabotage(
         name="settle-whatever-the-state",
         why="two workers at one delivery would both post it",
-        file="jobs/recording.py",
+        file="jobs/settling/recording.py",
         old=('        .where(columns.id.in_(ids), columns.state == "received")\n        .order_by'),
         new=("        .where(columns.id.in_(ids))\n        .order_by"),
-        tests=_in("jobs/test_settle.py", "test_one_delivery_mapped_twice_is_recorded_once"),
+        tests=_in(
+            "jobs/settling/test_settle.py", "test_one_delivery_mapped_twice_is_recorded_once"
+        ),
     ),
     Sabotage(
         name="forget-to-lock-keys",
         why="two workers would decide on one key from the same past",
-        file="jobs/keybook.py",
+        file="jobs/ledger/keybook.py",
         old=("        .order_by(outcome_keys.c.outcome_key)\n        .with_for_update()"),
         new="        .order_by(outcome_keys.c.outcome_key)",
-        tests=_in("jobs/test_guards.py", "test_a_key_is_decided_on_by_one_transaction_at_a_time"),
+        tests=_in(
+            "jobs/ledger/test_guards.py", "test_a_key_is_decided_on_by_one_transaction_at_a_time"
+        ),
     ),
     Sabotage(
         name="new-key-each-time",
@@ -257,40 +273,45 @@ SABOTAGES = (
         tests=_in(
             "mappings/test_identity.py", "test_a_key_is_compact_json_of_source_rule_and_values"
         )
-        + _crash("done-jobs.worker:Listener._run_job-a_job_is_done_again_or_never"),
+        + _crash("done-jobs.doorbell.worker:Listener._run_job-a_job_is_done_again_or_never"),
     ),
     Sabotage(
         name="replay-what-is-recorded",
         why="replaying all that is recorded must change no total",
-        file="jobs/replay_runner.py",
+        file="jobs/replays/runner.py",
         old='{state, "received"} - {"recorded"}',
         new='{state, "received"}',
-        tests=_in("jobs/test_replay.py", "test_replaying_what_is_recorded_posts_nothing"),
+        tests=_in("jobs/replays/test_replay.py", "test_replaying_what_is_recorded_posts_nothing"),
     ),
     Sabotage(
         name="discard-what-is-recorded",
         why="a delivery that billed would be put away with its money in the ledger",
-        file="jobs/replay.py",
+        file="jobs/replays/replay.py",
         old='DISCARDABLE = ("failed", "ignored")',
         new='DISCARDABLE = ("failed", "ignored", "recorded")',
-        tests=_in("jobs/test_discard.py", "test_only_what_failed_or_was_ignored_is_discarded"),
+        tests=_in(
+            "jobs/replays/test_discard.py", "test_only_what_failed_or_was_ignored_is_discarded"
+        ),
     ),
     Sabotage(
         name="reverse-at-todays-price",
         why="a reversal takes back what was charged, whatever it would cost today",
-        file="jobs/ledger.py",
+        file="jobs/ledger/owing.py",
         old="amount_micros=-standing.amount_micros,",
         new="amount_micros=-(cause.amount_micros or standing.amount_micros),",
-        tests=_in("jobs/test_ledger.py", "test_a_reversal_never_looks_at_its_own_triple_or_price"),
+        tests=_in(
+            "jobs/ledger/test_ledger.py", "test_a_reversal_never_looks_at_its_own_triple_or_price"
+        ),
     ),
     Sabotage(
         name="ignore-when-it-happened",
         why="vendors send out of order: any order of arrival must end in the same charge",
-        file="jobs/book.py",
+        file="jobs/ledger/book.py",
         old="return Moment(0, self.occurred_at, is_reversal)",
         new="return Moment(0, _ANY_TIME, is_reversal)",
         tests=_in(
-            "jobs/test_order.py", "test_every_order_of_up_to_five_timed_outcomes_owes_the_same"
+            "jobs/ledger/test_order.py",
+            "test_every_order_of_up_to_five_timed_outcomes_owes_the_same",
         ),
     ),
     Sabotage(
@@ -323,43 +344,44 @@ SABOTAGES = (
     Sabotage(
         name="correct-without-a-trace",
         why="nobody could say who took money back, and why",
-        file="jobs/correcting.py",
+        file="jobs/corrections/correcting.py",
         old="                await self._note(connection, decided, asked, actor, note)\n",
         new="",
         tests=_in(
-            "jobs/test_correcting.py",
+            "jobs/corrections/test_correcting.py",
             "test_a_reversal_by_hand_is_recorded_with_who_made_it_and_why",
         ),
     ),
     Sabotage(
         name="let-bodies-of-failures-go",
         why="what failed could never be replayed: lost revenue by calendar",
-        file="jobs/evidence.py",
+        file="jobs/retention/evidence.py",
         old='REMOVABLE = ("recorded", "ignored", "discarded")',
         new='REMOVABLE = ("recorded", "ignored", "discarded", "failed")',
         tests=_in(
-            "jobs/test_retention.py",
+            "jobs/retention/test_retention.py",
             "test_bodies_and_headers_of_what_is_settled_go_and_of_nothing_else",
         ),
     ),
     Sabotage(
         name="forget-keys-when-purging",
         why="an erased customer's id would come back with the next event, and bill again",
-        file="jobs/erasure.py",
+        file="jobs/erasure/pseudonyms.py",
         old="key = key_without(outcome.key, purged)",
         new="key = outcome.key",
         tests=_in(
-            "jobs/test_erasure.py", "test_values_of_a_key_are_replaced_and_nothing_else_of_it"
+            "jobs/erasure/test_erasure.py",
+            "test_values_of_a_key_are_replaced_and_nothing_else_of_it",
         ),
     ),
     Sabotage(
         name="settle-beside-a-purge",
         why="an outcome settled under the id while it is erased, and again under the pseudonym",
-        file="jobs/purging/ledger.py",
+        file="jobs/erasure/ledger.py",
         old="await hold_off_settling(database, connection)",
         new="pass",
         tests=_in(
-            "jobs/test_purge.py",
+            "jobs/erasure/test_purge.py",
             "test_settling_makes_way_for_a_purge_that_is_not_committed_yet",
         ),
     ),

@@ -7,7 +7,6 @@ from collections.abc import Mapping
 from rich.text import Text
 
 from jobs.database import Database
-from jobs.evidence import WHY_GONE
 from jobs.filters import DeliveryFilter
 from jobs.queries.listing import count_deliveries, list_deliveries, read_delivery
 from jobs.queries.paging import DEFAULT_LIMIT, MOST
@@ -17,6 +16,7 @@ from jobs.queries.shapes import (
     DeliveryItem,
     OutcomeItem,
 )
+from jobs.retention.evidence import WHY_GONE
 from receiver.asking import delivery_filter
 from receiver.cli.naming import refuse_misspelt
 from receiver.cli.output import Cell, Output, counted, deliveries_counted, state_text

@@ -1,12 +1,12 @@
-"""`purge`: what there is of a customer, a question, then `jobs.purging`; and what is left."""
+"""`purge`: what there is of a customer, a question, then `jobs.erasure`; and what is left."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 
+from jobs.erasure.purge import purge, survey
+from jobs.erasure.report import SHOWN, Report
 from jobs.filters import can_be_stored
-from jobs.purging.purge import purge, survey
-from jobs.purging.report import SHOWN, Report
 from mappings.rules.identity import VALUE_CHARS_MAX
 from receiver.cli.commands.replaying import actor
 from receiver.cli.output import Output, can_ask, counted

@@ -1,4 +1,4 @@
-"""`replay` and `discard`: counts first, asks where somebody can answer, then `jobs.replay`."""
+"""`replay` and `discard`: counts first, asks where somebody can answer, then acts."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from typing import Any
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 
 from jobs.database import Database
-from jobs.dry_run import DryRun, dry_run
 from jobs.filters import DeliveryFilter
 from jobs.heartbeat import alive
 from jobs.money import money
 from jobs.queries.listing import unknown_ids
-from jobs.replay import (
+from jobs.replays.dry_run import DryRun, dry_run
+from jobs.replays.replay import (
     Discarded,
     ReplayStatus,
     count_selected,

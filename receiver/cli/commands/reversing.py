@@ -1,4 +1,4 @@
-"""`reverse`: charges taken back by hand, or billed anew; counts first, then `jobs.correcting`."""
+"""`reverse`: charges taken back by hand, or billed anew; counts first, then acts."""
 
 from __future__ import annotations
 
@@ -6,12 +6,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from jobs.charges import ChargeFilter, Standing, named_wrongly, standing
-from jobs.corrected import Corrected
-from jobs.correcting import Wish, correct, rehearse
+from jobs.corrections.charges import ChargeFilter, Standing, named_wrongly, standing
+from jobs.corrections.corrected import Corrected
+from jobs.corrections.correcting import Wish, correct, rehearse
+from jobs.corrections.rebilling import Proposals
 from jobs.database import Database
 from jobs.money import money
-from jobs.rebilling import Proposals
 from receiver.asking import charge_filter
 from receiver.cli.commands.replaying import actor, agreed, progress_bar
 from receiver.cli.output import Output, can_ask, counted

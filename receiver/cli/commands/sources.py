@@ -9,9 +9,9 @@ from functools import partial
 from pydantic import AwareDatetime
 from rich.text import Text
 
+from jobs.audits.silence import Silent, span
 from jobs.queries.shapes import SecretUse, Shape, SourceTraffic
 from jobs.queries.sources import read_silent, read_traffic
-from jobs.silence import Silent, span
 from mappings.load import MappingSet, Source
 from receiver.cli.output import Output, deliveries_counted, visible
 from receiver.cli.session import Session

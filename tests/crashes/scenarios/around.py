@@ -20,9 +20,9 @@ def a_migration_is_cut_off(stage: Stage) -> None:
 
 
 @crashes(
-    "commit in jobs.secret_uses:write_uses",
+    "commit in jobs.intake.secret_uses:write_uses",
     kills="web",
-    tuned={"jobs.secret_uses:EVERY_SECONDS": 0.2},
+    tuned={"jobs.intake.secret_uses:EVERY_SECONDS": 0.2},
 )
 def uses_of_secrets_are_cut_off(stage: Stage) -> None:
     """The deliveries are there; their count by secret lacks the last seconds, never has more."""
@@ -40,9 +40,9 @@ def uses_of_secrets_are_cut_off(stage: Stage) -> None:
 
 
 @crashes(
-    "commit in jobs.rejections:write_rejections",
+    "commit in jobs.intake.rejections:write_rejections",
     kills="web",
-    tuned={"jobs.rejections:EVERY_SECONDS": 0.2},
+    tuned={"jobs.intake.rejections:EVERY_SECONDS": 0.2},
 )
 def rejections_are_cut_off(stage: Stage) -> None:
     """A rejection is listed and counted once or not at all; what was taken in is there."""

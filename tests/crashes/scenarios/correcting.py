@@ -7,10 +7,10 @@ from tests.crashes.stage import TICKET_MICROS, Stage
 
 
 @crashes(
-    "commit in jobs.correcting:_Run._step",
+    "commit in jobs.corrections.correcting:_Run._step",
     kills="command",
     passing=2,
-    tuned={"jobs.correcting:STEP": 2},
+    tuned={"jobs.corrections.correcting:STEP": 2},
 )
 def a_correction_by_hand_is_cut_off(stage: Stage) -> None:
     """What is taken back is noted with it, by steps; a second `reverse` takes back the rest."""
@@ -27,10 +27,10 @@ def a_correction_by_hand_is_cut_off(stage: Stage) -> None:
 
 
 @crashes(
-    "commit in jobs.correcting:_Run._step",
+    "commit in jobs.corrections.correcting:_Run._step",
     kills="command",
     passing=2,
-    tuned={"jobs.correcting:STEP": 2},
+    tuned={"jobs.corrections.correcting:STEP": 2},
 )
 def billing_anew_is_cut_off(stage: Stage) -> None:
     """What is billed anew is taken back and charged together; a second run does the rest."""

@@ -14,7 +14,7 @@ from tests.crashes.stage import BOOKS_SECRET, TICKET_MICROS, Stage
 from tests.support.vendors import Post, as_bytes, helpdesk, solved
 
 
-@crashes("commit in jobs.intake:Intake.commit", kills="web")
+@crashes("commit in jobs.intake.commit:Intake.commit", kills="web")
 def vendors_send_again_what_was_not_answered(stage: Stage) -> None:
     """What was committed is found as a repeat and what was not is taken in anew: once each."""
     stage.doomed()
@@ -23,7 +23,7 @@ def vendors_send_again_what_was_not_answered(stage: Stage) -> None:
         stage.restart()
 
 
-@crashes("enqueue in jobs.ringing:Doorbell._enqueue", kills="web")
+@crashes("enqueue in jobs.doorbell.ringing:Doorbell._enqueue", kills="web")
 def the_sweeper_finds_what_nobody_rang_for(stage: Stage) -> None:
     """What was committed is settled, whether or not a worker heard of it."""
     stage.doomed()

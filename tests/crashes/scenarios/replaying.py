@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from tests.crashes.scenario import crashes
 from tests.crashes.stage import TICKET_MICROS, Stage
 
-SMALL_STEPS = {"jobs.replay_runner:STEP": 2}
+SMALL_STEPS = {"jobs.replays.runner:STEP": 2}
 
 
 def _actions(stage: Stage, ids: Sequence[str]) -> list[str]:
@@ -39,7 +39,7 @@ def _all_bill(stage: Stage, ids: Sequence[str]) -> None:
     stage.owed["USD"] += len(ids) * TICKET_MICROS
 
 
-@crashes("commit in jobs.replay:start_replay", kills="command")
+@crashes("commit in jobs.replays.replay:start_replay", kills="command")
 def a_replay_is_asked_for(stage: Stage) -> None:
     """The whole replay is there and goes on by itself, or none of it is; it is noted once."""
     ids = stage.settle_failing(3)
@@ -54,10 +54,10 @@ def a_replay_is_asked_for(stage: Stage) -> None:
 
 
 @crashes(
-    "commit in jobs.replay:start_replay",
+    "commit in jobs.replays.replay:start_replay",
     kills="command",
     passing=2,
-    tuned={"jobs.parts:STEP": 2},
+    tuned={"jobs.replays.parts:STEP": 2},
 )
 def a_large_replay_is_gathered(stage: Stage) -> None:
     """Cut off between two parts it takes up nothing and is not noted; a second one is whole."""
@@ -71,7 +71,7 @@ def a_large_replay_is_gathered(stage: Stage) -> None:
 
 
 @crashes(
-    "commit in jobs.replay_runner:ReplayRunner._step",
+    "commit in jobs.replays.runner:ReplayRunner._step",
     kills="worker",
     passing=2,
     tuned=SMALL_STEPS,
@@ -85,7 +85,7 @@ def a_step_of_a_replay_is_cut_off(stage: Stage) -> None:
 
 
 @crashes(
-    "commit in jobs.replay_runner:ReplayRunner._compare",
+    "commit in jobs.replays.runner:ReplayRunner._compare",
     kills="worker",
     passing=2,
     tuned=SMALL_STEPS,
@@ -98,7 +98,7 @@ def a_comparison_of_what_is_recorded_is_cut_off(stage: Stage) -> None:
     assert (ended["unchanged"], ended["recorded"], ended["differences"]) == (5, 0, [])
 
 
-@crashes("commit in jobs.replay_runner:ReplayRunner._finish", kills="worker")
+@crashes("commit in jobs.replays.runner:ReplayRunner._finish", kills="worker")
 def a_replay_is_closed(stage: Stage) -> None:
     """A replay of which all is done is closed by the next worker, its counts as they were."""
     ids = stage.settle_failing(2)
@@ -107,7 +107,7 @@ def a_replay_is_closed(stage: Stage) -> None:
     _all_bill(stage, ids)
 
 
-@crashes("commit in jobs.replay:discard", kills="command")
+@crashes("commit in jobs.replays.replay:discard", kills="command")
 def a_discard_is_cut_off(stage: Stage) -> None:
     """All of it is discarded and noted once, or nothing is and a second `discard` does it."""
     ids = stage.settle_failing(2)
@@ -121,10 +121,10 @@ def a_discard_is_cut_off(stage: Stage) -> None:
 
 
 @crashes(
-    "commit in jobs.replay:discard",
+    "commit in jobs.replays.replay:discard",
     kills="command",
     passing=2,
-    tuned={"jobs.parts:STEP": 2},
+    tuned={"jobs.replays.parts:STEP": 2},
 )
 def a_large_discard_is_cut_off(stage: Stage) -> None:
     """What is discarded by then is noted, part by part; a second `discard` does the rest."""

@@ -17,19 +17,19 @@ def _told_while_it_works(stage: Stage) -> None:
     stage.restart()
 
 
-@crashes("job in jobs.worker:Listener._run_job", kills="worker")
+@crashes("job in jobs.doorbell.worker:Listener._run_job", kills="worker")
 def a_job_is_done_again_or_never(stage: Stage) -> None:
     """A job that ran and was not acknowledged runs again and posts nothing more."""
     _told_while_it_works(stage)
 
 
-@crashes("commit in jobs.attempts:claim", kills="worker")
+@crashes("commit in jobs.settling.attempts:claim", kills="worker")
 def what_was_taken_up_is_taken_up_again(stage: Stage) -> None:
     """A claim of a dead worker runs out, and the next one settles the delivery."""
     _told_while_it_works(stage)
 
 
-@crashes("commit in jobs.attempts:claim", kills="worker")
+@crashes("commit in jobs.settling.attempts:claim", kills="worker")
 def a_sweep_without_redis_is_cut_off(stage: Stage) -> None:
     """Deliveries that no ring tells of are found by the sweeper, before and after the crash."""
     stage.installation.kill("worker")
@@ -40,16 +40,16 @@ def a_sweep_without_redis_is_cut_off(stage: Stage) -> None:
     stage.restart()
 
 
-@crashes("commit in jobs.recording:Recorder.settle", kills="worker")
+@crashes("commit in jobs.settling.recording:Recorder.settle", kills="worker")
 def a_batch_is_recorded_whole_or_not_at_all(stage: Stage) -> None:
     """Ledger, outcomes and states are there together or not, and the next worker posts the rest."""
     _told_while_it_works(stage)
 
 
 @crashes(
-    "commit in jobs.attempts:keep_alive",
+    "commit in jobs.settling.attempts:keep_alive",
     kills="worker",
-    tuned={"jobs.settle:KEEP_ALIVE_SECONDS": 0.01},
+    tuned={"jobs.settling.settle:KEEP_ALIVE_SECONDS": 0.01},
 )
 def a_long_mapping_is_cut_off(stage: Stage) -> None:
     """A lease that was moved on for a long mapping runs out all the same."""
@@ -61,17 +61,21 @@ def a_long_mapping_is_cut_off(stage: Stage) -> None:
     stage.restart()
 
 
-@crashes("commit in jobs.attempts:forgive", kills="worker", tuned={"jobs.settle:TURN_SECONDS": 0})
+@crashes(
+    "commit in jobs.settling.attempts:forgive",
+    kills="worker",
+    tuned={"jobs.settling.settle:TURN_SECONDS": 0},
+)
 def what_makes_way_for_others_is_not_forgotten(stage: Stage) -> None:
     """Deliveries put last because their turn is over are settled all the same."""
     _told_while_it_works(stage)
 
 
 @crashes(
-    "commit in jobs.attempts:forgive",
+    "commit in jobs.settling.attempts:forgive",
     kills="worker",
-    tuned={"jobs.settle:BACKOFF_LONGEST_SECONDS": 0.2},
-    faults={"jobs.recording:Recorder.settle": "ConnectionResetError"},
+    tuned={"jobs.settling.settle:BACKOFF_LONGEST_SECONDS": 0.2},
+    faults={"jobs.settling.recording:Recorder.settle": "ConnectionResetError"},
 )
 def an_attempt_that_a_neighbour_ended_is_forgiven_or_not(stage: Stage) -> None:
     """A lost connection followed by a kill loses nothing, whether it was forgiven or counts."""
@@ -79,7 +83,7 @@ def an_attempt_that_a_neighbour_ended_is_forgiven_or_not(stage: Stage) -> None:
 
 
 @crashes(
-    "commit in jobs.attempts:put_off",
+    "commit in jobs.settling.attempts:put_off",
     kills="worker",
     faults={"mappings.mappingset:MappingSet.map": "RuntimeError"},
 )
@@ -89,9 +93,9 @@ def what_a_bug_broke_is_tried_again(stage: Stage) -> None:
 
 
 @crashes(
-    "commit in jobs.attempts:give_up",
+    "commit in jobs.settling.attempts:give_up",
     kills="worker",
-    tuned={"jobs.attempts:LAST_ATTEMPT": 1},
+    tuned={"jobs.settling.attempts:LAST_ATTEMPT": 1},
     faults={"mappings.mappingset:MappingSet.map": "RuntimeError"},
 )
 def what_was_given_up_is_failed_and_replayed(stage: Stage) -> None:

@@ -16,7 +16,7 @@ from jobs.against.rehearsal import Sides, compare_over
 from jobs.against.report import Report
 from jobs.against.window import parse_window
 from jobs.schema import actions, billing_events, deliveries, outcome_keys, outcomes
-from jobs.settle import Settler
+from jobs.settling.settle import Settler
 from tests.jobs.builders import at
 from tests.jobs.desk import Desk
 from tests.jobs.doubles import Telling, bill, body, incoming, mapping_set, needing, undo

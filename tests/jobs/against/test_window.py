@@ -6,7 +6,7 @@ import pytest
 
 from jobs.against.window import next_deliveries, parse_window, said_before, span_of
 from jobs.errors import FilterInvalid
-from jobs.keybook import load_books
+from jobs.ledger.keybook import load_books
 from jobs.schema import deliveries
 from tests.jobs.builders import at
 from tests.jobs.desk import Desk

@@ -9,11 +9,11 @@ from pathlib import Path
 import pytest
 from sqlalchemy import select, text
 
-from jobs.charges import ChargeFilter
-from jobs.correcting import Wish, correct
+from jobs.corrections.charges import ChargeFilter
+from jobs.corrections.correcting import Wish, correct
+from jobs.corrections.rebilling import Proposals
 from jobs.filters import DeliveryFilter
-from jobs.rebilling import Proposals
-from jobs.replay import discard
+from jobs.replays.replay import discard
 from jobs.schema import billing_events
 from tests.jobs.conftest import make_tables
 from tests.jobs.doubles import Telling, bill, body, mapping_set, needing, undo

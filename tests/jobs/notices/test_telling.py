@@ -15,7 +15,7 @@ from jobs.heartbeat import Heartbeat
 from jobs.notices import keeping
 from jobs.notices.book import Notice, read_unsent
 from jobs.notices.telling import NotPosted, Teller
-from jobs.replay import start_replay
+from jobs.replays.replay import start_replay
 from jobs.schema import (
     audits,
     deliveries,

@@ -12,12 +12,12 @@ from starlette.applications import Starlette
 from starlette.routing import Mount, Route
 
 from jobs.database import Database
-from jobs.dry_run import DryRun
 from jobs.filters import DeliveryFilter
 from jobs.queries import shapes
 from jobs.queries.billing import BillingFilter
 from jobs.queries.rejections import RejectionFilter
-from jobs.replay import ReplayStatus
+from jobs.replays.dry_run import DryRun
+from jobs.replays.replay import ReplayStatus
 from receiver.api import ApiParts, api_routes
 from receiver.app import WebProcess
 from receiver.secrets import Secrets

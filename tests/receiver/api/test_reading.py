@@ -6,7 +6,7 @@ import httpx
 import pytest
 
 from jobs.database import Database
-from jobs.rejections import Rejected, RejectionBook
+from jobs.intake.rejections import Rejected, RejectionBook
 from receiver.api import ApiParts
 from tests.support.rows import Rows
 

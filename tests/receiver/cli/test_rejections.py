@@ -6,8 +6,8 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from jobs.rejections import Rejected, RejectionBook
-from jobs.secret_uses import SecretUses
+from jobs.intake.rejections import Rejected, RejectionBook
+from jobs.intake.secret_uses import SecretUses
 from tests.receiver.cli.conftest import Installation
 from tests.support.rows import Rows
 

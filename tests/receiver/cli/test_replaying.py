@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from jobs.replay import ReplayStatus
+from jobs.replays.replay import ReplayStatus
 from tests.receiver.cli.conftest import Installation
 from tests.support.rows import Rows
 

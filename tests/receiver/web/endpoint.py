@@ -15,7 +15,7 @@ from starlette.applications import Starlette
 from starlette.routing import Route
 
 from jobs.errors import InboxUnavailable
-from jobs.intake import Accepted, Incoming
+from jobs.intake.commit import Accepted, Incoming
 from receiver.connections import BoundedHttp
 from receiver.handshaking import Handshakes
 from receiver.metrics import Metrics

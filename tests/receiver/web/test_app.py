@@ -15,7 +15,7 @@ import httpx
 import pytest
 
 from jobs.database import open_database
-from jobs.inbox import Inbox
+from jobs.intake.inbox import Inbox
 from jobs.mapping_watch import MappingsRefused
 from jobs.migrations import migrate
 from receiver.app import DatabaseOutdated, create_app

@@ -13,7 +13,7 @@ import pytest
 import structlog
 from structlog.testing import capture_logs
 
-from jobs.rejections import Rejected
+from jobs.intake.rejections import Rejected
 from receiver.logs import configure_logs
 from receiver.metrics import Metrics
 from receiver.rejections import Rejection, Rejections, header_names, remote_address

@@ -1,0 +1,1 @@
+"""Corrections by hand: charges that a person takes back or bills anew."""

@@ -1,0 +1,212 @@
+"""What a person's correction does to the book of a key: pure.
+
+Owns that a reversal by hand takes back all that was charged until then, and that a charge billed
+anew stands where the old one stood. Refuses to look at prices for a reversal, and to bill anew what
+the mapping no longer gives exactly once.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+
+from jobs.erasure.pseudonyms import Erased
+from jobs.ids import new_id
+from jobs.ledger.book import Entry, KeyBook, Recorded
+from jobs.ledger.owing import Step, decide, is_billed_as
+from mappings.types import Kind, Outcome
+
+#: Said of a charge whose key changed between asking the mapping and recording what it gave.
+MOVED = "more was recorded of its key just now; run it again"
+
+
+class Refused(Exception):
+    """The charge cannot be billed anew; the message says why."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OpenCharge:
+    """A charge that nothing takes back, as it was when looked for."""
+
+    id: str
+    outcome_key: str
+    delivery_id: str
+    rule: str
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """Who asked for a correction, as far as the ledger keeps it, and when that is."""
+
+    action_id: str
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Correction:
+    """What is recorded of one charge, and the lines that it posts; `was` stood open before."""
+
+    charge: OpenCharge
+    was: Entry
+    recorded: Recorded
+    step: Step
+    now: Outcome | None
+
+
+@dataclass(slots=True)
+class Decided:
+    """What becomes of some charges: corrected, as they were, or refused with the reason."""
+
+    corrections: list[Correction] = field(default_factory=list)
+    unchanged: int = 0
+    refused: list[tuple[OpenCharge, str]] = field(default_factory=list)
+
+
+def reverse_all(
+    charges: Iterable[OpenCharge], books: Mapping[str, KeyBook], asked: Asked
+) -> Decided:
+    """Take these charges back in their books; what no longer stands open is as it was."""
+    decided = Decided()
+    for charge in charges:
+        book = books.get(charge.outcome_key)
+        if book is None:
+            decided.refused.append((charge, MOVED))
+        elif (was := _standing(book, charge)) is None:
+            decided.unchanged += 1
+        else:
+            recorded = reversal_by_hand(book, was, asked)
+            decided.corrections.append(_correct(book, charge, was, recorded, None))
+    return decided
+
+
+def rebill_all(
+    charges: Iterable[OpenCharge],
+    books: Mapping[str, KeyBook],
+    now: Mapping[str, Erased | Refused],
+    asked: Asked,
+) -> Decided:
+    """Bill these charges anew by what the mapping gives `now` for deliveries, by their ids."""
+    decided = Decided()
+    for charge in charges:
+        book = books.get(charge.outcome_key)
+        if book is None:
+            decided.refused.append((charge, MOVED))
+        elif (was := _standing(book, charge)) is None:
+            decided.unchanged += 1
+        else:
+            _rebill(book, charge, was, now, asked, decided)
+    return decided
+
+
+def _rebill(
+    book: KeyBook,
+    charge: OpenCharge,
+    was: Entry,
+    now: Mapping[str, Erased | Refused],
+    asked: Asked,
+    decided: Decided,
+) -> None:
+    owed = book.owed()
+    said = now.get(owed.delivery_id) if owed is not None and owed.delivery_id else None
+    if owed is None or said is None:
+        decided.refused.append((charge, MOVED))
+        return
+    try:
+        outcome = charge_now(said, charge.outcome_key)
+    except Refused as refused:
+        decided.refused.append((charge, str(refused)))
+        return
+    recorded = replacement(book, was, owed, outcome, asked.action_id)
+    if recorded is None:
+        decided.unchanged += 1
+    else:
+        decided.corrections.append(_correct(book, charge, was, recorded, outcome))
+
+
+def _standing(book: KeyBook, charge: OpenCharge) -> Entry | None:
+    """The line of this charge, if it still stands open."""
+    was = book.open_charge
+    return was if was is not None and was.id == charge.id else None
+
+
+def _correct(
+    book: KeyBook, charge: OpenCharge, was: Entry, recorded: Recorded, now: Outcome | None
+) -> Correction:
+    return Correction(charge, was, recorded, decide(book, recorded, (new_id(), new_id())), now)
+
+
+def reversal_by_hand(book: KeyBook, standing: Entry, asked: Asked) -> Recorded:
+    """The reversal of the charge that stands open in this book, which occurs as it is asked for.
+
+    A charge may be minutes ahead of the clock: the reversal is never before one that it takes back,
+    be it a copy that would be charged in its place.
+    """
+    at = asked.at
+    latest = book.latest_charge
+    if latest is not None and latest.occurred_at is not None:
+        at = max(at, latest.occurred_at)
+    return Recorded(
+        id=new_id(),
+        ordinal=book.last_ordinal + 1,
+        kind=Kind.REVERSAL,
+        occurred_at=at,
+        effective_at=at,
+        agent_id=standing.agent_id,
+        customer_id=standing.customer_id,
+        indicator=standing.indicator,
+        amount_micros=None,
+        currency=None,
+        source=standing.source,
+        delivery_id=None,
+        event_index=None,
+        mapping_version=None,
+        price_version=None,
+        meta_tags={},
+        action_id=asked.action_id,
+    )
+
+
+def replacement(
+    book: KeyBook, standing: Entry, owed: Recorded, now: Outcome, action_id: str
+) -> Recorded | None:
+    """The owed charge as the mapping gives it now, in its place; None if that changes nothing.
+
+    `standing` is the open charge, `owed` the outcome whose price it has.
+    """
+    new = replace(
+        owed,
+        id=new_id(),
+        ordinal=book.last_ordinal + 1,
+        agent_id=now.agent_id,
+        customer_id=now.customer_id,
+        indicator=now.indicator,
+        amount_micros=now.amount_micros,
+        currency=now.currency,
+        mapping_version=now.mapping_version,
+        price_version=now.price_version,
+        meta_tags=dict(now.meta_tags),
+        replaces=owed.id,
+        place=owed.place or owed.ordinal,
+        action_id=action_id,
+    )
+    return None if is_billed_as(standing, new) else new
+
+
+def charge_now(mapped: Erased | Refused, key: str) -> Outcome:
+    """The one charge of the key that the mapping gives now. Raises Refused."""
+    if isinstance(mapped, Refused):
+        raise mapped
+    if mapped.failures:
+        first = mapped.failures[0]
+        message = f"the delivery fails now as {first.reason.value}: {first.detail}"
+        raise Refused(message)
+    if mapped.shadow:
+        message = "its source is in shadow mode and bills nothing"
+        raise Refused(message)
+    found = [one for one in mapped.outcomes if one.key == key and one.kind is Kind.CHARGE]
+    if len(found) != 1:
+        count = f"{len(found)} charges" if found else "no charge"
+        message = f"the mapping gives {count} of the key {key} now"
+        raise Refused(message)
+    return found[0]

@@ -1,0 +1,100 @@
+"""What a correction by hand did, or would do: counts, sums, refusals and changes."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass, field
+from typing import Any
+
+from jobs.corrections.byhand import Correction, Decided
+from jobs.ledger.book import Entry
+from jobs.money import money
+
+#: Refusals and changes that are shown.
+SHOWN = 1_000
+
+
+@dataclass(slots=True)
+class Corrected:
+    """`kind` is reverse or rebill; `id` names the first entry in `actions`, if there is one.
+
+    `amounts_micros` is what the ledger gained or lost, by currency.
+    """
+
+    kind: str
+    id: str | None = None
+    corrected: int = 0
+    unchanged: int = 0
+    refused: int = 0
+    amounts_micros: Counter[str] = field(default_factory=Counter)
+    refusals: list[dict[str, Any]] = field(default_factory=list)
+    changes: list[dict[str, Any]] = field(default_factory=list)
+
+    @property
+    def done(self) -> int:
+        """How many charges were gone through."""
+        return self.corrected + self.unchanged + self.refused
+
+    @property
+    def amounts(self) -> list[dict[str, str]]:
+        """The sums as API and CLI show them."""
+        return [
+            {"currency": currency, "amount": money(micros)}
+            for currency, micros in sorted(self.amounts_micros.items())
+        ]
+
+    def add(self, decided: Decided) -> None:
+        """Count a step in."""
+        self.corrected += len(decided.corrections)
+        self.unchanged += decided.unchanged
+        self.refused += len(decided.refused)
+        for one in decided.corrections:
+            for entry in one.step.entries:
+                self.amounts_micros[entry.currency] += entry.amount_micros
+        room = SHOWN - len(self.changes)
+        self.changes += [_change(one) for one in decided.corrections[:room]]
+        room = SHOWN - len(self.refusals)
+        self.refusals += [
+            {
+                "billing_event": charge.id,
+                "delivery": charge.delivery_id,
+                "rule": charge.rule,
+                "reason": reason,
+            }
+            for charge, reason in decided.refused[:room]
+        ]
+
+    def as_json(self) -> dict[str, Any]:
+        """The object that `receiver reverse --json` prints."""
+        return {
+            "id": self.id,
+            "reversed": self.corrected if self.kind == "reverse" else 0,
+            "rebilled": self.corrected if self.kind == "rebill" else 0,
+            "unchanged": self.unchanged,
+            "refused": self.refused,
+            "amounts": self.amounts,
+            "refusals": self.refusals,
+            "changes": self.changes,
+        }
+
+
+def _change(one: Correction) -> dict[str, Any]:
+    opened = one.step.entries[-1] if one.now is not None else None
+    return {
+        "billing_event": one.was.id,
+        "delivery": one.charge.delivery_id,
+        "rule": one.charge.rule,
+        "outcome_key": one.charge.outcome_key,
+        "billed": _side(one.was),
+        "now": None if opened is None else _side(opened),
+    }
+
+
+def _side(entry: Entry) -> dict[str, Any]:
+    return {
+        "agent_id": entry.agent_id,
+        "customer_id": entry.customer_id,
+        "indicator": entry.indicator,
+        "amount": money(entry.amount_micros),
+        "currency": entry.currency,
+    }

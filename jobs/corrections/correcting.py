@@ -1,0 +1,206 @@
+"""Corrections by hand: open charges are taken back, or billed anew by what the mapping gives now.
+
+Owns the steps: each is one transaction that records outcomes, lines and its entry in `actions`
+together, under the locks of settling. So a kill between two loses nothing and doubles nothing, and
+running it again goes on: what is corrected is as it was from then on.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from jobs.actions import note_action
+from jobs.corrections.byhand import Asked, Decided, OpenCharge, rebill_all, reverse_all
+from jobs.corrections.charges import ChargeFilter, last_open, next_open, standing
+from jobs.corrections.corrected import Corrected
+from jobs.corrections.rebilling import Proposals, Told
+from jobs.database import Database
+from jobs.erasure.purged import hold_off_purges
+from jobs.errors import FilterInvalid, is_transient
+from jobs.ids import new_id
+from jobs.ledger.book import KeyBook
+from jobs.ledger.keybook import Posting, hold_keys, load_books
+from jobs.settling.versions import keep_versions
+
+#: Charges corrected in one transaction.
+STEP = 100
+#: Quick tries of a step that met a lock, a deadlock or a lost connection.
+TRIES = 4
+
+OnStep = Callable[[int], None]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wish:
+    """What a person asks for. With `proposals` charges are billed anew, else taken back.
+
+    Raises FilterInvalid for a filter that asks for nothing.
+    """
+
+    where: ChargeFilter
+    proposals: Proposals | None = None
+    limit: int | None = None
+
+    def __post_init__(self) -> None:
+        if self.where.is_empty():
+            raise FilterInvalid(
+                "name what to reverse: ids, source, rule, since, until, agent, customer, indicator"
+            )
+
+    @property
+    def kind(self) -> str:
+        return "reverse" if self.proposals is None else "rebill"
+
+
+async def rehearse(database: Database, wish: Wish) -> Corrected:
+    """What `correct` would do now; nothing is written."""
+    return await _Run(database, wish).rehearse()
+
+
+async def correct(
+    database: Database, wish: Wish, *, actor: str, note: str, on_step: OnStep | None = None
+) -> Corrected:
+    """Correct what the filter selects, step by step; `on_step` is told how many are through.
+
+    A charge that is refused leaves the others to go on. Raises FilterInvalid for a note that says
+    nothing.
+    """
+    if not note.strip():
+        raise FilterInvalid("note is empty; say why this is corrected")
+    return await _Run(database, wish).correct(actor, note, on_step or (lambda _done: None))
+
+
+class _Run:
+    """One correction, from the first charge to the last."""
+
+    def __init__(self, database: Database, wish: Wish) -> None:
+        self._database = database
+        self._wish = wish
+        self._id = new_id()
+        self._result = Corrected(wish.kind)
+
+    async def rehearse(self) -> Corrected:
+        async for charges in self._steps():
+            told = await self._told(charges)
+            async with self._database.read() as connection:
+                books = await load_books(connection, [one.outcome_key for one in charges])
+                asked = Asked(self._id, datetime.now(UTC))
+                self._result.add(await self._decide(connection, charges, books, told, asked))
+        return self._result
+
+    async def correct(self, actor: str, note: str, on_step: OnStep) -> Corrected:
+        async for charges in self._steps():
+            told = await self._told(charges)
+            decided = await self._patiently(charges, told, actor, note)
+            if decided.corrections:
+                self._result.id = self._id
+            self._result.add(decided)
+            on_step(self._result.done)
+        return self._result
+
+    async def _steps(self) -> AsyncIterator[list[OpenCharge]]:
+        """The charges by the hundred, as they stood open; what this run posts is none of them."""
+        where = self._wish.where
+        self._result.unchanged = (await standing(self._database, where, limit=0)).unchanged
+        last = await last_open(self._database, where)
+        after, left = "", self._wish.limit
+        while last is not None and (left is None or left > 0):
+            size = STEP if left is None else min(STEP, left)
+            async with self._database.read() as connection:
+                charges = await next_open(connection, where, after=after, last=last, limit=size)
+            if not charges:
+                return
+            yield charges
+            after = charges[-1].id
+            left = None if left is None else left - len(charges)
+
+    async def _told(self, charges: Sequence[OpenCharge]) -> Told | None:
+        proposals = self._wish.proposals
+        return None if proposals is None else await proposals.of(self._database, charges)
+
+    async def _decide(
+        self,
+        connection: AsyncConnection,
+        charges: Sequence[OpenCharge],
+        books: Mapping[str, KeyBook],
+        told: Told | None,
+        asked: Asked,
+    ) -> Decided:
+        if told is None:
+            return reverse_all(charges, books, asked)
+        return rebill_all(charges, books, await told.erased(connection), asked)
+
+    async def _patiently(
+        self, charges: Sequence[OpenCharge], told: Told | None, actor: str, note: str
+    ) -> Decided:
+        """One step; what meets a lock is tried again, and what was committed is then unchanged."""
+        for tries_left in reversed(range(TRIES)):
+            try:
+                return await self._step(charges, told, actor, note)
+            except Exception as error:
+                if not is_transient(error) or not tries_left:
+                    raise
+            await asyncio.sleep(random.uniform(0.01, 0.1))  # noqa: S311 - jitter, not a secret
+        raise AssertionError
+
+    async def _step(
+        self, charges: Sequence[OpenCharge], told: Told | None, actor: str, note: str
+    ) -> Decided:
+        keys = sorted({one.outcome_key for one in charges})
+        async with self._database.write() as connection:
+            await hold_off_purges(self._database, connection)
+            held = await hold_keys(connection, keys)
+            books = await load_books(connection, held)
+            # Not before the locks are held, as in settling.
+            asked = Asked(new_id() if self._result.id else self._id, datetime.now(UTC))
+            decided = await self._decide(connection, charges, books, told, asked)
+            if decided.corrections:
+                await self._note(connection, decided, asked, actor, note)
+                await self._write(connection, decided, asked.at)
+        return decided
+
+    async def _note(
+        self, connection: AsyncConnection, decided: Decided, asked: Asked, actor: str, note: str
+    ) -> None:
+        """The step's own entry: of the ids that were named it has those that it took up."""
+        where = self._wish.where.as_json()
+        if "ids" in where:
+            taken = {one.charge.id for one in decided.corrections}
+            taken |= {one.charge.delivery_id for one in decided.corrections}
+            where["ids"] = [one for one in where["ids"] if one in taken]
+        step = Corrected(self._wish.kind)
+        step.add(decided)
+        await note_action(
+            connection,
+            action_id=asked.action_id,
+            at=asked.at,
+            kind=self._wish.kind,
+            actor=actor,
+            where=where,
+            count=len(decided.corrections),
+            note=note,
+            detail={"run": self._id, "amounts": step.amounts},
+        )
+
+    async def _write(
+        self, connection: AsyncConnection, decided: Decided, recorded_at: datetime
+    ) -> None:
+        posting = Posting(recorded_at)
+        used: set[str] = set()
+        for one in decided.corrections:
+            key, rule = one.charge.outcome_key, one.charge.rule
+            if one.now is None:
+                posting.add(key, one.recorded, one.step, rule=rule)
+                continue
+            posting.add(key, one.recorded, one.step, rule=one.now.rule, value=one.now.value)
+            used.update(filter(None, (one.now.mapping_version, one.now.price_version)))
+        if self._wish.proposals is not None:
+            versions = self._wish.proposals.versions
+            await keep_versions(self._database, connection, used, versions, recorded_at)
+        await posting.write(self._database, connection)

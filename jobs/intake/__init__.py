@@ -1,0 +1,1 @@
+"""Taking in: what was acknowledged is committed once; what was not taken is kept as a note."""

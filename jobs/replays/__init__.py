@@ -1,0 +1,1 @@
+"""Settling again from stored bytes: rehearsed, asked for, carried on, compared."""

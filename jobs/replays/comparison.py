@@ -1,0 +1,157 @@
+"""Comparing what a recorded delivery billed with what the mapping gives now: pure.
+
+Owns what counts as a difference: key, kind, triple and, where a charge was posted, the amount.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+from jobs.erasure.pseudonyms import Erased
+from jobs.money import money
+from mappings.types import Outcome
+
+T = TypeVar("T")
+
+#: A row of `outcomes`.
+Row = Mapping[str, Any]
+#: Event, rule, and which of the rule's outcomes in that event.
+Place = tuple[int, str, int]
+#: A side of a difference: the outcome in words, why there is none, or None.
+Side = dict[str, Any] | None
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """One outcome of a recorded delivery that would come out otherwise now."""
+
+    delivery: str
+    rule: str
+    billed: Side
+    would_bill: Side
+
+    def as_json(self) -> dict[str, Any]:
+        """The object that API and CLI show."""
+        return {
+            "delivery": self.delivery,
+            "rule": self.rule,
+            "billed": self.billed,
+            "would_bill": self.would_bill,
+        }
+
+
+def in_force(rows: Sequence[Row]) -> list[Row]:
+    """The outcomes that count, of all that are recorded of a delivery, in the order recorded.
+
+    One that a person had billed anew is left out; what replaces it stands in its place.
+    """
+    places: dict[str, str] = {}
+    found: dict[str, Row] = {}
+    for row in rows:
+        places[row["id"]] = place = places.get(row["replaces"]) or row["id"]
+        found[place] = row
+    return list(found.values())
+
+
+def compare(delivery_id: str, recorded: Sequence[Row], mapped: Erased) -> list[Difference]:
+    """The differences of one delivery; `recorded` are its rows of `outcomes` that are in force.
+
+    Outcomes are paired by event and rule, in order; those of rules that are not on both sides, by
+    event and key, so that a rule renamed with `was` differs in nothing. A mapping that fails now
+    differs in all.
+    """
+    if mapped.failures:
+        first = mapped.failures[0]
+        failure = {"fails": first.reason.value, "detail": first.detail}
+        return [Difference(delivery_id, row["rule"], _was(row), failure) for row in recorded]
+    differing = [pair for pair in _pairs(recorded, mapped.outcomes) if not pair.agrees()]
+    return [
+        Difference(
+            delivery_id,
+            pair.rule,
+            _was(pair.row) if pair.row is not None else None,
+            _is(pair.outcome) if pair.outcome is not None else None,
+        )
+        for pair in sorted(differing, key=lambda pair: (pair.event, pair.rule))
+    ]
+
+
+@dataclass(frozen=True, slots=True)
+class _Pair:
+    """What was recorded, and what the mapping gives now; None where one side has nothing."""
+
+    event: int
+    rule: str
+    row: Row | None
+    outcome: Outcome | None
+
+    def agrees(self) -> bool:
+        if self.row is None or self.outcome is None:
+            return False
+        with_amount = self.row["verdict"] == "charged"
+        was = _was(self.row, with_amount=with_amount)
+        return was == _is(self.outcome, with_amount=with_amount)
+
+
+def _pairs(recorded: Sequence[Row], mapped: Sequence[Outcome]) -> Iterator[_Pair]:
+    old = _numbered([(row["event_index"], row["rule"]) for row in recorded], recorded)
+    new = _numbered([(o.event_index, o.rule) for o in mapped], mapped)
+    for event, rule, nth in sorted(old.keys() & new.keys()):
+        yield _Pair(event, rule, old[event, rule, nth], new[event, rule, nth])
+    heirs = [outcome for place, outcome in new.items() if place not in old]
+    for row in [row for place, row in old.items() if place not in new]:
+        here = (row["event_index"], row["outcome_key"])
+        heir = next((o for o in heirs if (o.event_index, o.key) == here), None)
+        if heir is not None:
+            heirs.remove(heir)
+        yield _Pair(here[0], heir.rule if heir is not None else row["rule"], row, heir)
+    for outcome in heirs:
+        yield _Pair(outcome.event_index, outcome.rule, None, outcome)
+
+
+def _numbered(places: Sequence[tuple[int, str]], items: Sequence[T]) -> dict[Place, T]:
+    seen: Counter[tuple[int, str]] = Counter()
+    numbered: dict[Place, T] = {}
+    for (event, rule), item in zip(places, items, strict=True):
+        numbered[event, rule, seen[event, rule]] = item
+        seen[event, rule] += 1
+    return numbered
+
+
+def _was(row: Row, *, with_amount: bool = True) -> Side:
+    return _side(
+        row["outcome_key"],
+        row["kind"],
+        (row["agent_id"], row["customer_id"], row["indicator"]),
+        (row["amount_micros"], row["currency"]) if with_amount else (None, None),
+    )
+
+
+def _is(outcome: Outcome, *, with_amount: bool = True) -> Side:
+    return _side(
+        outcome.key,
+        outcome.kind.value,
+        outcome.triple,
+        (outcome.amount_micros, outcome.currency) if with_amount else (None, None),
+    )
+
+
+def _side(
+    key: str,
+    kind: str,
+    triple: tuple[str | None, str | None, str | None],
+    price: tuple[int | None, str | None],
+) -> Side:
+    amount_micros, currency = price
+    return {
+        "outcome_key": key,
+        "kind": kind,
+        "agent_id": triple[0],
+        "customer_id": triple[1],
+        "indicator": triple[2],
+        "amount": None if amount_micros is None else money(amount_micros),
+        "currency": currency,
+    }

@@ -1,0 +1,153 @@
+"""Dry run: what a replay would settle how, and which amounts it would post. Writes nothing.
+
+Owns the rehearsal: deliveries are folded into the same books by the same decisions as in
+settling, but the books are thrown away.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from contextlib import closing
+from dataclasses import dataclass, field
+from typing import Any
+
+from sqlalchemy.engine import RowMapping
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from jobs.database import Database
+from jobs.erasure.pseudonyms import Erased
+from jobs.erasure.purged import erase
+from jobs.filters import DeliveryFilter
+from jobs.ledger.book import KeyBook
+from jobs.ledger.keybook import load_books
+from jobs.ledger.shelf import Shelf
+from jobs.money import money
+from jobs.portions import in_portions
+from jobs.replays.comparison import compare
+from jobs.replays.replay import selection
+from jobs.replays.runner import claimed, mapped_now, outcomes_of
+from jobs.settling.fold import Claimed, fate_of
+from mappings.load import MappingSet
+from mappings.types import OLDEST_DAYS, Mapped
+
+#: Still failing ones that are shown.
+SHOWN_FAILING = 20
+#: Differences that are shown.
+SHOWN_DIFFERENCES = 1_000
+
+
+@dataclass(slots=True)
+class DryRun:
+    """What would happen: counts by state, the sums by currency, what still fails, differences."""
+
+    matched: int = 0
+    would: Counter[str] = field(default_factory=Counter)
+    unchanged_no_body: int = 0  # of those that would stay unchanged
+    amounts_micros: Counter[str] = field(default_factory=Counter)
+    still_failing: list[dict[str, Any]] = field(default_factory=list)
+    differences: list[dict[str, Any]] = field(default_factory=list)
+
+    def as_json(self) -> dict[str, Any]:
+        """The object that API and CLI show."""
+        return {
+            "matched": self.matched,
+            "would": dict(sorted(self.would.items())),
+            "unchanged_no_body": self.unchanged_no_body,
+            "amounts": [
+                {"currency": currency, "amount": money(micros)}
+                for currency, micros in sorted(self.amounts_micros.items())
+            ],
+            "still_failing": self.still_failing,
+            "differences": self.differences,
+        }
+
+
+async def dry_run(
+    database: Database,
+    mappings: MappingSet,
+    where: DeliveryFilter,
+    *,
+    limit: int | None = None,
+    oldest_days: int | None = OLDEST_DAYS,
+) -> DryRun:
+    """Rehearse the replay of what `where` selects. Raises FilterInvalid as `start_replay` does."""
+    chosen, _ = selection(where, limit=limit)
+    async with database.read() as connection:
+        ids = list((await connection.execute(chosen)).scalars())
+    with closing(Shelf[KeyBook]()) as shelf:
+        rehearsal = _Rehearsal(mappings, oldest_days, shelf)
+        async for rows in in_portions(database, ids):
+            mapped = await asyncio.to_thread(rehearsal.map, rows)
+            async with database.read() as connection:
+                await rehearsal.take(connection, rows, await erase(connection, mapped))
+    return rehearsal.result
+
+
+class _Rehearsal:
+    """The books as they would become, laid aside from step to step."""
+
+    def __init__(
+        self, mappings: MappingSet, oldest_days: int | None, shelf: Shelf[KeyBook]
+    ) -> None:
+        self._mappings = mappings
+        self._oldest_days = oldest_days
+        self._shelf = shelf
+        self.result = DryRun()
+
+    async def take(
+        self,
+        connection: AsyncConnection,
+        rows: Sequence[RowMapping],
+        mapped: Mapping[str, Erased],
+    ) -> None:
+        keys = {outcome.key for one in mapped.values() for outcome in one.outcomes}
+        books = await asyncio.to_thread(self._shelf.take, keys)
+        books |= await load_books(connection, keys - books.keys())
+        said = await outcomes_of(connection, [r["id"] for r in rows if r["state"] == "recorded"])
+        for row in rows:
+            self._settle(row, mapped.get(row["id"]), said.get(row["id"], ()), books)
+        await asyncio.to_thread(self._shelf.put, books)
+
+    def map(self, rows: Sequence[RowMapping]) -> dict[str, Mapped]:
+        return {
+            row["id"]: mapped_now(self._mappings, claimed(row), oldest_days=self._oldest_days)
+            for row in rows
+            if row["body"] is not None
+        }
+
+    def _settle(
+        self,
+        row: RowMapping,
+        mapped: Erased | None,
+        said: Sequence[Mapping[str, Any]],
+        books: Mapping[str, KeyBook],
+    ) -> None:
+        result = self.result
+        result.matched += 1
+        if mapped is None or row["state"] == "recorded":
+            result.would["unchanged"] += 1
+            result.unchanged_no_body += mapped is None
+            if mapped is not None and len(result.differences) < SHOWN_DIFFERENCES:
+                result.differences += [d.as_json() for d in compare(row["id"], said, mapped)]
+            return
+        fate = fate_of(claimed(row), mapped, books)
+        result.would[fate.state] += 1
+        for _outcome, _recorded, step in fate.steps:
+            for entry in step.entries:
+                result.amounts_micros[entry.currency] += entry.amount_micros
+        if fate.state == "failed" and len(result.still_failing) < SHOWN_FAILING:
+            result.still_failing.append(_failing(claimed(row), fate.reason, fate.rule, fate.detail))
+
+
+def _failing(
+    delivery: Claimed, reason: str | None, rule: str | None, detail: str | None
+) -> dict[str, Any]:
+    return {
+        "delivery": delivery.id,
+        "source": delivery.source,
+        "reason": reason,
+        "rule": rule,
+        "detail": detail,
+    }

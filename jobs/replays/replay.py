@@ -1,0 +1,259 @@
+"""Replay and discard, as a person asks for them: dry run, start, how far it is.
+
+Owns what a filter selects, and the record of who asked (`actions`). The one way behind CLI, API
+and dashboard. Refuses to settle anything itself: a replay releases deliveries and the same path
+settles them again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any
+
+from sqlalchemy import ColumnElement, func, insert, select, update
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from jobs.actions import note_action
+from jobs.database import Database
+from jobs.errors import FilterInvalid
+from jobs.filters import DeliveryFilter
+from jobs.ids import new_id
+from jobs.replays.items import NO_BODY, UNCHANGED
+from jobs.replays.parts import Part, in_parts
+from jobs.schema import deliveries, replay_items, replays
+
+#: States that a replay may take up. What is `received` is on its way already.
+REPLAYABLE = ("failed", "ignored", "recorded", "discarded")
+#: States that may be discarded.
+DISCARDABLE = ("failed", "ignored")
+#: Differences shown with a replay.
+SHOWN_DIFFERENCES = 1_000
+
+
+@dataclass(frozen=True, slots=True)
+class Started:
+    """A replay under way: its id and how many deliveries it takes up."""
+
+    id: str
+    matched: int
+
+
+@dataclass(frozen=True, slots=True)
+class Discarded:
+    """What was discarded, or would be with `dry_run`; `id` names the entry in `actions`."""
+
+    id: str | None
+    matched: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReplayStatus:
+    """How far a replay is. `done` counts those settled again; the rest are still waiting.
+
+    `unchanged_no_body` of the `unchanged` ones were left as they are since their body is gone.
+    """
+
+    id: str
+    state: str
+    matched: int
+    done: int
+    recorded: int
+    ignored: int
+    failed: int
+    unchanged: int
+    unchanged_no_body: int
+    differences: list[dict[str, Any]] = field(default_factory=list)
+
+
+def selection(where: DeliveryFilter, *, limit: int | None = None) -> tuple[Any, DeliveryFilter]:
+    """The ids that a replay takes, in the order they came; and the filter with its defaults.
+
+    `state` defaults to `failed`; others must be named. Raises FilterInvalid for a filter that
+    asks for nothing, or for a state that cannot be replayed.
+    """
+    if where.is_empty():
+        raise FilterInvalid("name what to replay: ids, state, reason, source, rule, since or until")
+    full = where.model_copy(update={"state": where.state or "failed"})
+    if full.state not in REPLAYABLE:
+        message = f"state {full.state!r} cannot be replayed; use one of {', '.join(REPLAYABLE)}"
+        raise FilterInvalid(message)
+    columns = deliveries.c
+    ids = select(columns.id).where(full.where()).order_by(columns.received_at, columns.id)
+    return (ids if limit is None else ids.limit(limit)), full
+
+
+async def count_selected(
+    database: Database, where: DeliveryFilter, *, limit: int | None = None
+) -> int:
+    """How many deliveries a replay would take now. Raises FilterInvalid as `start_replay` does."""
+    chosen, _ = selection(where, limit=limit)
+    async with database.read() as connection:
+        total = await connection.scalar(select(func.count()).select_from(chosen.subquery()))
+    return int(total or 0)
+
+
+async def start_replay(
+    database: Database,
+    ring: Callable[[], None] | None,
+    where: DeliveryFilter,
+    *,
+    actor: str,
+    note: str | None = None,
+    limit: int | None = None,
+) -> Started:
+    """Begin a replay and return; workers carry it on, also over a restart.
+
+    What it takes is fixed now. Raises FilterInvalid. `ring` is unused where none is at hand:
+    workers look for replays every second.
+    """
+    chosen, full = selection(where, limit=limit)
+    async with database.read() as connection:
+        ids = list((await connection.execute(chosen)).scalars())
+    replay_id = new_id()
+    now = datetime.now(UTC)
+    for part in in_parts(ids):
+        async with database.write() as connection:
+            if part.is_first:
+                await connection.execute(
+                    insert(replays).values(
+                        id=replay_id,
+                        state="gathering",
+                        filter=_as_json(full),
+                        matched=len(ids),
+                        created_at=now,
+                    )
+                )
+            if part.ids:
+                await connection.execute(insert(replay_items), _items(replay_id, part))
+            if part.is_last:
+                begun = {"state": "running"} if ids else {"state": "done", "finished_at": now}
+                await connection.execute(
+                    update(replays).where(replays.c.id == replay_id).values(**begun)
+                )
+                await note_action(
+                    connection,
+                    kind="replay",
+                    actor=actor,
+                    where=_as_json(full),
+                    count=len(ids),
+                    note=note,
+                    detail={"replay": replay_id},
+                )
+        await part.make_way()
+    if ring is not None:
+        ring()
+    return Started(replay_id, len(ids))
+
+
+async def replay_status(
+    database: Database, replay_id: str, *, with_differences: bool = True
+) -> ReplayStatus | None:
+    """How far the replay is, or None if there is no such replay."""
+    async with database.read() as connection:
+        row = (
+            (await connection.execute(select(replays).where(replays.c.id == replay_id)))
+            .mappings()
+            .one_or_none()
+        )
+        if row is None:
+            return None
+        items = replay_items.c
+        counted = await connection.execute(
+            select(items.result, func.count())
+            .where(items.replay_id == replay_id)
+            .group_by(items.result)
+        )
+        counts = {result: count for result, count in counted if result is not None}
+        differences = await _differences(connection, replay_id) if with_differences else []
+    return ReplayStatus(
+        id=replay_id,
+        state=row["state"],
+        matched=row["matched"],
+        done=sum(counts.values()),
+        recorded=counts.get("recorded", 0),
+        ignored=counts.get("ignored", 0),
+        failed=counts.get("failed", 0),
+        unchanged=counts.get(UNCHANGED, 0) + counts.get(NO_BODY, 0),
+        unchanged_no_body=counts.get(NO_BODY, 0),
+        differences=differences,
+    )
+
+
+async def _differences(connection: AsyncConnection, replay_id: str) -> list[dict[str, Any]]:
+    items = replay_items.c
+    lists = await connection.execute(
+        select(items.differences)
+        .where(items.replay_id == replay_id, items.differences.is_not(None))
+        .order_by(items.position)
+        .limit(SHOWN_DIFFERENCES)
+    )
+    return [one for found in lists.scalars() for one in found or ()][:SHOWN_DIFFERENCES]
+
+
+async def discard(
+    database: Database,
+    where: DeliveryFilter,
+    *,
+    actor: str,
+    note: str,
+    dry_run: bool = False,
+    limit: int | None = None,
+) -> Discarded:
+    """Put away failed or ignored deliveries for good, with a note why; nothing is deleted.
+
+    Each part of many is noted with it, so that one cut off has told what it did.
+    Raises FilterInvalid for an empty filter or another state.
+    """
+    if where.is_empty():
+        raise FilterInvalid(
+            "name what to discard: ids, state, reason, source, rule, since or until"
+        )
+    if where.state is not None and where.state not in DISCARDABLE:
+        message = f"state {where.state!r} cannot be discarded; only {' and '.join(DISCARDABLE)}"
+        raise FilterInvalid(message)
+    columns = deliveries.c
+    condition: ColumnElement[bool] = where.where() & columns.state.in_(DISCARDABLE)
+    chosen = select(columns.id).where(condition).order_by(columns.received_at, columns.id)
+    if limit is not None:
+        chosen = chosen.limit(limit)
+    if dry_run:
+        async with database.read() as connection:
+            total = await connection.scalar(select(func.count()).select_from(chosen.subquery()))
+        return Discarded(None, int(total or 0))
+    async with database.read() as connection:
+        ids = list((await connection.execute(chosen)).scalars())
+    first = new_id()
+    discarded = 0
+    for part in in_parts(ids):
+        async with database.write() as connection:
+            done = await connection.execute(
+                update(deliveries)
+                .where(columns.id.in_(part.ids), condition)
+                .values(state="discarded", settled_at=datetime.now(UTC))
+            )
+            await note_action(
+                connection,
+                kind="discard",
+                actor=actor,
+                where=_as_json(where),
+                count=done.rowcount,
+                note=note,
+                detail={} if part.is_only else {"discard": first, "part": part.number},
+                action_id=first if part.is_first else None,
+            )
+        discarded += done.rowcount
+        await part.make_way()
+    return Discarded(first, discarded)
+
+
+def _items(replay_id: str, part: Part) -> list[dict[str, Any]]:
+    return [
+        {"replay_id": replay_id, "delivery_id": one, "position": position}
+        for position, one in enumerate(part.ids, part.start + 1)
+    ]
+
+
+def _as_json(where: DeliveryFilter) -> dict[str, Any]:
+    return where.model_dump(mode="json", exclude_none=True)

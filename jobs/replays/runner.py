@@ -1,0 +1,266 @@
+"""Carrying a replay on: deliveries are released in small steps and settled like any other.
+
+Owns throttling (a step is settled before the next is released, so that live traffic keeps its
+turn) and resuming: all progress is in `replay_items`, so any worker can go on after a kill.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable, Mapping, Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+import structlog
+from sqlalchemy import bindparam, null, select, update
+from sqlalchemy.engine import RowMapping
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from jobs.database import Database
+from jobs.erasure.pseudonyms import Erased
+from jobs.erasure.purged import erase, hold_off_purges
+from jobs.portions import in_portions
+from jobs.replays.comparison import compare, in_force
+from jobs.replays.items import left_as_it_is
+from jobs.schema import deliveries, outcomes, replay_items, replays
+from jobs.settling.fold import Claimed
+from jobs.settling.settle import Settler, delivery_input
+from mappings.load import MappingSet
+from mappings.types import Failure, Mapped, Reason
+
+log = structlog.get_logger(__name__)
+
+#: Deliveries released at once.
+STEP = 50
+#: With so many released that have not settled, no more are: they would be a backlog of their own.
+OUTSTANDING = 200
+#: After a step the replay rests as long as this part of the time that it took, and this at most:
+#: live deliveries find a worker and, on SQLite, a database that is free.
+REST_SHARE = 0.5
+REST_SECONDS = 0.5
+
+BROKE_DETAIL = "mapping it breaks off ({error!r}); the log has the traceback"
+
+
+class ReplayRunner:
+    """Moves all running replays on."""
+
+    def __init__(
+        self,
+        database: Database,
+        settler: Settler,
+        mappings: Callable[[], MappingSet],
+        *,
+        oldest_days: int | None,
+    ) -> None:
+        self._database = database
+        self._settler = settler
+        self._mappings = mappings
+        self._oldest_days = oldest_days
+
+    async def advance(self) -> None:
+        """Release, settle and compare until nothing is left to release; close what is done.
+
+        A step of each in turn: one delivery as a canary does not wait for a hundred thousand.
+        """
+        moves = True
+        while moves:
+            moves = False
+            for replay_id, state in await self._running():
+                if await self._step(replay_id, state):
+                    moves = True
+                else:
+                    await self._finish(replay_id)
+
+    async def _running(self) -> list[tuple[str, str]]:
+        """The replays under way, and the state of the deliveries that each was asked to take."""
+        async with self._database.read() as connection:
+            found = await connection.execute(
+                select(replays.c.id, replays.c.filter)
+                .where(replays.c.state == "running")
+                .order_by(replays.c.id)
+            )
+            return [(replay_id, where["state"]) for replay_id, where in found]
+
+    async def _step(self, replay_id: str, state: str) -> bool:
+        """Take the next few up, settle and compare them, then rest; say whether there were any."""
+        began = time.monotonic()
+        if await self._outstanding(replay_id) >= OUTSTANDING:
+            await asyncio.sleep(REST_SECONDS)
+            return True
+        async with self._database.write() as connection:
+            rows = await self._next(connection, replay_id)
+            released = await self._release(connection, replay_id, rows, state)
+        if released:
+            await self._settler.settle(released)
+        unreleased = [row for row in rows if row["id"] not in set(released)]
+        await self._compare(replay_id, unreleased)
+        if rows:
+            await asyncio.sleep(min(REST_SECONDS, REST_SHARE * (time.monotonic() - began)))
+        return bool(rows)
+
+    async def _outstanding(self, replay_id: str) -> int:
+        """How many of the first open ones are released: a slow source, or a fault, has put off."""
+        items = replay_items.c
+        first = (
+            select(items.released)
+            .where(items.replay_id == replay_id, items.result.is_(None))
+            .order_by(items.position)
+            .limit(OUTSTANDING)
+        )
+        async with self._database.read() as connection:
+            return sum((await connection.execute(first)).scalars())
+
+    async def _next(self, connection: AsyncConnection, replay_id: str) -> Sequence[RowMapping]:
+        """The next deliveries of the replay that nobody else is at, their rows locked."""
+        items = replay_items.c
+        chosen = await connection.execute(
+            select(items.delivery_id)
+            .where(items.replay_id == replay_id, items.result.is_(None), items.released == 0)
+            .order_by(items.position)
+            .limit(STEP)
+            .with_for_update(skip_locked=True)
+        )
+        ids = list(chosen.scalars())
+        columns = deliveries.c
+        found = await connection.execute(
+            select(columns.id, columns.state, columns.body.is_not(None).label("has_body"))
+            .where(columns.id.in_(ids))
+            .order_by(columns.id)
+            .with_for_update()
+        )
+        return found.mappings().all()
+
+    async def _release(
+        self, connection: AsyncConnection, replay_id: str, rows: Sequence[RowMapping], state: str
+    ) -> list[str]:
+        """Put those still in the state that was asked for back to `received`.
+
+        Recorded ones stay, and so does what was discarded or settled otherwise meanwhile. One
+        that waits already (a repeat woke it, or another replay) is settled on our behalf too.
+        One whose body is gone cannot be settled and stays.
+        """
+        wanted = [
+            row["id"]
+            for row in rows
+            if row["has_body"] and row["state"] in {state, "received"} - {"recorded"}
+        ]
+        if not wanted:
+            return []
+        await connection.execute(
+            update(deliveries)
+            .where(deliveries.c.id.in_(wanted), deliveries.c.state != "received")
+            .values(
+                state="received",
+                attempts=0,
+                next_attempt_at=self._database.now(),
+                settled_at=null(),
+                reason=null(),
+                detail=null(),
+                rule=null(),
+                held_back=0,
+            )
+        )
+        await connection.execute(
+            update(replay_items)
+            .where(replay_items.c.replay_id == replay_id, replay_items.c.delivery_id.in_(wanted))
+            .values(released=1)
+        )
+        return wanted
+
+    async def _compare(self, replay_id: str, rows: Sequence[RowMapping]) -> None:
+        """Note what recorded deliveries would bill now, where it differs; nothing is posted."""
+        if not rows:
+            return
+        kept = [row["id"] for row in rows if row["state"] == "recorded" and row["has_body"]]
+        mapped: dict[str, Mapped] = {}
+        async for portion in in_portions(self._database, kept):
+            mapped |= await asyncio.to_thread(self._map, portion)
+        async with self._database.write() as connection:
+            await hold_off_purges(self._database, connection)
+            said = await outcomes_of(connection, kept)
+            found = await asyncio.to_thread(_differences, said, await erase(connection, mapped))
+            await connection.execute(
+                update(replay_items)
+                .where(
+                    replay_items.c.replay_id == replay_id,
+                    replay_items.c.delivery_id == bindparam("one"),
+                    replay_items.c.result.is_(None),
+                )
+                .values(
+                    result=bindparam("left"),
+                    differences=bindparam("found", type_=replay_items.c.differences.type),
+                ),
+                [
+                    {"one": row["id"], "left": left_as_it_is(row), "found": found.get(row["id"])}
+                    for row in rows
+                ],
+            )
+
+    def _map(self, rows: Sequence[RowMapping]) -> dict[str, Mapped]:
+        mappings = self._mappings()
+        return {
+            row["id"]: mapped_now(mappings, claimed(row), oldest_days=self._oldest_days)
+            for row in rows
+            if row["body"] is not None
+        }
+
+    async def _finish(self, replay_id: str) -> None:
+        """Close the replay once each of its deliveries has its result."""
+        items = replay_items.c
+        open_items = (
+            select(items.delivery_id)
+            .where(items.replay_id == replay_id, items.result.is_(None))
+            .exists()
+        )
+        async with self._database.write() as connection:
+            await connection.execute(
+                update(replays)
+                .where(replays.c.id == replay_id, replays.c.state == "running", ~open_items)
+                .values(state="done", finished_at=datetime.now(UTC))
+            )
+
+
+def _differences(
+    said: Mapping[str, Sequence[Mapping[str, Any]]], mapped: Mapping[str, Erased]
+) -> dict[str, list[dict[str, Any]]]:
+    found = {}
+    for delivery_id, now in mapped.items():
+        if differences := compare(delivery_id, said.get(delivery_id, ()), now):
+            found[delivery_id] = [one.as_json() for one in differences]
+    return found
+
+
+def mapped_now(mappings: MappingSet, delivery: Claimed, *, oldest_days: int | None) -> Mapped:
+    """What the mappings say, where nothing is posted: there a bug in them is one more failure."""
+    try:
+        return mappings.map(delivery_input(delivery, oldest_days=oldest_days))
+    except Exception as error:
+        log.exception("replay.broke", delivery=delivery.id, source=delivery.source)
+        failure = Failure(reason=Reason.INTERNAL, detail=BROKE_DETAIL.format(error=error))
+        return Mapped(outcomes=(), failures=(failure,), events=0)
+
+
+def claimed(row: Mapping[Any, Any]) -> Claimed:
+    """A row of `deliveries` as the record that settling works on."""
+    return Claimed(**{name: row[name] for name in Claimed.__slots__})
+
+
+async def outcomes_of(
+    connection: AsyncConnection, ids: Sequence[str]
+) -> dict[str, list[Mapping[str, Any]]]:
+    """What each delivery bills by what is recorded of it and in force, in order of event.
+
+    What a person billed anew is there in place of what it replaces; reversals by hand are of no
+    delivery.
+    """
+    found: dict[str, list[Mapping[str, Any]]] = {}
+    rows = await connection.execute(
+        select(outcomes)
+        .where(outcomes.c.delivery_id.in_(ids))
+        .order_by(outcomes.c.delivery_id, outcomes.c.event_index, outcomes.c.id)
+    )
+    for row in rows.mappings():
+        found.setdefault(row["delivery_id"], []).append(dict(row))
+    return {delivery_id: in_force(said) for delivery_id, said in found.items()}

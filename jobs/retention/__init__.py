@@ -1,0 +1,1 @@
+"""Retention: what is left of a delivery's bytes, and how they go."""

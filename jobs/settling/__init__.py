@@ -1,0 +1,1 @@
+"""Settling: deliveries that wait are taken up, mapped, decided and recorded in one transaction."""

@@ -1,0 +1,145 @@
+"""Folding mapped deliveries into key books, one after another: pure.
+
+Owns that a delivery bills all of its outcomes or none: one that fails has its steps taken back
+without touching its neighbours. Shared by settling (which then writes) and dry run (which not).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from jobs.erasure.pseudonyms import Erased
+from jobs.ids import new_id
+from jobs.ledger.book import KeyBook, Recorded
+from jobs.ledger.owing import Conflict, Step, decide
+from jobs.money import money
+from mappings.types import Failure, Mapped, Outcome, Reason
+
+#: Why a delivery is ignored.
+NO_OUTCOME, SHADOW = IGNORED_REASONS = ("no-outcome", "shadow")
+#: Outcomes of a shadow delivery that are named.
+SHOWN = 5
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Claimed:
+    """A delivery taken up for settling. `attempts` counts this one too."""
+
+    id: str
+    source: str
+    body: bytes
+    headers: Mapping[str, str]
+    received_at: datetime
+    vendor_id: str | None
+    attempts: int
+    redacted: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Fate:
+    """What a delivery settles as, and what it posts."""
+
+    state: str
+    reason: str | None = None
+    detail: str | None = None
+    rule: str | None = None
+    held_back: int = 0
+    steps: tuple[tuple[Outcome, Recorded, Step], ...] = field(default=(), compare=False)
+
+
+def recorded_from(
+    outcome: Outcome, *, ordinal: int, source: str, delivery_id: str, received_at: datetime
+) -> Recorded:
+    """What the mapping said, given its place in the key's book."""
+    return Recorded(
+        id=new_id(),
+        ordinal=ordinal,
+        kind=outcome.kind,
+        occurred_at=outcome.occurred_at,
+        effective_at=outcome.occurred_at or received_at,
+        agent_id=outcome.agent_id,
+        customer_id=outcome.customer_id,
+        indicator=outcome.indicator,
+        amount_micros=outcome.amount_micros,
+        currency=outcome.currency,
+        source=source,
+        delivery_id=delivery_id,
+        event_index=outcome.event_index,
+        mapping_version=outcome.mapping_version,
+        price_version=outcome.price_version,
+        meta_tags=dict(outcome.meta_tags),
+    )
+
+
+def fate_of(delivery: Claimed, mapped: Erased, books: Mapping[str, KeyBook]) -> Fate:
+    """Decide one delivery on these books, and record it in them if it is `recorded`."""
+    if mapped.failures:
+        return _failed(mapped.failures, held_back=len(mapped.outcomes))
+    if not mapped.outcomes:
+        return Fate("ignored", NO_OUTCOME, _nothing_matched(mapped))
+    if mapped.shadow:
+        return Fate("ignored", SHADOW, f"would bill {_summary(mapped.outcomes)}")
+    return _fold(delivery, mapped.outcomes, books)
+
+
+def _fold(delivery: Claimed, said: Sequence[Outcome], books: Mapping[str, KeyBook]) -> Fate:
+    steps: list[tuple[Outcome, Recorded, Step]] = []
+    for outcome in said:
+        book = books[outcome.key]
+        recorded = recorded_from(
+            outcome,
+            ordinal=book.last_ordinal + 1,
+            source=delivery.source,
+            delivery_id=delivery.id,
+            received_at=delivery.received_at,
+        )
+        try:
+            steps.append((outcome, recorded, decide(book, recorded, (new_id(), new_id()))))
+        except Conflict as conflict:
+            _take_back(steps, books)
+            failure = Failure(
+                reason=Reason.CONFLICT,
+                detail=f"rule {outcome.rule}, key {outcome.key}: {conflict}",
+                rule=outcome.rule,
+                event_index=outcome.event_index,
+            )
+            return _failed([failure], held_back=len(said) - 1)
+    return Fate("recorded", steps=tuple(steps))
+
+
+def _take_back(
+    steps: Sequence[tuple[Outcome, Recorded, Step]], books: Mapping[str, KeyBook]
+) -> None:
+    for outcome, _recorded, step in reversed(steps):
+        books[outcome.key].take_back(posted=len(step.entries))
+
+
+def _failed(failures: Sequence[Failure], *, held_back: int) -> Fate:
+    first = failures[0]
+    detail = first.detail
+    if len(failures) > 1:
+        detail += f" ({len(failures) - 1} more of its events fail)"
+    if held_back:
+        outcomes = "outcome" if held_back == 1 else "outcomes"
+        detail += f" (holds back {held_back} good {outcomes})"
+    return Fate("failed", first.reason.value, detail, first.rule, held_back)
+
+
+def _nothing_matched(mapped: Mapped) -> str:
+    if not mapped.events:
+        return "the delivery holds no events"
+    events = "its event" if mapped.events == 1 else f"any of its {mapped.events} events"
+    return f"no rule matched {events}"
+
+
+def _summary(said: Sequence[Outcome]) -> str:
+    """The outcomes in words, the first few of them."""
+    shown = [
+        f"{o.kind.value} of {o.agent_id} / {o.customer_id} / {o.indicator}"
+        + (f" {money(o.amount_micros)} {o.currency}" if o.amount_micros is not None else "")
+        for o in said[:SHOWN]
+    ]
+    more = f" and {len(said) - SHOWN} more" if len(said) > SHOWN else ""
+    return "; ".join(shown) + more

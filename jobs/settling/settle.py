@@ -1,0 +1,343 @@
+"""Settling: claimed deliveries are mapped outside, then recorded in one transaction.
+
+Owns batching (load sets the batch size here too), isolation of a delivery that breaks, and what
+a fault costs. Refuses to lose a delivery: whatever happens, it stays `received` and due.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import random
+import time
+from collections.abc import Awaitable, Callable, Iterable, Sequence, Set
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+
+import structlog
+
+from jobs.database import Database
+from jobs.errors import is_transient
+from jobs.ledger.keybook import chunks
+from jobs.settling import attempts
+from jobs.settling.fold import Claimed
+from jobs.settling.recording import Recorder, Work
+from jobs.settling.turns import Batch, Turns
+from jobs.tasks import within
+from mappings.load import MappingSet
+from mappings.types import OLDEST_DAYS, DeliveryInput
+
+log = structlog.get_logger(__name__)
+
+#: Deliveries claimed at once; halved with each fault that follows another.
+BATCH = 200
+#: A settling transaction is made of what mapped to so many outcomes, or in so many seconds.
+SLICE_OUTCOMES = 1_000
+SLICE_SECONDS = 0.5
+#: After this long what is left of a batch goes to the end of the queue: others have their turn.
+TURN_SECONDS = 1.0
+#: Slow ones, while others of their kind have all the loops that they may have, wait this long.
+SLOW_PAUSE_SECONDS = 1.0
+#: Quick tries of one transaction that met a lock, a deadlock or a lost connection.
+TRIES = 4
+#: Back-off after those, doubled each time a transient fault follows another, with jitter.
+BACKOFF_SECONDS = 0.5
+BACKOFF_LONGEST_SECONDS = 10.0
+#: At a stop, an attempt under way has this long to end; then as long to be cut off.
+ENDING_SECONDS = 2.0
+CUT_OFF_SECONDS = 0.5
+#: How often the lease of a long mapping is moved on.
+KEEP_ALIVE_SECONDS = 2.0
+
+#: A delivery that mapping broke on, and how.
+Broken = tuple[Claimed, Exception]
+
+
+class Settler:
+    """Settles deliveries by id, merging the calls of many jobs into few transactions.
+
+    `mappings` gives the version to use; it is asked once a batch, after `look_for` was told the
+    batch's sources. `loops` transactions run side by side at most, so that one that maps slowly
+    does not hold up all.
+    """
+
+    def __init__(
+        self,
+        database: Database,
+        mappings: Callable[[], MappingSet],
+        *,
+        look_for: Callable[[Set[str]], Awaitable[None]] | None = None,
+        oldest_days: int | None = OLDEST_DAYS,
+        loops: int = 2,
+    ) -> None:
+        self._database = database
+        self._mappings = mappings
+        self._look_for = look_for
+        self._oldest_days = oldest_days
+        self._recorder = Recorder(database)
+        self._turns = Turns(loops)
+        self._loops = loops
+        self._tasks: list[asyncio.Task[None]] = []
+        self._mapper = ThreadPoolExecutor(max_workers=loops, thread_name_prefix="mapper")
+        self._under_way: set[asyncio.Task[None]] = set()
+        self._to_forgive: set[str] = set()
+        self._in_hand: set[str] = set()
+        self._faults = 0
+
+    async def start(self) -> None:
+        """Start the settling loops; `settle` works from here on."""
+        self._tasks = [
+            asyncio.create_task(self._settle_forever(), name=f"settler-{number}")
+            for number in range(self._loops)
+        ]
+
+    async def close(self) -> None:
+        """Stop taking new work, let running transactions end, leave the rest `received`.
+
+        An attempt that does not end soon is cut off, and not held against its deliveries.
+        """
+        self._turns.let_go()
+        for task in self._tasks:
+            task.cancel()
+        if self._tasks:
+            await asyncio.wait(self._tasks, timeout=ENDING_SECONDS)
+        self._turns.let_go()  # of what an attempt put last as it ended
+        if self._under_way:
+            await self._cut_off()
+        self._mapper.shutdown(wait=False, cancel_futures=True)
+
+    async def _cut_off(self) -> None:
+        for attempt in self._under_way:
+            attempt.cancel()
+        await asyncio.wait(self._under_way, timeout=CUT_OFF_SECONDS)
+        log.warning("settle.cut_off", deliveries=len(self._in_hand))
+        ids = sorted(self._in_hand)
+        await within(CUT_OFF_SECONDS, attempts.forgive(self._database, ids, after_seconds=0))
+
+    async def settle(self, ids: Iterable[str]) -> None:
+        """Return when an attempt at each of these ids has ended, whatever became of it."""
+        if futures := await self._turns.ask(ids):
+            await asyncio.wait(futures)
+
+    @property
+    def waiting(self) -> int:
+        """How many deliveries wait here for an attempt."""
+        return len(self._turns)
+
+    async def forgive_interrupted(self) -> None:
+        """Take back the attempts that a transient fault ended, once the database answers again."""
+        for ids in chunks(sorted(self._to_forgive)):
+            await attempts.forgive(self._database, ids, after_seconds=self._backoff())
+            self._to_forgive.difference_update(ids)
+
+    async def _settle_forever(self) -> None:
+        while True:
+            batch = await self._turns.take(max(1, BATCH >> self._faults))
+            attempt = self._begin(batch)
+            try:
+                await asyncio.shield(attempt)
+            except asyncio.CancelledError:
+                await asyncio.wait([attempt])  # a transaction under way ends before we do
+                raise
+
+    def _begin(self, batch: Batch) -> asyncio.Task[None]:
+        attempt = asyncio.create_task(self._attempt(batch))
+        self._under_way.add(attempt)
+        attempt.add_done_callback(self._under_way.discard)
+        attempt.add_done_callback(partial(_answer, batch))
+        return attempt
+
+    async def _attempt(self, batch: Batch) -> None:
+        """One attempt at each; a fault is logged and never leaves here."""
+        ids = list(batch)
+        try:
+            if claimed := await attempts.claim(self._database, ids):
+                await self._settle_claimed(claimed, batch)
+            if attempts.is_full(claimed):
+                await self._turns.again(set(ids) - {one.id for one in claimed}, batch)
+            elif len(claimed) < len(ids):
+                await self._attempt_suspects(batch)
+        except Exception as error:  # noqa: BLE001 - logged; the rows stay due
+            self._note(error, ids)
+            await asyncio.sleep(self._backoff())  # nothing was claimed: do not spin
+
+    async def _attempt_suspects(self, batch: Batch) -> None:
+        """Those that broke off before: each is claimed and settled alone.
+
+        So one that kills its process takes no neighbour's attempts with it.
+        """
+        for one in await attempts.suspects_among(self._database, list(batch)):
+            for claimed in await attempts.claim(self._database, [one], suspects=True):
+                if claimed.attempts > attempts.LAST_ATTEMPT:
+                    log.error("settle.gave_up", delivery=claimed.id, source=claimed.source)
+                    await attempts.give_up(self._database, claimed)
+                else:
+                    await self._settle_claimed([claimed], batch)
+
+    async def _settle_claimed(self, claimed: Sequence[Claimed], batch: Batch) -> None:
+        """Map and record, quick sources first; after its turn what is left makes way for others."""
+        if self._look_for is not None:
+            await self._look_for({one.source for one in claimed})
+        mappings = self._mappings()
+        quick, slow = self._turns.in_order(claimed)
+        turn_ends = time.monotonic() + TURN_SECONDS
+        ids = [one.id for one in claimed]
+        self._in_hand.update(ids)
+        try:
+            await self._put_last(await self._work_off(quick, mappings, turn_ends), batch)
+            if self._turns.begin_slow(slow):
+                try:
+                    left = await self._work_off(slow, mappings, turn_ends)
+                finally:
+                    self._turns.end_slow()
+                await self._put_last(left, batch)
+            else:
+                await self._put_last(slow, batch, after_seconds=SLOW_PAUSE_SECONDS)
+            self._faults = 0
+            self._in_hand.difference_update(ids)
+        except Exception as error:
+            self._in_hand.difference_update(ids)
+            if not is_transient(error):
+                raise
+            self._to_forgive.update(ids)
+            self._note(error, ids)
+
+    async def _work_off(
+        self, left: Sequence[Claimed], mappings: MappingSet, turn_ends: float
+    ) -> Sequence[Claimed]:
+        """Map and record these, slice by slice, until the turn ends; what is left then."""
+        while left and time.monotonic() < turn_ends:
+            work, broken = await self._map(left, mappings)
+            await self._record_isolating(work, mappings)
+            for one, error in broken:
+                await self._broke(one, error)
+            left = left[len(work) + len(broken) :]
+        return left
+
+    async def _put_last(
+        self, left: Sequence[Claimed], batch: Batch, *, after_seconds: float = 0
+    ) -> None:
+        """Queue these again, with who waits for them; their attempt has not begun."""
+        if not left:
+            return
+        ids = [one.id for one in left]
+        await attempts.forgive(self._database, ids, after_seconds=after_seconds)
+        if not after_seconds:
+            await self._turns.again(ids, batch)
+
+    async def _record_isolating(self, work: Sequence[Work], mappings: MappingSet) -> None:
+        """Record these together; if a bug forbids that, each alone, so that one fails no other."""
+        if not work:
+            return
+        try:
+            await self._record(work, mappings)
+        except Exception as error:
+            if is_transient(error):
+                raise
+            if len(work) == 1:
+                await self._broke(work[0].delivery, error)
+                return
+            log.warning("settle.isolating", deliveries=len(work), error=repr(error)[:300])
+            for one in work:
+                await self._record_isolating([one], mappings)
+
+    async def _broke(self, claimed: Claimed, error: Exception) -> None:
+        """A bug: its traceback in the log, the delivery tried a few times more, then failed."""
+        log.error(
+            "settle.broke",
+            delivery=claimed.id,
+            source=claimed.source,
+            attempts=claimed.attempts,
+            exc_info=error,
+        )
+        if claimed.attempts >= attempts.LAST_ATTEMPT:
+            await attempts.give_up(self._database, claimed)
+        else:
+            pause = min(2.0 ** (claimed.attempts - 1), BACKOFF_LONGEST_SECONDS)
+            await attempts.put_off(self._database, [claimed.id], after_seconds=pause)
+
+    async def _record(self, work: Sequence[Work], mappings: MappingSet) -> None:
+        """Settle these; what meets a lock is tried again, and forgiven if others hold it on.
+
+        A row may be locked by a repeat being counted, or by a worker that looks whether it is due.
+        """
+        for tries_left in reversed(range(TRIES)):
+            try:
+                fates = await self._recorder.settle(work, mappings.versions)
+            except Exception as error:
+                if not is_transient(error) or not tries_left:
+                    raise
+            else:
+                for delivery_id, fate in fates.items():
+                    log.debug("settled", delivery=delivery_id, state=fate.state, reason=fate.reason)
+                work = [one for one in work if one.delivery.id not in fates]
+                if not work:
+                    return
+            await asyncio.sleep(random.uniform(0.01, 0.1))  # noqa: S311 - jitter, not a secret
+        await attempts.forgive(self._database, [one.delivery.id for one in work], after_seconds=0)
+
+    async def _map(
+        self, claimed: Sequence[Claimed], mappings: MappingSet
+    ) -> tuple[list[Work], list[Broken]]:
+        """Map the first of these, a slice of them, in a thread: no heartbeat waits for it."""
+        loop = asyncio.get_running_loop()
+        mapping = loop.run_in_executor(self._mapper, self._map_all, claimed, mappings)
+        while True:
+            done, _ = await asyncio.wait([mapping], timeout=KEEP_ALIVE_SECONDS)
+            if done:
+                return mapping.result()
+            await attempts.keep_alive(self._database, [one.id for one in claimed])
+
+    def _map_all(
+        self, claimed: Sequence[Claimed], mappings: MappingSet
+    ) -> tuple[list[Work], list[Broken]]:
+        work: list[Work] = []
+        broken: list[Broken] = []
+        outcomes = 0
+        began = time.monotonic()
+        for one in claimed:
+            before = time.monotonic()
+            if outcomes >= SLICE_OUTCOMES or before - began >= SLICE_SECONDS:
+                break
+            try:
+                mapped = mappings.map(self._input(one))
+            except Exception as error:  # noqa: BLE001 - a bug met by one row is that row's alone
+                broken.append((one, error))
+            else:
+                work.append(Work(one, mapped))
+                outcomes += len(mapped.outcomes)
+            self._turns.took(one.source, time.monotonic() - before)
+        return work, broken
+
+    def _input(self, claimed: Claimed) -> DeliveryInput:
+        return delivery_input(claimed, oldest_days=self._oldest_days)
+
+    def _note(self, error: Exception, ids: Sequence[str]) -> None:
+        """A fault that ended an attempt: a neighbour's passes, ours is loud; none loses a row."""
+        self._faults += 1
+        if is_transient(error):
+            log.warning("settle.put_off", deliveries=len(ids), error=str(error)[:300])
+        else:
+            log.error("settle.fault", deliveries=len(ids), exc_info=error)
+
+    def _backoff(self) -> float:
+        longest = min(BACKOFF_SECONDS * 2.0 ** min(self._faults, 10), BACKOFF_LONGEST_SECONDS)
+        return random.uniform(longest / 2, longest)  # noqa: S311 - jitter, not a secret
+
+
+def _answer(batch: Batch, _ended: asyncio.Task[None]) -> None:
+    for future in batch.values():
+        if not future.done():
+            future.set_result(None)
+
+
+def delivery_input(claimed: Claimed, *, oldest_days: int | None) -> DeliveryInput:
+    """The delivery as the mapping sees it."""
+    return DeliveryInput(
+        source=claimed.source,
+        body=claimed.body,
+        headers=claimed.headers,
+        received_at=claimed.received_at,
+        vendor_id=claimed.vendor_id,
+        oldest_days=oldest_days,
+        redacted=claimed.redacted,
+    )

@@ -1,0 +1,280 @@
+"""What a person corrects by hand, in a key's book: it ends as if the words had been told so."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from jobs.corrections.byhand import Refused, charge_now
+from jobs.erasure.pseudonyms import erased
+from jobs.ledger.book import KeyBook
+from jobs.ledger.owing import Conflict, Step, Verdict
+from mappings.types import Failure, Kind, Mapped, Outcome, Reason
+from tests.jobs import model
+from tests.jobs.builders import (
+    RECEIVED,
+    at,
+    lines,
+    rebill,
+    reverse,
+    tell,
+    told,
+    told_now,
+)
+from tests.jobs.model import Said, charge, reversal
+
+
+@dataclass(frozen=True, slots=True)
+class Rebill:
+    """A person has the open charge billed anew: the mapping gives this now."""
+
+    micros: int
+    billed_as: str = "acme"
+
+
+@dataclass(frozen=True, slots=True)
+class Reverse:
+    """A person takes the open charge back at this second."""
+
+    now: int
+
+
+Move = Said | Rebill | Reverse
+
+
+def make(book: KeyBook, move: Move) -> Step | None:
+    """Let it happen to the book; None if it changes nothing or is refused."""
+    if isinstance(move, Rebill):
+        return rebill(book, move.micros, move.billed_as)
+    if isinstance(move, Reverse):
+        return reverse(book, move.now)
+    try:
+        return tell(book, move)
+    except Conflict:
+        return None
+
+
+def in_words(moves: Sequence[Move]) -> list[Said]:
+    """The history that the model knows after these; it never sees a book."""
+    heard: list[Said] = []
+    for move in moves:
+        if isinstance(move, Said):
+            said = replace(move)  # of its own, so that the model can tell it from its likes
+            if not model.conflicts(heard, said):
+                heard.append(said)
+        elif model.owes(heard) is None:
+            continue
+        elif isinstance(move, Rebill):
+            heard = model.rebilled(heard, move.micros, move.billed_as)
+        else:
+            heard = model.reversed_by_hand(heard, move.now)
+    return heard
+
+
+def assert_as_in_words(book: KeyBook, moves: Sequence[Move]) -> None:
+    standing, due = model.open_line(lines(book.entries)), model.owes(in_words(moves))
+    assert (standing and (standing.micros, standing.billed_as)) == (
+        due and (due.micros, due.billed_as)
+    ), moves
+
+
+ALPHABETS: dict[str, list[Move]] = {
+    "timed": [charge(1, 10), charge(3, 20), reversal(2), Rebill(30), Reverse(2), Reverse(9)],
+    "one moment": [charge(1, 10), charge(1, 20), reversal(1), Rebill(20), Rebill(30), Reverse(0)],
+    "untimed": [charge(None, 10), reversal(None), Rebill(30), Rebill(10), Reverse(5)],
+    "for somebody else": [
+        charge(1, 10, "acme"),
+        charge(2, 10, "globex"),
+        reversal(1),
+        Rebill(10, "globex"),
+        Rebill(10, "acme"),
+        Reverse(1),
+    ],
+}
+
+
+@pytest.mark.parametrize("moves", ALPHABETS.values(), ids=ALPHABETS.keys())
+def test_every_interleaving_with_corrections_ends_as_the_words_say(moves: list[Move]) -> None:
+    for made in _sequences(moves, 5):
+        book = KeyBook("key")
+        for move in made:
+            make(book, move)
+        assert_as_in_words(book, made)
+
+
+def _sequences(moves: Sequence[Move], longest: int) -> Iterator[tuple[Move, ...]]:
+    for length in range(1, longest + 1):
+        yield from itertools.product(moves, repeat=length)
+
+
+SECONDS = st.one_of(st.none(), st.integers(0, 5))
+WHO = st.sampled_from(["acme", "acme", "globex"])
+MOVES = st.lists(
+    st.one_of(
+        st.builds(charge, SECONDS, st.sampled_from([10, 20]), WHO),
+        st.builds(reversal, SECONDS),
+        st.builds(Rebill, st.sampled_from([0, 10, 20, 30]), WHO),
+        st.builds(Reverse, st.integers(0, 6)),
+    ),
+    max_size=9,
+)
+
+
+@given(MOVES)
+def test_any_history_with_corrections_ends_as_the_words_say(moves: list[Move]) -> None:
+    book = KeyBook("key")
+    for number, move in enumerate(moves, 1):
+        make(book, move)
+        assert_as_in_words(book, moves[:number])
+
+
+@given(MOVES, MOVES.filter(bool), MOVES)
+def test_a_correction_that_was_taken_back_was_never_there(
+    before: list[Move], taken_back: list[Move], after: list[Move]
+) -> None:
+    untouched, touched = KeyBook("key"), KeyBook("key")
+    for book in (untouched, touched):
+        for move in before:
+            make(book, move)
+    steps = [step for move in taken_back if (step := make(touched, move)) is not None]
+    for step in reversed(steps):
+        touched.take_back(posted=len(step.entries))
+    assert lines(touched.entries) == lines(untouched.entries)
+    assert len(touched.outcomes) == len(untouched.outcomes)
+    for move in after:
+        make(untouched, move)
+        make(touched, move)
+    assert lines(touched.entries) == lines(untouched.entries)
+
+
+@given(MOVES)
+def test_a_book_made_of_what_is_recorded_decides_as_the_one_that_heard_it(
+    moves: list[Move],
+) -> None:
+    book = KeyBook("key")
+    for move in moves:
+        make(book, move)
+        again = KeyBook(
+            book.key, list(book.outcomes), list(book.entries), last_ordinal=book.last_ordinal
+        )
+        assert (again.owed(), again.open_charge) == (book.owed(), book.open_charge)
+
+
+def test_a_reversal_by_hand_occurs_when_it_is_made_and_negates_what_is_stored() -> None:
+    book = told(charge(1, 10))
+    step = reverse(book, 7)
+    assert step is not None
+    (line,) = step.entries
+    assert step.verdict is Verdict.REVERSED
+    assert (line.kind, line.amount_micros, line.occurred_at) == (Kind.REVERSAL, -10, at(7))
+    assert (line.delivery_id, line.event_index, line.source) == (None, None, "crm")
+    assert (line.agent_id, line.customer_id, line.indicator) == ("agent", "acme", "resolved")
+
+
+def test_a_reversal_by_hand_is_not_before_a_charge_that_is_ahead_of_the_clock() -> None:
+    book = told(charge(9, 10))
+    reverse(book, 7)
+    assert book.outcomes[-1].occurred_at == at(9)
+    assert book.open_charge is None
+
+
+def test_a_reversal_by_hand_takes_back_the_copies_that_would_come_in_its_place() -> None:
+    book = told(charge(1, 10), charge(9, 12))
+    reverse(book, 7)
+    assert book.open_charge is None
+    assert book.owed() is None
+
+
+@pytest.mark.parametrize("second", [1, None], ids=["timed", "untimed"])
+def test_what_was_reversed_by_hand_is_not_billed_by_a_later_copy(second: int | None) -> None:
+    book = told(charge(second, 10))
+    reverse(book, 7)
+    assert tell(book, charge(second, 10)).entries == ()
+    assert reverse(book, 8) is None
+
+
+def test_a_later_charge_opens_the_key_again_after_a_reversal_by_hand() -> None:
+    book = told(charge(1, 10))
+    reverse(book, 7)
+    assert [line.amount_micros for line in tell(book, charge(8, 12)).entries] == [12]
+
+
+@pytest.mark.parametrize("second", [5, None], ids=["timed", "untimed"])
+def test_a_charge_billed_anew_falls_on_the_day_of_the_old(second: int | None) -> None:
+    book = told(charge(second, 10))
+    step = rebill(book, 30, "globex")
+    assert step is not None
+    day = at(second) or RECEIVED
+    taken_back, right = step.entries
+    assert step.verdict is Verdict.CHARGED
+    assert (taken_back.amount_micros, taken_back.customer_id, taken_back.occurred_at) == (
+        -10,
+        "acme",
+        day,
+    )
+    assert (right.amount_micros, right.customer_id, right.occurred_at) == (30, "globex", day)
+    assert (right.delivery_id, right.mapping_version) == ("delivery-1", "mapping-now")
+    assert right.meta_tags == {"n": "now"}
+
+
+def test_a_charge_may_be_billed_anew_again_and_again() -> None:
+    book = told(charge(5, 10), charge(5, 11))
+    for micros in (30, 10, 40):
+        rebill(book, micros)
+    assert [one.amount_micros for one in book.entries] == [10, -10, 30, -30, 10, -10, 40]
+    assert rebill(book, 40) is None
+
+
+def test_what_is_owed_is_billed_anew_though_the_line_names_a_later_delivery() -> None:
+    book = told(charge(5, 10), charge(3, 10))
+    rebill(book, 30)
+    assert book.outcomes[-1].delivery_id == "delivery-2"
+    assert (book.entries[-1].amount_micros, book.entries[-1].occurred_at) == (30, at(3))
+
+
+def test_an_earlier_charge_stands_before_one_that_was_billed_anew() -> None:
+    book = told(charge(5, 10))
+    rebill(book, 30)
+    tell(book, charge(3, 20))
+    assert book.entries[-1].amount_micros == 20
+
+
+NOW = told_now(10)
+MATCHED = Mapped(outcomes=(NOW,), failures=(), events=1)
+
+
+def test_the_one_charge_of_the_key_is_what_the_mapping_gives_now() -> None:
+    other: Outcome = replace(NOW, key="another")
+    undone = replace(NOW, kind=Kind.REVERSAL)
+    assert charge_now(erased(replace(MATCHED, outcomes=(other, undone, NOW)), {}), "key") is NOW
+
+
+@pytest.mark.parametrize(
+    ("mapped", "why"),
+    [
+        pytest.param(replace(MATCHED, outcomes=()), "gives no charge of the key key", id="none"),
+        pytest.param(
+            replace(MATCHED, outcomes=(replace(NOW, key="other"),)), "no charge", id="another key"
+        ),
+        pytest.param(
+            replace(MATCHED, outcomes=(replace(NOW, kind=Kind.REVERSAL),)),
+            "no charge",
+            id="a reversal",
+        ),
+        pytest.param(replace(MATCHED, outcomes=(NOW, NOW)), "gives 2 charges", id="two"),
+        pytest.param(replace(MATCHED, shadow=True), "shadow mode", id="in shadow"),
+        pytest.param(
+            replace(MATCHED, failures=(Failure(reason=Reason.UNPRICED, detail="no price"),)),
+            "fails now as unpriced: no price",
+            id="failing",
+        ),
+    ],
+)
+def test_what_the_mapping_does_not_give_exactly_once_is_refused(mapped: Mapped, why: str) -> None:
+    with pytest.raises(Refused, match=why):
+        charge_now(erased(mapped, {}), "key")
