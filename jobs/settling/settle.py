@@ -37,6 +37,8 @@ SLICE_SECONDS = 0.5
 TURN_SECONDS = 1.0
 #: Slow ones, while others of their kind have all the loops that they may have, wait this long.
 SLOW_PAUSE_SECONDS = 1.0
+#: A loop that leaves suspects to another pauses for this long.
+SUSPECTS_SECONDS = 0.1
 #: Quick tries of one transaction that met a lock, a deadlock or a lost connection.
 TRIES = 4
 #: Back-off after those, doubled each time a transient fault follows another, with jitter.
@@ -81,6 +83,7 @@ class Settler:
         self._under_way: set[asyncio.Task[None]] = set()
         self._to_forgive: set[str] = set()
         self._in_hand: set[str] = set()
+        self._at_suspects = asyncio.Lock()
         self._faults = 0
 
     async def start(self) -> None:
@@ -163,8 +166,16 @@ class Settler:
     async def _attempt_suspects(self, batch: Batch) -> None:
         """Those that broke off before: each is claimed and settled alone.
 
-        So one that kills its process takes no neighbour's attempts with it.
+        So one that kills its process takes no neighbour's attempts with it: one loop at a time is
+        at them, and another's turn comes once that one is done.
         """
+        if self._at_suspects.locked():
+            await asyncio.sleep(SUSPECTS_SECONDS)
+            return
+        async with self._at_suspects:
+            await self._attempt_each(batch)
+
+    async def _attempt_each(self, batch: Batch) -> None:
         for one in await attempts.suspects_among(self._database, list(batch)):
             for claimed in await attempts.claim(self._database, [one], suspects=True):
                 if claimed.attempts > attempts.LAST_ATTEMPT:
