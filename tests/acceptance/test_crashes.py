@@ -100,11 +100,15 @@ def test_what_a_killed_worker_had_taken_up_is_taken_up_within_10_s_of_a_restart(
 def _freeze_amid_mapping(service: Service, worker: Server, delivery_id: str) -> None:
     """SIGSTOP between taking it up and recording it, at a moment when others can write."""
     wait_until(lambda: _attempts(service, delivery_id) == 1, what="taking it up")
-    while True:
+
+    def frozen_without_the_write_lock() -> bool:
         worker.signal(signal.SIGSTOP)
         if service.database.can_be_written():
-            return
-        worker.signal(signal.SIGCONT)
+            return True
+        worker.signal(signal.SIGCONT)  # and between two looks it has time to let go
+        return False
+
+    wait_until(frozen_without_the_write_lock, seconds=30, what="freezing it amid mapping")
 
 
 def test_two_workers_of_different_mapping_versions_bill_one_delivery_once(
