@@ -25,7 +25,8 @@ from jobs.replays.comparison import compare, in_force
 from jobs.replays.items import left_as_it_is
 from jobs.schema import deliveries, outcomes, replay_items, replays
 from jobs.settling.fold import Claimed
-from jobs.settling.settle import Settler, delivery_input
+from jobs.settling.mapper import delivery_input
+from jobs.settling.settle import Settler
 from mappings.load import MappingSet
 from mappings.types import Failure, Mapped, Reason
 

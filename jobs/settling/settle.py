@@ -10,7 +10,6 @@ import asyncio
 import random
 import time
 from collections.abc import Awaitable, Callable, Iterable, Sequence, Set
-from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 
 import structlog
@@ -20,19 +19,17 @@ from jobs.errors import is_transient
 from jobs.ledger.keybook import chunks
 from jobs.settling import attempts
 from jobs.settling.fold import Claimed
+from jobs.settling.mapper import Mapper
 from jobs.settling.recording import Recorder, Work
 from jobs.settling.turns import Batch, Turns
 from jobs.tasks import within
 from mappings.load import MappingSet
-from mappings.types import OLDEST_DAYS, DeliveryInput
+from mappings.types import OLDEST_DAYS
 
 log = structlog.get_logger(__name__)
 
 #: Deliveries claimed at once; halved with each fault that follows another.
 BATCH = 200
-#: A settling transaction is made of what mapped to so many outcomes, or in so many seconds.
-SLICE_OUTCOMES = 1_000
-SLICE_SECONDS = 0.5
 #: After this long what is left of a batch goes to the end of the queue: others have their turn.
 TURN_SECONDS = 1.0
 #: Slow ones, while others of their kind have all the loops that they may have, wait this long.
@@ -47,11 +44,6 @@ BACKOFF_LONGEST_SECONDS = 10.0
 #: At a stop, an attempt under way has this long to end; then as long to be cut off.
 ENDING_SECONDS = 2.0
 CUT_OFF_SECONDS = 0.5
-#: How often the lease of a long mapping is moved on.
-KEEP_ALIVE_SECONDS = 2.0
-
-#: A delivery that mapping broke on, and how.
-Broken = tuple[Claimed, Exception]
 
 
 class Settler:
@@ -74,12 +66,13 @@ class Settler:
         self._database = database
         self._mappings = mappings
         self._look_for = look_for
-        self._oldest_days = oldest_days
         self._recorder = Recorder(database)
         self._turns = Turns(loops)
         self._loops = loops
         self._tasks: list[asyncio.Task[None]] = []
-        self._mapper = ThreadPoolExecutor(max_workers=loops, thread_name_prefix="mapper")
+        self._mapper = Mapper(
+            database, threads=loops, oldest_days=oldest_days, took=self._turns.took
+        )
         self._under_way: set[asyncio.Task[None]] = set()
         self._to_forgive: set[str] = set()
         self._in_hand: set[str] = set()
@@ -106,7 +99,7 @@ class Settler:
         self._turns.let_go()  # of what an attempt put last as it ended
         if self._under_way:
             await self._cut_off()
-        self._mapper.shutdown(wait=False, cancel_futures=True)
+        self._mapper.close()
 
     async def _cut_off(self) -> None:
         for attempt in self._under_way:
@@ -217,7 +210,7 @@ class Settler:
     ) -> Sequence[Claimed]:
         """Map and record these, slice by slice, until the turn ends; what is left then."""
         while left and time.monotonic() < turn_ends:
-            work, broken = await self._map(left, mappings)
+            work, broken = await self._mapper.map(left, mappings)
             await self._record_isolating(work, mappings)
             for one, error in broken:
                 await self._broke(one, error)
@@ -286,42 +279,6 @@ class Settler:
             await asyncio.sleep(random.uniform(0.01, 0.1))  # noqa: S311 - jitter, not a secret
         await attempts.forgive(self._database, [one.delivery.id for one in work], after_seconds=0)
 
-    async def _map(
-        self, claimed: Sequence[Claimed], mappings: MappingSet
-    ) -> tuple[list[Work], list[Broken]]:
-        """Map the first of these, a slice of them, in a thread: no heartbeat waits for it."""
-        loop = asyncio.get_running_loop()
-        mapping = loop.run_in_executor(self._mapper, self._map_all, claimed, mappings)
-        while True:
-            done, _ = await asyncio.wait([mapping], timeout=KEEP_ALIVE_SECONDS)
-            if done:
-                return mapping.result()
-            await attempts.keep_alive(self._database, [one.id for one in claimed])
-
-    def _map_all(
-        self, claimed: Sequence[Claimed], mappings: MappingSet
-    ) -> tuple[list[Work], list[Broken]]:
-        work: list[Work] = []
-        broken: list[Broken] = []
-        outcomes = 0
-        began = time.monotonic()
-        for one in claimed:
-            before = time.monotonic()
-            if outcomes >= SLICE_OUTCOMES or before - began >= SLICE_SECONDS:
-                break
-            try:
-                mapped = mappings.map(self._input(one))
-            except Exception as error:  # noqa: BLE001 - a bug met by one row is that row's alone
-                broken.append((one, error))
-            else:
-                work.append(Work(one, mapped))
-                outcomes += len(mapped.outcomes)
-            self._turns.took(one.source, time.monotonic() - before)
-        return work, broken
-
-    def _input(self, claimed: Claimed) -> DeliveryInput:
-        return delivery_input(claimed, oldest_days=self._oldest_days)
-
     def _note(self, error: Exception, ids: Sequence[str]) -> None:
         """A fault that ended an attempt: a neighbour's passes, ours is loud; none loses a row."""
         self._faults += 1
@@ -339,16 +296,3 @@ def _answer(batch: Batch, _ended: asyncio.Task[None]) -> None:
     for future in batch.values():
         if not future.done():
             future.set_result(None)
-
-
-def delivery_input(claimed: Claimed, *, oldest_days: int | None) -> DeliveryInput:
-    """The delivery as the mapping sees it."""
-    return DeliveryInput(
-        source=claimed.source,
-        body=claimed.body,
-        headers=claimed.headers,
-        received_at=claimed.received_at,
-        vendor_id=claimed.vendor_id,
-        oldest_days=oldest_days,
-        redacted=claimed.redacted,
-    )

@@ -49,7 +49,7 @@ def a_batch_is_recorded_whole_or_not_at_all(stage: Stage) -> None:
 @crashes(
     "commit in jobs.settling.attempts:keep_alive",
     kills="worker",
-    tuned={"jobs.settling.settle:KEEP_ALIVE_SECONDS": 0.01},
+    tuned={"jobs.settling.mapper:KEEP_ALIVE_SECONDS": 0.01},
 )
 def a_long_mapping_is_cut_off(stage: Stage) -> None:
     """A lease that was moved on for a long mapping runs out all the same."""

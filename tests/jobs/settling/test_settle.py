@@ -14,8 +14,9 @@ from jobs.ledger.keybook import lock_keys
 from jobs.schema import billing_events, customers, deliveries, mapping_versions, outcomes
 from jobs.settling.attempts import claim
 from jobs.settling.fold import Fate
+from jobs.settling.mapper import delivery_input
 from jobs.settling.recording import Recorder, Work
-from jobs.settling.settle import Settler, delivery_input
+from jobs.settling.settle import Settler
 from mappings.load import load
 from mappings.types import VersionText
 from receiver.signatures import RULES

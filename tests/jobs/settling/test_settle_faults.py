@@ -15,7 +15,7 @@ from sqlalchemy.exc import OperationalError
 
 from jobs import database
 from jobs.schema import billing_events, deliveries
-from jobs.settling import attempts, settle
+from jobs.settling import attempts, mapper, settle
 from jobs.settling.fold import Claimed, Fate
 from jobs.settling.recording import Recorder, Work
 from mappings.types import VersionText
@@ -165,7 +165,7 @@ async def test_a_long_mapping_keeps_its_lease(
     workshop: Workshop, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(attempts, "LEASE_SECONDS", 0.5)
-    monkeypatch.setattr(settle, "KEEP_ALIVE_SECONDS", 0.1)
+    monkeypatch.setattr(mapper, "KEEP_ALIVE_SECONDS", 0.1)
     content = body(bill("key"), takes_seconds=1.2)
     (delivery_id,) = await workshop.post(content)
     telling = Telling()
@@ -338,7 +338,7 @@ async def test_a_stop_while_others_have_their_turn_leaves_nobody_waiting(
     workshop: Workshop, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(settle, "TURN_SECONDS", 0.1)
-    monkeypatch.setattr(settle, "SLICE_SECONDS", 0.1)
+    monkeypatch.setattr(mapper, "SLICE_SECONDS", 0.1)
     ids = await workshop.post(*(body(bill(f"key-{n}"), takes_seconds=0.3) for n in range(5)))
     settler = await workshop.settler(loops=1)
     settling = asyncio.create_task(settler.settle(ids))

@@ -1,0 +1,95 @@
+"""Mapping claimed deliveries, a slice at a time, in threads beside the event loop.
+
+Owns how much one settling transaction is made of, and that a long mapping keeps its lease.
+Refuses to let one delivery's bug touch another: what broke is told apart from what mapped.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+
+from jobs.database import Database
+from jobs.settling import attempts
+from jobs.settling.fold import Claimed
+from jobs.settling.recording import Work
+from mappings.load import MappingSet
+from mappings.types import DeliveryInput
+
+#: A settling transaction is made of what mapped to so many outcomes, or in so many seconds.
+SLICE_OUTCOMES = 1_000
+SLICE_SECONDS = 0.5
+#: How often the lease of a long mapping is moved on.
+KEEP_ALIVE_SECONDS = 2.0
+
+#: A delivery that mapping broke on, and how.
+Broken = tuple[Claimed, Exception]
+
+
+class Mapper:
+    """Maps in `threads` threads; `took` is told each delivery's source and seconds."""
+
+    def __init__(
+        self,
+        database: Database,
+        *,
+        threads: int,
+        oldest_days: int | None,
+        took: Callable[[str, float], None],
+    ) -> None:
+        self._database = database
+        self._oldest_days = oldest_days
+        self._took = took
+        self._threads = ThreadPoolExecutor(max_workers=threads, thread_name_prefix="mapper")
+
+    async def map(
+        self, claimed: Sequence[Claimed], mappings: MappingSet
+    ) -> tuple[list[Work], list[Broken]]:
+        """Map the first of these, a slice of them, in a thread: no heartbeat waits for it."""
+        loop = asyncio.get_running_loop()
+        mapping = loop.run_in_executor(self._threads, self._map_slice, claimed, mappings)
+        while True:
+            done, _ = await asyncio.wait([mapping], timeout=KEEP_ALIVE_SECONDS)
+            if done:
+                return mapping.result()
+            await attempts.keep_alive(self._database, [one.id for one in claimed])
+
+    def close(self) -> None:
+        """Begin no further slice, and wait for none: a mapping under way ends by itself."""
+        self._threads.shutdown(wait=False, cancel_futures=True)
+
+    def _map_slice(
+        self, claimed: Sequence[Claimed], mappings: MappingSet
+    ) -> tuple[list[Work], list[Broken]]:
+        work: list[Work] = []
+        broken: list[Broken] = []
+        outcomes = 0
+        began = time.monotonic()
+        for one in claimed:
+            before = time.monotonic()
+            if outcomes >= SLICE_OUTCOMES or before - began >= SLICE_SECONDS:
+                break
+            try:
+                mapped = mappings.map(delivery_input(one, oldest_days=self._oldest_days))
+            except Exception as error:  # noqa: BLE001 - a bug met by one row is that row's alone
+                broken.append((one, error))
+            else:
+                work.append(Work(one, mapped))
+                outcomes += len(mapped.outcomes)
+            self._took(one.source, time.monotonic() - before)
+        return work, broken
+
+
+def delivery_input(claimed: Claimed, *, oldest_days: int | None) -> DeliveryInput:
+    """The delivery as the mapping sees it."""
+    return DeliveryInput(
+        source=claimed.source,
+        body=claimed.body,
+        headers=claimed.headers,
+        received_at=claimed.received_at,
+        vendor_id=claimed.vendor_id,
+        oldest_days=oldest_days,
+        redacted=claimed.redacted,
+    )
