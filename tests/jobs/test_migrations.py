@@ -6,15 +6,21 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
+from alembic import command
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
+from alembic.operations import Operations
 from sqlalchemy import Connection, event, inspect, make_url, text
+from sqlalchemy.exc import DBAPIError
 
+from jobs.audits.auditor import Auditor
 from jobs.database import Database, assert_durable, open_database
+from jobs.erasure.purge import purge, survey
 from jobs.errors import DatabaseUnsuitable
-from jobs.migrations import migrate
+from jobs.migrations import _config, migrate
 from jobs.revision import schema_is_current
 from jobs.schema import metadata
+from tests.jobs import first_form_of_0003
 from tests.support.postgres import Postgres
 from tests.support.processes import Process, wait_until
 
@@ -39,50 +45,122 @@ async def database(database_url: str) -> AsyncIterator[Database]:
     await database.close()
 
 
+def differences(connection: Connection) -> list[object]:
+    """What is not as the code expects it."""
+    context = MigrationContext.configure(
+        connection, opts={"compare_type": True, "compare_server_default": True}
+    )
+    return [*compare_metadata(context, metadata)]
+
+
 async def test_migrations_make_the_tables_that_the_code_expects(database: Database) -> None:
     await migrate(database)
-
-    def differences(connection: Connection) -> list[object]:
-        context = MigrationContext.configure(
-            connection, opts={"compare_type": True, "compare_server_default": True}
-        )
-        return [*compare_metadata(context, metadata)]
-
     async with database.read() as connection:
         assert await connection.run_sync(differences) == []
+
+
+def nets(connection: Connection) -> tuple[set[str], set[str]]:
+    """The names of all checks, and the conditions of the index of what waits."""
+    found = inspect(connection)
+    checks = {
+        str(check["name"])
+        for table in metadata.tables
+        for check in found.get_check_constraints(table)
+    }
+    waiting = {
+        str(condition)
+        for index in found.get_indexes("deliveries")
+        if index["name"] == "ix_deliveries_waiting"
+        for condition in index["dialect_options"].values()
+    }
+    return checks, waiting
+
+
+CHECKS = {
+    "ck_deliveries_evidence",
+    "ck_deliveries_gone",
+    "ck_deliveries_state",
+    "ck_outcomes_kind",
+    "ck_outcomes_verdict",
+    "ck_billing_events_kind",
+    "ck_purge_guard_never_committed",
+}
 
 
 async def test_migrations_make_the_checks_that_the_code_expects(database: Database) -> None:
     """Alembic's own comparison looks at no CHECK and at no partial index."""
     await migrate(database)
-
-    def nets(connection: Connection) -> tuple[set[str], set[str]]:
-        found = inspect(connection)
-        checks = {
-            str(check["name"])
-            for table in metadata.tables
-            for check in found.get_check_constraints(table)
-        }
-        waiting = {
-            str(condition)
-            for index in found.get_indexes("deliveries")
-            if index["name"] == "ix_deliveries_waiting"
-            for condition in index["dialect_options"].values()
-        }
-        return checks, waiting
-
     async with database.read() as connection:
         checks, waiting = await connection.run_sync(nets)
-    assert checks == {
-        "ck_deliveries_evidence",
-        "ck_deliveries_gone",
-        "ck_deliveries_state",
-        "ck_outcomes_kind",
-        "ck_outcomes_verdict",
-        "ck_billing_events_kind",
-        "ck_purge_guard_never_committed",
-    }
+    assert checks == CHECKS
     assert any("received" in condition for condition in waiting)
+
+
+async def make_first_form_of_0003(database: Database) -> None:
+    """The tables of the version that had revision 0003 first, with a charge in them."""
+
+    def make(connection: Connection) -> None:
+        command.upgrade(_config(connection), "0002")
+        context = MigrationContext.configure(
+            connection, opts={"transactional_ddl": False, "target_metadata": metadata}
+        )
+        with Operations.context(context):
+            first_form_of_0003.upgrade()
+        connection.execute(text("UPDATE alembic_version SET version_num = '0003'"))
+
+    async with database.write() as connection:
+        await connection.run_sync(make)
+        for statement in CHARGED:
+            await connection.execute(text(statement))
+
+
+OLD_DELIVERY = (
+    "INSERT INTO deliveries (id, source, dedupe_key, body_sha256, headers, received_at, settled_at,"
+    " next_attempt_at, state, evidence)"
+    " VALUES ('{id}', 'crm', '{id}', '0', '{{}}', '{at}', '{at}', '{at}', '{state}', '{evidence}')"
+)
+OLD_OUTCOME = (
+    "INSERT INTO outcomes (id, outcome_key, ordinal, delivery_id, source, rule, kind, customer_id,"
+    " recorded_at, meta_tags, verdict, billing_event_id)"
+    " VALUES ('o', 'key', 1, 'd', 'crm', 'r', 'charge', 'acme', '{at}', '{{}}', 'charged', 'b')"
+)
+OLD_LINE = (
+    "INSERT INTO billing_events (id, outcome_key, sequence, kind, agent_id, customer_id, indicator,"
+    " amount_micros, currency, occurred_at, recorded_at, delivery_id, source, outcome_id,"
+    " meta_tags) VALUES ('b', 'key', 1, 'charge', 'a', 'acme', 'i', 990000, 'USD', '{at}', '{at}',"
+    " 'd', 'crm', 'o', '{{}}')"
+)
+AT = "2026-11-24 18:45:30.000000"
+CHARGED = (
+    OLD_DELIVERY.format(id="d", state="recorded", evidence="kept", at=AT),
+    OLD_DELIVERY.format(id="e", state="ignored", evidence="expired", at=AT),
+    "INSERT INTO outcome_keys (outcome_key) VALUES ('key')",
+    OLD_OUTCOME.format(at=AT),
+    OLD_LINE.format(at=AT),
+)
+
+
+async def test_a_database_of_the_first_form_of_0003_is_brought_along(database: Database) -> None:
+    """It says 0003 as well, and lacked what a purge, audits and notices need."""
+    await make_first_form_of_0003(database)
+    assert not await schema_is_current(database)
+    await migrate(database)
+    assert await schema_is_current(database)
+    async with database.read() as connection:
+        assert await connection.run_sync(differences) == []
+        checks, _ = await connection.run_sync(nets)
+        kept = await connection.execute(text("SELECT id, evidence FROM deliveries ORDER BY id"))
+        assert [tuple(row) for row in kept] == [("d", "kept"), ("e", "expired")]
+    assert checks == CHECKS
+    await Auditor(database).do_what_is_due()
+    await purge(database, "acme", await survey(database, "acme"), actor="test")
+    async with database.read() as connection:
+        named = await connection.scalar(text("SELECT customer_id FROM billing_events"))
+        assert named.startswith("purged-")
+    for change in ("amount_micros = 1", "customer_id = 'acme'"):
+        with pytest.raises(DBAPIError, match="billing_events is append only"):
+            async with database.write() as connection:
+                await connection.execute(text(f"UPDATE billing_events SET {change}"))  # noqa: S608 - from above
 
 
 async def test_a_database_says_whether_it_is_up_to_date(database: Database) -> None:

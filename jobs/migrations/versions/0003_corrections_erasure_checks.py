@@ -44,13 +44,7 @@ def upgrade() -> None:
         postgresql_where=sa.text("replaces IS NOT NULL"),
         sqlite_where=sa.text("replaces IS NOT NULL"),
     )
-    op.create_index(
-        "ix_outcomes_action",
-        "outcomes",
-        ["action_id"],
-        postgresql_where=sa.text("action_id IS NOT NULL"),
-        sqlite_where=sa.text("action_id IS NOT NULL"),
-    )
+    index_actions()
     op.create_table(
         "pseudonym_keys",
         sa.Column("id", sa.Integer(), autoincrement=False, nullable=False),
@@ -64,6 +58,23 @@ def upgrade() -> None:
         sa.Column("purged_at", sa.DateTime(timezone=True), nullable=False),
         sa.PrimaryKeyConstraint("pseudonym", name=op.f("pk_purged_customers")),
     )
+    let_purges_through()
+    make_audits()
+    make_notices()
+
+
+def index_actions() -> None:
+    op.create_index(
+        "ix_outcomes_action",
+        "outcomes",
+        ["action_id"],
+        postgresql_where=sa.text("action_id IS NOT NULL"),
+        sqlite_where=sa.text("action_id IS NOT NULL"),
+    )
+
+
+def let_purges_through() -> None:
+    """The guard of a purge, and the triggers that pass what it stands for."""
     op.create_table(
         "purge_guard",
         sa.Column("id", sa.Integer(), autoincrement=False, nullable=False),
@@ -79,6 +90,14 @@ def upgrade() -> None:
         ),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_purge_guard")),
     )
+    for table, columns in PURGEABLE.items():
+        if op.get_bind().dialect.name == "sqlite":
+            _let_purges_through_on_sqlite(table, columns)
+        else:
+            _let_purges_through_on_postgres(table, columns)
+
+
+def make_audits() -> None:
     op.create_table(
         "audits",
         sa.Column("name", sa.String(length=64), nullable=False),
@@ -89,6 +108,9 @@ def upgrade() -> None:
         sa.Column("next_at", sa.DateTime(timezone=True), nullable=False),
         sa.PrimaryKeyConstraint("name", name=op.f("pk_audits")),
     )
+
+
+def make_notices() -> None:
     op.create_table(
         "notices",
         sa.Column("key", sa.String(length=200), nullable=False),
@@ -103,11 +125,6 @@ def upgrade() -> None:
         sa.Column("next_attempt_at", sa.DateTime(timezone=True), nullable=False),
         sa.PrimaryKeyConstraint("key", name=op.f("pk_notices")),
     )
-    for table, columns in PURGEABLE.items():
-        if op.get_bind().dialect.name == "sqlite":
-            _let_purges_through_on_sqlite(table, columns)
-        else:
-            _let_purges_through_on_postgres(table, columns)
 
 
 def _let_purges_through_on_sqlite(table: str, columns: tuple[str, ...]) -> None:
