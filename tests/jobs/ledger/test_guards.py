@@ -53,6 +53,26 @@ async def test_what_is_written_once_cannot_be_truncated(on_postgres: Workshop, t
         await on_postgres.run(f"TRUNCATE {table} CASCADE")
 
 
+@pytest.mark.parametrize("table", APPEND_ONLY)
+async def test_what_is_written_once_cannot_be_replaced(on_sqlite: Workshop, table: str) -> None:
+    """REPLACE deletes the row in the way, and SQLite asks no trigger of ours."""
+    workshop = on_sqlite
+    ids = await workshop.post(body(bill("key")), body(undo("key")), body())
+    await (await workshop.settler()).settle(ids)
+    await discard(workshop.database, DeliveryFilter(ids=(ids[2],)), actor="me", note="test")
+    before = await workshop.all(select(metadata.tables[table]))
+    names = [column.name for column in metadata.tables[table].columns]
+    changed, value = COLUMNS[table].split(" = ")
+    for other_id in {False, table in ("billing_events", "outcomes")}:
+        given = {changed: value} | ({"id": "id || 'x'"} if other_id else {})
+        with pytest.raises(IntegrityError, match=f"{table} is append only"):
+            await workshop.run(
+                f"REPLACE INTO {table} ({', '.join(names)}) "  # noqa: S608 - from above
+                f"SELECT {', '.join(given.get(name, name) for name in names)} FROM {table}"
+            )
+    assert await workshop.all(select(metadata.tables[table])) == before
+
+
 async def another_line(workshop: Workshop, **changes: Any) -> None:
     """Insert a copy of the key's charge, changed, by hand."""
     (line,) = await workshop.all(select(billing_events))
