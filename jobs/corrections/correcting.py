@@ -13,6 +13,7 @@ from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
+from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from jobs.actions import note_action
@@ -26,6 +27,7 @@ from jobs.errors import FilterInvalid, is_transient
 from jobs.ids import new_id
 from jobs.ledger.book import KeyBook
 from jobs.ledger.keybook import Posting, hold_keys, load_books
+from jobs.schema import actions
 from jobs.settling.versions import keep_versions
 
 #: Charges corrected in one transaction.
@@ -158,12 +160,17 @@ class _Run:
             held = await hold_keys(connection, keys)
             books = await load_books(connection, held)
             # Not before the locks are held, as in settling.
-            asked = Asked(new_id() if self._result.id else self._id, datetime.now(UTC))
+            asked = Asked(await self._action_id(connection), datetime.now(UTC))
             decided = await self._decide(connection, charges, books, told, asked)
             if decided.corrections:
                 await self._note(connection, decided, asked, actor, note)
                 await self._write(connection, decided, asked.at)
         return decided
+
+    async def _action_id(self, connection: AsyncConnection) -> str:
+        """The run's own for its first entry; it may be there without our having heard of it."""
+        noted = select(actions.c.id).where(actions.c.id == self._id)
+        return self._id if await connection.scalar(noted) is None else new_id()
 
     async def _note(
         self, connection: AsyncConnection, decided: Decided, asked: Asked, actor: str, note: str

@@ -334,6 +334,32 @@ async def test_two_people_at_once_and_a_worker_correct_each_charge_once(
     assert await desk.workshop.count(outcomes) == 40 * 3
 
 
+@pytest.mark.parametrize("way", ["reverse", "rebill"])
+async def test_a_step_whose_commit_was_not_heard_of_is_made_once_and_the_next_ones_follow(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch, way: str
+) -> None:
+    """The connection may be lost between COMMIT and its answer."""
+    monkeypatch.setattr(correcting, "STEP", 1)
+    await desk.settle(*(bill(key) for key in "abc"))
+    desk.telling.micros = 30
+    unheard = iter([True])
+    original = correcting._Run._step
+
+    async def step(self: Any, *args: Any) -> Any:
+        decided = await original(self, *args)
+        if next(unheard, False):
+            raise ConnectionResetError
+        return decided
+
+    monkeypatch.setattr(correcting._Run, "_step", step)
+    done = await (desk.reverse() if way == "reverse" else desk.rebill())
+    assert (done.corrected, done.unchanged) == (2, 1)
+    made = await desk.workshop.all(select(actions).order_by(actions.c.id))
+    assert [one.count for one in made] == [1, 1, 1]
+    assert {one.detail["run"] for one in made} == {done.id}
+    assert await _faults(desk, ["a", "b", "c"]) == []
+
+
 @pytest.mark.parametrize("rebill", [False, True], ids=["reversed", "rebilled"])
 async def test_the_correction_then_does_what_the_dry_run_said(desk: Desk, *, rebill: bool) -> None:
     ids = await desk.settle(bill("a"), bill("b", micros=30), bill("gone"))
