@@ -11,13 +11,14 @@ from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from alembic.operations import Operations
 from sqlalchemy import Connection, event, inspect, make_url, text
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import DBAPIError, PendingRollbackError
 
+from jobs import migrations
 from jobs.audits.auditor import Auditor
 from jobs.database import Database, assert_durable, open_database
 from jobs.erasure.purge import purge, survey
-from jobs.errors import DatabaseUnsuitable
-from jobs.migrations import _config, migrate
+from jobs.errors import DatabaseUnsuitable, is_held_up
+from jobs.migrations import _config, migrate, open_for_migration
 from jobs.revision import schema_is_current
 from jobs.schema import metadata
 from tests.jobs import first_form_of_0003
@@ -212,6 +213,44 @@ async def test_two_processes_migrate_at_once(database_url: str, tmp_path: Path) 
     database = open_database(database_url)
     assert await schema_is_current(database)
     await database.close()
+
+
+async def test_a_migration_may_take_longer_than_other_statements(
+    postgres_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A check over four million deliveries took 30 s, and it could never be made."""
+    monkeypatch.setattr(open_database, "__kwdefaults__", {**HASTY, "statement_seconds": 0.3})
+    patient, hasty = open_for_migration(postgres_url), open_database(postgres_url)
+    with pytest.raises((TimeoutError, PendingRollbackError)):
+        await sleep(hasty)
+    await sleep(patient)
+    for database in (hasty, patient):
+        await database.close()
+
+
+HASTY = dict(open_database.__kwdefaults__ or {})
+
+
+async def sleep(database: Database) -> None:
+    async with database.read() as connection:
+        await connection.execute(text("SELECT pg_sleep(1)"))
+
+
+async def test_a_migration_does_not_queue_everybody_behind_a_long_reader(
+    postgres_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(migrations, "LOCK_SECONDS", 0.2)
+    database, reader = open_for_migration(postgres_url), open_database(postgres_url)
+    await make_first_form_of_0003(database)
+    async with reader.read() as connection:
+        await connection.execute(text("SELECT count(*) FROM deliveries"))
+        with pytest.raises(DBAPIError) as raised:
+            await migrate(database)
+        assert is_held_up(raised.value)
+    assert not await schema_is_current(database)
+    await migrate(database)
+    for one in (database, reader):
+        await one.close()
 
 
 async def test_our_own_connections_are_durable(database: Database) -> None:

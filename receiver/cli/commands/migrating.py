@@ -7,8 +7,8 @@ import os
 
 from sqlalchemy.engine import make_url
 
-from jobs.database import open_database
 from jobs.migrations import migrate as bring_up_to_date
+from jobs.migrations import open_for_migration
 from receiver.cli.output import Output
 from receiver.settings import load_settings
 from receiver.up import lifeline
@@ -21,7 +21,7 @@ def migrate() -> None:
     settings = load_settings()
 
     async def run() -> None:
-        database = open_database(settings.database, pool_size=1)
+        database = open_for_migration(settings.database)
         try:
             await bring_up_to_date(database)
         finally:
