@@ -12,7 +12,7 @@ import time
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +25,7 @@ from sqlalchemy import (
     event,
     func,
     literal,
+    select,
     text,
 )
 from sqlalchemy.dialects import postgresql, sqlite
@@ -121,6 +122,13 @@ class Database:
             return func.strftime("%Y-%m-%d %H:%M:%f000", "now", shift, type_=UtcDateTime)
         interval = literal(timedelta(seconds=plus_seconds), Interval)
         return func.clock_timestamp(type_=UtcDateTime) + interval
+
+    async def time(self, connection: AsyncConnection) -> datetime:
+        """The same asked for, to the microsecond: SQLite's is the clock of this machine."""
+        if self.is_sqlite:
+            return datetime.now(UTC)
+        found: datetime = (await connection.execute(select(self.now()))).scalar_one()
+        return found
 
     def holds(self, column: ColumnElement[Any], part: bytes) -> ColumnElement[bool]:
         """Whether `part` is somewhere in the bytes of the column."""

@@ -11,7 +11,7 @@ import asyncio
 import random
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -92,7 +92,7 @@ class _Run:
             told = await self._told(charges)
             async with self._database.read() as connection:
                 books = await load_books(connection, [one.outcome_key for one in charges])
-                asked = Asked(self._id, datetime.now(UTC))
+                asked = Asked(self._id, await self._database.time(connection))
                 self._result.add(await self._decide(connection, charges, books, told, asked))
         return self._result
 
@@ -160,7 +160,8 @@ class _Run:
             held = await hold_keys(connection, keys)
             books = await load_books(connection, held)
             # Not before the locks are held, as in settling.
-            asked = Asked(await self._action_id(connection), datetime.now(UTC))
+            asked_at = await self._database.time(connection)
+            asked = Asked(await self._action_id(connection), asked_at)
             decided = await self._decide(connection, charges, books, told, asked)
             if decided.corrections:
                 await self._note(connection, decided, asked, actor, note)

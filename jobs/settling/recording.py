@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 
 from sqlalchemy import select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -67,8 +67,9 @@ class Recorder:
             await lock_keys(self._database, connection, keys)
             books = await load_books(connection, keys)
             # Not before the locks are held: waiting for one could carry it back into a period
-            # that is closed, and behind lines of the same key that were written meanwhile.
-            recorded_at = datetime.now(UTC)
+            # that is closed, and behind lines of the same key that were written meanwhile. Nor by
+            # the clock of this process, which may be wrong.
+            recorded_at = await self._database.time(connection)
             fates = {
                 one.delivery.id: fate_of(one.delivery, said[one.delivery.id], books) for one in mine
             }
