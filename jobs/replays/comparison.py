@@ -44,16 +44,22 @@ class Difference:
 
 
 def in_force(rows: Sequence[Row]) -> list[Row]:
-    """The outcomes that count, of all that are recorded of a delivery, in the order recorded.
+    """The outcomes that count, of all that are recorded of a delivery, in the order given.
 
-    One that a person had billed anew is left out; what replaces it stands in its place.
+    One that a person had billed anew is left out; what replaces it stands in its place, also where
+    it comes first: ids are made by the clocks of several machines.
     """
-    places: dict[str, str] = {}
-    found: dict[str, Row] = {}
-    for row in rows:
-        places[row["id"]] = place = places.get(row["replaces"]) or row["id"]
-        found[place] = row
-    return list(found.values())
+    places = {row["id"]: place for place, row in enumerate(rows)}
+    before = {row["id"]: row["replaces"] for row in rows if row["replaces"] in places}
+    replaced = set(before.values())
+
+    def place(row: Row) -> int:
+        one = row["id"]
+        while one in before:
+            one = before[one]
+        return places[one]
+
+    return sorted((row for row in rows if row["id"] not in replaced), key=place)
 
 
 def compare(delivery_id: str, recorded: Sequence[Row], mapped: Erased) -> list[Difference]:
