@@ -41,7 +41,8 @@ metadata = MetaData(
 STATES = ("received", "recorded", "ignored", "failed", "discarded")
 EVIDENCE = ("kept", "expired", "purged")
 
-#: One POST each, with its bytes as they came.
+#: One POST each, with its bytes as they came. Whoever locks rows of it does so with `key_share`:
+#: a charge or an item of a replay that refers to one never waits for whoever holds it.
 deliveries = Table(
     "deliveries",
     metadata,

@@ -129,7 +129,7 @@ class ReplayRunner:
             select(columns.id, columns.state, columns.body.is_not(None).label("has_body"))
             .where(columns.id.in_(ids))
             .order_by(columns.id)
-            .with_for_update()
+            .with_for_update(key_share=True)
         )
         return found.mappings().all()
 

@@ -77,7 +77,7 @@ async def remove_bodies(
             select(columns.id)
             .where(columns.id.in_(ids), removable)
             .order_by(columns.id)
-            .with_for_update(skip_locked=not patient)
+            .with_for_update(skip_locked=not patient, key_share=True)
         )
         held = list(locked.scalars())
         if not held:

@@ -54,7 +54,7 @@ async def claim(database: Database, ids: Sequence[str], *, suspects: bool = Fals
         select(columns.id, size.label("size"))
         .where(due)
         .order_by(columns.id)
-        .with_for_update(skip_locked=True)
+        .with_for_update(skip_locked=True, key_share=True)
         .subquery()
     )
     before = func.sum(locked.c.size).over(order_by=locked.c.id) - locked.c.size

@@ -112,7 +112,7 @@ async def _hold(connection: AsyncConnection, ids: Sequence[str]) -> set[str]:
         select(columns.id)
         .where(columns.id.in_(ids), columns.state == "received")
         .order_by(columns.id)
-        .with_for_update(skip_locked=True)
+        .with_for_update(skip_locked=True, key_share=True)
     )
     return set(found.scalars())
 
