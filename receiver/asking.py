@@ -9,6 +9,7 @@ from __future__ import annotations
 import difflib
 import re
 from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
 from typing import get_args
 from zoneinfo import ZoneInfo
 
@@ -106,10 +107,14 @@ def _split(ids: str | None) -> list[str] | None:
     return None if ids is None else [one.strip() for one in ids.split(",") if one.strip()]
 
 
-def _times(named: Mapping[str, str], zone: ZoneInfo) -> dict[str, object]:
-    return {
+def _times(named: Mapping[str, str], zone: ZoneInfo) -> dict[str, datetime]:
+    times = {
         name: parse_time(name, named[name], zone) for name in ("since", "until") if name in named
     }
+    if times.keys() == {"since", "until"} and times["since"] > times["until"]:
+        given = f"since is {named['since'][:80]!r} and until is {named['until'][:80]!r}"
+        raise FilterInvalid(f"{given}, which is earlier: nothing fits; swap them")
+    return times
 
 
 def refuse_unfit(name: str, text: str) -> None:

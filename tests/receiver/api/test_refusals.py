@@ -33,6 +33,10 @@ def database(sqlite_tables: Database) -> Database:
         ("/api/deliveries?ids=d1,%00", "ids has a NUL"),
         ("/api/deliveries?since=yesterday", "since is 'yesterday'; write a time such as"),
         ("/api/deliveries?until=2026-01-01T00:00:00", "until is '2026-01-01T00:00:00'; write"),
+        (
+            "/api/rejections?since=2026-12-01&until=2026-11-01",
+            "since is '2026-12-01' and until is '2026-11-01', which is earlier",
+        ),
         ("/api/billing-events?basis=posted", "basis is 'posted'; choose from occurred, recorded"),
         ("/api/billing-events?state=failed", "'state' is no parameter here"),
         ("/api/revenue?by=model", "by names 'model'; choose from agent"),
@@ -81,6 +85,11 @@ async def test_another_method_is_405(api: httpx.AsyncClient) -> None:
         pytest.param({"state": "failed", "limit": 0}, "limit is 0", id="limit"),
         pytest.param({"state": "failed", "limit": 10**30}, "limit is 10000", id="vast-limit"),
         pytest.param({"state": "failed", "since": "x"}, "since is 'x'", id="time"),
+        pytest.param(
+            {"state": "failed", "since": "2026-12-01", "until": "2026-11-01"},
+            "which is earlier: nothing fits; swap them",
+            id="until-before-since",
+        ),
         pytest.param({"ids": ["\0"]}, "ids has a NUL", id="nul"),
         pytest.param({"source": "\ud800"}, "source has a NUL or half", id="half-a-character"),
         pytest.param({"ids": ["d1"], "note": "\ud800"}, "note has a NUL or half", id="note"),
