@@ -5,24 +5,27 @@ from __future__ import annotations
 from sqlalchemy import exists, or_, select
 
 from jobs.database import Database
-from jobs.schema import deliveries, outcomes
+from jobs.schema import billing_events, deliveries, outcomes
 
 #: Where the names of each kind stand.
 COLUMNS = {
     "source": (deliveries.c.source,),
     "rule": (deliveries.c.rule, outcomes.c.rule),
+    "agent": (billing_events.c.agent_id,),
+    "customer": (billing_events.c.customer_id,),
+    "indicator": (billing_events.c.indicator,),
 }
 
 
 async def is_known(database: Database, kind: str, name: str) -> bool:
-    """Whether any record has this source or rule."""
+    """Whether any record has this name, of a kind in `COLUMNS`."""
     found = [exists(select(column).where(column == name)) for column in COLUMNS[kind]]
     async with database.read() as connection:
         return bool(await connection.scalar(select(or_(*found))))
 
 
 async def all_known(database: Database, kind: str) -> set[str]:
-    """All sources or rules that the records have: takes its time on large tables."""
+    """All names of that kind that the records have: takes its time on large tables."""
     names: set[str] = set()
     async with database.read() as connection:
         for column in COLUMNS[kind]:

@@ -1,6 +1,7 @@
 """Names in filters that nothing has: misspelt, and not an empty list that ends well.
 
-A source or a rule whose mapping is gone is known by its records and stays good.
+A source or a rule whose mapping is gone is known by its records and stays good. Whoever corrects
+charges names agents, customers and indicators too: those that were billed.
 """
 
 from __future__ import annotations
@@ -8,18 +9,22 @@ from __future__ import annotations
 import difflib
 from collections.abc import Iterator
 
+from jobs.corrections.charges import ChargeFilter
 from jobs.filters import DeliveryFilter
-from jobs.queries.names import all_known, is_known
+from jobs.queries.names import COLUMNS, all_known, is_known
 from receiver.cli.session import Session
 from receiver.cli.trouble import MISUSE, Trouble
 
 #: Names listed where none is near.
 MOST_NAMES = 10
+#: Kinds that the mappings name whether or not anything came of them.
+MAPPED = ("source", "rule")
 
 
-def refuse_misspelt(session: Session, where: DeliveryFilter) -> None:
-    """Raise Trouble for a source or rule that neither the mappings nor the records know."""
-    for kind, name in (("source", where.source), ("rule", where.rule)):
+def refuse_misspelt(session: Session, where: DeliveryFilter | ChargeFilter) -> None:
+    """Raise Trouble for a name that neither the mappings nor the records know."""
+    for kind in COLUMNS:
+        name = getattr(where, kind, None)
         if name is None or session.run(is_known, kind, name):
             continue
         names = {*_mapped(session, kind)}
@@ -29,13 +34,14 @@ def refuse_misspelt(session: Session, where: DeliveryFilter) -> None:
         near = difflib.get_close_matches(name, sorted(names), n=1)
         listed = ", ".join(sorted(names)[:MOST_NAMES]) or "none yet"
         hint = f"did you mean {near[0]}?" if near else f"there are {listed}"
-        raise Trouble(f"there is no {kind} {name!r}; {hint}", code=MISUSE)
+        unknown = f"there is no {kind}" if kind in MAPPED else f"nothing was billed for {kind}"
+        raise Trouble(f"{unknown} {name!r}; {hint}", code=MISUSE)
 
 
 def _mapped(session: Session, kind: str) -> Iterator[str]:
     """The names that the mappings have; none where there are no mappings at hand."""
     try:
-        sources = session.mappings().sources
+        sources = session.mappings().sources if kind in MAPPED else {}
     except Trouble:
         return
     for name, source in sources.items():

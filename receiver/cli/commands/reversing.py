@@ -14,6 +14,7 @@ from jobs.database import Database
 from jobs.money import money
 from receiver.asking import charge_filter
 from receiver.cli.commands.replaying import actor, agreed, progress_bar
+from receiver.cli.naming import refuse_misspelt
 from receiver.cli.output import Output, can_ask, counted
 from receiver.cli.session import Session
 from receiver.cli.trouble import MISUSE, PROBLEM, Trouble
@@ -40,6 +41,7 @@ def reverse(ids: list[str], given: Mapping[str, str | None], manner: Manner) -> 
     where = charge_filter(given, session.zone, ids=ids or None)
     if not manner.dry_run and not (manner.note or "").strip():
         raise Trouble("--note is missing; say why these charges are corrected", code=MISUSE)
+    refuse_misspelt(session, where)
     wish = _wish(session, where, manner)
     session.run(_refuse_wrong, where)
     if manner.dry_run:

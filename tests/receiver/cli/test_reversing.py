@@ -150,8 +150,33 @@ def test_what_cannot_be_done_is_refused(
 
 
 def test_what_fits_nothing_changes_nothing(billed: Installation) -> None:
-    ran = billed.run("reverse", "--customer", "nobody", "--note", "why")
+    ran = billed.run("reverse", "--since", "2999-01-01", "--note", "why")
     assert ran.code == 0
     assert "0 open charges to reverse" in ran.err
     assert "nothing that fits has an open charge" in ran.err
     assert "0 charges reversed" in ran.out
+
+
+@pytest.mark.parametrize(
+    ("given", "says"),
+    [
+        pytest.param(
+            ["--source", "zendes"], "no source 'zendes'; did you mean zendesk?", id="source"
+        ),
+        pytest.param(["--rule", "sloved"], "no rule 'sloved'; did you mean solved?", id="rule"),
+        pytest.param(["--agent", "suport-agent"], "did you mean support-agent?", id="agent"),
+        pytest.param(
+            ["--customer", "acmee"],
+            "nothing was billed for customer 'acmee'; did you mean acme?",
+            id="customer",
+        ),
+        pytest.param(["--indicator", "x"], "'x'; there are ticket-resolved", id="indicator"),
+    ],
+)
+def test_a_misspelt_name_is_an_error_and_not_nothing_to_reverse(
+    billed: Installation, given: list[str], says: str
+) -> None:
+    for more in (["--dry-run"], ["--note", "why"], ["--note", "why", "--rebill"]):
+        ran = billed.run("reverse", *given, *more)
+        assert (ran.code, ran.out) == (2, "")
+        assert says in ran.err
