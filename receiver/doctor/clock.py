@@ -147,4 +147,4 @@ def _in_words(offset: float, lags: Lags) -> str:
     if not enough:
         return f"{said}; too few recent requests say when they were signed"
     lag = f"{median(enough.values()):.1f} s"
-    return f"{said}; requests of {len(enough)} sources arrive {lag} after they were signed"
+    return f"{said}; requests arrive {lag} after they were signed (sources: {len(enough)})"

@@ -114,5 +114,7 @@ def check_public_url(settings: Settings, mappings: MappingSet, secrets: Secrets)
         for name in without_public_url(known.values(), settings)
         if known[name].has_secret
     ]
-    base = settings.public_url or "not set, and no source in use needs it"
+    base = settings.public_url or (
+        "not set" if findings else "not set, and no source in use needs it"
+    )
     return Report.of(f"RECEIVER_PUBLIC_URL: {base}", findings)

@@ -57,7 +57,10 @@ async def check_failures(database: Database) -> Report:
 def of_failures(groups: tuple[FailureGroup, ...]) -> list[Finding]:
     """The largest groups, each with the command that replays it once it is mended."""
     return [
-        note(f"{one.count} of {one.source} failed as {one.reason}", f"{one.mend} `{one.replay}`")
+        note(
+            f"{one.count} of {one.source} failed as {one.reason}: {one.detail}",
+            f"{one.mend} `{one.replay}`",
+        )
         for one in groups[:MOST]
     ]
 
@@ -67,4 +70,4 @@ async def check_silence(database: Database, mappings: MappingSet) -> Report:
     mend = "look at the webhook's page at the vendor, and at `receiver rejections`"
     findings = [Finding(str(one), mend) for one in await read_silent(database, mappings)]
     watched = sum(source.expect_every is not None for source in mappings.sources.values())
-    return Report.of(f"{watched} sources have an expect_every", findings)
+    return Report.of(f"sources that have an expect_every: {watched}", findings)

@@ -323,5 +323,5 @@ def test_failures_are_worth_knowing_with_the_command_that_mends_them(
     healthy.fill(fail)
     ran = healthy.run("doctor", "--json")
     ((level, says, mend),) = findings(ran, "failures")
-    assert (ran.code, level, says) == (0, "note", "1 of zendesk failed as unpriced")
+    assert (ran.code, level, says) == (0, "note", "1 of zendesk failed as unpriced: no price")
     assert "receiver replay --source zendesk --reason unpriced --rule solved" in mend
