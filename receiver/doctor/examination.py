@@ -208,4 +208,4 @@ def _not_run(why: str) -> Report:
 
 
 def _not_looked_at(name: str, why: str) -> Checked:
-    return Checked(name, _not_run(f"not looked at: {why}"))
+    return Checked(name, _not_run(f"not looked at: {why}"), is_skipped=True)

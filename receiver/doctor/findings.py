@@ -38,10 +38,11 @@ class Report:
 
 @dataclass(frozen=True, slots=True)
 class Checked:
-    """A check by its name, with its report."""
+    """A check by its name, with its report. `is_skipped`: not made, for what another one found."""
 
     name: str
     report: Report
+    is_skipped: bool = False
 
     @property
     def status(self) -> str:

@@ -28,10 +28,13 @@ def doctor(*, is_full: bool, as_json: bool) -> None:
     checked = uvloop.run(_examine(session, out, is_full=is_full))
     if as_json:
         out.json([one.as_json() for one in checked])
-    bad = [one for one in checked if one.status == "problem"]
+    skipped = [one for one in checked if one.is_skipped]
+    if skipped:
+        out.line(Text(f"{skipped[0].report.findings[0].says}: {_names(skipped)}", style="bold red"))
+    bad = [one for one in checked if one.status == "problem" and not one.is_skipped]
     if bad:
-        names = ", ".join(one.name for one in bad)
-        raise Trouble(f"{counted(len(bad), 'check')} found a problem: {names}")
+        left = f"; {len(skipped)} could not be made" if skipped else ""
+        raise Trouble(f"{counted(len(bad), 'check')} found a problem: {_names(bad)}{left}")
     out.line("nothing is wrong")
 
 
@@ -50,7 +53,8 @@ async def _examine(session: Session, out: Output, *, is_full: bool) -> list[Chec
             tell=partial(_tell, out),
         ):
             found.append(checked)
-            _show(out, checked)
+            if not checked.is_skipped:
+                _show(out, checked)
     finally:
         await asyncio.shield(database.close())
     return found
@@ -64,6 +68,10 @@ def _explain(error: Exception) -> str | None:
 def _tell(out: Output, audit: str, number: int) -> None:
     if number >= TELL_EVERY and number % TELL_EVERY < PAGE:
         out.say(f"{audit}: {number} looked at")
+
+
+def _names(checked: list[Checked]) -> str:
+    return ", ".join(one.name for one in checked)
 
 
 def _show(out: Output, checked: Checked) -> None:

@@ -277,6 +277,18 @@ def test_without_a_database_what_needs_none_is_looked_at(
     assert not (bare.root / "receiver.db").exists()
 
 
+def test_what_waits_for_the_database_is_named_in_one_line(
+    bare: Installation, valkey: Valkey, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("RECEIVER_REDIS_URL", valkey.url)
+    ran = bare.run("doctor")
+    (line,) = [one for one in ran.out.splitlines() if "not looked at" in one]
+    assert line.startswith("not looked at: the database does not answer: revision, durability")
+    assert line.endswith("notices")
+    left = line.count(",") + 1
+    assert f"1 check found a problem: database; {left} could not be made" in ran.err
+
+
 def test_a_database_that_is_away_is_a_problem_and_no_traceback(
     healthy: Installation, monkeypatch: pytest.MonkeyPatch
 ) -> None:
