@@ -75,6 +75,10 @@ async def _secrets(around: Around) -> Report:
     return keys.check_secrets(around.settings, around.mappings, around.secrets, now)
 
 
+async def _settings(_: Around) -> Report:
+    return await asyncio.to_thread(keys.check_settings)
+
+
 async def _files(around: Around) -> Report:
     return await asyncio.to_thread(keys.check_files, around.settings, around.secrets)
 
@@ -106,6 +110,7 @@ CHECKS: tuple[Check, ...] = (
     Check("rules", lambda a: mapping_health.check_rules(a.database, a.mappings)),
     Check("failures", lambda a: mapping_health.check_failures(a.database)),
     Check("silence", lambda a: mapping_health.check_silence(a.database, a.mappings)),
+    Check("settings", _settings, tables=False),
     Check("secrets", _secrets, tables=False),
     Check("files", _files, tables=False),
     Check("rotation", _rotation),

@@ -1,4 +1,4 @@
-"""The secrets of sources: there or not, whom their files let read, and which are for trying only.
+"""Secrets and settings: there or not, whom their files let read, and which are for trying only.
 
 Owns those sentences. Refuses to show a value.
 """
@@ -17,7 +17,7 @@ from sqlalchemy.engine import make_url
 from mappings.load import MappingSet
 from receiver.doctor.findings import Finding, Report, note
 from receiver.secrets import Secrets
-from receiver.settings import ENV_FILE, Settings
+from receiver.settings import ENV_FILE, Settings, misspelt
 from receiver.sources import known_sources, missing_secrets, without_public_url
 
 
@@ -38,6 +38,12 @@ def check_secrets(
         for source, name in throwaway_secrets(settings, mappings, secrets)
     ]
     return Report.of(f"{len(mappings.sources)} sources", findings)
+
+
+def check_settings() -> Report:
+    """Whether every RECEIVER_ variable is one that something reads."""
+    mend = "write it as in docs/settings.md, or take it out"
+    return Report.of("each is one that is read", [note(one, mend) for one in misspelt()])
 
 
 def check_files(settings: Settings, secrets: Secrets) -> Report:

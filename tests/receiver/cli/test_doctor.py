@@ -212,6 +212,17 @@ def test_a_source_without_a_secret_is_named(
     assert mend == "set ZENDESK_SECRET"
 
 
+def test_a_setting_that_nothing_reads_is_worth_knowing(
+    healthy: Installation, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("RECEIVER_RETENTON_DAYS", "30")
+    ran = healthy.run("doctor", "--json")
+    ((level, says, mend),) = findings(ran, "settings")
+    assert (ran.code, level) == (0, "note")
+    assert "RECEIVER_RETENTON_DAYS is no setting; did you mean RECEIVER_RETENTION_DAYS?" in says
+    assert "docs/settings.md" in mend
+
+
 def test_a_throw_away_secret_is_worth_knowing_and_no_problem(
     healthy: Installation, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -270,7 +281,7 @@ def test_without_a_database_what_needs_none_is_looked_at(
     found = statuses(ran)
     good = {name for name, status in found.items() if status == "ok"}
     assert list(found) == list(NAMES)
-    assert good == {"disk", "redis", "mappings", "secrets", "files", "public-url"}
+    assert good == {"disk", "redis", "mappings", "settings", "secrets", "files", "public-url"}
     ((_, says, _),) = findings(ran, "database")
     assert "there is no database yet" in says
     assert ran.code == 1
