@@ -60,7 +60,8 @@ async def compare_over(
     span = await span_of(database, window)
     if span is None:
         return report
-    report.since, report.deliveries = span.first.received_at.isoformat(), span.deliveries
+    report.since = span.first.received_at.isoformat().replace("+00:00", "Z")
+    report.deliveries = span.deliveries
     with closing(Shelf[Pair]()) as shelf:
         await _Rehearsal(database, sides, span, shelf, report).run(on_step or (lambda *_: None))
     return report

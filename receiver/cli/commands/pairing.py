@@ -37,7 +37,14 @@ def pair(source_name: str, *, minutes: int, secret: str | None, wait: bool, as_j
         out.say(f"what it sends is kept as {name} in {pairing.kept_in(name)}")
     shown = _wait_for(pairing, window) if wait else None
     if as_json:
-        out.json({"source": source.name, "secret": name, "until": until.isoformat(), "sent": shown})
+        out.json(
+            {
+                "source": source.name,
+                "secret": name,
+                "until": until.isoformat().replace("+00:00", "Z"),
+                "sent": shown,
+            }
+        )
     for field, value in (shown or {}).items():
         out.line(f"{field}: {value}")
     if wait and shown is None:

@@ -213,10 +213,21 @@ def _no_body(number: int) -> str:
 
 def _show_differences(out: Output, differences: list[dict[str, Any]]) -> None:
     for one in differences[:SHOWN_DIFFERENCES]:
-        sides = f"billed {_side(one['billed'])}, now it would be {_side(one['would_bill'])}"
+        billed, would = _apart(one["billed"], one["would_bill"])
+        sides = f"billed {_side(billed)}, now it would be {_side(would)}"
         out.line(f"  differs: {one['delivery']} {one['rule']}: {sides}")
     if len(differences) > SHOWN_DIFFERENCES:
         out.line(f"  … and {len(differences) - SHOWN_DIFFERENCES} more (all with --json)")
+
+
+def _apart(*sides: dict[str, Any] | None) -> list[dict[str, Any] | None]:
+    """Both, with what differs alone, and the currency of what differs in amount."""
+    one, other = sides
+    if one is None or other is None:
+        return [one, other]
+    names = {name for name in one.keys() | other.keys() if one.get(name) != other.get(name)}
+    names |= {"currency"} if "amount" in names else set()
+    return [{name: value for name, value in side.items() if name in names} for side in (one, other)]
 
 
 def _side(side: dict[str, Any] | None) -> str:

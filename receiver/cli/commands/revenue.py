@@ -24,7 +24,8 @@ def revenue(by: list[str], given: Mapping[str, str | None], *, as_json: bool) ->
         out.json([item.as_json() for item in items])
         return
     if not items:
-        out.line("nothing billed yet")
+        filtered = any(value is not None for name, value in given.items() if name != "basis")
+        out.line("nothing billed fits" if filtered else "nothing billed yet")
         return
     rows = [
         (*(getattr(i, name) for name in groups), i.currency, i.charges, i.reversals, i.amount)

@@ -79,6 +79,7 @@ def test_an_edit_that_moves_no_money_is_told_all_the_same(edited: Installation) 
 def test_as_json_it_is_one_object(edited: Installation) -> None:
     _edit(edited, "agents.yaml", "0.99", "0.49")
     found = _check(edited, "--against", "2", "--json").json
+    assert found["against"]["since"].endswith("Z")
     assert found.keys() == {"problems", "against"}
     assert found["problems"] == []
     against = found["against"]

@@ -128,6 +128,7 @@ def test_revenue_sums_by_what_is_asked_for(filled: Installation) -> None:
 def test_without_billing_events_revenue_says_so(installed: Installation) -> None:
     assert installed.run("revenue").out == "nothing billed yet\n"
     assert installed.run("revenue", "--json").json == []
+    assert installed.run("revenue", "--customer", "acme").out == "nothing billed fits\n"
 
 
 def test_rules_tell_which_never_matched(filled: Installation) -> None:

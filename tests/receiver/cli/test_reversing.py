@@ -180,3 +180,9 @@ def test_a_misspelt_name_is_an_error_and_not_nothing_to_reverse(
         ran = billed.run("reverse", *given, *more)
         assert (ran.code, ran.out) == (2, "")
         assert says in ran.err
+
+
+def test_a_replay_of_what_is_recorded_says_what_differs_alone(billed: Installation) -> None:
+    ran = billed.run("replay", "d1", "--state", "recorded", "--dry-run")
+    said = "differs: d1 solved: billed amount 0.99, currency USD, now it would be amount 1.50"
+    assert f"  {said}, currency USD" in ran.out.splitlines()

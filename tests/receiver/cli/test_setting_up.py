@@ -95,6 +95,7 @@ def test_pair_opens_a_window_for_the_first_secret_that_is_not_set(
     monkeypatch.setenv("ASANA_OLD", "set by hand")
     before = time.time()
     opened = bare.run("pair", "asana", "--minutes", "5", "--json").json
+    assert opened["until"].endswith("Z")
     assert (opened["source"], opened["secret"], opened["sent"]) == ("asana", "ASANA_NEW", None)
     pairing = pairing_of(bare)
     [file] = bare.root.rglob("asana.open")
