@@ -25,6 +25,12 @@ async def end(task: asyncio.Task[Any]) -> None:
         task.result()
 
 
+def pass_over(task: asyncio.Future[Any]) -> None:
+    """As a done callback: whoever waited has let go, and asyncio would log what it raised."""
+    if not task.cancelled():
+        task.exception()
+
+
 async def within(seconds: float, work: Coroutine[Any, Any, object]) -> bool:
     """Do the work for so long and then let go of it, whatever it raises; say whether it ended.
 
@@ -34,6 +40,7 @@ async def within(seconds: float, work: Coroutine[Any, Any, object]) -> bool:
     task = asyncio.create_task(work)
     done, _ = await asyncio.wait({task}, timeout=seconds)
     if not done:
+        task.add_done_callback(pass_over)
         task.cancel()
         return False
     return not task.cancelled() and task.exception() is None

@@ -18,6 +18,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from jobs.errors import in_words
+from jobs.tasks import pass_over
 from receiver.metrics import CONTENT_TYPE, Metrics
 
 log = structlog.get_logger(__name__)
@@ -89,6 +90,7 @@ class Health:
         task = self._under_way.get(name)
         if task is None or task.done():
             task = asyncio.ensure_future(look())
+            task.add_done_callback(pass_over)
             self._under_way[name] = task
         try:
             return await asyncio.wait_for(asyncio.shield(task), LOOK_SECONDS)

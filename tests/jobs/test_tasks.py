@@ -1,8 +1,9 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 
-from jobs.tasks import end
+from jobs.tasks import end, within
 
 
 async def test_a_task_that_swallows_a_cancellation_ends_all_the_same() -> None:
@@ -32,3 +33,19 @@ async def test_what_the_task_raised_is_passed_over() -> None:
     await asyncio.sleep(0)
     await end(task)
     assert task.done()
+
+
+async def test_what_was_let_go_of_and_then_breaks_is_not_logged() -> None:
+    told: list[dict[str, object]] = []
+    asyncio.get_running_loop().set_exception_handler(lambda _, context: told.append(context))
+
+    async def breaks_when_cancelled() -> None:
+        try:
+            await asyncio.sleep(60)
+        except asyncio.CancelledError:
+            raise ConnectionError("a driver's last word") from None
+
+    assert not await within(0.01, breaks_when_cancelled())
+    await asyncio.sleep(0.05)
+    gc.collect()
+    assert told == []

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 from collections.abc import Awaitable, Callable, Sequence
 
 import httpx
@@ -119,6 +120,23 @@ async def test_a_look_that_hangs_is_not_started_again(monkeypatch: pytest.Monkey
         assert ready
         assert trouble.name == "redis"
     assert started == [0.0]
+
+
+async def test_a_look_that_ends_badly_after_its_time_is_no_bug_in_the_log(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(module, "LOOK_SECONDS", 0.01)
+    told: list[dict[str, object]] = []
+    asyncio.get_running_loop().set_exception_handler(lambda _, context: told.append(context))
+
+    async def late() -> Sequence[Trouble]:
+        await asyncio.sleep(0.05)
+        raise TimeoutError
+
+    assert "no answer within" in (await get("/readyz", worker=late)).text
+    await asyncio.sleep(0.1)
+    gc.collect()
+    assert told == []
 
 
 async def test_metrics_show_what_is_ready_and_what_limps() -> None:
