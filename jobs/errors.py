@@ -53,6 +53,11 @@ def is_held_up(error: BaseException) -> bool:
     return any(_sqlstate(one) == LOCK_NOT_AVAILABLE for one in _chain(error))
 
 
+def brief(error: BaseException) -> str:
+    """What it says, for a line of the log; its name where it says nothing, as time-outs do."""
+    return (str(error) or type(error).__name__)[:300]
+
+
 def in_words(error: BaseException) -> str:
     """What ails the database, as an operator may be told on a page that asks for no token.
 

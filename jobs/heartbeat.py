@@ -18,6 +18,7 @@ import structlog
 from sqlalchemy import delete, select
 
 from jobs.database import Database
+from jobs.errors import brief
 from jobs.schema import heartbeats
 from mappings.load import MappingSet
 
@@ -77,7 +78,7 @@ class Heartbeat:
             try:
                 await self.beat()
             except Exception as error:  # noqa: BLE001 - a missed beat shows by itself
-                log.warning("heartbeat.missed", error=str(error)[:200])
+                log.warning("heartbeat.missed", error=brief(error))
             await asyncio.sleep(EVERY_SECONDS)
 
     async def beat(self) -> None:

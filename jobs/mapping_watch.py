@@ -16,7 +16,7 @@ import structlog
 from sqlalchemy import delete, select
 
 from jobs.database import Database
-from jobs.errors import JobsError, is_transient
+from jobs.errors import JobsError, brief, is_transient
 from jobs.schema import mapping_files
 from mappings.load import MappingSet, SchemeRules, load, read_directory
 from mappings.types import Problem
@@ -107,7 +107,7 @@ class MappingWatch:
                 await self._look()
         except Exception as error:
             if isinstance(error, OSError) or is_transient(error):
-                log.warning("mappings.unreadable", error=str(error)[:200])
+                log.warning("mappings.unreadable", error=brief(error))
             else:
                 log.exception("mappings.fault")
 
@@ -147,7 +147,7 @@ class MappingWatch:
         except Exception as error:
             if not is_transient(error):
                 raise
-            log.warning("mappings.not_remembered", error=str(error)[:200])
+            log.warning("mappings.not_remembered", error=brief(error))
 
     async def _remember(self, current: MappingSet) -> None:
         """Keep the good texts; forget files that are gone."""

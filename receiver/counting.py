@@ -15,6 +15,7 @@ import structlog
 
 from jobs.audits.auditor import read_audits
 from jobs.database import Database
+from jobs.errors import brief
 from jobs.notices.book import read_unsent
 from jobs.queries.status import read_status
 from jobs.schema import STATES
@@ -51,7 +52,7 @@ class DatabaseCounts:
             async with asyncio.timeout(COUNT_SECONDS):
                 await self._count()
         except Exception as error:  # noqa: BLE001 - whatever it is, the other metrics still count
-            log.warning("metrics.not_counted", error=str(error)[:300])
+            log.warning("metrics.not_counted", error=brief(error))
 
     async def _count(self) -> None:
         unsent = await read_unsent(self._database)

@@ -17,7 +17,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from jobs.errors import in_words
+from jobs.errors import brief, in_words
 from jobs.tasks import pass_over
 from receiver.metrics import CONTENT_TYPE, Metrics
 
@@ -97,7 +97,7 @@ class Health:
         except TimeoutError:
             return (Trouble(name, f"no answer within {LOOK_SECONDS:g} s"),)
         except Exception as error:  # noqa: BLE001 - whatever it is, it is what is wrong
-            log.warning("health.look_failed", look=name, error=str(error)[:300])
+            log.warning("health.look_failed", look=name, error=brief(error))
             return (Trouble(name, in_words(error)),)
 
 

@@ -14,6 +14,7 @@ from datetime import UTC, datetime, timedelta
 import structlog
 
 from jobs.database import Database
+from jobs.errors import brief
 from jobs.queries.shapes import SecretUse
 from jobs.queries.sources import read_uses
 from mappings.load import MappingSet, Source
@@ -91,7 +92,7 @@ async def warn_of_endings(current: Callable[[], MappingSet], database: Database)
         try:
             found = set(await endings_now(current(), database))
         except Exception as error:  # noqa: BLE001 - the next look comes soon
-            log.warning("secret.not_looked_at", error=str(error)[:200])
+            log.warning("secret.not_looked_at", error=brief(error))
         else:
             for one in sorted(found - said):
                 log.warning("secret.ending", source=one.source, detail=str(one))

@@ -24,7 +24,7 @@ from jobs.audits.replays import look_at_replays
 from jobs.audits.scrub import Scrub
 from jobs.audits.waiting import look_at_waiting
 from jobs.database import Database
-from jobs.errors import is_transient
+from jobs.errors import brief, is_transient
 from jobs.schema import audits
 
 log = structlog.get_logger(__name__)
@@ -86,7 +86,7 @@ class Auditor:
                 await self.do_what_is_due()
             except Exception as error:
                 if is_transient(error):
-                    log.warning("audit.put_off", error=str(error)[:200])
+                    log.warning("audit.put_off", error=brief(error))
                 else:
                     log.exception("audit.fault")
             await asyncio.sleep(LOOK_SECONDS)

@@ -18,6 +18,7 @@ import structlog
 from arq.connections import ArqRedis
 from redis.asyncio import BlockingConnectionPool
 
+from jobs.errors import brief
 from jobs.ids import new_id
 from jobs.tasks import end
 
@@ -133,7 +134,7 @@ class Doorbell:
                 await self._enqueue(ids)
             except Exception as error:  # noqa: BLE001 - a lost ring costs latency only
                 if self.is_up is not False:
-                    log.warning("doorbell.down", error=str(error)[:200])
+                    log.warning("doorbell.down", error=brief(error))
                 self.is_up = False
                 await asyncio.sleep(PAUSE_SECONDS)
                 self._ids.clear()

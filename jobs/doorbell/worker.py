@@ -16,6 +16,7 @@ from arq.typing import WorkerCoroutine
 from arq.worker import Worker, func
 
 from jobs.doorbell.ringing import QUEUE, SETTLE_JOB, connect
+from jobs.errors import brief
 from jobs.tasks import end
 
 log = structlog.get_logger(__name__)
@@ -77,7 +78,7 @@ class Listener:
             except Exception as error:  # noqa: BLE001 - the listener outlives whatever ends arq
                 failures = 0 if self.is_up else failures + 1
                 if self.is_up is not False:
-                    log.warning("worker.redis_lost", error=str(error)[:200])
+                    log.warning("worker.redis_lost", error=brief(error))
                 self.is_up = False
                 await asyncio.sleep(RECONNECT_SECONDS[min(failures, len(RECONNECT_SECONDS) - 1)])
 

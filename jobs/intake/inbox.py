@@ -15,7 +15,7 @@ from collections.abc import Callable, Sequence
 import structlog
 
 from jobs.database import Database, open_database
-from jobs.errors import InboxUnavailable, in_words, is_held_up, is_transient
+from jobs.errors import InboxUnavailable, brief, in_words, is_held_up, is_transient
 from jobs.ids import new_id
 from jobs.intake.commit import TRANSACTION_SECONDS, Accepted, Incoming, Intake, Pending
 from jobs.schema import deliveries
@@ -226,7 +226,7 @@ class Inbox:
 
     async def _put_back(self, batch: list[Pending], error: Exception) -> None:
         """Keep these waiting for the next try: nothing can be committed right now."""
-        log.warning("inbox.commit_failed", deliveries=len(batch), error=str(error)[:300])
+        log.warning("inbox.commit_failed", deliveries=len(batch), error=brief(error))
         self._failure = InboxUnavailable(in_words(error))
         self._failed_at = asyncio.get_running_loop().time()
         self._waiting.extendleft(reversed(batch))

@@ -17,6 +17,7 @@ import structlog
 from sqlalchemy import Delete, delete, func, select
 
 from jobs.database import Database
+from jobs.errors import brief
 from jobs.ids import new_id
 from jobs.schema import rejection_counts, rejections
 
@@ -119,7 +120,7 @@ class RejectionBook:
             for one in rows:
                 self._ring.add(one)
             if not self._is_failing:
-                log.warning("rejections.not_written", error=str(error)[:200])
+                log.warning("rejections.not_written", error=brief(error))
             self._is_failing = True
         else:
             self._is_failing = False

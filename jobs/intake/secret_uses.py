@@ -14,6 +14,7 @@ from datetime import datetime
 import structlog
 
 from jobs.database import Database
+from jobs.errors import brief
 from jobs.schema import secret_uses
 
 log = structlog.get_logger(__name__)
@@ -55,7 +56,7 @@ class SecretUses:
         except Exception as error:  # noqa: BLE001 - whatever it is, intake goes on without it
             self._counts.update(counts)
             if not self._is_failing:
-                log.warning("secret_uses.not_written", error=str(error)[:200])
+                log.warning("secret_uses.not_written", error=brief(error))
             self._is_failing = True
         else:
             self._is_failing = False

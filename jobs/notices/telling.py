@@ -14,7 +14,7 @@ import structlog
 
 from jobs.audits.auditor import Auditor
 from jobs.database import Database
-from jobs.errors import JobsError, is_transient
+from jobs.errors import JobsError, brief, is_transient
 from jobs.notices.book import Notice, NoticeBook
 from jobs.notices.watching import Watcher
 from mappings.load import MappingSet
@@ -84,7 +84,7 @@ class Teller:
                 await self.post_due()
             except Exception as error:
                 if is_transient(error):
-                    log.warning("notice.put_off", error=str(error)[:200])
+                    log.warning("notice.put_off", error=brief(error))
                 else:
                     log.exception("notice.fault")
             await asyncio.sleep(POST_SECONDS)

@@ -14,7 +14,7 @@ import structlog
 from sqlalchemy import func
 
 from jobs.database import Database
-from jobs.errors import is_transient
+from jobs.errors import brief, is_transient
 from jobs.retention.evidence import REMOVABLE, Evidence, in_steps, remove_bodies
 from jobs.retention.walking import Place, next_page, place_of
 from jobs.schema import deliveries
@@ -49,7 +49,7 @@ class Retention:
                 await self.round()
             except Exception as error:
                 if is_transient(error):
-                    log.warning("retention.put_off", error=str(error)[:200])
+                    log.warning("retention.put_off", error=brief(error))
                 else:
                     log.exception("retention.fault")
             await asyncio.sleep(EVERY_SECONDS)

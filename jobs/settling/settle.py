@@ -15,7 +15,7 @@ from functools import partial
 import structlog
 
 from jobs.database import Database
-from jobs.errors import is_transient
+from jobs.errors import brief, is_transient
 from jobs.ledger.keybook import chunks
 from jobs.settling import attempts
 from jobs.settling.fold import Claimed
@@ -283,7 +283,7 @@ class Settler:
         """A fault that ended an attempt: a neighbour's passes, ours is loud; none loses a row."""
         self._faults += 1
         if is_transient(error):
-            log.warning("settle.put_off", deliveries=len(ids), error=str(error)[:300])
+            log.warning("settle.put_off", deliveries=len(ids), error=brief(error))
         else:
             log.error("settle.fault", deliveries=len(ids), exc_info=error)
 

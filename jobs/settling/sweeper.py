@@ -15,7 +15,7 @@ import structlog
 from sqlalchemy import select, tuple_
 
 from jobs.database import Database
-from jobs.errors import is_transient
+from jobs.errors import brief, is_transient
 from jobs.replays.runner import ReplayRunner
 from jobs.schema import deliveries
 from jobs.settling.settle import Settler
@@ -105,7 +105,7 @@ async def _again_and_again(one_round: Callable[[], Awaitable[None]]) -> None:
             await one_round()
         except Exception as error:
             if is_transient(error):
-                log.warning("sweeper.put_off", error=str(error)[:200])
+                log.warning("sweeper.put_off", error=brief(error))
             else:
                 log.exception("sweeper.fault")
         await asyncio.sleep(EVERY_SECONDS)

@@ -18,7 +18,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from jobs.errors import FilterInvalid, is_transient
+from jobs.errors import FilterInvalid, brief, is_transient
 from jobs.queries.shapes import Shape
 
 log = structlog.get_logger(__name__)
@@ -99,7 +99,7 @@ async def on_neighbour(request: Request, exc: Exception) -> Response:
     """The database: a fault of it that passes is 503; one that does not is a bug of ours."""
     if not is_transient(exc):
         raise exc
-    log.warning("api.unavailable", path=request.url.path, error=str(exc)[:300])
+    log.warning("api.unavailable", path=request.url.path, error=brief(exc))
     headers = {"Retry-After": str(RETRY_AFTER_SECONDS)}
     return error(503, "unavailable", "the database did not answer; try again", headers)
 

@@ -9,7 +9,7 @@ import redis.exceptions
 from sqlalchemy.exc import DBAPIError, IntegrityError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
-from jobs.errors import in_words, is_held_up, is_transient
+from jobs.errors import brief, in_words, is_held_up, is_transient
 from tests.jobs.workshop import Workshop
 
 
@@ -128,3 +128,9 @@ def test_a_lock_of_somebody_else_is_told_from_other_trouble() -> None:
     assert is_held_up(from_postgres("55P03"))
     assert not is_held_up(from_postgres("40001"))
     assert not is_held_up(from_sqlite(sqlite3.SQLITE_BUSY))
+
+
+def test_what_says_nothing_is_told_by_its_name() -> None:
+    assert brief(TimeoutError()) == "TimeoutError"
+    assert brief(ConnectionError("reset by peer")) == "reset by peer"
+    assert len(brief(ValueError("x" * 1000))) == 300
