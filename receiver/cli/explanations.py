@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from alembic.util import CommandError
 from sqlalchemy.exc import DBAPIError
 
@@ -9,7 +11,10 @@ from jobs.errors import FilterInvalid, JobsError, is_transient
 from jobs.mapping_watch import MappingsRefused
 from receiver.cli.output import counted
 from receiver.cli.trouble import MISUSE, Trouble
-from receiver.settings import SettingsInvalid
+from receiver.settings import SettingsInvalid, load_settings, variable
+
+#: Settings that name a folder, the narrower ones first.
+FOLDERS = ("mappings", "secrets_dir", "data_dir")
 
 
 def explanation(error: Exception) -> Trouble | None:
@@ -24,9 +29,22 @@ def explanation(error: Exception) -> Trouble | None:
         case CommandError():
             return Trouble(f"the database cannot be migrated by this version: {error}")
         case OSError(filename=str(name)):
-            return Trouble(f"{name}: {error.strerror}")
+            return Trouble(f"{name}: {error.strerror}{_says_where(Path(name))}")
         case _:
             return _of_database(error)
+
+
+def _says_where(path: Path) -> str:
+    """The setting that names this path, or a folder that it is in: what to change."""
+    try:
+        settings = load_settings()
+    except SettingsInvalid:
+        return ""
+    for field in FOLDERS:
+        folder = getattr(settings, field)
+        if folder is not None and path.absolute().is_relative_to(folder.absolute()):
+            return f"; {variable(field)} says where it is"
+    return ""
 
 
 def _of_database(error: Exception) -> Trouble | None:

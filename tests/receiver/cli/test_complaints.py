@@ -1,10 +1,13 @@
+import errno
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from jobs.heartbeat import Alive
 from receiver.cli.commands.status import complaints
+from receiver.cli.explanations import explanation
 
 
 def _process(role: str, **detail: Any) -> Alive:
@@ -34,3 +37,17 @@ def test_what_is_amiss_is_said_in_a_sentence(processes: list[Alive], said: str) 
 
 def test_where_nothing_is_amiss_nothing_is_said() -> None:
     assert complaints([_process("work", redis=True, stale=[], problems=0), _process("web")]) == []
+
+
+@pytest.mark.parametrize(
+    ("variable", "below"), [("RECEIVER_DATA_DIR", "var"), ("RECEIVER_MAPPINGS", "mappings")]
+)
+def test_a_path_that_fails_is_said_with_the_setting_that_names_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, variable: str, below: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv(variable, str(tmp_path / below))
+    error = OSError(errno.ENOTDIR, "Not a directory", str(tmp_path / below / "some" / "file"))
+    assert str(explanation(error)).endswith(f"Not a directory; {variable} says where it is")
+    elsewhere = OSError(errno.ENOTDIR, "Not a directory", str(tmp_path / "elsewhere"))
+    assert str(explanation(elsewhere)) == f"{tmp_path / 'elsewhere'}: Not a directory"

@@ -319,7 +319,9 @@ def test_mappings_that_cannot_be_read_are_a_problem_and_no_traceback(
     monkeypatch.setenv("RECEIVER_MAPPINGS", str(healthy.root / "nowhere"))
     ran = healthy.run("doctor", "--json")
     assert ran.code == 1
-    assert [level for level, _, _ in findings(ran, "mappings")] == ["problem"]
+    ((level, says, _),) = findings(ran, "mappings")
+    assert level == "problem"
+    assert "nowhere: No such file or directory; RECEIVER_MAPPINGS says where it is" in says
     assert statuses(ran)["balance"] == "ok"
 
 
