@@ -75,11 +75,14 @@ def _of_group(group: FailureGroup) -> Condition:
         "outcomes_held_back": held,
     }
     see = shlex.join(["receiver", "failures", "--source", group.source, "--reason", group.reason])
+    # Two causes of one reason and rule differ in their detail, which may quote a payload: one of
+    # its deliveries tells them apart.
+    show = shlex.join(["receiver", "show", group.example_delivery])
     return Condition(
         key=f"{FAILURES}:{digest}",
         kind=FAILURES,
         says=f"{says}. {group.mend}",
-        run=(see, group.replay),
+        run=(see, show, group.replay),
         facts=facts,
     )
 
