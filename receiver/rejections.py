@@ -30,6 +30,8 @@ _ADDRESS = re.compile(r"[0-9A-Za-z.:%_-]{1,64}")
 #: A header's name as vendors write them; another one is a sender's way to leave us a message.
 _NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,63}")
 UNREADABLE = "unreadable"
+#: A length may be declared that no database can hold; from here on it is only that: far too much.
+MOST_BODY_BYTES = 2**63 - 1
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -93,9 +95,13 @@ def rejection_of(call: Call, *, source: str, cause: str, detail: str) -> Rejecti
         detail=detail,
         remote=remote_address(call.client),
         header_names=header_names(call.headers),
-        body_bytes=(call.declared_bytes or None) if body is None else len(body),
+        body_bytes=_declared(call) if body is None else len(body),
         body_sha256=None if body is None else hashlib.sha256(body).hexdigest(),
     )
+
+
+def _declared(call: Call) -> int | None:
+    return min(call.declared_bytes, MOST_BODY_BYTES) or None
 
 
 def remote_address(client: tuple[str, int] | None) -> str:

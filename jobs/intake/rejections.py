@@ -17,7 +17,7 @@ import structlog
 from sqlalchemy import Delete, delete, func, select
 
 from jobs.database import Database
-from jobs.errors import brief
+from jobs.errors import brief, is_transient
 from jobs.ids import new_id
 from jobs.schema import rejection_counts, rejections
 
@@ -107,7 +107,11 @@ class RejectionBook:
             await self.flush()
 
     async def flush(self) -> None:
-        """Write one batch now, if there is anything; a failure is logged once and tried again."""
+        """Write one batch now, if there is anything; a failure is logged once and tried again.
+
+        Rows that the database refuses, and would at every try, are let go: nothing that comes
+        later is to wait behind them.
+        """
         if not self._counts and not len(self._ring):
             return
         rows = self._ring.take(BATCH)
@@ -117,7 +121,7 @@ class RejectionBook:
             await write_rejections(self._database, rows, counts=counts, last=last)
         except Exception as error:  # noqa: BLE001 - whatever it is, intake goes on without it
             self._counts.update(counts)
-            for one in rows:
+            for one in rows if is_transient(error) else ():
                 self._ring.add(one)
             if not self._is_failing:
                 log.warning("rejections.not_written", error=brief(error))

@@ -155,6 +155,20 @@ async def _away(*_args: Any, **_named: Any) -> None:
     raise ConnectionError
 
 
+async def test_a_row_that_no_database_takes_holds_up_none_that_come_later(
+    workshop: Workshop, logs: list[Any]
+) -> None:
+    book = RejectionBook(workshop.database)
+    book.add(rejected(1, body_bytes=2**63))
+    await book.flush()
+    assert [line["event"] for line in logs] == ["rejections.not_written"]
+    book.add(rejected(2))
+    await book.flush()
+    page = await list_rejections(workshop.database, RejectionFilter())
+    assert [item.at.second for item in page.items] == [2]
+    assert await count_rejections(workshop.database) == {"wrong-signature": 2}
+
+
 async def test_uses_of_a_secret_add_up(workshop: Workshop) -> None:
     for seconds in (1, 2):
         uses = SecretUses(workshop.database)

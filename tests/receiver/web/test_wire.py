@@ -159,6 +159,15 @@ async def test_a_length_that_is_none_is_refused(
     assert endpoint.inbox.kept == {}
 
 
+async def test_a_declared_length_that_no_database_holds_is_told_as_far_as_one_does(
+    endpoint: Endpoint, streams: Streams
+) -> None:
+    reader, writer = streams
+    writer.write(head("POST", "/webhooks/github", {"Content-Length": str(2**64 - 1)}))
+    assert (await read_answer(reader)).status == 413
+    assert [one.body_bytes for one in endpoint.rejections] == [2**63 - 1]
+
+
 async def test_a_sender_that_leaves_half_way_leaves_nothing(
     endpoint: Endpoint, streams: Streams
 ) -> None:
