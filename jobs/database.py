@@ -50,6 +50,9 @@ BUSY_SECONDS = 5
 EAGER_SECONDS = 0.02
 #: Pause between tries to switch a new SQLite file to WAL.
 SWITCH_SECONDS = 0.02
+#: Emptying SQLite's journal keeps other writers waiting for so long at most, and is tried so often.
+EMPTYING_SECONDS = 0.2
+EMPTYING_TRIES = 10
 
 
 @dataclass(frozen=True)
@@ -135,6 +138,23 @@ class Database:
         find = func.instr if self.is_sqlite else func.pg_catalog.position
         return find(column, literal(part, LargeBinary)) > 0
 
+    async def forget_removed(self) -> bool:
+        """Let the bytes of removed rows go from SQLite's journal too; False if somebody reads them.
+
+        It keeps every page as it was before, until a later one happens to be written over it. What
+        PostgreSQL keeps of them is for its VACUUM.
+        """
+        if not self.is_sqlite:
+            return True
+        async with self.engine.connect() as connection:
+            driver = (await connection.get_raw_connection()).driver_connection
+            for tries_left in reversed(range(EMPTYING_TRIES)):
+                if not await _is_busy(driver):
+                    return True
+                if tries_left:
+                    await asyncio.sleep(EMPTYING_SECONDS)
+        return False
+
     async def close(self) -> None:
         """Close what is open; a database that does not answer to that holds nobody up."""
         closing = asyncio.create_task(self.engine.dispose())
@@ -204,7 +224,8 @@ def _prepare_sqlite(engine: AsyncEngine, *, tries: int) -> None:
         connection.isolation_level = None
         cursor = connection.cursor()
         _switch_to_wal(cursor)
-        for pragma in ("synchronous=FULL", "foreign_keys=ON"):
+        # What is removed is written over: builds of SQLite differ in whether they do so unasked.
+        for pragma in ("synchronous=FULL", "foreign_keys=ON", "secure_delete=ON"):
             cursor.execute(f"PRAGMA {pragma}")
         cursor.close()
 
@@ -215,6 +236,18 @@ def _prepare_sqlite(engine: AsyncEngine, *, tries: int) -> None:
             if _began(connection, mode):
                 return
         connection.exec_driver_sql(f"BEGIN {mode}")
+
+
+async def _is_busy(driver: Any) -> bool:
+    """Whether the journal could not be emptied now; the driver's own connection begins nothing."""
+    cursor = await driver.execute("PRAGMA busy_timeout")
+    (usual,) = await cursor.fetchone()
+    try:
+        await driver.execute(f"PRAGMA busy_timeout={EMPTYING_SECONDS * 1000:.0f}")
+        cursor = await driver.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        return bool((await cursor.fetchone())[0])
+    finally:
+        await driver.execute(f"PRAGMA busy_timeout={usual}")
 
 
 def _began(connection: Connection, mode: str) -> bool:

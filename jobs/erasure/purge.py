@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 
+import structlog
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -15,6 +16,8 @@ from jobs.erasure.purged import read_secret
 from jobs.erasure.report import Names, NeverBilled, PseudonymGiven, Report
 from jobs.queries.snapshot import snapshot
 from jobs.schema import purged_customers
+
+log = structlog.get_logger(__name__)
 
 #: Stands for the pseudonym while there is no secret to make one of.
 _NONE_YET = "purged-"
@@ -59,6 +62,8 @@ async def purge(
     names, ledger = await erase_from_ledger(database, customer, actor=actor, note=note)
     bodies, shared = await remove_linked_bodies(database, names, ledger.linked)
     texts = await mend_texts(database, names)
+    if not await database.forget_removed():
+        log.warning("purge.old_pages_kept", journal="receiver.db-wal")
     elsewhere = before.elsewhere
     elsewhere.texts = texts
     return Report(

@@ -62,6 +62,8 @@ class Retention:
         try:
             while (found := await self._page()) is not None:
                 removed += found
+            if removed:
+                await self._database.forget_removed()
         finally:
             if removed:
                 log.info("retention.round", removed=removed, days=self._days)

@@ -18,7 +18,12 @@ MAPPINGS_FOLDER = (
     "the mappings folder: mapping files, tables and agents.yaml that name it. Leave it in a table"
     " as long as its outcomes still come: they then bill under the pseudonym"
 )
-OUTSIDE = (MAPPINGS_FOLDER, "back-ups, logs, exports, and whatever vendors and billers hold")
+POSTGRES = "on PostgreSQL, what it keeps of old rows until VACUUM, and in its write-ahead log"
+OUTSIDE = (
+    MAPPINGS_FOLDER,
+    "back-ups, logs, exports, and whatever vendors and billers hold",
+    POSTGRES,
+)
 
 
 def purge_customer(

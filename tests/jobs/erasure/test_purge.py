@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import json
+import sqlite3
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -65,6 +67,12 @@ async def everywhere(workshop: Workshop, word: str) -> list[str]:
                 if word in text:
                     found.append(f"{table.name}.{column}: {text}")
     return found
+
+
+def on_disk(workshop: Workshop, word: str) -> list[str]:
+    """The files of a SQLite database that have the word somewhere in their bytes."""
+    path = Path(str(workshop.database.engine.url.database))
+    return [one.name for one in path.parent.iterdir() if word.encode() in one.read_bytes()]
 
 
 async def sums(workshop: Workshop) -> list[tuple[Any, ...]]:
@@ -612,3 +620,26 @@ async def test_a_key_that_billed_two_customers_in_turn_keeps_what_is_the_others(
     assert [line.customer_id for line in lines] == [report.pseudonym, report.pseudonym, "globex"]
     assert [line.meta_tags for line in lines] == [{}, {}, {"n": "2"}]
     assert {line.outcome_key for line in lines} == {key(report.pseudonym or "", "1")}
+
+
+@pytest.fixture
+def sqlite_that_leaves_bytes(monkeypatch: pytest.MonkeyPatch) -> None:
+    """SQLite as it is built by most: what is removed stays in the file until written over."""
+    connect = sqlite3.connect
+
+    def connecting(*args: Any, **named: Any) -> sqlite3.Connection:
+        connection: sqlite3.Connection = connect(*args, **named)
+        connection.execute("PRAGMA secure_delete=OFF")
+        return connection
+
+    monkeypatch.setattr(sqlite3, "connect", connecting)
+
+
+@pytest.mark.usefixtures("sqlite_that_leaves_bytes")
+async def test_no_byte_of_a_purged_id_is_left_in_sqlites_files(on_sqlite: Workshop) -> None:
+    told = (bill(key("mary-miller", str(number)), customer="mary-miller") for number in range(5))
+    await settled(on_sqlite, *(body(one, note="of mary-miller " * 600) for one in told))
+    assert on_disk(on_sqlite, "mary-miller") == ["receiver.db-wal"]
+    await purged(on_sqlite, "mary-miller")
+    assert on_disk(on_sqlite, "mary-miller") == []
+    assert await on_sqlite.is_balanced()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -290,3 +291,12 @@ def test_a_step_is_bounded_in_rows_and_bytes(sizes: list[int], steps: list[int])
     found = list(in_steps(given, rows=3, size=10))
     assert [len(step) for step in found] == steps
     assert [one for step in found for one in step] == [name for name, _ in given]
+
+
+async def test_no_byte_of_a_body_that_went_is_left_in_sqlites_files(on_sqlite: Workshop) -> None:
+    (old,) = await on_sqlite.post(body(note="of mary-miller " * 600))
+    await (await on_sqlite.settler(Telling())).settle([old])
+    await age(on_sqlite, old)
+    assert await retention(on_sqlite).round() == 1
+    path = Path(str(on_sqlite.database.engine.url.database))
+    assert not [one for one in path.parent.iterdir() if b"mary-miller" in one.read_bytes()]
