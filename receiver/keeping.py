@@ -9,8 +9,9 @@ from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from urllib.parse import unquote, unquote_plus
 
 from mappings.redact.errors import NotRedactable
 from mappings.redact.redactor import Redacted, Redactor
@@ -26,17 +27,23 @@ _OF_THE_URL = frozenset(
         "referer",
         "x-envoy-original-path",
         "x-forwarded-uri",
+        "x-ms-original-url",
         "x-original-uri",
         "x-original-url",
         "x-replaced-path",
         "x-rewrite-url",
+        "x-waws-unencoded-url",
     }
 )
 #: Never kept: headers whose name says that they carry a credential, whatever the scheme.
 _CREDENTIAL = re.compile(
-    r"(?:.*[-_])?(?:authori[sz]ation|authentication|bearer|cookie2?|credentials?|jwt|passw(?:or)?d"
-    r"|secret|session|token|(?:access|api|auth|functions|private|subscription)[-_]?key)(?:[-_].*)?"
+    r"(?:.*[-_])?(?:assertion|auth|authori[sz]ation|authentication|bearer|credentials?|oidc"
+    r"|pass(?:code|phrase)|pwd|session|sid"
+    r"|[a-z0-9]*(?:cookie2?|jwt|passw(?:or)?d|secret|sessionid|token)"
+    r"|(?:access|api|auth|client|functions|private|shared|subscription)[-_]?key)(?:[-_].*)?"
 )
+#: A secret that is shorter may stand in a header by chance.
+_LEAST_SECRET_CHARS = 8
 
 #: Redacting more than this takes long enough that other requests should not wait for it.
 _LARGE_BYTES = 64 * 1024
@@ -55,7 +62,7 @@ async def kept_of(
     source: KnownSource, scheme: Scheme, request: Request, verified: Verified
 ) -> Kept:
     """What to store. Raises Refused (503) where the source redacts and this body cannot be."""
-    headers = _without_credentials(request.headers, scheme)
+    headers = _without_credentials(request.headers, scheme, source.secrets)
     if source.redactor is None:
         return Kept(body=request.body, headers=headers)
     try:
@@ -77,11 +84,23 @@ def _refusal(why: str) -> Refused:
     return not_ready(NOT_REDACTABLE, why)
 
 
-def _without_credentials(headers: Mapping[str, str], scheme: Scheme) -> dict[str, str]:
+def _without_credentials(
+    headers: Mapping[str, str], scheme: Scheme, secrets: Sequence[str]
+) -> dict[str, str]:
+    """Without those of which the name, or else the value, says so.
+
+    Proxies have many names for a header that repeats the URL, but a secret in it is known.
+    """
+    known = [secret for secret in secrets if len(secret) >= _LEAST_SECRET_CHARS]
     return {
         name: value
         for name, value in headers.items()
         if not is_credential(name) and name not in scheme.secret_headers
+        if not any(
+            secret in text
+            for secret in known
+            for text in (value, unquote(value), unquote_plus(value))
+        )
     }
 
 

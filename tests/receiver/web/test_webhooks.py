@@ -266,6 +266,17 @@ async def test_credentials_are_not_kept(endpoint: Endpoint) -> None:
         "X-Webhook-Secret": "hunter2",
         "Cf-Access-Client-Secret": "hunter2",
         "Session": "hunter2",
+        "X-Amzn-Oidc-AccessToken": "hunter2",
+        "X-Amzn-Oidc-Data": "hunter2",
+        "X-AccessToken": "hunter2",
+        "X-AuthToken": "hunter2",
+        "X-CSRFToken": "hunter2",
+        "X-SessionId": "hunter2",
+        "X-ClientSecret": "hunter2",
+        "X-Auth": "hunter2",
+        "X-Webhook-Passphrase": "hunter2",
+        "X-Shared-Key": "hunter2",
+        "X-Waws-Unencoded-Url": "/webhooks/shop/hunter2",
         "Referer": "https://hooks.example.com/webhooks/shop/hunter2",
     }
     await call(endpoint, content=BODY, headers=signed(BODY) | secret_headers)
