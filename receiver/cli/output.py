@@ -7,6 +7,7 @@ is never cut off, and that text from outside cannot steer the terminal.
 from __future__ import annotations
 
 import json
+import re
 import sys
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
@@ -31,6 +32,9 @@ NARROWEST = 110
 #: A terminal from here on has room for a sentence beside an id.
 WIDE = 150
 
+#: Of these, what is not printable is written out in JSON: only strings have any.
+_UNPLAIN = re.compile(r"[^\n -~]")
+
 Cell = str | int | float | datetime | Text | None
 
 
@@ -50,8 +54,9 @@ class Output:
         return self._out.width >= WIDE
 
     def json(self, value: Any) -> None:
-        """One JSON document on stdout."""
-        sys.stdout.write(json.dumps(value, indent=2, ensure_ascii=False) + "\n")
+        """One JSON document on stdout; what could steer a terminal is in it as an escape."""
+        text = json.dumps(value, indent=2, ensure_ascii=False)
+        sys.stdout.write(_UNPLAIN.sub(_escaped, text) + "\n")
 
     def json_if_asked(self, value: Any) -> None:
         """The same with `--json`, nothing without."""
@@ -126,6 +131,10 @@ def visible(text: str) -> str:
         char if char.isprintable() or char in "\n\t" else char.encode("unicode_escape").decode()
         for char in text
     )
+
+
+def _escaped(found: re.Match[str]) -> str:
+    return found[0] if found[0].isprintable() else json.dumps(found[0])[1:-1]
 
 
 def _text(text: str | Text) -> Text:

@@ -98,6 +98,9 @@ def test_text_from_outside_cannot_steer_the_terminal(installed: Installation) ->
     out = installed.run("show", "d1").out
     assert "\\x1b[2J\\u202eevil\\x9b" in out
     assert not any(char in out for char in "\x1b\u202e\x9b\x07")
+    ran = installed.run("show", "d1", "--json")
+    assert not any(char in ran.out for char in "\x1b\u202e\x9b\x07")
+    assert ran.json["body"] == body.decode()
 
 
 def test_failures_come_by_cause_with_the_command_to_paste(filled: Installation) -> None:
