@@ -18,6 +18,7 @@ from mappings.mappingset import EMPTY, MappingSet, RuleInfo, Source
 from mappings.pricing.agentsfile import read_catalogue
 from mappings.pricing.catalogue import FILE as CATALOGUE_FILE
 from mappings.pricing.catalogue import Catalogue
+from mappings.reading.yamlfile import UNREADABLE
 from mappings.rules.checks import check_prices, check_sources, check_times
 from mappings.rules.filecompiler import CompiledFile, compile_file
 from mappings.schemes import SchemeRules
@@ -30,6 +31,8 @@ __all__ = ["MappingSet", "RuleInfo", "SchemeRules", "Source", "load", "read_dire
 
 EXAMPLES_FOLDER = "examples"
 RESERVED_FILES = frozenset({CATALOGUE_FILE, "forward.yaml"})
+#: More than any kind of file may have; a body that is an example is seldom larger.
+READ_MAX = 16 * 1024 * 1024
 _LEFTOVERS = ("~", ".swp", ".swo", ".tmp", ".bak", ".orig")
 
 
@@ -37,7 +40,9 @@ def read_directory(path: Path) -> dict[str, bytes]:
     """The files of a mappings folder by relative name, those of tables/ and examples/ included.
 
     Editors' and deployments' leftovers (hidden, `~`, `.swp`, …) are left out, and so is a file
-    that vanishes while it is read. Raises OSError if the folder itself cannot be read.
+    that vanishes while it is read. One that cannot be read is there as `UNREADABLE`, so that it
+    costs only itself, and of one that is far too large there is enough to say so. Raises OSError
+    if the folder itself cannot be read.
     """
     files: dict[str, bytes] = {}
     for folder in (path, path / TABLES_FOLDER, path / EXAMPLES_FOLDER):
@@ -46,12 +51,23 @@ def read_directory(path: Path) -> dict[str, bytes]:
         for entry in sorted(folder.iterdir()):
             if entry.name.startswith((".", "#")) or entry.name.endswith(_LEFTOVERS):
                 continue
-            try:
-                if entry.is_file():
-                    files[entry.relative_to(path).as_posix()] = entry.read_bytes()
-            except FileNotFoundError:
-                continue
+            body = _body(entry)
+            if body is not None:
+                files[entry.relative_to(path).as_posix()] = body
     return files
+
+
+def _body(entry: Path) -> bytes | None:
+    """What is in it, `UNREADABLE`, or None for what is no file."""
+    try:
+        if not entry.is_file():
+            return None
+        with entry.open("rb") as file:
+            return file.read(READ_MAX)
+    except FileNotFoundError:
+        return None
+    except OSError:
+        return UNREADABLE
 
 
 def load(

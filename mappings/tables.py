@@ -18,7 +18,7 @@ from types import MappingProxyType
 
 from mappings.reading.positions import Mark
 from mappings.reading.wording import shown
-from mappings.reading.yamlfile import parse
+from mappings.reading.yamlfile import CANNOT_BE_READ, UNREADABLE, parse
 from mappings.types import Problem
 
 FOLDER = "tables"
@@ -116,6 +116,9 @@ def _not_text(file: str, place: Mark, key: str, written: str | None) -> Problem:
 
 
 def _csv_rows(file: str, body: bytes) -> Iterator[tuple[str, str] | Problem]:
+    if body == UNREADABLE:
+        yield _problem(file, None, *CANNOT_BE_READ)
+        return
     if len(body) > CSV_BYTES_MAX:
         yield _problem(file, None, "The file is larger than 8 MiB.", "Split the table.")
         return

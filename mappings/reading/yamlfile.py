@@ -26,6 +26,9 @@ from mappings.types import Problem
 __all__ = ["Mark", "Path", "Positions", "YamlFile", "parse", "validate"]
 
 BYTES_MAX = 1024 * 1024
+#: In place of the bytes of a file that could not be read; no file of ours has a NUL.
+UNREADABLE = b"\0 unreadable"
+CANNOT_BE_READ = ("The file cannot be read.", "Let the user that the service runs as read it.")
 DEPTH_MAX = 64
 VALUES_MAX = 100_000
 #: Nobody mends more at a time.
@@ -63,6 +66,9 @@ def parse(body: bytes, *, file: str) -> YamlFile:
     error) reading ends there. `file` is the name that problems carry.
     """
     reader = _Reader(file=file)
+    if body == UNREADABLE:
+        reader.problem(None, *CANNOT_BE_READ)
+        return reader.result()
     if len(body) > BYTES_MAX:
         reader.problem(None, "The file is larger than 1 MiB.", "Split it; long tables fit CSV.")
         return reader.result()

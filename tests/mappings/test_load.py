@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tracemalloc
 from datetime import timedelta
 from pathlib import Path
 
@@ -409,3 +410,38 @@ def test_loading_twice_gives_the_same() -> None:
     one, two = good(), good()
     assert one.versions == two.versions
     assert one.map(delivery(SOLVED)) == two.map(delivery(SOLVED))
+
+
+def test_a_file_that_cannot_be_read_costs_only_itself(tmp_path: Path) -> None:
+    for name, text in files_of(MAPPING).items():
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_bytes(text)
+    # Root may read all but this: its first page is nobody's.
+    for name in ("chat.yaml", "tables/people.csv"):
+        (tmp_path / name).symlink_to("/proc/self/mem")
+    last_good = {"chat.yaml": SECOND.encode()}
+    found = load(
+        read_directory(tmp_path), timezone="UTC", schemes=FakeSchemes(), last_good=last_good
+    )
+    assert [(one.file, one.message) for one in found.problems] == [
+        ("chat.yaml", "The file cannot be read."),
+        ("tables/people.csv", "The file cannot be read."),
+    ]
+    assert sorted(found.sources) == ["chat", "desk"]
+    assert found.stale == {"chat.yaml"}
+
+
+def test_of_a_file_without_end_no_more_is_read_than_says_so(tmp_path: Path) -> None:
+    with (tmp_path / "desk.yaml").open("wb") as file:
+        file.truncate(40 * 1024**3)
+    tracemalloc.start()
+    files = read_directory(tmp_path)
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert peak < 40 * 1024**2
+    (problem,) = (
+        one
+        for one in load(files, timezone="UTC", schemes=FakeSchemes()).problems
+        if one.file == "desk.yaml"
+    )
+    assert problem.message == "The file is larger than 1 MiB."
