@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from typing import Any
 
 import pytest
@@ -47,6 +48,13 @@ def redacted(value: Any) -> Any:
 )
 def test_what_counts_as_personal_or_secret(key: str, value: Any, kind: str | None) -> None:
     assert kind_of(("event", key), value) == kind
+
+
+@pytest.mark.parametrize("text", ["a", "a@", "a.", "1 ", "a1", "https://"])
+def test_a_mebibyte_of_anything_takes_no_time(text: str) -> None:
+    began = time.process_time()
+    kind_of(("note",), text * (1024 * 1024 // len(text)))
+    assert time.process_time() - began < 2
 
 
 def test_shape_types_and_equality_stay() -> None:
