@@ -5,12 +5,16 @@ Owns the words. The facts are those that verification itself goes by.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
 from receiver.signatures.presets import PRESETS
 from receiver.signatures.records import Strength
 from receiver.signatures.scheme import Scheme
+
+#: A header in an expression: `headers.date`, `headers["x-id"]`, `headers[?"x-id"]`.
+_HEADER = re.compile(r"""\bheaders(?:\.\??([a-z_]\w*)|\[\??["']([^"']+)["']\])""")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -76,6 +80,15 @@ def concerns(scheme: Scheme, *, has_own_gate: bool = True) -> Iterator[str]:
             "neither a delivery id nor the time is in what it signs: an old request passes as long "
             "as its secret does, so once_per alone keeps it from billing again"
         )
+
+
+def unsigned_headers(scheme: Scheme, expression: str) -> list[str]:
+    """The headers that the expression names and the signature does not cover."""
+    signed = {part.lower() for part in scheme.signed_parts}
+    if scheme.signs_delivery_id and scheme.id_place is not None:
+        signed.add(scheme.id_place.lower())
+    named = [dotted or quoted.lower() for dotted, quoted in _HEADER.findall(expression)]
+    return sorted(set(named) - signed)
 
 
 def as_table() -> str:

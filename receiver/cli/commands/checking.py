@@ -17,7 +17,7 @@ from receiver.cli.output import Output, counted
 from receiver.cli.session import Session
 from receiver.cli.trouble import MISUSE, Trouble
 from receiver.signatures import RULES, scheme_of
-from receiver.signatures.describing import concerns
+from receiver.signatures.describing import concerns, unsigned_headers
 
 
 def check(
@@ -61,11 +61,19 @@ def _window(against: str | None, use_database: bool | None) -> Window | None:
 
 
 def _concerns(mappings: MappingSet) -> Iterator[str]:
-    """What is weak about how a source signs; it is taken all the same."""
+    """What is weak about how a source signs, and what is keyed by; it is taken all the same."""
     for name, source in sorted(mappings.sources.items()):
         own_gate = "handshake_secret" in source.verify
-        for concern in concerns(scheme_of(source.verify), has_own_gate=own_gate):
+        scheme = scheme_of(source.verify)
+        for concern in concerns(scheme, has_own_gate=own_gate):
             yield f"source {name} ({source.verify['scheme']}): {concern}"
+        for rule in source.rules:
+            for header in unsigned_headers(scheme, rule.once_per):
+                yield (
+                    f"source {name}, rule {rule.name}: once_per reads {header}, which is not in"
+                    " what is signed: whoever sees one request can send it again with another one,"
+                    " and it bills again; take the key from the body"
+                )
 
 
 def _billed(session: Session, out: Output, use_database: bool | None) -> list[Billed]:

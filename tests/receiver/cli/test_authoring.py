@@ -32,6 +32,20 @@ def test_check_of_good_files_exits_0(bare: Installation) -> None:
     assert ran.out == "1 source, 1 rule, all examples as expected\n"
 
 
+def test_check_warns_of_a_key_that_anybody_can_change(bare: Installation) -> None:
+    rule = "outcomes: [{name: r, when: 'true', agent: support-agent, customer: acme,"
+    rule += " indicator: ticket-resolved, once_per: '${{ headers[\"%s\"] }}'}]\n"
+    for source, scheme, header in (
+        ("github", "github", "x-github-delivery"),
+        ("svix", "standard-webhooks", "webhook-id"),
+    ):
+        head = f"source: {source}\nverify: {{scheme: {scheme}, secrets: [S]}}\n"
+        (bare.mappings / f"{source}.yaml").write_text(head + rule % header)
+    ran = bare.run("check", "--offline")
+    assert (ran.code, ran.err.count("once_per reads")) == (0, 1), ran
+    assert "source github, rule r: once_per reads x-github-delivery, which is not" in ran.err
+
+
 def test_check_prints_every_problem_at_its_place(bare: Installation) -> None:
     bare.edit('payload.state == "solved"', "payload.state ==")
     (bare.mappings / "github.yaml").write_text("source: github\nwhat: 1\n")
