@@ -6,12 +6,14 @@ Owns the order in which `--help` lists them. Modules of commands hold signatures
 
 from __future__ import annotations
 
+import sys
 from importlib import metadata
 from typing import Annotated
 
 import typer
 
 from receiver.cli import authoring, operating, processes, setting_up, watching
+from receiver.cli.trouble import MISUSE
 
 app = typer.Typer(
     name="receiver",
@@ -50,4 +52,10 @@ def options(
 
 def main() -> None:
     """The entry point of the console script."""
+    for argument in sys.argv[1:]:
+        try:
+            argument.encode()
+        except UnicodeEncodeError:
+            sys.stderr.write(f"receiver: {argument!a} is no UTF-8; nothing was done\n")
+            sys.exit(MISUSE)
     app()
