@@ -83,6 +83,7 @@ async def run_worker(
         )
         await heartbeat.beat()
         parts = {
+            "settler": settler.watch(),
             "listener": listener.run(),
             "sweeper": Sweeper(database, settler, replays).run(),
             "mappings": watch.run(),

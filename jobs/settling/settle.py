@@ -86,6 +86,12 @@ class Settler:
             for number in range(self._loops)
         ]
 
+    async def watch(self) -> None:
+        """Wait for a loop to end, which none does by itself: raises what ended it."""
+        done, _ = await asyncio.wait(self._tasks, return_when=asyncio.FIRST_COMPLETED)
+        for task in done:
+            task.result()
+
     async def close(self) -> None:
         """Stop taking new work, let running transactions end, leave the rest `received`.
 

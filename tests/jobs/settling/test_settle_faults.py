@@ -350,6 +350,30 @@ async def test_a_stop_while_others_have_their_turn_leaves_nobody_waiting(
     assert sorted(row.attempts for row in rows) == [0, 0, 0, 0, 1]
 
 
+async def test_what_ends_a_loop_ends_the_worker_and_loses_nothing(
+    workshop: Workshop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Panic(BaseException):
+        """As a library that is not Python raises, past every `except Exception`."""
+
+    def panics(*_: Any) -> None:
+        raise Panic
+
+    ids = await workshop.post(body(bill("key")))
+    telling = Telling()
+    settler = await workshop.settler(telling)
+    watching = asyncio.create_task(settler.watch())
+    with monkeypatch.context() as broken:
+        broken.setattr(telling, "map", panics)
+        await settler.settle(ids)
+        with pytest.raises(Panic):
+            await asyncio.wait_for(watching, 5)
+    assert await workshop.states() == {"received": 1}
+    await workshop.run("UPDATE deliveries SET next_attempt_at = received_at")
+    await (await workshop.settler()).settle(ids)
+    assert await workshop.states() == {"recorded": 1}
+
+
 async def test_whoever_waits_going_away_stops_nothing(workshop: Workshop) -> None:
     ids = await workshop.post(body(bill("key"), takes_seconds=0.2))
     settler = await workshop.settler()
