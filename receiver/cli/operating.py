@@ -120,7 +120,10 @@ def replay(
     if follow is None:
         replaying.replay(ids or [], given, manner)
     elif ids or any(given.values()) or limit or note or dry_run:
-        raise Trouble("--follow takes no filter: that replay has its own", code=MISUSE)
+        raise Trouble(
+            "--follow takes nothing but --wait and --json: that replay has its own filter",
+            code=MISUSE,
+        )
     else:
         replaying.follow(follow, as_json=as_json)
 

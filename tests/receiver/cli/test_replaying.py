@@ -214,8 +214,8 @@ def test_a_replay_is_followed_by_its_id(failed: Installation) -> None:
     ("arguments", "code", "says"),
     [
         pytest.param(["--follow", "no-such"], 1, "there is no replay 'no-such'", id="unknown"),
-        pytest.param(["--follow", "r", "--source", "zendesk"], 2, "takes no filter", id="filter"),
-        pytest.param(["d1", "--follow", "r"], 2, "takes no filter", id="ids"),
+        pytest.param(["--follow", "r", "--source", "zendesk"], 2, "takes nothing but", id="filter"),
+        pytest.param(["d1", "--follow", "r"], 2, "takes nothing but", id="ids"),
     ],
 )
 def test_what_cannot_be_followed_is_refused(
