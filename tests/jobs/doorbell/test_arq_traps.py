@@ -493,12 +493,13 @@ async def test_each_worker_has_a_health_key_of_its_own(valkey: Valkey) -> None:
 async def test_a_ring_is_heard_within_a_blink(valkey: Valkey) -> None:
     heard = Heard()
     async with listening(valkey.url, heard.settle), doorbell(valkey.url) as bell:
-        bell.ring(["first"])
-        await until(lambda: heard.ids == ["first"])
-        started = time.monotonic()
-        bell.ring(["second"])
-        await until(lambda: heard.ids == ["first", "second"])
-        assert time.monotonic() - started < 0.5
+        took: list[float] = []
+        for number in range(6):
+            started = time.monotonic()
+            bell.ring([f"ring-{number}"])
+            await until(lambda: len(heard.ids) > len(took))
+            took.append(time.monotonic() - started)
+        assert min(took) < 0.25, "arq looks twice a second by itself"
 
 
 async def test_a_doorbell_is_up_only_once_it_rang(valkey: Valkey) -> None:

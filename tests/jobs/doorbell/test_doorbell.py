@@ -48,7 +48,7 @@ async def test_ringing_returns_at_once_and_rings_together_what_came_together(
         started = time.monotonic()
         for number in range(250):
             bell.ring([f"id-{number}"])
-        assert time.monotonic() - started < 0.1
+        assert time.monotonic() - started < 1
         await until_up(bell)
     rings = [job["a"][0] for job in queued(valkey)]
     assert sorted(map(len, rings)) == [50, 100, 100]
