@@ -28,7 +28,8 @@ class RuleInfo:
 
     `key_names` are the names its keys can be known by: the first is the one in the key (the
     oldest in `was`), the last its present name. `key_rule` is the name in its key, which for a
-    reversal is that of the charge. `once_per` is as written, `reverses` the charge's present name.
+    reversal is that of the charge. `once_per` is as written, `lets` are the expressions behind it
+    in the file's `let`; `reverses` is the charge's present name.
     """
 
     name: str
@@ -37,6 +38,7 @@ class RuleInfo:
     key_rule: str
     scope: str | None
     once_per: str
+    lets: tuple[str, ...]
     reverses: str | None
     rekeyed: bool
 

@@ -10,12 +10,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
-from mappings.cel import text as celtext
-from mappings.cel.template import expressions
 from mappings.load import is_mapping
 from mappings.reading import yamlfile
 from mappings.reading.positions import Mark, Path, Positions
 from mappings.reading.validation import validate
+from mappings.rules.behind import lets_behind, values_of
 from mappings.rules.model import MappingModel, RuleModel
 from mappings.types import Problem
 
@@ -113,8 +112,8 @@ def _changed(old: RuleModel, model: MappingModel, new: _Found) -> Problem | None
     if old.scope is None and _key_name(old) != _key_name(rule):
         message = f"The keys of `{rule.name}`, which has billed, are named `{_key_name(old)}`."
         return new.problem(message, f"Let `was` begin with `{_key_name(old)}`.", "was")
-    if _values(old) != _values(rule):
-        was = ", ".join(f"`{value}`" for value in _values(old))
+    if values_of(old) != values_of(rule):
+        was = ", ".join(f"`{value}`" for value in values_of(old))
         message = f"The once_per of `{rule.name}`, which has billed, was {was}."
         return new.problem(message, _KEYS, "once_per")
     for name, was in _changed_behind(old, model, new):
@@ -125,32 +124,17 @@ def _changed(old: RuleModel, model: MappingModel, new: _Found) -> Problem | None
 
 def _changed_behind(old: RuleModel, model: MappingModel, new: _Found) -> Iterator[tuple[str, str]]:
     """The expressions that the keys rest on and that are others now: name, and what it was."""
-    before, after = _lets_behind(old, model.let), _lets_behind(new.rule, new.lets)
+    before, after = lets_behind(old, model.let), lets_behind(new.rule, new.lets)
     for name in sorted(before.keys() | after.keys()):
-        if before.get(name) != after.get(name):
-            yield name, before.get(name, "not there")
+        was = _spaced(before.get(name, "not there"))
+        if was != _spaced(after.get(name, "not there")):
+            yield name, was
     if _spaced(model.events) != _spaced(new.events):
         yield "events", model.events
 
 
 def _key_name(rule: RuleModel) -> str:
     return rule.was[0] if rule.was else rule.name
-
-
-def _values(rule: RuleModel) -> list[str]:
-    once_per = rule.once_per or []
-    return [once_per] if isinstance(once_per, str) else once_per
-
-
-def _lets_behind(rule: RuleModel, lets: Mapping[str, str]) -> dict[str, str]:
-    """The `let` expressions that the rule's once_per needs, also by way of others."""
-    waiting = [text for value in _values(rule) for text in expressions(value)]
-    needed: dict[str, str] = {}
-    while waiting:
-        for name in celtext.names(waiting.pop()) & lets.keys() - needed.keys():
-            needed[name] = _spaced(lets[name])
-            waiting.append(lets[name])
-    return needed
 
 
 def _spaced(expression: str) -> str:

@@ -13,6 +13,7 @@ from zoneinfo import ZoneInfo
 from mappings.cel.language import Language
 from mappings.mappingset import RuleInfo, Source
 from mappings.redact.redactor import redactor_of
+from mappings.rules.behind import lets_behind
 from mappings.rules.filecompiler import CompiledFile
 from mappings.rules.program import Program
 from mappings.rules.rhythm import every_of
@@ -64,6 +65,7 @@ def _rule_infos(one: CompiledFile) -> tuple[RuleInfo, ...]:
                 key_rule=key_rule(charge),
                 scope=charge.scope,
                 once_per=once_per,
+                lets=tuple(lets_behind(model, one.model.let if one.model else {}).values()),
                 reverses=model.reverses,
                 rekeyed=model.rekeyed,
             )

@@ -6,7 +6,7 @@ Owns the words. The facts are those that verification itself goes by.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from receiver.signatures.presets import PRESETS
@@ -82,13 +82,13 @@ def concerns(scheme: Scheme, *, has_own_gate: bool = True) -> Iterator[str]:
         )
 
 
-def unsigned_headers(scheme: Scheme, expression: str) -> list[str]:
-    """The headers that the expression names and the signature does not cover."""
+def unsigned_headers(scheme: Scheme, expressions: Iterable[str]) -> list[str]:
+    """The headers that the expressions name and the signature does not cover."""
     signed = {part.lower() for part in scheme.signed_parts}
     if scheme.signs_delivery_id and scheme.id_place is not None:
         signed.add(scheme.id_place.lower())
-    named = [dotted or quoted.lower() for dotted, quoted in _HEADER.findall(expression)]
-    return sorted(set(named) - signed)
+    found = [pair for text in expressions for pair in _HEADER.findall(text)]
+    return sorted({dotted or quoted.lower() for dotted, quoted in found} - signed)
 
 
 def as_table() -> str:

@@ -68,7 +68,7 @@ def _concerns(mappings: MappingSet) -> Iterator[str]:
         for concern in concerns(scheme, has_own_gate=own_gate):
             yield f"source {name} ({source.verify['scheme']}): {concern}"
         for rule in source.rules:
-            for header in unsigned_headers(scheme, rule.once_per):
+            for header in unsigned_headers(scheme, (rule.once_per, *rule.lets)):
                 yield (
                     f"source {name}, rule {rule.name}: once_per reads {header}, which is not in"
                     " what is signed: whoever sees one request can send it again with another one,"

@@ -35,15 +35,20 @@ def test_check_of_good_files_exits_0(bare: Installation) -> None:
 def test_check_warns_of_a_key_that_anybody_can_change(bare: Installation) -> None:
     rule = "outcomes: [{name: r, when: 'true', agent: support-agent, customer: acme,"
     rule += " indicator: ticket-resolved, once_per: '${{ headers[\"%s\"] }}'}]\n"
+    head = "source: %s\nverify: {scheme: %s, secrets: [S]}\n"
     for source, scheme, header in (
         ("github", "github", "x-github-delivery"),
         ("svix", "standard-webhooks", "webhook-id"),
     ):
-        head = f"source: {source}\nverify: {{scheme: {scheme}, secrets: [S]}}\n"
-        (bare.mappings / f"{source}.yaml").write_text(head + rule % header)
+        (bare.mappings / f"{source}.yaml").write_text(head % (source, scheme) + rule % header)
+    behind = "let: {id_of: 'headers[\"x-github-delivery\"]', key: 'id_of', other: 'headers.date'}\n"
+    by_let = rule.replace('headers["%s"]', "key")
+    (bare.mappings / "letting.yaml").write_text(head % ("letting", "github") + behind + by_let)
     ran = bare.run("check", "--offline")
-    assert (ran.code, ran.err.count("once_per reads")) == (0, 1), ran
-    assert "source github, rule r: once_per reads x-github-delivery, which is not" in ran.err
+    assert (ran.code, ran.err.count("once_per reads")) == (0, 2), ran
+    for source in ("github", "letting"):
+        warning = f"source {source}, rule r: once_per reads x-github-delivery, which is not"
+        assert warning in ran.err
 
 
 def test_check_prints_every_problem_at_its_place(bare: Installation) -> None:
