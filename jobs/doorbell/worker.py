@@ -17,7 +17,7 @@ from arq.worker import Worker, func
 
 from jobs.doorbell.ringing import QUEUE, SETTLE_JOB, connect
 from jobs.errors import brief
-from jobs.tasks import end
+from jobs.tasks import end, pass_over
 
 log = structlog.get_logger(__name__)
 
@@ -35,7 +35,12 @@ Settle = Callable[[Sequence[str]], Awaitable[None]]
 
 
 class ArqWorker(Worker):
-    """arq's, whose last word on a job to a Redis that froze is nobody's news."""
+    """arq's, to which a Redis that froze or went away under a job is nobody's news."""
+
+    async def run_job(self, *args: Any, **more: Any) -> None:
+        """Run a job; raises to arq's loop, if that still runs."""
+        _let_fail_unheard()
+        await super().run_job(*args, **more)
 
     async def finish_job(self, *args: Any, **more: Any) -> None:
         """Tell Redis that a job is over; raises to whoever still waits for it."""
@@ -51,11 +56,12 @@ class ArqWorker(Worker):
 def _let_fail_unheard() -> None:
     """Log no traceback for the task that runs now, should it fail when nobody waits any more.
 
-    arq ends a job behind a shield: where the job was let go of meanwhile, asyncio would take a
-    time-out of Redis for an error that somebody forgot.
+    arq ends a job behind a shield, and its loop hears of the first that failed: where the others
+    were let go of meanwhile, asyncio would take a time-out of Redis for an error that somebody
+    forgot.
     """
     if (task := asyncio.current_task()) is not None:
-        task.add_done_callback(lambda ended: ended.cancelled() or ended.exception())
+        task.add_done_callback(pass_over)
 
 
 class Listener:

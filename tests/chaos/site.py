@@ -157,9 +157,14 @@ class Member:
             self.kill(0)
 
     def _check_clock(self, said: str) -> None:
-        """Whether the process believes in the clock it was given; else the fault is none."""
+        """Whether the process believes in the clock it was given; else the fault is none.
+
+        It may have been stopped since it said so: what it said was right then.
+        """
         right = datetime.now(UTC).timestamp() + self._skew_seconds
-        if abs(datetime.fromisoformat(said).timestamp() - right) > CLOCK_SLACK_SECONDS:
+        late = right - datetime.fromisoformat(said).timestamp()
+        since_start = time.monotonic() - self._started_at
+        if not -CLOCK_SLACK_SECONDS < late < since_start + CLOCK_SLACK_SECONDS:
             what = f"{self.name} should be {self._skew_seconds} s off and says that it is {said}"
             self._site.findings.add("process", what)
 

@@ -465,6 +465,37 @@ async def test_a_last_word_to_a_redis_that_froze_is_no_error_of_ours(
     assert errors == []
 
 
+async def test_jobs_that_fail_when_a_stop_was_cut_off_are_no_errors_of_ours(
+    valkey: Valkey, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A process that has no more time lets go of its jobs, and then each of them fails."""
+    gone = asyncio.Event()
+    begun = 0
+    errors: list[dict[str, Any]] = []
+    asyncio.get_running_loop().set_exception_handler(lambda _, error: errors.append(error))
+
+    async def freeze(*_args: Any) -> None:
+        nonlocal begun
+        begun += 1
+        await gone.wait()
+        raise redis.exceptions.ConnectionError("Connection refused")
+
+    monkeypatch.setattr(Worker, "finish_job", freeze)
+    listener = asyncio.create_task(Listener(valkey.url, Heard().settle, name="one").run())
+    for number in range(3):
+        await connect(valkey.url).enqueue_job(SETTLE_JOB, [f"id-{number}"])
+    await until(lambda: begun == 3)
+    listener.cancel()
+    await asyncio.sleep(0.3)  # it gives its jobs their time
+    listener.cancel()
+    await asyncio.wait({listener})
+    del listener
+    gone.set()
+    await asyncio.sleep(0.05)
+    gc.collect()
+    assert errors == []
+
+
 async def test_the_log_of_arq_carries_ids_only(
     valkey: Valkey, on_sqlite: Workshop, caplog: pytest.LogCaptureFixture
 ) -> None:
