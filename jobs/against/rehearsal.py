@@ -26,6 +26,7 @@ from jobs.ledger.book import KeyBook
 from jobs.ledger.keybook import load_books
 from jobs.ledger.owing import begin_with_owed
 from jobs.ledger.shelf import Shelf
+from jobs.moments import in_utc
 from jobs.replays.runner import claimed, mapped_now
 from jobs.settling.fold import fate_of
 from mappings.load import MappingSet
@@ -60,7 +61,7 @@ async def compare_over(
     span = await span_of(database, window)
     if span is None:
         return report
-    report.since = span.first.received_at.isoformat().replace("+00:00", "Z")
+    report.since = in_utc(span.first.received_at)
     report.deliveries = span.deliveries
     with closing(Shelf[Pair]()) as shelf:
         await _Rehearsal(database, sides, span, shelf, report).run(on_step or (lambda *_: None))

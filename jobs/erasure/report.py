@@ -9,6 +9,7 @@ from typing import Any
 
 from jobs.erasure.pseudonyms import Wording
 from jobs.errors import JobsError
+from jobs.moments import in_utc
 
 #: Deliveries named of those whose body holds the id though nothing links them to it.
 SHOWN = 20
@@ -98,7 +99,7 @@ class Report:
         ledger, elsewhere = self.ledger, self.elsewhere
         return {
             "pseudonym": self.pseudonym,
-            "purged_before": None if self.purged_at is None else _text(self.purged_at),
+            "purged_before": None if self.purged_at is None else in_utc(self.purged_at),
             "outcomes": ledger.outcomes,
             "billing_events": ledger.billing_events,
             "outcome_keys": ledger.keys,
@@ -113,7 +114,3 @@ class Report:
                 "mapping_versions": elsewhere.versions,
             },
         }
-
-
-def _text(moment: datetime) -> str:
-    return moment.isoformat().replace("+00:00", "Z")

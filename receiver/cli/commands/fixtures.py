@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qsl, urlencode
 
+from jobs.moments import in_utc
 from jobs.money import money
 from jobs.queries.listing import read_delivery
 from jobs.queries.stored import read_input
@@ -163,7 +164,7 @@ def _example(mapped: Mapped, delivery: DeliveryInput, path: Path | None) -> dict
     content_type = delivery.headers.get("content-type", "")
     if not content_type.startswith("application/json"):
         item["headers"] = {"content-type": content_type}
-    item["received_at"] = delivery.received_at.isoformat().replace("+00:00", "Z")
+    item["received_at"] = in_utc(delivery.received_at)
     item["source"] = delivery.source
     if delivery.vendor_id is not None:
         item["delivery_id"] = delivery.vendor_id

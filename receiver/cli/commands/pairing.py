@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from datetime import UTC, datetime
 
+from jobs.moments import in_utc
 from mappings.load import Source
 from receiver.cli.commands.sources import source_url
 from receiver.cli.output import Output
@@ -41,7 +42,7 @@ def pair(source_name: str, *, minutes: int, secret: str | None, wait: bool, as_j
             {
                 "source": source.name,
                 "secret": name,
-                "until": until.isoformat().replace("+00:00", "Z"),
+                "until": in_utc(until),
                 "sent": shown,
             }
         )

@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from urllib.parse import urlsplit
 
+from jobs.moments import in_utc
 from jobs.queries.times import parse_time
 from mappings.load import Source
 from receiver.cli.commands.payloads import STANDARD_INPUT
@@ -100,7 +101,7 @@ def _secrets_of_others(session: Session, source: Source, now: float) -> Iterator
 
 def _as_json(found: Diagnosis) -> dict[str, object]:
     at = found.signed_at
-    return {**asdict(found), "signed_at": at and at.isoformat().replace("+00:00", "Z")}
+    return {**asdict(found), "signed_at": at and in_utc(at)}
 
 
 def _show(out: Output, found: Diagnosis) -> None:
