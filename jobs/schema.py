@@ -261,6 +261,15 @@ replay_items = Table(
     Index("ix_replay_items_delivery", "delivery_id"),
 )
 
+#: What holds for the whole installation, whatever its processes are set to: one row.
+installation = Table(
+    "installation",
+    metadata,
+    Column("id", Integer, primary_key=True, autoincrement=False),  # always 1
+    Column("timezone", String(64), nullable=False),  # of days and months, by IANA's name
+    CheckConstraint("id = 1", name="one_row"),
+)
+
 #: Processes alive: a worker or web process writes its row every few seconds.
 heartbeats = Table(
     "heartbeats",

@@ -9,6 +9,7 @@ import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Coroutine
 from datetime import UTC, datetime
+from zoneinfo import ZoneInfo
 
 import structlog
 from starlette.applications import Starlette
@@ -85,7 +86,7 @@ class WebProcess:
         self.watch = MappingWatch(
             self.database,
             settings.mappings,
-            timezone=settings.timezone,
+            timezone=settings.timezone_name,
             schemes=RULES,
             on_change=self._adopt,
         )
@@ -97,7 +98,7 @@ class WebProcess:
         parts = ApiParts(
             database=self.database,
             mappings=lambda: self.watch.current,
-            zone=self._settings.zone,
+            zone=ZoneInfo(self._settings.timezone_name),
             oldest_days=self._settings.oldest_outcome_days,
         )
         webhooks = self._webhooks()
@@ -231,7 +232,7 @@ class WebProcess:
 
     def _detail(self) -> dict[str, object]:
         return {
-            **mappings_health(self.watch.current, timezone=self._settings.timezone),
+            **mappings_health(self.watch.current, timezone=self._settings.timezone_name),
             "signed_lags": self.signed_lags.medians(),
         }
 

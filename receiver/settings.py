@@ -24,6 +24,7 @@ from redis.asyncio.connection import parse_url
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError
 
+from jobs.timezone import DEFAULT_TIMEZONE
 from receiver.up.address import redis_url
 
 PREFIX = "RECEIVER_"
@@ -105,6 +106,10 @@ def _timezone(value: str) -> str:
     except (ZoneInfoNotFoundError, ValueError, OSError):
         raise ValueError("no such time zone is known") from None
     return value
+
+
+#: The name of a zone of IANA's database.
+TimezoneName = Annotated[str, AfterValidator(_timezone)]
 
 
 def _proxies(value: str) -> str:
@@ -229,9 +234,11 @@ class Settings(BaseSettings):
         "`mapping`: a wrong unit of time bills in 1970.",
         examples=[400],
     )
-    timezone: Annotated[str, AfterValidator(_timezone)] = Field(
-        default="UTC",
-        description="The zone that days, months and prices with a `from` date are in.",
+    timezone: TimezoneName | None = Field(
+        default=None,
+        description="The zone that days, months and prices with a `from` date are in. The first "
+        "process writes it into the database (unset: UTC); a later one takes it from there, and "
+        "does not start where it is set to another.",
         examples=["Europe/Berlin"],
     )
     shutdown_seconds: int = Field(
@@ -301,8 +308,9 @@ class Settings(BaseSettings):
         return self.data_dir / "pairing"
 
     @property
-    def zone(self) -> ZoneInfo:
-        return ZoneInfo(self.timezone)
+    def timezone_name(self) -> str:
+        """The zone as set; the one of a new database where none is."""
+        return self.timezone or DEFAULT_TIMEZONE
 
     @property
     def trusted(self) -> list[str]:

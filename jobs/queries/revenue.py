@@ -64,6 +64,20 @@ async def read_revenue(
     return Page(items=items, next=write_cursor(_LIST, keys[limit - 1]) if more else None)
 
 
+async def all_revenue(
+    database: Database, where: BillingFilter, *, by: Sequence[str], zone: ZoneInfo
+) -> list[RevenueItem]:
+    """All sums, however many pages they are."""
+    items: list[RevenueItem] = []
+    cursor = None
+    while True:
+        page = await read_revenue(database, where, by=by, zone=zone, cursor=cursor)
+        items += page.items
+        cursor = page.next
+        if cursor is None:
+            return items
+
+
 def check_groups(by: Sequence[str]) -> tuple[str, ...]:
     """`by` without repeats; raises FilterInvalid for a name that is no group."""
     for name in by:

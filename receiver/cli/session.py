@@ -16,9 +16,12 @@ import structlog
 from sqlalchemy.engine import make_url
 
 from jobs.database import Database, open_database
+from jobs.errors import is_transient
 from jobs.mapping_watch import recall
 from jobs.revision import schema_is_current
+from jobs.timezone import stored_timezone
 from mappings.load import MappingSet, Source, load, read_directory
+from receiver.cli.output import Output
 from receiver.cli.trouble import MISUSE, Trouble
 from receiver.secrets import Secrets, secrets_of
 from receiver.settings import Settings, load_settings
@@ -47,10 +50,21 @@ class Session:
         """The secrets of sources, from where the web process has them."""
         return secrets_of(self.settings)
 
+    @cached_property
+    def timezone(self) -> str:
+        """The name of the zone that days and months are in: the database's, whatever is set here.
+
+        Where there is no database, or it does not answer, what is set here.
+        """
+        stored, wanted = self._stored_timezone(), self.settings.timezone
+        if stored and wanted and stored != wanted:
+            Output().say(f"days and months are in {stored}, not in RECEIVER_TIMEZONE={wanted}")
+        return stored or self.settings.timezone_name
+
     @property
     def zone(self) -> ZoneInfo:
         """The zone that days and months are in."""
-        return self.settings.zone
+        return ZoneInfo(self.timezone)
 
     def run(
         self,
@@ -71,14 +85,6 @@ class Session:
                 await database.close()
 
         return asyncio.run(with_database())
-
-    def require_database(self) -> None:
-        """Raise NoDatabaseYet unless the database is there with this version's tables."""
-
-        async def look(_database: Database) -> None:
-            return
-
-        self.run(look)
 
     def run_if_made(self, work: Callable[[Database], Awaitable[R]], *, otherwise: R) -> R:
         """Like `run`, for what can do without: `otherwise` where there is no database yet."""
@@ -121,8 +127,15 @@ class Session:
             raise Trouble(message, code=MISUSE) from error
 
     def _load(self, last_good: dict[str, bytes]) -> MappingSet:
-        timezone = self.settings.timezone
-        return load(self.files(), timezone=timezone, schemes=RULES, last_good=last_good)
+        return load(self.files(), timezone=self.timezone, schemes=RULES, last_good=last_good)
+
+    def _stored_timezone(self) -> str | None:
+        try:
+            return self.run_if_made(stored_timezone, otherwise=None)
+        except Exception as error:
+            if is_transient(error):
+                return None
+            raise
 
 
 def _keep_logs_off_stdout() -> None:

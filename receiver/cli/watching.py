@@ -77,6 +77,32 @@ def purge(
 
 @app.command()
 @explained
+def timezone(
+    to: Annotated[
+        str | None,
+        typer.Argument(
+            metavar="ZONE", help="The new one, as in Europe/Berlin.", show_default=False
+        ),
+    ] = None,
+    note: Annotated[
+        str | None, typer.Option(help="Why; kept with the record of who did it.")
+    ] = None,
+    *,
+    dry_run: arg.DryRun = False,
+    yes: arg.Yes = False,
+    as_json: arg.Json = False,
+) -> None:
+    """Show the time zone of days and months, or change it: past months change with it.
+
+    Shows first which months would change. Stop all processes before. Asks first on a terminal.
+    """
+    from receiver.cli.commands import timezone as command
+
+    command.timezone(to, note=note, dry_run=dry_run, yes=yes, as_json=as_json)
+
+
+@app.command()
+@explained
 def revenue(
     by: Annotated[
         list[str] | None,

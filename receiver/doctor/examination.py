@@ -14,6 +14,7 @@ from functools import partial
 
 from jobs.database import Database
 from jobs.mapping_watch import recall
+from jobs.timezone import stored_timezone
 from mappings.load import MappingSet, load, read_directory
 from receiver.doctor import books, clock, keys, mapping_health, processes, storage, telling
 from receiver.doctor.findings import Checked, Finding, Report
@@ -157,7 +158,7 @@ async def examine(
         mappings = await _mappings(settings, None if missing else database)
     except Exception as error:  # noqa: BLE001 - whatever it is, the other checks still run
         yield Checked("mappings", _failed(error, explain))
-        mappings = load({}, timezone=settings.timezone, schemes=RULES)
+        mappings = load({}, timezone=settings.timezone_name, schemes=RULES)
         skipped = {"mappings"}
     else:
         skipped = set()
@@ -180,9 +181,12 @@ async def examine(
 
 async def _mappings(settings: Settings, database: Database | None) -> MappingSet:
     """The mappings as a worker has them: a bad file goes on as it last was good."""
-    last_good = await recall(database) if database is not None else {}
+    last_good, stored = {}, None
+    if database is not None:
+        last_good, stored = await recall(database), await stored_timezone(database)
     files = await asyncio.to_thread(read_directory, settings.mappings)
-    return load(files, timezone=settings.timezone, schemes=RULES, last_good=last_good)
+    timezone = stored or settings.timezone_name
+    return load(files, timezone=timezone, schemes=RULES, last_good=last_good)
 
 
 async def guarded(

@@ -11,6 +11,7 @@ from redis.exceptions import RedisError
 from jobs.database import Database
 from jobs.doorbell.ringing import connect
 from jobs.heartbeat import Alive, alive
+from jobs.timezone import stored_timezone
 from mappings.load import MappingSet
 from receiver.doctor.findings import Finding, Report, note
 from receiver.settings import Settings
@@ -71,13 +72,24 @@ def of_memory(memory: dict[str, Any], policy: str | None) -> Report:
 
 async def check_versions(database: Database, settings: Settings, ours: MappingSet | None) -> Report:
     """Whether all processes go by the same mappings and the same time zone."""
-    return of_versions(await alive(database), settings.timezone, ours.digest if ours else None)
+    timezone = await stored_timezone(database) or settings.timezone_name
+    found = of_versions(await alive(database), timezone, ours.digest if ours else None)
+    return Report.of(found.says, [*found.findings, *of_setting(settings.timezone, timezone)])
+
+
+def of_setting(wanted: str | None, stored: str) -> list[Finding]:
+    """What is set here, held against the zone that the database has."""
+    if wanted in (None, stored):
+        return []
+    remediation = f"set it to {stored} or leave it out: no process starts with another one"
+    return [Finding(f"RECEIVER_TIMEZONE is {wanted}; the database's is {stored}", remediation)]
 
 
 def of_versions(processes: Sequence[Alive], timezone: str, digest: str | None) -> Report:
-    """What the processes tell, held against each other and against what stands here.
+    """What the processes report, compared with each other and with what is stored and read here.
 
-    `digest` is of the mappings as they are read here; None where they cannot be.
+    `timezone` is the database's. `digest` is of the mappings as they are read here; None where
+    they cannot be.
     """
     findings = []
     told = _by_value(processes, "mappings")
@@ -89,8 +101,8 @@ def of_versions(processes: Sequence[Alive], timezone: str, digest: str | None) -
         findings.append(note("the mappings read here are not those that the processes have", mend))
     zones = _by_value(processes, "timezone")
     if len({*zones, timezone}) > 1:
-        says = f"time zones differ: {timezone} here; {_listed(zones)}"
-        findings.append(Finding(says, "give all of them the same RECEIVER_TIMEZONE"))
+        says = f"time zones differ: {timezone} in the database; {_listed(zones)}"
+        findings.append(Finding(says, "restart those that differ: each takes the database's zone"))
     return Report.of(f"one set of mappings; days begin in {timezone}", findings)
 
 

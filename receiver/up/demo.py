@@ -71,7 +71,7 @@ async def run_demo(place: Place, url: str, out: Output) -> None:
 def examples_of(place: Place) -> Iterator[Example]:
     """The examples of every mapping file, in the order of the file."""
     files = read_directory(place.settings.mappings)
-    found = load(files, timezone=place.settings.timezone, schemes=RULES)
+    found = load(files, timezone=place.settings.timezone_name, schemes=RULES)
     for file in sorted({source.file for source in found.sources.values()}):
         model = MappingModel.model_validate(yamlfile.parse(files[file], file=file).data)
         sources = [source for source in found.sources.values() if source.file == file]

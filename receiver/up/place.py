@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import mappings
+from jobs.timezone import DEFAULT_TIMEZONE
 from mappings.load import MappingSet, load, read_directory
 from receiver.secrets import secrets_of
 from receiver.settings import Settings, variable
@@ -89,6 +90,7 @@ def demo_place(settings: Settings) -> Place:
             "public_url": local_url(settings),
             "redis_url": "",
             "secrets_dir": folder,
+            "timezone": DEFAULT_TIMEZONE,
         }
     )
     found = _mappings(changed)
@@ -130,7 +132,7 @@ def write_environment_file(place: Place) -> Path:
 
 def _mappings(settings: Settings) -> MappingSet:
     files = read_directory(settings.mappings)
-    return load(files, timezone=settings.timezone, schemes=RULES)
+    return load(files, timezone=settings.timezone_name, schemes=RULES)
 
 
 def _folder_of_mappings(settings: Settings) -> Path:
@@ -147,6 +149,8 @@ def _note_on_secrets(sources: list[str], settings: Settings) -> tuple[str, ...]:
 
 
 def _note_on_demo(asked: Settings, home: Settings) -> str:
-    ignored = [variable(name) for name in ("database_url", "redis_url") if getattr(asked, name)]
-    what = f"; {' and '.join(ignored)} ignored" if ignored else ""
+    ignored = [
+        variable(name) for name in ("database_url", "redis_url", "timezone") if getattr(asked, name)
+    ]
+    what = f"; ignored: {', '.join(ignored)}" if ignored else ""
     return f"the demo has its own database and secrets in {home.data_dir}{what}"

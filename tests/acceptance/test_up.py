@@ -254,7 +254,7 @@ def test_the_demo_shows_what_each_example_became_and_bills_nothing_again(place: 
     first = place.start("--demo", **real)
     first.wait_for_output("receiver is up at", seconds=60)
     said = first.output()
-    assert "RECEIVER_DATABASE_URL and RECEIVER_REDIS_URL ignored" in said
+    assert "ignored: RECEIVER_DATABASE_URL, RECEIVER_REDIS_URL" in said
     table = _table(said)
     examples = {path.stem for path in (SHIPPED / "examples").iterdir()}
     assert table.keys() == examples

@@ -6,6 +6,7 @@ import asyncio
 import threading
 from collections.abc import Iterator
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import pytest
 import schemathesis
@@ -60,7 +61,7 @@ def parts(database: Database) -> ApiParts:
     return ApiParts(
         database=database,
         mappings=lambda: mappings,
-        zone=defaults.zone,
+        zone=ZoneInfo(defaults.timezone_name),
         oldest_days=defaults.oldest_outcome_days,
     )
 

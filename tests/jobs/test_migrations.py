@@ -84,6 +84,7 @@ CHECKS = {
     "ck_outcomes_kind",
     "ck_outcomes_verdict",
     "ck_billing_events_kind",
+    "ck_installation_one_row",
     "ck_purge_guard_never_committed",
 }
 

@@ -26,7 +26,7 @@ def test_everything_has_a_default_that_works_on_one_machine() -> None:
     assert settings.admin_token is None
     assert settings.trusted == []
     assert settings.retention_days == 0
-    assert settings.zone.key == "UTC"
+    assert settings.timezone_name == "UTC"
 
 
 def test_the_environment_goes_before_the_file_and_a_given_value_before_both(

@@ -31,7 +31,9 @@ def check(
     session, out = Session(), Output(as_json=as_json)
     where = folder or session.settings.mappings
     files = session.files(where)
-    mappings = load(files, timezone=session.settings.timezone, schemes=RULES)
+    is_offline = use_database is False
+    timezone = session.settings.timezone_name if is_offline else session.timezone
+    mappings = load(files, timezone=timezone, schemes=RULES)
     problems = sorted({*mappings.problems, *run_examples(mappings, files)})
     problems += refused_changes(_billed(session, out, use_database), files)
     for problem in problems:

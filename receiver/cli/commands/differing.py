@@ -44,7 +44,7 @@ def differences(session: Session, out: Output, window: Window, edited: MappingSe
         out.say("not compared: no process has used mappings with this database yet")
         return None
     # Examples are not remembered, and what needs none is compiled as what was last good.
-    in_force = load(good, timezone=session.settings.timezone, schemes=RULES, last_good=good)
+    in_force = load(good, timezone=session.timezone, schemes=RULES, last_good=good)
     for source in sorted(in_force.unusable):
         out.say(f"what is in force of source {source} cannot be read: it is taken for nothing")
     sides = Sides(

@@ -9,6 +9,7 @@ from sqlalchemy.engine import make_url
 
 from jobs.migrations import migrate as bring_up_to_date
 from jobs.migrations import open_for_migration
+from jobs.timezone import claim_timezone
 from receiver.cli.output import Output
 from receiver.settings import load_settings
 from receiver.up import lifeline
@@ -24,6 +25,8 @@ def migrate() -> None:
         database = open_for_migration(settings.database)
         try:
             await bring_up_to_date(database)
+            if settings.timezone is not None:
+                await claim_timezone(database, settings.timezone)
         finally:
             await database.close()
 

@@ -3,12 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from zoneinfo import ZoneInfo
 
-from jobs.database import Database
-from jobs.queries.billing import BillingFilter
-from jobs.queries.revenue import check_groups, read_revenue
-from jobs.queries.shapes import RevenueItem
+from jobs.queries.revenue import all_revenue, check_groups
 from receiver.asking import billing_filter
 from receiver.cli.output import Output
 from receiver.cli.session import Session
@@ -19,7 +15,7 @@ def revenue(by: list[str], given: Mapping[str, str | None], *, as_json: bool) ->
     session, out = Session(), Output(as_json=as_json)
     groups = check_groups([name for one in by for name in one.split(",") if name])
     where = billing_filter(given, session.zone, basis="occurred")
-    items = session.run(_all, where, groups, session.zone)
+    items = session.run(all_revenue, where, by=groups, zone=session.zone)
     if as_json:
         out.json([item.as_json() for item in items])
         return
@@ -32,16 +28,3 @@ def revenue(by: list[str], given: Mapping[str, str | None], *, as_json: bool) ->
         for i in items
     ]
     out.table((*groups, "currency", ">charges", ">reversals", ">amount"), rows)
-
-
-async def _all(
-    database: Database, where: BillingFilter, by: tuple[str, ...], zone: ZoneInfo
-) -> list[RevenueItem]:
-    items: list[RevenueItem] = []
-    cursor = None
-    while True:
-        page = await read_revenue(database, where, by=by, zone=zone, cursor=cursor)
-        items += page.items
-        cursor = page.next
-        if cursor is None:
-            return items

@@ -13,6 +13,7 @@ import structlog
 import uvloop
 
 from jobs.service import WorkerConfig, run_worker
+from jobs.timezone import claim_timezone
 from receiver.app import create_app
 from receiver.cli.session import Session
 from receiver.cli.trouble import Trouble
@@ -55,7 +56,7 @@ def work(*, strict: bool) -> None:
         database_url=settings.database,
         redis_url=settings.redis,
         mappings=settings.mappings,
-        timezone=settings.timezone,
+        timezone=settings.timezone_name,
         schemes=RULES,
         oldest_days=settings.oldest_outcome_days,
         retention_days=settings.retention_days,
@@ -70,14 +71,14 @@ def work(*, strict: bool) -> None:
 
 
 def _start(given: dict[str, Any]) -> Settings:
-    """What both do first: settings, logs, and a look whether the tables are there."""
+    """What both do first: settings, logs, the tables, and the zone that the database has."""
     lifeline.hold()
     settings = load_settings(**{name: value for name, value in given.items() if value is not None})
     configure_logs(settings.log_format, settings.log_level)
     for warning in misspelt():
         log.warning("settings.unknown", detail=warning)
-    Session(settings).require_database()
-    return settings
+    timezone = Session(settings).run(claim_timezone, settings.timezone)
+    return settings.model_copy(update={"timezone": timezone})
 
 
 def _run(work: Callable[[asyncio.Event], Awaitable[None]], *, stop_seconds: float) -> None:

@@ -108,7 +108,7 @@ def _tell(session: Session, out: Output, source: str, url: str, written: list[Pa
     out.line(f"URL to enter at the vendor: {url}")
     out.line(f"secret to set here: {secret}")
     out.line("next: `receiver sources` says what is still missing; the file says the rest")
-    loaded = load(session.files(), timezone=session.settings.timezone, schemes=RULES)
+    loaded = load(session.files(), timezone=session.timezone, schemes=RULES)
     for problem in loaded.problems:
         if problem.file == f"{source}.yaml":
             out.say(f"to mend: {problem}")

@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
+from zoneinfo import ZoneInfo
 
 from starlette.applications import Starlette
 
@@ -110,7 +111,7 @@ class _World:
         parts = ApiParts(
             database=self._database,
             mappings=lambda: mappings,
-            zone=Settings(_env_file=None).zone,
+            zone=ZoneInfo(Settings(_env_file=None).timezone_name),
             oldest_days=400,
         )
         routes = api_routes(parts, token=TOKEN)

@@ -1,5 +1,6 @@
 from collections.abc import AsyncIterator
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import httpx
 import pytest
@@ -23,7 +24,7 @@ def parts(database: Database) -> ApiParts:
     return ApiParts(
         database=database,
         mappings=lambda: mappings,
-        zone=settings.zone,
+        zone=ZoneInfo(settings.timezone_name),
         oldest_days=settings.oldest_outcome_days,
     )
 

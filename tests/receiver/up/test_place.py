@@ -48,7 +48,7 @@ def test_the_demo_takes_nothing_from_the_real_installation(real_settings: Settin
 
 def test_the_demo_says_what_it_ignores(real_settings: Settings) -> None:
     notes = "\n".join(demo_place(real_settings).notes)
-    assert "RECEIVER_DATABASE_URL and RECEIVER_REDIS_URL ignored" in notes
+    assert "ignored: RECEIVER_DATABASE_URL, RECEIVER_REDIS_URL" in notes
     assert "throw-away secrets for approvals, github, hubspot, zendesk" in notes
 
 

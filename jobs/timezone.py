@@ -1,0 +1,97 @@
+"""The time zone of days and months: one for a database, whatever each process is set to.
+
+Owns that the first process writes it and that a process set to another one is refused: reports of
+past months would change under whoever closed them. It is changed on purpose only, while no
+process runs.
+"""
+
+from __future__ import annotations
+
+from sqlalchemy import func, insert, select, update
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from jobs.actions import note_action
+from jobs.database import Database
+from jobs.errors import JobsError
+from jobs.heartbeat import alive
+from jobs.schema import billing_events, installation
+
+#: The zone of a new database where none is set.
+DEFAULT_TIMEZONE = "UTC"
+#: The one row of the table.
+ROW = 1
+
+
+class TimezoneDiffers(JobsError):
+    """The process is set to another time zone than the database; set it alike, or leave it out."""
+
+    def __init__(self, *, wanted: str, stored: str) -> None:
+        super().__init__(
+            f"RECEIVER_TIMEZONE is {wanted}, but days and months of this database are in {stored}:"
+            f" reports of past months would change. Set RECEIVER_TIMEZONE={stored} or leave it"
+            f" unset; `receiver timezone {wanted}` changes the database's on purpose, and shows"
+            " first which months change"
+        )
+
+
+class ProcessesAlive(JobsError):
+    """Processes run that use the old time zone; stop them, then change it."""
+
+
+async def stored_timezone(database: Database) -> str | None:
+    """The name of the zone; None before the first process has started."""
+    async with database.read() as connection:
+        return await _stored(connection)
+
+
+async def claim_timezone(database: Database, wanted: str | None) -> str:
+    """The zone that a process which starts uses; it is written where there is none yet.
+
+    `wanted` None: whatever the database has. Raises TimezoneDiffers.
+    """
+    stored = await stored_timezone(database)
+    if stored is None:
+        # Processes of a version that stored no zone may still run beside this one.
+        used = [one.detail["timezone"] for one in await alive(database) if "timezone" in one.detail]
+        stored = await _store_first(database, used[0] if used else wanted or DEFAULT_TIMEZONE)
+    if wanted is not None and wanted != stored:
+        raise TimezoneDiffers(wanted=wanted, stored=stored)
+    return stored
+
+
+async def change_timezone(database: Database, to: str, *, actor: str, note: str | None) -> None:
+    """Make `to` the zone of the database; raises ProcessesAlive while a process runs."""
+    running = await alive(database)
+    if running:
+        names = ", ".join(f"{one.role} {one.name}" for one in running)
+        message = f"these processes use the old time zone: {names}; stop them first"
+        raise ProcessesAlive(message)
+    async with database.write() as connection:
+        stored = await _stored(connection)
+        if stored is None:
+            await connection.execute(insert(installation).values(id=ROW, timezone=to))
+        else:
+            await connection.execute(update(installation).values(timezone=to))
+        lines = await connection.scalar(select(func.count()).select_from(billing_events))
+        await note_action(
+            connection,
+            kind="timezone",
+            actor=actor,
+            where={},
+            count=int(lines or 0),
+            note=note,
+            detail={"from": stored, "to": to},
+        )
+
+
+async def _store_first(database: Database, timezone: str) -> str:
+    """Write it unless another process has; the one that is stored then."""
+    async with database.write() as connection:
+        row = {"id": ROW, "timezone": timezone}
+        await connection.execute(database.insert_or_skip(installation).values(row))
+        return await _stored(connection) or timezone
+
+
+async def _stored(connection: AsyncConnection) -> str | None:
+    found: str | None = await connection.scalar(select(installation.c.timezone))
+    return found
