@@ -13,10 +13,11 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import structlog
-from sqlalchemy import delete, select
+from sqlalchemy import delete
 
 from jobs.database import Database
 from jobs.errors import JobsError, brief, is_transient
+from jobs.mapping_store import recall
 from jobs.schema import mapping_files
 from mappings.load import MappingSet, SchemeRules, load, read_directory
 from mappings.types import Problem
@@ -168,10 +169,3 @@ class MappingWatch:
                     )
         self._good = {**{n: t for n, t in self._good.items() if n not in gone}, **changed}
         self._to_remember = None
-
-
-async def recall(database: Database) -> dict[str, bytes]:
-    """The last good text of each file, to be passed to `load` as `last_good`."""
-    async with database.read() as connection:
-        found = await connection.execute(select(mapping_files.c.name, mapping_files.c.text))
-        return {name: bytes(text) for name, text in found}

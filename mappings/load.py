@@ -27,7 +27,15 @@ from mappings.tables import FOLDER as TABLES_FOLDER
 from mappings.tables import Table, clashes, is_table, read_table, table_name
 from mappings.types import Problem, VersionText
 
-__all__ = ["MappingSet", "RuleInfo", "SchemeRules", "Source", "load", "read_directory"]
+__all__ = [
+    "MappingSet",
+    "RuleInfo",
+    "SchemeRules",
+    "Source",
+    "load",
+    "load_accepted",
+    "read_directory",
+]
 
 EXAMPLES_FOLDER = "examples"
 RESERVED_FILES = frozenset({CATALOGUE_FILE, "forward.yaml"})
@@ -85,6 +93,14 @@ def load(
     return _Loader(files, timezone, schemes, last_good).load()
 
 
+def load_accepted(texts: Mapping[str, bytes], *, timezone: str, schemes: SchemeRules) -> MappingSet:
+    """Compile texts that were accepted before, each as `load` would serve it as a last good one.
+
+    What belongs to an edit is not checked again: examples, prices, and whether files agree.
+    """
+    return _Loader(texts, timezone, schemes, EMPTY, is_accepted=True).load()
+
+
 def is_mapping(file: str) -> bool:
     """Whether `file` is the mapping of some source."""
     path = PurePosixPath(file)
@@ -97,6 +113,7 @@ class _Loader:
     timezone: str
     schemes: SchemeRules
     last_good: Mapping[str, bytes]
+    is_accepted: bool = False
     problems: list[Problem] = field(default_factory=list)
     stale: set[str] = field(default_factory=set)
     texts: dict[str, bytes] = field(default_factory=dict)
@@ -185,19 +202,24 @@ class _Loader:
         self, language: Language, tables: Mapping[str, Table], catalogue: Catalogue | None
     ) -> list[CompiledFile]:
         """Every mapping file, checked for itself and against the others."""
+        examples = None if self.is_accepted else self.files
         compiled = [
-            self._compile_one(name, self.files[name], language, tables, self.files)
+            self._compile_one(name, self.files[name], language, tables, examples)
             for name in sorted(self.files)
             if is_mapping(name)
         ]
-        check_sources(compiled)
-        check_times(compiled)
-        if catalogue is not None and CATALOGUE_FILE not in self.stale:
-            for one in compiled:
-                check_prices(one, catalogue)
+        if not self.is_accepted:
+            check_sources(compiled)
+            check_times(compiled)
+            self._check_prices(compiled, catalogue)
         for one in compiled:
             self.problems += one.problems
         return compiled
+
+    def _check_prices(self, compiled: list[CompiledFile], catalogue: Catalogue | None) -> None:
+        if catalogue is not None and CATALOGUE_FILE not in self.stale:
+            for one in compiled:
+                check_prices(one, catalogue)
 
     def _compile_one(
         self,

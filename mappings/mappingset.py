@@ -88,7 +88,10 @@ class MappingSet:
 
     @property
     def digest(self) -> str:
-        """A short name for all of it: processes that bill alike have the same."""
+        """The version of the whole set: processes that bill alike have the same.
+
+        It is `mapping_version` in the API and the CLI.
+        """
         served = sorted((source.name, source.mapping_version) for source in self.sources.values())
         parts = json.dumps([served, sorted(self.versions)])
         return hashlib.sha256(parts.encode()).hexdigest()[:12]

@@ -17,7 +17,7 @@ from sqlalchemy.engine import make_url
 
 from jobs.database import Database, open_database
 from jobs.errors import is_transient
-from jobs.mapping_watch import recall
+from jobs.mapping_store import recall
 from jobs.revision import schema_is_current
 from jobs.timezone import stored_timezone
 from mappings.load import MappingSet, Source, load, read_directory

@@ -13,7 +13,7 @@ from datetime import UTC, datetime
 from functools import partial
 
 from jobs.database import Database
-from jobs.mapping_watch import recall
+from jobs.mapping_store import recall
 from jobs.timezone import stored_timezone
 from mappings.load import MappingSet, load, read_directory
 from receiver.doctor import books, clock, keys, mapping_health, processes, storage, telling

@@ -15,7 +15,7 @@ from jobs.against.report import (
 )
 from jobs.against.window import Window
 from jobs.database import Database
-from jobs.mapping_watch import recall
+from jobs.mapping_store import recall
 from jobs.money import money
 from mappings.load import MappingSet, load
 from receiver.cli.commands.replaying import progress_bar

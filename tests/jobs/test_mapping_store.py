@@ -1,0 +1,74 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from jobs.mapping_store import NoMappingsInForce, mappings_in_force
+from jobs.mapping_watch import MappingWatch
+from mappings.load import MappingSet
+from receiver.signatures import RULES
+from tests.jobs.test_mapping_watch import BROKEN, FILES, amount, edit, write
+from tests.jobs.workshop import Workshop
+
+WITH_EXAMPLE = (
+    FILES["crm.yaml"]
+    + """\
+examples:
+  - {payload: examples/solved.json, outcomes: []}
+"""
+)
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    folder = tmp_path / "mappings"
+    for name, content in FILES.items():
+        write(folder, name, content)
+    return folder
+
+
+async def in_force(workshop: Workshop) -> MappingSet:
+    return await mappings_in_force(workshop.database, timezone="UTC", schemes=RULES)
+
+
+async def test_a_database_without_a_recorded_set_is_refused(workshop: Workshop) -> None:
+    with pytest.raises(NoMappingsInForce, match="no service has run on it yet"):
+        await in_force(workshop)
+
+
+async def test_the_set_from_the_database_is_that_of_the_service(
+    workshop: Workshop, folder: Path
+) -> None:
+    """The version is the same as well, with examples, tables and files that are bad now."""
+    write(folder, "examples/solved.json", '{"id": 1, "status": "open"}')
+    write(folder, "crm.yaml", WITH_EXAMPLE)
+    watch = MappingWatch(workshop.new_database(), folder, timezone="UTC", schemes=RULES)
+    await watch.start()
+    write(folder, "desk.yaml", BROKEN)
+    write(folder, "agents.yaml", BROKEN)
+    await watch._look()
+    found = await in_force(workshop)
+    assert (found.problems, found.stale) == ((), frozenset())
+    assert found.digest == watch.current.digest
+    assert [amount(found, source) for source in ("crm", "desk")] == [990_000, 990_000]
+    write(folder, "agents.yaml", FILES["agents.yaml"])
+    edit(folder, "agents.yaml", "0.99", "1.25")
+    await watch._look()
+    after = await in_force(workshop)
+    assert (amount(after), after.digest) == (1_250_000, watch.current.digest)
+    assert after.digest != found.digest
+
+
+async def test_a_price_that_is_gone_leaves_the_mapping_in_force(
+    workshop: Workshop, folder: Path
+) -> None:
+    """The mapping file is bad by the edited catalogue; both processes serve its last good text."""
+    watch = MappingWatch(workshop.new_database(), folder, timezone="UTC", schemes=RULES)
+    await watch.start()
+    edit(folder, "agents.yaml", "ticket-resolved", "ticket-closed")
+    await watch._look()
+    found = await in_force(workshop)
+    assert watch.current.stale == {"crm.yaml", "desk.yaml"}
+    assert found.digest == watch.current.digest
+    assert found.sources.keys() == watch.current.sources.keys()
