@@ -188,6 +188,17 @@ billing_events = Table(
     Index("ix_billing_events_recorded", "recorded_at", "id"),
     Index("ix_billing_events_customer", "customer_id", "recorded_at"),
     Index("ix_billing_events_delivery", "delivery_id"),
+    Index("ix_billing_events_occurred", "occurred_at", "id"),
+    Index("ix_billing_events_agent", "agent_id", "recorded_at"),
+    Index("ix_billing_events_indicator", "indicator", "recorded_at"),
+    Index("ix_billing_events_source", "source", "recorded_at"),
+    Index(
+        "ix_billing_events_reversals",
+        "recorded_at",
+        "id",
+        postgresql_where=text("kind = 'reversal'"),
+        sqlite_where=text("kind = 'reversal'"),
+    ),
 )
 
 #: Who has been billed; made with the first charge.
@@ -231,6 +242,7 @@ actions = Table(
     Column("count", Integer, nullable=False),
     Column("note", Text),
     Column("detail", JSON, nullable=False),
+    Index("ix_actions_at", "at", "id"),
 )
 
 #: A replay under way or done; what became of each delivery stands in replay_items.
@@ -243,6 +255,7 @@ replays = Table(
     Column("matched", Integer, nullable=False),
     Column("created_at", UtcDateTime, nullable=False),
     Column("finished_at", UtcDateTime),
+    Index("ix_replays_created", "created_at", "id"),
 )
 
 #: The deliveries of a replay, in the order they came; `result` is null until settled again.

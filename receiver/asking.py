@@ -16,7 +16,7 @@ from zoneinfo import ZoneInfo
 from jobs.corrections.charges import ChargeFilter
 from jobs.errors import FilterInvalid
 from jobs.filters import DeliveryFilter, can_be_stored
-from jobs.queries.billing import Basis, BillingFilter
+from jobs.queries.billing import LINE_KINDS, Basis, BillingFilter
 from jobs.queries.rejections import RejectionFilter
 from jobs.queries.times import parse_time
 from jobs.schema import STATES
@@ -24,7 +24,9 @@ from jobs.settling.fold import IGNORED_REASONS
 from mappings.types import Reason
 
 DELIVERY_FILTERS = tuple(DeliveryFilter.model_fields)
-BILLING_FILTERS = tuple(BillingFilter.model_fields)
+#: A list of postings takes all of these, their sums a `basis` too.
+REVENUE_FILTERS = tuple(BillingFilter.model_fields)
+BILLING_FILTERS = tuple(name for name in REVENUE_FILTERS if name != "basis")
 REJECTION_FILTERS = tuple(RejectionFilter.model_fields)
 #: Why a delivery can have failed or have been ignored.
 REASONS = (*(reason.value for reason in Reason), *IGNORED_REASONS)
@@ -70,14 +72,14 @@ def charge_filter(
     return ChargeFilter.model_validate({**named, **_times(named, zone), "ids": wanted})
 
 
-def billing_filter(
-    given: Mapping[str, str | None], zone: ZoneInfo, *, basis: Basis
-) -> BillingFilter:
-    """The filter; `basis` is what counts unless `given` says otherwise. Raises FilterInvalid."""
+def billing_filter(given: Mapping[str, str | None], zone: ZoneInfo) -> BillingFilter:
+    """The filter. Raises FilterInvalid."""
     named = {name: value for name, value in given.items() if value is not None}
     _refuse_empty(named)
     _refuse_other("basis", named.get("basis"), get_args(Basis))
-    return BillingFilter.model_validate({"basis": basis, **named, **_times(named, zone)})
+    _refuse_other("kind", named.get("kind"), LINE_KINDS)
+    times = _times(named, zone) | _times(named, zone, ("recorded_since", "recorded_until"))
+    return BillingFilter.model_validate({**named, **times})
 
 
 def rejection_filter(given: Mapping[str, str | None], zone: ZoneInfo) -> RejectionFilter:
@@ -107,12 +109,13 @@ def _split(ids: str | None) -> list[str] | None:
     return None if ids is None else [one.strip() for one in ids.split(",") if one.strip()]
 
 
-def _times(named: Mapping[str, str], zone: ZoneInfo) -> dict[str, datetime]:
-    times = {
-        name: parse_time(name, named[name], zone) for name in ("since", "until") if name in named
-    }
-    if times.keys() == {"since", "until"} and times["since"] > times["until"]:
-        given = f"since is {named['since'][:80]!r} and until is {named['until'][:80]!r}"
+def _times(
+    named: Mapping[str, str], zone: ZoneInfo, ends: tuple[str, str] = ("since", "until")
+) -> dict[str, datetime]:
+    times = {name: parse_time(name, named[name], zone) for name in ends if name in named}
+    since, until = ends
+    if len(times) == len(ends) and times[since] > times[until]:
+        given = f"{since} is {named[since][:80]!r} and {until} is {named[until][:80]!r}"
         raise FilterInvalid(f"{given}, which is earlier: nothing fits; swap them")
     return times
 

@@ -2,18 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Mapping
 from datetime import datetime
 from typing import Any, Literal
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict
-from sqlalchemy import ColumnElement, Select, and_, literal, select, true, tuple_
+from sqlalchemy import (
+    ColumnElement,
+    Select,
+    and_,
+    literal,
+    literal_column,
+    select,
+    true,
+    tuple_,
+)
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from jobs.columns import UtcDateTime
 from jobs.database import Database
 from jobs.money import money
-from jobs.queries.paging import DEFAULT_LIMIT, clamp, read_position, write_position
+from jobs.queries.paging import DEFAULT_LIMIT, MOST, clamp, read_position, write_position
 from jobs.queries.shapes import BillingEventItem, Page
 from jobs.schema import billing_events, outcomes
 
@@ -21,41 +30,76 @@ _LIST = "billing events"
 
 #: Which of a posting's two times counts: when it happened, or when it was written down.
 Basis = Literal["occurred", "recorded"]
+#: What a posting can be.
+LINE_KINDS = ("charge", "reversal")
+
+_columns = billing_events.c
+#: The filters that a column must equal.
+_EQUAL: Mapping[str, ColumnElement[Any]] = {
+    "agent": _columns.agent_id,
+    "customer": _columns.customer_id,
+    "indicator": _columns.indicator,
+    "source": _columns.source,
+    "currency": _columns.currency,
+    "delivery": _columns.delivery_id,
+    "outcome_key": _columns.outcome_key,
+}
 
 
 class BillingFilter(BaseModel):
-    """Which postings: all given parts must fit; `since` ≤ the time of `basis` < `until`."""
+    """Which postings: all given parts must fit.
+
+    `since` ≤ the time of `basis` < `until`; `recorded_since` ≤ recorded_at < `recorded_until`.
+    `rule` is the rule whose outcome caused the posting.
+    """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     agent: str | None = None
     customer: str | None = None
     indicator: str | None = None
+    source: str | None = None
+    rule: str | None = None
+    kind: Literal["charge", "reversal"] | None = None
+    currency: str | None = None
+    delivery: str | None = None
+    outcome_key: str | None = None
     since: AwareDatetime | None = None
     until: AwareDatetime | None = None
-    basis: Basis = "recorded"
+    recorded_since: AwareDatetime | None = None
+    recorded_until: AwareDatetime | None = None
+    basis: Basis = "occurred"
 
     @property
     def time_column(self) -> ColumnElement[datetime]:
         """The time that `basis` names."""
-        columns = billing_events.c
-        return columns.recorded_at if self.basis == "recorded" else columns.occurred_at
+        return _columns.recorded_at if self.basis == "recorded" else _columns.occurred_at
 
     def where(self) -> ColumnElement[bool]:
         """The condition over `billing_events`."""
-        columns = billing_events.c
+        wanted = {name: getattr(self, name) for name in _EQUAL}
         parts: list[ColumnElement[bool]] = [true()]
-        if self.agent is not None:
-            parts.append(columns.agent_id == self.agent)
-        if self.customer is not None:
-            parts.append(columns.customer_id == self.customer)
-        if self.indicator is not None:
-            parts.append(columns.indicator == self.indicator)
-        if self.since is not None:
-            parts.append(self.time_column >= self.since)
-        if self.until is not None:
-            parts.append(self.time_column < self.until)
+        parts += [_EQUAL[name] == value for name, value in wanted.items() if value is not None]
+        if self.kind is not None:  # written out: the index of reversals is known by its condition
+            parts.append(_columns.kind == literal_column(f"'{self.kind}'"))
+        if self.rule is not None:
+            parts.append(_caused_by(self.rule))
+        parts += _between(self.time_column, self.since, self.until)
+        parts += _between(_columns.recorded_at, self.recorded_since, self.recorded_until)
         return and_(*parts)
+
+
+def _caused_by(rule: str) -> ColumnElement[bool]:
+    cause = outcomes.alias("cause")
+    named = (cause.c.id == _columns.outcome_id) & (cause.c.rule == rule)
+    return select(cause.c.id).where(named).exists()
+
+
+def _between(
+    column: ColumnElement[datetime], since: datetime | None, until: datetime | None
+) -> list[ColumnElement[bool]]:
+    ends = [] if since is None else [column >= since]
+    return ends if until is None else [*ends, column < until]
 
 
 async def list_billing_events(
@@ -67,19 +111,40 @@ async def list_billing_events(
 ) -> Page[BillingEventItem]:
     """The postings recorded last that fit, after `cursor` if given; raises FilterInvalid."""
     limit = clamp(limit)
-    columns = billing_events.c
-    query = _lines().where(where.where())
+    query = billing_lines().where(where.where())
     if cursor is not None:
         at, row_id = read_position(_LIST, cursor)
         here = tuple_(literal(at, UtcDateTime), literal(row_id))
-        query = query.where(tuple_(columns.recorded_at, columns.id) < here)
-    query = query.order_by(columns.recorded_at.desc(), columns.id.desc()).limit(limit + 1)
+        query = query.where(tuple_(_columns.recorded_at, _columns.id) < here)
+    query = query.order_by(_columns.recorded_at.desc(), _columns.id.desc()).limit(limit + 1)
     async with database.read() as connection:
         rows = (await connection.execute(query)).mappings().all()
-    items = tuple(_line(row) for row in rows[:limit])
+    items = tuple(billing_item(row) for row in rows[:limit])
     more = len(rows) > limit
     after = write_position(_LIST, items[-1].recorded_at, items[-1].id) if more else None
     return Page(items=items, next=after)
+
+
+async def all_billing_events(
+    database: Database,
+    where: BillingFilter,
+    *,
+    limit: int | None = None,
+    cursor: str | None = None,
+) -> AsyncIterator[tuple[BillingEventItem, ...]]:
+    """All postings that fit, or `limit` of them, latest recorded first, a page at a time.
+
+    There is always a first page, if an empty one. Raises FilterInvalid.
+    """
+    left = limit
+    while True:
+        size = MOST if left is None else min(left, MOST)
+        page = await list_billing_events(database, where, limit=size, cursor=cursor)
+        yield page.items
+        cursor = page.next
+        left = None if left is None else left - len(page.items)
+        if cursor is None or left == 0:
+            return
 
 
 async def events_of_delivery(
@@ -91,10 +156,10 @@ async def events_of_delivery(
     """
     columns = billing_events.c
     in_order = (columns.event_index, columns.outcome_key, columns.sequence)
-    posted = _lines().where(columns.delivery_id == delivery_id)
-    by_hand = _lines().where(columns.delivery_id.is_(None), takes_back_of(delivery_id))
+    posted = billing_lines().where(columns.delivery_id == delivery_id)
+    by_hand = billing_lines().where(columns.delivery_id.is_(None), takes_back_of(delivery_id))
     return [
-        _line(row)
+        billing_item(row)
         for query in (posted, by_hand)
         for row in (await connection.execute(query.order_by(*in_order))).mappings()
     ]
@@ -107,12 +172,14 @@ def takes_back_of(delivery_id: str) -> ColumnElement[bool]:
     return billing_events.c.reverses.in_(posted)
 
 
-def _lines() -> Select[Any]:
+def billing_lines() -> Select[Any]:
+    """Billing events, each with the rule that caused it as `outcome`."""
     on = outcomes.c.id == billing_events.c.outcome_id
     rule = outcomes.c.rule.label("outcome")
     return select(billing_events, rule).join_from(billing_events, outcomes, on)
 
 
-def _line(row: Mapping[Any, Any]) -> BillingEventItem:
+def billing_item(row: Mapping[Any, Any]) -> BillingEventItem:
+    """A row of `billing_lines` as the outside sees it."""
     fields = {name: row[name] for name in BillingEventItem.model_fields if name != "amount"}
     return BillingEventItem(**fields, amount=money(row["amount_micros"]))

@@ -96,7 +96,7 @@ async def read_delivery(database: Database, delivery_id: str) -> DeliveryEvidenc
             return None
         said = await _outcomes_of(connection, delivery_id)
         billed = await events_of_delivery(connection, delivery_id)
-        acted = await _actions_of(connection, said)
+        acted = await actions_of(connection, said)
     body, encoding = body_text(row["body"])
     fields = {**row, "body": body, "body_encoding": encoding}
     return DeliveryEvidence.model_validate(
@@ -118,23 +118,25 @@ async def _outcomes_of(connection: AsyncConnection, delivery_id: str) -> list[Ou
         .order_by(outcomes.c.id)
     )
     return [
-        _outcome(row)
+        OutcomeItem(**outcome_fields(row))
         for query in (said, taken_back)
         for row in (await connection.execute(query)).mappings()
     ]
 
 
-async def _actions_of(connection: AsyncConnection, said: Sequence[OutcomeItem]) -> list[ActionItem]:
+async def actions_of(connection: AsyncConnection, said: Sequence[OutcomeItem]) -> list[ActionItem]:
+    """Who corrected by hand what is said here, in the order it was done."""
     ids = {one.action_id for one in said if one.action_id is not None}
     query = select(*(actions.c[name] for name in ActionItem.model_fields))
     found = await connection.execute(query.where(actions.c.id.in_(ids)).order_by(actions.c.id))
     return [ActionItem.model_validate(dict(row)) for row in found.mappings()]
 
 
-def _outcome(row: Mapping[Any, Any]) -> OutcomeItem:
+def outcome_fields(row: Mapping[Any, Any]) -> dict[str, Any]:
+    """The fields of an `OutcomeItem`, of a row of `outcomes`."""
     micros = row["amount_micros"]
     fields = {name: row[name] for name in OutcomeItem.model_fields if name != "amount"}
-    return OutcomeItem(**fields, amount=None if micros is None else money(micros))
+    return {**fields, "amount": None if micros is None else money(micros)}
 
 
 def body_text(body: bytes | None) -> tuple[str | None, str | None]:

@@ -16,9 +16,10 @@ from pydantic.json_schema import models_json_schema
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
-from jobs.queries.billing import Basis
+from jobs.queries.billing import LINE_KINDS, Basis
 from jobs.queries.revenue import GROUPS
 from jobs.schema import STATES
+from receiver.api.export import FORMATS
 from receiver.api.operations import OPENAPI_PATH, OPERATIONS, Operation
 from receiver.api.params import query
 
@@ -35,8 +36,12 @@ PARAMETERS: dict[str, dict[str, Any]] = {
         "pattern": "^[A-Za-z0-9_-]+$",
         "description": "An earlier `next`.",
     },
+    "format": {"enum": list(FORMATS)},
     "ids": _TEXT | {"description": "Ids of deliveries, separated by commas."},
+    "kind": {"enum": list(LINE_KINDS)},
     "limit": {"type": "integer", "minimum": 1, "maximum": 10**18 - 1, "default": 100},
+    "recorded_since": _TIME,
+    "recorded_until": _TIME,
     "since": _TIME,
     "state": {"enum": list(STATES)},
     "until": _TIME,
@@ -110,7 +115,7 @@ def _call(operation: Operation, names: dict[type[BaseModel], str]) -> dict[str, 
     errors += [404] if operation.may_miss else []
     errors += [408, 413] if operation.order is not None else []
     answers = {
-        str(status): _answer("As asked.", {"$ref": names[model]})
+        str(status): _answer("As asked.", {"$ref": names[model]}, also=operation.also)
         for status, model in operation.gives.items()
     }
     answers |= {str(one): _answer(_ERRORS[one], {"$ref": f"{_REF}Error"}) for one in sorted(errors)}
@@ -153,8 +158,9 @@ def _object(members: Iterable[str]) -> dict[str, Any]:
     return {"type": "object", "properties": known, "additionalProperties": False}
 
 
-def _answer(says: str, schema: dict[str, Any]) -> dict[str, Any]:
-    return {"description": says, "content": _json(schema)}
+def _answer(says: str, schema: dict[str, Any], *, also: Iterable[str] = ()) -> dict[str, Any]:
+    others = {media: {"schema": {"type": "string"}} for media in also}
+    return {"description": says, "content": _json(schema) | others}
 
 
 def _json(schema: dict[str, Any]) -> dict[str, Any]:

@@ -13,10 +13,10 @@ from typing import Any, Literal
 from starlette.requests import Request
 from starlette.responses import Response
 
-from jobs.queries import shapes
+from jobs.queries import shapes, story_shapes
 from receiver.api import acting, reading
 from receiver.api.params import ORDER_EXTRAS
-from receiver.asking import BILLING_FILTERS, DELIVERY_FILTERS, REJECTION_FILTERS
+from receiver.asking import BILLING_FILTERS, DELIVERY_FILTERS, REJECTION_FILTERS, REVENUE_FILTERS
 
 PAGING = ("limit", "cursor")
 OPENAPI_PATH = "/openapi.json"
@@ -36,6 +36,8 @@ class Operation:
     method: Literal["GET", "POST"] = "GET"
     takes: tuple[str, ...] = ()
     order: tuple[str, ...] | None = None
+    #: Other media types in which a success may come.
+    also: tuple[str, ...] = ()
     #: Whether something that is named may not exist.
     may_miss: bool = False
 
@@ -82,14 +84,22 @@ OPERATIONS: tuple[Operation, ...] = (
         answered_by=reading.billing_events,
         says="Lines of the ledger, latest recorded first.",
         gives={200: shapes.Page[shapes.BillingEventItem]},
-        takes=(*BILLING_FILTERS, *PAGING),
+        takes=(*BILLING_FILTERS, "format", *PAGING),
+        also=("text/csv",),
+    ),
+    Operation(
+        path="/billing-events/{billing_event_id}",
+        answered_by=reading.billing_event,
+        says="One line of the ledger with what led to it and what became of it.",
+        gives={200: story_shapes.BillingEventEvidence},
+        may_miss=True,
     ),
     Operation(
         path="/revenue",
         answered_by=reading.revenue,
         says="Lines of the ledger, summed by what `by` names.",
         gives={200: shapes.Page[shapes.RevenueItem]},
-        takes=(*BILLING_FILTERS, "by", *PAGING),
+        takes=(*REVENUE_FILTERS, "by", *PAGING),
     ),
     Operation(
         path="/rules",

@@ -37,10 +37,11 @@ _SEND = 'send an object such as {"reason": "unpriced"}'
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Slice:
-    """Which piece of a list is asked for."""
+    """Which piece of a list is asked for; `is_limited` where the caller named a limit."""
 
     limit: int
     cursor: str | None
+    is_limited: bool = False
 
 
 def query(request: Request, known: Iterable[str], *, paged: bool = True) -> dict[str, str]:
@@ -56,10 +57,10 @@ def query(request: Request, known: Iterable[str], *, paged: bool = True) -> dict
 
 
 def id_in_path(request: Request, of: str) -> str:
-    """The id of a delivery or a replay in the path; ApiError where nothing can have it."""
+    """The id in the path of what `of` names; ApiError where nothing can have it."""
     given = str(request.path_params[f"{of}_id"])
     if not can_be_stored(given):
-        raise not_found(of, given)
+        raise not_found(of.replace("_", " "), given)
     return given
 
 
@@ -69,6 +70,7 @@ def slice_of(request: Request) -> Slice:
     return Slice(
         limit=DEFAULT_LIMIT if limit is None else whole_number("limit", limit),
         cursor=request.query_params.get("cursor"),
+        is_limited=limit is not None,
     )
 
 

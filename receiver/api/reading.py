@@ -12,13 +12,16 @@ from jobs.queries.rejections import list_rejections
 from jobs.queries.revenue import read_revenue
 from jobs.queries.rules import KnownRule, read_rules
 from jobs.queries.status import read_status
+from jobs.queries.story import read_billing_event
 from receiver.api.answers import not_found, shape, whole_list
+from receiver.api.export import csv_of, wants_csv
 from receiver.api.params import id_in_path, query, slice_of
 from receiver.api.parts import parts_of
 from receiver.asking import (
     BILLING_FILTERS,
     DELIVERY_FILTERS,
     REJECTION_FILTERS,
+    REVENUE_FILTERS,
     billing_filter,
     delivery_filter,
     rejection_filter,
@@ -61,18 +64,31 @@ async def rejections(request: Request) -> Response:
 
 async def billing_events(request: Request) -> Response:
     parts, part = parts_of(request), slice_of(request)
-    where = billing_filter(query(request, BILLING_FILTERS), parts.zone, basis="recorded")
+    given = query(request, (*BILLING_FILTERS, "format"))
+    as_csv = wants_csv(request, given.pop("format", None))
+    where = billing_filter(given, parts.zone)
+    if as_csv:
+        return await csv_of(parts.database, where, part)
     found = await list_billing_events(parts.database, where, limit=part.limit, cursor=part.cursor)
+    return shape(found)
+
+
+async def billing_event(request: Request) -> Response:
+    query(request, (), paged=False)
+    event_id = id_in_path(request, "billing_event")
+    found = await read_billing_event(parts_of(request).database, event_id)
+    if found is None:
+        raise not_found("billing event", event_id)
     return shape(found)
 
 
 async def revenue(request: Request) -> Response:
     parts, part = parts_of(request), slice_of(request)
-    given = query(request, (*BILLING_FILTERS, "by"))
+    given = query(request, (*REVENUE_FILTERS, "by"))
     by = [name.strip() for name in given.pop("by", "").split(",") if name.strip()]
     found = await read_revenue(
         parts.database,
-        billing_filter(given, parts.zone, basis="occurred"),
+        billing_filter(given, parts.zone),
         by=by,
         zone=parts.zone,
         limit=part.limit,

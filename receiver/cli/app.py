@@ -12,7 +12,7 @@ from typing import Annotated
 
 import typer
 
-from receiver.cli import authoring, operating, processes, setting_up, watching
+from receiver.cli import authoring, money, operating, processes, setting_up, watching
 from receiver.cli.trouble import MISUSE
 
 app = typer.Typer(
@@ -28,6 +28,7 @@ for title, group in {
     "Point a source at it, edit mappings": authoring.app,
     "Set a vendor up": setting_up.app,
     "See what came, mend, replay": operating.app,
+    "Read the ledger": money.app,
     "Look after the whole": watching.app,
 }.items():
     for command in group.registered_commands:

@@ -11,6 +11,7 @@ from collections.abc import Iterator
 
 from jobs.corrections.charges import ChargeFilter
 from jobs.filters import DeliveryFilter
+from jobs.queries.billing import BillingFilter
 from jobs.queries.names import COLUMNS, all_known, is_known
 from receiver.cli.session import Session
 from receiver.cli.trouble import MISUSE, Trouble
@@ -21,7 +22,7 @@ MOST_NAMES = 10
 MAPPED = ("source", "rule")
 
 
-def refuse_misspelt(session: Session, where: DeliveryFilter | ChargeFilter) -> None:
+def refuse_misspelt(session: Session, where: DeliveryFilter | ChargeFilter | BillingFilter) -> None:
     """Raise Trouble for a name that neither the mappings nor the records know."""
     for kind in COLUMNS:
         name = getattr(where, kind, None)

@@ -27,13 +27,16 @@ STATE_STYLES = {
 }
 #: Wide enough that nothing is folded where no terminal sets a width.
 PIPED_WIDTH = 4_000
-#: Tables are not squeezed below this.
+#: Tables are not squeezed below this: on a narrower terminal rows that do not fit are paragraphs.
 NARROWEST = 110
 #: A terminal from here on has room for a sentence beside an id.
 WIDE = 150
 
 #: Of these, what is not printable is written out in JSON: only strings have any.
 _UNPLAIN = re.compile(r"[^\n -~]")
+
+#: What stands for no value.
+_NOTHING = "-"
 
 Cell = str | int | float | datetime | Text | None
 
@@ -44,7 +47,7 @@ class Output:
     def __init__(self, *, as_json: bool = False) -> None:
         self.as_json = as_json
         self._out = _console(stderr=False)
-        # A narrower terminal breaks lines itself: better than columns of one letter.
+        self._terminal_width = self._out.width
         self._out.width = max(self._out.width, NARROWEST)
         self.messages = _console(stderr=True)
 
@@ -57,6 +60,15 @@ class Output:
         """One JSON document on stdout; what could steer a terminal is in it as an escape."""
         text = json.dumps(value, indent=2, ensure_ascii=False)
         sys.stdout.write(_UNPLAIN.sub(_escaped, text) + "\n")
+
+    def json_line(self, value: Any) -> None:
+        """One JSON document on a line of its own, likewise."""
+        text = json.dumps(value, ensure_ascii=False)
+        sys.stdout.write(_UNPLAIN.sub(_escaped, text) + "\n")
+
+    def write(self, text: str) -> None:
+        """Text on stdout as it is; to a terminal as far as it cannot steer it."""
+        sys.stdout.write(visible(text) if sys.stdout.isatty() else text)
 
     def json_if_asked(self, value: Any) -> None:
         """The same with `--json`, nothing without."""
@@ -76,24 +88,59 @@ class Output:
         """A table on stdout.
 
         A column whose name starts with `>` is set to the right; with `=` it is never folded, so
-        that what stands in it can be copied.
+        that what stands in it can be copied. Where a terminal has no room for the table, each row
+        is a paragraph.
         """
-        table = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False, padding=(0, 1, 0, 0))
-        for name in columns:
-            if name.startswith(">"):
-                table.add_column(name[1:], justify="right", no_wrap=True)
-            elif name.startswith("="):
-                table.add_column(name[1:], no_wrap=True)
-            else:
-                table.add_column(name, overflow="fold")
-        for row in rows:
-            table.add_row(*(cell_text(cell) for cell in row))
-        self._out.print(table)
+        listed = [[cell_text(cell) for cell in row] for row in rows]
+        table = _table(columns, listed)
+        natural = self._out.measure(table, options=self._out.options.update(width=PIPED_WIDTH))
+        if self._terminal_width < min(natural.maximum, NARROWEST):
+            self._paragraphs([name.lstrip(">=") for name in columns], listed)
+        else:
+            self._out.print(table)
+
+    def _paragraphs(self, names: Sequence[str], rows: Iterable[Sequence[Text]]) -> None:
+        """The first cell on a line of its own, the others below it with their names."""
+        for first, *others in rows:
+            self._out.print(Text(first.plain, style="bold"), soft_wrap=True)
+            said = [
+                f"{name} {cell.plain}"
+                for name, cell in zip(names[1:], others, strict=True)
+                if cell.plain != _NOTHING
+            ]
+            for line in _packed(said, self._terminal_width - 2):
+                self._out.print(Text(f"  {line}"), soft_wrap=True)
 
     def confirm(self, question: str) -> bool:
         """Ask on the terminal. Only call where `can_ask`."""
         self.messages.print(_text(f"{question} [y/N] "), end="")
         return sys.stdin.readline().strip().lower() in ("y", "yes")
+
+
+def _table(columns: Sequence[str], rows: Iterable[Sequence[Text]]) -> Table:
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False, padding=(0, 1, 0, 0))
+    for name in columns:
+        if name.startswith(">"):
+            table.add_column(name[1:], justify="right", no_wrap=True)
+        elif name.startswith("="):
+            table.add_column(name[1:], no_wrap=True)
+        else:
+            table.add_column(name, overflow="fold")
+    for row in rows:
+        table.add_row(*row)
+    return table
+
+
+def _packed(parts: Iterable[str], width: int) -> list[str]:
+    """The parts side by side, as many as fit on a line; a longer one has a line of its own."""
+    lines: list[str] = []
+    for part in parts:
+        joined = f"{lines[-1]}  {part}" if lines else part
+        if lines and len(joined) <= width:
+            lines[-1] = joined
+        else:
+            lines.append(part)
+    return lines
 
 
 def can_ask() -> bool:
@@ -122,7 +169,7 @@ def cell_text(cell: Cell) -> Text:
         return cell
     if isinstance(cell, datetime):
         return Text(f"{cell.astimezone(UTC):%Y-%m-%d %H:%M:%SZ}")
-    return Text("-", style="dim") if cell is None else Text(visible(str(cell)))
+    return Text(_NOTHING, style="dim") if cell is None else Text(visible(str(cell)))
 
 
 def visible(text: str) -> str:

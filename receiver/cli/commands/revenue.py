@@ -14,7 +14,7 @@ def revenue(by: list[str], given: Mapping[str, str | None], *, as_json: bool) ->
     """All groups: a sum that silently lacked its tail would be wrong."""
     session, out = Session(), Output(as_json=as_json)
     groups = check_groups([name for one in by for name in one.split(",") if name])
-    where = billing_filter(given, session.zone, basis="occurred")
+    where = billing_filter(given, session.zone)
     items = session.run(all_revenue, where, by=groups, zone=session.zone)
     if as_json:
         out.json([item.as_json() for item in items])

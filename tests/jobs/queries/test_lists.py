@@ -204,23 +204,48 @@ async def test_billing_events_page_newest_first(database: Database, rows: Rows) 
         pytest.param(BillingFilter(agent="sales-agent"), id="agent"),
         pytest.param(BillingFilter(customer="globex"), id="customer"),
         pytest.param(BillingFilter(indicator="deal-won"), id="indicator"),
+        pytest.param(BillingFilter(source="crm"), id="source"),
+        pytest.param(BillingFilter(rule="won"), id="rule"),
+        pytest.param(BillingFilter(kind="reversal"), id="kind"),
+        pytest.param(BillingFilter(currency="EUR"), id="currency"),
+        pytest.param(BillingFilter(delivery="d2"), id="delivery"),
+        pytest.param(BillingFilter(outcome_key='["crm","won","A"]'), id="outcome-key"),
         pytest.param(
-            BillingFilter(since=START + timedelta(days=1), until=START + timedelta(days=2)),
-            id="recorded-by-default",
+            BillingFilter(
+                since=START - timedelta(days=3), until=START - timedelta(days=3, seconds=-1)
+            ),
+            id="occurred",
         ),
         pytest.param(
-            BillingFilter(until=START - timedelta(days=1), basis="occurred"), id="occurred"
+            BillingFilter(
+                recorded_since=START + timedelta(days=1),
+                recorded_until=START + timedelta(days=1, seconds=1),
+            ),
+            id="recorded",
+        ),
+        pytest.param(
+            BillingFilter(
+                rule="won", source="crm", recorded_since=START, since=START - timedelta(days=9)
+            ),
+            id="several",
         ),
     ],
 )
 async def test_each_billing_filter_picks_its_own(
     database: Database, rows: Rows, where: BillingFilter
 ) -> None:
-    await rows.charge()
-    await rows.charge(
+    taken_back = await rows.charge()
+    cause = await rows.outcome(await rows.delivery(), outcome_key='["crm","won","A"]', rule="won")
+    await rows.reversal(
+        taken_back,
         agent_id="sales-agent",
         customer_id="globex",
         indicator="deal-won",
+        source="crm",
+        currency="EUR",
+        outcome_key='["crm","won","A"]',
+        delivery_id="d2",
+        outcome_id=cause,
         recorded_at=START + timedelta(days=1),
         occurred_at=START - timedelta(days=3),
     )

@@ -13,7 +13,7 @@ from starlette.routing import Mount, Route
 
 from jobs.database import Database
 from jobs.filters import DeliveryFilter
-from jobs.queries import shapes
+from jobs.queries import shapes, story_shapes
 from jobs.queries.billing import BillingFilter
 from jobs.queries.rejections import RejectionFilter
 from jobs.replays.dry_run import DryRun
@@ -35,6 +35,10 @@ _SHAPES = (
     shapes.DeliveryEvidence,
     shapes.OutcomeItem,
     shapes.BillingEventItem,
+    story_shapes.BillingEventEvidence,
+    story_shapes.SignedDelivery,
+    story_shapes.KeyOutcomeItem,
+    story_shapes.VersionText,
     shapes.RejectionItem,
     shapes.FailureGroup,
     shapes.RuleItem,
@@ -85,6 +89,7 @@ EXAMPLES: dict[str, type[BaseModel] | set[str]] = {
     "/failures": shapes.Page[shapes.FailureGroup],
     "/rejections": shapes.Page[shapes.RejectionItem],
     "/billing-events": shapes.Page[shapes.BillingEventItem],
+    "/billing-events/": story_shapes.BillingEventEvidence,
     "/rules": shapes.Page[shapes.RuleItem],
     "/revenue": {"items", "next"},
     "/replays": {"id", "matched"},

@@ -1,4 +1,6 @@
 import base64
+import csv
+import io
 import json
 from datetime import UTC, datetime
 
@@ -207,3 +209,61 @@ async def test_rejections_are_a_list_as_the_others(
     assert [one["at"] for one in rest.json()["items"]] == ["2026-05-01T12:00:01Z"]
     refused = await api.get("/api/rejections", params={"reason": "x"})
     assert refused.status_code == 400
+
+
+@pytest.mark.parametrize(
+    ("query", "headers"),
+    [
+        pytest.param("&format=csv", {}, id="format"),
+        pytest.param("", {"Accept": "text/csv"}, id="accept"),
+        pytest.param("", {"Accept": "text/csv;q=0.9, */*;q=0.1"}, id="accept-rated"),
+    ],
+)
+async def test_billing_events_come_as_csv(
+    api: httpx.AsyncClient, rows: Rows, query: str, headers: dict[str, str]
+) -> None:
+    await rows.charge(customer_id="=cmd|'/C calc'!A0")
+    await rows.charge(customer_id="globex")
+    await rows.reversal(await rows.charge(customer_id="globex"), customer_id="globex")
+    found = await api.get(f"/api/billing-events?source=zendesk{query}", headers=headers)
+    assert found.status_code == 200
+    assert found.headers["content-type"] == "text/csv; charset=utf-8"
+    lines = list(csv.DictReader(io.StringIO(found.text, newline=""), strict=True))
+    assert [(one["customer_id"], one["amount"]) for one in lines] == [
+        ("globex", "-0.99"),
+        ("globex", "0.99"),
+        ("globex", "0.99"),
+        ("'=cmd|'/C calc'!A0", "0.99"),
+    ]
+
+
+async def test_csv_is_all_that_fits_unless_a_limit_is_named(
+    api: httpx.AsyncClient, rows: Rows
+) -> None:
+    for _ in range(4):
+        await rows.charge()
+    every = await api.get("/api/billing-events?format=csv")
+    some = await api.get("/api/billing-events?format=csv&limit=2")
+    assert (every.text.count("\r\n"), some.text.count("\r\n")) == (5, 3)
+    refused = await api.get("/api/billing-events?format=csv&cursor=nonsense")
+    assert (refused.status_code, refused.json()["error"]) == (400, "bad-parameter")
+
+
+async def test_json_wins_over_what_the_caller_would_also_take(
+    api: httpx.AsyncClient, rows: Rows
+) -> None:
+    await rows.charge()
+    answer = await api.get("/api/billing-events?format=json", headers={"Accept": "text/csv"})
+    assert [one["id"] for one in answer.json()["items"]] == ["b1"]
+    answer = await api.get("/api/billing-events", headers={"Accept": "text/csv;q=0"})
+    assert [one["id"] for one in answer.json()["items"]] == ["b1"]
+
+
+async def test_one_billing_event_comes_with_its_story(api: httpx.AsyncClient, rows: Rows) -> None:
+    charge = await rows.charge()
+    found = (await api.get(f"/api/billing-events/{charge}")).json()
+    assert (found["id"], found["outcome_key"]) == (charge, '["zendesk","solved","1"]')
+    assert found["delivery"]["id"] == found["delivery_id"] == "d1"
+    assert [one["verdict"] for one in found["outcomes"]] == ["charged"]
+    missing = await api.get("/api/billing-events/b9")
+    assert (missing.status_code, missing.json()["error"]) == (404, "not-found")

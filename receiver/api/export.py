@@ -1,0 +1,53 @@
+"""A list of the API as CSV, streamed: a page is read, sent, and let go before the next.
+
+Owns how a caller asks for it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+
+from starlette.requests import Request
+from starlette.responses import Response, StreamingResponse
+
+from jobs.database import Database
+from jobs.errors import FilterInvalid
+from jobs.queries.billing import BillingFilter, all_billing_events
+from jobs.queries.billing_csv import csv_header, csv_lines
+from receiver.api.params import Slice
+
+FORMATS = ("json", "csv")
+MEDIA_TYPE = "text/csv"
+
+
+def wants_csv(request: Request, asked: str | None) -> bool:
+    """Whether `format`, or else the header `Accept`, asks for CSV. Raises FilterInvalid."""
+    if asked is not None:
+        if asked not in FORMATS:
+            raise FilterInvalid(f"format is {asked[:80]!r}; choose from {', '.join(FORMATS)}")
+        return asked == "csv"
+    ranges = [one.partition(";") for one in request.headers.get("accept", "").split(",")]
+    return any(
+        media.strip().lower() == MEDIA_TYPE and "q=0" not in _without_blanks(parameters).split(";")
+        for media, _, parameters in ranges
+    )
+
+
+async def csv_of(database: Database, where: BillingFilter, part: Slice) -> Response:
+    """All billing events that fit; as many as `limit` names where it is given."""
+    limit = part.limit if part.is_limited else None
+    pages = all_billing_events(database, where, limit=limit, cursor=part.cursor)
+    # Read before anything is sent: what is wrong with the request is answered as an error.
+    first = await anext(pages)
+
+    async def lines() -> AsyncIterator[str]:
+        yield csv_header() + csv_lines(first)
+        async for items in pages:
+            yield csv_lines(items)
+
+    headers = {"Content-Disposition": 'attachment; filename="billing-events.csv"'}
+    return StreamingResponse(lines(), media_type=MEDIA_TYPE, headers=headers)
+
+
+def _without_blanks(text: str) -> str:
+    return "".join(text.split())

@@ -1,0 +1,92 @@
+"""The commands of whoever reads the ledger: billing events one by one, what people did to them."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from receiver.cli import arguments as arg
+from receiver.cli.trouble import explained
+
+app = typer.Typer()
+
+_WHICH = "Which billing events"
+
+
+@app.command()
+@explained
+def events(
+    *,
+    agent: Annotated[
+        str | None, typer.Option(help="Of this agent.", rich_help_panel=_WHICH)
+    ] = None,
+    customer: Annotated[
+        str | None, typer.Option(help="Of this customer.", rich_help_panel=_WHICH)
+    ] = None,
+    indicator: Annotated[
+        str | None, typer.Option(help="Of this indicator.", rich_help_panel=_WHICH)
+    ] = None,
+    source: Annotated[
+        str | None, typer.Option(help="From this source.", rich_help_panel=_WHICH)
+    ] = None,
+    rule: Annotated[
+        str | None, typer.Option(help="Caused by this rule.", rich_help_panel=_WHICH)
+    ] = None,
+    kind: Annotated[
+        str | None, typer.Option(help="charge or reversal.", rich_help_panel=_WHICH)
+    ] = None,
+    currency: Annotated[
+        str | None, typer.Option(help="In this currency.", rich_help_panel=_WHICH)
+    ] = None,
+    delivery: Annotated[
+        str | None, typer.Option(help="Posted by this delivery.", rich_help_panel=_WHICH)
+    ] = None,
+    outcome_key: Annotated[
+        str | None,
+        typer.Option(help="Of this outcome key, as `show` prints it.", rich_help_panel=_WHICH),
+    ] = None,
+    since: Annotated[
+        str | None,
+        typer.Option(
+            help="Occurred then or later: 2026-01-31T08:00:00Z, or a date.", rich_help_panel=_WHICH
+        ),
+    ] = None,
+    until: Annotated[
+        str | None, typer.Option(help="Occurred before that.", rich_help_panel=_WHICH)
+    ] = None,
+    recorded_since: Annotated[
+        str | None, typer.Option(help="Recorded then or later.", rich_help_panel=_WHICH)
+    ] = None,
+    recorded_until: Annotated[
+        str | None, typer.Option(help="Recorded before that.", rich_help_panel=_WHICH)
+    ] = None,
+    limit: arg.Limit = None,
+    as_csv: Annotated[
+        bool, typer.Option("--csv", help="Print CSV, all that fit unless --limit says otherwise.")
+    ] = False,
+    as_jsonl: Annotated[
+        bool, typer.Option("--jsonl", help="Print one JSON object a line, likewise.")
+    ] = False,
+    as_json: arg.Json = False,
+) -> None:
+    """List billing events, latest recorded first (100 unless --limit says otherwise)."""
+    from receiver.cli.commands import events as command
+
+    given = {
+        "agent": agent,
+        "customer": customer,
+        "indicator": indicator,
+        "source": source,
+        "rule": rule,
+        "kind": kind,
+        "currency": currency,
+        "delivery": delivery,
+        "outcome_key": outcome_key,
+        "since": since,
+        "until": until,
+        "recorded_since": recorded_since,
+        "recorded_until": recorded_until,
+    }
+    form = command.form_of(as_json=as_json, as_csv=as_csv, as_jsonl=as_jsonl)
+    command.events(given, form, limit=limit)
