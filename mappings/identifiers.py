@@ -49,12 +49,17 @@ class Unfit:
 
 def unfit(text: str) -> Unfit | None:
     """Why `text` cannot identify anything; None if it can."""
-    if text.isascii() and text.isprintable() and text.strip() == text != "":
-        return None if len(text) <= CHARS_MAX else _too_long(text)
-    if not trim(text):
-        return _blank(text)
     if len(text) > CHARS_MAX:
         return _too_long(text)
+    return illegible(text)
+
+
+def illegible(text: str) -> Unfit | None:
+    """The same for text of any length."""
+    if text.isascii() and text.isprintable() and text.strip() == text != "":
+        return None
+    if not trim(text):
+        return _blank(text)
     found = _UNFIT.search(text)
     return _character(text, found.group()) if found else _form(text)
 

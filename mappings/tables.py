@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from pathlib import PurePosixPath
 from types import MappingProxyType
 
+from mappings.identifiers import illegible
 from mappings.reading.positions import Mark
 from mappings.reading.wording import shown
 from mappings.reading.yamlfile import CANNOT_BE_READ, UNREADABLE, parse
@@ -27,7 +28,6 @@ PROBLEMS_MAX = 20
 
 _HEADER = ["key", "value"]
 _NAME = re.compile(r"[A-Za-z0-9_-]{1,64}")
-_CONTROL = re.compile("[\x00-\x1f\x7f-\x9f]")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -166,16 +166,19 @@ def _csv_lines(
 def _checked(file: str, place: Mark, key: str, value: str) -> Iterator[tuple[str, str] | Problem]:
     """The row, or why it would never match or bill to something unreadable."""
     for word, text in (("key", key), ("value", value)):
+        fault = illegible(text)
+        if fault is None:
+            continue
         if not text.strip():
             message, remedy = f"The {word} is empty.", "Fill it in, or remove the row."
         elif text != text.strip():
             message = f"The {word} `{shown(text)}` begins or ends with a blank."
             remedy = "Remove the blank."
-        elif _CONTROL.search(text):
-            message = f"The {word} {shown(text)!a} has a control character."
-            remedy = "Remove it; editors can show invisible characters."
         else:
-            continue
+            message = f"The {word} {shown(text)!a} cannot be used: {fault.message}."
+            remedy = (
+                "Remove it, or write the text in normal form NFC; editors can show such things."
+            )
         yield _problem(file, place, message, remedy)
         return
     yield key, value

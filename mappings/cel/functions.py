@@ -1,4 +1,4 @@
-"""The functions that expressions have beyond CEL: json, millis, seconds, id and lookup.
+"""The functions that expressions have beyond CEL: `FUNCTIONS` lists them.
 
 Owns: what they take, give and refuse. A refusal is an exception whose text carries reason,
 message and remedy through the library, which turns it into an error value; so an error that
@@ -20,11 +20,13 @@ from typing import Any
 
 from cel_expr_python import cel
 
+from mappings.currencies import CurrencyError, minor_amount
+from mappings.identifiers import nfc, trim
 from mappings.payload import PayloadError, parse_json
 from mappings.tables import Table
 from mappings.types import Reason
 
-FUNCTIONS = ("id", "json", "lookup", "millis", "seconds")
+FUNCTIONS = ("id", "json", "lookup", "millis", "minor", "nfc", "seconds", "trim")
 #: First character of a refusal's text; no error of the library itself begins with it.
 MARK = "\x1f"
 
@@ -68,6 +70,9 @@ def declarations(
         _declare("millis", _Type.TIMESTAMP, [[kind] for kind in numbers], _millis),
         _declare("seconds", _Type.TIMESTAMP, [[kind] for kind in numbers], _seconds),
         _declare("lookup", text, [[text, text], [text, text, text]], lookup),
+        _declare("minor", text, [[kind, text] for kind in (text, *integers)], _minor),
+        _declare("nfc", text, [[text]], _nfc),
+        _declare("trim", text, [[text]], _trim),
     ]
 
 
@@ -87,11 +92,28 @@ def _declare(
 
 
 def _id(value: str | int) -> str:
-    if isinstance(value, str):
-        if "\0" in value:
-            raise Refused("id() got text with a NUL character", "look at the payload")
-        return value
-    return str(value)
+    return _without_nul("id", value) if isinstance(value, str) else str(value)
+
+
+def _trim(value: str) -> str:
+    return _without_nul("trim", trim(value))
+
+
+def _nfc(value: str) -> str:
+    return _without_nul("nfc", nfc(value))
+
+
+def _without_nul(function: str, text: str) -> str:
+    if "\0" in text:
+        raise Refused(f"{function}() got text with a NUL character", "look at the payload")
+    return text
+
+
+def _minor(count: str | int, currency: str) -> str:
+    try:
+        return minor_amount(count, currency)
+    except CurrencyError as error:
+        raise Refused(f"minor(): {error.message}", error.remedy) from error
 
 
 def _json(text: str) -> object:

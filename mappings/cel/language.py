@@ -34,7 +34,8 @@ from mappings.cel.errors import Fault, compile_faults
 from mappings.cel.evalerrors import EvalError
 from mappings.cel.expression import Activation, Expression
 from mappings.cel.functions import declarations
-from mappings.cel.native import DOCUMENTS, TABLES, json_arguments, native
+from mappings.cel.native import DOCUMENTS, MINOR, TABLES, json_arguments, native
+from mappings.currencies import UNITS
 from mappings.tables import Table
 
 __all__ = ["Activation", "EvalError", "Expression", "ExpressionError", "Fault", "Language", "Lets"]
@@ -49,6 +50,10 @@ VARIABLES: Mapping[str, cel.Type] = {
     "vars": _Type.Map(_Type.STRING, _Type.DYN),
     "received_at": _Type.TIMESTAMP,
 }
+
+
+#: Variables that only calls of our own functions read, once written in plain CEL.
+_OURS = (TABLES, DOCUMENTS, MINOR)
 
 
 class ExpressionError(Exception):
@@ -98,8 +103,10 @@ class Language:
         """`unreadable` are tables that could not be loaded, name to file."""
         self.tables = frozenset(tables) | frozenset(unreadable)
         self._rows = {name: dict(table.rows) for name, table in tables.items()}
-        self._functions = declarations(tables, unreadable)
-        self._runner = self._environment({**VARIABLES, TABLES: _Type.DYN, DOCUMENTS: _Type.DYN})
+        #: As an extension: `trim` is a method of the strings extension as well, and only two
+        #: extensions may declare functions of one name (0.1.3).
+        self._functions = cel.CelExtension("mappings", declarations(tables, unreadable))
+        self._runner = self._environment({**VARIABLES, **dict.fromkeys(_OURS, _Type.DYN)})
         before_events = {name: kind for name, kind in VARIABLES.items() if name != "event"}
         self._without_event = Lets(self._environment(before_events))
         self.no_lets = Lets(self._environment(VARIABLES))
@@ -123,6 +130,7 @@ class Language:
             "vars": variables,
             "received_at": received_at,
             TABLES: self._rows,
+            MINOR: UNITS,
         }
         return Activation(self._runner, values)
 
@@ -192,10 +200,9 @@ class Language:
             ext_strings.ExtStrings(),
             ext_optional.ExtOptional(),
             ext_bindings.ExtBindings(),
+            self._functions,
         ]
-        return cel.NewEnv(
-            variables=dict(variables), extensions=extensions, functions=self._functions
-        )
+        return cel.NewEnv(variables=dict(variables), extensions=extensions)
 
 
 def _faults_inside(said: str, bound: str, expression: str) -> list[Fault]:

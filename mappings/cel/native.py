@@ -1,7 +1,8 @@
 """Calls of our own functions, written again in plain CEL.
 
 Owns: that text. `json` becomes a look-up in what was read before; which texts those are, the
-arguments of its calls say. Refuses: to be the last word. A call
+arguments of its calls say. `trim` and `nfc` are answered for printable ASCII, `minor` for whole
+numbers. Refuses: to be the last word. A call
 that plain CEL cannot answer is an error, and then the function itself (`functions.py`) answers or
 says what is wrong; so what is written here need only be right when it gives a value.
 
@@ -21,7 +22,10 @@ from mappings.cel.text import Token
 TABLES = "__tables"
 #: The variable that holds what `json` gives, by the text it is given.
 DOCUMENTS = "__documents"
+#: The variable that holds how many minor units a major unit has, by currency.
+MINOR = "__minor"
 _VALUE = "__value"
+_UNIT = "__unit"
 _NO_VALUE = "dyn(string(dyn([])))"
 _OPENING = frozenset("([{")
 _CLOSING = frozenset(")]}")
@@ -29,7 +33,7 @@ _CLOSING = frozenset(")]}")
 
 def native(expression: str) -> str | None:
     """`expression` without calls of our functions; None if it has none that can be written."""
-    if any(name in expression for name in (TABLES, DOCUMENTS, _VALUE)):
+    if any(name in expression for name in (TABLES, DOCUMENTS, MINOR, _VALUE, _UNIT)):
         return None
     written = _written(expression)
     return None if written == expression else written
@@ -134,11 +138,37 @@ def _json(text: str) -> str:
     return f"{DOCUMENTS}[{text}]"
 
 
+def _trim(text: str) -> str:
+    return f"cel.bind({_VALUE}, dyn({text}), {_if_ascii(f'{_VALUE}.trim()')})"
+
+
+def _nfc(text: str) -> str:
+    return f"cel.bind({_VALUE}, dyn({text}), {_if_ascii(_VALUE)})"
+
+
+def _if_ascii(given: str) -> str:
+    """Printable ASCII has one form, and no white space but the blank."""
+    plain = f'type({_VALUE}) == string && {_VALUE}.matches("^[ -~]*$")'
+    return f"{plain} ? dyn({given}) : {_NO_VALUE}"
+
+
+def _minor(count: str, currency: str) -> str:
+    """Of a whole number: its quotient, and its remainder behind the point with all its zeros."""
+    unit = f"{MINOR}[{currency}]"
+    decimals = f"string({_VALUE} % {_UNIT} + {_UNIT}).substring(1)"
+    text = f'string({_VALUE} / {_UNIT}) + ({_UNIT} == 1 ? "" : "." + {decimals})'
+    whole = f"type({_VALUE}) == int && {_VALUE} >= 0 ? dyn({text}) : {_NO_VALUE}"
+    return f"cel.bind({_VALUE}, dyn({count}), cel.bind({_UNIT}, int({unit}), {whole}))"
+
+
 _FORMS: Mapping[tuple[str, int], Callable[..., str | None]] = {
     ("id", 1): _id,
     ("json", 1): _json,
     ("millis", 1): _millis,
     ("seconds", 1): _seconds,
+    ("minor", 2): _minor,
+    ("nfc", 1): _nfc,
+    ("trim", 1): _trim,
     ("lookup", 2): _lookup,
     ("lookup", 3): _lookup_or,
 }

@@ -14,6 +14,10 @@ TAKES = {
     "lookup": "lookup() takes texts: table and key, then perhaps a default; "
     'for a number write lookup("table", id(…))',
     "json": "json() takes one text",
+    "minor": "minor() takes a whole number of minor units (cents), or the text of one, and a "
+    'currency: minor(event.amount, "USD"); write int(…) around a floating number that is whole',
+    "nfc": "nfc() takes one text",
+    "trim": "trim() takes one text; for a number write id(…)",
     "millis": "millis() takes one number; for text write millis(int(…))",
     "seconds": "seconds() takes one number; for text write seconds(int(…))",
 }

@@ -26,6 +26,7 @@ from pydantic import (
     model_validator,
 )
 
+from mappings.identifiers import unfit
 from mappings.pricing.catalogue import FILE, Agent, Catalogue, Prices
 from mappings.pricing.prices import MICROS_MAX, Entry, micros
 from mappings.reading.validation import validate, wrong
@@ -33,12 +34,9 @@ from mappings.reading.wording import shown
 from mappings.reading.yamlfile import parse
 from mappings.types import Problem
 
-NAME_MAX = 256
-
 _DECIMAL = re.compile(r"(0|[1-9][0-9]*)(\.[0-9]+)?")
 _CURRENCY = re.compile(r"[A-Z]{3}")
 _DATE = re.compile(r"(19|20|21)[0-9]{2}-[0-9]{2}-[0-9]{2}")
-_CONTROL = re.compile("[\x00-\x1f\x7f-\x9f]")
 _DECIMALS_MAX = 6
 _EXAMPLE = '{price: "0.99", currency: USD}'
 
@@ -72,10 +70,11 @@ def _date(text: str) -> str:
 
 
 def _name(text: str) -> str:
-    if not text.strip() or text != text.strip() or _CONTROL.search(text) or len(text) > NAME_MAX:
+    fault = unfit(text)
+    if fault is not None:
         raise wrong(
-            f"{shown(text)!a} is no name: empty, padded, too long or with control characters.",
-            "Write 1 to 256 characters, without blanks around them.",
+            f"{shown(text)!a} is no name: {fault.message}.",
+            "Write 1 to 256 visible characters in normal form NFC, without blanks around them.",
         )
     return text
 

@@ -12,10 +12,11 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from mappings.cel.language import Activation, EvalError, Expression
+from mappings.identifiers import unfit
 from mappings.pricing.catalogue import Catalogue, UnpricedError
 from mappings.redact.paths import MARK
 from mappings.rules.fields import Field, FieldError
-from mappings.rules.identity import key_fault, outcome_key, value_fault
+from mappings.rules.identity import key_fault, outcome_key
 from mappings.types import AHEAD_SECONDS, DeliveryInput, Failure, Kind, Outcome, Reason
 
 _EXPRESSION_SHOWN_MAX = 160
@@ -116,23 +117,25 @@ def _key(rule: Rule, event: Event) -> str:
     delivery = event.delivery
     if rule.once_per is not None:
         values = [_value(rule, event, field) for field in rule.once_per]
-    elif delivery.vendor_id is not None:
-        values = [delivery.vendor_id, str(event.index)]
     else:
-        raise _error(
-            rule,
-            event,
-            "once_per",
-            "the delivery came without a signed id",
-            "map once_per to something in the event",
-            "delivery",
-        )
+        values = [_delivery_id(rule, event), str(event.index)]
     key = outcome_key(source=delivery.source, rule=rule.key_rule, scope=rule.scope, values=values)
-    fault = next(filter(None, map(value_fault, values)), None) or key_fault(key)
+    fault = key_fault(key)
     if fault is not None:
         text = ", ".join(field.template.text for field in rule.once_per or ()) or "delivery"
         raise _error(rule, event, "once_per", fault, "use other values", text)
     return key
+
+
+def _delivery_id(rule: Rule, event: Event) -> str:
+    vendor_id = event.delivery.vendor_id
+    fault = "the delivery came without a signed id" if vendor_id is None else ""
+    if vendor_id is not None and (found := unfit(vendor_id)) is not None:
+        fault = f"of the delivery's id: {found.message}"
+    if vendor_id is None or fault:
+        remedy = "map once_per to something in the event"
+        raise _error(rule, event, "once_per", fault, remedy, "delivery")
+    return vendor_id
 
 
 def _occurred_at(rule: Rule, event: Event) -> datetime | None:

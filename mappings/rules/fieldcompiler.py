@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from mappings.cel import text as celtext
 from mappings.cel.language import Expression, ExpressionError, Language, Lets
 from mappings.cel.template import Template, compile_template
+from mappings.identifiers import illegible, unfit
 from mappings.reading.positions import Path
 from mappings.reading.report import Report
 from mappings.reading.wording import nearest, shown
@@ -26,8 +27,8 @@ from mappings.rules.fields import (
     FieldKind,
     kind_faults,
 )
-from mappings.rules.identity import value_fault
 
+_NAME_REMEDY = "Write a name: 1 to 256 visible characters in form NFC, no blank at an end."
 _CALL = re.compile(r"(?:id|lookup|json|string)\(")
 _MEMBER = re.compile(r"([A-Za-z_][A-Za-z0-9_]*)[.\[]")
 
@@ -94,7 +95,17 @@ class FieldCompiler:
         self.report.inside(path, text, kind_faults(kind, template))
         if template.literal is not None:
             self._check_literal(kind, path, template, constant=constant)
+        elif kind in (NAME, KEY):
+            self._check_pieces(path, template)
         return Field(name, kind, template)
+
+    def _check_pieces(self, path: Path, template: Template) -> None:
+        """Texts between expressions may begin and end with a blank, and are fit beside that."""
+        for part in template.parts:
+            fault = illegible(part.strip(" ") or "-") if isinstance(part, str) else None
+            if fault is not None:
+                message = f"This would identify nothing: {fault.message}."
+                self.report.at_value(path, message, _NAME_REMEDY)
 
     def _check_literal(
         self, kind: FieldKind, path: Path, template: Template, *, constant: bool
@@ -110,8 +121,8 @@ class FieldCompiler:
             self.report.at_value(
                 path, "This is the same for every event.", "Write ${{ … }} with the event's own."
             )
-        elif kind in (NAME, KEY) and (fault := value_fault(text)):
-            self.report.at_value(path, f"This identifies nothing: {fault}.", "Write a name.")
+        elif kind in (NAME, KEY) and (fault := unfit(text)):
+            self.report.at_value(path, f"This identifies nothing: {fault.message}.", _NAME_REMEDY)
         elif kind is TAG and len(text) > TAG_CHARS_MAX:
             self.report.at_value(
                 path, f"The tag has more than {TAG_CHARS_MAX} characters.", "Shorten it."

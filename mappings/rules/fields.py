@@ -16,7 +16,7 @@ from typing import Any
 
 from mappings.cel.language import Activation, EvalError, Expression, Fault
 from mappings.cel.template import Template
-from mappings.rules.identity import value_fault
+from mappings.identifiers import unfit
 from mappings.types import Reason
 
 TAG_CHARS_MAX = 256
@@ -155,9 +155,9 @@ _FLOAT_ID = "a floating number never is an id: have the sender put it as text or
 
 def _identifying(value: object) -> str:
     text = _as_text(value)
-    fault = value_fault(text)
+    fault = unfit(text)
     if fault is not None:
-        raise ValueError(f"{fault}; look at the payload, or make `when` stricter")
+        raise ValueError(f"{fault.message}; {fault.remedy}")
     return text
 
 

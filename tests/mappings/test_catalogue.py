@@ -223,6 +223,13 @@ REFUSED = {
     "no-agents": (b"{}", (1, 1), "`agents` is missing", "Add `agents: {"),
     "agents-list": (b"agents: [a]", (1, 9), "is a list, expected a mapping", "agents: {"),
     "padded-name": (b'agents: {" a": {}}', (1, 10), "is no name", "without blanks"),
+    "invisible-name": (b'agents: {"a\xe2\x80\x8b": {}}', (1, 10), "U+200B", "visible"),
+    "decomposed-customer": (
+        b"agents: {a: {customers: {e\xcc\x81: {}}}}",
+        (1, 26),
+        "not in normal form NFC",
+        "normal form NFC",
+    ),
     "name-key": (b"agents: {a: {nmae: x}}", (1, 14), "`nmae` is not known", "Write `name`."),
     "customers-price": (
         b"agents: {a: {customers: {c: {i: {price: 5, currency: USD}}}}}",

@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 
 from mappings.cel.language import EvalError, Language
 from mappings.examples import RECEIVED_AT
+from mappings.identifiers import unfit
 from mappings.load import load, read_directory
-from mappings.rules.identity import value_fault
 from mappings.types import DeliveryInput, Kind, Mapped, Outcome
 from receiver.signatures import RULES
 from tests.mappings.kit import mapped as mapped_by
@@ -105,11 +105,11 @@ def assert_sound(outcome: Outcome, payload: Any) -> None:
         known |= set(table.rows.values())
     values = json.loads(outcome.key)[2:]
     assert values
-    assert all(value_fault(value) is None and value in known for value in values)
+    assert all(unfit(value) is None and value in known for value in values)
     if outcome.kind is Kind.CHARGE:
         for name in (outcome.agent_id, outcome.customer_id, outcome.indicator):
             assert name is not None
-            assert value_fault(name) is None
+            assert unfit(name) is None
         assert outcome.amount_micros is not None
         assert outcome.customer_id in {"acme-corp", "globex"}
 

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import json
 
-import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mappings.rules.identity import key_fault, outcome_key, value_fault
+from mappings.rules.identity import key_fault, outcome_key
 
 TEXT = st.text(st.characters(exclude_categories=["Cs", "Cc"]), max_size=8)
 KEY = st.tuples(TEXT, TEXT.filter(bool), st.none() | TEXT, st.lists(TEXT, min_size=1, max_size=3))
@@ -45,35 +44,6 @@ def test_a_key_can_be_taken_apart_again(parts: tuple[str, str, str | None, list[
     source, rule, scope, values = parts
     head = [source, rule] if scope is None else [scope, ""]
     assert json.loads(key(parts)) == [*head, *values]
-
-
-@pytest.mark.parametrize(
-    "text",
-    ["7", "a b", " 7", "é", "😀", "x" * 256, "a\u200bb", '"],["', "\\", "\u2028x"],
-    ids=ascii,
-)
-def test_what_can_identify(text: str) -> None:
-    assert value_fault(text) is None
-
-
-@pytest.mark.parametrize(
-    ("text", "said"),
-    [
-        ("", "empty"),
-        (" ", "blank"),
-        ("\u00a0\u3000", "blank"),
-        ("\u200b", "blank"),
-        ("x" * 257, "257 characters"),
-        ("a\nb", "U+000A"),
-        ("a\x00", "U+0000"),
-        ("a\x7f", "U+007F"),
-        ("a\x9f", "U+009F"),
-        ("a\ud800", "half a character (U+D800)"),
-    ],
-    ids=ascii,
-)
-def test_what_cannot_identify(text: str, said: str) -> None:
-    assert said in (value_fault(text) or "")
 
 
 def test_a_key_has_its_bounds_in_bytes() -> None:

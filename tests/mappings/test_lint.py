@@ -395,6 +395,24 @@ CASES = {
     "an agent of blanks": Wrong(
         rule(agent='⟦" "'), "identifies nothing: it is blank", "Write a name"
     ),
+    "a customer with a blank at its end": Wrong(
+        rule(customer='⟦"acme "'), "identifies nothing: it ends with a blank", "Write a name"
+    ),
+    "a customer with an invisible character": Wrong(
+        rule(customer='⟦"ac\\u200bme"'), "U+200B ZERO WIDTH SPACE", "visible characters"
+    ),
+    "an indicator that is not in normal form": Wrong(
+        rule(indicator='⟦"cafe\\u0301"'), "not in normal form NFC", "form NFC"
+    ),
+    "a key with a no-break space beside an expression": Wrong(
+        rule(once_per='⟦"no\\u00a0${{ id(event.id) }}"'), "U+00A0 NO-BREAK SPACE", "visible"
+    ),
+    "trim of a number": Wrong(
+        rule(customer="${{ ⟦trim(5) }}"), "trim() does not take a whole number", "id(…)"
+    ),
+    "minor without a currency": Wrong(
+        rule(value="${{ ⟦minor(5) }}"), "minor() does not take", 'minor(event.amount, "USD")'
+    ),
     "a customer that is a number": Wrong(
         rule(customer="${{ ⟦event.n + 1 }}"), "a whole number where text belongs", "id(…)"
     ),
@@ -539,7 +557,7 @@ def test_at_least_sixty_wrong_files_are_tried() -> None:
 
 def begins_with_name(text: str) -> bool:
     """Whether a sentence begins with the name of a file or function, which stays as it is."""
-    return text.startswith(("agents.yaml", "id()", "lookup()"))
+    return text.startswith(("agents.yaml", "id()", "lookup()", "minor()", "trim()"))
 
 
 def test_every_message_and_remedy_is_a_sentence() -> None:

@@ -269,6 +269,67 @@ def test_a_value_that_identifies_nothing_fails_and_never_bills(
     assert said in failure.detail
 
 
+ODD = {
+    "a blank behind": ("acme ", "U+0020"),
+    "a blank before": (" acme", "U+0020"),
+    "zero width": ("acme\u200b", "U+200B"),
+    "a no-break space": ("acme\u00a0corp", "U+00A0"),
+    "right-to-left": ("\u202eacme", "U+202E"),
+    "a byte order mark": ("\ufeffacme", "U+FEFF"),
+    "decomposed": ("cafe\u0301", "NFC"),
+}
+REACHED = {
+    "the payload": ("${{ event.v }}", ""),
+    "an id": ("${{ id(event.v) }}", ""),
+    "a let": ("${{ v }}", "let: {v: event.v}\n"),
+    "vars": ("${{ vars.v }}", "vars: {v: %s}\n"),
+    "a literal in an expression": ("'${{ event.id == 1 ? %s : \"x\" }}'", ""),
+}
+
+
+@pytest.mark.parametrize("field", ["agent", "customer", "indicator", "once_per"])
+@pytest.mark.parametrize(("text", "character"), ODD.values(), ids=ODD.keys())
+def test_an_id_that_a_person_takes_for_another_fails_with_what_helps(
+    text: str, character: str, field: str
+) -> None:
+    found = mapped(rule(**{field: "${{ event.v }}"}), {"id": 1, "v": text})
+    failure = only_failure(found)
+    assert (failure.reason, failure.field) == (Reason.MAPPING, field)
+    for part in (character, "trim(x)", "nfc(x)"):
+        assert part in failure.detail
+
+
+@pytest.mark.parametrize(("template", "head"), REACHED.values(), ids=REACHED.keys())
+def test_such_an_id_fails_wherever_it_comes_from(template: str, head: str) -> None:
+    quoted = json.dumps("cafe\u0301", ensure_ascii=False)
+    text = rule(
+        customer=template.replace("%s", quoted), let=head.replace("%s", quoted) if head else None
+    )
+    failure = only_failure(mapped(text, {"id": 1, "v": "cafe\u0301"}))
+    assert (failure.reason, failure.field) == (Reason.MAPPING, "customer")
+
+
+@pytest.mark.parametrize(
+    ("expression", "text", "customer"),
+    [
+        ("trim(event.v)", " acme\u200b\u00a0\ufeff", "acme"),
+        ("trim(event.v)", "\u3000caf\u00e9\t\n", "caf\u00e9"),
+        ("nfc(event.v)", "cafe\u0301", "caf\u00e9"),
+        ("nfc(trim(event.v))", " cafe\u0301\u2003", "caf\u00e9"),
+        ("trim(nfc(event.v))", "ACME-Corp ", "ACME-Corp"),
+        ('event.v.replace("\\u00a0", " ")', "acme\u00a0corp", "acme corp"),
+    ],
+)
+def test_what_the_failure_names_makes_it_fit(expression: str, text: str, customer: str) -> None:
+    found = mapped(rule(customer=f"'${{{{ {expression} }}}}'"), {"id": 1, "v": text})
+    assert only_outcome(found).customer_id == customer
+
+
+def test_a_delivery_id_with_an_invisible_character_bills_nothing() -> None:
+    found = mapped(rule(once_per="delivery"), {"id": 1}, vendor_id="msg\u200b")
+    assert "U+200B" in only_failure(found).detail
+
+
 @pytest.mark.parametrize("field", ["agent", "customer", "indicator"])
 def test_a_number_is_no_name_until_id_makes_it_text(field: str) -> None:
     failure = only_failure(mapped(rule(**{field: "${{ event.v }}"}), {"id": 1, "v": 5}))
@@ -284,7 +345,7 @@ def test_a_number_is_no_name_until_id_makes_it_text(field: str) -> None:
         ("007", "007"),
         ("é😀", "é😀"),
         ("x" * 256, "x" * 256),
-        (' "],["', ' "],["'),
+        ('"],["', '"],["'),
     ],
     ids=lambda value: repr(value)[:20],
 )

@@ -40,6 +40,13 @@ CALLS = [
     "json(json(payload).inner).a",
     "[payload].map(x, json(x))",
     "[payload].map(event, json(event.a))",
+    "trim(payload)",
+    "nfc(payload)",
+    "nfc(trim(payload)) == trim(nfc(payload))",
+    'lookup("t", trim(payload), "none")',
+    'minor(payload, "USD")',
+    'minor(payload, "jpy") + minor(payload, "KWD")',
+    "minor(7, payload)",
 ]
 
 VALUES = st.one_of(
@@ -48,6 +55,9 @@ VALUES = st.one_of(
     st.integers(-10, 1_900_000_000_000),
     st.floats(),
     st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"), max_size=5),
+    st.sampled_from(
+        [" a ", "\u200ba\u00a0", "e\u0301", "12050", "-5", "120.50", "USD", "usd", "Kwd"]
+    ),
     st.sampled_from(['{"a": 1}', '{"inner": "{\\"a\\": 2}"}', "[1, null]", "null", "nul", "1e999"]),
     st.lists(st.integers(0, 3), max_size=2),
     st.dictionaries(st.just("a"), st.integers(0, 3)),

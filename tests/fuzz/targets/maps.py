@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
+from mappings.identifiers import unfit
 from mappings.load import MappingSet, load, read_directory
-from mappings.rules.identity import value_fault
 from mappings.types import DeliveryInput, Kind, Outcome
 from receiver.signatures import RULES
 from tests.fuzz.reading import Decisions
@@ -79,8 +79,8 @@ def check(data: bytes) -> None:
             content_type = decisions.one_of(TYPES)
         body = decisions.spliced(body)
     for outcome in mapped(case, body, content_type):
-        assert all(value_fault(value) is None for value in json.loads(outcome.key)[2:])
+        assert all(unfit(value) is None for value in json.loads(outcome.key)[2:])
         if outcome.kind is Kind.CHARGE:
             triple = (outcome.agent_id, outcome.customer_id, outcome.indicator)
-            assert all(name is not None and value_fault(name) is None for name in triple)
+            assert all(name is not None and unfit(name) is None for name in triple)
             assert outcome.amount_micros is not None
