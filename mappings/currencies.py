@@ -82,7 +82,7 @@ def payable_micros(amount_micros: int, currency: str) -> int:
 
     An amount in a currency that is no longer in the list is left as it is.
     """
-    unit = 10 ** (_MICRO_DECIMALS - DECIMALS.get(currency, _MICRO_DECIMALS))
+    unit: int = 10 ** (_MICRO_DECIMALS - DECIMALS.get(currency, _MICRO_DECIMALS))
     quotient, rest = divmod(amount_micros, unit)
     up = 2 * rest > unit or (2 * rest == unit and quotient % 2 == 1)
     return (quotient + up) * unit

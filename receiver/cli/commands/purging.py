@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from jobs.erasure.purge import purge, survey
 from jobs.erasure.report import SHOWN, Report
 from jobs.filters import can_be_stored
-from mappings.rules.identity import VALUE_CHARS_MAX
+from mappings.identifiers import CHARS_MAX
 from receiver.cli.commands.replaying import actor
 from receiver.cli.output import Output, can_ask, counted
 from receiver.cli.session import Session
@@ -43,7 +43,7 @@ def purge_customer(
 
 
 def _refuse_what_is_no_id(customer: str) -> None:
-    if not customer.strip() or not can_be_stored(customer) or len(customer) > VALUE_CHARS_MAX:
+    if not customer.strip() or not can_be_stored(customer) or len(customer) > CHARS_MAX:
         message = f"--customer {customer[:80]!r} is no id that can have been billed"
         raise Trouble(message, code=MISUSE)
 
