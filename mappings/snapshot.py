@@ -10,6 +10,7 @@ from datetime import timedelta
 from types import MappingProxyType
 from zoneinfo import ZoneInfo
 
+from mappings.cel.demand import demand_of
 from mappings.cel.language import Language
 from mappings.mappingset import RuleInfo, Source
 from mappings.redact.redactor import redactor_of
@@ -77,6 +78,8 @@ def programs_of(one: CompiledFile, language: Language) -> dict[str, Program]:
     """What to do with a delivery, by source."""
     if one.model is None or one.events is None:
         return {}
+    used = (expression for rule in one.rules for expression in rule.expressions())
+    demand = demand_of((one.events, *used))
     return {
         item.name: Program(
             language=language,
@@ -86,6 +89,7 @@ def programs_of(one: CompiledFile, language: Language) -> dict[str, Program]:
             variables={**one.model.vars, **item.vars},
             shadow=one.model.mode == "shadow",
             mapping_version=one.version,
+            demand=demand,
         )
         for item in one.items()
     }

@@ -8,8 +8,8 @@ outcomes and failures are those of `rules.program`, the operands beside them are
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -90,14 +90,30 @@ class Trace:
 
 def trace(program: Program, delivery: DeliveryInput, catalogue: Catalogue | None) -> Trace:
     """Map the delivery and keep what was seen on the way."""
-    events: list[TracedEvent] = []
-    failures: tuple[Failure, ...] = ()
+    demand = replace(program.demand, depth=max(program.demand.depth, 1))
+
+    def seen(events: Iterator[Event], *failures: Failure) -> Trace:
+        return _traced(program, delivery, events, failures)
+
     try:
-        events.extend(_traced_event(program, e) for e in program.read(delivery, catalogue))
+        return program.on_events(delivery, catalogue, seen, demand=demand)
     except DeliveryError as error:
-        failures = (error.failure,)
+        return seen(iter(()), error.failure)
+
+
+def _traced(
+    program: Program,
+    delivery: DeliveryInput,
+    events: Iterator[Event],
+    failures: tuple[Failure, ...],
+) -> Trace:
+    traced: list[TracedEvent] = []
+    try:
+        traced.extend(_traced_event(program, event) for event in events)
+    except DeliveryError as error:
+        failures = (*failures, error.failure)
     return Trace(
-        source=delivery.source, events=tuple(events), failures=failures, shadow=program.shadow
+        source=delivery.source, events=tuple(traced), failures=failures, shadow=program.shadow
     )
 
 

@@ -12,11 +12,16 @@ from collections.abc import Callable
 
 from mappings.cel.functions import FUNCTIONS, MARK
 from mappings.cel.words import OPTIONAL, OPTIONAL_REMEDY, TAKES, kinds, listed, sign
+from mappings.confined import MEMORY_BYTES
 from mappings.types import Reason
 
 _STATUS = re.compile(r"^[A-Z_]+: ")
 _TRAILER = re.compile(r" \[[A-Z_]+\]$")
 _METHOD = re.compile(r"\((.*?)\)\.(\w+)\((.*)\)$")
+TOO_MUCH_REMEDY = (
+    "build no list or text in a loop over many items: test them with .exists(…), "
+    "or have the sender post less"
+)
 
 
 class EvalError(Exception):
@@ -27,6 +32,18 @@ class EvalError(Exception):
         self.message = message
         self.remedy = remedy
         self.reason = reason
+
+
+class Exhausted(EvalError):
+    """An expression took more than it may: it is not evaluated again, in whatever form."""
+
+
+def too_much_memory() -> Exhausted:
+    """The error of an expression that memory has no room for."""
+    return Exhausted(
+        f"it builds more than the {MEMORY_BYTES // 2**20} MiB that mapping a delivery may take",
+        TOO_MUCH_REMEDY,
+    )
 
 
 def bare(said: str) -> str:
@@ -76,7 +93,7 @@ def _no_time(_: re.Match[str]) -> EvalError:
 
 
 def _over_budget(_: re.Match[str]) -> EvalError:
-    return EvalError(
+    return Exhausted(
         "it takes more than the 10,000 steps an expression has", "make smaller events in `events`"
     )
 

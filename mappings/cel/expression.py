@@ -6,14 +6,14 @@ why), the program with our own functions has the last word. Refuses: to compile.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
 
 from cel_expr_python import cel
 
-from mappings.cel.evalerrors import EvalError, runtime_error
+from mappings.cel.evalerrors import EvalError, Exhausted, runtime_error, too_much_memory
 from mappings.cel.native import DOCUMENTS
 from mappings.cel.values import optional_value, plain
 from mappings.payload import PayloadError, parse_json
@@ -22,11 +22,20 @@ _ERROR = cel.Type.ERROR
 
 
 class Activation:
-    """The values of one event, and `documents`: the texts in it that `json` was given, read."""
+    """The values of one event, and `documents`: the texts in it that `json` was given, read.
 
-    __slots__ = ("_environment", "_values", "documents", "values")
+    `note`, where there is one, is given the text of each expression before it is evaluated.
+    """
 
-    def __init__(self, environment: cel.Env, values: Mapping[str, object]) -> None:
+    __slots__ = ("_environment", "_values", "documents", "note", "values")
+
+    def __init__(
+        self,
+        environment: cel.Env,
+        values: Mapping[str, object],
+        note: Callable[[str], None] | None = None,
+    ) -> None:
+        self.note = note
         self.documents: dict[str, object] = {}
         self._environment = environment
         self._values = {**values, DOCUMENTS: self.documents}
@@ -58,14 +67,18 @@ class Expression:
 
         Raises EvalError for whatever keeps it from having one.
         """
+        if activation.note is not None:
+            activation.note(self.text)
         if self.native is not None:
-            with suppress(EvalError):
-                return _evaluated(self.native, activation)
+            with suppress(_Inconclusive):
+                return _native(self.native, activation)
             if self._read_documents(activation):
-                with suppress(EvalError):
-                    return _evaluated(self.native, activation)
+                with suppress(_Inconclusive):
+                    return _native(self.native, activation)
         try:
             return _evaluated(self.program, activation)
+        except Exhausted:
+            raise
         except EvalError as error:
             raise self._blamed(error, activation) from error.__cause__
 
@@ -73,8 +86,8 @@ class Expression:
         """Whether `json` was given something that was not read before."""
         before = len(activation.documents)
         for program in self.documents:
-            with suppress(EvalError, PayloadError):
-                text = _evaluated(program, activation)
+            with suppress(_Inconclusive, PayloadError):
+                text = _native(program, activation)
                 if isinstance(text, str) and text not in activation.documents:
                     activation.documents[text] = parse_json(text)
         if len(activation.documents) == before:
@@ -96,16 +109,36 @@ class Expression:
         return error
 
 
+class _Inconclusive(Exception):
+    """Plain CEL gave no value, which says nothing yet."""
+
+
+def _native(program: cel.Expression, activation: Activation) -> Any:
+    """The value in plain CEL. Raises _Inconclusive, or Exhausted, which is conclusive."""
+    try:
+        return _evaluated(program, activation)
+    except Exhausted:
+        raise
+    except EvalError as error:
+        raise _Inconclusive from error
+
+
 def _evaluated(program: cel.Expression, activation: Activation) -> Any:
+    found, is_error = _raw(program, activation)
+    if is_error:
+        raise runtime_error(found)
+    return found
+
+
+def _raw(program: cel.Expression, activation: Activation) -> tuple[Any, bool]:
+    """The value, or the text of an error; what the library held for it is free on return."""
     try:
         value = program.eval(activation.values)
         found = plain(value)
     except (TypeError, SystemError) as error:  # the library has no Python for optional values
         raise optional_value() from error
     except MemoryError as error:
-        raise EvalError("it builds more than memory holds", "build less of it") from error
+        raise too_much_memory() from error
     except (RuntimeError, ValueError, OverflowError) as error:
         raise runtime_error(str(error)) from error
-    if isinstance(found, str) and value.type() == _ERROR:
-        raise runtime_error(found)
-    return found
+    return found, isinstance(found, str) and value.type() == _ERROR

@@ -11,8 +11,8 @@ conditions take 3 to 5 ms, less than reading the JSON (20 ms). Turning a whole v
 into Python (`values.py`) costs up to 0.3 s, which only an `events` that computes its list pays,
 once a delivery.
 `map` over a list costs the square of its length (1000 items: 50 ms) within a budget of 10,000
-steps an expression. A comprehension over an *object* goes through its members in an order that
-differs from process to process: make events out of lists.
+steps an expression; `demand.py` says what that can take of memory. A comprehension over an *object*
+goes through its members in an order that differs from process to process: make events out of lists.
 
 A `let` becomes `cel.bind`, which the library evaluates at first use, once an expression: an error
 in one is an error exactly where it is used, and `&&` and `||` absorb it as any other.
@@ -20,7 +20,7 @@ in one is an error exactly where it is used, and `&&` and `||` absorb it as any 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -120,6 +120,7 @@ class Language:
         variables: Mapping[str, object],
         received_at: datetime,
         event: object = None,
+        note: Callable[[str], None] | None = None,
     ) -> Activation:
         """The values of one event (or, without `event`, of the delivery) for all expressions."""
         values = {
@@ -132,7 +133,7 @@ class Language:
             TABLES: self._rows,
             MINOR: UNITS,
         }
-        return Activation(self._runner, values)
+        return Activation(self._runner, values, note)
 
     def compile(self, expression: str, lets: Lets | None = None) -> Expression:
         """`expression`, type-checked; `lets` may be used in it. Raises ExpressionError."""

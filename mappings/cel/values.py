@@ -13,7 +13,7 @@ from typing import Any
 
 from cel_expr_python import cel
 
-from mappings.cel.evalerrors import EvalError
+from mappings.cel.evalerrors import EvalError, Exhausted
 
 #: Characters and bytes of one result, each value counted for EACH more: a list that repeats a
 #: long text for each of its items would else take gigabytes out of a body of 1 MiB.
@@ -55,7 +55,7 @@ class _Walk:
         found = value.plain_value()
         self._left -= EACH + (len(found) if isinstance(found, str | bytes) else 0)
         if self._left < 0:
-            raise EvalError(
+            raise Exhausted(
                 f"it gives more than {LARGEST // 2**20} MiB", "pick what the rules need"
             )
         return found

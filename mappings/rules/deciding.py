@@ -61,6 +61,12 @@ class Rule:
                 yield field
         yield from (field for _, field in self.meta_tags)
 
+    def expressions(self) -> Iterator[Expression]:
+        """Every expression it has."""
+        yield self.when
+        for field in self.fields():
+            yield from field.template.expressions
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Event:

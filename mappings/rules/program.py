@@ -1,17 +1,20 @@
 """One source's mapping, compiled: a payload to events, each event through all rules.
 
-Owns: the bounds of a delivery and that every event is looked at, whatever failed before, so that
+Owns: the bounds of a delivery, that one which may build much is mapped in a process of its own, and
+that every event is looked at, whatever failed before, so that
 failures and what they hold back are both known. Refuses: to raise for anything a sender sent.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from types import MappingProxyType
-from typing import Any
+from typing import Any, TypeVar
 
+from mappings import confined
+from mappings.cel.demand import IN_PROCESS_BYTES, Demand
+from mappings.cel.evalerrors import TOO_MUCH_REMEDY
 from mappings.cel.language import EvalError, Expression, Language, Lets
 from mappings.payload import PayloadError, parse
 from mappings.pricing.catalogue import Catalogue
@@ -19,6 +22,7 @@ from mappings.rules.deciding import Event, Rule, RuleError, matches, outcome_of,
 from mappings.types import DeliveryInput, Failure, Mapped, Outcome, Reason
 
 EVENTS_MAX = 10_000
+_Result = TypeVar("_Result")
 _PATH = re.compile(r"payload(?:\.[A-Za-z_][A-Za-z0-9_]*)*")
 
 
@@ -32,7 +36,7 @@ class DeliveryError(Exception):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Program:
-    """What to do with a delivery of one source."""
+    """What to do with a delivery of one source; `demand` is that of all its expressions."""
 
     language: Language
     events: Expression
@@ -41,14 +45,46 @@ class Program:
     variables: Mapping[str, object]
     shadow: bool
     mapping_version: str
+    demand: Demand
 
     def run(self, delivery: DeliveryInput, catalogue: Catalogue | None) -> Mapped:
         """All outcomes and all failures of the delivery."""
+        try:
+            return self.on_events(delivery, catalogue, self._mapped)
+        except DeliveryError as error:
+            return self._mapped(iter(()), error.failure)
+
+    def on_events(
+        self,
+        delivery: DeliveryInput,
+        catalogue: Catalogue | None,
+        work: Callable[[Iterator[Event]], _Result],
+        *,
+        demand: Demand | None = None,
+    ) -> _Result:
+        """What `work` makes of the events, in a bounded process where they may take much.
+
+        `demand` is that of the work where it is not the program's own. Raises DeliveryError.
+        """
+        payload = _parsed(delivery)
+        needed = (demand or self.demand).bytes_for(
+            len(delivery.body), (payload, dict(delivery.headers))
+        )
+        if needed <= IN_PROCESS_BYTES:
+            return work(self._read(payload, delivery, catalogue))
+        try:
+            return confined.run(
+                lambda note: work(self._read(payload, delivery, catalogue, note=note))
+            )
+        except confined.Exceeded as error:
+            raise self._exceeded(error) from error
+
+    def _mapped(self, events: Iterator[Event], *failed: Failure) -> Mapped:
         outcomes: list[Outcome] = []
-        failures: list[Failure] = []
+        failures: list[Failure] = [*failed]
         count = 0
         try:
-            for event in self.read(delivery, catalogue):
+            for event in events:
                 count += 1
                 self._decide(event, outcomes, failures)
         except DeliveryError as error:
@@ -68,19 +104,22 @@ class Program:
             except RuleError as error:
                 failures.append(error.failure)
 
-    def read(self, delivery: DeliveryInput, catalogue: Catalogue | None) -> Iterator[Event]:
+    def _read(
+        self,
+        payload: object,
+        delivery: DeliveryInput,
+        catalogue: Catalogue | None,
+        *,
+        note: Callable[[str], None] | None = None,
+    ) -> Iterator[Event]:
         """The events of the delivery, each ready for the rules. Raises DeliveryError."""
-        headers = MappingProxyType(dict(delivery.headers))
-        try:
-            payload = parse(delivery.body, headers.get("content-type"))
-        except PayloadError as error:
-            raise DeliveryError(Failure(reason=Reason.PARSE, detail=str(error))) from error
         values: dict[str, Any] = {
             "payload": payload,
-            "headers": dict(headers),
+            "headers": dict(delivery.headers),
             "source": delivery.source,
             "variables": self.variables,
             "received_at": delivery.received_at,
+            "note": note,
         }
         for index, event in enumerate(self._events(payload, values)):
             yield Event(
@@ -106,6 +145,24 @@ class Program:
             raise self._unreadable(message, "have the sender post smaller batches")
         return events
 
+    def _exceeded(self, error: confined.Exceeded) -> DeliveryError:
+        """The failure of a delivery that took too much in the expression that was noted."""
+        rule = next((one.name for one in self.rules if _has(one, error.note)), None)
+        field = "events" if rule is None and error.note == self.events.text else None
+        message = f"mapping the delivery takes more than {error.bound}"
+        detail = sentence(
+            message, TOO_MUCH_REMEDY, rule=rule, field=field, expression=error.note or None
+        )
+        return DeliveryError(
+            Failure(
+                reason=Reason.MAPPING,
+                detail=detail,
+                rule=rule,
+                field=field,
+                expression=error.note or None,
+            )
+        )
+
     def _unreadable(
         self, message: str, remedy: str, reason: Reason = Reason.MAPPING
     ) -> DeliveryError:
@@ -113,6 +170,18 @@ class Program:
         return DeliveryError(
             Failure(reason=reason, detail=detail, field="events", expression=self.events.text)
         )
+
+
+def _has(rule: Rule, expression: str) -> bool:
+    return any(one.text == expression for one in rule.expressions())
+
+
+def _parsed(delivery: DeliveryInput) -> object:
+    """The payload. Raises DeliveryError."""
+    try:
+        return parse(delivery.body, delivery.headers.get("content-type"))
+    except PayloadError as error:
+        raise DeliveryError(Failure(reason=Reason.PARSE, detail=str(error))) from error
 
 
 def _picked(expression: str, payload: object) -> object:
