@@ -213,6 +213,7 @@ class WebhookEndpoint:
                     received_at=datetime.fromtimestamp(now, UTC),
                     vendor_id=vendor_id(verified),
                     id_signed=verified.delivery_id_signed,
+                    one_body=verified.one_body,
                 )
             )
         except InboxUnavailable as error:

@@ -27,7 +27,7 @@ TRANSACTION_SECONDS = 5.0
 REUSED_ID_CHARS = 190
 
 REUSED_DETAIL = (
-    "the vendor's signed delivery id was used before with another body; "
+    "the vendor's signed delivery id, or all that it signs, was used before with another body; "
     "replay it to settle it as a delivery of its own, or discard it"
 )
 
@@ -37,9 +37,9 @@ class Incoming:
     """A proven POST on its way into the database.
 
     `headers` have lower-case names and no credentials. `received_at` is aware. `vendor_id` is
-    the vendor's delivery id; `id_signed` says that the signature covers it, so that the same id
-    with another body is `id-reused` and not a repeat. `body_sha256` is hex, of the bytes as they
-    came; `redacted` values were taken out of `body` and `headers` since.
+    the vendor's delivery id; `id_signed` says that the signature covers it. `one_body` says that
+    the same dedupe key with another body is `id-reused` and not a repeat. `body_sha256` is hex,
+    of the bytes as they came; `redacted` values were taken out of `body` and `headers` since.
     """
 
     source: str
@@ -50,6 +50,7 @@ class Incoming:
     received_at: datetime
     vendor_id: str | None = None
     id_signed: bool = False
+    one_body: bool = False
     redacted: int = 0
 
 
@@ -234,7 +235,7 @@ def _answer(row: Row, anchor: Anchor) -> Accepted:
 
 def _reuses_id(row: Row, anchor: Anchor) -> bool:
     incoming = row.pending.incoming
-    return incoming.id_signed and anchor.body_sha256 != incoming.body_sha256
+    return (incoming.id_signed or incoming.one_body) and anchor.body_sha256 != incoming.body_sha256
 
 
 def _row_of_its_own(row: Row) -> Row:

@@ -19,7 +19,7 @@ from receiver.signatures.errors import CAUSES, SchemeInvalid, SignatureError
 from receiver.signatures.handshakes import Handshake
 from receiver.signatures.hmac_scheme import HmacScheme
 from receiver.signatures.presets import PRESETS
-from receiver.signatures.records import Answer, Request, Strength, Verified, lower_names
+from receiver.signatures.records import Answer, Coverage, Request, Strength, Verified, lower_names
 from receiver.signatures.rules import RULES, scheme_of
 from receiver.signatures.scheme import Scheme
 
@@ -28,6 +28,7 @@ __all__ = [
     "PRESETS",
     "RULES",
     "Answer",
+    "Coverage",
     "Handshake",
     "HmacScheme",
     "Request",

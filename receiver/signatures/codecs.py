@@ -20,14 +20,15 @@ ALGORITHMS = ("sha256", "sha512", "sha384", "sha1")
 _ISO_8601 = re.compile(
     r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(?:\.\d{1,9})?(?:Z|[+-]\d\d:\d\d)", re.ASCII
 )
-_DIGITS = re.compile(r"[0-9]{1,15}")
+#: In its one spelling: a leading zero could be taken from, or given to, what is signed beside it.
+_WHOLE_NUMBER = re.compile(r"0|[1-9][0-9]{0,14}")
 _WHSEC = "whsec_"
 #: Times from here on are milliseconds where a vendor sends either (the year 5138 in seconds).
 _FIRST_MILLISECONDS = 100_000_000_000
 
 
-def _from_base64(text: str) -> bytes:
-    """Decode base64, with or without its padding; each key has one spelling only."""
+def from_base64(text: str) -> bytes:
+    """Decode base64, with or without its padding, in its one spelling; ValueError otherwise."""
     unpadded = text.rstrip("=")
     key = base64.b64decode(unpadded + "=" * (-len(unpadded) % 4), validate=True)
     if base64.b64encode(key).decode().rstrip("=") != unpadded:
@@ -45,9 +46,9 @@ def _from_hex(text: str) -> bytes:
 #: How a secret, exactly as the vendor shows it, becomes the key's bytes.
 KEY_ENCODINGS: dict[str, Callable[[str], bytes]] = {
     "utf8": str.encode,
-    "base64": _from_base64,
+    "base64": from_base64,
     "hex": _from_hex,
-    "whsec": lambda secret: _from_base64(secret.removeprefix(_WHSEC)),
+    "whsec": lambda secret: from_base64(secret.removeprefix(_WHSEC)),
 }
 
 #: How a digest becomes text. Texts are compared, not bytes: the last character of base64 has
@@ -108,7 +109,7 @@ def _from_either(text: str) -> float:
 
 
 def _whole_number(text: str) -> int:
-    if not _DIGITS.fullmatch(text):
+    if not _WHOLE_NUMBER.fullmatch(text):
         raise ValueError
     return int(text)
 

@@ -1,7 +1,7 @@
 """The signed content: a template such as `{timestamp}.{body}`, filled with a request's bytes.
 
-Owns what may stand in a template. Refuses to fill an empty piece: what a sender may leave out
-unnoticed is not signed.
+Owns what may stand in a template. Refuses to fill an empty piece, since what a sender may leave
+out unnoticed is not signed; `borders` has what follows from where two pieces touch.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from receiver.signatures.borders import ends_of_body, ensure_separated, is_apart
 from receiver.signatures.errors import SchemeInvalid, SignatureError
 from receiver.signatures.records import Request
 
@@ -56,6 +57,15 @@ class SignedContent:
         """Whether the placeholder (`body`, `header:webhook-id`, …) is part of what is signed."""
         return placeholder.lower() in self.pieces
 
+    def fixes(self, header: str) -> bool:
+        """Whether the header is signed, and nothing of it can be moved into its neighbours."""
+        name = f"header:{header.lower()}"
+        return name in self.pieces and is_apart(self.pieces, name)
+
+    def ends_of_body(self, *, timed_by_digits: bool) -> tuple[str, str]:
+        """The characters with which the body may not begin, and may not end."""
+        return ends_of_body(self.pieces, timed_by_digits=timed_by_digits)
+
     def parts(self, id_header: str | None) -> tuple[str, ...]:
         """What is signed, in words and in order; `id_header` names the delivery id's."""
         words = {"url": "URL", "timestamp": "time", f"header:{(id_header or '').lower()}": "id"}
@@ -66,11 +76,16 @@ class SignedContent:
         )
 
     def render(self, request: Request, *, url: str, timestamp: str | None) -> bytes:
-        """The bytes that were signed; raise SignatureError where a piece is missing."""
-        return b"".join(
+        """The bytes that were signed.
+
+        Raises SignatureError where a piece is missing, or where one ends is uncertain.
+        """
+        filled = [
             piece if isinstance(piece, bytes) else _fill(piece, request, url, timestamp)
             for piece in self.pieces
-        )
+        ]
+        ensure_separated(self.pieces, filled)
+        return b"".join(filled)
 
 
 def _placeholder(text: str) -> str:

@@ -49,7 +49,7 @@ class HmacScheme(Scheme):
 
     @property
     def signs_delivery_id(self) -> bool:
-        return self.id_header is not None and self.signed_content.covers(f"header:{self.id_header}")
+        return self.id_header is not None and self.signed_content.fixes(self.id_header)
 
     @property
     def proof_place(self) -> str:
@@ -90,6 +90,8 @@ class HmacScheme(Scheme):
             delivery_id=self._delivery_id(request),
             delivery_id_signed=self.signs_delivery_id,
             signed_sha256=hashlib.sha256(content).hexdigest(),
+            coverage=self.coverage,
+            one_body=self.one_body,
         )
 
     def sign(

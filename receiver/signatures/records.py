@@ -16,6 +16,15 @@ class Strength(StrEnum):
     BODY_OPEN = "body open"
 
 
+class Coverage(StrEnum):
+    """What of a body the signature fixes, the most first."""
+
+    BODY = "the body"
+    FIELDS = "form fields without their borders"
+    PARTS = "parts of the body"
+    NOTHING = "nothing of the body"
+
+
 @dataclass(frozen=True, slots=True)
 class Request:
     """One request as it came: header names in lower case, the body never decoded."""
@@ -33,7 +42,9 @@ class Verified:
     `secret_index` is the place of that secret in the list given. `timestamp` is the time of
     signing in seconds since 1970 where the signature covers one. `delivery_id` is the vendor's,
     None where it sends none; `delivery_id_signed` says that the signature covers it.
-    `signed_sha256` is the hex SHA-256 of exactly the bytes that were signed.
+    `signed_sha256` is the hex SHA-256 of exactly the bytes that were signed, `coverage` what of
+    the body they fix. `one_body` says that the same id, or the same signed bytes, with another
+    body is no repeat: either of the two may be the vendor's.
     """
 
     secret_index: int
@@ -41,6 +52,8 @@ class Verified:
     delivery_id: str | None
     delivery_id_signed: bool
     signed_sha256: str
+    coverage: Coverage = Coverage.BODY
+    one_body: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from receiver.signatures.handshakes import Echo, Handshake
-from receiver.signatures.records import GREETING, Answer, Request, Strength, Verified
+from receiver.signatures.records import GREETING, Answer, Coverage, Request, Strength, Verified
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -26,8 +26,8 @@ class Scheme(ABC):
 
     `failure` answers what is not proven where a vendor insists on its form. `echo` makes every
     success repeat something of the request. `handshakes` are the set-up requests that are
-    answered and not stored. `vendor` and `remarks` are words for people. `protects_body` False
-    says that a proven request may hold a body that its sender never wrote.
+    answered and not stored. `vendor` and `remarks` are words for people. `coverage` says what of
+    the body the signature fixes.
     """
 
     name: str
@@ -37,11 +37,21 @@ class Scheme(ABC):
     failure: Answer | None = None
     echo: Echo | None = None
     handshakes: tuple[Handshake, ...] = ()
-    protects_body: bool = True
+    coverage: Coverage = Coverage.BODY
     greeting: Answer = GREETING
     secret_headers: frozenset[str] = frozenset()
     secret_members: tuple[str, ...] = ()
     tolerance_seconds: int = 300
+
+    @property
+    def protects_body(self) -> bool:
+        """Whether a proven request holds nothing that its sender never wrote."""
+        return self.coverage in (Coverage.BODY, Coverage.FIELDS)
+
+    @property
+    def one_body(self) -> bool:
+        """Whether the same id or signed content with another body is no repeat: see Verified."""
+        return self.signs_delivery_id
 
     @property
     def takes_path(self) -> bool:

@@ -17,7 +17,7 @@ from urllib.parse import quote, unquote, urlsplit
 from receiver.signatures import codecs
 from receiver.signatures.errors import SignatureError
 from receiver.signatures.fields import one_of, query_fields
-from receiver.signatures.records import Request, Strength, Verified
+from receiver.signatures.records import Coverage, Request, Strength, Verified
 from receiver.signatures.scheme import Scheme
 
 #: A part of a URL that can be guessed is none.
@@ -34,7 +34,7 @@ class SharedSecret(Scheme):
     """
 
     id_header: str | None = None
-    protects_body: bool = False
+    coverage: Coverage = Coverage.NOTHING
 
     @property
     def signs_delivery_id(self) -> bool:
@@ -86,6 +86,7 @@ class SharedSecret(Scheme):
             delivery_id=self._delivery_id(request),
             delivery_id_signed=False,
             signed_sha256=hashlib.sha256(request.body).hexdigest(),
+            coverage=self.coverage,
         )
 
     def _delivery_id(self, request: Request) -> str | None:

@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 from receiver.signatures.errors import SignatureError
 from receiver.signatures.fields import form_fields, one_of, query_fields
 from receiver.signatures.hmac_scheme import HmacScheme
-from receiver.signatures.records import Request
+from receiver.signatures.records import Coverage, Request
 from receiver.signatures.tokens import with_parameter
 
 _DEFAULT_PORTS = {"http": 80, "https": 443}
@@ -25,6 +25,8 @@ class FormScheme(HmacScheme):
     https://mailchimp.com/developer/transactional/guides/track-respond-activity-webhooks/
     (2026-08). Nothing stands between names and values, so where one ends is not signed.
     """
+
+    coverage: Coverage = Coverage.FIELDS
 
     @property
     def signed_parts(self) -> tuple[str, ...]:

@@ -15,7 +15,7 @@ from receiver.signatures.errors import SignatureError
 from receiver.signatures.fields import document, text_at
 from receiver.signatures.hmac_scheme import HmacScheme
 from receiver.signatures.odd.inbody import with_document
-from receiver.signatures.records import Request
+from receiver.signatures.records import Coverage, Request
 from receiver.signatures.tokens import SharedSecret
 
 _DATA = "encryptedContent.data"
@@ -65,7 +65,7 @@ class SignedData(HmacScheme):
     in front: both need Microsoft's keys, which this code does not fetch.
     """
 
-    protects_body: bool = False
+    coverage: Coverage = Coverage.PARTS
 
     @property
     def proof_place(self) -> str:
@@ -131,7 +131,7 @@ def elements(request: Request) -> list[dict[str, Any]]:
 
 def _data(element: dict[str, Any]) -> bytes:
     try:
-        return base64.b64decode(text_at(element, _DATA) or "", validate=True)
+        return codecs.from_base64(text_at(element, _DATA) or "")
     except ValueError:
         raise SignatureError("malformed-body", f"{_DATA} is no base64") from None
 

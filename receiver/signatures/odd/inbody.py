@@ -16,7 +16,7 @@ from receiver.signatures import codecs
 from receiver.signatures.errors import SignatureError
 from receiver.signatures.fields import document, text_at
 from receiver.signatures.hmac_scheme import HmacScheme
-from receiver.signatures.records import Request
+from receiver.signatures.records import Coverage, Request
 from receiver.signatures.tokens import LONGEST_TOKEN, SharedSecret
 
 _BOUNDARY = "receiver-7a1c5e9d3b2f"
@@ -34,7 +34,7 @@ class SignedMembers(HmacScheme):
     signed_paths: tuple[str, ...]
     time_path: str
     token_path: str | None = None
-    protects_body: bool = False
+    coverage: Coverage = Coverage.PARTS
 
     @property
     def proof_place(self) -> str:
@@ -51,6 +51,10 @@ class SignedMembers(HmacScheme):
     @property
     def signs_delivery_id(self) -> bool:
         return self.token_path is not None
+
+    @property
+    def one_body(self) -> bool:
+        return True  # two events of one kind in one second are signed alike
 
     @property
     def is_timed(self) -> bool:
@@ -76,10 +80,7 @@ class SignedMembers(HmacScheme):
             raise SignatureError("malformed-body", "a signed member is no Unicode text") from None
 
     def _delivery_id(self, request: Request) -> str | None:
-        if self.token_path is None:
-            # Two events of one kind in one second are signed alike: only the bytes tell them apart.
-            return text_at(document(request), self.signature_path)
-        return self._text(document(request), self.token_path)
+        return self._text(document(request), self.token_path) if self.token_path else None
 
     def _text(self, members: object, path: str) -> str:
         found = text_at(members, path)

@@ -90,6 +90,7 @@ class JwtScheme(Scheme):
             delivery_id=None,
             delivery_id_signed=False,
             signed_sha256=hashlib.sha256(request.body).hexdigest(),
+            coverage=self.coverage,
         )
 
     def sign(

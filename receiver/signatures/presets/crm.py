@@ -9,6 +9,7 @@ from receiver.signatures.hmac_scheme import HmacScheme
 from receiver.signatures.odd.hashes import PlainHashScheme
 from receiver.signatures.odd.inbody import BodyToken
 from receiver.signatures.odd.jwts import GongScheme, MondayScheme
+from receiver.signatures.records import Coverage
 from receiver.signatures.scheme import Scheme
 from receiver.signatures.tokens import BasicScheme
 
@@ -137,7 +138,7 @@ SCHEMES: tuple[Scheme, ...] = (
         name="monday",
         vendor="monday.com (apps)",
         algorithm="HS256",
-        protects_body=False,
+        coverage=Coverage.NOTHING,
         handshakes=(
             Handshake(
                 name="challenge",

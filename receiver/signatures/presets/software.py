@@ -8,6 +8,7 @@ from receiver.signatures.handshakes import Ask, Echo, Handshake
 from receiver.signatures.hmac_scheme import HmacScheme
 from receiver.signatures.odd.jira import JiraConnectScheme
 from receiver.signatures.odd.places import TimeInBody
+from receiver.signatures.records import Coverage
 from receiver.signatures.scheme import Scheme
 from receiver.signatures.tokens import TokenScheme
 
@@ -71,7 +72,7 @@ SCHEMES: tuple[Scheme, ...] = (
         name="jira-connect-or-dynamic",
         vendor="Jira (Connect, OAuth 2.0)",
         algorithm="HS256",
-        protects_body=False,
+        coverage=Coverage.NOTHING,
         secret_headers=frozenset({"authorization"}),
         remarks="secret: the app's shared or client secret; Forge signs otherwise",
     ),

@@ -134,6 +134,16 @@ async def test_a_signed_id_with_another_body_is_kept_as_reused(workshop: Worksho
     assert await workshop.is_balanced()
 
 
+async def test_signed_content_with_another_body_is_kept_and_is_no_id_of_a_delivery(
+    workshop: Workshop,
+) -> None:
+    posts = [incoming(body, vendor_id="what-is-signed", id_signed=False) for body in (b"1", b"2")]
+    first, second = [await workshop.inbox.accept(replace(one, one_body=True)) for one in posts]
+    row = await workshop.delivery(second.delivery_id)
+    assert (first.duplicate, second.duplicate) == (False, False)
+    assert (row.state, row.reason, row.vendor_id) == ("failed", "id-reused", None)
+
+
 async def test_a_repeat_of_a_reused_id_is_a_duplicate_of_that_and_wakes_nothing(
     workshop: Workshop,
 ) -> None:
