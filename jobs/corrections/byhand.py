@@ -1,8 +1,8 @@
 """What a person's correction does to the book of a key: pure.
 
 Owns that a reversal by hand takes back all that was charged until then, and that a charge billed
-anew stands where the old one stood. Refuses to look at prices for a reversal, and to bill anew what
-the mapping no longer gives exactly once.
+anew stands where the old one stood. Refuses to look at prices for a reversal; what the mapping
+gives now is decided in `jobs.corrections.remapped`.
 """
 
 from __future__ import annotations
@@ -11,18 +11,11 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
-from jobs.erasure.pseudonyms import Erased
+from jobs.corrections.remapped import MOVED, Origin, Refused, RemappedDeliveries
 from jobs.ids import new_id
 from jobs.ledger.book import Entry, KeyBook, Recorded
 from jobs.ledger.owing import Step, decide, is_billed_as
 from mappings.types import Kind, Outcome
-
-#: Said of a charge whose key changed between asking the mapping and recording what it gave.
-MOVED = "more was recorded of its key just now; run it again"
-
-
-class Refused(Exception):
-    """The charge cannot be billed anew; the message says why."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -83,10 +76,10 @@ def reverse_all(
 def rebill_all(
     charges: Iterable[OpenCharge],
     books: Mapping[str, KeyBook],
-    now: Mapping[str, Erased | Refused],
+    now: RemappedDeliveries,
     asked: Asked,
 ) -> Decided:
-    """Bill these charges anew by what the mapping gives `now` for deliveries, by their ids."""
+    """Bill these charges anew by what the mapping gives `now` for their deliveries."""
     decided = Decided()
     for charge in charges:
         book = books.get(charge.outcome_key)
@@ -103,21 +96,20 @@ def _rebill(
     book: KeyBook,
     charge: OpenCharge,
     was: Entry,
-    now: Mapping[str, Erased | Refused],
+    now: RemappedDeliveries,
     asked: Asked,
     decided: Decided,
 ) -> None:
     owed = book.owed()
-    said = now.get(owed.delivery_id) if owed is not None and owed.delivery_id else None
-    if owed is None or said is None:
+    if owed is None:
         decided.refused.append((charge, MOVED))
         return
     try:
-        outcome = charge_now(said, charge.outcome_key)
+        outcome = now.charge_for(owed, charge.outcome_key)
     except Refused as refused:
         decided.refused.append((charge, str(refused)))
         return
-    recorded = replacement(book, was, owed, outcome, asked.action_id)
+    recorded = replacement(book, was, owed, outcome, asked.action_id, now.origin)
     if recorded is None:
         decided.unchanged += 1
     else:
@@ -168,11 +160,17 @@ def reversal_by_hand(book: KeyBook, standing: Entry, asked: Asked) -> Recorded:
 
 
 def replacement(
-    book: KeyBook, standing: Entry, owed: Recorded, now: Outcome, action_id: str
+    book: KeyBook,
+    standing: Entry,
+    owed: Recorded,
+    now: Outcome,
+    action_id: str,
+    origin: Origin | None = None,
 ) -> Recorded | None:
     """The owed charge as the mapping gives it now, in its place; None if that changes nothing.
 
-    `standing` is the open charge, `owed` the outcome whose price it has.
+    `standing` is the open charge, `owed` the outcome whose price it has. `origin` is the delivery
+    that `now` was mapped from where a person named another one than that of `owed`.
     """
     new = replace(
         owed,
@@ -190,23 +188,6 @@ def replacement(
         place=owed.place or owed.ordinal,
         action_id=action_id,
     )
+    if origin is not None:
+        new = replace(new, delivery_id=origin.id, event_index=now.event_index, source=origin.source)
     return None if is_billed_as(standing, new) else new
-
-
-def charge_now(mapped: Erased | Refused, key: str) -> Outcome:
-    """The one charge of the key that the mapping gives now. Raises Refused."""
-    if isinstance(mapped, Refused):
-        raise mapped
-    if mapped.failures:
-        first = mapped.failures[0]
-        message = f"the delivery fails now as {first.reason.value}: {first.detail}"
-        raise Refused(message)
-    if mapped.shadow:
-        message = "its source is in shadow mode and bills nothing"
-        raise Refused(message)
-    found = [one for one in mapped.outcomes if one.key == key and one.kind is Kind.CHARGE]
-    if len(found) != 1:
-        count = f"{len(found)} charges" if found else "no charge"
-        message = f"the mapping gives {count} of the key {key} now"
-        raise Refused(message)
-    return found[0]

@@ -1,48 +1,75 @@
 """What the mapping gives now for charges that are to be billed anew.
 
 Owns which delivery is asked: the one whose outcome the key owes, since its price is the one in
-force. Refuses to guess where its body is gone.
+force, or the one that a person names. Refuses to guess where its body is gone; only where a purge
+of another customer took it, the price of the recorded outcome is looked up again.
 """
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
+from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from jobs.corrections.byhand import OpenCharge, Refused
+from jobs.corrections.byhand import OpenCharge
 from jobs.corrections.charges import deliveries_of
+from jobs.corrections.recorded import priced_again
+from jobs.corrections.remapped import Origin, Refused, RemappedDeliveries
 from jobs.database import Database
-from jobs.erasure.pseudonyms import Erased
 from jobs.erasure.purged import erase
+from jobs.errors import FilterInvalid
+from jobs.ledger.book import Recorded
 from jobs.ledger.keybook import load_books
 from jobs.replays.runner import claimed, mapped_now
-from jobs.retention.evidence import WHY_GONE
+from jobs.retention.evidence import WHY_GONE, Evidence
+from jobs.schema import deliveries, outcomes, purged_customers
 from mappings.load import MappingSet
 from mappings.types import OLDEST_DAYS, Mapped, VersionText
 
+Row = Mapping[str, Any]
 
-@dataclass(frozen=True, slots=True)
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Told:
-    """What the mapping gives now for deliveries, by their ids, and which it cannot be asked for."""
+    """What the mapping gives now for deliveries, by their ids, and which it cannot be asked for.
+
+    `by_outcome` has what the price alone was looked up for, by the id of the outcome owed.
+    """
 
     mapped: Mapping[str, Mapped]
     refused: Mapping[str, Refused]
+    by_outcome: Mapping[str, Mapped] = field(default_factory=dict)
+    origin: Origin | None = None
 
-    async def erased(self, connection: AsyncConnection) -> dict[str, Erased | Refused]:
+    async def erased(self, connection: AsyncConnection) -> RemappedDeliveries:
         """The same as the ledger knows it, with pseudonyms for all who are purged as of now."""
-        return {**await erase(connection, self.mapped), **self.refused}
+        return RemappedDeliveries(
+            by_delivery={**await erase(connection, self.mapped), **self.refused},
+            by_outcome=await erase(connection, self.by_outcome),
+            origin=self.origin,
+        )
 
 
 class Proposals:
-    """Asks one version of the mappings; outside of transactions, since mapping takes its time."""
+    """Asks one version of the mappings; outside of transactions, since mapping takes its time.
 
-    def __init__(self, mappings: MappingSet, *, oldest_days: int | None = OLDEST_DAYS) -> None:
+    With an `origin` all charges are billed by what that delivery says.
+    """
+
+    def __init__(
+        self,
+        mappings: MappingSet,
+        *,
+        oldest_days: int | None = OLDEST_DAYS,
+        origin: Origin | None = None,
+    ) -> None:
         self._mappings = mappings
         self._oldest_days = oldest_days
+        self._origin = origin
         self._mapped: dict[str, Mapped] = {}
 
     @property
@@ -54,21 +81,70 @@ class Proposals:
         """What the deliveries give that these keys owe for now."""
         async with database.read() as connection:
             books = await load_books(connection, [one.outcome_key for one in charges])
-            owed = [book.owed() for book in books.values()]
-            wanted = {one.delivery_id for one in owed if one is not None and one.delivery_id}
+            owed = [due for book in books.values() if (due := book.owed()) is not None]
+            wanted = self._wanted(owed)
             # A delivery of many charges is met by several steps in turn: it is mapped once.
             known = {one: said for one, said in self._mapped.items() if one in wanted}
             rows = await deliveries_of(connection, sorted(wanted - known.keys()))
+            by_outcome = await self._without_body(connection, owed, rows)
         kept = {one: row for one, row in rows.items() if row["body"] is not None}
         self._mapped = known | await asyncio.to_thread(self._map, kept)
         gone = {one: _gone(row["evidence"]) for one, row in rows.items() if one not in kept}
-        return Told(self._mapped, gone)
+        return Told(mapped=self._mapped, refused=gone, by_outcome=by_outcome, origin=self._origin)
 
-    def _map(self, rows: Mapping[str, Mapping[str, Any]]) -> dict[str, Mapped]:
+    def _wanted(self, owed: Sequence[Recorded]) -> set[str]:
+        if self._origin is not None:
+            return {self._origin.id}
+        return {one.delivery_id for one in owed if one.delivery_id}
+
+    async def _without_body(
+        self, connection: AsyncConnection, owed: Sequence[Recorded], rows: Mapping[str, Row]
+    ) -> dict[str, Mapped]:
+        """What is owed of deliveries that lost their bodies to a purge of somebody else."""
+        purged = {one for one, row in rows.items() if row["evidence"] == Evidence.PURGED}
+        ids = [one.id for one in owed if one.delivery_id in purged]
+        if self._origin is not None or not ids:
+            return {}
+        found: dict[str, Mapped] = {}
+        for row in await _of_kept_customers(connection, ids):
+            received_at = rows[row["delivery_id"]]["received_at"]
+            mapped = priced_again(row, self._mappings, received_at=received_at)
+            if mapped is not None:
+                found[row["id"]] = mapped
+        return found
+
+    def _map(self, rows: Mapping[str, Row]) -> dict[str, Mapped]:
         return {
             delivery_id: mapped_now(self._mappings, claimed(row), oldest_days=self._oldest_days)
             for delivery_id, row in rows.items()
         }
+
+
+async def find_origin(database: Database, delivery_id: str) -> Origin:
+    """The delivery that a person names to bill from. Raises FilterInvalid.
+
+    It is a recorded one: the outcomes of no other count for what a key owes.
+    """
+    query = select(deliveries.c.source, deliveries.c.state).where(deliveries.c.id == delivery_id)
+    async with database.read() as connection:
+        row = (await connection.execute(query)).one_or_none()
+    if row is None:
+        raise FilterInvalid(f"from names no delivery: {delivery_id[:80]!r} is not known")
+    if row.state != "recorded":
+        raise FilterInvalid(
+            f"from names a delivery that is {row.state}: only a recorded one can be billed from;"
+            " see `receiver show` and replay it first"
+        )
+    return Origin(delivery_id, row.source)
+
+
+async def _of_kept_customers(connection: AsyncConnection, ids: Sequence[str]) -> list[Row]:
+    """The rows of these outcomes, but for those of customers who were erased."""
+    erased = select(purged_customers.c.pseudonym)
+    found = await connection.execute(
+        select(outcomes).where(outcomes.c.id.in_(ids), outcomes.c.customer_id.not_in(erased))
+    )
+    return [dict(row) for row in found.mappings()]
 
 
 def _gone(evidence: str) -> Refused:

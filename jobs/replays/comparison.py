@@ -43,14 +43,24 @@ class Difference:
         }
 
 
-def in_force(rows: Sequence[Row]) -> list[Row]:
+def in_force(rows: Sequence[Row], replaces: Mapping[str, str] | None = None) -> list[Row]:
     """The outcomes that count, of all that are recorded of a delivery, in the order given.
 
     One that a person had billed anew is left out; what replaces it stands in its place, also where
-    it comes first: ids are made by the clocks of several machines.
+    it comes first: ids are made by the clocks of several machines. A charge of another delivery
+    that was billed by what this one says stands in the place of what this one said. `replaces` has
+    all replacements of these keys, by id, where some were recorded of other deliveries.
     """
     places = {row["id"]: place for place, row in enumerate(rows)}
-    before = {row["id"]: row["replaces"] for row in rows if row["replaces"] in places}
+    known = replaces or {row["id"]: row["replaces"] for row in rows if row["replaces"]}
+    own = {_event(row): row["id"] for row in rows if row["replaces"] is None}
+    before: dict[str, str] = {}
+    for row in rows:
+        if row["replaces"] is not None:
+            older = next((one for one in _older(row["id"], known) if one in places), None)
+            older = older or own.get(_event(row))
+            if older is not None:
+                before[row["id"]] = older
     replaced = set(before.values())
 
     def place(row: Row) -> int:
@@ -60,6 +70,19 @@ def in_force(rows: Sequence[Row]) -> list[Row]:
         return places[one]
 
     return sorted((row for row in rows if row["id"] not in replaced), key=place)
+
+
+def _older(outcome_id: str, replaces: Mapping[str, str]) -> Iterator[str]:
+    """What this outcome replaces, what that replaced, and so on."""
+    one = replaces.get(outcome_id)
+    while one is not None:
+        yield one
+        one = replaces.get(one)
+
+
+def _event(row: Row) -> tuple[int, str, str]:
+    """What a row is an outcome of: its event, its kind and its key."""
+    return (row["event_index"], row["kind"], row["outcome_key"])
 
 
 def compare(delivery_id: str, recorded: Sequence[Row], mapped: Erased) -> list[Difference]:

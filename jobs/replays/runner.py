@@ -20,6 +20,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from jobs.database import Database
 from jobs.erasure.pseudonyms import Erased
 from jobs.erasure.purged import erase, hold_off_purges
+from jobs.ledger.keybook import chunks
 from jobs.portions import in_portions
 from jobs.replays.comparison import compare, in_force
 from jobs.replays.items import left_as_it_is
@@ -264,4 +265,22 @@ async def outcomes_of(
     )
     for row in rows.mappings():
         found.setdefault(row["delivery_id"], []).append(dict(row))
-    return {delivery_id: in_force(said) for delivery_id, said in found.items()}
+    replaces = await _replacements(connection, found)
+    return {delivery_id: in_force(said, replaces) for delivery_id, said in found.items()}
+
+
+async def _replacements(
+    connection: AsyncConnection, said: Mapping[str, Sequence[Mapping[str, Any]]]
+) -> dict[str, str]:
+    """What each replacement of these keys replaces: by `--from` it may be of another delivery."""
+    columns = outcomes.c
+    keys = {row["outcome_key"] for rows in said.values() for row in rows if row["replaces"]}
+    found: dict[str, str] = {}
+    for chunk in chunks(sorted(keys)):
+        rows = await connection.execute(
+            select(columns.id, columns.replaces).where(
+                columns.outcome_key.in_(chunk), columns.replaces.is_not(None)
+            )
+        )
+        found.update((row.id, row.replaces) for row in rows)
+    return found

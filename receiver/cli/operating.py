@@ -191,6 +191,14 @@ def reverse(
         bool,
         typer.Option("--rebill", help="Bill instead what the mapping gives now, on the old day."),
     ] = False,
+    origin: Annotated[
+        str | None,
+        typer.Option(
+            "--from",
+            metavar="DELIVERY",
+            help="With --rebill: bill what this recorded delivery says of the same outcome.",
+        ),
+    ] = None,
     note: Annotated[str | None, typer.Option(help=_NOTE)] = None,
     limit: arg.Limit = None,
     dry_run: arg.DryRun = False,
@@ -199,12 +207,18 @@ def reverse(
 ) -> None:
     """Take open charges back by hand, with a --note why; with --rebill, bill them anew.
 
-    What is taken back already stays as it is. Asks first on a terminal.
+    What is taken back already stays as it is. Asks first on a terminal; without one it needs --yes.
     """
     from receiver.cli.commands import reversing
 
     manner = reversing.Manner(
-        rebill=rebill, dry_run=dry_run, yes=yes, limit=limit, note=note, as_json=as_json
+        rebill=rebill,
+        origin=origin,
+        dry_run=dry_run,
+        yes=yes,
+        limit=limit,
+        note=note,
+        as_json=as_json,
     )
     given = {
         "source": source,

@@ -17,10 +17,10 @@ from sqlalchemy.engine import make_url
 
 from jobs.database import Database, open_database
 from jobs.errors import is_transient
-from jobs.mapping_store import recall
+from jobs.mapping_store import NoMappingsInForce, mappings_in_force, recall
 from jobs.revision import schema_is_current
 from jobs.timezone import stored_timezone
-from mappings.load import MappingSet, Source, load, read_directory
+from mappings.load import MappingSet, Source, is_mapping, load, read_directory
 from receiver.cli.output import Output
 from receiver.cli.trouble import MISUSE, Trouble
 from receiver.secrets import Secrets, secrets_of
@@ -98,6 +98,43 @@ class Session:
         nothing: dict[str, bytes] = {}
         last_good = self.run_if_made(recall, otherwise=nothing)
         return self._load(last_good)
+
+    def mappings_in_force(self) -> MappingSet:
+        """The mappings and the zone that the running service has in force, for what corrects money.
+
+        Trouble where this shell is set to another zone, or has other mappings at hand; raises
+        NoMappingsInForce where no service has run yet.
+        """
+        stored, wanted = self._stored_timezone(), self.settings.timezone
+        if stored is None:
+            raise NoMappingsInForce
+        if wanted is not None and wanted != stored:
+            raise Trouble(
+                f"RECEIVER_TIMEZONE is {wanted} here and {stored} in the running service: prices"
+                f" would be those of other days. Set RECEIVER_TIMEZONE={stored} or leave it unset",
+                code=MISUSE,
+            )
+        found = self.run(mappings_in_force, timezone=stored, schemes=RULES)
+        self._refuse_other_mappings(found)
+        return found
+
+    def _refuse_other_mappings(self, in_force: MappingSet) -> None:
+        """Trouble where the folder of this shell has mappings that are not those in force.
+
+        An edit may not have been taken up yet, or this is another service's folder.
+        """
+        try:
+            files = read_directory(self.settings.mappings)
+        except OSError:
+            return
+        if any(is_mapping(name) for name in files) and self.mappings().digest != in_force.digest:
+            raise Trouble(
+                f"the mappings at {self.settings.mappings} are not those that the running service"
+                " has in force. If they were edited just now, wait until it has taken them up"
+                " (`receiver status`, `receiver check`); if they are another service's, set"
+                " RECEIVER_MAPPINGS to the folder of this one",
+                code=MISUSE,
+            )
 
     @cached_property
     def edited(self) -> MappingSet:

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import shutil
 import time
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 
+from tests.support.processes import wait_until
 from tests.support.service import Service
 from tests.support.vendors import crm, helpdesk, solved, won
 
@@ -20,7 +22,7 @@ def _amounts(service: Service, customer: str) -> list[str]:
 
 
 def _reverse(service: Service, *arguments: str) -> Any:
-    return service.ask("reverse", *arguments, "--note", "an acceptance test")
+    return service.ask("reverse", *arguments, "--note", "an acceptance test", "--yes")
 
 
 def test_what_is_reversed_by_hand_stays_reversed(service: Service, customer: str) -> None:
@@ -69,8 +71,7 @@ def test_a_wrong_price_is_seen_before_it_is_saved_and_mended_after_it_was(
     assert "+12.50 USD in all" in checked.out
     assert "tickets resolved: +12.50 USD" in checked.out
     assert _amounts(own_service, customer) == ["0.99", "400.00"]
-    with own_service.reloaded():
-        own_service.edit("agents.yaml", '"0.99"', '"13.49"')
+    _edit(own_service, "agents.yaml", '"0.99"', '"13.49"')
     assert own_service.ask("check", "--against", "7d")["against"]["changed"] == 0
     would = own_service.ask("reverse", delivery, other, "--rebill", "--dry-run")
     did = _reverse(own_service, delivery, other, "--rebill")
@@ -82,3 +83,62 @@ def test_a_wrong_price_is_seen_before_it_is_saved_and_mended_after_it_was(
     assert _amounts(own_service, customer) == ["0.99", "400.00", "-0.99", "13.49"]
     assert _reverse(own_service, delivery)["amounts"] == [{"currency": "USD", "amount": "-13.49"}]
     assert own_service.run("status").code == 0
+
+
+def _edit(service: Service, name: str, old: str, new: str) -> None:
+    """Edit a mapping file; afterwards the edit is in force, and known to be in the database."""
+    with service.reloaded():
+        service.edit(name, old, new)
+    refused = 2
+
+    def is_known() -> bool:
+        ran = service.run("reverse", "--source", "crm", "--rebill", "--dry-run", "--limit", "1")
+        return ran.code != refused
+
+    wait_until(is_known, seconds=10, what=f"the edit of {name} in the database")
+
+
+def _rebill(service: Service, *arguments: str, **environment: str) -> Any:
+    return service.run(
+        "reverse", *arguments, "--rebill", "--note", "a wrong price", "--yes", "--json",
+        environment=environment,
+    )  # fmt: skip
+
+
+def test_a_batch_is_billed_anew_event_by_event_as_the_service_maps_and_not_as_the_shell(
+    own_service: Service, customer: str
+) -> None:
+    """The price begins at midnight in Tokyo: a shell that is set to no zone is none of UTC."""
+    today = datetime.now(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
+    new = f'{{price: "990.00", currency: EUR, from: {today.date()}}}'
+    old = '{price: "400.00", currency: EUR}'
+    own_service.edit("agents.yaml", old, f"[{old}, {new}]")
+    tokyo = {"RECEIVER_TIMEZONE": "Asia/Tokyo"}
+    own_service.start_web(environment=tokyo)
+    own_service.start_worker(tokyo)
+    at = int((today - timedelta(hours=6)).timestamp() * 1000)
+    erased, account = f"{customer}-erased", {"account": "4711"}
+    first, last = ({**won(customer), "at": at} for _ in range(2))
+    failing = {**won(customer), "at": at, **account}
+    batch = own_service.settle(crm([first, first, failing]))["id"]
+    shared = own_service.settle(crm([last, {**won(erased), "at": at}]))["id"]
+    assert _amounts(own_service, customer) == ["990.00", "990.00"]
+    # The shell has no zone, then no mappings, then another service's.
+    for environment in ({}, {"RECEIVER_MAPPINGS": str(own_service.root / "nowhere")}):
+        assert _rebill(own_service, batch, shared, **environment).json["unchanged"] == 4
+    other = own_service.root / "other"
+    shutil.copytree(own_service.mappings, other)
+    (other / "agents.yaml").write_text((other / "agents.yaml").read_text().replace("990.00", "1"))
+    assert _rebill(own_service, batch, RECEIVER_MAPPINGS=str(other)).code == 2
+    assert own_service.run("purge", "--customer", erased, "--yes").code == 0
+    _edit(own_service, "agents.yaml", '"990.00"', '"9.90"')
+    without_body = _rebill(own_service, shared)
+    assert (without_body.code, without_body.json["rebilled"]) == (1, 1)
+    assert "a customer in it was erased" in without_body.json["refusals"][0]["reason"]
+    _edit(own_service, "tables/accounts.yaml", '"4711"', '"4712"')
+    by_event = _rebill(own_service, batch)
+    assert (by_event.code, by_event.json["rebilled"]) == (1, 1)
+    assert "its event fails now as unmapped" in by_event.json["refusals"][0]["reason"]
+    assert _amounts(own_service, customer)[-4:] == ["-990.00", "9.90", "-990.00", "9.90"]
+    checks = {one["name"]: one["status"] for one in own_service.run("doctor", "--json").json}
+    assert {checks[name] for name in ("balance", "books", "records", "corrections")} == {"ok"}

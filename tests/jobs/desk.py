@@ -10,7 +10,8 @@ from sqlalchemy import func, select
 from jobs.corrections.charges import ChargeFilter
 from jobs.corrections.corrected import Corrected
 from jobs.corrections.correcting import Wish, correct
-from jobs.corrections.rebilling import Proposals
+from jobs.corrections.rebilling import Proposals, find_origin
+from jobs.corrections.remapped import Origin
 from jobs.schema import actions, billing_events, outcomes
 from jobs.settling.settle import Settler
 from tests.jobs.doubles import Telling, body, mapping_set
@@ -36,21 +37,33 @@ class Desk:
             ids.append(delivery)
         return ids
 
-    def wish(self, where: ChargeFilter, *, rebill: bool, limit: int | None = None) -> Wish:
-        proposals = Proposals(mapping_set(self.telling)) if rebill else None
+    def wish(
+        self,
+        where: ChargeFilter,
+        *,
+        rebill: bool,
+        limit: int | None = None,
+        origin: Origin | None = None,
+    ) -> Wish:
+        proposals = Proposals(mapping_set(self.telling), origin=origin) if rebill else None
         return Wish(where=where, proposals=proposals, limit=limit)
 
     async def reverse(self, *ids: str, where: ChargeFilter = ALL, **more: Any) -> Corrected:
         return await self._correct(ids, where, rebill=False, **more)
 
-    async def rebill(self, *ids: str, where: ChargeFilter = ALL, **more: Any) -> Corrected:
+    async def rebill(
+        self, *ids: str, where: ChargeFilter = ALL, origin: str | None = None, **more: Any
+    ) -> Corrected:
+        """With an `origin`, the id of a delivery, by what that one says."""
+        if origin is not None:
+            more["origin"] = await find_origin(self.workshop.database, origin)
         return await self._correct(ids, where, rebill=True, **more)
 
     async def _correct(
-        self, ids: tuple[str, ...], where: ChargeFilter, *, rebill: bool, limit: int | None = None
+        self, ids: tuple[str, ...], where: ChargeFilter, *, rebill: bool, **more: Any
     ) -> Corrected:
         chosen = ChargeFilter(ids=ids) if ids else where
-        wish = self.wish(chosen, rebill=rebill, limit=limit)
+        wish = self.wish(chosen, rebill=rebill, **more)
         return await correct(self.workshop.database, wish, actor="test", note="a mistake")
 
     async def ledger(self, key: str) -> list[int]:

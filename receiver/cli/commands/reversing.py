@@ -9,11 +9,11 @@ from typing import Any
 from jobs.corrections.charges import ChargeFilter, Standing, named_wrongly, standing
 from jobs.corrections.corrected import Corrected
 from jobs.corrections.correcting import Wish, correct, rehearse
-from jobs.corrections.rebilling import Proposals
+from jobs.corrections.rebilling import Proposals, find_origin
 from jobs.database import Database
 from jobs.money import money
 from receiver.asking import charge_filter
-from receiver.cli.commands.replaying import actor, agreed, progress_bar
+from receiver.cli.commands.replaying import actor, progress_bar
 from receiver.cli.naming import refuse_misspelt
 from receiver.cli.output import Output, can_ask, counted
 from receiver.cli.session import Session
@@ -28,6 +28,7 @@ class Manner:
     """How to go about it, as said on the command line."""
 
     rebill: bool
+    origin: str | None
     dry_run: bool
     yes: bool
     limit: int | None
@@ -41,6 +42,8 @@ def reverse(ids: list[str], given: Mapping[str, str | None], manner: Manner) -> 
     where = charge_filter(given, session.zone, ids=ids or None)
     if not manner.dry_run and not (manner.note or "").strip():
         raise Trouble("--note is missing; say why these charges are corrected", code=MISUSE)
+    if manner.origin is not None and not manner.rebill:
+        raise Trouble("--from says what to bill instead; add --rebill", code=MISUSE)
     refuse_misspelt(session, where)
     wish = _wish(session, where, manner)
     session.run(_refuse_wrong, where)
@@ -54,12 +57,12 @@ def reverse(ids: list[str], given: Mapping[str, str | None], manner: Manner) -> 
         out.say(
             "nothing that fits has an open charge; `receiver show DELIVERY` says what it billed"
         )
-    asks = can_ask() and not manner.yes and found.matched > 0
-    if asks and manner.rebill:
-        _tell(out, session.run(rehearse, wish))
-    question = f"{verb[0].upper()}{verb[1:]} {found.matched}?"
-    if not agreed(out, question, matched=found.matched, yes=manner.yes):
-        raise Trouble("nothing was corrected")
+    if found.matched and not manner.yes:
+        require_terminal()
+        if manner.rebill:
+            _tell(out, session.run(rehearse, wish))
+        if not out.confirm(f"{verb[0].upper()}{verb[1:]} {found.matched}?"):
+            raise Trouble("nothing was corrected")
     _print(out, session.run(_correct, out, wish, manner.note or "", found.matched), would=False)
 
 
@@ -67,8 +70,15 @@ def _wish(session: Session, where: ChargeFilter, manner: Manner) -> Wish:
     proposals = None
     if manner.rebill:
         oldest = session.settings.oldest_outcome_days
-        proposals = Proposals(session.mappings(), oldest_days=oldest)
+        origin = session.run(find_origin, manner.origin) if manner.origin is not None else None
+        proposals = Proposals(session.mappings_in_force(), oldest_days=oldest, origin=origin)
     return Wish(where=where, proposals=proposals, limit=manner.limit)
+
+
+def require_terminal() -> None:
+    """Trouble where nobody can be asked: what changes money then says --yes."""
+    if not can_ask():
+        raise Trouble("--yes is missing: this changes what is billed", code=MISUSE)
 
 
 async def _refuse_wrong(database: Database, where: ChargeFilter) -> None:

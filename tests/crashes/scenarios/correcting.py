@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from tests.crashes.scenario import crashes
 from tests.crashes.stage import TICKET_MICROS, Stage
+from tests.support.processes import wait_until
 
 
 @crashes(
@@ -37,18 +38,27 @@ def billing_anew_is_cut_off(stage: Stage) -> None:
     stage.send(*stage.tickets(5), bills={"USD": TICKET_MICROS})
     stage.settle()
     rebill = ("reverse", "--customer", stage.customer, "--rebill", "--note", "a price", "--yes")
-    for role in ("web", "worker"):  # nobody else is to see the price of this scenario
-        stage.installation.kill(role)
-    stage.service.edit("agents.yaml", '"0.99"', '"1.20"')
+    _edit(stage, '"0.99"', '"1.20"')
     try:
         stage.doomed_command(*rebill)
         assert _taken_back(stage) == (2 if stage.is_before else 4)
         stage.run(*rebill)
     finally:
-        stage.service.edit("agents.yaml", '"1.20"', '"0.99"')
+        _edit(stage, '"1.20"', '"0.99"')
     assert _taken_back(stage) == 5
     stage.owed["USD"] = 5 * 1_200_000
     stage.charges_of_a_key = 2
+
+
+def _edit(stage: Stage, old: str, new: str) -> None:
+    """A price changes; afterwards the service that runs has it in force, and so the database."""
+    with stage.service.reloaded():
+        stage.service.edit("agents.yaml", old, new)
+    refused = 2
+    rehearse = ("reverse", "--customer", stage.customer, "--rebill", "--dry-run")
+    wait_until(
+        lambda: stage.service.run(*rehearse).code != refused, seconds=10, what="the price in force"
+    )
 
 
 def _taken_back(stage: Stage) -> int:

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from jobs.corrections.byhand import Refused, charge_now
+from jobs.corrections.remapped import Refused, charge_now
 from jobs.erasure.pseudonyms import erased
 from jobs.ledger.book import KeyBook
 from jobs.ledger.owing import Conflict, Step, Verdict
@@ -251,7 +251,27 @@ MATCHED = Mapped(outcomes=(NOW,), failures=(), events=1)
 def test_the_one_charge_of_the_key_is_what_the_mapping_gives_now() -> None:
     other: Outcome = replace(NOW, key="another")
     undone = replace(NOW, kind=Kind.REVERSAL)
-    assert charge_now(erased(replace(MATCHED, outcomes=(other, undone, NOW)), {}), "key") is NOW
+    mapped = erased(replace(MATCHED, outcomes=(other, undone, NOW)), {})
+    assert charge_now(mapped, "key", 0) is NOW
+
+
+UNPRICED = Failure(reason=Reason.UNPRICED, detail="no price")
+
+
+def test_neither_another_event_that_fails_now_nor_one_of_the_same_key_is_in_the_way() -> None:
+    neighbours = (replace(NOW, event_index=1), NOW, replace(NOW, event_index=2))
+    failure = replace(UNPRICED, event_index=3)
+    mapped = Mapped(outcomes=neighbours, failures=(failure,), events=4)
+    assert charge_now(erased(mapped, {}), "key", 0) is NOW
+
+
+def test_a_delivery_that_is_billed_from_gives_the_key_in_whatever_event() -> None:
+    third = replace(NOW, event_index=2)
+    failure = replace(UNPRICED, event_index=0)
+    mapped = erased(Mapped(outcomes=(third,), failures=(failure,), events=3), {})
+    assert charge_now(mapped, "key", None) is third
+    with pytest.raises(Refused, match="its event fails now as unpriced: no price"):
+        charge_now(mapped, "another", None)
 
 
 @pytest.mark.parametrize(
@@ -269,12 +289,22 @@ def test_the_one_charge_of_the_key_is_what_the_mapping_gives_now() -> None:
         pytest.param(replace(MATCHED, outcomes=(NOW, NOW)), "gives 2 charges", id="two"),
         pytest.param(replace(MATCHED, shadow=True), "shadow mode", id="in shadow"),
         pytest.param(
-            replace(MATCHED, failures=(Failure(reason=Reason.UNPRICED, detail="no price"),)),
-            "fails now as unpriced: no price",
+            replace(MATCHED, failures=(UNPRICED,)),
+            "the delivery fails now as unpriced: no price",
             id="failing",
+        ),
+        pytest.param(
+            replace(MATCHED, failures=(replace(UNPRICED, event_index=0),)),
+            "its event fails now as unpriced: no price",
+            id="another rule of its event failing",
+        ),
+        pytest.param(
+            replace(MATCHED, outcomes=(replace(NOW, event_index=1),)),
+            "no charge of the key key now for its event; `--from DELIVERY`",
+            id="another event",
         ),
     ],
 )
 def test_what_the_mapping_does_not_give_exactly_once_is_refused(mapped: Mapped, why: str) -> None:
     with pytest.raises(Refused, match=why):
-        charge_now(erased(mapped, {}), "key")
+        charge_now(erased(mapped, {}), "key", 0)

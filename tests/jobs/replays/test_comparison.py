@@ -106,10 +106,8 @@ def test_differences(
 
 def test_what_was_billed_anew_stands_in_the_place_of_what_it_replaces() -> None:
     rows: list[dict[str, Any]] = [
-        {"id": "1", "replaces": None},
-        {"id": "2", "replaces": None},
-        {"id": "3", "replaces": "1"},
-        {"id": "4", "replaces": "3"},
+        {"id": one, "replaces": replaces, "event_index": 0, "kind": "charge", "outcome_key": one}
+        for one, replaces in (("1", None), ("2", None), ("3", "1"), ("4", "3"))
     ]
     assert [row["id"] for row in in_force(rows)] == ["4", "2"]
     # The clock of whoever billed it anew may be late.

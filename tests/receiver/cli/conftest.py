@@ -11,8 +11,11 @@ import structlog
 from typer.testing import CliRunner
 
 from jobs.database import open_database
+from jobs.mapping_watch import MappingWatch
 from jobs.migrations import migrate
+from jobs.timezone import claim_timezone
 from receiver.cli.app import app
+from receiver.signatures import RULES
 from tests.support.rows import Rows
 from tests.support.texts import FILES
 
@@ -68,6 +71,20 @@ class Installation:
         """A command with nobody at the terminal; an exception that it lets out is an error."""
         result = self._runner.invoke(app, arguments, input=given, catch_exceptions=False)
         return Ran(result.exit_code, result.stdout, result.stderr)
+
+    def take_up(self, timezone: str = "UTC") -> None:
+        """Let the mappings folder be in force, as a service that runs on it would."""
+
+        async def work() -> None:
+            database = open_database(self._url)
+            try:
+                await claim_timezone(database, timezone)
+                watch = MappingWatch(database, self.mappings, timezone=timezone, schemes=RULES)
+                await watch.start()
+            finally:
+                await database.close()
+
+        asyncio.run(work())
 
     def edit(self, old: str, new: str) -> None:
         """Replace text in zendesk.yaml."""

@@ -1,6 +1,7 @@
 """`reverse`, with and without `--rebill`."""
 
 import json
+import shutil
 from typing import Any
 
 import pytest
@@ -22,13 +23,13 @@ def billed(installed: Installation) -> Installation:
     installed.fill(_charges)
     agents = installed.mappings / "agents.yaml"
     agents.write_text(agents.read_text().replace("0.99", "1.50"))
+    installed.take_up()
     return installed
 
 
 @pytest.fixture
 def at_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
-    for module in ("replaying", "reversing"):
-        monkeypatch.setattr(f"receiver.cli.commands.{module}.can_ask", lambda: True)
+    monkeypatch.setattr("receiver.cli.commands.reversing.can_ask", lambda: True)
 
 
 def _total(installed: Installation) -> Any:
@@ -36,8 +37,18 @@ def _total(installed: Installation) -> Any:
     return found["amount"]
 
 
+@pytest.mark.parametrize("more", [[], ["--rebill"]], ids=["reverse", "rebill"])
+def test_without_a_terminal_it_changes_nothing_but_with_yes(
+    billed: Installation, more: list[str]
+) -> None:
+    ran = billed.run("reverse", "d1", "--note", "test data", *more)
+    assert (ran.code, ran.out) == (2, "")
+    assert "--yes is missing" in ran.err
+    assert _total(billed) == "1.98"
+
+
 def test_without_a_terminal_it_counts_and_reverses(billed: Installation) -> None:
-    ran = billed.run("reverse", "d1", "--note", "test data")
+    ran = billed.run("reverse", "d1", "--note", "test data", "--yes")
     assert ran.code == 0
     assert "1 open charge to reverse: 0.99 USD" in ran.err
     assert "1 charge reversed" in ran.out
@@ -46,14 +57,16 @@ def test_without_a_terminal_it_counts_and_reverses(billed: Installation) -> None
 
 
 def test_again_it_is_unchanged(billed: Installation) -> None:
-    billed.run("reverse", "b1", "--note", "test data")
-    ran = billed.run("reverse", "b1", "--note", "test data")
+    billed.run("reverse", "b1", "--note", "test data", "--yes")
+    ran = billed.run("reverse", "b1", "--note", "test data", "--yes")
     assert ran.code == 0
     assert "0 charges reversed, 1 unchanged (taken back already)" in ran.out
 
 
 def test_as_json_it_prints_one_object(billed: Installation) -> None:
-    ran = billed.run("reverse", "--customer", "acme", "--limit", "1", "--note", "why", "--json")
+    ran = billed.run(
+        "reverse", "--customer", "acme", "--limit", "1", "--note", "why", "--yes", "--json"
+    )
     found = ran.json
     assert {name: found[name] for name in ("reversed", "rebilled", "unchanged", "refused")} == {
         "reversed": 1,
@@ -76,7 +89,7 @@ def test_a_dry_run_needs_no_note_and_changes_nothing(billed: Installation) -> No
 
 
 def test_a_rebill_bills_the_price_of_now(billed: Installation) -> None:
-    ran = billed.run("reverse", "d1", "d2", "--rebill", "--note", "a wrong price")
+    ran = billed.run("reverse", "d1", "d2", "--rebill", "--note", "a wrong price", "--yes")
     assert ran.code == 0
     assert "2 open charges to bill anew: 1.98 USD" in ran.err
     assert _total(billed) == "3.00"
@@ -89,11 +102,12 @@ def test_a_rebill_bills_the_price_of_now(billed: Installation) -> None:
 
 def test_what_is_refused_is_named_and_ends_in_one(billed: Installation) -> None:
     billed.edit("payload.ticket", "payload.ticket + 100")
-    ran = billed.run("reverse", "d1", "--rebill", "--note", "why")
+    billed.take_up()
+    ran = billed.run("reverse", "d1", "--rebill", "--note", "why", "--yes")
     assert ran.code == 1
     assert "refused: b1 of delivery d1: the mapping gives no charge of the key" in ran.out
     assert "1 charge was refused" in ran.err
-    ran = billed.run("reverse", "d1", "--rebill", "--note", "why", "--json")
+    ran = billed.run("reverse", "d1", "--rebill", "--note", "why", "--yes", "--json")
     assert ran.code == 1
     assert ran.json["refusals"][0]["billing_event"] == "b1"
 
@@ -186,3 +200,77 @@ def test_a_replay_of_what_is_recorded_says_what_differs_alone(billed: Installati
     ran = billed.run("replay", "d1", "--state", "recorded", "--dry-run")
     said = "differs: d1 solved: billed amount 0.99, currency USD, now it would be amount 1.50"
     assert f"  {said}, currency USD" in ran.out.splitlines()
+
+
+def _elsewhere(billed: Installation, monkeypatch: pytest.MonkeyPatch, *, cheaper: bool) -> None:
+    """A shell in another folder, which has mappings of its own, or none."""
+    folder = billed.root / "elsewhere"
+    folder.mkdir()
+    monkeypatch.delenv("RECEIVER_MAPPINGS")
+    monkeypatch.chdir(folder)
+    if cheaper:
+        shutil.copytree(billed.mappings, folder / "mappings")
+        agents = folder / "mappings" / "agents.yaml"
+        agents.write_text(agents.read_text().replace("1.50", "0.01"))
+
+
+def test_a_rebill_maps_as_the_running_service_does_wherever_the_shell_is(
+    billed: Installation, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _elsewhere(billed, monkeypatch, cheaper=False)
+    assert billed.run("reverse", "d1", "--rebill", "--note", "why", "--yes").code == 0
+    assert _total(billed) == "2.49"
+
+
+def test_a_rebill_in_a_folder_with_other_mappings_is_refused(
+    billed: Installation, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _elsewhere(billed, monkeypatch, cheaper=True)
+    for more in (["--dry-run"], ["--note", "why", "--yes"]):
+        ran = billed.run("reverse", "d1", "--rebill", *more)
+        assert (ran.code, ran.out) == (2, "")
+        assert "the mappings at mappings are not those that the running service has" in ran.err
+    assert billed.run("reverse", "d1", "--note", "why", "--yes").code == 0
+
+
+def test_an_edit_that_the_service_has_not_taken_up_is_billed_by_nobody(
+    billed: Installation,
+) -> None:
+    agents = billed.mappings / "agents.yaml"
+    agents.write_text(agents.read_text().replace("1.50", "990.00"))
+    ran = billed.run("reverse", "d1", "--rebill", "--dry-run")
+    assert ran.code == 2
+    assert "wait until it has taken them up" in ran.err
+    billed.take_up()
+    assert billed.run("reverse", "d1", "--rebill", "--dry-run").code == 0
+
+
+def test_a_rebill_in_another_zone_than_the_services_is_refused(
+    billed: Installation, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("RECEIVER_TIMEZONE", "Asia/Tokyo")
+    ran = billed.run("reverse", "d1", "--rebill", "--dry-run")
+    assert (ran.code, ran.out) == (2, "")
+    assert "RECEIVER_TIMEZONE is Asia/Tokyo here and UTC in the running service" in ran.err
+
+
+def test_a_rebill_where_no_service_has_run_is_refused(installed: Installation) -> None:
+    installed.fill(_charges)
+    ran = installed.run("reverse", "d1", "--rebill", "--note", "why", "--yes")
+    assert (ran.code, ran.out) == (1, "")
+    assert "no service has run on it yet" in ran.err
+
+
+def test_from_says_what_to_bill_instead(billed: Installation) -> None:
+    ran = billed.run("reverse", "b1", "--from", "d2", "--note", "why", "--yes")
+    assert (ran.code, ran.out) == (2, "")
+    assert "add --rebill" in ran.err
+    ran = billed.run("reverse", "b1", "--rebill", "--from", "d9", "--dry-run")
+    assert ran.code == 2
+    assert "from names no delivery: 'd9'" in ran.err
+    ran = billed.run("reverse", "b1", "--rebill", "--from", "d2", "--dry-run")
+    assert ran.code == 1
+    assert "the mapping gives no charge of the key" in ran.out
+    ran = billed.run("reverse", "b1", "--rebill", "--from", "d1", "--note", "why", "--yes")
+    assert ran.code == 0
+    assert _total(billed) == "2.49"

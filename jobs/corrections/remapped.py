@@ -1,0 +1,89 @@
+"""What the mapping gives now for a charge that is to be billed anew: pure.
+
+Owns that the event decides which the charge came from, whatever its delivery says besides: a
+neighbouring event that fails now, or that gives the same key, is no reason to refuse. Refuses
+what the mapping does not give exactly once for that event.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from jobs.erasure.pseudonyms import Erased
+from jobs.ledger.book import Recorded
+from mappings.types import Failure, Kind, Mapped, Outcome
+
+#: Said of a charge whose key changed between asking the mapping and recording what it gave.
+MOVED = "more was recorded of its key just now; run it again"
+
+
+class Refused(Exception):
+    """The charge cannot be billed anew; the message says why."""
+
+
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """The recorded delivery that a person named as the one to bill from."""
+
+    id: str
+    source: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RemappedDeliveries:
+    """What the mapping gives now for deliveries, by their ids, or why it cannot be asked.
+
+    With an `origin` every key is billed from that delivery, else each from that of its charge.
+    `by_outcome` has, by the id of the outcome that is owed, what is known without a body.
+    """
+
+    by_delivery: Mapping[str, Erased | Refused]
+    by_outcome: Mapping[str, Erased]
+    origin: Origin | None = None
+
+    def charge_for(self, owed: Recorded, key: str) -> Outcome:
+        """The charge that replaces `owed`. Raises Refused."""
+        if self.origin is not None:
+            return charge_now(self.by_delivery[self.origin.id], key, None)
+        if owed.id in self.by_outcome:
+            return charge_now(self.by_outcome[owed.id], key, owed.event_index)
+        mapped = self.by_delivery.get(owed.delivery_id or "")
+        if mapped is None:
+            raise Refused(MOVED)
+        return charge_now(mapped, key, owed.event_index)
+
+
+def charge_now(mapped: Erased | Refused, key: str, event_index: int | None) -> Outcome:
+    """The one charge of the key that the mapping gives now for this event. Raises Refused.
+
+    What the other events of the delivery give, or that they fail, does not matter. Without an
+    `event_index` any event may give it.
+    """
+    if isinstance(mapped, Refused):
+        raise mapped
+    if mapped.shadow:
+        message = "its source is in shadow mode and bills nothing"
+        raise Refused(message)
+    charges = [one for one in mapped.outcomes if one.key == key and one.kind is Kind.CHARGE]
+    found = [one for one in charges if event_index in (None, one.event_index)]
+    failure = _failure_of(mapped, event_index, is_found=bool(found))
+    if failure is not None:
+        what = "the delivery" if failure.event_index is None else "its event"
+        message = f"{what} fails now as {failure.reason.value}: {failure.detail}"
+        raise Refused(message)
+    if len(found) != 1:
+        count = f"{len(found)} charges" if found else "no charge"
+        message = f"the mapping gives {count} of the key {key} now"
+        if event_index is not None and not found and charges:
+            message += " for its event; `--from DELIVERY` bills another event"
+        raise Refused(message)
+    return found[0]
+
+
+def _failure_of(mapped: Mapped, event_index: int | None, *, is_found: bool) -> Failure | None:
+    """The failure that keeps this event, or without an index the delivery, from being billed."""
+    for one in mapped.failures:
+        if one.event_index is None or one.event_index == event_index:
+            return one
+    return mapped.failures[0] if mapped.failures and event_index is None and not is_found else None
