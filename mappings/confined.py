@@ -14,17 +14,20 @@ from __future__ import annotations
 import gc
 import mmap
 import os
-import pickle
 import resource
 import select
 import signal
 import sys
 import threading
 import time
+import traceback
 from collections.abc import Callable
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
 from typing import NoReturn, TypeVar
+
+from pydantic import TypeAdapter
 
 MEMORY_BYTES = 256 * 1024 * 1024
 CPU_SECONDS = 10
@@ -52,17 +55,20 @@ class Exceeded(Exception):
         self.note = note
 
 
-class Stuck(Exception):
-    """The process did not run, which says nothing of the work."""
+class Broken(Exception):
+    """The process did not run, or the work raised: a bug, or a machine that is overloaded."""
 
 
-def run(work: Callable[[Note], _Result]) -> _Result:
-    """What `work` returns, computed in a bounded process. Raises Exceeded, or what it raises."""
+def run(work: Callable[[Note], _Result], form: TypeAdapter[_Result]) -> _Result:
+    """What `work` returns, computed in a bounded process, by way of JSON of that form.
+
+    Raises Exceeded; or Broken, with the traceback of what the work raised.
+    """
     with _one_at_a_time, mmap.mmap(-1, _NOTE_BYTES) as notes:
         reading, writing = os.pipe()
         child = os.fork()
         if child == 0:
-            _compute(work, writing, notes)
+            _compute(partial(_answer, work, form), writing, notes)
         os.close(writing)
         try:
             with open(reading, "rb", buffering=0) as pipe:  # noqa: PTH123 - a descriptor
@@ -72,7 +78,8 @@ def run(work: Callable[[Note], _Result]) -> _Result:
             raise
         finally:
             status = _ended(child)
-        return _result(answer, status, _noted(notes))
+        _refuse(answer, status, _noted(notes))
+    return form.validate_json(answer[1:])
 
 
 def _read(pipe: int) -> bytes:
@@ -84,7 +91,7 @@ def _read(pipe: int) -> bytes:
     while True:
         left = deadline - time.monotonic()
         if left <= 0 or not ready.poll(left * 1000):
-            raise Stuck(f"a mapping process did not end within {WALL_SECONDS:.0f} s")
+            raise Broken(f"a mapping process did not end within {WALL_SECONDS:.0f} s")
         chunk = os.read(pipe, 1024 * 1024)
         if not chunk:
             return b"".join(chunks)
@@ -98,23 +105,21 @@ def _ended(child: int) -> int:
     return 0
 
 
-def _result(answer: bytes, status: int, note: str) -> _Result:  # type: ignore[type-var]
+def _refuse(answer: bytes, status: int, note: str) -> None:
+    """Raise for whatever is no result."""
     if status == -signal.SIGXCPU:
         raise Exceeded(f"{CPU_SECONDS} s of processor time", note)
     if not answer:
         raise Exceeded(f"{MEMORY_BYTES // 2**20} MiB of memory", note)
-    found = pickle.loads(answer[1:])  # noqa: S301 - written by our own child
     if answer[:1] == _FAILED:
-        raise found
-    result: _Result = found
-    return result
+        raise Broken(answer[1:].decode())
 
 
 def _noted(notes: mmap.mmap) -> str:
     return notes[:].partition(b"\0")[0].decode("utf-8", "replace")
 
 
-def _compute(work: Callable[[Note], object], writing: int, notes: mmap.mmap) -> NoReturn:
+def _compute(answered: Callable[[Note], bytes], writing: int, notes: mmap.mmap) -> NoReturn:
     """The child: nothing of the parent's is cleaned up, flushed or closed in order."""
 
     def note(text: str) -> None:
@@ -126,7 +131,7 @@ def _compute(work: Callable[[Note], object], writing: int, notes: mmap.mmap) -> 
         gc.disable()
         _let_go_of_the_parent(writing)
         _bound()
-        answer = _answer(work, note)
+        answer = answered(note)
         with open(writing, "wb", buffering=0) as pipe:
             while answer:
                 answer = answer[pipe.write(answer) or 0 :]
@@ -135,13 +140,13 @@ def _compute(work: Callable[[Note], object], writing: int, notes: mmap.mmap) -> 
         os._exit(code)
 
 
-def _answer(work: Callable[[Note], object], note: Note) -> bytes:
+def _answer(work: Callable[[Note], _Result], form: TypeAdapter[_Result], note: Note) -> bytes:
     try:
-        return _SUCCEEDED + pickle.dumps(work(note))
+        return _SUCCEEDED + form.dump_json(work(note))
     except MemoryError:
         return b""
-    except Exception as error:  # noqa: BLE001 - the parent decides
-        return _FAILED + pickle.dumps(error)
+    except Exception:  # noqa: BLE001 - the parent raises it
+        return _FAILED + traceback.format_exc().encode("utf-8", "backslashreplace")
 
 
 def _let_go_of_the_parent(writing: int) -> None:

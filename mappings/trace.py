@@ -13,6 +13,8 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 
+from pydantic import TypeAdapter
+
 from mappings.cel import text as celtext
 from mappings.cel.language import Activation, EvalError, ExpressionError, Language, Lets
 from mappings.pricing.catalogue import Catalogue
@@ -88,6 +90,9 @@ class Trace:
         return found
 
 
+_TRACE = TypeAdapter(Trace)
+
+
 def trace(program: Program, delivery: DeliveryInput, catalogue: Catalogue | None) -> Trace:
     """Map the delivery and keep what was seen on the way."""
     demand = replace(program.demand, depth=max(program.demand.depth, 1))
@@ -96,7 +101,7 @@ def trace(program: Program, delivery: DeliveryInput, catalogue: Catalogue | None
         return _traced(program, delivery, events, failures)
 
     try:
-        return program.on_events(delivery, catalogue, seen, demand=demand)
+        return program.on_events(delivery, catalogue, seen, _TRACE, demand=demand)
     except DeliveryError as error:
         return seen(iter(()), error.failure)
 

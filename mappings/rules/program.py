@@ -12,6 +12,8 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
+from pydantic import TypeAdapter
+
 from mappings import confined
 from mappings.cel.demand import IN_PROCESS_BYTES, Demand
 from mappings.cel.evalerrors import TOO_MUCH_REMEDY
@@ -22,6 +24,7 @@ from mappings.rules.deciding import Event, Rule, RuleError, matches, outcome_of,
 from mappings.types import DeliveryInput, Failure, Mapped, Outcome, Reason
 
 EVENTS_MAX = 10_000
+MAPPED = TypeAdapter(Mapped)
 _Result = TypeVar("_Result")
 _PATH = re.compile(r"payload(?:\.[A-Za-z_][A-Za-z0-9_]*)*")
 
@@ -50,7 +53,7 @@ class Program:
     def run(self, delivery: DeliveryInput, catalogue: Catalogue | None) -> Mapped:
         """All outcomes and all failures of the delivery."""
         try:
-            return self.on_events(delivery, catalogue, self._mapped)
+            return self.on_events(delivery, catalogue, self._mapped, MAPPED)
         except DeliveryError as error:
             return self._mapped(iter(()), error.failure)
 
@@ -59,12 +62,14 @@ class Program:
         delivery: DeliveryInput,
         catalogue: Catalogue | None,
         work: Callable[[Iterator[Event]], _Result],
+        form: TypeAdapter[_Result],
         *,
         demand: Demand | None = None,
     ) -> _Result:
         """What `work` makes of the events, in a bounded process where they may take much.
 
-        `demand` is that of the work where it is not the program's own. Raises DeliveryError.
+        `form` is that of the result; `demand` is that of the work where it is not the program's own.
+        Raises DeliveryError.
         """
         payload = _parsed(delivery)
         needed = (demand or self.demand).bytes_for(
@@ -74,7 +79,7 @@ class Program:
             return work(self._read(payload, delivery, catalogue))
         try:
             return confined.run(
-                lambda note: work(self._read(payload, delivery, catalogue, note=note))
+                lambda note: work(self._read(payload, delivery, catalogue, note=note)), form
             )
         except confined.Exceeded as error:
             raise self._exceeded(error) from error

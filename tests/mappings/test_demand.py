@@ -9,6 +9,7 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
+from pydantic import TypeAdapter
 
 from mappings import confined
 from mappings.cel.demand import IN_PROCESS_BYTES, Demand, demand_of
@@ -160,13 +161,14 @@ def test_trying_is_bounded_too() -> None:
     assert "256 MiB" in failure.detail
 
 
-def test_what_the_work_raises_is_raised_and_what_ends_it_is_told() -> None:
+def test_what_the_work_raises_is_raised_with_its_traceback() -> None:
     def broken(_: confined.Note) -> None:
         raise LookupError("of its own")
 
-    with pytest.raises(LookupError, match="of its own"):
-        confined.run(broken)
-    assert confined.run(lambda _: TracedValue(text="x")) == TracedValue(text="x")
+    with pytest.raises(confined.Broken, match="LookupError: of its own"):
+        confined.run(broken, TypeAdapter(None))
+    value = TracedValue(text="x", value={"a": [1, 2.5, None]}, parts=(TracedValue(text="y"),))
+    assert confined.run(lambda _: value, TypeAdapter(TracedValue)) == value
 
 
 class _Counting:
