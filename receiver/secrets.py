@@ -11,8 +11,8 @@ from collections.abc import Mapping
 from pathlib import Path
 
 import structlog
-from dotenv import dotenv_values
 
+from receiver.envfile import read_env_file
 from receiver.settings import ENV_FILE, Settings
 
 log = structlog.get_logger(__name__)
@@ -86,7 +86,7 @@ class Secrets:
         if self._env_file is None or not self._env_file.is_file():
             return {}
         try:
-            return {name: value for name, value in dotenv_values(self._env_file).items() if value}
+            return {name: value for name, value in read_env_file(self._env_file).items() if value}
         except (OSError, ValueError):
             unreadable.add(self._env_file)
             return {}

@@ -17,7 +17,6 @@ from typing import Annotated, Any, Literal
 from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from dotenv import dotenv_values
 from pydantic import AfterValidator, Field, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 from redis.asyncio.connection import parse_url
@@ -25,6 +24,7 @@ from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError
 
 from jobs.timezone import DEFAULT_TIMEZONE
+from receiver.envfile import read_env_file
 from receiver.up.address import redis_url
 
 PREFIX = "RECEIVER_"
@@ -324,9 +324,26 @@ def load_settings(env_file: Path | None = ENV_FILE, **given: Any) -> Settings:
     `given` (field names) goes before both, as options of the command line do.
     """
     try:
-        return Settings(_env_file=env_file, **given)
+        return Settings(_env_file=None, **(_from_file(env_file) | given))
     except ValidationError as error:
         raise SettingsInvalid(_line(dict(one)) for one in error.errors()) from None
+
+
+def _from_file(env_file: Path | None) -> dict[str, str]:
+    """The fields that the file sets and the environment does not."""
+    try:
+        found = read_env_file(env_file)
+    except (OSError, ValueError):
+        line = f"{env_file} cannot be read: it must be UTF-8 text that this user may read"
+        raise SettingsInvalid([line]) from None
+    in_environment = {name.upper() for name, value in os.environ.items() if value}
+    in_file = {name.upper(): value for name, value in found.items() if value}
+    names = {name: variable(name) for name in Settings.model_fields}
+    return {
+        name: in_file[known]
+        for name, known in names.items()
+        if known in in_file and known not in in_environment
+    }
 
 
 def variable(name: str) -> str:
@@ -339,8 +356,8 @@ def misspelt(
 ) -> list[str]:
     """A warning for each RECEIVER_ variable that nothing reads, with the nearest that is read."""
     known = [variable(name) for name in Settings.model_fields]
-    in_file = dotenv_values(env_file) if env_file is not None and env_file.is_file() else {}
-    names = {name.upper() for name in (*(os.environ if environ is None else environ), *in_file)}
+    in_environment = os.environ if environ is None else environ
+    names = {name.upper() for name in (*in_environment, *read_env_file(env_file))}
     return [
         f"{name} is no setting{_suggestion(name, known)}"
         for name in sorted(names)

@@ -68,7 +68,7 @@ class Program:
     ) -> _Result:
         """What `work` makes of the events, in a bounded process where they may take much.
 
-        `form` is that of the result; `demand` is that of the work where it is not the program's own.
+        `form` is that of the result; `demand` that of the work, the program's own if None.
         Raises DeliveryError.
         """
         payload = _parsed(delivery)

@@ -16,6 +16,7 @@ from sqlalchemy.engine import make_url
 
 from mappings.load import MappingSet
 from receiver.doctor.findings import Finding, Report, note
+from receiver.envfile import doubtful_values
 from receiver.secrets import Secrets
 from receiver.settings import ENV_FILE, Settings, misspelt
 from receiver.sources import known_sources, missing_secrets, without_public_url
@@ -43,7 +44,11 @@ def check_secrets(
 def check_settings() -> Report:
     """Whether every RECEIVER_ variable is one that something reads."""
     mend = "write it as in docs/settings.md, or take it out"
-    return Report.of("each is one that is read", [note(one, mend) for one in misspelt()])
+    findings = [note(one, mend) for one in misspelt()]
+    findings += [
+        note(one, "docs/settings.md says how .env is read") for one in doubtful_values(ENV_FILE)
+    ]
+    return Report.of("each is one that is read", findings)
 
 
 def check_files(settings: Settings, secrets: Secrets) -> Report:

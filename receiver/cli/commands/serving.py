@@ -17,10 +17,11 @@ from jobs.timezone import claim_timezone
 from receiver.app import create_app
 from receiver.cli.session import Session
 from receiver.cli.trouble import Trouble
+from receiver.envfile import doubtful_values
 from receiver.logs import configure_logs
 from receiver.notifying import post_of
 from receiver.serving import serve as serve_http
-from receiver.settings import Settings, load_settings, misspelt
+from receiver.settings import ENV_FILE, Settings, load_settings, misspelt
 from receiver.signatures import RULES
 from receiver.up import lifeline
 
@@ -77,6 +78,8 @@ def _start(given: dict[str, Any]) -> Settings:
     configure_logs(settings.log_format, settings.log_level)
     for warning in misspelt():
         log.warning("settings.unknown", detail=warning)
+    for warning in doubtful_values(ENV_FILE):
+        log.warning("settings.doubtful", detail=warning)
     timezone = Session(settings).run(claim_timezone, settings.timezone)
     return settings.model_copy(update={"timezone": timezone})
 

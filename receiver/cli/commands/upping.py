@@ -5,7 +5,8 @@ from __future__ import annotations
 import structlog
 
 from receiver.cli.trouble import Trouble
-from receiver.settings import load_settings, misspelt
+from receiver.envfile import doubtful_values
+from receiver.settings import ENV_FILE, load_settings, misspelt
 from receiver.up.errors import UpError
 from receiver.up.supervisor import up as run
 
@@ -17,6 +18,8 @@ def up(*, demo: bool, public_url: str | None = None) -> None:
     settings = load_settings() if public_url is None else load_settings(public_url=public_url)
     for warning in misspelt():
         log.warning("settings.unknown", detail=warning)
+    for warning in doubtful_values(ENV_FILE):
+        log.warning("settings.doubtful", detail=warning)
     try:
         run(settings, demo=demo)
     except UpError as error:
