@@ -100,6 +100,8 @@ class WebProcess:
             mappings=lambda: self.watch.current,
             zone=ZoneInfo(self._settings.timezone_name),
             oldest_days=self._settings.oldest_outcome_days,
+            settings=self._settings,
+            secrets=self._secrets,
         )
         webhooks = self._webhooks()
         counts = DatabaseCounts(

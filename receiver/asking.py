@@ -16,6 +16,7 @@ from zoneinfo import ZoneInfo
 from jobs.corrections.charges import ChargeFilter
 from jobs.errors import FilterInvalid
 from jobs.filters import DeliveryFilter, can_be_stored
+from jobs.queries.actions import ActionFilter
 from jobs.queries.billing import LINE_KINDS, Basis, BillingFilter
 from jobs.queries.rejections import RejectionFilter
 from jobs.queries.times import parse_time
@@ -28,6 +29,7 @@ DELIVERY_FILTERS = tuple(DeliveryFilter.model_fields)
 REVENUE_FILTERS = tuple(BillingFilter.model_fields)
 BILLING_FILTERS = tuple(name for name in REVENUE_FILTERS if name != "basis")
 REJECTION_FILTERS = tuple(RejectionFilter.model_fields)
+ACTION_FILTERS = tuple(ActionFilter.model_fields)
 #: Why a delivery can have failed or have been ignored.
 REASONS = (*(reason.value for reason in Reason), *IGNORED_REASONS)
 #: More ids than this are a filter in disguise.
@@ -87,6 +89,13 @@ def rejection_filter(given: Mapping[str, str | None], zone: ZoneInfo) -> Rejecti
     named = {name: value for name, value in given.items() if value is not None}
     _refuse_empty(named)
     return RejectionFilter.model_validate({**named, **_times(named, zone)})
+
+
+def action_filter(given: Mapping[str, str | None], zone: ZoneInfo) -> ActionFilter:
+    """The filter. Raises FilterInvalid."""
+    named = {name: value for name, value in given.items() if value is not None}
+    _refuse_empty(named)
+    return ActionFilter.model_validate({**named, **_times(named, zone)})
 
 
 def whole_number(name: str, text: str) -> int:

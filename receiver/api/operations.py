@@ -16,7 +16,14 @@ from starlette.responses import Response
 from jobs.queries import shapes, story_shapes
 from receiver.api import acting, reading
 from receiver.api.params import ORDER_EXTRAS
-from receiver.asking import BILLING_FILTERS, DELIVERY_FILTERS, REJECTION_FILTERS, REVENUE_FILTERS
+from receiver.asking import (
+    ACTION_FILTERS,
+    BILLING_FILTERS,
+    DELIVERY_FILTERS,
+    REJECTION_FILTERS,
+    REVENUE_FILTERS,
+)
+from receiver.sourcelist import SourceItem
 
 PAGING = ("limit", "cursor")
 OPENAPI_PATH = "/openapi.json"
@@ -106,6 +113,26 @@ OPERATIONS: tuple[Operation, ...] = (
         answered_by=reading.rules,
         says="How each rule has fared.",
         gives={200: shapes.Page[shapes.RuleItem]},
+    ),
+    Operation(
+        path="/sources",
+        answered_by=reading.sources,
+        says="What to paste at each vendor, and what is still missing here.",
+        gives={200: shapes.Page[SourceItem]},
+    ),
+    Operation(
+        path="/actions",
+        answered_by=reading.actions,
+        says="What people did, newest first.",
+        gives={200: shapes.Page[story_shapes.ActionEntry]},
+        takes=(*ACTION_FILTERS, *PAGING),
+    ),
+    Operation(
+        path="/replays",
+        answered_by=reading.replays,
+        says="Replays, newest first.",
+        gives={200: shapes.Page[story_shapes.ReplayItem]},
+        takes=PAGING,
     ),
     Operation(
         method="POST",

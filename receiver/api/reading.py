@@ -5,10 +5,12 @@ from __future__ import annotations
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
+from jobs.queries.actions import list_actions
 from jobs.queries.billing import list_billing_events
 from jobs.queries.failures import read_failures
 from jobs.queries.listing import list_deliveries, read_delivery
 from jobs.queries.rejections import list_rejections
+from jobs.queries.replays import list_replays
 from jobs.queries.revenue import read_revenue
 from jobs.queries.rules import KnownRule, read_rules
 from jobs.queries.status import read_status
@@ -18,14 +20,17 @@ from receiver.api.export import csv_of, wants_csv
 from receiver.api.params import id_in_path, query, slice_of
 from receiver.api.parts import parts_of
 from receiver.asking import (
+    ACTION_FILTERS,
     BILLING_FILTERS,
     DELIVERY_FILTERS,
     REJECTION_FILTERS,
     REVENUE_FILTERS,
+    action_filter,
     billing_filter,
     delivery_filter,
     rejection_filter,
 )
+from receiver.sourcelist import read_sources
 
 
 async def status(request: Request) -> Response:
@@ -106,3 +111,23 @@ async def rules(request: Request) -> Response:
         for rule in source.rules
     ]
     return whole_list(await read_rules(parts.database, known))
+
+
+async def actions(request: Request) -> Response:
+    parts, part = parts_of(request), slice_of(request)
+    where = action_filter(query(request, ACTION_FILTERS), parts.zone)
+    return shape(await list_actions(parts.database, where, limit=part.limit, cursor=part.cursor))
+
+
+async def replays(request: Request) -> Response:
+    part = slice_of(request)
+    query(request, ())
+    database = parts_of(request).database
+    return shape(await list_replays(database, limit=part.limit, cursor=part.cursor))
+
+
+async def sources(request: Request) -> Response:
+    query(request, (), paged=False)
+    parts = parts_of(request)
+    found = await read_sources(parts.database, parts.settings, parts.mappings(), parts.secrets)
+    return whole_list(found)

@@ -90,3 +90,23 @@ def events(
     }
     form = command.form_of(as_json=as_json, as_csv=as_csv, as_jsonl=as_jsonl)
     command.events(given, form, limit=limit)
+
+
+@app.command()
+@explained
+def actions(
+    kind: Annotated[
+        str | None, typer.Option(help="Of this kind only, such as reverse, replay or purge.")
+    ] = None,
+    actor: Annotated[str | None, typer.Option(help="By this person only.")] = None,
+    since: Annotated[str | None, typer.Option(help="From then on: a time, or a date.")] = None,
+    until: Annotated[str | None, typer.Option(help="Before that.")] = None,
+    limit: arg.Limit = None,
+    *,
+    as_json: arg.Json = False,
+) -> None:
+    """List what people did: replays, discards, corrections, purges; newest first, 100 of them."""
+    from receiver.cli.commands import actions as command
+
+    given = {"kind": kind, "actor": actor, "since": since, "until": until}
+    command.actions(given, limit=limit, as_json=as_json)

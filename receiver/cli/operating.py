@@ -59,13 +59,20 @@ def rejections(
 @app.command()
 @explained
 def show(
-    delivery: Annotated[str, typer.Argument(help="The delivery's id.")],
+    what: Annotated[
+        str,
+        typer.Argument(
+            metavar="ID",
+            help="Of a delivery (ours or the vendor's), billing event, outcome, outcome key or its"
+            " value, replay, action, or mapping version; or the start of one.",
+        ),
+    ],
     as_json: arg.Json = False,
 ) -> None:
-    """Show one delivery: headers, body, outcomes with verdicts, billing events."""
-    from receiver.cli.commands import lists
+    """Tell the story of whatever an id names: of a delivery, its bytes and what they billed."""
+    from receiver.cli.commands import show as command
 
-    lists.show(delivery, as_json=as_json)
+    command.show(what, as_json=as_json)
 
 
 @app.command()

@@ -23,6 +23,7 @@ from receiver.api import ApiParts, api_routes
 from receiver.api.answers import HANDLERS
 from receiver.api.openapi import document
 from receiver.connections import BoundedHttp
+from receiver.secrets import Secrets
 from receiver.serving import Server
 from receiver.settings import Settings
 from receiver.signatures import RULES
@@ -63,6 +64,8 @@ def parts(database: Database) -> ApiParts:
         mappings=lambda: mappings,
         zone=ZoneInfo(defaults.timezone_name),
         oldest_days=defaults.oldest_outcome_days,
+        settings=defaults,
+        secrets=Secrets(environ={}),
     )
 
 

@@ -7,12 +7,12 @@ from datetime import UTC, datetime
 
 from jobs.moments import in_utc
 from mappings.load import Source
-from receiver.cli.commands.sources import source_url
 from receiver.cli.output import Output
 from receiver.cli.session import Session
 from receiver.cli.trouble import MISUSE, Trouble
 from receiver.pairing import Pairing, Window
 from receiver.signatures import Scheme, SchemeInvalid, scheme_of
+from receiver.sourcelist import source_url
 
 LOOK_SECONDS = 0.3
 

@@ -13,11 +13,11 @@ import httpx
 
 from mappings.load import Source
 from receiver.cli.commands.payloads import Payload, payload_of
-from receiver.cli.commands.sources import source_url
 from receiver.cli.output import Output
 from receiver.cli.session import Session
 from receiver.cli.trouble import MISUSE, Trouble
 from receiver.signatures import Request, SchemeInvalid, SignatureError, scheme_of, signed_request
+from receiver.sourcelist import source_url
 from receiver.sources import usable_secrets
 from receiver.up.place import local_url
 

@@ -12,11 +12,11 @@ import mappings
 from mappings.load import RESERVED_FILES, load
 from mappings.pricing.catalogue import FILE as AGENTS_FILE
 from mappings.rules.model import SourceName
-from receiver.cli.commands.sources import source_url
 from receiver.cli.output import Output
 from receiver.cli.session import Session
 from receiver.cli.trouble import MISUSE, Trouble
 from receiver.signatures import RULES
+from receiver.sourcelist import source_url
 from receiver.starting import (
     AGENTS_TEXT,
     EXAMPLE,

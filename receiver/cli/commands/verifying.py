@@ -14,7 +14,6 @@ from jobs.moments import in_utc
 from jobs.queries.times import parse_time
 from mappings.load import Source
 from receiver.cli.commands.payloads import STANDARD_INPUT
-from receiver.cli.commands.sources import public_base
 from receiver.cli.output import Output
 from receiver.cli.session import Session
 from receiver.cli.trouble import MISUSE, Trouble
@@ -27,6 +26,7 @@ from receiver.diagnosis import (
     read_capture,
 )
 from receiver.signatures import SchemeInvalid, scheme_of
+from receiver.sourcelist import public_base
 
 
 def verify(source_name: str, file: str, *, at: str | None, as_json: bool) -> None:

@@ -106,6 +106,7 @@ class _World:
         self._database = open_database(f"sqlite+aiosqlite:///{path}")
         self._loop.run_until_complete(_fill(self._database))
         mappings = load(FILES, timezone="UTC", schemes=RULES)
+        from receiver.secrets import Secrets  # noqa: PLC0415 - with the settings
         from receiver.settings import Settings  # noqa: PLC0415 - reads the environment
 
         parts = ApiParts(
@@ -113,6 +114,8 @@ class _World:
             mappings=lambda: mappings,
             zone=ZoneInfo(Settings(_env_file=None).timezone_name),
             oldest_days=400,
+            settings=Settings(_env_file=None),
+            secrets=Secrets(environ={}),
         )
         routes = api_routes(parts, token=TOKEN)
         self._app = Starlette(routes=routes, exception_handlers=HANDLERS)

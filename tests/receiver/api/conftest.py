@@ -9,6 +9,7 @@ from starlette.applications import Starlette
 from jobs.database import Database
 from mappings.load import load
 from receiver.api import ApiParts, api_routes
+from receiver.secrets import Secrets
 from receiver.settings import Settings
 from receiver.signatures import RULES
 from tests.support.texts import FILES
@@ -26,6 +27,8 @@ def parts(database: Database) -> ApiParts:
         mappings=lambda: mappings,
         zone=ZoneInfo(settings.timezone_name),
         oldest_days=settings.oldest_outcome_days,
+        settings=settings,
+        secrets=Secrets(environ={}),
     )
 
 

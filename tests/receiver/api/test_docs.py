@@ -14,6 +14,7 @@ from starlette.routing import Mount, Route
 from jobs.database import Database
 from jobs.filters import DeliveryFilter
 from jobs.queries import shapes, story_shapes
+from jobs.queries.actions import ActionFilter
 from jobs.queries.billing import BillingFilter
 from jobs.queries.rejections import RejectionFilter
 from jobs.replays.dry_run import DryRun
@@ -22,6 +23,7 @@ from receiver.api import ApiParts, api_routes
 from receiver.app import WebProcess
 from receiver.secrets import Secrets
 from receiver.settings import Settings
+from receiver.sourcelist import SecretState, SourceItem
 from tests.support.markdown import ROOT, Page
 
 PAGE = Page(ROOT / "docs" / "api.md")
@@ -39,6 +41,10 @@ _SHAPES = (
     story_shapes.SignedDelivery,
     story_shapes.KeyOutcomeItem,
     story_shapes.VersionText,
+    story_shapes.ActionEntry,
+    story_shapes.ReplayItem,
+    SourceItem,
+    SecretState,
     shapes.RejectionItem,
     shapes.FailureGroup,
     shapes.RuleItem,
@@ -46,6 +52,7 @@ _SHAPES = (
     DeliveryFilter,
     BillingFilter,
     RejectionFilter,
+    ActionFilter,
 )
 FIELDS = {name for shape in _SHAPES for name in shape.model_fields} | set(ReplayStatus.__slots__)
 
@@ -93,6 +100,9 @@ EXAMPLES: dict[str, type[BaseModel] | set[str]] = {
     "/rules": shapes.Page[shapes.RuleItem],
     "/revenue": {"items", "next"},
     "/replays": {"id", "matched"},
+    "/replays?limit": shapes.Page[story_shapes.ReplayItem],
+    "/sources": shapes.Page[SourceItem],
+    "/actions": shapes.Page[story_shapes.ActionEntry],
     "/replays dry": set(DryRun().as_json()),
     "/replays/": set(ReplayStatus.__slots__),
     "/discards": {"id", "matched"},
@@ -107,6 +117,7 @@ def calls() -> Iterator[tuple[str, str]]:
         path, _, rest = shlex.split(call)[0].partition("?")
         kind = re.sub(r"(?<=/)[0-9a-f-]{36}$", "", path)
         kind += " dry" if "dry_run" in call else "?stat" if rest.startswith("stat=") else ""
+        kind += "?limit" if kind == "/replays" and rest else ""
         yield kind, answer
 
 

@@ -267,3 +267,31 @@ async def test_one_billing_event_comes_with_its_story(api: httpx.AsyncClient, ro
     assert [one["verdict"] for one in found["outcomes"]] == ["charged"]
     missing = await api.get("/api/billing-events/b9")
     assert (missing.status_code, missing.json()["error"]) == (404, "not-found")
+
+
+async def test_what_people_did_and_began_is_listed(api: httpx.AsyncClient, rows: Rows) -> None:
+    await rows.failure("unmapped", "no key")
+    await rows.failure("parse", "no JSON")
+    begun = await api.post("/api/replays", json={"reason": "unmapped", "note": "mapped now"})
+    await api.post("/api/discards", json={"reason": "parse", "note": "test data"})
+    done = (await api.get("/api/actions")).json()["items"]
+    assert [(one["kind"], one["actor"], one["count"], one["note"]) for one in done] == [
+        ("discard", "api", 1, "test data"),
+        ("replay", "api", 1, "mapped now"),
+    ]
+    page = (await api.get("/api/actions?limit=1")).json()
+    [rest] = (await api.get("/api/actions", params={"cursor": page["next"]})).json()["items"]
+    assert rest["kind"] == "replay"
+    assert (await api.get("/api/actions?kind=purge")).json() == {"items": [], "next": None}
+    [replay] = (await api.get("/api/replays")).json()["items"]
+    progress = (await api.get(f"/api/replays/{begun.json()['id']}")).json()
+    assert replay["filter"] == {"state": "failed", "reason": "unmapped"}
+    progress.pop("differences")
+    assert {name: replay[name] for name in progress} == progress
+
+
+async def test_sources_say_what_is_missing(api: httpx.AsyncClient, rows: Rows) -> None:
+    await rows.delivery()
+    [found] = (await api.get("/api/sources")).json()["items"]
+    assert (found["source"], found["deliveries"]) == ("zendesk", 1)
+    assert found["missing"] == ["the secret ZENDESK_SECRET"]

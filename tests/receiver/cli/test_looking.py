@@ -86,10 +86,10 @@ def test_show_gives_all_evidence(filled: Installation) -> None:
     assert [event["id"] for event in as_json["billing_events"]] == ["b1"]
 
 
-def test_show_of_an_unknown_delivery_exits_1(filled: Installation) -> None:
+def test_show_of_an_unknown_id_exits_1_and_says_what_was_looked_for(filled: Installation) -> None:
     ran = filled.run("show", "d9")
     assert (ran.code, ran.out) == (1, "")
-    assert "there is no delivery 'd9'" in ran.err
+    assert "nothing has the id 'd9'; looked for deliveries and their vendors' ids" in ran.err
 
 
 def test_text_from_outside_cannot_steer_the_terminal(installed: Installation) -> None:

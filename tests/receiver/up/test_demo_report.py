@@ -35,7 +35,9 @@ def posted(*, status: int = 202, state: str = "recorded", **more: Any) -> Posted
     evidence = DeliveryEvidence(
         id="d", source="crm", state=state, reason=more.pop("reason", None),
         detail=more.pop("detail", None), rule=None, attempts=1, duplicates=0, received_at=NOW,
-        settled_at=NOW, headers={}, body="{}", body_encoding=None, evidence="kept",
+        settled_at=NOW, vendor_id=None,
+        body_sha256="0" * 64,
+        headers={}, body="{}", body_encoding=None, evidence="kept",
         redacted=0,
         outcomes=more.pop("outcomes", ()), billing_events=more.pop("billing_events", ()),
         actions=(),

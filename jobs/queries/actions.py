@@ -1,0 +1,80 @@
+"""What people did, newest first: who, what, when, to which, to how many, and why."""
+
+from __future__ import annotations
+
+from pydantic import AwareDatetime, BaseModel, ConfigDict
+from sqlalchemy import ColumnElement, and_, literal, select, true, tuple_
+
+from jobs.columns import UtcDateTime
+from jobs.database import Database
+from jobs.queries.paging import DEFAULT_LIMIT, clamp, read_position, write_position
+from jobs.queries.shapes import Page
+from jobs.queries.story_shapes import ActionEntry
+from jobs.schema import actions
+
+_LIST = "actions"
+_FIELDS = tuple(actions.c[name] for name in ActionEntry.model_fields)
+
+
+class ActionFilter(BaseModel):
+    """Which actions: all given parts must fit; `since` ≤ at < `until`."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    kind: str | None = None
+    actor: str | None = None
+    since: AwareDatetime | None = None
+    until: AwareDatetime | None = None
+
+    def where(self) -> ColumnElement[bool]:
+        """The condition over `actions`."""
+        columns = actions.c
+        parts: list[ColumnElement[bool]] = [true()]
+        if self.kind is not None:
+            parts.append(columns.kind == self.kind)
+        if self.actor is not None:
+            parts.append(columns.actor == self.actor)
+        if self.since is not None:
+            parts.append(columns.at >= self.since)
+        if self.until is not None:
+            parts.append(columns.at < self.until)
+        return and_(*parts)
+
+
+async def list_actions(
+    database: Database,
+    where: ActionFilter,
+    *,
+    limit: int = DEFAULT_LIMIT,
+    cursor: str | None = None,
+) -> Page[ActionEntry]:
+    """The newest actions that fit, after `cursor` if given; raises FilterInvalid."""
+    limit = clamp(limit)
+    columns = actions.c
+    query = select(*_FIELDS).where(where.where())
+    if cursor is not None:
+        at, row_id = read_position(_LIST, cursor)
+        here = tuple_(literal(at, UtcDateTime), literal(row_id))
+        query = query.where(tuple_(columns.at, columns.id) < here)
+    query = query.order_by(columns.at.desc(), columns.id.desc()).limit(limit + 1)
+    async with database.read() as connection:
+        rows = (await connection.execute(query)).mappings().all()
+    items = tuple(ActionEntry.model_validate(dict(row)) for row in rows[:limit])
+    more = len(rows) > limit
+    after = write_position(_LIST, items[-1].at, items[-1].id) if more else None
+    return Page(items=items, next=after)
+
+
+async def read_action(database: Database, action_id: str) -> ActionEntry | None:
+    """One action; None if unknown."""
+    async with database.read() as connection:
+        found = await connection.execute(select(*_FIELDS).where(actions.c.id == action_id))
+        row = found.mappings().one_or_none()
+    return None if row is None else ActionEntry.model_validate(dict(row))
+
+
+async def action_kinds(database: Database) -> list[str]:
+    """The kinds of actions that there are."""
+    async with database.read() as connection:
+        found = await connection.scalars(select(actions.c.kind).distinct())
+        return sorted(found)

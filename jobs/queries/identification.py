@@ -1,0 +1,183 @@
+"""What an id names: a delivery, a billing event, an outcome key, a replay, an action, a text.
+
+Owns where each kind of id is looked for, always by an index, and what the start of an id may be.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any
+
+from sqlalchemy import Column, func, select, tuple_
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from jobs.database import Database
+from jobs.filters import can_be_stored
+from jobs.queries.snapshot import snapshot
+from jobs.schema import (
+    actions,
+    billing_events,
+    deliveries,
+    mapping_versions,
+    outcome_keys,
+    outcomes,
+    replays,
+)
+
+#: So many of one kind are given.
+MOST = 20
+#: So much of an id at least; fewer characters of a UUIDv7 are the time of a whole day.
+LEAST_PREFIX = 8
+#: A vendor's id that is longer, or odd, is kept as its hash.
+LONGEST_VENDOR_ID = 255
+_UUID = "00000000-0000-0000-0000-000000000000"
+_HASH_CHARS = 64
+
+
+class IdKind(StrEnum):
+    """What an id can name, in the words of an error."""
+
+    DELIVERY = "delivery"
+    BILLING_EVENT = "billing event"
+    OUTCOME = "outcome"
+    REPLAY = "replay"
+    ACTION = "action"
+    VERSION = "version of a mapping, table or catalogue"
+    KEY = "outcome key"
+
+
+@dataclass(frozen=True, slots=True)
+class Named:
+    """One thing that the id names; `id` is its own whole id, whatever was asked for."""
+
+    kind: IdKind
+    id: str
+
+
+#: Where ids stand that are ours, in the order they are looked for.
+_OURS: Sequence[tuple[IdKind, Column[Any]]] = (
+    (IdKind.DELIVERY, deliveries.c.id),
+    (IdKind.BILLING_EVENT, billing_events.c.id),
+    (IdKind.OUTCOME, outcomes.c.id),
+    (IdKind.REPLAY, replays.c.id),
+    (IdKind.ACTION, actions.c.id),
+    (IdKind.VERSION, mapping_versions.c.version),
+)
+
+#: The beginnings of outcome keys: a source and a rule's name in its keys, or a scope and "".
+KeyStarts = Iterable[tuple[str, str]]
+
+
+async def identify(database: Database, text: str, starts: KeyStarts = ()) -> list[Named]:
+    """All that `text` names: whole ids first, then ids that begin with it, where none is whole.
+
+    A vendor's own id of a delivery counts, and the single value of an outcome key, such as the
+    number of a ticket: for the rules in `starts` and for all that have billed.
+    """
+    text = text.strip()
+    if not text or not can_be_stored(text):
+        return []
+    async with snapshot(database) as connection:
+        found = await _whole(connection, text)
+        found += await _by_vendor_id(connection, text)
+        found += await _keys(connection, text, starts)
+        return list(dict.fromkeys(found)) or await _beginning(connection, text)
+
+
+async def _whole(connection: AsyncConnection, text: str) -> list[Named]:
+    found = []
+    for kind, column in _OURS:
+        if await connection.scalar(select(column).where(column == text)) is not None:
+            found.append(Named(kind, text))
+    return found
+
+
+async def _beginning(connection: AsyncConnection, text: str) -> list[Named]:
+    """Ids between the least and the greatest that begin so, which any collation sorts alike."""
+    found: list[Named] = []
+    if not re.fullmatch(rf"[0-9a-f-]{{{LEAST_PREFIX},{_HASH_CHARS}}}", text):
+        return found
+    for kind, column in _OURS:
+        shape = "0" * _HASH_CHARS if kind is IdKind.VERSION else _UUID
+        least = text + shape[len(text) :]
+        greatest = text + shape[len(text) :].replace("0", "f")
+        query = select(column).where(column.between(least, greatest)).order_by(column)
+        rows = await connection.scalars(query.limit(MOST))
+        found += [Named(kind, one) for one in rows if one.startswith(text)]
+    return found
+
+
+async def _by_vendor_id(connection: AsyncConnection, text: str) -> list[Named]:
+    """By the key that makes a delivery unique within its source: see `receiver.identity`."""
+    columns = deliveries.c
+    sources = await _distinct(connection, columns.source)
+    if len(text) > LONGEST_VENDOR_ID or not (text.isascii() and text.isprintable()):
+        text = "sha256:" + hashlib.sha256(text.encode()).hexdigest()
+    signed = select(columns.id).where(
+        tuple_(columns.source, columns.dedupe_key).in_([(one, f"id:{text}") for one in sources])
+    )
+    found = list(await connection.scalars(signed.order_by(columns.id)))
+    for source in sources:
+        start = f"id+body:{text}:"
+        unsigned = (
+            select(columns.id, columns.dedupe_key)
+            .where(
+                columns.source == source,
+                columns.dedupe_key.between(start + "0" * _HASH_CHARS, start + "f" * _HASH_CHARS),
+            )
+            .order_by(columns.dedupe_key)
+            .limit(MOST)
+        )
+        rows = await connection.execute(unsigned)
+        found += [one for one, key in rows if key.startswith(start)]
+    return [Named(IdKind.DELIVERY, one) for one in found[:MOST]]
+
+
+async def _keys(connection: AsyncConnection, text: str, starts: KeyStarts) -> list[Named]:
+    """The key itself, however its JSON is spaced; or the keys whose one value is the text."""
+    wanted = [_compact(json.loads(text))] if _is_key(text) else []
+    if not wanted:
+        columns = outcomes.c
+        billed = await _pairs(connection, columns.source, columns.rule)
+        wanted = [_compact([*start, text]) for start in dict.fromkeys((*starts, *billed))]
+    column = outcome_keys.c.outcome_key
+    found = await connection.scalars(select(column).where(column.in_(wanted)).order_by(column))
+    return [Named(IdKind.KEY, one) for one in list(found)[:MOST]]
+
+
+def _is_key(text: str) -> bool:
+    try:
+        parts = json.loads(text)
+    except (ValueError, RecursionError):
+        return False
+    return isinstance(parts, list) and all(isinstance(part, str) for part in parts)
+
+
+def _compact(parts: Sequence[str]) -> str:
+    return json.dumps(parts, ensure_ascii=False, separators=(",", ":"))
+
+
+async def _distinct(connection: AsyncConnection, column: Column[Any], *where: Any) -> list[str]:
+    """The different values of an indexed column, each found by a step in the index."""
+    found: list[str] = []
+    while True:
+        after = [column > found[-1]] if found else []
+        least = await connection.scalar(select(func.min(column)).where(*where, *after))
+        if least is None:
+            return found
+        found.append(least)
+
+
+async def _pairs(
+    connection: AsyncConnection, first: Column[Any], second: Column[Any]
+) -> list[tuple[str, str]]:
+    return [
+        (one, other)
+        for one in await _distinct(connection, first)
+        for other in await _distinct(connection, second, first == one)
+    ]

@@ -1,0 +1,72 @@
+"""Replays as a list, newest first, with how far each is."""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from sqlalchemy import func, literal, select, tuple_
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from jobs.columns import UtcDateTime
+from jobs.database import Database
+from jobs.queries.paging import DEFAULT_LIMIT, clamp, read_position, write_position
+from jobs.queries.shapes import Page
+from jobs.queries.snapshot import snapshot
+from jobs.queries.story_shapes import ReplayItem
+from jobs.replays.items import NO_BODY, UNCHANGED
+from jobs.schema import replay_items, replays
+
+_LIST = "replays"
+
+
+async def list_replays(
+    database: Database, *, limit: int = DEFAULT_LIMIT, cursor: str | None = None
+) -> Page[ReplayItem]:
+    """The newest replays, after `cursor` if given; raises FilterInvalid."""
+    limit = clamp(limit)
+    columns = replays.c
+    query = select(replays)
+    if cursor is not None:
+        at, row_id = read_position(_LIST, cursor)
+        here = tuple_(literal(at, UtcDateTime), literal(row_id))
+        query = query.where(tuple_(columns.created_at, columns.id) < here)
+    query = query.order_by(columns.created_at.desc(), columns.id.desc()).limit(limit + 1)
+    async with snapshot(database) as connection:
+        rows = (await connection.execute(query)).mappings().all()
+        counts = await _counts(connection, [row["id"] for row in rows[:limit]])
+    items = tuple(_item(row, counts[row["id"]]) for row in rows[:limit])
+    more = len(rows) > limit
+    after = write_position(_LIST, items[-1].created_at, items[-1].id) if more else None
+    return Page(items=items, next=after)
+
+
+async def _counts(connection: AsyncConnection, ids: Sequence[str]) -> Mapping[str, Counter[str]]:
+    items = replay_items.c
+    query = (
+        select(items.replay_id, items.result, func.count())
+        .where(items.replay_id.in_(ids), items.result.is_not(None))
+        .group_by(items.replay_id, items.result)
+    )
+    found: defaultdict[str, Counter[str]] = defaultdict(Counter)
+    for replay_id, result, number in await connection.execute(query):
+        found[replay_id][result] = number
+    return found
+
+
+def _item(row: Mapping[Any, Any], counts: Counter[str]) -> ReplayItem:
+    return ReplayItem(
+        id=row["id"],
+        state="done" if row["state"] == "done" else "running",
+        filter=row["filter"],
+        created_at=row["created_at"],
+        finished_at=row["finished_at"],
+        matched=row["matched"],
+        done=counts.total(),
+        recorded=counts["recorded"],
+        ignored=counts["ignored"],
+        failed=counts["failed"],
+        unchanged=counts[UNCHANGED] + counts[NO_BODY],
+        unchanged_no_body=counts[NO_BODY],
+    )

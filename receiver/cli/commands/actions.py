@@ -1,0 +1,60 @@
+"""`actions`: who did what, when, to which and why."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+
+from jobs.database import Database
+from jobs.queries.actions import ActionFilter, action_kinds, list_actions
+from jobs.queries.paging import DEFAULT_LIMIT, MOST
+from jobs.queries.story_shapes import ActionEntry
+from mappings.reading.wording import nearest
+from receiver.asking import action_filter
+from receiver.cli.output import Cell, Output
+from receiver.cli.session import Session
+from receiver.cli.trouble import MISUSE, Trouble
+
+
+def actions(given: Mapping[str, str | None], *, limit: int | None, as_json: bool) -> None:
+    """The newest that fit."""
+    session, out = Session(), Output(as_json=as_json)
+    where = action_filter(given, session.zone)
+    items = session.run(_newest, where, limit or DEFAULT_LIMIT)
+    if as_json:
+        out.json([item.model_dump(mode="json") for item in items])
+    elif items:
+        columns = ("=at", "=id", "kind", "by", ">count", "which", "note")
+        out.table(columns, [_row(item) for item in items])
+    else:
+        out.line("nothing that fits was done" if any(given.values()) else "nothing was done yet")
+
+
+async def _newest(database: Database, where: ActionFilter, limit: int) -> list[ActionEntry]:
+    """Of an unknown kind not an empty list, but what is wrong."""
+    kinds = await action_kinds(database)
+    if where.kind is not None and kinds and where.kind not in kinds:
+        near = nearest(where.kind, kinds)
+        hint = f"did you mean {near}?" if near else f"there are {', '.join(kinds)}"
+        raise Trouble(f"there is no action of the kind {where.kind!r}; {hint}", code=MISUSE)
+    items: list[ActionEntry] = []
+    cursor = None
+    while len(items) < limit:
+        size = min(limit - len(items), MOST)
+        page = await list_actions(database, where, limit=size, cursor=cursor)
+        items += page.items
+        cursor = page.next
+        if cursor is None:
+            break
+    return items
+
+
+def _row(item: ActionEntry) -> tuple[Cell, ...]:
+    which = ", ".join(f"{name} {_value(value)}" for name, value in item.filter.items()) or None
+    return (item.at, item.id, item.kind, item.actor, item.count, which, item.note)
+
+
+def _value(value: object) -> str:
+    if isinstance(value, list):
+        return f"{value[0]}" if len(value) == 1 else f"({len(value)})"
+    return value if isinstance(value, str) else json.dumps(value)

@@ -1,0 +1,184 @@
+"""The sources as API and command line list them: what to paste at the vendor, what is missing here.
+
+Owns their shape. Refuses to show a secret.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import UTC, datetime, timedelta
+
+from pydantic import AwareDatetime
+
+from jobs.audits.silence import Silent
+from jobs.database import Database
+from jobs.queries.shapes import SecretUse, Shape, SourceTraffic
+from jobs.queries.sources import read_silent, read_traffic
+from mappings.load import MappingSet, Source
+from receiver.metrics import UNKNOWN
+from receiver.rotation import endings_of
+from receiver.secrets import Secrets
+from receiver.settings import Settings
+from receiver.signatures import SchemeInvalid, scheme_of
+from receiver.sources import known_sources, without_public_url
+from receiver.up.place import local_url
+
+
+class SecretState(Shape):
+    """Whether a secret has a value, until when it is accepted, and its use; never the value."""
+
+    name: str
+    is_set: bool
+    not_after: AwareDatetime | None
+    uses: int
+    last_used: AwareDatetime | None
+
+
+class SourceItem(Shape):
+    """One source."""
+
+    source: str
+    file: str | None
+    url: str
+    scheme: str | None
+    mode: str | None
+    secrets: tuple[SecretState, ...]
+    deliveries: int
+    last_delivery: AwareDatetime | None
+    expect_every_seconds: int | None
+    last_rejection: AwareDatetime | None
+    last_rejection_cause: str | None
+    redacts: tuple[str, ...]
+    warnings: tuple[str, ...]
+    missing: tuple[str, ...]
+
+
+async def read_sources(
+    database: Database, settings: Settings, mappings: MappingSet, secrets: Secrets
+) -> list[SourceItem]:
+    """Every source of the mappings, and those that only deliveries remember, by name."""
+    traffic = await read_traffic(database)
+    silent = await read_silent(database, mappings)
+    return source_items(settings, mappings, secrets, traffic, silent=silent)
+
+
+def source_items(
+    settings: Settings,
+    mappings: MappingSet,
+    secrets: Secrets,
+    traffic: dict[str, SourceTraffic],
+    *,
+    silent: Sequence[Silent] = (),
+) -> list[SourceItem]:
+    """The sources by name."""
+    names = sorted({*mappings.sources, *mappings.unusable, *traffic} - {UNKNOWN})
+    nothing = SourceTraffic()
+    items = [_item(settings, name, mappings, secrets, traffic.get(name, nothing)) for name in names]
+    said = {one.source: str(one) for one in silent}
+    return [
+        item.model_copy(update={"warnings": (*item.warnings, said[item.source])})
+        if item.source in said
+        else item
+        for item in items
+    ]
+
+
+def source_url(settings: Settings, source: str) -> str:
+    """What a vendor is to call."""
+    return f"{public_base(settings)}/webhooks/{source}"
+
+
+def public_base(settings: Settings) -> str:
+    """What vendors call, up to before `/webhooks/…`."""
+    return settings.public_url or local_url(settings)
+
+
+def _item(
+    settings: Settings,
+    name: str,
+    mappings: MappingSet,
+    secrets: Secrets,
+    traffic: SourceTraffic,
+) -> SourceItem:
+    source = mappings.sources.get(name)
+    states = _secret_states(source, secrets, traffic.uses) if source else []
+    return SourceItem(
+        source=name,
+        file=source.file if source else None,
+        url=source_url(settings, name) + _path_behind(source),
+        scheme=str(source.verify["scheme"]) if source else None,
+        mode=source.mode if source else None,
+        secrets=tuple(states),
+        deliveries=traffic.deliveries,
+        last_delivery=traffic.last_delivery,
+        expect_every_seconds=_seconds(source.expect_every) if source else None,
+        last_rejection=traffic.last_rejection,
+        last_rejection_cause=traffic.last_rejection_cause,
+        redacts=source.redact if source else (),
+        warnings=tuple(_warnings(source, traffic)) if source else (),
+        missing=tuple(_missing(settings, name, source, mappings, secrets, states)),
+    )
+
+
+def _seconds(time: timedelta | None) -> int | None:
+    return None if time is None else int(time.total_seconds())
+
+
+def _path_behind(source: Source | None) -> str:
+    """Where a secret in the URL goes; the secret itself is shown nowhere."""
+    try:
+        takes_path = source is not None and scheme_of(source.verify).takes_path
+    except SchemeInvalid:
+        return ""
+    return f"/<{source.secrets[0]}>" if source and takes_path else ""
+
+
+def _secret_states(
+    source: Source, secrets: Secrets, uses: Mapping[str, SecretUse]
+) -> list[SecretState]:
+    return [
+        SecretState(
+            name=name,
+            is_set=secrets.get(name) is not None,
+            not_after=source.secret_ends.get(name),
+            uses=uses[name].count if name in uses else 0,
+            last_used=uses[name].last_used_at if name in uses else None,
+        )
+        for name in source.secrets
+    ]
+
+
+def _missing(
+    settings: Settings,
+    name: str,
+    source: Source | None,
+    mappings: MappingSet,
+    secrets: Secrets,
+    states: list[SecretState],
+) -> list[str]:
+    """What keeps the source from working, or from working as its file now says."""
+    if source is None:
+        mends = "mend its file: `receiver check`" if name in mappings.unusable else "a mapping file"
+        return [mends]
+    missing: list[str] = []
+    now = datetime.now(UTC)
+    if not any(state.is_set and not has_ended(state, now) for state in states):
+        where = f", or a file in {settings.secrets_dir}" if settings.secrets_dir else ""
+        missing.append(f"the secret {' or '.join(state.name for state in states)}{where}")
+    known = known_sources(mappings, secrets)[name]
+    if without_public_url([known], settings):
+        missing.append("a public URL, which its vendor signs: RECEIVER_PUBLIC_URL")
+    if source.file in mappings.stale:
+        missing.append(f"a good {source.file}: an older version goes on (`receiver check`)")
+    return missing
+
+
+def _warnings(source: Source, traffic: SourceTraffic) -> Iterator[str]:
+    """What works now and will not for long."""
+    for ending in endings_of(source, traffic.uses, datetime.now(UTC)):
+        yield str(ending)
+
+
+def has_ended(state: SecretState, now: datetime) -> bool:
+    """Whether it is no longer accepted."""
+    return state.not_after is not None and state.not_after <= now
