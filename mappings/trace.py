@@ -11,6 +11,7 @@ import dataclasses
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from decimal import Decimal
 from typing import Any
 
 from pydantic import TypeAdapter
@@ -277,4 +278,6 @@ def _as_text(value: object) -> str:
         return f"{value.total_seconds()}s"
     if isinstance(value, (bytes, bytearray)):
         return bytes(value).decode("utf-8", "backslashreplace")
+    if isinstance(value, Decimal):
+        return format(value, "f")
     return str(value)

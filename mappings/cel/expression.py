@@ -13,6 +13,7 @@ from typing import Any
 
 from cel_expr_python import cel
 
+from mappings.amounts import WrittenNumbers
 from mappings.cel.evalerrors import EvalError, Exhausted, runtime_error, too_much_memory
 from mappings.cel.native import DOCUMENTS
 from mappings.cel.values import optional_value, plain
@@ -25,17 +26,21 @@ class Activation:
     """The values of one event, and `documents`: the texts in it that `json` was given, read.
 
     `note`, where there is one, is given the text of each expression before it is evaluated.
+    `numbers` has what stood in the body where a floating number came out of it.
     """
 
-    __slots__ = ("_environment", "_values", "documents", "note", "values")
+    __slots__ = ("_environment", "_values", "documents", "note", "numbers", "values")
 
     def __init__(
         self,
         environment: cel.Env,
         values: Mapping[str, object],
+        *,
+        numbers: WrittenNumbers,
         note: Callable[[str], None] | None = None,
     ) -> None:
         self.note = note
+        self.numbers = numbers
         self.documents: dict[str, object] = {}
         self._environment = environment
         self._values = {**values, DOCUMENTS: self.documents}

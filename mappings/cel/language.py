@@ -29,6 +29,7 @@ from types import MappingProxyType
 from cel_expr_python import cel
 from cel_expr_python.ext import ext_bindings, ext_optional, ext_strings
 
+from mappings.amounts import WrittenNumbers
 from mappings.cel import text as celtext
 from mappings.cel.errors import Fault, compile_faults
 from mappings.cel.evalerrors import EvalError
@@ -52,6 +53,7 @@ VARIABLES: Mapping[str, cel.Type] = {
 }
 
 
+_NO_BODY = WrittenNumbers()
 #: Variables that only calls of our own functions read, once written in plain CEL.
 _OURS = (TABLES, DOCUMENTS, MINOR)
 
@@ -120,6 +122,7 @@ class Language:
         variables: Mapping[str, object],
         received_at: datetime,
         event: object = None,
+        numbers: WrittenNumbers = _NO_BODY,
         note: Callable[[str], None] | None = None,
     ) -> Activation:
         """The values of one event (or, without `event`, of the delivery) for all expressions."""
@@ -133,7 +136,7 @@ class Language:
             TABLES: self._rows,
             MINOR: UNITS,
         }
-        return Activation(self._runner, values, note)
+        return Activation(self._runner, values, numbers=numbers, note=note)
 
     def compile(self, expression: str, lets: Lets | None = None) -> Expression:
         """`expression`, type-checked; `lets` may be used in it. Raises ExpressionError."""

@@ -9,13 +9,16 @@ Refuses with TreeUnknown whatever it does not know; nothing is skipped.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import ClassVar
 
 from mappings.cel.expression import Expression
 
 _CHECKED = b"type.googleapis.com/cel.expr.CheckedExpr"
 _WHOLE_NUMBERS = frozenset({2, 3})  # Type.primitive: INT64, UINT64
+#: Of Type.primitive as well.
+DOUBLE = 4
+TEXT = 5
 _LENGTH_BY_WIRE_TYPE = {1: 8, 5: 4}
 _ID = 2  # Expr.id
 _CONSTANT_TEXT = 6  # Constant.string_value
@@ -53,10 +56,14 @@ class Member:
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """A function or operator; of a method, `arguments` begins with what it is called on."""
+    """A function or operator; of a method, `arguments` begins with what it is called on.
+
+    `gives` is the number of the primitive type of what it gives, 0 where that is another or open.
+    """
 
     function: str
     arguments: tuple[Tree, ...]
+    gives: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,14 +109,14 @@ def tree_of(expression: Expression) -> Tree:
     if _one(packed, 1) != _CHECKED:
         raise TreeUnknown
     checked = _fields(_one(packed, 2))
-    return _Reader(frozenset(_whole_numbers(checked.get(3, ())))).read(_one(checked, 4))
+    return _Reader(dict(_primitive_types(checked.get(3, ())))).read(_one(checked, 4))
 
 
 @dataclass(frozen=True, slots=True)
 class _Reader:
-    """Reads Expr messages; `whole` are the ids of those that give whole numbers."""
+    """Reads Expr messages; `primitive` are the types of those that give a primitive one, by id."""
 
-    whole: frozenset[int]
+    primitive: Mapping[int, int]
 
     def read(self, message: bytes) -> Tree:
         fields = _fields(message)
@@ -121,7 +128,10 @@ class _Reader:
         if make is None or not isinstance(body, bytes):
             raise TreeUnknown
         tree = make(self, _fields(body))
-        return Number(tree) if identity in self.whole else tree
+        gives = self.primitive.get(identity, 0) if isinstance(identity, int) else 0
+        if isinstance(tree, Call):
+            tree = replace(tree, gives=gives)
+        return Number(tree) if gives in _WHOLE_NUMBERS else tree
 
     def _constant(self, fields: Fields) -> Tree:
         text = _CONSTANT_TEXT in fields
@@ -179,16 +189,16 @@ class _Reader:
     }
 
 
-def _whole_numbers(types: list[bytes | int] | tuple[()]) -> Iterator[int]:
-    """The ids of the expressions whose type is a whole number."""
+def _primitive_types(types: list[bytes | int] | tuple[()]) -> Iterator[tuple[int, int]]:
+    """The ids of the expressions that give a primitive type, and which."""
     for entry in types:
         if not isinstance(entry, bytes):
             raise TreeUnknown
         fields = _fields(entry)
         identity = fields.get(1, [0])[0]
         kind = _fields(_one(fields, 2)).get(3, [0])[0]
-        if kind in _WHOLE_NUMBERS and isinstance(identity, int):
-            yield identity
+        if kind and isinstance(kind, int) and isinstance(identity, int):
+            yield identity, kind
 
 
 def _one(fields: Fields, number: int) -> bytes:

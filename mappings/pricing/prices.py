@@ -12,11 +12,12 @@ from datetime import datetime
 from decimal import Decimal
 from fractions import Fraction
 
+from mappings.amounts import DECIMALS_MAX
+
 MICROS = 1_000_000
 MICROS_MAX = 2**63 - 1
-#: A value outside these is no amount of money, and exact arithmetic with it has no bound.
+#: A value with more digits is no amount of money, and exact arithmetic with it has no bound.
 VALUE_DIGITS_MAX = 18
-VALUE_DECIMALS_MAX = 30
 
 
 class AmountError(Exception):
@@ -75,6 +76,6 @@ def _exact(value: Decimal) -> Fraction:
         raise AmountError(f"The value {value} is no amount of money.")
     exponent = value.as_tuple().exponent
     decimals = -exponent if isinstance(exponent, int) else 0
-    if decimals > VALUE_DECIMALS_MAX or (value and value.adjusted() >= VALUE_DIGITS_MAX):
+    if decimals > DECIMALS_MAX or (value and value.adjusted() >= VALUE_DIGITS_MAX):
         raise AmountError("The value has too many digits for an amount of money.")
     return Fraction(value)

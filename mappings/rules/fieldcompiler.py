@@ -17,6 +17,7 @@ from mappings.identifiers import illegible, unfit
 from mappings.reading.positions import Path
 from mappings.reading.report import Report
 from mappings.reading.wording import nearest, shown
+from mappings.rules.cents import lost_cents
 from mappings.rules.fields import (
     KEY,
     NAME,
@@ -93,6 +94,8 @@ class FieldCompiler:
         for expression in template.expressions:
             self.check_tables(path, text, expression)
         self.report.inside(path, text, kind_faults(kind, template))
+        if kind is VALUE:
+            self.report.inside(path, text, lost_cents(template))
         if template.literal is not None:
             self._check_literal(kind, path, template, constant=constant)
         elif kind in (NAME, KEY):
@@ -130,10 +133,9 @@ class FieldCompiler:
         elif kind is VALUE:
             try:
                 kind.convert(text)
-            except ValueError:
-                self.report.at_value(
-                    path, f"`{shown(text)}` is no decimal amount.", 'Write digits: "1200.50".'
-                )
+            except ValueError as error:
+                message = str(error).partition("; ")[0]
+                self.report.at_value(path, f"{message}.", 'Write digits: "1200.50".')
 
     def _reads_like_cel(self, text: str) -> bool:
         heads = {"payload", "event", "headers", "vars", "received_at", *self.lets.compiled}

@@ -14,14 +14,13 @@ from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
 
+from mappings.amounts import decimal_amount
 from mappings.cel.language import Activation, EvalError, Expression, Fault
 from mappings.cel.template import Template
 from mappings.identifiers import unfit
 from mappings.types import Reason
 
 TAG_CHARS_MAX = 256
-VALUE_DIGITS_MAX = 12
-_DECIMAL = re.compile(r"[0-9]{1,40}(\.[0-9]{1,40})?")
 _RFC3339 = re.compile(
     r"(\d{4}-\d{2}-\d{2})[Tt ](\d{2}:\d{2}:\d{2})(\.\d{1,9})?([Zz]|[+-]\d{2}:\d{2})"
 )
@@ -63,15 +62,14 @@ class Field:
     def evaluate(self, activation: Activation) -> Any:
         """The field's value, converted and checked. Raises FieldError."""
         single = self.template.single
-        if single is not None:
-            value = self._value(single, activation)
-        else:
-            value = "".join(
+        try:
+            if single is not None:
+                return self.kind.convert(self._value(single, activation))
+            pieces = (
                 part if isinstance(part, str) else _as_text(self._value(part, activation))
                 for part in self.template.parts
             )
-        try:
-            return self.kind.convert(value)
+            return self.kind.convert("".join(pieces))
         except ValueError as error:
             message, _, remedy = str(error).partition("; ")
             raise FieldError(message, remedy, expression=self.template.text) from error
@@ -89,7 +87,7 @@ class Field:
             remedy = self.kind.remedies.get(word, f"give {self.kind.noun}")
             message = f"it gives {_WORDS[word]} where {self.kind.noun} belongs"
             raise FieldError(message, remedy, expression=expression.text)
-        return value
+        return activation.numbers.text(value) if isinstance(value, float) else value
 
 
 def kind_faults(kind: FieldKind, template: Template) -> list[Fault]:
@@ -174,17 +172,7 @@ def _tag(value: object) -> str:
 
 
 def _amount(value: object) -> Decimal:
-    text = str(value)
-    if not _DECIMAL.fullmatch(text):
-        raise ValueError(
-            f"{_quoted(text)} is no decimal amount; give digits with a point, such as 1200.50"
-        )
-    if len(text.partition(".")[0].lstrip("0")) > VALUE_DIGITS_MAX:
-        raise ValueError(
-            f"{_quoted(text)} has more than {VALUE_DIGITS_MAX} digits before the point; "
-            "give it in major units"
-        )
-    return Decimal(text)
+    return decimal_amount(str(value))
 
 
 def _time(value: datetime | str) -> datetime:
@@ -243,9 +231,9 @@ TIME = FieldKind(
     },
 )
 VALUE = FieldKind(
-    "decimal text or a whole number",
-    frozenset({"STRING", "INT", "UINT"}),
-    (str, int),
+    "an amount (decimal text or a number)",
+    frozenset({"STRING", "INT", "UINT", "DOUBLE"}),
+    (str, int, float),
     _amount,
-    {"float": "write string(…) around it; better have the sender put it as text", **_OPTIONAL},
+    _OPTIONAL,
 )

@@ -15,6 +15,7 @@ from typing import Any, TypeVar
 from pydantic import TypeAdapter
 
 from mappings import confined
+from mappings.amounts import WrittenNumbers
 from mappings.cel.demand import IN_PROCESS_BYTES, Demand
 from mappings.cel.evalerrors import TOO_MUCH_REMEDY
 from mappings.cel.language import EvalError, Expression, Language, Lets
@@ -124,6 +125,7 @@ class Program:
             "source": delivery.source,
             "variables": self.variables,
             "received_at": delivery.received_at,
+            "numbers": WrittenNumbers(delivery.body),
             "note": note,
         }
         for index, event in enumerate(self._events(payload, values)):

@@ -438,10 +438,13 @@ CASES = {
         rule(occurred_at="${{ ⟦int(event.at) }}"), "a whole number where a timestamp", "millis(…)"
     ),
     "a value that is no amount": Wrong(
-        rule(value="⟦ten"), "`ten` is no decimal amount", '"1200.50"'
+        rule(value="⟦ten"), '"ten" is no decimal amount', '"1200.50"'
     ),
-    "a value that is a floating number": Wrong(
-        rule(value="${{ ⟦double(event.v) }}"), "a floating number where decimal", "string(…)"
+    "a value that is a truth value": Wrong(
+        rule(value="${{ ⟦event.v == 1 }}"), "true or false where an amount", "Give an amount"
+    ),
+    "a value divided by a whole number": Wrong(
+        rule(value="${{ event.v ⟦/ 100 }}"), "12050 / 100 is 120", 'minor(x, "USD")'
     ),
     "a tag's key": Wrong(
         rule(meta_tags="{⟦a b: c}"), "`a b` is no key for a tag", "letters, digits, _ and -"

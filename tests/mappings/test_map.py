@@ -492,7 +492,19 @@ def test_without_a_mapped_time_the_price_is_that_at_receipt() -> None:
 
 @pytest.mark.parametrize(
     ("value", "micros"),
-    [("1000", 25_000_000), (1000, 25_000_000), ("0.10", 2_500), ("0", 0), ("00012.5", 312_500)],
+    [
+        ("1000", 25_000_000),
+        (1000, 25_000_000),
+        (1000.0, 25_000_000),
+        (1000.5, 25_012_500),
+        ("0.10", 2_500),
+        ("0", 0),
+        (-0.0, 0),
+        ("00012.5", 312_500),
+        ("1.25E3", 31_250_000),
+        ("1e+06", 25_000_000_000),
+        (1e-7, 0),
+    ],
 )
 def test_a_percentage_is_taken_of_the_value(value: Any, micros: int) -> None:
     text = rule(indicator="saved", value="${{ event.v }}")
@@ -502,8 +514,68 @@ def test_a_percentage_is_taken_of_the_value(value: Any, micros: int) -> None:
 
 
 @pytest.mark.parametrize(
+    ("written", "exactly"),
+    [
+        ("1000000.0", "1000000.0"),
+        ("1e6", "1000000.0"),
+        ("1.25E7", "12500000.0"),
+        ("123456789012.1234567", "123456789012.1234567"),
+        ("100.00000050000000001", "100.00000050000000001"),
+        ("0.1000000000000000055511151231257827021181583404541", None),
+        ('"0.1000000000000000055511151231257827021181583404541015"', None),
+        ("1234.5600000000001", "1234.5600000000001"),
+        ("12050", "12050"),
+    ],
+)
+def test_a_number_is_read_to_the_last_digit_that_was_sent(
+    written: str, exactly: str | None
+) -> None:
+    body = f'{{"id": 1, "v": {written}}}'.encode()
+    for template in ("${{ event.v }}", "${{ v }}"):
+        text = rule(indicator="saved", value=template, let="let: {v: event.v}\n")
+        value = only_outcome(mapped(text, body)).value
+        assert str(value) == (exactly or written.strip('"'))
+
+
+def test_a_number_as_text_is_read_as_the_number() -> None:
+    text = rule(indicator="saved", value="${{ string(event.v) }}")
+    for number in (1000000.0, 1234567.89, 100.0, 1e-5):
+        outcome = only_outcome(mapped(text, {"id": 1, "v": number}))
+        assert outcome.value == Decimal(str(number))
+
+
+def test_two_numbers_that_a_floating_number_cannot_tell_apart_bill_nothing() -> None:
+    text = rule(indicator="saved", value="${{ event.v }}")
+    body = b'{"id": 1, "v": 100.00000000000000001, "w": 100.00000000000000002}'
+    assert (
+        "100.00000000000000002, which are one and the same"
+        in only_failure(mapped(text, body)).detail
+    )
+
+
+def test_a_number_inside_json_inside_text_is_read_too() -> None:
+    text = rule(indicator="saved", value="${{ json(event.raw).v }}")
+    assert only_outcome(mapped(text, {"id": 1, "raw": '{"v": 12.5}'})).value == Decimal("12.5")
+
+
+@pytest.mark.parametrize(
     "value",
-    [1000.5, True, "", " 5", "1,000", "1e3", "-5", "NaN", "Infinity", "0x10", "1" * 13, "٣", -1],
+    [
+        True,
+        "",
+        " 5",
+        "1,000",
+        "-5",
+        "NaN",
+        "Infinity",
+        "0x10",
+        "1" * 13,
+        "٣",
+        -1,
+        -0.5,
+        1e300,
+        "1e999",
+    ],
     ids=repr,
 )
 def test_a_value_that_is_no_amount_fails(value: Any) -> None:
