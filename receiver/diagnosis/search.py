@@ -237,14 +237,18 @@ def _is_right(one: _Try, now: float) -> bool:
 
 
 def _clock(scheme: Scheme, verified: Verified, now: float) -> Iterator[Finding]:
-    if verified.timestamp is None or abs(now - verified.timestamp) <= scheme.tolerance_seconds:
+    if verified.timestamp is None:
+        return
+    is_past = verified.timestamp < now
+    allowed = scheme.window_seconds if is_past else scheme.ahead_seconds
+    apart = abs(now - verified.timestamp)
+    if allowed is None or apart <= allowed:
         return
     signed = datetime.fromtimestamp(verified.timestamp, UTC)
-    apart = abs(now - verified.timestamp)
-    when = "before" if verified.timestamp < now else "after"
+    when = "before" if is_past else "after"
     said = (
         f"it was signed at {signed:%Y-%m-%dT%H:%M:%SZ}, {apart:.0f} s {when} the time it is "
-        f"checked at; {scheme.tolerance_seconds} s are allowed"
+        f"checked at; {allowed} s are allowed"
     )
     mend = f"--at {signed:%Y-%m-%dT%H:%M:%SZ} checks it as of then; in use, set the clocks right"
     yield Finding("clock", said, mend)

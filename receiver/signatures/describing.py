@@ -19,13 +19,21 @@ _HEADER = re.compile(r"""\bheaders(?:\.\??([a-z_]\w*)|\[\??["']([^"']+)["']\])""
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Description:
-    """One scheme in words. `window_seconds` is None where no time is signed."""
+    """One scheme in words.
+
+    `window_seconds` is how long after its signing a request passes: None where no time is signed,
+    or where the vendor signs until when (`expires`, its `exp`).
+    `ahead_seconds` is how far ahead of our clock it may be signed.
+    """
 
     scheme: str
     vendor: str
     header: str
     signed: tuple[str, ...]
     window_seconds: int | None
+    ahead_seconds: int | None
+    expires: bool
+    window: str
     delivery_id: str | None
     delivery_id_signed: bool
     strength: str
@@ -41,7 +49,10 @@ def describe(scheme: Scheme) -> Description:
         vendor=scheme.vendor,
         header=scheme.proof_place,
         signed=scheme.signed_parts,
-        window_seconds=scheme.tolerance_seconds if scheme.is_timed else None,
+        window_seconds=scheme.window_seconds,
+        ahead_seconds=scheme.ahead_seconds,
+        expires=scheme.expires,
+        window=_window(scheme),
         delivery_id=scheme.id_place,
         delivery_id_signed=scheme.signs_delivery_id,
         strength=str(scheme.strength),
@@ -101,7 +112,7 @@ def as_table() -> str:
             one.vendor,
             f"`{one.header}`",
             ", ".join(one.signed) or "nothing",
-            window_text(one),
+            one.window,
             id_text(one),
             one.strength,
             one.remarks,
@@ -110,9 +121,12 @@ def as_table() -> str:
     return "\n".join(rows) + "\n"
 
 
-def window_text(one: Description) -> str:
-    """The replay window: seconds before and after now alike."""
-    return "none" if one.window_seconds is None else f"{one.window_seconds} s"
+def _window(scheme: Scheme) -> str:
+    """The replay window: seconds before and after now alike, unless it is the vendor's to say."""
+    if scheme.expires:
+        until = "until its exp" if scheme.is_timed else "until its exp, if it has one"
+        return f"{until}; iat at most {scheme.ahead_seconds} s ahead"
+    return "none" if scheme.window_seconds is None else f"{scheme.window_seconds} s"
 
 
 def id_text(one: Description) -> str:

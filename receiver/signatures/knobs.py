@@ -134,7 +134,8 @@ FAILURE_KNOBS: dict[str, Knob] = {name: SUCCESS_KNOBS[name] for name in ("body",
 #: Allowed under every scheme.
 COMMON_KNOBS: dict[str, Knob] = {
     "tolerance_seconds": Knob(
-        says="How far the time of signing may lie before or after now; 300 by default.",
+        says="How far the time of signing may lie before or after now, 300 by default; before now "
+        "a signed token is judged by its exp instead.",
         shape={"type": "integer", "minimum": 1, "maximum": LONGEST_TOLERANCE_SECONDS},
         fault=_seconds,
     ),

@@ -69,6 +69,21 @@ class Scheme(ABC):
         """Whether the signature covers the time of signing, so that replays grow stale."""
 
     @property
+    def window_seconds(self) -> int | None:
+        """How long after its signing a request passes; None where that is not ours to say."""
+        return self.tolerance_seconds if self.is_timed else None
+
+    @property
+    def ahead_seconds(self) -> int | None:
+        """How far ahead of our clock the time of signing may lie; None where none is judged."""
+        return self.tolerance_seconds if self.is_timed else None
+
+    @property
+    def expires(self) -> bool:
+        """Whether the vendor itself says until when a request passes, in what it signs."""
+        return False
+
+    @property
     @abstractmethod
     def proof_place(self) -> str:
         """Where the proof stands, in words: a header's name, or `body token`."""

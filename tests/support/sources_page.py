@@ -12,7 +12,7 @@ from typing import Any
 
 import yaml
 
-from receiver.signatures.describing import Description, all_described, window_text
+from receiver.signatures.describing import Description, all_described
 from tests.support.markdown import ROOT
 
 DOCS = ROOT / "docs"
@@ -98,8 +98,10 @@ def _url(one: Description) -> str:
 
 def _quirks(one: Description, quirks: str) -> str:
     remarks = f" {one.remarks[:1].upper()}{one.remarks[1:]}." if one.remarks else ""
-    window = f" Its clock may differ from ours by {window_text(one)}."
-    return quirks + remarks + (window if one.window_seconds is not None else "")
+    window = f" Its clock may differ from ours by {one.window}."
+    if one.expires:
+        window = f" A request passes {one.window}."
+    return quirks + remarks + (window if one.window != "none" else "")
 
 
 if __name__ == "__main__":

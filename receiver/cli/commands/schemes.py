@@ -9,7 +9,7 @@ from rich.text import Text
 from receiver.cli.output import Output, counted
 from receiver.cli.trouble import MISUSE, Trouble
 from receiver.signatures import Strength
-from receiver.signatures.describing import Description, all_described, id_text, window_text
+from receiver.signatures.describing import Description, all_described, id_text
 
 _STYLES = {Strength.STRONG: "green", Strength.LEGACY: "yellow"}
 _COLUMNS = (
@@ -48,7 +48,7 @@ def _row(one: Description) -> tuple[str | Text | None, ...]:
         one.vendor,
         one.header,
         ", ".join(one.signed) or "nothing",
-        window_text(one),
+        one.window,
         id_text(one),
         Text(one.strength, style=_STYLES.get(Strength(one.strength), "red")),
         one.remarks or None,

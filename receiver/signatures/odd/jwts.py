@@ -68,6 +68,18 @@ class JwtScheme(Scheme):
         return self.needs_expiry
 
     @property
+    def window_seconds(self) -> int | None:
+        return None
+
+    @property
+    def ahead_seconds(self) -> int | None:
+        return self.tolerance_seconds
+
+    @property
+    def expires(self) -> bool:
+        return True
+
+    @property
     def strength(self) -> Strength:
         return Strength.STRONG if self.protects_body else Strength.BODY_OPEN
 
