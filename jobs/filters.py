@@ -1,6 +1,8 @@
 """The one filter behind lists, replays and discards, in API and CLI alike.
 
-Owns names and meaning: `ids, state, reason, source, rule, since, until`.
+Owns names and meaning: `ids, state, reason, source, rule, since, until`. Of deliveries, failures
+and rejections `since` and `until` are of the time when they were received. Of what was billed they
+are of the time when it occurred, and the other times have names that say which.
 """
 
 from __future__ import annotations
@@ -41,7 +43,7 @@ class DeliveryFilter(BaseModel):
             wanted: Any = getattr(self, name)
             if wanted is not None:
                 parts.append(columns[name] == wanted)
-        parts.extend(_between(columns.received_at, self.since, self.until))
+        parts.extend(between(columns.received_at, self.since, self.until))
         condition = parts[0]
         for part in parts[1:]:
             condition = condition & part
@@ -53,9 +55,10 @@ def can_be_stored(text: str) -> bool:
     return "\0" not in text and not any("\ud800" <= one <= "\udfff" for one in text)
 
 
-def _between(
+def between(
     column: Any, since: datetime | None, until: datetime | None
 ) -> list[ColumnElement[bool]]:
+    """The conditions `since` ≤ column < `until`, of those that are given."""
     found: list[ColumnElement[bool]] = []
     if since is not None:
         found.append(column >= since)

@@ -25,11 +25,15 @@ from jobs.settling.fold import IGNORED_REASONS
 from mappings.types import Reason
 
 DELIVERY_FILTERS = tuple(DeliveryFilter.model_fields)
-#: A list of postings takes all of these, their sums a `basis` too.
-REVENUE_FILTERS = tuple(BillingFilter.model_fields)
-BILLING_FILTERS = tuple(name for name in REVENUE_FILTERS if name != "basis")
+BILLING_FILTERS = tuple(BillingFilter.model_fields)
 REJECTION_FILTERS = tuple(RejectionFilter.model_fields)
 ACTION_FILTERS = tuple(ActionFilter.model_fields)
+#: Every filter that is a time, in pairs.
+TIMES = (
+    *("since", "until"),
+    *("recorded_since", "recorded_until"),
+    *("received_since", "received_until"),
+)
 #: Why a delivery can have failed or have been ignored.
 REASONS = (*(reason.value for reason in Reason), *IGNORED_REASONS)
 #: More ids than this are a filter in disguise.
@@ -78,10 +82,14 @@ def billing_filter(given: Mapping[str, str | None], zone: ZoneInfo) -> BillingFi
     """The filter. Raises FilterInvalid."""
     named = {name: value for name, value in given.items() if value is not None}
     _refuse_empty(named)
-    _refuse_other("basis", named.get("basis"), get_args(Basis))
     _refuse_other("kind", named.get("kind"), LINE_KINDS)
-    times = _times(named, zone) | _times(named, zone, ("recorded_since", "recorded_until"))
-    return BillingFilter.model_validate({**named, **times})
+    return BillingFilter.model_validate({**named, **_times(named, zone)})
+
+
+def basis_of(text: str | None) -> Basis:
+    """Whose day and month count, `occurred` unless given. Raises FilterInvalid."""
+    _refuse_other("basis", text, get_args(Basis))
+    return "recorded" if text == "recorded" else "occurred"
 
 
 def rejection_filter(given: Mapping[str, str | None], zone: ZoneInfo) -> RejectionFilter:
@@ -118,14 +126,12 @@ def _split(ids: str | None) -> list[str] | None:
     return None if ids is None else [one.strip() for one in ids.split(",") if one.strip()]
 
 
-def _times(
-    named: Mapping[str, str], zone: ZoneInfo, ends: tuple[str, str] = ("since", "until")
-) -> dict[str, datetime]:
-    times = {name: parse_time(name, named[name], zone) for name in ends if name in named}
-    since, until = ends
-    if len(times) == len(ends) and times[since] > times[until]:
-        given = f"{since} is {named[since][:80]!r} and {until} is {named[until][:80]!r}"
-        raise FilterInvalid(f"{given}, which is earlier: nothing fits; swap them")
+def _times(named: Mapping[str, str], zone: ZoneInfo) -> dict[str, datetime]:
+    times = {name: parse_time(name, named[name], zone) for name in TIMES if name in named}
+    for since, until in zip(TIMES[::2], TIMES[1::2], strict=True):
+        if since in times and until in times and times[since] > times[until]:
+            given = f"{since} is {named[since][:80]!r} and {until} is {named[until][:80]!r}"
+            raise FilterInvalid(f"{given}, which is earlier: nothing fits; swap them")
     return times
 
 

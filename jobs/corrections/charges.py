@@ -17,14 +17,17 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from jobs.corrections.byhand import OpenCharge
 from jobs.database import Database
+from jobs.filters import between
 from jobs.ledger.keybook import chunks
 from jobs.schema import billing_events, deliveries, outcomes
 
 
 class ChargeFilter(BaseModel):
-    """Which charges: all given parts must fit; `since` ≤ received_at of the delivery < `until`.
+    """Which charges: all given parts must fit; `since` ≤ occurred_at < `until`.
 
-    `rule` is the rule that billed, `ids` are those of billing events or deliveries.
+    `recorded_since` and `recorded_until` are of the line, `received_since` and `received_until` of
+    the delivery that it was billed by. `rule` is the rule that billed, `ids` are those of billing
+    events or deliveries.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -34,6 +37,10 @@ class ChargeFilter(BaseModel):
     rule: str | None = None
     since: AwareDatetime | None = None
     until: AwareDatetime | None = None
+    recorded_since: AwareDatetime | None = None
+    recorded_until: AwareDatetime | None = None
+    received_since: AwareDatetime | None = None
+    received_until: AwareDatetime | None = None
     agent: str | None = None
     customer: str | None = None
     indicator: str | None = None
@@ -60,10 +67,9 @@ class ChargeFilter(BaseModel):
             lines.indicator: self.indicator,
         }
         parts += [column == wanted for column, wanted in equal.items() if wanted is not None]
-        if self.since is not None:
-            parts.append(deliveries.c.received_at >= self.since)
-        if self.until is not None:
-            parts.append(deliveries.c.received_at < self.until)
+        parts += between(lines.occurred_at, self.since, self.until)
+        parts += between(lines.recorded_at, self.recorded_since, self.recorded_until)
+        parts += between(deliveries.c.received_at, self.received_since, self.received_until)
         return and_(*parts)
 
 

@@ -21,6 +21,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from jobs.columns import UtcDateTime
 from jobs.database import Database
+from jobs.filters import between
 from jobs.money import money
 from jobs.queries.paging import DEFAULT_LIMIT, MOST, clamp, read_position, write_position
 from jobs.queries.shapes import BillingEventItem, Page
@@ -28,7 +29,7 @@ from jobs.schema import billing_events, outcomes
 
 _LIST = "billing events"
 
-#: Which of a posting's two times counts: when it happened, or when it was written down.
+#: Which of a posting's two times decides its day and month: when it happened, or was recorded.
 Basis = Literal["occurred", "recorded"]
 #: What a posting can be.
 LINE_KINDS = ("charge", "reversal")
@@ -49,7 +50,7 @@ _EQUAL: Mapping[str, ColumnElement[Any]] = {
 class BillingFilter(BaseModel):
     """Which postings: all given parts must fit.
 
-    `since` ≤ the time of `basis` < `until`; `recorded_since` ≤ recorded_at < `recorded_until`.
+    `since` ≤ occurred_at < `until`; `recorded_since` ≤ recorded_at < `recorded_until`.
     `rule` is the rule whose outcome caused the posting.
     """
 
@@ -68,12 +69,10 @@ class BillingFilter(BaseModel):
     until: AwareDatetime | None = None
     recorded_since: AwareDatetime | None = None
     recorded_until: AwareDatetime | None = None
-    basis: Basis = "occurred"
 
-    @property
-    def time_column(self) -> ColumnElement[datetime]:
-        """The time that `basis` names."""
-        return _columns.recorded_at if self.basis == "recorded" else _columns.occurred_at
+    def is_empty(self) -> bool:
+        """Whether every posting fits."""
+        return not self.model_dump(exclude_none=True)
 
     def where(self) -> ColumnElement[bool]:
         """The condition over `billing_events`."""
@@ -84,8 +83,8 @@ class BillingFilter(BaseModel):
             parts.append(_columns.kind == literal_column(f"'{self.kind}'"))
         if self.rule is not None:
             parts.append(_caused_by(self.rule))
-        parts += _between(self.time_column, self.since, self.until)
-        parts += _between(_columns.recorded_at, self.recorded_since, self.recorded_until)
+        parts += between(_columns.occurred_at, self.since, self.until)
+        parts += between(_columns.recorded_at, self.recorded_since, self.recorded_until)
         return and_(*parts)
 
 
@@ -95,11 +94,9 @@ def _caused_by(rule: str) -> ColumnElement[bool]:
     return select(cause.c.id).where(named).exists()
 
 
-def _between(
-    column: ColumnElement[datetime], since: datetime | None, until: datetime | None
-) -> list[ColumnElement[bool]]:
-    ends = [] if since is None else [column >= since]
-    return ends if until is None else [*ends, column < until]
+def time_of(basis: Basis) -> ColumnElement[datetime]:
+    """The time of a posting that `basis` names."""
+    return _columns.recorded_at if basis == "recorded" else _columns.occurred_at
 
 
 async def list_billing_events(

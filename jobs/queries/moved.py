@@ -31,10 +31,10 @@ class MonthMoved:
 async def moved_months(database: Database, before: ZoneInfo, after: ZoneInfo) -> list[MonthMoved]:
     """Every month and currency that differs, by both bases, latest month first."""
     found: list[MonthMoved] = []
+    all_lines = BillingFilter()
     for basis in get_args(Basis):
-        where = BillingFilter(basis=basis)
         was, is_now = [
-            _by_month(await all_revenue(database, where, by=("month",), zone=zone))
+            _by_month(await all_revenue(database, all_lines, by=("month",), zone=zone, basis=basis))
             for zone in (before, after)
         ]
         found += [

@@ -14,6 +14,7 @@ COLUMNS = {
     "agent": (billing_events.c.agent_id,),
     "customer": (billing_events.c.customer_id,),
     "indicator": (billing_events.c.indicator,),
+    "currency": (billing_events.c.currency,),
 }
 
 

@@ -20,7 +20,7 @@ from sqlalchemy import BigInteger, ColumnElement, Select, String, cast, extract,
 from jobs.database import Database
 from jobs.errors import FilterInvalid
 from jobs.money import money
-from jobs.queries.billing import BillingFilter
+from jobs.queries.billing import Basis, BillingFilter, time_of
 from jobs.queries.paging import MOST, clamp, read_cursor, write_cursor
 from jobs.queries.shapes import Page, RevenueItem
 from jobs.schema import billing_events
@@ -46,13 +46,17 @@ async def read_revenue(
     *,
     by: Sequence[str],
     zone: ZoneInfo,
+    basis: Basis = "occurred",
     limit: int = MOST,
     cursor: str | None = None,
 ) -> Page[RevenueItem]:
-    """The sums by the names in `by` and currency, latest period first; raises FilterInvalid."""
+    """The sums by the names in `by` and currency, latest period first; raises FilterInvalid.
+
+    `basis` says whose day and month count: of when it occurred, or of when it was recorded.
+    """
     limit = clamp(limit)
     by = check_groups(by)
-    sums = await _sums(database, where, by=by, zone=zone)
+    sums = await _sums(database, where, by=by, zone=zone, basis=basis)
     keys = sorted(sums)
     # Names and currency upwards, periods from the latest: sorting is stable.
     for place in reversed([place for place, name in enumerate(by) if name in _PERIODS]):
@@ -65,13 +69,18 @@ async def read_revenue(
 
 
 async def all_revenue(
-    database: Database, where: BillingFilter, *, by: Sequence[str], zone: ZoneInfo
+    database: Database,
+    where: BillingFilter,
+    *,
+    by: Sequence[str],
+    zone: ZoneInfo,
+    basis: Basis = "occurred",
 ) -> list[RevenueItem]:
     """All sums, however many pages they are."""
     items: list[RevenueItem] = []
     cursor = None
     while True:
-        page = await read_revenue(database, where, by=by, zone=zone, cursor=cursor)
+        page = await read_revenue(database, where, by=by, zone=zone, basis=basis, cursor=cursor)
         items += page.items
         cursor = page.next
         if cursor is None:
@@ -87,12 +96,17 @@ def check_groups(by: Sequence[str]) -> tuple[str, ...]:
 
 
 async def _sums(
-    database: Database, where: BillingFilter, *, by: tuple[str, ...], zone: ZoneInfo
+    database: Database,
+    where: BillingFilter,
+    *,
+    by: tuple[str, ...],
+    zone: ZoneInfo,
+    basis: Basis,
 ) -> dict[tuple[str, ...], _Sum]:
     """One sum for each group; rows are folded as they come, so memory is that of the answer."""
     named = [name for name in by if name in _COLUMNS]
     dated = any(name in _PERIODS for name in by)
-    quarter = _quarter(where.time_column, is_sqlite=database.is_sqlite) if dated else None
+    quarter = _quarter(time_of(basis), is_sqlite=database.is_sqlite) if dated else None
     sums: defaultdict[tuple[str, ...], _Sum] = defaultdict(_Sum)
     async with database.read() as connection:
         rows = await connection.stream(_query(where, named, quarter))

@@ -22,10 +22,14 @@ from jobs.schema import STATES
 from receiver.api.export import FORMATS
 from receiver.api.operations import OPENAPI_PATH, OPERATIONS, Operation
 from receiver.api.params import query
+from receiver.asking import TIMES
 
 _REF = "#/components/schemas/"
 _TEXT = {"type": "string", "minLength": 1}
-_TIME = _TEXT | {"description": "RFC 3339, or a date for its start in RECEIVER_TIMEZONE."}
+_TIME = _TEXT | {
+    "description": "RFC 3339, a date for its start in RECEIVER_TIMEZONE, or a span such as 7d: so "
+    "long before now."
+}
 
 #: What each parameter may be; one that is not here is any text.
 PARAMETERS: dict[str, dict[str, Any]] = {
@@ -40,11 +44,8 @@ PARAMETERS: dict[str, dict[str, Any]] = {
     "ids": _TEXT | {"description": "Ids of deliveries, separated by commas."},
     "kind": {"enum": list(LINE_KINDS)},
     "limit": {"type": "integer", "minimum": 1, "maximum": 10**18 - 1, "default": 100},
-    "recorded_since": _TIME,
-    "recorded_until": _TIME,
-    "since": _TIME,
     "state": {"enum": list(STATES)},
-    "until": _TIME,
+    **dict.fromkeys(TIMES, _TIME),
 }
 #: Where a member of a JSON body is another thing than the parameter of that name.
 MEMBERS: dict[str, dict[str, Any]] = {

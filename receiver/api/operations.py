@@ -21,7 +21,6 @@ from receiver.asking import (
     BILLING_FILTERS,
     DELIVERY_FILTERS,
     REJECTION_FILTERS,
-    REVENUE_FILTERS,
 )
 from receiver.sourcelist import SourceItem
 
@@ -106,7 +105,7 @@ OPERATIONS: tuple[Operation, ...] = (
         answered_by=reading.revenue,
         says="Lines of the ledger, summed by what `by` names.",
         gives={200: shapes.Page[shapes.RevenueItem]},
-        takes=(*REVENUE_FILTERS, "by", *PAGING),
+        takes=(*BILLING_FILTERS, "by", "basis", *PAGING),
     ),
     Operation(
         path="/rules",

@@ -24,8 +24,8 @@ from receiver.asking import (
     BILLING_FILTERS,
     DELIVERY_FILTERS,
     REJECTION_FILTERS,
-    REVENUE_FILTERS,
     action_filter,
+    basis_of,
     billing_filter,
     delivery_filter,
     rejection_filter,
@@ -89,11 +89,13 @@ async def billing_event(request: Request) -> Response:
 
 async def revenue(request: Request) -> Response:
     parts, part = parts_of(request), slice_of(request)
-    given = query(request, (*REVENUE_FILTERS, "by"))
+    given = query(request, (*BILLING_FILTERS, "by", "basis"))
     by = [name.strip() for name in given.pop("by", "").split(",") if name.strip()]
+    basis = basis_of(given.pop("basis", None))
     found = await read_revenue(
         parts.database,
         billing_filter(given, parts.zone),
+        basis=basis,
         by=by,
         zone=parts.zone,
         limit=part.limit,

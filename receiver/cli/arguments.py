@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 _WHICH = "Which deliveries"
+_LINES = "Which billing events"
 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON, the same objects as the API.")]
 Ids = Annotated[list[str] | None, typer.Argument(help="Delivery ids.", show_default=False)]
@@ -23,10 +24,34 @@ Rule = Annotated[str | None, typer.Option(help="The rule it failed in.", rich_he
 Since = Annotated[
     str | None,
     typer.Option(
-        help="Received then or later: 2026-01-31T08:00:00Z, or a date.", rich_help_panel=_WHICH
+        help="Received then or later: 2026-01-31T08:00:00Z, a date, or 7d for 7 days ago.",
+        rich_help_panel=_WHICH,
     ),
 ]
 Until = Annotated[str | None, typer.Option(help="Received before that.", rich_help_panel=_WHICH)]
+OccurredSince = Annotated[
+    str | None,
+    typer.Option(
+        help="Occurred then or later: 2026-01-31T08:00:00Z, a date, or 7d for 7 days ago.",
+        rich_help_panel=_LINES,
+    ),
+]
+OccurredUntil = Annotated[
+    str | None, typer.Option(help="Occurred before that.", rich_help_panel=_LINES)
+]
+RecordedSince = Annotated[
+    str | None, typer.Option(help="Recorded then or later.", rich_help_panel=_LINES)
+]
+RecordedUntil = Annotated[
+    str | None, typer.Option(help="Recorded before that.", rich_help_panel=_LINES)
+]
+ReceivedSince = Annotated[
+    str | None,
+    typer.Option(help="Its delivery was received then or later.", rich_help_panel=_LINES),
+]
+ReceivedUntil = Annotated[
+    str | None, typer.Option(help="Its delivery was received before that.", rich_help_panel=_LINES)
+]
 Limit = Annotated[int | None, typer.Option(min=1, help="At most so many.", show_default=False)]
 DryRun = Annotated[
     bool, typer.Option("--dry-run", help="Show what would happen and change nothing.")

@@ -46,21 +46,10 @@ def events(
         str | None,
         typer.Option(help="Of this outcome key, as `show` prints it.", rich_help_panel=_WHICH),
     ] = None,
-    since: Annotated[
-        str | None,
-        typer.Option(
-            help="Occurred then or later: 2026-01-31T08:00:00Z, or a date.", rich_help_panel=_WHICH
-        ),
-    ] = None,
-    until: Annotated[
-        str | None, typer.Option(help="Occurred before that.", rich_help_panel=_WHICH)
-    ] = None,
-    recorded_since: Annotated[
-        str | None, typer.Option(help="Recorded then or later.", rich_help_panel=_WHICH)
-    ] = None,
-    recorded_until: Annotated[
-        str | None, typer.Option(help="Recorded before that.", rich_help_panel=_WHICH)
-    ] = None,
+    since: arg.OccurredSince = None,
+    until: arg.OccurredUntil = None,
+    recorded_since: arg.RecordedSince = None,
+    recorded_until: arg.RecordedUntil = None,
     limit: arg.Limit = None,
     as_csv: Annotated[
         bool, typer.Option("--csv", help="Print CSV, all that fit unless --limit says otherwise.")

@@ -1,7 +1,7 @@
 """Names in filters that nothing has: misspelt, and not an empty list that ends well.
 
-A source or a rule whose mapping is gone is known by its records and stays good. Whoever corrects
-charges names agents, customers and indicators too: those that were billed.
+A source or a rule whose mapping is gone is known by its records and stays good. Filters of what was
+billed name agents, customers, indicators and currencies too: those that were billed.
 """
 
 from __future__ import annotations

@@ -183,8 +183,12 @@ def reverse(
     rule: Annotated[
         str | None, typer.Option(help="The rule that billed.", rich_help_panel=_CHARGES)
     ] = None,
-    since: arg.Since = None,
-    until: arg.Until = None,
+    since: arg.OccurredSince = None,
+    until: arg.OccurredUntil = None,
+    recorded_since: arg.RecordedSince = None,
+    recorded_until: arg.RecordedUntil = None,
+    received_since: arg.ReceivedSince = None,
+    received_until: arg.ReceivedUntil = None,
     agent: Annotated[
         str | None, typer.Option(help="Whose outcome it was.", rich_help_panel=_CHARGES)
     ] = None,
@@ -232,6 +236,10 @@ def reverse(
         "rule": rule,
         "since": since,
         "until": until,
+        "recorded_since": recorded_since,
+        "recorded_until": recorded_until,
+        "received_since": received_since,
+        "received_until": received_until,
         "agent": agent,
         "customer": customer,
         "indicator": indicator,

@@ -104,6 +104,7 @@ def timezone(
 @app.command()
 @explained
 def revenue(
+    *,
     by: Annotated[
         list[str] | None,
         typer.Option(help="agent, customer, indicator, day, month; repeat or separate by commas."),
@@ -115,19 +116,30 @@ def revenue(
     agent: Annotated[str | None, typer.Option(help="Of this agent only.")] = None,
     customer: Annotated[str | None, typer.Option(help="Of this customer only.")] = None,
     indicator: Annotated[str | None, typer.Option(help="Of this indicator only.")] = None,
-    since: Annotated[str | None, typer.Option(help="From then on: a time, or a date.")] = None,
-    until: Annotated[str | None, typer.Option(help="Before that.")] = None,
+    source: Annotated[str | None, typer.Option(help="Of this source only.")] = None,
+    rule: Annotated[str | None, typer.Option(help="Billed by this rule only.")] = None,
+    kind: Annotated[str | None, typer.Option(help="charge or reversal.")] = None,
+    currency: Annotated[str | None, typer.Option(help="In this currency only.")] = None,
+    since: arg.OccurredSince = None,
+    until: arg.OccurredUntil = None,
+    recorded_since: arg.RecordedSince = None,
+    recorded_until: arg.RecordedUntil = None,
     as_json: arg.Json = False,
 ) -> None:
     """Sum what was billed, by currency and whatever --by names."""
     from receiver.cli.commands import revenue as command
 
     given = {
-        "basis": basis,
         "agent": agent,
         "customer": customer,
         "indicator": indicator,
+        "source": source,
+        "rule": rule,
+        "kind": kind,
+        "currency": currency,
         "since": since,
         "until": until,
+        "recorded_since": recorded_since,
+        "recorded_until": recorded_until,
     }
-    command.revenue(by or [], given, as_json=as_json)
+    command.revenue(by or [], given, basis_name=basis, as_json=as_json)

@@ -123,6 +123,7 @@ async def test_a_delivery_id_takes_back_all_that_it_charged_and_a_line_only_itse
     assert (found.corrected, found.unchanged) == (1, 3)
 
 
+YESTERDAY = datetime.now(UTC) - timedelta(days=1)
 FILTERS: dict[str, tuple[ChargeFilter, set[str]]] = {
     "source": (ChargeFilter(source="other"), {"c"}),
     "rule": (ChargeFilter(rule="resolved"), {"a", "b", "c"}),
@@ -132,8 +133,12 @@ FILTERS: dict[str, tuple[ChargeFilter, set[str]]] = {
     "another agent": (ChargeFilter(agent="nobody"), set()),
     "indicator": (ChargeFilter(indicator="resolved"), {"a", "b", "c"}),
     "all of it": (ChargeFilter(source="crm", customer="acme", indicator="resolved"), {"a"}),
-    "received since": (ChargeFilter(since=datetime.now(UTC) - timedelta(days=1)), set("abc")),
-    "received until": (ChargeFilter(until=datetime.now(UTC) - timedelta(days=1)), set()),
+    "received since": (ChargeFilter(received_since=YESTERDAY), set("abc")),
+    "received until": (ChargeFilter(received_until=YESTERDAY), set()),
+    "recorded since": (ChargeFilter(recorded_since=YESTERDAY), set("abc")),
+    "recorded until": (ChargeFilter(recorded_until=YESTERDAY), set()),
+    "occurred since": (ChargeFilter(since=YESTERDAY), set("bc")),
+    "occurred until": (ChargeFilter(until=YESTERDAY), set("a")),
 }
 
 
@@ -143,7 +148,8 @@ async def test_a_filter_takes_the_open_charges_that_fit(
 ) -> None:
     telling = Telling()
     desk = Desk(on_sqlite, telling, await on_sqlite.settler(telling))
-    await desk.settle(bill("a"), bill("b", customer="globex"), bill("closed"), undo("closed"))
+    long_ago = bill("a", at=YESTERDAY - timedelta(days=1))
+    await desk.settle(long_ago, bill("b", customer="globex"), bill("closed"), undo("closed"))
     await desk.settle(bill("c"), source="other")
     counted = await standing(on_sqlite.database, where)
     assert counted.matched == len(found)

@@ -85,7 +85,7 @@ async def test_billing_events_and_revenue_have_the_lines_of_corrections(desk: De
 async def test_revenue_by_day_shows_a_reversal_when_it_was_made_and_a_rebill_on_the_old_day(
     desk: Desk,
 ) -> None:
-    where = BillingFilter(basis="occurred")
+    where = BillingFilter()
     found = await read_revenue(desk.workshop.database, where, by=["day"], zone=ZoneInfo("UTC"))
     today = datetime.now(UTC).date().isoformat()
     assert {one.day: one.amount for one in found.items} == {

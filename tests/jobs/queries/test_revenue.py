@@ -6,11 +6,11 @@ import pytest
 
 from jobs.database import Database
 from jobs.errors import FilterInvalid
-from jobs.queries.billing import BillingFilter
+from jobs.queries.billing import Basis, BillingFilter
 from jobs.queries.revenue import read_revenue
 from tests.support.rows import Rows
 
-OCCURRED = BillingFilter(basis="occurred")
+EVERYTHING = BillingFilter()
 UTC_ZONE = ZoneInfo("UTC")
 TICK = timedelta(microseconds=1)
 
@@ -18,7 +18,7 @@ TICK = timedelta(microseconds=1)
 async def _revenue(
     database: Database,
     *by: str,
-    where: BillingFilter = OCCURRED,
+    where: BillingFilter = EVERYTHING,
     zone: ZoneInfo = UTC_ZONE,
     **piece: Any,
 ) -> list[dict[str, Any]]:
@@ -105,7 +105,7 @@ async def test_the_basis_decides_which_time_counts(database: Database, rows: Row
         occurred_at=datetime(2026, 1, 31, tzinfo=UTC), recorded_at=datetime(2026, 2, 1, tzinfo=UTC)
     )
     occurred = await _revenue(database, "month")
-    recorded = await _revenue(database, "month", where=BillingFilter(basis="recorded"))
+    recorded = await _revenue(database, "month", basis="recorded")
     assert (occurred[0]["month"], recorded[0]["month"]) == ("2026-01", "2026-02")
 
 
@@ -117,7 +117,7 @@ async def test_pages_follow_one_another_latest_period_first(database: Database, 
     cursor = None
     while True:
         page = await read_revenue(
-            database, OCCURRED, by=("customer", "day"), zone=UTC_ZONE, limit=4, cursor=cursor
+            database, EVERYTHING, by=("customer", "day"), zone=UTC_ZONE, limit=4, cursor=cursor
         )
         seen += [(item.day, item.customer) for item in page.items]
         cursor = page.next
@@ -137,3 +137,23 @@ async def test_an_unknown_cursor_is_refused(database: Database, rows: Rows) -> N
     await rows.charge()
     with pytest.raises(FilterInvalid, match="cursor is unknown"):
         await _revenue(database, cursor="abc")
+
+
+async def test_since_is_when_it_occurred_whatever_the_basis_and_other_times_say_their_name(
+    database: Database, rows: Rows
+) -> None:
+    january, march = datetime(2026, 1, 10, tzinfo=UTC), datetime(2026, 3, 10, tzinfo=UTC)
+    await rows.charge(occurred_at=january, recorded_at=march)
+    february = datetime(2026, 2, 1, tzinfo=UTC)
+    bases: tuple[Basis, ...] = ("occurred", "recorded")
+    for basis in bases:
+        found = [
+            await _revenue(database, where=where, basis=basis)
+            for where in (
+                BillingFilter(until=february),
+                BillingFilter(since=february),
+                BillingFilter(recorded_since=february),
+                BillingFilter(recorded_until=february),
+            )
+        ]
+        assert [len(items) for items in found] == [1, 0, 1, 0]

@@ -1,6 +1,7 @@
 """The commands that show what came, what became of it, and what was billed."""
 
 import json
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
@@ -131,7 +132,8 @@ def test_revenue_sums_by_what_is_asked_for(filled: Installation) -> None:
 def test_without_billing_events_revenue_says_so(installed: Installation) -> None:
     assert installed.run("revenue").out == "nothing billed yet\n"
     assert installed.run("revenue", "--json").json == []
-    assert installed.run("revenue", "--customer", "acme").out == "nothing billed fits\n"
+    assert installed.run("revenue", "--since", "7d").out == "nothing billed fits\n"
+    assert "nothing was billed for customer" in installed.run("revenue", "--customer", "acme").err
 
 
 def test_rules_tell_which_never_matched(filled: Installation) -> None:
@@ -247,3 +249,35 @@ def test_sources_say_which_silence_is_not_normal(installed: Installation) -> Non
     (item,) = installed.run("sources", "--json").json
     assert item["expect_every_seconds"] == 7200
     assert len(item["warnings"]) == 1
+
+
+@pytest.mark.parametrize(
+    ("option", "misspelt", "right"),
+    [
+        ("--customer", "acmme", "acme"),
+        ("--agent", "suport-agent", "support-agent"),
+        ("--indicator", "ticket-resolve", "ticket-resolved"),
+        ("--source", "zendsk", "zendesk"),
+        ("--rule", "solvd", "solved"),
+        ("--currency", "UDS", "USD"),
+    ],
+)
+def test_revenue_of_a_misspelt_name_is_refused_with_the_nearest(
+    installed: Installation, option: str, misspelt: str, right: str
+) -> None:
+    installed.fill(lambda rows: rows.charge())
+    ran = installed.run("revenue", option, misspelt, "--json")
+    assert (ran.code, ran.out) == (2, "")
+    assert f"did you mean {right}?" in ran.err
+    (item,) = installed.run("revenue", option, right, "--json").json
+    assert item["amount"] == "0.99"
+
+
+def test_a_time_may_be_a_span_before_now(installed: Installation) -> None:
+    async def fill(rows: Rows) -> None:
+        await rows.charge(datetime.now(UTC) - timedelta(days=3))
+
+    installed.fill(fill)
+    assert len(installed.run("revenue", "--since", "7d", "--json").json) == 1
+    assert installed.run("revenue", "--since", "36h", "--json").json == []
+    assert installed.run("revenue", "--since", "7x", "--json").code == 2
