@@ -8,6 +8,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Protocol
 
+from mappings.payload import BodyRules
+
 #: Path inside the verify block, what is wrong there, what to write instead.
 SchemeFault = tuple[tuple[str | int, ...], str, str]
 
@@ -21,6 +23,10 @@ class SchemeRules(Protocol):
 
     def signs_delivery_id(self, verify: Mapping[str, object]) -> bool:
         """Whether the signature covers the vendor's delivery id."""
+        ...
+
+    def body_rules(self, verify: Mapping[str, object]) -> BodyRules | None:
+        """How bodies are read; None while the block is wrong."""
         ...
 
     def secret_members(self, verify: Mapping[str, object]) -> Sequence[str]:

@@ -40,7 +40,7 @@ def sources_of(one: CompiledFile, zone: ZoneInfo) -> list[Source]:
             rules=_rule_infos(one),
             expect_every=_expected_every(item.expect_every or one.model.expect_every),
             redact=tuple(map(str, one.redact)),
-            redactor=redactor_of(one.redact),
+            redactor=redactor_of(one.redact, one.body_rules),
         )
         for item in one.items()
     ]
@@ -90,6 +90,7 @@ def programs_of(one: CompiledFile, language: Language) -> dict[str, Program]:
             shadow=one.model.mode == "shadow",
             mapping_version=one.version,
             demand=demand,
+            body_rules=one.body_rules,
         )
         for item in one.items()
     }

@@ -8,22 +8,36 @@ wrong id or stall a worker, each with one sentence that says what.
 from __future__ import annotations
 
 from mappings.payload.errors import INTEGER_MAX, INTEGER_MIN, PayloadError
-from mappings.payload.formats import BYTE_ORDER_MARK, Format, Recognised, recognised
+from mappings.payload.formats import (
+    BYTE_ORDER_MARK,
+    BodyRules,
+    Format,
+    Recognised,
+    recognised,
+)
 from mappings.payload.forms import parse_form, parse_multipart
 from mappings.payload.jsontext import parse_cloud_events, parse_json, parse_json_lines
 from mappings.payload.xmltext import parse_xml
 from mappings.reading.wording import shown
 
-__all__ = ["INTEGER_MAX", "INTEGER_MIN", "PayloadError", "parse", "parse_json"]
+__all__ = [
+    "INTEGER_MAX",
+    "INTEGER_MIN",
+    "BodyRules",
+    "Format",
+    "PayloadError",
+    "parse",
+    "parse_json",
+]
 
 
-def parse(body: bytes, content_type: str | None = None) -> object:
+def parse(body: bytes, content_type: str | None = None, rules: BodyRules | None = None) -> object:
     """`body` as dict, list, str, int, float, bool or None.
 
-    `formats` says what it is read as. Raises PayloadError, and nothing else; time and memory grow
-    no faster than the body.
+    It is read as `rules` say, or without them as its content type does: see `formats`. Raises
+    PayloadError, and nothing else; time and memory grow no faster than the body.
     """
-    found = recognised(body, content_type)
+    found = recognised(body, content_type, rules)
     if found.format is Format.MULTIPART:
         return parse_multipart(body, found.boundary, found.charset)
     if found.format is Format.XML:
@@ -44,6 +58,9 @@ def _read_json(found: Recognised) -> object:
     try:
         return parse_json(found.text)
     except PayloadError as error:
+        if found.by_rules and "Extra data" in str(error):
+            said = f"{error} JSON lines need `format: json-lines` in `verify`."
+            raise PayloadError(said) from error.__cause__
         if not media_type or "json" in media_type:
             raise
         said = f"{error} Its content type is {shown(media_type)!a}."

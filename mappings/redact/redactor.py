@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from mappings.payload.errors import PayloadError
-from mappings.payload.formats import Format, Recognised, recognised
+from mappings.payload.formats import BodyRules, Format, Recognised, recognised
 from mappings.redact.errors import NotRedactable
 from mappings.redact.formspans import FormSpan, form_spans
 from mappings.redact.jsonspans import json_lines_spans, json_spans, scalars
@@ -37,9 +37,10 @@ class Redacted:
 
 @dataclass(frozen=True)
 class Redactor:
-    """The paths of one mapping file, ready to be applied."""
+    """The paths of one mapping file, ready to be applied to bodies that are read by its rules."""
 
     paths: tuple[RedactPath, ...]
+    rules: BodyRules | None = None
 
     def apply(self, body: bytes, headers: Mapping[str, str]) -> Redacted:
         """The request without the values. Names of headers are lower-case.
@@ -49,7 +50,7 @@ class Redactor:
         hidden = self._headers & headers.keys()
         spans: Sequence[FormSpan] = ()
         if self._tree.names and body.strip():
-            found = _recognised(body, headers.get("content-type"))
+            found = _recognised(body, headers.get("content-type"), self.rules)
             spans = self._spans(found)
             body = _without(body, found, spans) if spans else body
         return Redacted(
@@ -92,15 +93,15 @@ class Redactor:
         return [FormSpan(span, _QUOTED_MARK) for span in spans]
 
 
-def redactor_of(paths: Iterable[RedactPath]) -> Redactor | None:
+def redactor_of(paths: Iterable[RedactPath], rules: BodyRules | None = None) -> Redactor | None:
     """The redactor of these paths; None where there are none."""
     found = tuple(paths)
-    return Redactor(found) if found else None
+    return Redactor(found, rules) if found else None
 
 
-def _recognised(body: bytes, content_type: str | None) -> Recognised:
+def _recognised(body: bytes, content_type: str | None, rules: BodyRules | None) -> Recognised:
     try:
-        return recognised(body, content_type)
+        return recognised(body, content_type, rules)
     except PayloadError:
         raise NotRedactable("it is no text in a charset that is read here") from None
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 
-from mappings.payload import PayloadError, parse
+from mappings.payload import BodyRules, PayloadError, parse
 from mappings.reading.positions import Path
 from mappings.reading.report import Report
 from mappings.reading.wording import nearest, shown
@@ -29,10 +29,12 @@ def check_examples(
     sources: Sequence[str],
     rules: Sequence[str],
     files: Mapping[str, bytes],
+    *,
+    body_rules: BodyRules | None,
 ) -> None:
     """Report examples that cannot be run."""
     for path, example in examples:
-        _check_payload(report, path, example, files)
+        _check_payload(report, path, example, files, body_rules)
         if (example.outcomes is None) == (example.fails is None):
             report.at_value(
                 path,
@@ -58,7 +60,11 @@ def check_examples(
 
 
 def _check_payload(
-    report: Report, path: Path, example: ExampleModel, files: Mapping[str, bytes]
+    report: Report,
+    path: Path,
+    example: ExampleModel,
+    files: Mapping[str, bytes],
+    body_rules: BodyRules | None,
 ) -> None:
     body = body_of(example, files)
     at = (*path, "payload")
@@ -71,6 +77,7 @@ def _check_payload(
     if example.fails == Reason.PARSE.value:
         return
     try:
-        parse(body, {k.lower(): v for k, v in example.headers.items()}.get("content-type"))
+        content_type = {k.lower(): v for k, v in example.headers.items()}.get("content-type")
+        parse(body, content_type, body_rules)
     except PayloadError as error:
         report.at_value(at, f"The payload cannot be read: {error}", "Mend it, or say fails: parse.")

@@ -14,6 +14,7 @@ from typing import Any, TypeVar
 from pydantic import BaseModel, ValidationError
 
 from mappings.cel.language import Expression, ExpressionError, Language, Lets
+from mappings.payload import BodyRules
 from mappings.reading import yamlfile
 from mappings.reading.positions import Path
 from mappings.reading.report import Report
@@ -52,6 +53,7 @@ class CompiledFile:
     version: str
     tables: Mapping[str, str]
     redact: tuple[RedactPath, ...] = ()
+    body_rules: BodyRules | None = None
 
     @property
     def problems(self) -> tuple[Problem, ...]:
@@ -138,9 +140,12 @@ class _FileCompiler:
             events, rules, {model.name: path for path, model in models}
         )
         examples = tuple(self._parts("examples", ExampleModel))
+        body_rules = self.schemes.body_rules(verify)
         if files is not None:
             names = [model.name for _, model in models]
-            check_examples(self.report, examples, self.claims(), names, files)
+            check_examples(
+                self.report, examples, self.claims(), names, files, body_rules=body_rules
+            )
         texts = tuple(texts_of(self.data))
         used = tables_used((text for _, text in texts), tables)
         check_variables(self.report, self.data, texts)
@@ -159,6 +164,7 @@ class _FileCompiler:
             version=mapping_version(body, used),
             tables=used,
             redact=redact,
+            body_rules=body_rules,
         )
 
     def claims(self) -> tuple[str, ...]:

@@ -19,7 +19,7 @@ from mappings.amounts import WrittenNumbers
 from mappings.cel.demand import IN_PROCESS_BYTES, Demand
 from mappings.cel.evalerrors import TOO_MUCH_REMEDY
 from mappings.cel.language import EvalError, Expression, Language, Lets
-from mappings.payload import PayloadError, parse
+from mappings.payload import BodyRules, PayloadError, parse
 from mappings.pricing.catalogue import Catalogue
 from mappings.rules.deciding import Event, Rule, RuleError, matches, outcome_of, sentence
 from mappings.types import DeliveryInput, Failure, Mapped, Outcome, Reason
@@ -40,7 +40,10 @@ class DeliveryError(Exception):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Program:
-    """What to do with a delivery of one source; `demand` is that of all its expressions."""
+    """What to do with a delivery of one source; `demand` is that of all its expressions.
+
+    `body_rules` say how its bodies are read; without any, their content type says.
+    """
 
     language: Language
     events: Expression
@@ -50,6 +53,7 @@ class Program:
     shadow: bool
     mapping_version: str
     demand: Demand
+    body_rules: BodyRules | None = None
 
     def run(self, delivery: DeliveryInput, catalogue: Catalogue | None) -> Mapped:
         """All outcomes and all failures of the delivery."""
@@ -72,7 +76,7 @@ class Program:
         `form` is that of the result; `demand` that of the work, the program's own if None.
         Raises DeliveryError.
         """
-        payload = _parsed(delivery)
+        payload = self._parsed(delivery)
         needed = (demand or self.demand).bytes_for(
             len(delivery.body), (payload, dict(delivery.headers))
         )
@@ -84,6 +88,13 @@ class Program:
             )
         except confined.Exceeded as error:
             raise self._exceeded(error) from error
+
+    def _parsed(self, delivery: DeliveryInput) -> object:
+        """The payload. Raises DeliveryError."""
+        try:
+            return parse(delivery.body, delivery.headers.get("content-type"), self.body_rules)
+        except PayloadError as error:
+            raise DeliveryError(Failure(reason=Reason.PARSE, detail=str(error))) from error
 
     def _mapped(self, events: Iterator[Event], *failed: Failure) -> Mapped:
         outcomes: list[Outcome] = []
@@ -181,14 +192,6 @@ class Program:
 
 def _has(rule: Rule, expression: str) -> bool:
     return any(one.text == expression for one in rule.expressions())
-
-
-def _parsed(delivery: DeliveryInput) -> object:
-    """The payload. Raises DeliveryError."""
-    try:
-        return parse(delivery.body, delivery.headers.get("content-type"))
-    except PayloadError as error:
-        raise DeliveryError(Failure(reason=Reason.PARSE, detail=str(error))) from error
 
 
 def _picked(expression: str, payload: object) -> object:

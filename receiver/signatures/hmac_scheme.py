@@ -65,6 +65,11 @@ class HmacScheme(Scheme):
         return self.id_header
 
     @property
+    def ends_of_body(self) -> tuple[str, str]:
+        digits = self.is_timed and self.timestamp_unit != "iso8601"
+        return self.signed_content.ends_of_body(timed_by_digits=digits)
+
+    @property
     def strength(self) -> Strength:
         if not self.protects_body:
             return Strength.BODY_OPEN

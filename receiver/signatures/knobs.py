@@ -9,6 +9,7 @@ import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 
+from mappings.payload import Format
 from receiver.signatures import codecs
 from receiver.signatures.content import PLACEHOLDERS, URL_TRANSFORMS, SignedContent
 from receiver.signatures.errors import SchemeInvalid
@@ -18,6 +19,18 @@ Fault = tuple[tuple[str | int, ...], str, str]
 
 LONGEST_TOLERANCE_SECONDS = 86_400
 SUCCESS_STATUSES = (200, 201, 202, 204)
+
+#: What `format` may say.
+FORMATS = {
+    "json": Format.JSON,
+    "json-lines": Format.JSON_LINES,
+    "cloudevents": Format.CLOUD_EVENTS,
+    "form": Format.FORM,
+    "multipart": Format.MULTIPART,
+    "xml": Format.XML,
+}
+#: What `charset` may say: all that a body is read in.
+CHARSETS = ("utf-8", "iso-8859-1", "iso-8859-15", "windows-1252", "utf-16")
 
 _HEADER_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 _SECRET_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,127}")
@@ -142,6 +155,13 @@ COMMON_KNOBS: dict[str, Knob] = {
     "dedupe": _choice(
         "none: every POST is a delivery of its own, also when it repeats another.", ("none",)
     ),
+    "format": _choice(
+        "What the bodies are, whatever their content type says, which is not signed. Without it a "
+        "preset takes what its vendor sends, hmac goes by the first characters, and token, basic "
+        "and path-token, which sign nothing, go by the content type.",
+        tuple(FORMATS),
+    ),
+    "charset": _choice("What texts are written in that are not UTF-8.", CHARSETS),
     "success": Knob(
         says="What a vendor must hear for a delivery that was kept, where it insists.",
         shape={

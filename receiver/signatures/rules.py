@@ -10,12 +10,14 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, cast
 
+from mappings.payload import BodyRules
 from receiver.signatures.content import SignedContent
 from receiver.signatures.errors import SchemeInvalid
 from receiver.signatures.hmac_scheme import HmacScheme
 from receiver.signatures.knobs import (
     COMMON_KNOBS,
     FAILURE_KNOBS,
+    FORMATS,
     GENERIC_KNOBS,
     SUCCESS_KNOBS,
     Fault,
@@ -54,6 +56,13 @@ class SchemeRulebook:
         except SchemeInvalid:
             return False
 
+    def body_rules(self, verify: Mapping[str, object]) -> BodyRules | None:
+        """How the block's scheme reads bodies; None while the block is wrong."""
+        try:
+            return scheme_of(verify).body_rules
+        except SchemeInvalid:
+            return None
+
     def secret_members(self, verify: Mapping[str, object]) -> Sequence[str]:
         """Where in the body the block's scheme shows the secret itself, as paths of `redact`."""
         try:
@@ -84,6 +93,10 @@ def scheme_of(verify: Mapping[str, object]) -> Scheme:
     changes: dict[str, Any] = {}
     if "tolerance_seconds" in verify:
         changes["tolerance_seconds"] = verify["tolerance_seconds"]
+    if "format" in verify:
+        changes["formats"] = (FORMATS[cast("str", verify["format"])],)
+    if "charset" in verify:
+        changes |= {"charset": verify["charset"], "formats": changes.get("formats", ())}
     if "success" in verify:
         changes["success"] = _answer(cast("Mapping[str, Any]", verify["success"]))
         changes["echo"] = None
@@ -100,19 +113,22 @@ def _knobs_in(verify: Mapping[str, Any]) -> dict[str, Any]:
 
 def _hmac_scheme(verify: Mapping[str, Any]) -> Scheme:
     knobs = _knobs_in(verify)
-    return HmacScheme(**{**knobs, "signed_content": SignedContent.parse(knobs["signed_content"])})
+    return HmacScheme(
+        formats=(), **{**knobs, "signed_content": SignedContent.parse(knobs["signed_content"])}
+    )
 
 
 def _token_scheme(verify: Mapping[str, Any]) -> Scheme:
     knobs = {"header": ADDED_HEADER, **_knobs_in(verify)}
-    return TokenScheme(secret_headers=frozenset({knobs["header"].lower()}), **knobs)
+    hidden = frozenset({knobs["header"].lower()})
+    return TokenScheme(formats=None, secret_headers=hidden, **knobs)
 
 
 _GENERIC_SCHEMES: Mapping[str, Callable[[Mapping[str, Any]], Scheme]] = {
     "hmac": _hmac_scheme,
     "token": _token_scheme,
-    "basic": lambda verify: BasicScheme(**_knobs_in(verify)),
-    "path-token": lambda verify: PathTokenScheme(**_knobs_in(verify)),
+    "basic": lambda verify: BasicScheme(formats=None, **_knobs_in(verify)),
+    "path-token": lambda verify: PathTokenScheme(formats=None, **_knobs_in(verify)),
 }
 
 

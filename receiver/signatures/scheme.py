@@ -10,6 +10,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from mappings.payload import BodyRules, Format
 from receiver.signatures.handshakes import Echo, Handshake
 from receiver.signatures.records import GREETING, Answer, Coverage, Request, Strength, Verified
 
@@ -28,6 +29,9 @@ class Scheme(ABC):
     success repeat something of the request. `handshakes` are the set-up requests that are
     answered and not stored. `vendor` and `remarks` are words for people. `coverage` says what of
     the body the signature fixes.
+
+    `formats` are those that the vendor sends, in `charset` where they are not UTF-8. Empty: any,
+    as the first bytes show. None: as the content type says, which no scheme signs.
     """
 
     name: str
@@ -38,6 +42,8 @@ class Scheme(ABC):
     echo: Echo | None = None
     handshakes: tuple[Handshake, ...] = ()
     coverage: Coverage = Coverage.BODY
+    formats: tuple[Format, ...] | None = (Format.JSON,)
+    charset: str = "utf-8"
     greeting: Answer = GREETING
     secret_headers: frozenset[str] = frozenset()
     secret_members: tuple[str, ...] = ()
@@ -47,6 +53,23 @@ class Scheme(ABC):
     def protects_body(self) -> bool:
         """Whether a proven request holds nothing that its sender never wrote."""
         return self.coverage in (Coverage.BODY, Coverage.FIELDS)
+
+    @property
+    def body_rules(self) -> BodyRules:
+        """How its bodies are read."""
+        first, last = self.ends_of_body
+        return BodyRules(
+            formats=self.formats or (),
+            by_content_type=self.formats is None,
+            charset=self.charset,
+            not_first=first,
+            not_last=last,
+        )
+
+    @property
+    def ends_of_body(self) -> tuple[str, str]:
+        """The characters with which a body may not begin, and those with which it may not end."""
+        return "", ""
 
     @property
     def one_body(self) -> bool:

@@ -66,6 +66,9 @@ class FakeSchemes:
     def signs_delivery_id(self, verify: Mapping[str, object]) -> bool:
         return verify.get("scheme") == "signing"
 
+    def body_rules(self, verify: Mapping[str, object]) -> None:
+        """Its bodies are what their content type says."""
+
     def secret_members(self, verify: Mapping[str, object]) -> Sequence[str]:
         return ["payload.password"] if verify.get("scheme") == "showing" else []
 

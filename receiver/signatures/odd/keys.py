@@ -17,6 +17,7 @@ from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa
 
+from receiver.signatures.borders import PLAIN
 from receiver.signatures.errors import SignatureError
 from receiver.signatures.fields import json_value, text_at
 from receiver.signatures.hmac_scheme import HmacScheme
@@ -116,6 +117,10 @@ class IroncladScheme(HmacScheme):
     @property
     def signed_parts(self) -> tuple[str, ...]:
         return ("id", "body", "nonce")
+
+    @property
+    def ends_of_body(self) -> tuple[str, str]:
+        return PLAIN, PLAIN
 
     @property
     def strength(self) -> Strength:

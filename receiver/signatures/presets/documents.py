@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from mappings.payload import Format
 from receiver.signatures.content import SignedContent
 from receiver.signatures.fields import Field
 from receiver.signatures.handshakes import Ask, Echo, Fixed, Handshake
@@ -26,6 +27,7 @@ SCHEMES: tuple[Scheme, ...] = (
     # See odd.places, for both. DocuSign's key looks like base64 and is used as the text it is.
     NumberedHeaders(
         name="docusign",
+        formats=(Format.JSON, Format.XML),
         vendor="DocuSign",
         header="X-DocuSign-Signature",
         algorithm="sha256",
@@ -46,6 +48,7 @@ SCHEMES: tuple[Scheme, ...] = (
     # Retries come hours later and hold the time of the event, so the window is a day.
     SignedMembers(
         name="dropbox-sign",
+        formats=(Format.MULTIPART, Format.JSON),
         vendor="Dropbox Sign",
         header="event.event_hash",
         signature_path="event.event_hash",

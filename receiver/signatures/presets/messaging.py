@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from mappings.payload import Format
 from receiver.signatures.content import SignedContent
 from receiver.signatures.fields import Field
 from receiver.signatures.handshakes import EMPTY, Ask, Echo, Handshake
@@ -41,6 +42,7 @@ SCHEMES: tuple[Scheme, ...] = (
     replace(
         _SLACK,
         name="slack-interactive",
+        formats=(Format.FORM, Format.JSON),
         vendor="Slack (buttons, commands)",
         remarks="a form with a JSON field `payload`; commands are plain forms",
     ),
@@ -85,6 +87,7 @@ SCHEMES: tuple[Scheme, ...] = (
     # See odd.forms, for these four. Twilio signs with SHA-1 unless a shared key is set up.
     TwilioForm(
         name="twilio-form",
+        formats=(Format.FORM,),
         vendor="Twilio",
         header="X-Twilio-Signature",
         algorithm="sha1",
@@ -95,6 +98,7 @@ SCHEMES: tuple[Scheme, ...] = (
     ),
     TwilioForm(
         name="twilio-sharedkey",
+        formats=(Format.FORM,),
         vendor="Twilio (shared key)",
         header="X-Twilio-Signature",
         settings="HMAC_SHA256",
@@ -115,6 +119,7 @@ SCHEMES: tuple[Scheme, ...] = (
     ),
     FormScheme(
         name="mailchimp-transactional",
+        formats=(Format.FORM,),
         vendor="Mailchimp Transactional (Mandrill)",
         header="X-Mandrill-Signature",
         algorithm="sha1",

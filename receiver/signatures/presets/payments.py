@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from mappings.payload import Format
 from receiver.signatures.content import SignedContent
 from receiver.signatures.fields import Field
 from receiver.signatures.handshakes import EMPTY, Ask, Handshake
@@ -29,6 +30,7 @@ SCHEMES: tuple[Scheme, ...] = (
     # webhook and the same over its retries; X-Shopify-Event-Id is shared by several topics.
     HmacScheme(
         name="shopify",
+        formats=(Format.JSON, Format.XML),
         vendor="Shopify",
         header="X-Shopify-Hmac-Sha256",
         algorithm="sha256",

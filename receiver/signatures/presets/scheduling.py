@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from mappings.payload import Format
 from receiver.signatures.content import SignedContent
 from receiver.signatures.fields import Field
 from receiver.signatures.handshakes import Ask, Echo, Handshake, ZoomToken
@@ -36,6 +37,7 @@ SCHEMES: tuple[Scheme, ...] = (
     # header says no-secret-provided, which no signature equals.
     HmacScheme(
         name="calcom",
+        formats=(Format.JSON, Format.FORM),
         vendor="Cal.com",
         header="X-Cal-Signature-256",
         algorithm="sha256",

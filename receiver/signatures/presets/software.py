@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from mappings.payload import Format
 from receiver.signatures.content import SignedContent
 from receiver.signatures.fields import Field
 from receiver.signatures.handshakes import Ask, Echo, Handshake
@@ -21,6 +22,7 @@ SCHEMES: tuple[Scheme, ...] = (
     # X-Hub-Signature (SHA-1) rides along and is never taken instead.
     HmacScheme(
         name="github",
+        formats=(Format.JSON, Format.FORM),
         vendor="GitHub",
         header="X-Hub-Signature-256",
         prefix="sha256=",

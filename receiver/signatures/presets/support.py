@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from mappings.payload import Format
 from receiver.signatures.content import SignedContent
 from receiver.signatures.fields import Field
 from receiver.signatures.handshakes import EMPTY, Ask, Echo, Handshake
@@ -15,6 +16,7 @@ SCHEMES: tuple[Scheme, ...] = (
     # window; 300 s is ours. The key looks like base64 and is used as the text it is.
     HmacScheme(
         name="zendesk",
+        formats=(Format.JSON, Format.XML, Format.FORM),
         vendor="Zendesk",
         header="X-Zendesk-Webhook-Signature",
         algorithm="sha256",

@@ -5,6 +5,7 @@ A header where the vendor lets you write headers, an unguessable URL where it do
 
 from __future__ import annotations
 
+from mappings.payload import Format
 from receiver.signatures.handshakes import EMPTY
 from receiver.signatures.records import Answer
 from receiver.signatures.scheme import Scheme
@@ -29,6 +30,7 @@ def _with_header(name: str, vendor: str, remarks: str = _ADDED) -> TokenScheme:
         name=name,
         vendor=vendor,
         header=ADDED_HEADER,
+        formats=(),  # whoever writes the call chooses
         secret_headers=_SECRET_HEADERS,
         remarks=remarks,
     )
@@ -39,6 +41,7 @@ SCHEMES: tuple[Scheme, ...] = (
     # (2026-08). Only an acknowledgement in SOAP ends the retries.
     PathTokenScheme(
         name="salesforce-outbound-message",
+        formats=(Format.XML,),
         vendor="Salesforce (outbound message)",
         success=_SOAP_ACK,
         remarks="unsigned; leave `send session id` off: it puts a live token into the body",
@@ -54,6 +57,7 @@ SCHEMES: tuple[Scheme, ...] = (
     # https://mailchimp.com/developer/marketing/guides/sync-audience-data-webhooks/ (2026-08)
     PathTokenScheme(
         name="mailchimp-marketing",
+        formats=(Format.FORM,),
         vendor="Mailchimp Marketing",
         parameter="key",
         greeting=EMPTY,
