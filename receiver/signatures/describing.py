@@ -5,16 +5,12 @@ Owns the words. The facts are those that verification itself goes by.
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 from receiver.signatures.presets import PRESETS
 from receiver.signatures.records import Strength
 from receiver.signatures.scheme import Scheme
-
-#: A header in an expression: `headers.date`, `headers["x-id"]`, `headers[?"x-id"]`.
-_HEADER = re.compile(r"""\bheaders(?:\.\??([a-z_]\w*)|\[\??["']([^"']+)["']\])""")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -93,13 +89,13 @@ def concerns(scheme: Scheme, *, has_own_gate: bool = True) -> Iterator[str]:
         )
 
 
-def unsigned_headers(scheme: Scheme, expressions: Iterable[str]) -> list[str]:
-    """The headers that the expressions name and the signature does not cover."""
+def signed_headers(scheme: Scheme) -> frozenset[str]:
+    """The headers that the signature covers, in lower case."""
     signed = {part.lower() for part in scheme.signed_parts}
     if scheme.signs_delivery_id and scheme.id_place is not None:
         signed.add(scheme.id_place.lower())
-    found = [pair for text in expressions for pair in _HEADER.findall(text)]
-    return sorted({dotted or quoted.lower() for dotted, quoted in found} - signed)
+    timestamp = getattr(scheme, "timestamp_header", None)
+    return frozenset(signed | {timestamp.lower()} if timestamp else signed)
 
 
 def as_table() -> str:

@@ -17,7 +17,8 @@ from receiver.cli.output import Output, counted
 from receiver.cli.session import Session
 from receiver.cli.trouble import MISUSE, Trouble
 from receiver.signatures import RULES, scheme_of
-from receiver.signatures.describing import concerns, unsigned_headers
+from receiver.signatures.describing import concerns
+from receiver.unsigned import reliance
 
 
 def check(
@@ -69,13 +70,8 @@ def _concerns(mappings: MappingSet) -> Iterator[str]:
         scheme = scheme_of(source.verify)
         for concern in concerns(scheme, has_own_gate=own_gate):
             yield f"source {name} ({source.verify['scheme']}): {concern}"
-        for rule in source.rules:
-            for header in unsigned_headers(scheme, (rule.once_per, *rule.lets)):
-                yield (
-                    f"source {name}, rule {rule.name}: once_per reads {header}, which is not in"
-                    " what is signed: whoever sees one request can send it again with another one,"
-                    " and it bills again; take the key from the body"
-                )
+        for concern in reliance(scheme, source, mappings.programs[name]):
+            yield f"source {name}, {concern}"
 
 
 def _billed(session: Session, out: Output, use_database: bool | None) -> list[Billed]:
