@@ -74,7 +74,7 @@ FORGED = '${{ headers["x-tenant"] }}'
     ],
 )
 def test_an_unsigned_header_is_named_wherever_it_reaches_an_outcome(
-    place: str, changes: dict[str, str]
+    place: str, changes: dict[str, Any]
 ) -> None:
     [warning] = said("github", **changes)
     assert warning.startswith(f"rule solved: {place} reads ")
