@@ -40,6 +40,7 @@ metadata = MetaData(
 
 STATES = ("received", "recorded", "ignored", "failed", "discarded")
 EVIDENCE = ("kept", "expired", "purged")
+OUTCOME_KINDS = ("charge", "reversal", "reinstatement")
 
 #: One POST each, with its bytes as they came. Whoever locks rows of it does so with `key_share`:
 #: a charge or an item of a replay that refers to one never waits for whoever holds it.
@@ -132,8 +133,11 @@ outcomes = Table(
     Column("replaces", ForeignKey("outcomes.id")),
     Column("place", Integer),
     Column("action_id", ForeignKey("actions.id")),  # null: a delivery said so, and no person
+    # Of a charge: whether it replaces an earlier one between the same two reversals.
+    Column("amount_rule", String(8), nullable=False, server_default="first"),
     UniqueConstraint("outcome_key", "ordinal"),
-    CheckConstraint("kind IN ('charge', 'reversal')", name="kind"),
+    CheckConstraint(f"kind IN {OUTCOME_KINDS!r}", name="kind"),
+    CheckConstraint("amount_rule IN ('first', 'latest')", name="amount_rule"),
     CheckConstraint(
         "verdict IN ('charged', 'reversed', 'duplicate', 'superseded', 'waiting')", name="verdict"
     ),
@@ -154,7 +158,7 @@ outcomes = Table(
     ),
 )
 
-#: The ledger: append only, one line a charge or a reversal.
+#: The ledger: append only, one line a charge or a reversal. A reinstatement posts a charge.
 billing_events = Table(
     "billing_events",
     metadata,

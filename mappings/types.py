@@ -23,6 +23,14 @@ class Kind(StrEnum):
 
     CHARGE = "charge"
     REVERSAL = "reversal"
+    REINSTATEMENT = "reinstatement"
+
+
+class AmountRule(StrEnum):
+    """Which charge is owed where several come between two reversals: the earliest or the latest."""
+
+    FIRST = "first"
+    LATEST = "latest"
 
 
 class Reason(StrEnum):
@@ -61,9 +69,9 @@ class Outcome:
     """What one rule says happened in one event, priced.
 
     A charge has all of agent_id, customer_id, indicator, amount_micros (integer millionths of
-    the currency's major unit) and currency. A reversal may lack the triple and has no amount:
-    it negates what the charge it takes back posted. `occurred_at` is None where the rule maps
-    none.
+    the currency's major unit) and currency, and its `amount_rule` counts. A reversal or a
+    reinstatement may lack the triple and has no amount: it takes back or brings back what a charge
+    posted. `occurred_at` is None where the rule maps none.
     """
 
     event_index: int
@@ -80,6 +88,7 @@ class Outcome:
     meta_tags: Mapping[str, str] = field(default_factory=dict)
     mapping_version: str
     price_version: str | None = None
+    amount_rule: AmountRule = AmountRule.FIRST
 
     @property
     def triple(self) -> tuple[str | None, str | None, str | None]:

@@ -132,6 +132,20 @@ def _unlocked(table: Table) -> Select[Any]:
 
 _is_charge, _is_reversal = _line.kind == "charge", _line.kind == "reversal"
 _posts = _said.verdict.in_(("charged", "reversed"))
+#: Both charge: a reinstatement with what a charge of its key says.
+_charges = _said.kind.in_(("charge", "reinstatement"))
+_BILLED = ("amount_micros", "currency", *_TRIPLE)
+_original = outcomes.alias()
+_restores = (
+    select(_original.c.id)
+    .where(
+        _original.c.outcome_key == _line.outcome_key,
+        _original.c.kind == "charge",
+        *(_original.c[name] == _line[name] for name in _BILLED),
+        or_(_original.c.occurred_at.is_(None), _original.c.occurred_at == _line.occurred_at),
+    )
+    .exists()
+)
 
 #: What to say of each (of a line or an outcome, by its id), and the question that finds them.
 _DIFFERENCES: tuple[tuple[str, Select[Any]], ...] = (
@@ -145,8 +159,15 @@ _DIFFERENCES: tuple[tuple[str, Select[Any]], ...] = (
             and_(
                 _is_charge,
                 or_(
-                    _said.kind != "charge",
-                    _differ(_line, _said, "amount_micros", "currency", *_TRIPLE),
+                    ~_charges,
+                    and_(
+                        _said.kind == "charge",
+                        or_(
+                            _differ(_line, _said, *_BILLED),
+                            _said.occurred_at != _line.occurred_at,
+                        ),
+                    ),
+                    and_(_said.kind == "reinstatement", ~_restores),
                 ),
             )
         ),
@@ -178,7 +199,7 @@ _DIFFERENCES: tuple[tuple[str, Select[Any]], ...] = (
                 _is_reversal,
                 or_(
                     and_(_said.kind == "reversal", _said.verdict != "reversed"),
-                    and_(_said.kind == "charge", _said.verdict != "charged"),
+                    and_(_charges, _said.verdict != "charged"),
                 ),
             )
         ),
@@ -192,9 +213,11 @@ _DIFFERENCES: tuple[tuple[str, Select[Any]], ...] = (
                     _other.c.id.is_(None),
                     _other.c.outcome_id != _said.id,
                     _other.c.outcome_key != _said.outcome_key,
-                    _other.c.kind != _said.kind,
-                    and_(_said.verdict == "charged", _said.kind != "charge"),
-                    and_(_said.verdict == "reversed", _said.kind != "reversal"),
+                    and_(_said.verdict == "charged", or_(_other.c.kind != "charge", ~_charges)),
+                    and_(
+                        _said.verdict == "reversed",
+                        or_(_other.c.kind != "reversal", _said.kind != "reversal"),
+                    ),
                 ),
             )
         ),

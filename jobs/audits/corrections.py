@@ -12,7 +12,7 @@ from jobs.audits.scrub import PAGE, Scrub
 from jobs.schema import actions, outcomes
 
 #: The actions that record outcomes.
-KINDS = ("reverse", "rebill")
+KINDS = ("reverse", "rebill", "reinstate")
 
 _columns = actions.c
 

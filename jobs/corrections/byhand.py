@@ -13,7 +13,7 @@ from datetime import datetime
 
 from jobs.corrections.remapped import MOVED, Origin, Refused, RemappedDeliveries
 from jobs.ids import new_id
-from jobs.ledger.book import Entry, KeyBook, Recorded
+from jobs.ledger.book import Entry, KeyBook, Recorded, time_behind
 from jobs.ledger.owing import Step, decide, is_billed_as
 from mappings.types import Kind, Outcome
 
@@ -134,16 +134,13 @@ def reversal_by_hand(book: KeyBook, standing: Entry, asked: Asked) -> Recorded:
     A charge may be minutes ahead of the clock: the reversal is never before one that it takes back,
     be it a copy that would be charged in its place.
     """
-    at = asked.at
-    latest = book.latest_charge
-    if latest is not None and latest.occurred_at is not None:
-        at = max(at, latest.occurred_at)
+    at = time_behind(book.last_opening, Kind.REVERSAL, asked.at)
     return Recorded(
         id=new_id(),
         ordinal=book.last_ordinal + 1,
         kind=Kind.REVERSAL,
         occurred_at=at,
-        effective_at=at,
+        effective_at=at or asked.at,
         agent_id=standing.agent_id,
         customer_id=standing.customer_id,
         indicator=standing.indicator,

@@ -1,33 +1,49 @@
-"""One key's book: what was said of it along its line, and its ledger: pure.
+"""One key's book: its outcomes in the order of time, and its ledger: pure.
 
-Owns where an outcome stands among the others of its key. Refuses to decide what follows from it;
-see `jobs.ledger.owing`.
+Owns where an outcome stands among the others of its key, and which charge each stretch of time
+ends with. Refuses to decide what is posted; see `jobs.ledger.owing`.
 
-A key's outcomes stand on a line by their mapped time. Its reversals cut the line into stretches.
-Without a mapped time a reversal counts as later than everything and a charge as earlier. A charge
-that was billed anew by hand stands right before the one that it replaces, which so decides nothing
-any more.
+A key's outcomes stand on a line by their mapped time; at equal times charges come first, then
+reversals, then reinstatements. Without a mapped time a charge counts as earlier than everything, a
+reversal and a reinstatement as later. The reversals cut the line into intervals. A replacement by
+hand stands at the place of the charge that it replaces, so that the replaced one decides nothing.
 """
 
 from __future__ import annotations
 
-from bisect import bisect_left, bisect_right, insort
-from collections.abc import Mapping
+from bisect import bisect_left, bisect_right
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
-from typing import NamedTuple
+from datetime import UTC, datetime, timedelta
+from typing import Any, NamedTuple
 
-from mappings.types import Kind
+from mappings.types import AmountRule, Kind
 
 _ANY_TIME = datetime.min.replace(tzinfo=UTC)
+_TURNS = {Kind.CHARGE: 0, Kind.REVERSAL: 1, Kind.REINSTATEMENT: 2}
 
 
 class Moment(NamedTuple):
-    """A place on a key's line: untimed charges first, untimed reversals last."""
+    """A place on a key's line. `turn` decides between the kinds at equal times.
+
+    `rank` is -1 for untimed charges, 0 for what has a time, 1 for other untimed outcomes, and 2
+    for untimed outcomes by hand, which stand behind those by the time when they were made.
+    """
 
     rank: int
     at: datetime
-    reversal: bool
+    turn: int
+
+
+class Arrival(NamedTuple):
+    """When an outcome was received: the order between charges of one time under `latest`."""
+
+    received_at: datetime
+    delivery_id: str
+    event_index: int
+
+
+_NEVER = Arrival(_ANY_TIME, "", 0)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,9 +51,10 @@ class Recorded:
     """An outcome with its place among those recorded for its key.
 
     `effective_at` is `occurred_at`, or when the delivery was received where none is mapped: for
-    display and price, never for order. `replaces` names the charge that a person had billed anew by
-    this one, and `place` is the ordinal by which it takes that one's place among charges of one
-    moment; `action_id` is what the person did.
+    display and price, never for order. `amount_rule` says of a charge whether it replaces an
+    earlier one of its interval. `replaces` names the charge that this one replaces by hand, and
+    `place` is the ordinal by which it takes that charge's place at equal times; `arrival` is then
+    that charge's too. `action_id` is what the person did.
     """
 
     id: str
@@ -56,16 +73,22 @@ class Recorded:
     mapping_version: str | None
     price_version: str | None
     meta_tags: Mapping[str, str]
+    amount_rule: AmountRule = AmountRule.FIRST
+    arrival: Arrival = _NEVER
     replaces: str | None = None
     place: int | None = None
     action_id: str | None = None
 
     @property
     def moment(self) -> Moment:
-        is_reversal = self.kind is Kind.REVERSAL
+        turn = _TURNS[self.kind]
         if self.occurred_at is not None:
-            return Moment(0, self.occurred_at, is_reversal)
-        return Moment(1 if is_reversal else -1, _ANY_TIME, is_reversal)
+            return Moment(0, self.occurred_at, turn)
+        if self.kind is Kind.CHARGE:
+            return Moment(-1, _ANY_TIME, turn)
+        if self.delivery_id is None:
+            return Moment(2, self.effective_at, turn)
+        return Moment(1, _ANY_TIME, turn)
 
     @property
     def billed_as(self) -> tuple[str | None, ...]:
@@ -95,26 +118,136 @@ class Entry:
     meta_tags: Mapping[str, str]
 
 
+class Held(NamedTuple):
+    """The charge that an interval ends with, and what makes it owed: itself or a reinstatement."""
+
+    charge: Recorded
+    by: Recorded
+
+
+@dataclass(slots=True)
+class Line:
+    """The outcomes of one key in the order of time.
+
+    `remembered` has for each reversal the charge that a reinstatement after it brings back, so
+    that thousands of outcomes take no longer to decide on than two: what is recorded changes the
+    memory of the reversals behind it only until one remembers what it did before.
+    """
+
+    reversals: list[Recorded] = field(default_factory=list)
+    reinstatements: list[Recorded] = field(default_factory=list)
+    firsts: list[Recorded] = field(default_factory=list)
+    latests: list[Recorded] = field(default_factory=list)
+    remembered: list[Recorded | None] = field(default_factory=list)
+
+    def add(self, outcome: Recorded) -> None:
+        """Put an outcome in its place."""
+        found, place = self._list_of(outcome)
+        index = bisect_right(found, place(outcome), key=place)
+        found.insert(index, outcome)
+        if found is self.reversals:
+            self.remembered.insert(index, None)
+            self._remember(index, at_least=2)
+        else:
+            self._remember(self.interval_of(outcome))
+
+    def remove(self, outcome: Recorded) -> None:
+        """Take an outcome out again."""
+        found, place = self._list_of(outcome)
+        index = bisect_left(found, place(outcome), key=place)
+        del found[index]
+        if found is self.reversals:
+            del self.remembered[index]
+            self._remember(index)
+        else:
+            self._remember(self.interval_of(outcome))
+
+    def interval_of(self, outcome: Recorded) -> int:
+        """How many reversals come before it."""
+        return bisect_left(self.reversals, outcome.moment, key=_moment)
+
+    def held(self, interval: int) -> Held | None:
+        """What is owed at the end of an interval.
+
+        Its last charge told by `latest` if there is one, or its first charge, or the remembered
+        charge where a reinstatement comes before that.
+        """
+        if latest := self._ends(self.latests, interval):
+            return Held(latest[1], latest[1])
+        first = self._ends(self.firsts, interval)
+        restored = self._restored(interval)
+        if restored is not None and (not first or restored.by.moment < first[0].moment):
+            return restored
+        return Held(first[0], first[0]) if first else None
+
+    def company_of(self, charge: Recorded) -> Recorded | None:
+        """What else bills in the interval of a charge, which may be on the line or not.
+
+        Other charges speak first, and then what a reinstatement before it brought back.
+        """
+        interval = self.interval_of(charge)
+        ends = (*reversed(self._ends(self.latests, interval)), *self._ends(self.firsts, interval))
+        other = next((one for one in ends if one is not charge), None)
+        restored = self._restored(interval)
+        if other is None and restored is not None and restored.by.moment < charge.moment:
+            return restored.charge
+        return other
+
+    def is_latest(self, moment: Moment) -> bool:
+        """Whether nothing recorded is as late as this."""
+        lists = (self.reversals, self.reinstatements, self.firsts, self.latests)
+        return all(not found or found[-1].moment < moment for found in lists)
+
+    def _restored(self, interval: int) -> Held | None:
+        """What the first reinstatement of an interval brings back if nothing is owed by then."""
+        charge = self.remembered[interval - 1] if interval else None
+        first = self._ends(self.reinstatements, interval)
+        return Held(charge, first[0]) if charge is not None and first else None
+
+    def _ends(self, found: list[Recorded], interval: int) -> tuple[Recorded, ...]:
+        """The first and the last of these outcomes in an interval; nothing where it has none."""
+        start, end = 0, len(found)
+        if interval:
+            start = bisect_right(found, self.reversals[interval - 1].moment, key=_moment)
+        if interval < len(self.reversals):
+            end = bisect_left(found, self.reversals[interval].moment, key=_moment)
+        return (found[start], found[end - 1]) if start < end else ()
+
+    def _remember(self, start: int, *, at_least: int = 1) -> None:
+        """What the reversals from there on remember, until one remembers what it did before."""
+        for index in range(start, len(self.reversals)):
+            held = self.held(index)
+            earlier = self.remembered[index - 1] if index else None
+            now = earlier if held is None else held.charge
+            if now is self.remembered[index] and index + 1 >= start + at_least:
+                return
+            self.remembered[index] = now
+
+    def _list_of(self, outcome: Recorded) -> tuple[list[Recorded], Callable[[Recorded], Any]]:
+        if outcome.kind is Kind.REVERSAL:
+            return self.reversals, _place
+        if outcome.kind is Kind.REINSTATEMENT:
+            return self.reinstatements, _place
+        if outcome.amount_rule is AmountRule.LATEST:
+            return self.latests, _arrival
+        return self.firsts, _place
+
+
 @dataclass(slots=True)
 class KeyBook:
-    """All that is recorded of one key: its outcomes and its ledger, in order.
-
-    Charges and reversals are also kept in the order of their line, so that a key with thousands
-    of outcomes takes no longer to decide on than one with two.
-    """
+    """All that is recorded of one key: its outcomes as they were recorded, and its ledger."""
 
     key: str
     outcomes: list[Recorded] = field(default_factory=list)
     entries: list[Entry] = field(default_factory=list)
     #: The place of the outcome recorded last; copies of one moment may have been left out.
     last_ordinal: int = 0
-    _charges: list[Recorded] = field(init=False, repr=False, compare=False)
-    _reversals: list[Recorded] = field(init=False, repr=False, compare=False)
+    line: Line = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
-        in_line = sorted(self.outcomes, key=_place)
-        self._charges = [one for one in in_line if one.kind is Kind.CHARGE]
-        self._reversals = [one for one in in_line if one.kind is Kind.REVERSAL]
+        self.line = Line()
+        for outcome in self.outcomes:
+            self.line.add(outcome)
 
     @property
     def open_charge(self) -> Entry | None:
@@ -126,49 +259,43 @@ class KeyBook:
         """Add what was recorded next."""
         self.outcomes.append(outcome)
         self.last_ordinal = outcome.ordinal
-        insort(self._line_of(outcome), outcome, key=_place)
+        self.line.add(outcome)
 
-    def take_back(self, *, posted: int) -> None:
+    def take_back(self, *, posted: int = 0) -> None:
         """Forget the outcome recorded last, and the lines that it posted, so many of them."""
         outcome = self.outcomes.pop()
         self.last_ordinal -= 1
-        line = self._line_of(outcome)
-        del line[bisect_left(line, _place(outcome), key=_place)]
+        self.line.remove(outcome)
         del self.entries[len(self.entries) - posted :]
 
+    def held(self) -> Held | None:
+        """What the key owes, and what makes it owed."""
+        return self.line.held(len(self.line.reversals))
+
     def owed(self) -> Recorded | None:
-        """The earliest charge after the last reversal; at equal times the first recorded."""
-        cut = self._reversals[-1] if self._reversals else None
-        first = self._first_charge_after(cut)
-        return self._charges[first] if first < len(self._charges) else None
-
-    def company_of(self, charge: Recorded) -> Recorded | None:
-        """The earliest of the other charges between the same two reversals, if there is one."""
-        end = bisect_left(self._reversals, charge.moment, key=_moment)
-        first = self._first_charge_after(self._reversals[end - 1] if end else None)
-        found = self._charges[first] if first < len(self._charges) else None
-        if found is None or end == len(self._reversals):
-            return found
-        return found if found.moment < self._reversals[end].moment else None
+        """The charge that the key owes."""
+        held = self.held()
+        return None if held is None else held.charge
 
     @property
-    def latest_charge(self) -> Recorded | None:
-        """The charge that stands last on the line, whether it is owed or not."""
-        return self._charges[-1] if self._charges else None
+    def last_opening(self) -> Recorded | None:
+        """The charge or reinstatement that stands last on the line, whether it opens or not."""
+        lists = (self.line.firsts, self.line.latests, self.line.reinstatements)
+        return max((found[-1] for found in lists if found), key=_moment, default=None)
 
-    def is_latest(self, moment: Moment) -> bool:
-        """Whether nothing recorded is as late as this."""
-        return all(not line or line[-1].moment < moment for line in self._lines)
 
-    @property
-    def _lines(self) -> tuple[list[Recorded], list[Recorded]]:
-        return (self._charges, self._reversals)
+def time_behind(other: Recorded | None, kind: Kind, now: datetime) -> datetime | None:
+    """The `occurred_at` by which an outcome by hand stands behind another one.
 
-    def _line_of(self, outcome: Recorded) -> list[Recorded]:
-        return self._charges if outcome.kind is Kind.CHARGE else self._reversals
-
-    def _first_charge_after(self, cut: Recorded | None) -> int:
-        return 0 if cut is None else bisect_right(self._charges, cut.moment, key=_moment)
+    That is now, or later where the other is ahead of the clock; None behind an untimed reversal or
+    reinstatement, since no time is later than those.
+    """
+    if other is None or other.moment.rank < 0:
+        return now
+    if other.moment.rank > 0:
+        return None
+    is_behind = other.moment.turn < _TURNS[kind]
+    return max(now, other.moment.at + (timedelta() if is_behind else timedelta.resolution))
 
 
 def _moment(outcome: Recorded) -> Moment:
@@ -178,3 +305,8 @@ def _moment(outcome: Recorded) -> Moment:
 def _place(outcome: Recorded) -> tuple[Moment, int, int]:
     """Of one moment the first recorded comes first, and before it what replaces it."""
     return (outcome.moment, outcome.place or outcome.ordinal, -outcome.ordinal)
+
+
+def _arrival(outcome: Recorded) -> tuple[Moment, Arrival, int]:
+    """Of one moment the last received comes last, and behind it what replaces it."""
+    return (outcome.moment, outcome.arrival, outcome.ordinal)

@@ -9,16 +9,17 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from decimal import Decimal
 from itertools import islice
+from operator import itemgetter
 from typing import Any, TypeVar
 
-from sqlalchemy import ColumnElement, func, insert, select, true
+from sqlalchemy import ColumnElement, Select, and_, case, func, insert, select, true
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from jobs.database import Database
-from jobs.ledger.book import Entry, KeyBook, Recorded
+from jobs.ledger.book import Arrival, Entry, KeyBook, Recorded
 from jobs.ledger.owing import Step
 from jobs.schema import billing_events, customers, deliveries, outcome_keys, outcomes
-from mappings.types import Kind
+from mappings.types import AmountRule, Kind
 
 #: Both databases limit the parameters of one statement to about 32,000.
 CHUNK = 5_000
@@ -58,9 +59,10 @@ async def load_books(
 ) -> dict[str, KeyBook]:
     """What decides on these keys; an unknown key gives an empty book.
 
-    Of charges of one moment only the first recorded can ever be owed, or what a person put in its
-    place, and reversals of one moment cut alike: copies are counted, not loaded, however many a
-    key has had. With `said` only the outcomes are loaded for which that holds, and no lines.
+    Of charges of one time only the first recorded can ever be owed, or a replacement by hand in its
+    place, and under `latest` only the last received; reversals and reinstatements of one time act
+    alike: copies are counted, not loaded, however many a key has had. With `said` only the outcomes
+    are loaded for which that holds, and no lines.
     """
     books = {key: KeyBook(key) for key in keys}
     for chunk in chunks(sorted(books)):
@@ -76,21 +78,9 @@ async def _load_outcomes(
     keys: Sequence[str],
     said: ColumnElement[bool],
 ) -> None:
-    columns = outcomes.c
-    alike = (columns.outcome_key, columns.kind, columns.occurred_at)
-    first = (func.coalesce(columns.place, columns.ordinal), columns.ordinal.desc())
-    numbered = (
-        select(
-            outcomes,
-            func.row_number().over(partition_by=alike, order_by=first).label("copy"),
-            func.max(columns.ordinal).over(partition_by=columns.outcome_key).label("last"),
-        )
-        .where(columns.outcome_key.in_(keys), said)
-        .subquery()
-    )
+    numbered = _numbered(keys, said).subquery()
     found = await connection.execute(
-        select(numbered, deliveries.c.received_at)
-        .join_from(numbered, deliveries, numbered.c.delivery_id == deliveries.c.id, isouter=True)
+        select(numbered)
         .where(numbered.c.copy == 1)
         .order_by(numbered.c.outcome_key, numbered.c.ordinal)
     )
@@ -98,6 +88,46 @@ async def _load_outcomes(
         book = books[row["outcome_key"]]
         book.record(_recorded(row))
         book.last_ordinal = row["last"]
+
+
+def _numbered(keys: Sequence[str], said: ColumnElement[bool]) -> Select[Any]:
+    """The outcomes of these keys: `copy` is 1 for what decides among those of one time.
+
+    What replaces a charge by hand stands where that was received.
+    """
+    columns, original, received = outcomes.c, outcomes.alias("original"), deliveries.alias()
+    delivery_id = func.coalesce(original.c.delivery_id, columns.delivery_id)
+    event_index = func.coalesce(original.c.event_index, columns.event_index)
+    by_hand = case((columns.delivery_id.is_(None), columns.id))
+    alike = (columns.outcome_key, columns.kind, columns.occurred_at, columns.amount_rule, by_hand)
+    is_latest = columns.amount_rule == AmountRule.LATEST.value
+    decisive = (
+        case((is_latest, received.c.received_at)).desc(),
+        case((is_latest, delivery_id)).desc(),
+        case((is_latest, event_index)).desc(),
+        func.coalesce(columns.place, columns.ordinal),
+        columns.ordinal.desc(),
+    )
+    return (
+        select(
+            outcomes,
+            received.c.received_at,
+            delivery_id.label("arrived_in"),
+            event_index.label("arrived_at"),
+            func.row_number().over(partition_by=alike, order_by=decisive).label("copy"),
+            func.max(columns.ordinal).over(partition_by=columns.outcome_key).label("last"),
+        )
+        .join_from(
+            outcomes,
+            original,
+            and_(
+                original.c.outcome_key == columns.outcome_key, original.c.ordinal == columns.place
+            ),
+            isouter=True,
+        )
+        .join(received, received.c.id == delivery_id, isouter=True)
+        .where(columns.outcome_key.in_(keys), said)
+    )
 
 
 async def _load_lines(
@@ -113,12 +143,13 @@ async def _load_lines(
 
 
 def _recorded(row: Mapping[Any, Any]) -> Recorded:
+    received_at = row["received_at"] or row["recorded_at"]
     return Recorded(
         id=row["id"],
         ordinal=row["ordinal"],
         kind=Kind(row["kind"]),
         occurred_at=row["occurred_at"],
-        effective_at=row["occurred_at"] or row["received_at"] or row["recorded_at"],
+        effective_at=row["occurred_at"] or received_at,
         agent_id=row["agent_id"],
         customer_id=row["customer_id"],
         indicator=row["indicator"],
@@ -130,6 +161,8 @@ def _recorded(row: Mapping[Any, Any]) -> Recorded:
         mapping_version=row["mapping_version"],
         price_version=row["price_version"],
         meta_tags=row["meta_tags"],
+        amount_rule=AmountRule(row["amount_rule"]),
+        arrival=Arrival(received_at, row["arrived_in"] or "", row["arrived_at"] or 0),
         replaces=row["replaces"],
         place=row["place"],
         action_id=row["action_id"],
@@ -178,6 +211,7 @@ class Posting:
                 "replaces": recorded.replaces,
                 "place": recorded.place,
                 "action_id": recorded.action_id,
+                "amount_rule": recorded.amount_rule.value,
             }
         )
         self._entries.extend(self._line(key, entry) for entry in step.entries)
@@ -193,7 +227,8 @@ class Posting:
         }
 
     async def write(self, database: Database, connection: AsyncConnection) -> None:
-        """Customers in sorted order, then outcomes, then the ledger lines in theirs."""
+        """Customers in sorted order, then outcomes, then the lines of each key in its order."""
+        self._entries.sort(key=itemgetter("outcome_key", "sequence"))
         billed = sorted({line["customer_id"] for line in self._entries})
         if billed:
             await connection.execute(

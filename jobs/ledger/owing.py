@@ -1,22 +1,22 @@
-"""What a key owes, and what to post so that its ledger says so: pure decisions.
+"""What a key owes, and what to post so that its ledger agrees: pure decisions.
 
 Owns the rule that any order of arrival ends in the same open charge. Refuses to touch a
 database; `jobs.ledger.keybook` loads what is decided on here and writes what it decides.
 
-A key owes nothing if its latest outcome is a reversal, else the price of the earliest charge
-after its last reversal. A key without mapped times is so charged at most once and reversed at
-most once. What a person corrects by hand is an outcome like any other; see
-`jobs.corrections.byhand`.
+In order of time a charge opens, or under `amount: latest` replaces, a reversal closes and
+remembers, and a reinstatement opens what is remembered; `jobs.ledger.book` keeps that order. A key
+without mapped times is so charged, reversed and reinstated at most once each. What a person
+corrects by hand is an outcome like any other; see `jobs.corrections.byhand`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
-from jobs.ledger.book import Entry, KeyBook, Recorded
-from mappings.types import Kind
+from jobs.ledger.book import Entry, Held, KeyBook, Recorded
+from mappings.types import AmountRule, Kind
 
 
 class Verdict(StrEnum):
@@ -24,9 +24,9 @@ class Verdict(StrEnum):
 
     CHARGED = "charged"
     REVERSED = "reversed"
-    DUPLICATE = "duplicate"  # its stretch has a charge already
+    DUPLICATE = "duplicate"  # its interval has a charge already
     SUPERSEDED = "superseded"  # a later outcome of the key says otherwise already
-    WAITING = "waiting"  # a reversal whose charge has not come yet
+    WAITING = "waiting"  # a reversal or reinstatement that finds nothing to act on yet
 
 
 class Conflict(Exception):
@@ -43,31 +43,45 @@ class Step:
 
 
 def decide(book: KeyBook, outcome: Recorded, new_ids: Sequence[str]) -> Step:
-    """Record `outcome` in `book` and post what is missing; raise Conflict, book unchanged.
+    """Record one outcome and post what is missing; raise Conflict, book unchanged.
 
     `new_ids` are two fresh ids for the lines that may be posted.
     """
-    company = book.company_of(outcome) if outcome.kind is Kind.CHARGE else None
-    if outcome.replaces is None:  # else a person corrects who is billed, too
-        _refuse_conflict(outcome, company)
-    is_latest = book.is_latest(outcome.moment)
+    admit(book, outcome)
+    (step,) = post(book, [outcome], iter(new_ids).__next__)
+    return step
+
+
+def admit(book: KeyBook, outcome: Recorded) -> None:
+    """Record an outcome and post nothing yet; raise Conflict, book unchanged."""
+    if outcome.kind is Kind.CHARGE and outcome.replaces is None:
+        # A replacement by hand corrects the triple, too.
+        _refuse_conflict(outcome, book.line.company_of(outcome))
     book.record(outcome)
-    posted = _missing(book, outcome, new_ids)
-    book.entries.extend(posted)
-    if outcome.kind is Kind.REVERSAL:
-        return _reversal_step(posted, is_latest=is_latest)
-    return _charge_step(book, outcome, posted, has_company=company is not None)
+
+
+def post(book: KeyBook, new: Sequence[Recorded], new_id: Callable[[], str]) -> list[Step]:
+    """Post what is missing for the outcomes that were admitted last; their steps, in their order.
+
+    They are taken in the order of time, so that copies that come together post one line.
+    """
+    for outcome in new:
+        book.line.remove(outcome)
+    steps: dict[str, Step] = {}
+    for group in _in_groups(book, new):
+        steps |= _post_group(book, group, new_id)
+    return [steps[outcome.id] for outcome in new]
 
 
 def begin_with_owed(book: KeyBook, new_id: str) -> None:
     """Give a book of which no lines are known the one that its outcomes owe."""
-    due = book.owed()
-    if due is not None:
-        book.entries.append(_charge_line(due, new_id, 1))
+    held = book.held()
+    if held is not None:
+        book.entries.append(_charge_line(held.charge, held.charge, new_id, 1))
 
 
 def _refuse_conflict(charge: Recorded, company: Recorded | None) -> None:
-    """The charge owed in a stretch speaks for all: they were let in by this, or it replaces one."""
+    """What bills in an interval speaks for all its charges: they were admitted by this."""
     if company is not None and company.billed_as != charge.billed_as:
         first = " / ".join(str(part) for part in company.billed_as)
         now = " / ".join(str(part) for part in charge.billed_as)
@@ -75,32 +89,112 @@ def _refuse_conflict(charge: Recorded, company: Recorded | None) -> None:
         raise Conflict(message)
 
 
-def _missing(book: KeyBook, cause: Recorded, new_ids: Sequence[str]) -> tuple[Entry, ...]:
-    """The lines that make the ledger say what the key owes now."""
-    due = book.owed()
-    standing = book.open_charge
-    if standing is not None and due is not None and is_billed_as(standing, due):
-        return ()
-    lines: list[Entry] = []
+def _in_groups(book: KeyBook, new: Sequence[Recorded]) -> list[list[Recorded]]:
+    """The outcomes by time, cut before each reversal or reinstatement that continues the line.
+
+    History that continues the line is posted as it went; what comes late or replaces one another
+    is posted as its result.
+    """
+    groups: list[list[Recorded]] = [[]]
+    for outcome in sorted(new, key=lambda one: one.moment):
+        if outcome.kind is not Kind.CHARGE and book.line.is_latest(outcome.moment):
+            groups.append([])
+        groups[-1].append(outcome)
+    return [group for group in groups if group]
+
+
+def _post_group(
+    book: KeyBook, group: Sequence[Recorded], new_id: Callable[[], str]
+) -> dict[str, Step]:
+    continuing = set()
+    for outcome in group:
+        if book.line.is_latest(outcome.moment):
+            continuing.add(outcome.id)
+        book.line.add(outcome)
+    posted = _missing(book, group, new_id)
+    book.entries.extend(entry for entries in posted.values() for entry in entries)
+    return {
+        outcome.id: _step(
+            book, outcome, posted.get(outcome.id, ()), continues=outcome.id in continuing
+        )
+        for outcome in group
+    }
+
+
+def _missing(
+    book: KeyBook, group: Sequence[Recorded], new_id: Callable[[], str]
+) -> dict[str, tuple[Entry, ...]]:
+    """The lines that make the ledger agree with what the key owes, by the outcome that causes them.
+
+    A difference that nothing in the group causes is left as it is: before amounts had rules, a line
+    kept its day when an earlier charge of the same amount came.
+    """
+    held, standing = book.held(), book.open_charge
+    if standing is not None and held is not None and is_billed_as(standing, held.charge):
+        return {}
+    closing = None if standing is None else _closing(book, group, standing)
+    opening = None if held is None else _opening(held, group, is_closed=closing is not None)
+    reversing, charging = closing or opening, opening or closing
+    if reversing is None or charging is None:
+        return {}
+    posted: dict[str, tuple[Entry, ...]] = {}
     sequence = len(book.entries)
     if standing is not None:
         sequence += 1
-        lines.append(_reversal_line(standing, cause, new_ids[0], sequence))
-    if due is not None:
-        lines.append(_charge_line(due, new_ids[1], sequence + 1))
-    return tuple(lines)
+        posted[reversing.id] = (_reversal_line(standing, reversing, new_id(), sequence),)
+    if held is not None:
+        shown = charging if charging.kind is Kind.REINSTATEMENT else held.charge
+        line = _charge_line(held.charge, shown, new_id(), sequence + 1)
+        posted[charging.id] = (*posted.get(charging.id, ()), line)
+    return posted
+
+
+def _closing(book: KeyBook, group: Sequence[Recorded], standing: Entry) -> Recorded | None:
+    """The reversal of the group that takes the open charge back.
+
+    Where the group holds several, that is the first which closes what the ledger bills; else
+    the first that closes anything.
+    """
+    line, found = book.line, None
+    for outcome in group:
+        if outcome.kind is Kind.REVERSAL:
+            held = line.held(line.interval_of(outcome))
+            if held is not None and is_billed_as(standing, held.charge):
+                return outcome
+            found = found or (outcome if held is not None else None)
+    return found
+
+
+def _opening(held: Held, group: Sequence[Recorded], *, is_closed: bool) -> Recorded | None:
+    """The outcome of the group that makes its key owe this charge.
+
+    That is the charge itself, the reinstatement that brings it back, or one further back that
+    changed what is remembered; none where a reversal of the group uncovered it.
+    """
+    members = {outcome.id: outcome for outcome in group}
+    opening = members.get(held.charge.id) or members.get(held.by.id)
+    if opening is None and not is_closed:
+        restoring = (one for one in reversed(group) if one.kind is Kind.REINSTATEMENT)
+        return next(restoring, None)
+    return opening
 
 
 def is_billed_as(standing: Entry, due: Recorded) -> bool:
-    """Whether the open charge is what is due: amount and currency, for the same triple."""
+    """Whether the open charge is what is due: amount and currency, triple, and time.
+
+    By `latest` the last received of untimed copies is due, and the first of them gave the day.
+    """
+    any_day = due.occurred_at is None and due.amount_rule is AmountRule.LATEST
     return (
         standing.amount_micros == due.amount_micros
         and standing.currency == due.currency
         and (standing.agent_id, standing.customer_id, standing.indicator) == due.billed_as
+        and (any_day or standing.occurred_at == due.effective_at)
     )
 
 
-def _charge_line(due: Recorded, entry_id: str, sequence: int) -> Entry:
+def _charge_line(due: Recorded, cause: Recorded, entry_id: str, sequence: int) -> Entry:
+    """The charge that is due, with its own delivery or that of its reinstatement."""
     if (
         due.agent_id is None
         or due.customer_id is None
@@ -121,11 +215,11 @@ def _charge_line(due: Recorded, entry_id: str, sequence: int) -> Entry:
         amount_micros=due.amount_micros,
         currency=due.currency,
         occurred_at=due.effective_at,
-        source=due.source,
-        delivery_id=due.delivery_id,
-        event_index=due.event_index,
-        outcome_id=due.id,
-        mapping_version=due.mapping_version,
+        source=cause.source,
+        delivery_id=cause.delivery_id,
+        event_index=cause.event_index,
+        outcome_id=cause.id,
+        mapping_version=cause.mapping_version,
         price_version=due.price_version,
         meta_tags=due.meta_tags,
     )
@@ -134,8 +228,8 @@ def _charge_line(due: Recorded, entry_id: str, sequence: int) -> Entry:
 def _reversal_line(standing: Entry, cause: Recorded, entry_id: str, sequence: int) -> Entry:
     """Negate the stored amount of the open charge.
 
-    Caused by a charge (another price is due) the reversal falls on the day of the charge it
-    takes back, so that no period shows a change that never happened.
+    Caused by something else than a reversal (another charge is due) the line falls on the day of
+    the charge it takes back, so that no period shows a change that never happened.
     """
     by_reversal = cause.kind is Kind.REVERSAL
     return Entry(
@@ -159,18 +253,31 @@ def _reversal_line(standing: Entry, cause: Recorded, entry_id: str, sequence: in
     )
 
 
-def _reversal_step(posted: tuple[Entry, ...], *, is_latest: bool) -> Step:
-    if posted and posted[0].kind is Kind.REVERSAL:
-        return Step(Verdict.REVERSED, posted, posted[0].id)
-    return Step(Verdict.WAITING if is_latest else Verdict.SUPERSEDED, posted, None)
+_LINE_OF = {
+    Kind.CHARGE: (Kind.CHARGE, Verdict.CHARGED),
+    Kind.REVERSAL: (Kind.REVERSAL, Verdict.REVERSED),
+    Kind.REINSTATEMENT: (Kind.CHARGE, Verdict.CHARGED),
+}
 
 
-def _charge_step(
-    book: KeyBook, charge: Recorded, posted: tuple[Entry, ...], *, has_company: bool
-) -> Step:
-    if posted and posted[-1].outcome_id == charge.id:
-        return Step(Verdict.CHARGED, posted, posted[-1].id)
-    standing = book.open_charge
-    if has_company:
+def _step(book: KeyBook, outcome: Recorded, posted: tuple[Entry, ...], *, continues: bool) -> Step:
+    """`continues`: nothing on the line was as late when it was recorded."""
+    kind, verdict = _LINE_OF[outcome.kind]
+    for entry in posted:
+        if entry.kind is kind and entry.outcome_id == outcome.id:
+            return Step(verdict, posted, entry.id)
+    if _is_duplicate(book, outcome):
+        is_open = book.line.interval_of(outcome) == len(book.line.reversals)
+        standing = book.open_charge if is_open else None
         return Step(Verdict.DUPLICATE, posted, standing.id if standing is not None else None)
-    return Step(Verdict.SUPERSEDED, posted, None)
+    waits = continues and outcome.kind is not Kind.CHARGE
+    return Step(Verdict.WAITING if waits else Verdict.SUPERSEDED, posted, None)
+
+
+def _is_duplicate(book: KeyBook, outcome: Recorded) -> bool:
+    """Whether something else bills in the interval of a charge or reinstatement."""
+    if outcome.kind is Kind.CHARGE:
+        return book.line.company_of(outcome) is not None
+    if outcome.kind is Kind.REINSTATEMENT:
+        return book.line.held(book.line.interval_of(outcome)) is not None
+    return False

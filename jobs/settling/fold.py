@@ -1,19 +1,21 @@
-"""Folding mapped deliveries into key books, one after another: pure.
+"""Folding mapped deliveries into key books: pure.
 
-Owns that a delivery bills all of its outcomes or none: one that fails has its steps taken back
-without touching its neighbours. Shared by settling (which then writes) and dry run (which not).
+Owns that a delivery bills all of its outcomes or none: deliveries are admitted one after another,
+and one that fails has its outcomes taken back without touching its neighbours. Then each key posts
+once for all that was admitted. Shared by settling (which then writes) and dry run (which not).
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from jobs.erasure.pseudonyms import Erased
 from jobs.ids import new_id
-from jobs.ledger.book import KeyBook, Recorded
-from jobs.ledger.owing import Conflict, Step, decide
+from jobs.ledger.book import Arrival, KeyBook, Recorded
+from jobs.ledger.owing import Conflict, Step, admit, post
 from jobs.money import money
 from mappings.types import Failure, Mapped, Outcome, Reason
 
@@ -70,22 +72,51 @@ def recorded_from(
         mapping_version=outcome.mapping_version,
         price_version=outcome.price_version,
         meta_tags=dict(outcome.meta_tags),
+        amount_rule=outcome.amount_rule,
+        arrival=Arrival(received_at, delivery_id, outcome.event_index),
     )
 
 
 def fate_of(delivery: Claimed, mapped: Erased, books: Mapping[str, KeyBook]) -> Fate:
     """Decide one delivery on these books, and record it in them if it is `recorded`."""
+    return fates_of([(delivery, mapped)], books)[delivery.id]
+
+
+def fates_of(
+    deliveries: Iterable[tuple[Claimed, Erased]], books: Mapping[str, KeyBook]
+) -> dict[str, Fate]:
+    """Decide these together, admitted in this order; record in the books what is `recorded`."""
+    admitted: dict[str, list[Recorded]] = defaultdict(list)
+    pending = {one.id: _admit(one, mapped, books) for one, mapped in deliveries}
+    for _fate, said in pending.values():
+        for outcome, recorded in said:
+            admitted[outcome.key].append(recorded)
+    steps: dict[str, Step] = {}
+    for key, new in admitted.items():
+        posted = post(books[key], new, new_id)
+        steps.update((one.id, step) for one, step in zip(new, posted, strict=True))
+    return {
+        delivery_id: replace(fate, steps=tuple((o, r, steps[r.id]) for o, r in said))
+        for delivery_id, (fate, said) in pending.items()
+    }
+
+
+#: What a delivery settles as so far, and its outcomes in the books.
+_Admitted = tuple[Fate, Sequence[tuple[Outcome, Recorded]]]
+
+
+def _admit(delivery: Claimed, mapped: Erased, books: Mapping[str, KeyBook]) -> _Admitted:
     if mapped.failures:
-        return _failed(mapped.failures, held_back=len(mapped.outcomes))
+        return _failed(mapped.failures, held_back=len(mapped.outcomes)), ()
     if not mapped.outcomes:
-        return Fate("ignored", NO_OUTCOME, _nothing_matched(mapped))
+        return Fate("ignored", NO_OUTCOME, _nothing_matched(mapped)), ()
     if mapped.shadow:
-        return Fate("ignored", SHADOW, f"would bill {_summary(mapped.outcomes)}")
-    return _fold(delivery, mapped.outcomes, books)
+        return Fate("ignored", SHADOW, f"would bill {_summary(mapped.outcomes)}"), ()
+    return _record(delivery, mapped.outcomes, books)
 
 
-def _fold(delivery: Claimed, said: Sequence[Outcome], books: Mapping[str, KeyBook]) -> Fate:
-    steps: list[tuple[Outcome, Recorded, Step]] = []
+def _record(delivery: Claimed, said: Sequence[Outcome], books: Mapping[str, KeyBook]) -> _Admitted:
+    admitted: list[tuple[Outcome, Recorded]] = []
     for outcome in said:
         book = books[outcome.key]
         recorded = recorded_from(
@@ -96,24 +127,23 @@ def _fold(delivery: Claimed, said: Sequence[Outcome], books: Mapping[str, KeyBoo
             received_at=delivery.received_at,
         )
         try:
-            steps.append((outcome, recorded, decide(book, recorded, (new_id(), new_id()))))
+            admit(book, recorded)
         except Conflict as conflict:
-            _take_back(steps, books)
+            _take_back(admitted, books)
             failure = Failure(
                 reason=Reason.CONFLICT,
                 detail=f"rule {outcome.rule}, key {outcome.key}: {conflict}",
                 rule=outcome.rule,
                 event_index=outcome.event_index,
             )
-            return _failed([failure], held_back=len(said) - 1)
-    return Fate("recorded", steps=tuple(steps))
+            return _failed([failure], held_back=len(said) - 1), ()
+        admitted.append((outcome, recorded))
+    return Fate("recorded"), admitted
 
 
-def _take_back(
-    steps: Sequence[tuple[Outcome, Recorded, Step]], books: Mapping[str, KeyBook]
-) -> None:
-    for outcome, _recorded, step in reversed(steps):
-        books[outcome.key].take_back(posted=len(step.entries))
+def _take_back(admitted: Sequence[tuple[Outcome, Recorded]], books: Mapping[str, KeyBook]) -> None:
+    for outcome, _recorded in reversed(admitted):
+        books[outcome.key].take_back()
 
 
 def _failed(failures: Sequence[Failure], *, held_back: int) -> Fate:

@@ -17,11 +17,10 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from jobs.database import Database
 from jobs.erasure.purged import erase, hold_off_purges_or_leave
 from jobs.errors import JobsError
-from jobs.ledger.horizon import posting_time
 from jobs.ledger.keybook import Posting, load_books, lock_keys
 from jobs.replays.items import answer_replays
 from jobs.schema import deliveries
-from jobs.settling.fold import Claimed, Fate, fate_of
+from jobs.settling.fold import Claimed, Fate, fates_of
 from jobs.settling.versions import keep_versions
 from mappings.types import Mapped, VersionText
 
@@ -67,11 +66,11 @@ class Recorder:
             }
             await lock_keys(self._database, connection, keys)
             books = await load_books(connection, keys)
-            # Not before the locks are held, nor by the clock of this process, which may be wrong.
-            recorded_at = await posting_time(self._database, connection)
-            fates = {
-                one.delivery.id: fate_of(one.delivery, said[one.delivery.id], books) for one in mine
-            }
+            # Not before the locks are held: waiting for one could carry it back into a period
+            # that is closed, and behind lines of the same key that were written meanwhile. Nor by
+            # the clock of this process, which may be wrong.
+            recorded_at = await self._database.time(connection)
+            fates = fates_of(((one.delivery, said[one.delivery.id]) for one in mine), books)
             await self._write(connection, fates, versions, recorded_at)
         self._kept_versions |= _used(fates.values())
         return fates

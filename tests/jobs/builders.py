@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 
 from jobs.corrections.byhand import Asked, replacement, reversal_by_hand
-from jobs.ledger.book import Entry, KeyBook, Recorded
+from jobs.ledger.book import Arrival, Entry, KeyBook, Recorded
 from jobs.ledger.owing import Step, decide
-from mappings.types import Kind, Outcome
+from mappings.types import AmountRule, Kind, Outcome
 from tests.jobs.model import Line, Said
 
 #: The second 0 of every made-up line.
@@ -41,6 +41,8 @@ def recorded(said: Said, ordinal: int) -> Recorded:
         mapping_version=f"mapping-{ordinal}",
         price_version=f"prices-{ordinal}" if is_charge else None,
         meta_tags={"n": str(ordinal)},
+        amount_rule=AmountRule(said.rule),
+        arrival=Arrival(RECEIVED, f"delivery-{said.received or ordinal:09}", 0),
     )
 
 
@@ -111,6 +113,7 @@ def lines(entries: Sequence[Entry]) -> list[Line]:
             micros=one.amount_micros,
             currency=one.currency,
             billed_as=one.customer_id,
+            at=one.occurred_at,
         )
         for one in entries
     ]

@@ -17,7 +17,16 @@ from typing import Any, cast
 
 from jobs.intake.inbox import Incoming
 from mappings.load import MappingSet
-from mappings.types import DeliveryInput, Failure, Kind, Mapped, Outcome, Reason, VersionText
+from mappings.types import (
+    AmountRule,
+    DeliveryInput,
+    Failure,
+    Kind,
+    Mapped,
+    Outcome,
+    Reason,
+    VersionText,
+)
 
 _numbers = itertools.count(1)
 
@@ -70,7 +79,7 @@ class Telling:
         is_charge = told["kind"] == "charge"
         return Outcome(
             event_index=told.get("event", index),
-            rule="resolved" if is_charge else "reopened",
+            rule={"charge": "resolved", "reversal": "reopened"}.get(told["kind"], "restored"),
             key=told["key"] + self.suffix,
             kind=Kind(told["kind"]),
             agent_id="agent" if is_charge else None,
@@ -84,6 +93,7 @@ class Telling:
             meta_tags=told.get("tags", {}),
             mapping_version=self.version,
             price_version=self.prices if is_charge else None,
+            amount_rule=AmountRule(told.get("amount", "first")),
         )
 
 
@@ -130,6 +140,11 @@ def bill(
 def undo(key: str, *, at: datetime | None = None, needs: str | None = None) -> dict[str, Any]:
     """A reversal for a body to tell."""
     return {"kind": "reversal", "key": key, "at": at and at.isoformat(), "needs": needs}
+
+
+def restore(key: str, *, at: datetime | None = None) -> dict[str, Any]:
+    """A reinstatement for a body to tell."""
+    return {**undo(key, at=at), "kind": "reinstatement"}
 
 
 def body(*outcomes: Mapping[str, Any], **more: Any) -> bytes:

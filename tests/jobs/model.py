@@ -1,28 +1,38 @@
 """What a key owes, a second time: written from the design's words, knowing nothing of `jobs`.
 
-It walks a key's line from its beginning and remembers one thing, the charge that stands.
+It walks a key's line from its beginning and remembers two things: the charge that is open, and the
+charge that the last reversal closed.
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+
+#: At equal times charges come first, then reversals, then reinstatements.
+TURNS = ("charge", "reversal", "reinstatement")
 
 
 @dataclass(frozen=True, slots=True)
 class Said:
-    """An outcome of one key. `at` is its mapped time in seconds, None where none is mapped."""
+    """An outcome of one key. `at` is its mapped time in seconds, None where none is mapped.
+
+    `rule` says of a charge which amount its key owes. `received` is its place in the order
+    received, where that is not the order in which outcomes are listed.
+    """
 
     kind: str
     at: int | None = None
     micros: int | None = None
     billed_as: str = "acme"
+    rule: str = "first"
+    received: int = 0
 
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """A line of a ledger, as far as money goes."""
+    """A line of a ledger, as far as money goes; `at` in whatever form its reader has times."""
 
     id: str
     sequence: int
@@ -31,40 +41,54 @@ class Line:
     micros: int
     currency: str
     billed_as: str
+    at: object = None
 
 
-def charge(at: int | None, micros: int, billed_as: str = "acme") -> Said:
-    return Said("charge", at, micros, billed_as)
+def charge(at: int | None, micros: int, billed_as: str = "acme", rule: str = "first") -> Said:
+    return Said("charge", at, micros, billed_as, rule)
+
+
+def latest(at: int | None, micros: int, billed_as: str = "acme") -> Said:
+    """A charge of a rule with `amount: latest`."""
+    return charge(at, micros, billed_as, "latest")
 
 
 def reversal(at: int | None) -> Said:
     return Said("reversal", at)
 
 
+def reinstatement(at: int | None) -> Said:
+    return Said("reinstatement", at)
+
+
 def owes(recorded: Sequence[Said]) -> Said | None:
-    """The charge whose price is owed, given all outcomes in the order they were recorded."""
+    """The charge that is owed, given all outcomes in the order they were recorded."""
     standing: Said | None = None
+    remembered: Said | None = None
     for said in _along_the_line(recorded):
-        if said.kind == "reversal":
-            standing = None
-        elif standing is None:
+        if said.kind == "charge" and (standing is None or said.rule == "latest"):
             standing = said
+        elif said.kind == "reversal" and standing is not None:
+            standing, remembered = None, standing
+        elif said.kind == "reinstatement" and standing is None:
+            standing = remembered
     return standing
 
 
 def conflicts(recorded: Sequence[Said], new: Said) -> bool:
-    """Whether `new` is for somebody else than the charge owed between the same two reversals."""
-    if new.kind == "reversal":
+    """Whether `new` is for another customer than what bills between the same two reversals."""
+    if new.kind != "charge":
         return False
     company = _company(recorded, new)
-    return bool(company) and company[0].billed_as != new.billed_as
+    return company is not None and company.billed_as != new.billed_as
 
 
 def rebilled(recorded: Sequence[Said], micros: int, billed_as: str) -> list[Said]:
     """The same history, had the charge that is owed been this from the beginning."""
     due = owes(recorded)
     return [
-        Said("charge", said.at, micros, billed_as) if said is due else said for said in recorded
+        replace(said, micros=micros, billed_as=billed_as) if said is due else said
+        for said in recorded
     ]
 
 
@@ -74,17 +98,22 @@ def reversed_by_hand(recorded: Sequence[Said], now: int) -> list[Said]:
     return [*recorded, Said("reversal", max([now, *ahead]))]
 
 
-def _company(recorded: Sequence[Said], new: Said) -> list[Said]:
-    """The other charges between the same two reversals, the one that is owed there first."""
-    together: list[Said] = []
-    for said in _along_the_line([*recorded, new]):
-        if said.kind == "charge":
-            together.append(said)
-        elif any(one is new for one in together):
-            break
-        else:
-            together = []
-    return [one for one in together if one is not new]
+def _company(recorded: Sequence[Said], new: Said) -> Said | None:
+    """What bills in the interval of `new` by the other charges there.
+
+    That is the last one by `latest`, or the first; where there is none, what a reinstatement before
+    `new` brought back.
+    """
+    line = _along_the_line([*recorded, new])
+    here = next(place for place, said in enumerate(line) if said is new)
+    closed = [place for place, said in enumerate(line) if said.kind == "reversal"]
+    start = max((place + 1 for place in closed if place < here), default=0)
+    end = min((place for place in closed if place > here), default=len(line))
+    others = [said for said in line[start:end] if said.kind == "charge" and said is not new]
+    latests = [said for said in others if said.rule == "latest"]
+    if others:
+        return latests[-1] if latests else others[0]
+    return owes(line[:here])
 
 
 def is_decided_by_times(outcomes: Sequence[Said]) -> bool:
@@ -119,12 +148,13 @@ def open_line(ledger: Sequence[Line]) -> Line | None:
 
 
 def _along_the_line(outcomes: Sequence[Said]) -> list[Said]:
-    """By time; a reversal after the charges of its time; else in the order recorded."""
+    """By time and turn; of charges at one time those by `latest` last, in the order received."""
     return sorted(outcomes, key=_place)
 
 
-def _place(said: Said) -> tuple[float, bool]:
-    is_reversal = said.kind == "reversal"
+def _place(said: Said) -> tuple[float, int, bool, int]:
+    by_latest = said.rule == "latest"
+    order = (TURNS.index(said.kind), by_latest, said.received if by_latest else 0)
     if said.at is None:
-        return (math.inf if is_reversal else -math.inf, is_reversal)
-    return (said.at, is_reversal)
+        return (-math.inf if said.kind == "charge" else math.inf, *order)
+    return (said.at, *order)

@@ -81,6 +81,7 @@ CHECKS = {
     "ck_deliveries_evidence",
     "ck_deliveries_gone",
     "ck_deliveries_state",
+    "ck_outcomes_amount_rule",
     "ck_outcomes_kind",
     "ck_outcomes_verdict",
     "ck_billing_events_kind",

@@ -149,6 +149,7 @@ class Workshop:
                 micros=row.amount_micros,
                 currency=row.currency,
                 billed_as=row.customer_id,
+                at=row.occurred_at,
             )
             found.setdefault(row.outcome_key, []).append(line)
         return found

@@ -191,7 +191,7 @@ SABOTAGES = (
         name="keep-half-of-a-conflict",
         why="a refused delivery would leave its first outcomes in the books of its neighbours",
         file="jobs/settling/fold.py",
-        old="            _take_back(steps, books)\n",
+        old="            _take_back(admitted, books)\n",
         new="",
         tests=_in(
             "jobs/settling/test_fold.py",
@@ -307,8 +307,8 @@ SABOTAGES = (
         name="ignore-when-it-happened",
         why="vendors send out of order: any order of arrival must end in the same charge",
         file="jobs/ledger/book.py",
-        old="return Moment(0, self.occurred_at, is_reversal)",
-        new="return Moment(0, _ANY_TIME, is_reversal)",
+        old="return Moment(0, self.occurred_at, turn)",
+        new="return Moment(0, _ANY_TIME, turn)",
         tests=_in(
             "jobs/ledger/test_order.py",
             "test_every_order_of_up_to_five_timed_outcomes_owes_the_same",

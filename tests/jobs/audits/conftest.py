@@ -78,7 +78,8 @@ async def work_busily(workshop: Workshop) -> Telling:
         body(bill("shadowed"), shadow=True),
     ]
     ids = [one for content in told for one in await workshop.post(content)]
-    await settler.settle(ids[:10])
+    for one in ids[:12]:  # each in its turn: what is settled together is taken in order of time
+        await settler.settle([one])
     await settler.settle(ids)
     telling.knows.add("a price")
     await workshop.replay(settler, telling, DeliveryFilter(reason="unpriced"))

@@ -275,14 +275,14 @@ async def test_a_mapping_that_no_longer_gives_the_key_is_refused(desk: Desk) -> 
 async def test_a_key_of_which_more_was_recorded_meanwhile_is_refused_and_goes_the_next_time(
     desk: Desk, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    ids = await desk.settle(bill("key", at=at(5), micros=10))
+    ids = await desk.settle(bill("key", at=at(5), micros=10, amount="latest"))
     desk.telling.micros = 30
     asked = Proposals.of
 
     async def asked_before_more_comes(self: Proposals, *args: Any) -> Any:
         found = await asked(self, *args)
         desk.telling.micros = None
-        await desk.settle(bill("key", at=at(3), micros=10))
+        await desk.settle(bill("key", at=at(5), micros=10, amount="latest"))
         return found
 
     with monkeypatch.context() as patch:

@@ -1,17 +1,18 @@
 from __future__ import annotations
 
+import itertools
 from dataclasses import replace
 
 import pytest
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from jobs.ledger.book import KeyBook, Recorded
-from jobs.ledger.owing import Conflict, Verdict, decide
+from jobs.ledger.owing import Conflict, Step, Verdict, admit, decide, post
 from mappings.types import Kind
 from tests.jobs import model
 from tests.jobs.builders import RECEIVED, at, lines, recorded, tell, told
-from tests.jobs.model import Said, charge, reversal
+from tests.jobs.model import Said, charge, latest, reinstatement, reversal
 
 #: What came before, what comes now, its verdict, and the amounts it posts, in order.
 VERDICTS: dict[str, tuple[list[Said], Said, Verdict, list[int]]] = {
@@ -40,8 +41,14 @@ VERDICTS: dict[str, tuple[list[Said], Said, Verdict, list[int]]] = {
         Verdict.CHARGED,
         [-10, 8],
     ),
-    "an earlier charge at the same price posts nothing": (
+    "an earlier charge at the same price moves the charge to its day": (
         [charge(5, 10)],
+        charge(3, 10),
+        Verdict.CHARGED,
+        [-10, 10],
+    ),
+    "a late charge at the time of the open one posts nothing": (
+        [charge(3, 10), charge(5, 10)],
         charge(3, 10),
         Verdict.DUPLICATE,
         [],
@@ -95,11 +102,11 @@ VERDICTS: dict[str, tuple[list[Said], Said, Verdict, list[int]]] = {
         Verdict.SUPERSEDED,
         [],
     ),
-    "an old reversal between two charges of one price moves nothing": (
+    "an old reversal between two charges of one price moves the charge to the later day": (
         [charge(1, 10), charge(5, 10)],
         reversal(3),
-        Verdict.SUPERSEDED,
-        [],
+        Verdict.REVERSED,
+        [-10, 10],
     ),
     "an old reversal between two charges of two prices leaves the later one": (
         [charge(1, 10), charge(5, 12)],
@@ -163,6 +170,156 @@ VERDICTS: dict[str, tuple[list[Said], Said, Verdict, list[int]]] = {
         Verdict.SUPERSEDED,
         [],
     ),
+    "by latest, a later charge at another price replaces": (
+        [latest(1, 10)],
+        latest(2, 99),
+        Verdict.CHARGED,
+        [-10, 99],
+    ),
+    "by latest, a charge of the same time at another price replaces: the last received": (
+        [latest(1, 10)],
+        latest(1, 99),
+        Verdict.CHARGED,
+        [-10, 99],
+    ),
+    "by latest, the same charge again is a duplicate": (
+        [latest(1, 10)],
+        latest(1, 10),
+        Verdict.DUPLICATE,
+        [],
+    ),
+    "by latest, an earlier charge that comes late is a duplicate": (
+        [latest(5, 10)],
+        latest(3, 8),
+        Verdict.DUPLICATE,
+        [],
+    ),
+    "by latest, a charge of the same time that was received before is a duplicate": (
+        [replace(latest(1, 10), received=9)],
+        replace(latest(1, 99), received=8),
+        Verdict.DUPLICATE,
+        [],
+    ),
+    "by latest, an untimed charge at another price replaces": (
+        [latest(None, 10)],
+        latest(None, 99),
+        Verdict.CHARGED,
+        [-10, 99],
+    ),
+    "by latest, an untimed charge at the same price keeps its day": (
+        [latest(None, 10)],
+        latest(None, 10),
+        Verdict.DUPLICATE,
+        [],
+    ),
+    "by latest, a charge before a known reversal posts nothing": (
+        [latest(1, 10), reversal(3)],
+        latest(2, 99),
+        Verdict.DUPLICATE,
+        [],
+    ),
+    "a rule edited to latest replaces what it billed by first": (
+        [charge(1, 10)],
+        latest(1, 99),
+        Verdict.CHARGED,
+        [-10, 99],
+    ),
+    "a rule edited to first replaces nothing that it billed by latest": (
+        [latest(2, 99)],
+        charge(1, 10),
+        Verdict.DUPLICATE,
+        [],
+    ),
+    "a reinstatement brings the charge back": (
+        [charge(1, 10), reversal(2)],
+        reinstatement(3),
+        Verdict.CHARGED,
+        [10],
+    ),
+    "a reinstatement at the time of its reversal brings the charge back": (
+        [charge(1, 10), reversal(2)],
+        reinstatement(2),
+        Verdict.CHARGED,
+        [10],
+    ),
+    "a reinstatement of what is owed changes nothing": (
+        [charge(1, 10)],
+        reinstatement(3),
+        Verdict.DUPLICATE,
+        [],
+    ),
+    "a copy of a reinstatement changes nothing": (
+        [charge(1, 10), reversal(2), reinstatement(3)],
+        reinstatement(3),
+        Verdict.DUPLICATE,
+        [],
+    ),
+    "a copy of the reversal before a reinstatement changes nothing": (
+        [charge(1, 10), reversal(2), reinstatement(3)],
+        reversal(2),
+        Verdict.SUPERSEDED,
+        [],
+    ),
+    "a reversal after a reinstatement takes the charge back again": (
+        [charge(1, 10), reversal(2), reinstatement(3)],
+        reversal(4),
+        Verdict.REVERSED,
+        [-10],
+    ),
+    "a reinstatement brings back what the last reversal took, not an older charge": (
+        [charge(1, 10), reversal(2), charge(3, 30), reversal(4)],
+        reinstatement(5),
+        Verdict.CHARGED,
+        [30],
+    ),
+    "a reinstatement before its reversal waits": (
+        [],
+        reinstatement(3),
+        Verdict.WAITING,
+        [],
+    ),
+    "a late reinstatement of a key that was closed again changes nothing": (
+        [charge(1, 10), reversal(2), reversal(4)],
+        reinstatement(3),
+        Verdict.DUPLICATE,
+        [],
+    ),
+    "a charge after its reversal and reinstatement is charged at once": (
+        [reversal(2), reinstatement(3)],
+        charge(1, 10),
+        Verdict.CHARGED,
+        [10],
+    ),
+    "a charge before a reinstatement that came first replaces what that brought back": (
+        [charge(1, 10), reversal(2), reinstatement(4)],
+        charge(3, 30),
+        Verdict.CHARGED,
+        [-10, 30],
+    ),
+    "a charge after a reinstatement is a duplicate": (
+        [charge(1, 10), reversal(2), reinstatement(3)],
+        charge(4, 30),
+        Verdict.DUPLICATE,
+        [],
+    ),
+    "by latest, a charge after a reinstatement replaces": (
+        [latest(1, 10), reversal(2), reinstatement(3)],
+        latest(4, 30),
+        Verdict.CHARGED,
+        [-10, 30],
+    ),
+    "an untimed reinstatement is later than an untimed reversal": (
+        [charge(None, 10), reversal(None)],
+        reinstatement(None),
+        Verdict.CHARGED,
+        [10],
+    ),
+    "an untimed reversal comes before an untimed reinstatement": (
+        [charge(None, 10), reversal(None), reinstatement(None)],
+        reversal(None),
+        Verdict.SUPERSEDED,
+        [],
+    ),
     "a free charge is a charge": ([], charge(1, 0), Verdict.CHARGED, [0]),
     "a free charge is taken back too": ([charge(1, 0)], reversal(2), Verdict.REVERSED, [0]),
 }
@@ -182,6 +339,11 @@ def test_verdict(before: list[Said], said: Said, verdict: Verdict, amounts: list
 
 
 CONFLICTS: dict[str, tuple[list[Said], Said]] = {
+    "by latest": ([latest(1, 10, "acme")], latest(2, 20, "globex")),
+    "after a reinstatement": (
+        [charge(1, 10, "acme"), reversal(2), reinstatement(3)],
+        charge(4, 10, "globex"),
+    ),
     "the same time": ([charge(1, 10, "acme")], charge(1, 10, "globex")),
     "later": ([charge(1, 10, "acme")], charge(2, 10, "globex")),
     "earlier": ([charge(2, 10, "acme")], charge(1, 10, "globex")),
@@ -262,6 +424,36 @@ def test_a_change_of_price_falls_on_the_day_of_the_charge_it_takes_back() -> Non
     assert (right.kind, right.occurred_at) == (Kind.CHARGE, at(3))
 
 
+def test_a_charge_at_its_own_day_replaces_one_of_another_day_at_the_same_amount() -> None:
+    book = told(charge(5, 10), charge(3, 10))
+    assert [(line.kind, line.occurred_at) for line in book.entries] == [
+        (Kind.CHARGE, at(5)),
+        (Kind.REVERSAL, at(5)),
+        (Kind.CHARGE, at(3)),
+    ]
+
+
+def test_a_reinstated_charge_has_the_amount_and_day_of_what_it_brings_back() -> None:
+    book = told(charge(1, 10), reversal(5), reinstatement(9))
+    first, _, line = book.entries
+    assert (line.kind, line.amount_micros, line.currency) == (Kind.CHARGE, 10, "USD")
+    assert (line.agent_id, line.customer_id, line.indicator) == ("agent", "acme", "resolved")
+    assert line.occurred_at == first.occurred_at == at(1)
+    assert (line.meta_tags, line.price_version) == (first.meta_tags, first.price_version)
+    assert (line.outcome_id, line.delivery_id, line.mapping_version) == (
+        "outcome-3",
+        "delivery-3",
+        "mapping-3",
+    )
+
+
+def test_a_ledger_of_an_older_version_keeps_its_day_until_something_changes_what_is_owed() -> None:
+    book = told(charge(3, 10))
+    book.entries[0] = replace(book.entries[0], occurred_at=RECEIVED)
+    assert tell(book, charge(3, 10)).entries == ()
+    assert [line.amount_micros for line in tell(book, reversal(6)).entries] == [-10]
+
+
 def test_a_charge_brought_back_names_its_own_delivery_not_the_reversal_that_uncovered_it() -> None:
     book = told(charge(1, 10), charge(5, 12), reversal(3))
     assert [(line.amount_micros, line.delivery_id) for line in book.entries] == [
@@ -297,14 +489,17 @@ def test_a_replacement_points_at_its_own_charge() -> None:
     assert step.billing_event_id == step.entries[1].id
 
 
+SECONDS = st.one_of(st.none(), st.integers(0, 6))
 SAID = st.one_of(
     st.builds(
         charge,
-        st.one_of(st.none(), st.integers(0, 6)),
+        SECONDS,
         st.sampled_from([0, 10, 20]),
-        st.sampled_from(["acme", "globex"]),
+        st.sampled_from(["acme", "acme", "globex"]),
+        st.sampled_from(["first", "latest"]),
     ),
-    st.builds(reversal, st.one_of(st.none(), st.integers(0, 6))),
+    st.builds(reversal, SECONDS),
+    st.builds(reinstatement, SECONDS),
 )
 
 
@@ -313,24 +508,80 @@ def test_any_history_ends_in_what_the_model_owes(history: list[Said]) -> None:
     book = KeyBook("key")
     heard: list[Said] = []
     for said in history:
-        if model.conflicts(heard, said):
+        new = replace(said)  # the model tells outcomes apart by identity
+        if model.conflicts(heard, new):
             before = (list(book.outcomes), list(book.entries))
             with pytest.raises(Conflict):
-                tell(book, said)
+                tell(book, new)
             assert before == (book.outcomes, book.entries)
             continue
-        step = tell(book, said)
-        heard.append(said)
-        standing, due = model.open_line(lines(book.entries)), model.owes(heard)
-        assert (standing is None) == (due is None)
-        if standing is not None and due is not None:
-            assert (standing.micros, standing.billed_as) == (due.micros, due.billed_as)
+        step = tell(book, new)
+        heard.append(new)
+        assert_as_owed(book, heard)
         posted = [entry.kind for entry in step.entries]
         assert posted in ([], [Kind.CHARGE], [Kind.REVERSAL], [Kind.REVERSAL, Kind.CHARGE])
 
 
+@given(st.lists(SAID, max_size=5), st.lists(SAID, max_size=7))
+def test_what_is_settled_together_ends_in_what_the_model_owes(
+    before: list[Said], together: list[Said]
+) -> None:
+    book = KeyBook("key")
+    heard: list[Said] = []
+    new = []
+    for number, said in enumerate([*before, *together]):
+        outcome = recorded(said, len(heard) + 1)
+        try:
+            admit(book, outcome)
+        except Conflict:
+            continue
+        heard.append(said)
+        new.append(outcome)
+        if number < len(before):
+            post_all(book, new)
+            new = []
+    steps = post_all(book, new)
+    assert_as_owed(book, heard)
+    assert_truthful(book, new, steps)
+
+
+def post_all(book: KeyBook, new: list[Recorded]) -> list[Step]:
+    numbers = itertools.count(len(book.entries))
+    return post(book, new, lambda: f"line-{next(numbers)}")
+
+
+def assert_as_owed(book: KeyBook, heard: list[Said]) -> None:
+    standing, due = model.open_line(lines(book.entries)), model.owes(heard)
+    assert (standing is None) == (due is None)
+    if standing is not None and due is not None:
+        assert (standing.micros, standing.billed_as) == (due.micros, due.billed_as)
+        any_day = due.at is None and due.rule == "latest"
+        assert any_day or standing.at == (at(due.at) or RECEIVED)
+
+
+def assert_truthful(book: KeyBook, new: list[Recorded], steps: list[Step]) -> None:
+    """Each verdict that posts names a line of its own; each line is of an outcome of the key."""
+    posted = {line.id: line for line in book.entries}
+    for outcome, step in zip(new, steps, strict=True):
+        line = posted.get(step.billing_event_id or "")
+        if step.verdict in (Verdict.CHARGED, Verdict.REVERSED):
+            assert line is not None
+            assert line.outcome_id == outcome.id
+            assert line.kind == (Kind.REVERSAL if outcome.kind is Kind.REVERSAL else Kind.CHARGE)
+        elif step.verdict is Verdict.DUPLICATE:
+            assert line is None or line.kind is Kind.CHARGE
+        else:
+            assert line is None
+    verdicts = {one.id: step.verdict for one, step in zip(new, steps, strict=True)}
+    for line in (entry for step in steps for entry in step.entries):
+        of = verdicts.get(line.outcome_id)
+        assert of in (Verdict.CHARGED, Verdict.REVERSED, None)
+
+
 @given(st.lists(SAID, max_size=6))
 def test_saying_it_all_again_posts_nothing(history: list[Said]) -> None:
+    """By `latest` the last received of one time counts, an amount that comes back included."""
+    assume(model.is_decided_by_times([said for said in history if said.rule == "latest"]))
     book = KeyBook("key")
     kept = []
     for said in history:
