@@ -26,6 +26,7 @@ from mappings.types import Reason
 
 DELIVERY_FILTERS = tuple(DeliveryFilter.model_fields)
 BILLING_FILTERS = tuple(BillingFilter.model_fields)
+CHARGE_FILTERS = tuple(ChargeFilter.model_fields)
 REJECTION_FILTERS = tuple(RejectionFilter.model_fields)
 ACTION_FILTERS = tuple(ActionFilter.model_fields)
 #: Every filter that is a time, in pairs.
@@ -63,7 +64,7 @@ def delivery_filter(
         {
             **named,
             **_times(named, zone),
-            "ids": None if wanted is None else _usable(wanted, "deliveries"),
+            "ids": None if wanted is None else usable_ids(wanted, "deliveries"),
         }
     )
 
@@ -74,7 +75,7 @@ def charge_filter(
     """The filter; `ids` are of billing events or deliveries. Raises FilterInvalid."""
     named = {name: value for name, value in given.items() if value is not None}
     _refuse_empty(named)
-    wanted = None if ids is None else _usable(ids, "charges")
+    wanted = None if ids is None else usable_ids(ids, "charges")
     return ChargeFilter.model_validate({**named, **_times(named, zone), "ids": wanted})
 
 
@@ -113,7 +114,8 @@ def whole_number(name: str, text: str) -> int:
     return int(text)
 
 
-def _usable(ids: Iterable[str], of: str) -> tuple[str, ...]:
+def usable_ids(ids: Iterable[str], of: str) -> tuple[str, ...]:
+    """These ids, of `of`; raises FilterInvalid for what cannot be one, and for too many."""
     wanted = tuple(ids)
     for one in wanted:
         refuse_unfit("ids", one)

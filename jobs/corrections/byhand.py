@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
+from typing import Literal
 
 from jobs.corrections.remapped import MOVED, Origin, Refused, RemappedDeliveries
 from jobs.ids import new_id
@@ -17,14 +18,16 @@ from jobs.ledger.book import Entry, KeyBook, Recorded, time_behind
 from jobs.ledger.owing import Step, decide, is_billed_as
 from mappings.types import Kind, Outcome
 
+CorrectionKind = Literal["reverse", "rebill", "reinstate"]
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OpenCharge:
-    """A charge that nothing takes back, as it was when looked for."""
+    """A charge that nothing takes back, as it was when looked for, or one that a person named."""
 
     id: str
     outcome_key: str
-    delivery_id: str
+    delivery_id: str | None
     rule: str
 
 
@@ -38,10 +41,13 @@ class Asked:
 
 @dataclass(frozen=True, slots=True)
 class Correction:
-    """What is recorded of one charge, and the lines that it posts; `was` stood open before."""
+    """What is recorded of one charge, and the lines that it posts.
+
+    `was` stood open before, None where nothing did. `now` is what the mapping gave.
+    """
 
     charge: OpenCharge
-    was: Entry
+    was: Entry | None
     recorded: Recorded
     step: Step
     now: Outcome | None
@@ -79,17 +85,33 @@ def rebill_all(
     now: RemappedDeliveries,
     asked: Asked,
 ) -> Decided:
-    """Bill these charges anew by what the mapping gives `now` for their deliveries."""
+    """Bill these charges anew by what the mapping gives `now` for their deliveries.
+
+    Where another line bills the outcome by now, that one is meant, unless it is to be billed from
+    a delivery that was named.
+    """
     decided = Decided()
     for charge in charges:
         book = books.get(charge.outcome_key)
+        was = None if book is None else book.open_charge
         if book is None:
             decided.refused.append((charge, MOVED))
-        elif (was := _standing(book, charge)) is None:
-            decided.unchanged += 1
+        elif was is None:
+            decided.refused.append((charge, _taken_back(book.entries[-1])))
+        elif was.id != charge.id and now.origin is not None:
+            why = f"its outcome is billed by {was.id} by now; name that"
+            decided.refused.append((charge, why))
         else:
             _rebill(book, charge, was, now, asked, decided)
     return decided
+
+
+def _taken_back(by: Entry) -> str:
+    """Why a charge that this line took back cannot be billed anew, and what to do."""
+    if by.delivery_id is None:
+        command = f"`receiver reinstate {by.reverses}`"
+        return f"it was taken back by hand; bring it back with {command}, then bill it anew"
+    return f"delivery {by.delivery_id} took it back: what a vendor takes back is not billed anew"
 
 
 def _rebill(

@@ -1,7 +1,7 @@
 """Open charges, by the filter that a person corrects them with.
 
 Owns what counts as open: a charge that no line takes back. And what the ids are that a person may
-name: of billing events, or of deliveries for all open charges that they posted.
+name: of billing events, of deliveries for all open charges that they posted, or outcome keys.
 """
 
 from __future__ import annotations
@@ -19,7 +19,10 @@ from jobs.corrections.byhand import OpenCharge
 from jobs.database import Database
 from jobs.filters import between
 from jobs.ledger.keybook import chunks
-from jobs.schema import billing_events, deliveries, outcomes
+from jobs.schema import billing_events, deliveries, outcome_keys, outcomes
+
+#: What an id may name.
+_NAMED = (billing_events.c.id, billing_events.c.delivery_id, billing_events.c.outcome_key)
 
 
 class ChargeFilter(BaseModel):
@@ -27,7 +30,7 @@ class ChargeFilter(BaseModel):
 
     `recorded_since` and `recorded_until` are of the line, `received_since` and `received_until` of
     the delivery that it was billed by. `rule` is the rule that billed, `ids` are those of billing
-    events or deliveries.
+    events, of deliveries, or outcome keys.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -58,7 +61,7 @@ class ChargeFilter(BaseModel):
         lines = billing_events.c
         parts: list[ColumnElement[bool]] = [lines.kind == "charge"]
         if self.ids is not None:
-            parts.append(or_(lines.id.in_(self.ids), lines.delivery_id.in_(self.ids)))
+            parts.append(or_(*(column.in_(self.ids) for column in _NAMED)))
         equal = {
             lines.source: self.source,
             outcomes.c.rule: self.rule,
@@ -95,6 +98,12 @@ def _charges(*wanted: Any) -> Select[Any]:
     )
 
 
+def _closed(where: ChargeFilter, *wanted: Any) -> Select[Any]:
+    """Charges that fit, of keys of which none that fits is open."""
+    still_open = _charges(billing_events.c.outcome_key).where(where.where(), _IS_OPEN)
+    return _charges(*wanted).where(where.where(), billing_events.c.outcome_key.not_in(still_open))
+
+
 async def standing(
     database: Database, where: ChargeFilter, *, limit: int | None = None
 ) -> Standing:
@@ -118,17 +127,21 @@ async def standing(
             found.matched += count
             found.amounts_micros[currency] = int(units) * 1_000_000 + int(rest)
         if where.ids is not None:
-            found.unchanged = await _closed_keys(connection, where)
+            closed = _closed(where, func.count(lines.outcome_key.distinct()))
+            found.unchanged = int(await connection.scalar(closed) or 0)
     return found
 
 
-async def _closed_keys(connection: AsyncConnection, where: ChargeFilter) -> int:
-    lines = billing_events.c
-    still_open = _charges(lines.outcome_key).where(where.where(), _IS_OPEN)
-    closed = _charges(func.count(lines.outcome_key.distinct())).where(
-        where.where(), lines.outcome_key.not_in(still_open)
-    )
-    return int(await connection.scalar(closed) or 0)
+async def closed_charges(database: Database, where: ChargeFilter) -> list[OpenCharge]:
+    """The charges named by id that were taken back already, the last one of each key."""
+    if where.ids is None:
+        return []
+    columns = (*_OF_CHARGE, billing_events.c.sequence)
+    async with database.read() as connection:
+        found = await connection.execute(_closed(where, *columns).order_by(columns[-1]))
+        last = {row.outcome_key: row for row in found}
+    names = [column.name for column in _OF_CHARGE]
+    return [OpenCharge(**{name: getattr(row, name) for name in names}) for row in last.values()]
 
 
 async def last_open(database: Database, where: ChargeFilter) -> str | None:
@@ -140,13 +153,21 @@ async def last_open(database: Database, where: ChargeFilter) -> str | None:
     return found
 
 
+_OF_CHARGE = (
+    billing_events.c.id,
+    billing_events.c.outcome_key,
+    billing_events.c.delivery_id,
+    outcomes.c.rule,
+)
+
+
 async def next_open(
     connection: AsyncConnection, where: ChargeFilter, *, after: str, last: str, limit: int
 ) -> list[OpenCharge]:
     """The next open charges that fit, by id, which is the order they were posted in."""
     lines = billing_events.c
     chosen = (
-        _charges(lines.id, lines.outcome_key, lines.delivery_id, outcomes.c.rule)
+        _charges(*_OF_CHARGE)
         .where(where.where(), _IS_OPEN, lines.id > after, lines.id <= last)
         .order_by(lines.id)
         .limit(limit)
@@ -154,26 +175,44 @@ async def next_open(
     return [OpenCharge(**row) for row in (await connection.execute(chosen)).mappings()]
 
 
-async def named_wrongly(database: Database, ids: Sequence[str]) -> dict[str, str]:
-    """Those of the ids that name no charge and no delivery, each with what is wrong with it."""
+@dataclass(frozen=True, slots=True)
+class WrongId:
+    """Why an id does not name what it should; `is_known` where it names something else."""
+
+    says: str
+    is_known: bool
+
+
+async def named_wrongly(database: Database, ids: Sequence[str]) -> dict[str, WrongId]:
+    """Those of the ids that name no charge, delivery or key, each with what is wrong with it."""
     kinds: dict[str, str] = {}
     async with database.read() as connection:
         for chunk in chunks(ids):
-            known = select(deliveries.c.id).where(deliveries.c.id.in_(chunk))
-            kinds |= dict.fromkeys((await connection.execute(known)).scalars(), "delivery")
-            lines = select(billing_events.c.id, billing_events.c.kind)
-            found = await connection.execute(lines.where(billing_events.c.id.in_(chunk)))
-            kinds |= {row.id: row.kind for row in found}
+            kinds |= await _kinds_of(connection, chunk)
     return _wrong(kinds, ids)
 
 
-def _wrong(kinds: Mapping[str, str], ids: Sequence[str]) -> dict[str, str]:
+async def _kinds_of(connection: AsyncConnection, ids: Sequence[str]) -> dict[str, str]:
+    """What each of these ids is: a delivery, an outcome key, or a line of some kind."""
+    kinds: dict[str, str] = {}
+    for what, column in (("delivery", deliveries.c.id), ("key", outcome_keys.c.outcome_key)):
+        known = await connection.scalars(select(column).where(column.in_(ids)))
+        kinds |= dict.fromkeys(known, what)
+    lines = select(billing_events.c.id, billing_events.c.kind)
+    found = await connection.execute(lines.where(billing_events.c.id.in_(ids)))
+    return kinds | {row.id: row.kind for row in found}
+
+
+def _wrong(kinds: Mapping[str, str], ids: Sequence[str]) -> dict[str, WrongId]:
     wrong = {}
     for one in ids:
         if one not in kinds:
-            wrong[one] = f"there is no billing event and no delivery {one!r}"
+            says = f"there is no billing event, delivery or outcome key {one!r}"
+            wrong[one] = WrongId(says, is_known=False)
         elif kinds[one] == "reversal":
-            wrong[one] = f"billing event {one!r} is a reversal itself; name a charge"
+            says = f"billing event {one!r} is a reversal itself; name a charge to take back, or"
+            says += f" bring its charge back with `receiver reinstate {one}`"
+            wrong[one] = WrongId(says, is_known=True)
     return wrong
 
 

@@ -6,9 +6,10 @@ from collections import Counter
 from dataclasses import dataclass, field
 from typing import Any
 
-from jobs.corrections.byhand import Correction, Decided
+from jobs.corrections.byhand import Correction, CorrectionKind, Decided
 from jobs.ledger.book import Entry
 from jobs.money import money
+from mappings.types import Kind
 
 #: Refusals and changes that are shown.
 SHOWN = 1_000
@@ -16,13 +17,15 @@ SHOWN = 1_000
 
 @dataclass(slots=True)
 class Corrected:
-    """`kind` is reverse or rebill; `id` names the first entry in `actions`, if there is one.
+    """`kind` says what was asked for; `id` names the first entry in `actions`, if there is one.
 
-    `amounts_micros` is what the ledger gained or lost, by currency.
+    `amounts_micros` is what the ledger gained or lost, by currency. `mapping_version` is that of
+    the mappings that were asked, None where none were.
     """
 
-    kind: str
+    kind: CorrectionKind
     id: str | None = None
+    mapping_version: str | None = None
     corrected: int = 0
     unchanged: int = 0
     refused: int = 0
@@ -65,28 +68,31 @@ class Corrected:
         ]
 
     def as_json(self) -> dict[str, Any]:
-        """The object that `receiver reverse --json` prints."""
+        """The object that API and CLI show."""
         return {
             "id": self.id,
+            "matched": self.done,
             "reversed": self.corrected if self.kind == "reverse" else 0,
             "rebilled": self.corrected if self.kind == "rebill" else 0,
+            "reinstated": self.corrected if self.kind == "reinstate" else 0,
             "unchanged": self.unchanged,
             "refused": self.refused,
             "amounts": self.amounts,
             "refusals": self.refusals,
             "changes": self.changes,
+            "mapping_version": self.mapping_version,
         }
 
 
 def _change(one: Correction) -> dict[str, Any]:
-    opened = one.step.entries[-1] if one.now is not None else None
+    opened = one.step.entries[-1]
     return {
-        "billing_event": one.was.id,
+        "billing_event": one.charge.id,
         "delivery": one.charge.delivery_id,
         "rule": one.charge.rule,
         "outcome_key": one.charge.outcome_key,
-        "billed": _side(one.was),
-        "now": None if opened is None else _side(opened),
+        "billed": None if one.was is None else _side(one.was),
+        "now": _side(opened) if opened.kind is Kind.CHARGE else None,
     }
 
 

@@ -9,66 +9,40 @@ from __future__ import annotations
 
 import asyncio
 import random
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
 from datetime import datetime
 
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from jobs.actions import note_action
-from jobs.corrections.byhand import Asked, Decided, OpenCharge, rebill_all, reverse_all
-from jobs.corrections.charges import ChargeFilter, last_open, next_open, standing
+from jobs.corrections.byhand import Asked, Decided, OpenCharge
 from jobs.corrections.corrected import Corrected
-from jobs.corrections.rebilling import Proposals, Told
+from jobs.corrections.rebilling import Told
+from jobs.corrections.wishes import Correction
 from jobs.database import Database
 from jobs.erasure.purged import hold_off_purges
 from jobs.errors import FilterInvalid, is_transient
 from jobs.ids import new_id
-from jobs.ledger.book import KeyBook
 from jobs.ledger.keybook import Posting, hold_keys, load_books
 from jobs.schema import actions
 from jobs.settling.versions import keep_versions
 
-#: Charges corrected in one transaction.
-STEP = 100
 #: Quick tries of a step that met a lock, a deadlock or a lost connection.
 TRIES = 4
 
 OnStep = Callable[[int], None]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Wish:
-    """What a person asks for. With `proposals` charges are billed anew, else taken back.
-
-    Raises FilterInvalid for a filter that asks for nothing.
-    """
-
-    where: ChargeFilter
-    proposals: Proposals | None = None
-    limit: int | None = None
-
-    def __post_init__(self) -> None:
-        if self.where.is_empty():
-            raise FilterInvalid(
-                "name what to reverse: ids, source, rule, since, until, agent, customer, indicator"
-            )
-
-    @property
-    def kind(self) -> str:
-        return "reverse" if self.proposals is None else "rebill"
-
-
-async def rehearse(database: Database, wish: Wish) -> Corrected:
+async def rehearse(database: Database, wish: Correction) -> Corrected:
     """What `correct` would do now; nothing is written."""
     return await _Run(database, wish).rehearse()
 
 
 async def correct(
-    database: Database, wish: Wish, *, actor: str, note: str, on_step: OnStep | None = None
+    database: Database, wish: Correction, *, actor: str, note: str, on_step: OnStep | None = None
 ) -> Corrected:
-    """Correct what the filter selects, step by step; `on_step` is told how many are through.
+    """Correct what is asked for, step by step; `on_step` is told how many are through.
 
     A charge that is refused leaves the others to go on. Raises FilterInvalid for a note that says
     nothing.
@@ -81,62 +55,32 @@ async def correct(
 class _Run:
     """One correction, from the first charge to the last."""
 
-    def __init__(self, database: Database, wish: Wish) -> None:
+    def __init__(self, database: Database, wish: Correction) -> None:
         self._database = database
         self._wish = wish
         self._id = new_id()
-        self._result = Corrected(wish.kind)
+        self._result = Corrected(wish.kind, mapping_version=wish.mapping_version)
 
     async def rehearse(self) -> Corrected:
-        async for charges in self._steps():
-            told = await self._told(charges)
+        self._result.unchanged = await self._wish.unchanged(self._database)
+        async for charges in self._wish.steps(self._database):
+            told = await self._wish.prepare(self._database, charges)
             async with self._database.read() as connection:
                 books = await load_books(connection, [one.outcome_key for one in charges])
                 asked = Asked(self._id, await self._database.time(connection))
-                self._result.add(await self._decide(connection, charges, books, told, asked))
+                self._result.add(await self._wish.decide(connection, charges, books, told, asked))
         return self._result
 
     async def correct(self, actor: str, note: str, on_step: OnStep) -> Corrected:
-        async for charges in self._steps():
-            told = await self._told(charges)
+        self._result.unchanged = await self._wish.unchanged(self._database)
+        async for charges in self._wish.steps(self._database):
+            told = await self._wish.prepare(self._database, charges)
             decided = await self._patiently(charges, told, actor, note)
             if decided.corrections:
                 self._result.id = self._id
             self._result.add(decided)
             on_step(self._result.done)
         return self._result
-
-    async def _steps(self) -> AsyncIterator[list[OpenCharge]]:
-        """The charges by the hundred, as they stood open; what this run posts is none of them."""
-        where = self._wish.where
-        self._result.unchanged = (await standing(self._database, where, limit=0)).unchanged
-        last = await last_open(self._database, where)
-        after, left = "", self._wish.limit
-        while last is not None and (left is None or left > 0):
-            size = STEP if left is None else min(STEP, left)
-            async with self._database.read() as connection:
-                charges = await next_open(connection, where, after=after, last=last, limit=size)
-            if not charges:
-                return
-            yield charges
-            after = charges[-1].id
-            left = None if left is None else left - len(charges)
-
-    async def _told(self, charges: Sequence[OpenCharge]) -> Told | None:
-        proposals = self._wish.proposals
-        return None if proposals is None else await proposals.of(self._database, charges)
-
-    async def _decide(
-        self,
-        connection: AsyncConnection,
-        charges: Sequence[OpenCharge],
-        books: Mapping[str, KeyBook],
-        told: Told | None,
-        asked: Asked,
-    ) -> Decided:
-        if told is None:
-            return reverse_all(charges, books, asked)
-        return rebill_all(charges, books, await told.erased(connection), asked)
 
     async def _patiently(
         self, charges: Sequence[OpenCharge], told: Told | None, actor: str, note: str
@@ -162,7 +106,7 @@ class _Run:
             # Not before the locks are held, as in settling.
             asked_at = await self._database.time(connection)
             asked = Asked(await self._action_id(connection), asked_at)
-            decided = await self._decide(connection, charges, books, told, asked)
+            decided = await self._wish.decide(connection, charges, books, told, asked)
             if decided.corrections:
                 await self._note(connection, decided, asked, actor, note)
                 await self._write(connection, decided, asked.at)
@@ -177,11 +121,9 @@ class _Run:
         self, connection: AsyncConnection, decided: Decided, asked: Asked, actor: str, note: str
     ) -> None:
         """The step's own entry: of the ids that were named it has those that it took up."""
-        where = self._wish.where.as_json()
+        where = self._wish.as_json()
         if "ids" in where:
-            taken = {one.charge.id for one in decided.corrections}
-            taken |= {one.charge.delivery_id for one in decided.corrections}
-            where["ids"] = [one for one in where["ids"] if one in taken]
+            where["ids"] = _taken(where["ids"], [one.charge for one in decided.corrections])
         step = Corrected(self._wish.kind)
         step.add(decided)
         await note_action(
@@ -208,7 +150,18 @@ class _Run:
                 continue
             posting.add(key, one.recorded, one.step, rule=one.now.rule, value=one.now.value)
             used.update(filter(None, (one.now.mapping_version, one.now.price_version)))
-        if self._wish.proposals is not None:
-            versions = self._wish.proposals.versions
-            await keep_versions(self._database, connection, used, versions, recorded_at)
+        if used:
+            await keep_versions(self._database, connection, used, self._wish.versions, recorded_at)
         await posting.write(self._database, connection)
+
+
+def _taken(ids: Sequence[str], charges: Sequence[OpenCharge]) -> list[str]:
+    """Of the ids that were named those that these charges have.
+
+    In place of a key stands its charge: a key may hold a customer's id, and what people did is
+    never rewritten.
+    """
+    by_key = {one.outcome_key: one.id for one in charges}
+    known = {one.id for one in charges} | {one.delivery_id for one in charges}
+    taken = [by_key.get(one, one) for one in ids]
+    return list(dict.fromkeys(one for one in taken if one in known))

@@ -73,6 +73,16 @@ class Proposals:
         self._mapped: dict[str, Mapped] = {}
 
     @property
+    def origin(self) -> Origin | None:
+        """The delivery that a person named to bill from."""
+        return self._origin
+
+    @property
+    def mapping_version(self) -> str:
+        """The version of all that is asked."""
+        return self._mappings.digest
+
+    @property
     def versions(self) -> Mapping[str, VersionText]:
         """The texts behind what is proposed."""
         return self._mappings.versions

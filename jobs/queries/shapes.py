@@ -262,6 +262,55 @@ class Rehearsal(Shape):
     differences: tuple[Differs, ...]
 
 
+class Billed(Shape):
+    """What a charge bills, and whom."""
+
+    agent_id: str
+    customer_id: str
+    indicator: str
+    amount: str
+    currency: str
+
+
+class CorrectedCharge(Shape):
+    """A charge that was corrected: `billed` before, and `now`; null where nothing is open."""
+
+    billing_event: str
+    delivery: str | None
+    rule: str
+    outcome_key: str
+    billed: Billed | None
+    now: Billed | None
+
+
+class RefusedCharge(Shape):
+    """A charge that is left as it is, and why."""
+
+    billing_event: str
+    delivery: str | None
+    rule: str
+    reason: str
+
+
+class Corrected(Shape):
+    """What a correction by hand did, or would do; `id` is null where it changed nothing.
+
+    `amounts` are what the ledger gained or lost. `mapping_version` is what a dry run mapped with.
+    """
+
+    id: str | None
+    matched: int
+    reversed: int
+    rebilled: int
+    reinstated: int
+    unchanged: int
+    refused: int
+    amounts: tuple[Amount, ...]
+    refusals: tuple[RefusedCharge, ...]
+    changes: tuple[CorrectedCharge, ...]
+    mapping_version: str | None
+
+
 class Progress(Shape):
     """How far a replay is; `unchanged_no_body` of the `unchanged` had no body any more."""
 

@@ -22,7 +22,7 @@ from jobs.schema import STATES
 from receiver.api.export import FORMATS
 from receiver.api.operations import OPENAPI_PATH, OPERATIONS, Operation
 from receiver.api.params import query
-from receiver.asking import TIMES
+from receiver.asking import CHARGE_FILTERS, TIMES
 
 _REF = "#/components/schemas/"
 _TEXT = {"type": "string", "minLength": 1}
@@ -50,8 +50,16 @@ PARAMETERS: dict[str, dict[str, Any]] = {
 #: Where a member of a JSON body is another thing than the parameter of that name.
 MEMBERS: dict[str, dict[str, Any]] = {
     "dry_run": {"type": "boolean"},
+    "rebill": {"type": "boolean"},
     "ids": {"type": "array", "items": {"type": "string"}, "minItems": 1, "maxItems": 10_000},
     "limit": {"type": "integer", "minimum": 1},
+}
+
+#: The filter of a correction, as an object of its own.
+MEMBERS["filter"] = {
+    "type": "object",
+    "properties": {name: MEMBERS.get(name, PARAMETERS.get(name, _TEXT)) for name in CHARGE_FILTERS},
+    "additionalProperties": False,
 }
 
 ERROR = {
@@ -64,6 +72,7 @@ _ERRORS = {
     400: "A parameter or the body is not as it should be; the detail names it and the fix.",
     401: "Without the token, or with another one.",
     404: "There is nothing of this name.",
+    409: "Other mappings are in force than those that were named.",
     408: "The body did not arrive in time.",
     413: "The body is too large.",
     503: "The database did not answer; try again.",
@@ -114,6 +123,7 @@ def _schemas(models: Iterable[type[BaseModel]]) -> tuple[dict[type[BaseModel], s
 def _call(operation: Operation, names: dict[type[BaseModel], str]) -> dict[str, Any]:
     errors = [400, 401, 503]
     errors += [404] if operation.may_miss else []
+    errors += [409] if operation.may_conflict else []
     errors += [408, 413] if operation.order is not None else []
     answers = {
         str(status): _answer("As asked.", {"$ref": names[model]}, also=operation.also)

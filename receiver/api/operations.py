@@ -14,11 +14,12 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from jobs.queries import shapes, story_shapes
-from receiver.api import acting, reading
-from receiver.api.params import ORDER_EXTRAS
+from receiver.api import acting, correcting, reading
+from receiver.api.params import ORDER_EXTRAS, REVERSAL_EXTRAS
 from receiver.asking import (
     ACTION_FILTERS,
     BILLING_FILTERS,
+    CHARGE_FILTERS,
     DELIVERY_FILTERS,
     REJECTION_FILTERS,
 )
@@ -46,6 +47,8 @@ class Operation:
     also: tuple[str, ...] = ()
     #: Whether something that is named may not exist.
     may_miss: bool = False
+    #: Whether the caller may name mappings that are no longer in force.
+    may_conflict: bool = False
 
 
 _ORDER = (*DELIVERY_FILTERS, *ORDER_EXTRAS)
@@ -157,5 +160,15 @@ OPERATIONS: tuple[Operation, ...] = (
         gives={200: shapes.Matched, 202: shapes.Begun},
         order=_ORDER,
         may_miss=True,
+    ),
+    Operation(
+        method="POST",
+        path="/reversals",
+        answered_by=correcting.reverse,
+        says="Take open charges back, or bill them anew, with a note; or rehearse it.",
+        gives={200: shapes.Corrected},
+        order=(*CHARGE_FILTERS, *REVERSAL_EXTRAS),
+        may_miss=True,
+        may_conflict=True,
     ),
 )

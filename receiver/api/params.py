@@ -16,15 +16,19 @@ from zoneinfo import ZoneInfo
 
 from starlette.requests import ClientDisconnect, Request
 
+from jobs.corrections.charges import ChargeFilter
 from jobs.errors import FilterInvalid
 from jobs.filters import DeliveryFilter, can_be_stored
 from jobs.queries.paging import DEFAULT_LIMIT
 from receiver.api.answers import ApiError, not_found
 from receiver.asking import (
+    CHARGE_FILTERS,
     DELIVERY_FILTERS,
+    charge_filter,
     delivery_filter,
     refuse_unfit,
     refuse_unknown,
+    usable_ids,
     whole_number,
 )
 
@@ -92,37 +96,138 @@ async def order(request: Request, zone: ZoneInfo) -> Order:
     """The body of `POST /api/replays` or `/api/discards`."""
     body = await _json_object(request)
     refuse_unknown(body, (*DELIVERY_FILTERS, *ORDER_EXTRAS))
-    given = {name: value for name, value in body.items() if value is not None}
-    ids = given.pop("ids", None)
-    dry_run, limit = given.pop("dry_run", False), given.pop("limit", None)
-    for name, value in given.items():
-        if not isinstance(value, str):
-            raise FilterInvalid(f"{name} is {_shown(value)}; give text")
-    note = given.pop("note", None)
-    if note is not None:
-        refuse_unfit("note", note)
-    if not isinstance(dry_run, bool):
-        raise FilterInvalid(f"dry_run is {_shown(dry_run)}; give true or false")
-    if limit is not None and not _is_count(limit):
-        raise FilterInvalid(f"limit is {_shown(limit)}; give a whole number from 1")
+    given = _given(body)
+    ids, dry_run, limit = _ids_of(given), _flag(given, "dry_run"), _limit_of(given)
+    texts = _texts(given)
+    note = _note_of(texts)
     return Order(
-        where=delivery_filter(given, zone, ids=None if ids is None else _ids(ids)),
+        where=delivery_filter(texts, zone, ids=ids), dry_run=dry_run, note=note, limit=limit
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReversalOrder:
+    """What a reversal is to take, and how. `origin` is the delivery to bill from."""
+
+    where: ChargeFilter
+    rebill: bool
+    origin: str | None
+    dry_run: bool
+    note: str | None
+    limit: int | None
+    mapping_version: str | None
+
+
+#: What a reversal has besides its filter, which stands in `filter` or beside these.
+REVERSAL_EXTRAS = ("filter", "rebill", "from", *ORDER_EXTRAS, "mapping_version")
+
+
+async def reversal_order(request: Request, zone: ZoneInfo) -> ReversalOrder:
+    """The body of `POST /api/reversals`."""
+    body = await _json_object(request)
+    refuse_unknown(body, (*CHARGE_FILTERS, *REVERSAL_EXTRAS))
+    given = _with_filter(_given(body))
+    ids, rebill, dry_run = _ids_of(given), _flag(given, "rebill"), _flag(given, "dry_run")
+    limit, texts = _limit_of(given), _texts(given)
+    note, origin = _note_of(texts), texts.pop("from", None)
+    mapping_version = texts.pop("mapping_version", None)
+    if origin is not None and not rebill:
+        raise FilterInvalid("from says what to bill instead; add rebill: true")
+    return ReversalOrder(
+        where=charge_filter(texts, zone, ids=ids),
+        rebill=rebill,
+        origin=origin,
         dry_run=dry_run,
         note=note,
         limit=limit,
+        mapping_version=mapping_version,
     )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReinstatementOrder:
+    """Which reversals by hand are to be taken back."""
+
+    ids: tuple[str, ...]
+    dry_run: bool
+    note: str | None
+
+
+#: The members of a reinstatement.
+REINSTATEMENT_MEMBERS = ("ids", "note", "dry_run")
+
+
+async def reinstatement_order(request: Request) -> ReinstatementOrder:
+    """The body of `POST /api/reinstatements`."""
+    body = await _json_object(request)
+    refuse_unknown(body, REINSTATEMENT_MEMBERS)
+    given = _given(body)
+    ids, dry_run = _ids_of(given), _flag(given, "dry_run")
+    if ids is None:
+        raise FilterInvalid("ids is missing; name what to reinstate")
+    return ReinstatementOrder(
+        ids=usable_ids(ids, "charges"), dry_run=dry_run, note=_note_of(_texts(given))
+    )
+
+
+def _given(body: Mapping[str, Any]) -> dict[str, Any]:
+    """The members that are not null."""
+    return {name: value for name, value in body.items() if value is not None}
+
+
+def _with_filter(given: dict[str, Any]) -> dict[str, Any]:
+    """The members with those of `filter` beside them."""
+    nested = given.pop("filter", {})
+    if not isinstance(nested, dict):
+        raise FilterInvalid(f"filter is {_shown(nested)}; give an object")
+    refuse_unknown(nested, CHARGE_FILTERS)
+    for name in nested:
+        if name in given:
+            raise FilterInvalid(f"{name} is given twice; give it once")
+    return given | _given(nested)
+
+
+def _flag(given: dict[str, Any], name: str) -> bool:
+    value = given.pop(name, False)
+    if not isinstance(value, bool):
+        raise FilterInvalid(f"{name} is {_shown(value)}; give true or false")
+    return value
+
+
+def _limit_of(given: dict[str, Any]) -> int | None:
+    limit = given.pop("limit", None)
+    if limit is not None and not _is_count(limit):
+        raise FilterInvalid(f"limit is {_shown(limit)}; give a whole number from 1")
+    return None if limit is None else int(limit)
+
+
+def _texts(given: Mapping[str, Any]) -> dict[str, str]:
+    for name, value in given.items():
+        if not isinstance(value, str):
+            raise FilterInvalid(f"{name} is {_shown(value)}; give text")
+    return dict(given)
+
+
+def _note_of(texts: dict[str, str]) -> str | None:
+    note = texts.pop("note", None)
+    if note is not None:
+        refuse_unfit("note", note)
+    return note
 
 
 def _is_count(given: Any) -> bool:
     return isinstance(given, int) and not isinstance(given, bool) and 1 <= given < MOST_LIMIT
 
 
-def _ids(given: Any) -> list[str]:
-    if not isinstance(given, list) or not all(isinstance(one, str) for one in given):
-        raise FilterInvalid(f"ids is {_shown(given)}; give a list of delivery ids")
-    if not given:
-        raise FilterInvalid("ids is an empty list; name the deliveries, or leave it out")
-    return given
+def _ids_of(given: dict[str, Any]) -> list[str] | None:
+    ids = given.pop("ids", None)
+    if ids is None:
+        return None
+    if not isinstance(ids, list) or not all(isinstance(one, str) for one in ids):
+        raise FilterInvalid(f"ids is {_shown(ids)}; give a list of ids")
+    if not ids:
+        raise FilterInvalid("ids is an empty list; name what is meant, or leave it out")
+    return ids
 
 
 async def _json_object(request: Request) -> Mapping[str, Any]:

@@ -174,7 +174,7 @@ def reverse(
     ids: Annotated[
         list[str] | None,
         typer.Argument(
-            help="Billing event ids, or delivery ids for all that they charged.",
+            help="Billing event ids, delivery ids for all that they charged, or outcome keys.",
             show_default=False,
         ),
     ] = None,

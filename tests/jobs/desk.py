@@ -9,9 +9,10 @@ from sqlalchemy import func, select
 
 from jobs.corrections.charges import ChargeFilter
 from jobs.corrections.corrected import Corrected
-from jobs.corrections.correcting import Wish, correct
+from jobs.corrections.correcting import correct
 from jobs.corrections.rebilling import Proposals, find_origin
 from jobs.corrections.remapped import Origin
+from jobs.corrections.wishes import Wish
 from jobs.schema import actions, billing_events, outcomes
 from jobs.settling.settle import Settler
 from tests.jobs.doubles import Telling, body, mapping_set

@@ -50,6 +50,7 @@ class Telling:
         self.without_event: int | None = None
         self.mapped: Counter[bytes] = Counter()
         self.sources: Mapping[str, Any] = {}
+        self.digest = f"{version} and {prices}"
         self.versions: Mapping[str, VersionText] = {
             version: VersionText(kind="mapping", name="crm.yaml", text=f"text of {version}"),
             prices: VersionText(kind="catalogue", name="agents.yaml", text=f"text of {prices}"),

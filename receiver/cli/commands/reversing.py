@@ -8,8 +8,9 @@ from typing import Any
 
 from jobs.corrections.charges import ChargeFilter, Standing, named_wrongly, standing
 from jobs.corrections.corrected import Corrected
-from jobs.corrections.correcting import Wish, correct, rehearse
+from jobs.corrections.correcting import correct, rehearse
 from jobs.corrections.rebilling import Proposals, find_origin
+from jobs.corrections.wishes import Wish
 from jobs.database import Database
 from jobs.money import money
 from receiver.asking import charge_filter
@@ -54,9 +55,7 @@ def reverse(ids: list[str], given: Mapping[str, str | None], manner: Manner) -> 
     verb = "bill anew" if manner.rebill else "reverse"
     out.say(f"{counted(found.matched, 'open charge')} to {verb}{_sums(found)}")
     if not found.matched and not found.unchanged:
-        out.say(
-            "nothing that fits has an open charge; `receiver show DELIVERY` says what it billed"
-        )
+        out.say("nothing that fits has an open charge; `receiver show ID` says what it billed")
     if found.matched and not manner.yes:
         require_terminal()
         if manner.rebill:
@@ -84,7 +83,7 @@ def require_terminal() -> None:
 async def _refuse_wrong(database: Database, where: ChargeFilter) -> None:
     wrong = await named_wrongly(database, where.ids or ())
     if wrong:
-        raise Trouble("; ".join(list(wrong.values())[:5]))
+        raise Trouble("; ".join([one.says for one in wrong.values()][:5]))
 
 
 async def _correct(

@@ -10,8 +10,9 @@ import pytest
 from sqlalchemy import select, text
 
 from jobs.corrections.charges import ChargeFilter
-from jobs.corrections.correcting import Wish, correct
+from jobs.corrections.correcting import correct
 from jobs.corrections.rebilling import Proposals
+from jobs.corrections.wishes import Wish
 from jobs.filters import DeliveryFilter
 from jobs.replays.replay import discard
 from jobs.schema import billing_events

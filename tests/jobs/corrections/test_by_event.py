@@ -7,8 +7,9 @@ from typing import Any, cast
 
 import pytest
 
-from jobs.corrections.correcting import Wish, correct
+from jobs.corrections.correcting import correct
 from jobs.corrections.rebilling import Proposals, find_origin
+from jobs.corrections.wishes import Wish
 from jobs.erasure.purge import purge, survey
 from jobs.errors import FilterInvalid
 from jobs.filters import DeliveryFilter

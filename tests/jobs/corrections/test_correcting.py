@@ -15,11 +15,12 @@ from sqlalchemy import insert, select
 
 from jobs.audits.books import faults_of_keys
 from jobs.audits.findings import Fault
-from jobs.corrections import correcting
+from jobs.corrections import correcting, wishes
 from jobs.corrections.charges import ChargeFilter, named_wrongly, standing
 from jobs.corrections.corrected import Corrected
-from jobs.corrections.correcting import Wish, correct, rehearse
+from jobs.corrections.correcting import correct, rehearse
 from jobs.corrections.rebilling import Proposals
+from jobs.corrections.wishes import Wish
 from jobs.erasure.pseudonyms import pseudonym_of
 from jobs.errors import FilterInvalid
 from jobs.filters import DeliveryFilter
@@ -139,6 +140,7 @@ FILTERS: dict[str, tuple[ChargeFilter, set[str]]] = {
     "recorded until": (ChargeFilter(recorded_until=YESTERDAY), set()),
     "occurred since": (ChargeFilter(since=YESTERDAY), set("bc")),
     "occurred until": (ChargeFilter(until=YESTERDAY), set("a")),
+    "an outcome key": (ChargeFilter(ids=("b", "closed")), {"b"}),
 }
 
 
@@ -172,8 +174,10 @@ async def test_an_id_that_names_no_charge_is_told(desk: Desk) -> None:
     line = (await desk.open_line("key")).id
     wrong = await named_wrongly(desk.workshop.database, [ids[0], "nobody", line])
     assert set(wrong) == {"nobody", line}
-    assert "no billing event and no delivery 'nobody'" in wrong["nobody"]
-    assert "is a reversal itself" in wrong[line]
+    assert wrong["nobody"].says == "there is no billing event, delivery or outcome key 'nobody'"
+    assert "is a reversal itself" in wrong[line].says
+    assert f"`receiver reinstate {line}`" in wrong[line].says
+    assert (wrong["nobody"].is_known, wrong[line].is_known) == (False, True)
 
 
 async def test_nothing_asked_for_or_no_reason_given_is_refused(desk: Desk) -> None:
@@ -219,7 +223,33 @@ async def test_a_charge_may_be_billed_anew_again_and_then_taken_back(desk: Desk)
     assert [row.place for row in found] == [None, 1, 1]
     await desk.reverse(*ids)
     assert (await desk.ledger("key"))[-1] == -20
-    assert (await desk.rebill(*ids)).unchanged == 1
+
+
+async def test_what_is_taken_back_is_not_billed_anew_and_told_what_to_do(desk: Desk) -> None:
+    by_hand, by_vendor = await desk.settle(bill("by hand"), bill("by vendor"))
+    await desk.reverse(by_hand)
+    line = (await desk.open_line("by hand")).reverses
+    (undone,) = await desk.settle(undo("by vendor"))
+    desk.telling.micros = 30
+    before = await desk.counts()
+    done = await desk.rebill(by_hand, by_vendor)
+    assert (done.corrected, done.unchanged, done.refused) == (0, 0, 2)
+    reasons = {one["delivery"]: one["reason"] for one in done.refusals}
+    assert f"bring it back with `receiver reinstate {line}`" in reasons[by_hand]
+    assert f"delivery {undone} took it back" in reasons[by_vendor]
+    assert await desk.counts() == before
+
+
+async def test_a_line_that_was_replaced_stands_for_its_outcome(desk: Desk) -> None:
+    ids = await desk.settle(bill("key"))
+    old = (await desk.open_line("key")).id
+    desk.telling.micros = 30
+    await desk.rebill(old)
+    assert (await desk.rebill(old)).unchanged == 1
+    desk.telling.micros = 40
+    assert (await desk.rebill(old)).corrected == 1
+    refused = await desk.rebill(old, origin=ids[0])
+    assert f"billed by {(await desk.open_line('key')).id} by now" in refused.refusals[0]["reason"]
 
 
 async def test_what_the_mapping_gives_as_it_was_billed_is_not_billed_anew(desk: Desk) -> None:
@@ -299,7 +329,7 @@ async def test_a_key_of_which_more_was_recorded_meanwhile_is_refused_and_goes_th
 async def test_a_run_that_is_cut_off_is_carried_on_by_the_next(
     desk: Desk, monkeypatch: pytest.MonkeyPatch, *, rebill: bool
 ) -> None:
-    monkeypatch.setattr(correcting, "STEP", 2)
+    monkeypatch.setattr(wishes, "STEP", 2)
     await desk.settle(*(bill(f"k{number}") for number in range(7)))
     desk.telling.micros = 30
     wish = desk.wish(ALL, rebill=rebill)
@@ -324,7 +354,7 @@ async def test_a_run_that_is_cut_off_is_carried_on_by_the_next(
 async def test_two_people_at_once_and_a_worker_correct_each_charge_once(
     desk: Desk, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(correcting, "STEP", 5)
+    monkeypatch.setattr(wishes, "STEP", 5)
     told = [bill(f"k{number}") for number in range(40)]
     await desk.settler.settle(await desk.workshop.post(*(body(one) for one in told)))
     copies = await desk.workshop.post(*(body(one) for one in told))
@@ -345,7 +375,7 @@ async def test_a_step_whose_commit_was_not_heard_of_is_made_once_and_the_next_on
     desk: Desk, monkeypatch: pytest.MonkeyPatch, way: str
 ) -> None:
     """The connection may be lost between COMMIT and its answer."""
-    monkeypatch.setattr(correcting, "STEP", 1)
+    monkeypatch.setattr(wishes, "STEP", 1)
     await desk.settle(*(bill(key) for key in "abc"))
     desk.telling.micros = 30
     unheard = iter([True])

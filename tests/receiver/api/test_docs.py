@@ -11,6 +11,7 @@ from pydantic import BaseModel
 from starlette.applications import Starlette
 from starlette.routing import Mount, Route
 
+from jobs.corrections.charges import ChargeFilter
 from jobs.database import Database
 from jobs.filters import DeliveryFilter
 from jobs.queries import shapes, story_shapes
@@ -48,6 +49,10 @@ _SHAPES = (
     shapes.RejectionItem,
     shapes.FailureGroup,
     shapes.RuleItem,
+    shapes.Corrected,
+    shapes.CorrectedCharge,
+    shapes.RefusedCharge,
+    ChargeFilter,
     shapes.RevenueItem,
     DeliveryFilter,
     BillingFilter,
@@ -106,6 +111,7 @@ EXAMPLES: dict[str, type[BaseModel] | set[str]] = {
     "/replays dry": set(DryRun().as_json()),
     "/replays/": set(ReplayStatus.__slots__),
     "/discards": {"id", "matched"},
+    "/reversals dry": shapes.Corrected,
     "/deliveries?stat": {"error", "detail"},
 }
 

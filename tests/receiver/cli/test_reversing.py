@@ -149,7 +149,7 @@ def test_at_a_terminal_yes_asks_nobody(billed: Installation) -> None:
         pytest.param(["d1", "--note", " "], 2, "--note is missing", id="blank-note"),
         pytest.param(["--note", "why"], 2, "name what to reverse", id="nothing"),
         pytest.param(["--dry-run"], 2, "name what to reverse", id="nothing-dry"),
-        pytest.param(["d1", "d9", "--note", "why"], 1, "no delivery 'd9'", id="unknown"),
+        pytest.param(["d1", "d9", "--note", "why"], 1, "outcome key 'd9'", id="unknown"),
         pytest.param(["--customer", "", "--note", "why"], 2, "customer is empty", id="empty"),
         pytest.param(["--since", "soon", "--note", "why"], 2, "since is 'soon'", id="no-time"),
     ],

@@ -1,0 +1,150 @@
+"""What a person asks for: which charges, and what is to become of them.
+
+Owns how the charges are found, a step at a time, and which decision is made of each step; see
+`jobs.corrections.correcting` for the transactions.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from jobs.corrections.byhand import (
+    Asked,
+    CorrectionKind,
+    Decided,
+    OpenCharge,
+    rebill_all,
+    reverse_all,
+)
+from jobs.corrections.charges import (
+    ChargeFilter,
+    closed_charges,
+    last_open,
+    next_open,
+    standing,
+)
+from jobs.corrections.rebilling import Proposals, Told
+from jobs.database import Database
+from jobs.errors import FilterInvalid
+from jobs.ledger.book import KeyBook
+from jobs.ledger.keybook import chunks
+from mappings.types import VersionText
+
+#: Charges corrected in one transaction.
+STEP = 100
+
+
+class Correction(Protocol):
+    """Something that a person may ask for."""
+
+    @property
+    def kind(self) -> CorrectionKind:
+        """The kind of its entries in `actions`."""
+
+    @property
+    def versions(self) -> Mapping[str, VersionText]:
+        """The texts behind what it bills."""
+
+    @property
+    def mapping_version(self) -> str | None:
+        """The mappings that it asks; None where it asks none."""
+
+    def as_json(self) -> dict[str, Any]:
+        """What was asked for, for the record."""
+
+    async def unchanged(self, database: Database) -> int:
+        """How many of those named are as they are to be, and are not gone through."""
+
+    def steps(self, database: Database) -> AsyncIterator[list[OpenCharge]]:
+        """The charges to go through."""
+
+    async def prepare(self, database: Database, charges: Sequence[OpenCharge]) -> Told | None:
+        """What is to be known of these before their keys are locked."""
+
+    async def decide(
+        self,
+        connection: AsyncConnection,
+        charges: Sequence[OpenCharge],
+        books: Mapping[str, KeyBook],
+        told: Told | None,
+        asked: Asked,
+    ) -> Decided:
+        """What becomes of these, in their books."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wish:
+    """Open charges taken back; with `proposals` they are billed anew instead.
+
+    Raises FilterInvalid for a filter that asks for nothing.
+    """
+
+    where: ChargeFilter
+    proposals: Proposals | None = None
+    limit: int | None = None
+
+    def __post_init__(self) -> None:
+        if self.where.is_empty():
+            raise FilterInvalid(
+                "name what to reverse: ids, source, rule, since, until, agent, customer, indicator"
+            )
+
+    @property
+    def kind(self) -> CorrectionKind:
+        return "reverse" if self.proposals is None else "rebill"
+
+    @property
+    def versions(self) -> Mapping[str, VersionText]:
+        return {} if self.proposals is None else self.proposals.versions
+
+    @property
+    def mapping_version(self) -> str | None:
+        return None if self.proposals is None else self.proposals.mapping_version
+
+    def as_json(self) -> dict[str, Any]:
+        origin = None if self.proposals is None else self.proposals.origin
+        return self.where.as_json() | ({} if origin is None else {"from": origin.id})
+
+    async def unchanged(self, database: Database) -> int:
+        """Those taken back already; what is to be billed anew is refused then, each by itself."""
+        if self.proposals is not None:
+            return 0
+        return (await standing(database, self.where, limit=0)).unchanged
+
+    async def steps(self, database: Database) -> AsyncIterator[list[OpenCharge]]:
+        """By the hundred, as they stood open; what this run posts is none of them."""
+        if self.proposals is not None:
+            for closed in chunks(await closed_charges(database, self.where), STEP):
+                yield closed
+        last = await last_open(database, self.where)
+        after, left = "", self.limit
+        while last is not None and (left is None or left > 0):
+            size = STEP if left is None else min(STEP, left)
+            async with database.read() as connection:
+                charges = await next_open(
+                    connection, self.where, after=after, last=last, limit=size
+                )
+            if not charges:
+                return
+            yield charges
+            after = charges[-1].id
+            left = None if left is None else left - len(charges)
+
+    async def prepare(self, database: Database, charges: Sequence[OpenCharge]) -> Told | None:
+        return None if self.proposals is None else await self.proposals.of(database, charges)
+
+    async def decide(
+        self,
+        connection: AsyncConnection,
+        charges: Sequence[OpenCharge],
+        books: Mapping[str, KeyBook],
+        told: Told | None,
+        asked: Asked,
+    ) -> Decided:
+        if told is None:
+            return reverse_all(charges, books, asked)
+        return rebill_all(charges, books, await told.erased(connection), asked)

@@ -1,0 +1,71 @@
+"""Corrections by hand over the API: made while the caller waits, by `jobs.corrections.correcting`.
+
+Owns that a correction maps with what this process has in force, and is refused where the caller
+names other mappings, as a dry run answered with them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+
+from jobs.corrections.charges import named_wrongly
+from jobs.corrections.corrected import Corrected
+from jobs.corrections.correcting import correct, rehearse
+from jobs.corrections.rebilling import Proposals, find_origin
+from jobs.corrections.wishes import Correction, Wish
+from jobs.errors import FilterInvalid
+from mappings.load import MappingSet
+from receiver.api.acting import ACTOR
+from receiver.api.answers import ApiError
+from receiver.api.params import ReversalOrder, query, reversal_order
+from receiver.api.parts import ApiParts, parts_of
+
+
+async def reverse(request: Request) -> Response:
+    """`POST /api/reversals`."""
+    query(request, (), paged=False)
+    parts = parts_of(request)
+    wanted = await reversal_order(request, parts.zone)
+    mappings = parts.mappings()
+    _refuse_other_version(wanted.mapping_version, mappings)
+    await _refuse_wrong_ids(parts, wanted.where.ids or ())
+    wish = await _wish(parts, wanted, mappings)
+    found = await _made(parts, wish, dry_run=wanted.dry_run, note=wanted.note)
+    if wanted.dry_run:
+        found.mapping_version = mappings.digest
+    return JSONResponse(found.as_json())
+
+
+async def _wish(parts: ApiParts, wanted: ReversalOrder, mappings: MappingSet) -> Wish:
+    proposals = None
+    if wanted.rebill:
+        origin = None
+        if wanted.origin is not None:
+            origin = await find_origin(parts.database, wanted.origin)
+        proposals = Proposals(mappings, oldest_days=parts.oldest_days, origin=origin)
+    return Wish(where=wanted.where, proposals=proposals, limit=wanted.limit)
+
+
+async def _made(parts: ApiParts, wish: Correction, *, dry_run: bool, note: str | None) -> Corrected:
+    if dry_run:
+        return await rehearse(parts.database, wish)
+    if note is None:
+        raise FilterInvalid("note is missing; say why this is corrected")
+    return await correct(parts.database, wish, actor=ACTOR, note=note)
+
+
+def _refuse_other_version(named: str | None, mappings: MappingSet) -> None:
+    if named is not None and named != mappings.digest:
+        detail = f"the mappings in force are {mappings.digest}, not {named[:80]}: rehearse it again"
+        raise ApiError(409, "mappings-changed", detail)
+
+
+async def _refuse_wrong_ids(parts: ApiParts, ids: Sequence[str]) -> None:
+    """A mistyped id is an error, not one charge fewer."""
+    for wrong in (await named_wrongly(parts.database, ids)).values():
+        if wrong.is_known:
+            raise FilterInvalid(wrong.says)
+        raise ApiError(404, "not-found", wrong.says)
