@@ -27,7 +27,7 @@ DECIMALS_MAX = CHARS_MAX + EXPONENT_MAX
 #: RFC 8259's number, and leading zeros.
 _NUMBER = re.compile(r"-?([0-9]+)(?:\.[0-9]+)?(?:[eE]([+-]?[0-9]+))?")
 _STRANGER = re.compile(r"[^0-9.eE+\s-]")
-_EXAMPLE = "give digits with a point, such as 1200.50"
+_EXAMPLE = 'give digits with a point, such as "1200.50"'
 #: Numbers of JSON that may have more digits than a floating number keeps.
 _LONG = re.compile(rb"(?<=[\[:,\s])-?[0-9](?=[0-9.]{15})[0-9]*(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?")
 
@@ -63,6 +63,17 @@ def decimal_amount(text: str) -> Decimal:
             "give it in major units: minor(x, currency) turns cents into them",
         )
     return Decimal(format(amount.copy_abs(), "f"))
+
+
+def money(amount_micros: int) -> str:
+    """`990000` → `"0.99"`, `-400000000` → `"-400.00"`, `123456` → `"0.123456"`.
+
+    At least two decimals, at most six, no trailing zeros beyond the second.
+    """
+    sign = "-" if amount_micros < 0 else ""
+    whole, fraction = divmod(abs(amount_micros), 1_000_000)
+    decimals = f"{fraction:06d}"
+    return f"{sign}{whole}.{decimals[:2]}{decimals[2:].rstrip('0')}"
 
 
 def _no_number(text: str) -> AmountInvalid:

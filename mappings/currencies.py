@@ -36,12 +36,13 @@ DECIMALS: Mapping[str, int] = MappingProxyType(
 UNITS: Mapping[str, int] = {
     spelt: 10**decimals for code, decimals in DECIMALS.items() for spelt in (code, code.lower())
 }
+_COMMON = ("USD", "EUR", "GBP", "JPY", "CHF", "CAD", "AUD", "CNY", "INR", "BRL", "SEK", "PLN")
 _LETTERS = re.compile("[A-Za-z]{3}")
 _COUNT = re.compile("-?[0-9]{1,30}")
 _MICRO_DECIMALS = 6
 
 
-class CurrencyError(Exception):
+class CurrencyError(ValueError):
     """A currency or a count of minor units is none; both parts belong into a sentence."""
 
     def __init__(self, message: str, remedy: str) -> None:
@@ -54,9 +55,16 @@ def currency_code(text: str) -> str:
     """The code in `text`, in capital letters as ISO 4217 has it. Raises CurrencyError."""
     if _LETTERS.fullmatch(text) and (code := text.upper()) in DECIMALS:
         return code
-    close = nearest(text, DECIMALS)
+    close = near_code(text)
     meant = f"perhaps {close} is meant" if close else "give three letters such as USD"
     raise CurrencyError(f'"{shown(text)}" is no currency in use by ISO 4217', meant)
+
+
+def near_code(text: str) -> str | None:
+    """The currency that was probably meant: one of the same letters, or a common one."""
+    letters = sorted(text.upper())
+    same = [code for code in DECIMALS if sorted(code) == letters]
+    return nearest(text, same or _COMMON)
 
 
 def minor_amount(count: int | str, currency: str) -> str:
@@ -75,6 +83,14 @@ def minor_amount(count: int | str, currency: str) -> str:
     digits = str(int(text.removeprefix("-"))).zfill(decimals + 1)
     whole, rest = digits[: len(digits) - decimals], digits[len(digits) - decimals :]
     return f"{sign}{whole}.{rest}" if rest else f"{sign}{whole}"
+
+
+def payable(amount_micros: int, currency: str) -> str | None:
+    """What of the amount can be paid, as text, where that is another amount; else None."""
+    rounded = payable_micros(amount_micros, currency)
+    if rounded == amount_micros:
+        return None
+    return minor_amount(rounded * UNITS[currency] // 10**_MICRO_DECIMALS, currency)
 
 
 def payable_micros(amount_micros: int, currency: str) -> int:

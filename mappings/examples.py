@@ -10,6 +10,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from decimal import Decimal
 
+from mappings.amounts import money
 from mappings.mappingset import MappingSet
 from mappings.reading import yamlfile
 from mappings.reading.positions import Path
@@ -21,7 +22,6 @@ from mappings.types import DeliveryInput, Mapped, Outcome, Problem
 
 #: When an example arrives that does not say so; without limits to how old its events are.
 RECEIVED_AT = datetime(2026, 1, 1, tzinfo=UTC)
-_MICROS = Decimal(1_000_000)
 
 
 def run_examples(mappings: MappingSet, files: Mapping[str, bytes]) -> tuple[Problem, ...]:
@@ -136,9 +136,7 @@ def amount_text(outcome: Outcome) -> str | None:
     """The price as an example has it, with two decimals or as many as it takes: "0.99 USD"."""
     if outcome.amount_micros is None:
         return None
-    digits = f"{Decimal(outcome.amount_micros) / _MICROS:.6f}"
-    whole, _, decimals = digits.partition(".")
-    return f"{whole}.{decimals.rstrip('0').ljust(2, '0')} {outcome.currency}"
+    return f"{money(outcome.amount_micros)} {outcome.currency}"
 
 
 def _amount(text: str) -> tuple[Decimal, str]:

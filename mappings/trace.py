@@ -19,7 +19,7 @@ from pydantic import TypeAdapter
 from mappings.cel import text as celtext
 from mappings.cel.language import Activation, EvalError, ExpressionError, Language, Lets
 from mappings.pricing.catalogue import Catalogue
-from mappings.rules.deciding import Event, Rule, RuleError, matches, outcome_of
+from mappings.rules.deciding import Event, Rule, RuleError, matches, outcome_of, price_of
 from mappings.rules.fields import Field, FieldError
 from mappings.rules.program import DeliveryError, Program
 from mappings.types import DeliveryInput, Failure, Outcome
@@ -57,7 +57,10 @@ class TracedField:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TracedRule:
-    """One rule on one event; `matched` is None where `when` could not be decided."""
+    """One rule on one event; `matched` is None where `when` could not be decided.
+
+    `price` says which price of `agents.yaml` gave the amount.
+    """
 
     rule: str
     matched: bool | None
@@ -65,6 +68,7 @@ class TracedRule:
     fields: tuple[TracedField, ...] = ()
     outcome: Outcome | None = None
     failure: Failure | None = None
+    price: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -153,6 +157,7 @@ def _traced_rule(program: Program, rule: Rule, event: Event) -> TracedRule:
         fields=fields,
         outcome=outcome,
         failure=failure,
+        price=None if outcome is None else price_of(outcome, event),
     )
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from sqlalchemy import exists, or_, select
 
 from jobs.database import Database
-from jobs.schema import billing_events, deliveries, outcomes
+from jobs.schema import billing_events, customers, deliveries, outcomes
 
 #: Where the names of each kind stand.
 COLUMNS = {
@@ -34,3 +34,9 @@ async def all_known(database: Database, kind: str) -> set[str]:
                 name for name in await connection.scalars(select(column).distinct()) if name
             )
     return names
+
+
+async def read_customers(database: Database) -> frozenset[str]:
+    """All customers that were ever billed."""
+    async with database.read() as connection:
+        return frozenset(await connection.scalars(select(customers.c.id)))

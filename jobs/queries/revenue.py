@@ -24,6 +24,7 @@ from jobs.queries.billing import Basis, BillingFilter, time_of
 from jobs.queries.paging import MOST, clamp, read_cursor, write_cursor
 from jobs.queries.shapes import Page, RevenueItem
 from jobs.schema import billing_events
+from mappings.currencies import payable
 
 _LIST = "revenue"
 _COLUMNS = {"agent": "agent_id", "customer": "customer_id", "indicator": "indicator"}
@@ -172,4 +173,5 @@ def _item(by: Sequence[str], key: Sequence[str], total: _Sum) -> RevenueItem:
         charges=total.charges,
         reversals=total.reversals,
         amount=money(total.micros),
+        payable=payable(total.micros, key[-1]),
     )

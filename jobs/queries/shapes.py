@@ -329,7 +329,8 @@ class Progress(Shape):
 class RevenueItem(Shape):
     """Postings summed: how many charges and reversals, and their net amount.
 
-    Only the names asked for are in the answer.
+    Only the names asked for are in the answer. `payable` is the amount rounded half-even to the
+    currency's smallest unit, and is there only where that is another amount.
     """
 
     day: str | None = None
@@ -341,7 +342,8 @@ class RevenueItem(Shape):
     charges: int
     reversals: int
     amount: str
+    payable: str | None = None
 
     def as_json(self) -> dict[str, Any]:
-        """The object without the names that were not asked for (none of them is ever null)."""
+        """The object without the names that were not asked for and without an idle `payable`."""
         return self.model_dump(mode="json", exclude_none=True)

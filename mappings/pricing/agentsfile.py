@@ -13,7 +13,7 @@ from collections.abc import Mapping, Sequence
 from datetime import date, datetime
 from decimal import Decimal
 from types import MappingProxyType
-from typing import Annotated
+from typing import Annotated, Literal
 from zoneinfo import ZoneInfo
 
 from pydantic import (
@@ -26,6 +26,7 @@ from pydantic import (
     model_validator,
 )
 
+from mappings.currencies import DECIMALS, near_code
 from mappings.identifiers import unfit
 from mappings.pricing.catalogue import FILE, Agent, Catalogue, Prices
 from mappings.pricing.prices import MICROS_MAX, Entry, micros
@@ -35,7 +36,6 @@ from mappings.reading.yamlfile import parse
 from mappings.types import Problem
 
 _DECIMAL = re.compile(r"(0|[1-9][0-9]*)(\.[0-9]+)?")
-_CURRENCY = re.compile(r"[A-Z]{3}")
 _DATE = re.compile(r"(19|20|21)[0-9]{2}-[0-9]{2}-[0-9]{2}")
 _DECIMALS_MAX = 6
 _EXAMPLE = '{price: "0.99", currency: USD}'
@@ -53,11 +53,15 @@ def _amount(text: str) -> str:
 
 
 def _currency(text: str) -> str:
-    if _CURRENCY.fullmatch(text):
+    if text in DECIMALS:
         return text
     upper = text.strip().upper()
-    remedy = f"Write `{upper}`." if _CURRENCY.fullmatch(upper) else "For example `currency: USD`."
-    raise wrong(f"`{shown(text)}` is no currency code: 3 capital letters of ISO 4217.", remedy)
+    meant = upper if upper in DECIMALS else near_code(upper)
+    remedy = f"Write `{meant}`." if meant else "For example `currency: USD`."
+    raise wrong(
+        f"`{shown(text)}` is no currency code: 3 capital letters of a currency in use by ISO 4217.",
+        remedy,
+    )
 
 
 def _date(text: str) -> str:
@@ -113,6 +117,9 @@ class PriceShape(_Strict):
         description="The day from whose beginning the price applies; without it, always.",
         examples=["2027-01-01"],
     )
+    round: Literal["minor"] | None = Field(
+        None, description="Rounds the amount half-even to what can be paid.", examples=["minor"]
+    )
 
     @model_validator(mode="after")
     def _one_kind(self) -> PriceShape:
@@ -150,16 +157,17 @@ def _one_or_list(value: object) -> str:
 
 
 def _distinct_dates(prices: list[PriceShape]) -> list[PriceShape]:
-    seen: set[str | None] = set()
+    """Each currency has prices of its own, one a date."""
+    seen: set[tuple[str, str | None]] = set()
     for index, price in enumerate(prices):
-        if price.from_ in seen:
+        if (price.currency, price.from_) in seen:
             which = f"from {price.from_}" if price.from_ else "without `from`"
             raise wrong(
-                f"Two prices are {which}.",
+                f"Two prices are {which}, both in {price.currency}.",
                 "Keep one of them, or give each its own date: `from: 2027-01-01`.",
                 path=(index, "from") if price.from_ else (index,),
             )
-        seen.add(price.from_)
+        seen.add((price.currency, price.from_))
     return prices
 
 
@@ -181,7 +189,7 @@ class AgentShape(_Strict):
     name: _Name | None = Field(None, description="How people call it.", examples=["Support agent"])
     indicators: dict[_Name, PricesShape] = Field(
         default_factory=dict,
-        description="What each indicator costs: one price, or a list of dated ones.",
+        description="What each indicator costs: one price, or a list by date and currency.",
         examples=[f"{{ticket-resolved: {_EXAMPLE}}}"],
     )
     customers: dict[_Name, dict[_Name, PricesShape]] = Field(
@@ -249,4 +257,5 @@ def _entry(shape: PriceShape, zone: ZoneInfo) -> Entry:
         min_micros=bound(shape.min),
         max_micros=bound(shape.max),
         since=since,
+        to_minor=shape.round == "minor",
     )

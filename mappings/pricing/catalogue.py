@@ -27,10 +27,21 @@ class UnpricedError(Exception):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Price:
-    """What one outcome bills: integer millionths of the currency's major unit."""
+    """What one outcome bills: integer millionths of the currency's major unit.
+
+    `entry` is the price in the file that gives it, a customer's own if `is_own`.
+    """
 
     amount_micros: int
     currency: str
+    entry: Entry | None = field(default=None, compare=False)
+    is_own: bool = field(default=False, compare=False)
+
+    def described(self, agent: str, customer: str, indicator: str) -> str:
+        """Where the price stands in the file, and what it says."""
+        list_ = f"customers.{customer}" if self.is_own else "indicators"
+        said = f": {self.entry.described}" if self.entry is not None else ""
+        return f"agents.{agent}.{list_}.{indicator}{said}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,6 +61,18 @@ class Agent:
         """All prices of `indicator`, general and customers'."""
         for prices in (self.indicators, *self.customers.values()):
             yield from prices.get(indicator, ())
+
+    def currencies(self, indicator: str) -> tuple[str, ...]:
+        """Those that a price of `indicator` is in, general or a customer's."""
+        return tuple(sorted({entry.currency for entry in self.entries(indicator)}))
+
+    def open_currencies(self, indicator: str) -> tuple[str, ...]:
+        """Those among which a rule must say which: of the first list of prices in several."""
+        for prices in (self.indicators, *self.customers.values()):
+            found = sorted({entry.currency for entry in prices.get(indicator, ())})
+            if len(found) > 1:
+                return tuple(found)
+        return ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -97,10 +120,12 @@ class Catalogue:
         customer: str,
         at: datetime,
         value: Decimal | None = None,
+        currency: str | None = None,
     ) -> Price:
         """What the outcome bills: the customer's own price in effect at `at`, else the general.
 
-        `at` is aware; `value` is in major units and counts for percentages alone. Raises
+        `at` is aware; `value` is in major units and counts for percentages alone. With `currency`
+        only prices in it apply; without, all that are in effect must be in one. Raises
         UnpricedError, whose message says what to add where.
         """
         found = self.agents.get(agent)
@@ -108,19 +133,76 @@ class Catalogue:
             raise UnpricedError(" ".join(self.advice(agent, indicator, written=False)))
         own = found.customers.get(customer, {}).get(indicator, ())
         general = found.indicators.get(indicator, ())
-        entry = in_effect(own, at) or in_effect(general, at)
+        entry = self._entry(agent, indicator, (own, general), at, currency)
         if entry is None:
-            raise UnpricedError(self._nothing(agent, indicator, at, (*own, *general)))
+            raise UnpricedError(self._nothing(agent, indicator, at, (*own, *general), currency))
         try:
-            return Price(amount_micros=entry.amount_micros(value), currency=entry.currency)
+            return Price(
+                amount_micros=entry.amount_micros(value),
+                currency=entry.currency,
+                entry=entry,
+                is_own=entry in own,
+            )
         except AmountError as error:
             raise UnpricedError(
                 f"The price of `{shown(indicator)}` for agent `{shown(agent)}` in {FILE} cannot "
                 f"be worked out. {error}"
             ) from error
 
-    def _nothing(self, agent: str, indicator: str, at: datetime, entries: tuple[Entry, ...]) -> str:
-        begins = min((entry.since for entry in entries if entry.since), default=None)
+    def _entry(
+        self,
+        agent: str,
+        indicator: str,
+        lists: Iterable[tuple[Entry, ...]],
+        at: datetime,
+        currency: str | None,
+    ) -> Entry | None:
+        """The price that applies, of the first of `lists` that has one."""
+        for entries in lists:
+            begun = in_effect(entries, at)
+            if currency is not None:
+                begun = {code: entry for code, entry in begun.items() if code == currency}
+            if len(begun) > 1:
+                raise UnpricedError(" ".join(self.open_advice(agent, indicator, sorted(begun))))
+            if begun:
+                return next(iter(begun.values()))
+        return None
+
+    def open_advice(self, agent: str, indicator: str, currencies: Iterable[str]) -> tuple[str, str]:
+        """For prices in several currencies and a rule without one: what is open, what helps."""
+        open_ = (
+            f"{FILE} has prices of `{shown(indicator)}` for agent `{shown(agent)}` in "
+            f"{' and '.join(currencies)}, and the rule does not say which applies."
+        )
+        return open_, "Add `currency: ${{ … }}` to the rule: the currency of its value."
+
+    def currency_advice(
+        self, agent: str, indicator: str, currency: str, known: Iterable[str]
+    ) -> tuple[str, str]:
+        """For a currency without a price: what is missing, and what to add where."""
+        entries = self.agents[agent].entries(indicator)
+        kind = "percent" if any(entry.percent is not None for entry in entries) else "price"
+        missing = (
+            f"{FILE} has no price of `{shown(indicator)}` for agent `{shown(agent)}` in "
+            f"{currency}, only in {' and '.join(known)}."
+        )
+        place = f"agents.{shown(agent)}.indicators.{shown(indicator)}"
+        line = f'{{{kind}: "…", currency: {currency}}}'
+        return missing, f"Add `{line}` to the list under {place}, or correct the rule's `currency`."
+
+    def _nothing(
+        self,
+        agent: str,
+        indicator: str,
+        at: datetime,
+        entries: tuple[Entry, ...],
+        currency: str | None,
+    ) -> str:
+        known = sorted({entry.currency for entry in entries})
+        if currency is not None and known and currency not in known:
+            return " ".join(self.currency_advice(agent, indicator, currency, known))
+        fitting = [entry for entry in entries if currency in (None, entry.currency)]
+        begins = min((entry.since for entry in fitting if entry.since), default=None)
         if begins is None:
             return " ".join(self.advice(agent, indicator, written=False))
         return (

@@ -12,7 +12,8 @@ from datetime import datetime
 from decimal import Decimal
 from fractions import Fraction
 
-from mappings.amounts import DECIMALS_MAX
+from mappings.amounts import DECIMALS_MAX, money
+from mappings.currencies import payable_micros
 
 MICROS = 1_000_000
 MICROS_MAX = 2**63 - 1
@@ -28,7 +29,8 @@ class AmountError(Exception):
 class Entry:
     """One price: fixed (`price_micros`), or a `percent` of the outcome's value within bounds.
 
-    `since` is the moment from which it applies, aware; None means always.
+    `since` is the moment from which it applies, aware; None means always. `to_minor` rounds what
+    it comes to half-even to the currency's minor unit.
     """
 
     currency: str
@@ -37,9 +39,31 @@ class Entry:
     min_micros: int | None = None
     max_micros: int | None = None
     since: datetime | None = None
+    to_minor: bool = False
+
+    @property
+    def described(self) -> str:
+        """The price as it stands in the file, in words."""
+        if self.price_micros is not None:
+            parts = [f"{money(self.price_micros)} {self.currency}"]
+        else:
+            parts = [f"{self.percent} % of the value in {self.currency}"]
+        parts += [f"at least {money(self.min_micros)}"] if self.min_micros is not None else []
+        parts += [f"at most {money(self.max_micros)}"] if self.max_micros is not None else []
+        parts += ["rounded to what can be paid"] if self.to_minor else []
+        parts += [f"from {self.since.date()}"] if self.since is not None else []
+        return ", ".join(parts)
 
     def amount_micros(self, value: Decimal | None) -> int:
         """What it charges for an outcome of `value` (major units); raises AmountError."""
+        amount = self._exactly(value)
+        if self.to_minor:
+            amount = payable_micros(amount, self.currency)
+        if amount > MICROS_MAX:
+            raise AmountError(f"Of {value} it comes to more than can be recorded.")
+        return amount
+
+    def _exactly(self, value: Decimal | None) -> int:
         if self.price_micros is not None:
             return self.price_micros
         if value is None:
@@ -49,17 +73,16 @@ class Entry:
             )
         amount = round(_exact(value) * Fraction(self.percent or 0) * (MICROS // 100))
         amount = max(amount, self.min_micros or 0)
-        if self.max_micros is not None:
-            amount = min(amount, self.max_micros)
-        if amount > MICROS_MAX:
-            raise AmountError(f"Of {value} it comes to more than can be recorded.")
-        return amount
+        return amount if self.max_micros is None else min(amount, self.max_micros)
 
 
-def in_effect(entries: Iterable[Entry], at: datetime) -> Entry | None:
-    """The entry with the latest beginning at or before `at`; one without any is the earliest."""
+def in_effect(entries: Iterable[Entry], at: datetime) -> dict[str, Entry]:
+    """By currency, the entry with the latest beginning at or before `at`.
+
+    One without a beginning is the earliest.
+    """
     begun = [entry for entry in entries if entry.since is None or entry.since <= at]
-    return max(begun, key=_beginning, default=None)
+    return {entry.currency: entry for entry in sorted(begun, key=_beginning)}
 
 
 def _beginning(entry: Entry) -> float:

@@ -45,7 +45,7 @@ class UnusedPrice:
         )
         if self.is_customer:
             return f"{said}no such customer is known."
-        return f"{said}`{shown(self.indicator)}` was never billed to that customer."
+        return f"{said}`{shown(self.indicator)}` is not billed to that customer."
 
     @property
     def remedy(self) -> str:
@@ -92,11 +92,11 @@ def _unused(
         customer=customer,
         indicator=indicator,
         is_customer=not known,
-        nearest=_nearest(word, words),
+        nearest=nearest_name(word, words),
     )
 
 
-def _nearest(word: str, words: Iterable[str]) -> str | None:
+def nearest_name(word: str, words: Iterable[str]) -> str | None:
     """A name that looks alike goes before one that is spelt alike."""
     ordered = sorted(words)
     alike = next((one for one in ordered if skeleton(one) == skeleton(word)), None)

@@ -77,6 +77,29 @@ def _check_price(
             f"`{indicator}` is priced by percent, and `{rule.name}` has no `value`.",
             "Add `value: ${{ … }}` with what the percentage is taken of.",
         )
+    else:
+        _check_currency(compiled, path, rule, catalogue, agent=agent, indicator=indicator)
+
+
+def _check_currency(
+    compiled: CompiledFile,
+    path: Path,
+    rule: RuleModel,
+    catalogue: Catalogue,
+    *,
+    agent: str,
+    indicator: str,
+) -> None:
+    found = catalogue.agents[agent]
+    currency = _literal(rule.currency)
+    if rule.currency is None and (several := found.open_currencies(indicator)):
+        advice = catalogue.open_advice(agent, indicator, several)
+        compiled.report.at_value((*path, "indicator"), *advice)
+    elif currency is not None and (*path, "currency") not in compiled.report.paths:
+        known = found.currencies(indicator)
+        if currency.upper() not in known:
+            advice = catalogue.currency_advice(agent, indicator, currency.upper(), known)
+            compiled.report.at_value((*path, "currency"), *advice)
 
 
 def check_times(files: Sequence[CompiledFile]) -> None:

@@ -13,7 +13,7 @@ from typing import Any
 
 from mappings.cel.language import Activation, EvalError, Expression
 from mappings.identifiers import unfit
-from mappings.pricing.catalogue import Catalogue, UnpricedError
+from mappings.pricing.catalogue import Catalogue, Price, UnpricedError
 from mappings.redact.paths import MARK
 from mappings.rules.fields import Field, FieldError
 from mappings.rules.identity import key_fault, outcome_key
@@ -48,6 +48,7 @@ class Rule:
     indicator: Field | None
     occurred_at: Field | None
     value: Field | None
+    currency: Field | None
     meta_tags: tuple[tuple[str, Field], ...]
 
     def fields(self) -> Iterator[Field]:
@@ -56,7 +57,7 @@ class Rule:
             if field is not None:
                 yield field
         yield from self.once_per or ()
-        for field in (self.occurred_at, self.value):
+        for field in (self.occurred_at, self.value, self.currency):
             if field is not None:
                 yield field
         yield from (field for _, field in self.meta_tags)
@@ -116,7 +117,9 @@ def outcome_of(rule: Rule, event: Event) -> Outcome:
         meta_tags=tags,
         mapping_version=event.mapping_version,
     )
-    return outcome if rule.kind is Kind.REVERSAL else _priced(rule, event, outcome)
+    if rule.kind is Kind.REVERSAL:
+        return outcome
+    return _priced(rule, event, outcome, _value(rule, event, rule.currency))
 
 
 def _key(rule: Rule, event: Event) -> str:
@@ -162,20 +165,14 @@ def _occurred_at(rule: Rule, event: Event) -> datetime | None:
     raise _error(rule, event, "occurred_at", message, remedy, text)
 
 
-def _priced(rule: Rule, event: Event, outcome: Outcome) -> Outcome:
+def _priced(rule: Rule, event: Event, outcome: Outcome, currency: str | None) -> Outcome:
     agent, customer, indicator = outcome.triple
     if agent is None or customer is None or indicator is None:
         raise _error(rule, event, None, "a charge names agent, customer and indicator", "", None)
     if event.catalogue is None:
         raise _unpriced(rule, event, "There is no usable agents.yaml: mend it.")
     try:
-        price = event.catalogue.price(
-            agent=agent,
-            indicator=indicator,
-            customer=customer,
-            at=outcome.occurred_at or event.delivery.received_at,
-            value=outcome.value,
-        )
+        price = _price(event.catalogue, event, outcome, currency)
     except UnpricedError as error:
         raise _unpriced(rule, event, str(error)) from error
     return replace(
@@ -183,6 +180,27 @@ def _priced(rule: Rule, event: Event, outcome: Outcome) -> Outcome:
         amount_micros=price.amount_micros,
         currency=price.currency,
         price_version=event.catalogue.version,
+    )
+
+
+def _price(catalogue: Catalogue, event: Event, outcome: Outcome, currency: str | None) -> Price:
+    return catalogue.price(
+        agent=outcome.agent_id or "",
+        indicator=outcome.indicator or "",
+        customer=outcome.customer_id or "",
+        at=outcome.occurred_at or event.delivery.received_at,
+        value=outcome.value,
+        currency=currency,
+    )
+
+
+def price_of(outcome: Outcome, event: Event) -> str | None:
+    """Which price gave the outcome its amount, for a reader; None where none did."""
+    if event.catalogue is None or outcome.amount_micros is None:
+        return None
+    price = _price(event.catalogue, event, outcome, outcome.currency)
+    return price.described(
+        outcome.agent_id or "", outcome.customer_id or "", outcome.indicator or ""
     )
 
 

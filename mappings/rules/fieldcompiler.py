@@ -19,6 +19,7 @@ from mappings.reading.report import Report
 from mappings.reading.wording import nearest, shown
 from mappings.rules.cents import lost_cents
 from mappings.rules.fields import (
+    CURRENCY,
     KEY,
     NAME,
     TAG,
@@ -130,12 +131,12 @@ class FieldCompiler:
             self.report.at_value(
                 path, f"The tag has more than {TAG_CHARS_MAX} characters.", "Shorten it."
             )
-        elif kind is VALUE:
+        elif kind in (VALUE, CURRENCY):
             try:
                 kind.convert(text)
             except ValueError as error:
-                message = str(error).partition("; ")[0]
-                self.report.at_value(path, f"{message}.", 'Write digits: "1200.50".')
+                message, _, remedy = str(error).partition("; ")
+                self.report.at_value(path, f"{message}.", f"{remedy[0].upper()}{remedy[1:]}.")
 
     def _reads_like_cel(self, text: str) -> bool:
         heads = {"payload", "event", "headers", "vars", "received_at", *self.lets.compiled}

@@ -17,6 +17,7 @@ from typing import Any
 from mappings.amounts import decimal_amount
 from mappings.cel.language import Activation, EvalError, Expression, Fault
 from mappings.cel.template import Template
+from mappings.currencies import currency_code
 from mappings.identifiers import unfit
 from mappings.types import Reason
 
@@ -229,6 +230,13 @@ TIME = FieldKind(
         "float": "write millis(…) or seconds(…) around it, whichever the sender counts in",
         **_OPTIONAL,
     },
+)
+CURRENCY = FieldKind(
+    "a currency (three letters such as USD)",
+    frozenset({"STRING"}),
+    (str,),
+    currency_code,
+    _OPTIONAL,
 )
 VALUE = FieldKind(
     "an amount (decimal text or a number)",

@@ -206,6 +206,13 @@ class RuleModel(Part):
         str | None,
         Field(description="What a percentage is taken of.", examples=["${{ event.amount }}"]),
     ] = None
+    currency: Annotated[
+        str | None,
+        Field(
+            description="The currency of `value`; only prices in it apply.",
+            examples=["${{ event.currency }}"],
+        ),
+    ] = None
     meta_tags: Annotated[Tags, Field(description="At most 20, shown with the billing event.")] = {}
     reverses: Annotated[
         Name | None, Field(description="The rule of this file whose charge it takes back.")

@@ -14,7 +14,7 @@ from mappings.reading.report import Report
 from mappings.reading.wording import nearest
 from mappings.rules.deciding import Rule
 from mappings.rules.fieldcompiler import FieldCompiler
-from mappings.rules.fields import KEY, NAME, TAG, TIME, VALUE, Field
+from mappings.rules.fields import CURRENCY, KEY, NAME, TAG, TIME, VALUE, Field
 from mappings.rules.model import RuleModel
 from mappings.types import Kind
 
@@ -46,6 +46,7 @@ class RuleCompiler:
             TIME, (*path, "occurred_at"), model.occurred_at, "occurred_at", constant=False
         )
         value = self.fields.field(VALUE, (*path, "value"), model.value, "value")
+        currency = self.fields.field(CURRENCY, (*path, "currency"), model.currency, "currency")
         tags = self._tags(model, path)
         if len(self.report.problems) > before or when is None or charge is None:
             return None
@@ -58,6 +59,7 @@ class RuleCompiler:
             once_per=once_per,
             occurred_at=occurred_at,
             value=value,
+            currency=currency,
             meta_tags=tags,
             **fields,
         )
@@ -104,7 +106,7 @@ class RuleCompiler:
                 "Add `once_per: ${{ id(…) }}` with what identifies the outcome.",
             )
         if model.reverses is not None:
-            for key in ("value", "scope"):
+            for key in ("value", "currency", "scope"):
                 if getattr(model, key) is not None:
                     self.report.at_key(
                         (*path, key),

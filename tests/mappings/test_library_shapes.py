@@ -9,7 +9,7 @@ import pytest
 
 from mappings.examples import RECEIVED_AT
 from mappings.load import load, read_directory
-from mappings.types import DeliveryInput, Mapped
+from mappings.types import DeliveryInput, Mapped, Reason
 from receiver.signatures import RULES
 
 FILES = read_directory(Path(__file__).parents[2] / "mappings" / "library")
@@ -111,13 +111,6 @@ NOTHING: dict[str, tuple[str, Any]] = {
         "stripe",
         {"type": "customer.created", "livemode": True, "data": {"object": {"id": "cus_1"}}},
     ),
-    "stripe-dollars": (
-        "stripe",
-        {
-            **example("stripe-paid"),
-            "data": {"object": {**example("stripe-paid")["data"]["object"], "currency": "usd"}},
-        },
-    ),
     "shopify-cart": ("shopify-acme", {"id": "eb3ef4", "token": "eb3ef4", "line_items": []}),
     "shopify-refund": ("shopify-acme", {"id": 890088186047, "order_id": 820982911946154508}),
     "shopify-test": ("shopify-acme", {**example("shopify-paid"), "test": True}),
@@ -152,6 +145,20 @@ NOTHING: dict[str, tuple[str, Any]] = {
 def test_it_bills_nothing_and_fails_nothing(source: str, body: Any) -> None:
     found = mapped(source, body)
     assert (found.outcomes, found.failures) == ((), ())
+
+
+def test_a_payment_is_priced_in_its_own_currency_or_not_at_all() -> None:
+    paid = example("stripe-paid")
+    session = paid["data"]["object"]
+    yen = {**paid, "data": {"object": {**session, "currency": "jpy", "amount_total": 12_345}}}
+    [outcome] = mapped("stripe", yen).outcomes
+    assert (outcome.amount_micros, outcome.currency) == (309_000_000, "JPY")  # 308.625 to pay
+    dollars = {**paid, "data": {"object": {**session, "currency": "usd"}}}
+    [failure] = mapped("stripe", dollars).failures
+    assert failure.reason is Reason.UNPRICED
+    assert "in USD, only in EUR and JPY. Add `{percent:" in failure.detail
+    order = {**example("shopify-paid"), "currency": "EUR"}
+    assert mapped("shopify-acme", order).failures[0].reason is Reason.UNPRICED
 
 
 def test_what_is_new_and_won_at_once_bills() -> None:

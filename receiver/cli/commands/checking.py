@@ -7,8 +7,11 @@ from dataclasses import asdict
 from pathlib import Path
 
 from jobs.against.window import Window, parse_window
+from jobs.database import Database
 from jobs.errors import is_transient
 from jobs.queries.billed_rules import read_billed_rules
+from jobs.queries.names import read_customers
+from mappings.concerns import price_concerns
 from mappings.examples import run_examples
 from mappings.load import MappingSet, load
 from mappings.rekeying import Billed, refused_changes
@@ -36,7 +39,8 @@ def check(
     timezone = session.settings.timezone_name if is_offline else session.timezone
     mappings = load(files, timezone=timezone, schemes=RULES)
     problems = sorted({*mappings.problems, *run_examples(mappings, files)})
-    problems += refused_changes(_billed(session, out, use_database), files)
+    billed, customers = _recorded(session, out, use_database)
+    problems += refused_changes(billed, files)
     for problem in problems:
         out.line(f"{where}/{problem}")
     listed = [asdict(problem) for problem in problems]
@@ -47,7 +51,7 @@ def check(
         out.json_if_asked(listed)
     if problems:
         raise Trouble(counted(len(problems), "problem"))
-    for concern in _concerns(mappings):
+    for concern in (*_concerns(mappings), *price_concerns(mappings, customers)):
         out.say(f"warning: {concern}")
     sources = counted(len(mappings.sources), "source")
     rules = counted(sum(len(source.rules) for source in mappings.sources.values()), "rule")
@@ -74,12 +78,18 @@ def _concerns(mappings: MappingSet) -> Iterator[str]:
             yield f"source {name}, {concern}"
 
 
-def _billed(session: Session, out: Output, use_database: bool | None) -> list[Billed]:
-    """What has billed; without a database there is nothing to compare with."""
+async def _read(database: Database) -> tuple[list[Billed], frozenset[str] | None]:
+    return await read_billed_rules(database), await read_customers(database)
+
+
+def _recorded(
+    session: Session, out: Output, use_database: bool | None
+) -> tuple[list[Billed], frozenset[str] | None]:
+    """Which rules billed, and whom; without a database there is nothing to compare with."""
     if use_database is False:
-        return []
+        return [], None
     try:
-        return session.run(read_billed_rules)
+        return session.run(_read)
     except Trouble as trouble:
         if use_database:
             raise
@@ -89,4 +99,4 @@ def _billed(session: Session, out: Output, use_database: bool | None) -> list[Bi
             raise
         reason = "the database does not answer"
     out.say(f"not compared with what has billed: {reason}")
-    return []
+    return [], None

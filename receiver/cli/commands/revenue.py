@@ -31,4 +31,8 @@ def revenue(
         (*(getattr(i, name) for name in groups), i.currency, i.charges, i.reversals, i.amount)
         for i in items
     ]
-    out.table((*groups, "currency", ">charges", ">reversals", ">amount"), rows)
+    heads = (*groups, "currency", ">charges", ">reversals", ">amount")
+    if any(item.payable is not None for item in items):
+        heads = (*heads, ">payable")
+        rows = [(*row, i.payable or i.amount) for row, i in zip(rows, items, strict=True)]
+    out.table(heads, rows)

@@ -120,6 +120,8 @@ def _show_rule(out: Output, rule: TracedRule) -> None:
         out.line(f"  {field.name}: {field.error or _shown(field.value)}")
     if rule.outcome is not None:
         out.line(f"  key: {rule.outcome.key}")
+    if rule.price is not None:
+        out.line(f"  price: {rule.price}")
     if rule.failure is not None:
         out.line(Text(f"  {rule.failure.reason}: {rule.failure.detail}", style="red"))
 

@@ -38,8 +38,26 @@ async def test_a_sum_is_exact_counts_kinds_and_keeps_currencies_apart(
     await rows.charge(micros=400_000_000, currency="EUR")
     assert await _revenue(database) == [
         {"currency": "EUR", "charges": 1, "reversals": 0, "amount": "400.00"},
-        {"currency": "USD", "charges": 2, "reversals": 1, "amount": "0.000001"},
+        {
+            "currency": "USD",
+            "charges": 2,
+            "reversals": 1,
+            "amount": "0.000001",
+            "payable": "0.00",
+        },
     ]
+
+
+async def test_what_can_be_paid_stands_beside_what_is_exact(database: Database, rows: Rows) -> None:
+    """Of the sum, not of each line: what a statement can ask for."""
+    await rows.charge(micros=308_625_000, currency="JPY")
+    await rows.charge(micros=308_625_000, currency="JPY")
+    await rows.charge(micros=1_234_500, currency="KWD")
+    await rows.charge(micros=990_000)
+    found = {item["currency"]: item for item in await _revenue(database)}
+    assert (found["JPY"]["amount"], found["JPY"]["payable"]) == ("617.25", "617")
+    assert (found["KWD"]["amount"], found["KWD"]["payable"]) == ("1.2345", "1.234")
+    assert "payable" not in found["USD"]
 
 
 async def test_a_sum_may_exceed_what_one_column_holds(database: Database, rows: Rows) -> None:

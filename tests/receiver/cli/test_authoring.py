@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from sqlalchemy import insert
 
-from jobs.schema import mapping_versions
+from jobs.schema import customers, mapping_versions
 from receiver.signatures import SignatureError, verify
 from tests.receiver.cli.conftest import Installation
 from tests.support.rows import START, Rows
@@ -49,6 +49,31 @@ def test_check_warns_of_a_key_that_anybody_can_change(bare: Installation) -> Non
     for source in ("github", "letting"):
         warning = f"source {source}, rule r: once_per reads x-github-delivery, which is not"
         assert warning in ran.err
+
+
+def test_check_warns_of_prices_that_may_be_wrong(bare: Installation) -> None:
+    (bare.mappings / "agents.yaml").write_text(
+        "agents:\n  support-agent:\n    indicators:\n"
+        '      ticket-resolved: {percent: "2", currency: USD}\n'
+        "    customers:\n"
+        '      acme-crop: {ticket-resolved: {percent: "1", currency: USD}}\n'
+    )
+    bare.edit("    once_per:", "    value: ${{ payload.amount }}\n    once_per:")
+    assert "acme-crop" not in bare.run("check", "--offline").err  # any customer can come
+    bare.migrate()
+
+    async def customer(rows: Rows) -> None:
+        async with rows.database.write() as connection:
+            await connection.execute(
+                insert(customers).values(id="acme-corp", first_billed_at=START)
+            )
+
+    bare.fill(customer)
+    ran = bare.run("check", "--database")
+    assert ran.code == 0
+    assert "its `value` has no currency, and `ticket-resolved` of support-agent" in ran.err
+    assert "for customer `acme-crop`" in ran.err
+    assert "Write `acme-corp` if that is meant" in ran.err
 
 
 def test_check_prints_every_problem_at_its_place(bare: Installation) -> None:
