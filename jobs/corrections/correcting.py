@@ -24,6 +24,7 @@ from jobs.database import Database
 from jobs.erasure.purged import hold_off_purges
 from jobs.errors import FilterInvalid, is_transient
 from jobs.ids import new_id
+from jobs.ledger.horizon import posting_time
 from jobs.ledger.keybook import Posting, hold_keys, load_books
 from jobs.schema import actions
 from jobs.settling.versions import keep_versions
@@ -104,7 +105,7 @@ class _Run:
             held = await hold_keys(connection, keys)
             books = await load_books(connection, held)
             # Not before the locks are held, as in settling.
-            asked_at = await self._database.time(connection)
+            asked_at = await posting_time(self._database, connection)
             asked = Asked(await self._action_id(connection), asked_at)
             decided = await self._wish.decide(connection, charges, books, told, asked)
             if decided.corrections:

@@ -125,6 +125,21 @@ class BillingEventItem(Shape):
     meta_tags: dict[str, str]
 
 
+class BillingEventPage(Page[BillingEventItem]):
+    """Lines of the ledger. `complete_until` comes with a page that was read forwards.
+
+    Then every line recorded before it has been given once a page is not full, and `next` is never
+    null.
+    """
+
+    complete_until: AwareDatetime | None = None
+
+    def as_json(self) -> str:
+        """The object, with `complete_until` where there is one."""
+        left_out = {"complete_until"} if self.complete_until is None else set()
+        return self.model_dump_json(exclude=left_out)
+
+
 class DeliveryEvidence(DeliveryFields):
     """One delivery with all that is known of it, corrections by hand included.
 

@@ -17,6 +17,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from jobs.database import Database
 from jobs.erasure.purged import erase, hold_off_purges_or_leave
 from jobs.errors import JobsError
+from jobs.ledger.horizon import posting_time
 from jobs.ledger.keybook import Posting, load_books, lock_keys
 from jobs.replays.items import answer_replays
 from jobs.schema import deliveries
@@ -66,10 +67,8 @@ class Recorder:
             }
             await lock_keys(self._database, connection, keys)
             books = await load_books(connection, keys)
-            # Not before the locks are held: waiting for one could carry it back into a period
-            # that is closed, and behind lines of the same key that were written meanwhile. Nor by
-            # the clock of this process, which may be wrong.
-            recorded_at = await self._database.time(connection)
+            # Not before the locks are held, nor by the clock of this process, which may be wrong.
+            recorded_at = await posting_time(self._database, connection)
             fates = fates_of(((one.delivery, said[one.delivery.id]) for one in mine), books)
             await self._write(connection, fates, versions, recorded_at)
         self._kept_versions |= _used(fates.values())

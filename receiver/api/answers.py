@@ -24,6 +24,7 @@ from jobs.queries.shapes import Shape
 log = structlog.get_logger(__name__)
 
 RETRY_AFTER_SECONDS = 2
+JSON = "application/json"
 
 
 class ApiError(Exception):
@@ -60,7 +61,7 @@ def not_found(what: str, name: str) -> ApiError:
 
 def shape(answer: BaseModel, *, status: int = 200) -> Response:
     """One object."""
-    return Response(answer.model_dump_json(), status, media_type="application/json")
+    return Response(answer.model_dump_json(), status, media_type=JSON)
 
 
 def whole_list(items: Sequence[Shape]) -> Response:

@@ -12,8 +12,10 @@ from starlette.responses import Response, StreamingResponse
 
 from jobs.database import Database
 from jobs.errors import FilterInvalid
+from jobs.moments import in_utc
 from jobs.queries.billing import BillingFilter, all_billing_events
 from jobs.queries.billing_csv import csv_header, csv_lines
+from jobs.queries.shapes import BillingEventPage
 from receiver.api.params import Slice
 
 FORMATS = ("json", "csv")
@@ -47,6 +49,14 @@ async def csv_of(database: Database, where: BillingFilter, part: Slice) -> Respo
 
     headers = {"Content-Disposition": 'attachment; filename="billing-events.csv"'}
     return StreamingResponse(lines(), media_type=MEDIA_TYPE, headers=headers)
+
+
+def csv_page(page: BillingEventPage) -> Response:
+    """A page that was read forwards; its cursor and its horizon are in the headers."""
+    headers = {"X-Next": str(page.next)}
+    if page.complete_until is not None:
+        headers["X-Complete-Until"] = in_utc(page.complete_until)
+    return Response(csv_header() + csv_lines(page.items), media_type=MEDIA_TYPE, headers=headers)
 
 
 def _without_blanks(text: str) -> str:

@@ -33,6 +33,11 @@ _TIME = _TEXT | {
 
 #: What each parameter may be; one that is not here is any text.
 PARAMETERS: dict[str, dict[str, Any]] = {
+    "after": {
+        "type": "string",
+        "pattern": "^[A-Za-z0-9_-]*$",
+        "description": "An earlier `next` of such a page; empty: from the first line.",
+    },
     "basis": {"enum": list(get_args(Basis))},
     "by": {"type": "string", "description": f"Separated by commas: {', '.join(GROUPS)}."},
     "cursor": {

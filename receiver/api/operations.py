@@ -91,9 +91,9 @@ OPERATIONS: tuple[Operation, ...] = (
     Operation(
         path="/billing-events",
         answered_by=reading.billing_events,
-        says="Lines of the ledger, latest recorded first.",
-        gives={200: shapes.Page[shapes.BillingEventItem]},
-        takes=(*BILLING_FILTERS, "format", *PAGING),
+        says="Lines of the ledger, latest recorded first; with `after` in the order of commitment.",
+        gives={200: shapes.BillingEventPage},
+        takes=(*BILLING_FILTERS, "format", "after", *PAGING),
         also=("text/csv",),
     ),
     Operation(

@@ -5,9 +5,11 @@ from __future__ import annotations
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
+from jobs.errors import FilterInvalid
 from jobs.queries.actions import list_actions
 from jobs.queries.billing import list_billing_events
 from jobs.queries.failures import read_failures
+from jobs.queries.forward import read_forward
 from jobs.queries.listing import list_deliveries, read_delivery
 from jobs.queries.rejections import list_rejections
 from jobs.queries.replays import list_replays
@@ -15,8 +17,8 @@ from jobs.queries.revenue import read_revenue
 from jobs.queries.rules import KnownRule, read_rules
 from jobs.queries.status import read_status
 from jobs.queries.story import read_billing_event
-from receiver.api.answers import not_found, shape, whole_list
-from receiver.api.export import csv_of, wants_csv
+from receiver.api.answers import JSON, not_found, shape, whole_list
+from receiver.api.export import csv_of, csv_page, wants_csv
 from receiver.api.params import id_in_path, query, slice_of
 from receiver.api.parts import parts_of
 from receiver.asking import (
@@ -69,9 +71,14 @@ async def rejections(request: Request) -> Response:
 
 async def billing_events(request: Request) -> Response:
     parts, part = parts_of(request), slice_of(request)
-    given = query(request, (*BILLING_FILTERS, "format"))
-    as_csv = wants_csv(request, given.pop("format", None))
+    given = query(request, (*BILLING_FILTERS, "format", "after"))
+    as_csv, after = wants_csv(request, given.pop("format", None)), given.pop("after", None)
     where = billing_filter(given, parts.zone)
+    if after is not None:
+        if part.cursor is not None:
+            raise FilterInvalid("after and cursor are two ways through the list; give one of them")
+        page = await read_forward(parts.database, where, after=after, limit=part.limit)
+        return csv_page(page) if as_csv else Response(page.as_json(), media_type=JSON)
     if as_csv:
         return await csv_of(parts.database, where, part)
     found = await list_billing_events(parts.database, where, limit=part.limit, cursor=part.cursor)

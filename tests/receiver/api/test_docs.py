@@ -100,7 +100,7 @@ EXAMPLES: dict[str, type[BaseModel] | set[str]] = {
     "/deliveries/": shapes.DeliveryEvidence,
     "/failures": shapes.Page[shapes.FailureGroup],
     "/rejections": shapes.Page[shapes.RejectionItem],
-    "/billing-events": shapes.Page[shapes.BillingEventItem],
+    "/billing-events": shapes.BillingEventPage,
     "/billing-events/": story_shapes.BillingEventEvidence,
     "/rules": shapes.Page[shapes.RuleItem],
     "/revenue": {"items", "next"},
