@@ -119,6 +119,14 @@ async def read_horizon(database: Database) -> datetime:
     return horizon.astimezone(UTC)
 
 
+async def horizon_if_known(database: Database) -> datetime | None:
+    """The horizon; None on a replica."""
+    try:
+        return await read_horizon(database)
+    except ReplicaCannotTell:
+        return None
+
+
 async def wait_for_horizon(database: Database, *, seconds: float) -> datetime:
     """The horizon once it has reached this moment; as far as it is after so many seconds."""
     async with database.read() as connection:

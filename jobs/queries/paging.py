@@ -58,6 +58,11 @@ def write_position(of: str, at: datetime, row_id: str) -> str:
 def read_position(of: str, cursor: str) -> tuple[datetime, str]:
     """Time and id of the last row seen; raises FilterInvalid."""
     at, row_id = read_cursor(of, cursor, parts=2)
+    return read_moment(of, at), row_id
+
+
+def read_moment(of: str, at: str) -> datetime:
+    """The time that is a part of a cursor; raises FilterInvalid."""
     try:
         moment = datetime.fromisoformat(at)
         in_utc = moment.astimezone(UTC)
@@ -65,7 +70,7 @@ def read_position(of: str, cursor: str) -> tuple[datetime, str]:
         raise _unknown(of) from None
     if moment.tzinfo is None:
         raise _unknown(of)
-    return in_utc, row_id
+    return in_utc
 
 
 def _unknown(of: str) -> FilterInvalid:

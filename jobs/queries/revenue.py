@@ -2,15 +2,18 @@
 
 Owns the calendar: days and months are those of the configured time zone. Databases differ in
 what they know of zones, so SQL sums by quarter of an hour in UTC, which every zone's midnight
-since 1972 falls on, and the quarters are folded into days here.
+since 1972 falls on, and the quarters are folded into days here. Owns too that an answer is of one
+moment: pages are of the lines recorded before a horizon that their cursor carries, since every
+page sums anew.
 """
 
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import partial
 from operator import itemgetter
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -19,10 +22,11 @@ from sqlalchemy import BigInteger, ColumnElement, Select, String, cast, extract,
 
 from jobs.database import Database
 from jobs.errors import FilterInvalid
+from jobs.ledger.horizon import horizon_if_known, wait_for_horizon
 from jobs.money import money
 from jobs.queries.billing import Basis, BillingFilter, time_of
-from jobs.queries.paging import MOST, clamp, read_cursor, write_cursor
-from jobs.queries.shapes import Page, RevenueItem
+from jobs.queries.paging import MOST, clamp, read_cursor, read_moment, write_cursor
+from jobs.queries.shapes import RevenueItem, RevenuePage
 from jobs.schema import billing_events
 from mappings.currencies import payable
 
@@ -32,6 +36,9 @@ _PERIODS = {"day": "%Y-%m-%d", "month": "%Y-%m"}
 #: What revenue can be grouped by.
 GROUPS = (*_COLUMNS, *_PERIODS)
 _QUARTER_SECONDS = 900
+#: An answer of several pages waits so long for transactions in flight, so that it has every line
+#: that was there when it was asked for; then it is as of the oldest one's start.
+HORIZON_SECONDS = 1.0
 
 
 @dataclass(slots=True)
@@ -50,23 +57,27 @@ async def read_revenue(
     basis: Basis = "occurred",
     limit: int = MOST,
     cursor: str | None = None,
-) -> Page[RevenueItem]:
+) -> RevenuePage:
     """The sums by the names in `by` and currency, latest period first; raises FilterInvalid.
 
-    `basis` says whose day and month count: of when it occurred, or of when it was recorded.
+    `basis` says whose day and month count: of when it occurred, or of when it was recorded. An
+    answer of one page is as of now. One of several is as of `complete_until`, all its pages:
+    ReplicaCannotTell is raised where that is not known.
     """
     limit = clamp(limit)
     by = check_groups(by)
-    sums = await _sums(database, where, by=by, zone=zone, basis=basis)
-    keys = sorted(sums)
-    # Names and currency upwards, periods from the latest: sorting is stable.
-    for place in reversed([place for place, name in enumerate(by) if name in _PERIODS]):
-        keys.sort(key=itemgetter(place), reverse=True)
+    sum_up = partial(_sums, database, where, by=by, zone=zone, basis=basis)
     if cursor is not None:
-        keys = _after(keys, read_cursor(_LIST, cursor, parts=len(by) + 1))
-    items = tuple(_item(by, key, sums[key]) for key in keys[:limit])
-    more = len(keys) > limit
-    return Page(items=items, next=write_cursor(_LIST, keys[limit - 1]) if more else None)
+        at, *seen = read_cursor(_LIST, cursor, parts=len(by) + 2)
+        horizon = read_moment(_LIST, at)
+        sums = await sum_up(before=horizon)
+        return _page(by, sums, _after(_in_order(by, sums), tuple(seen)), limit, horizon)
+    complete_until = await horizon_if_known(database)  # before the sums, which have every line then
+    sums = await sum_up()
+    if len(sums) > limit:
+        complete_until = await wait_for_horizon(database, seconds=HORIZON_SECONDS)
+        sums = await sum_up(before=complete_until)
+    return _page(by, sums, _in_order(by, sums), limit, complete_until)
 
 
 async def all_revenue(
@@ -77,15 +88,10 @@ async def all_revenue(
     zone: ZoneInfo,
     basis: Basis = "occurred",
 ) -> list[RevenueItem]:
-    """All sums, however many pages they are."""
-    items: list[RevenueItem] = []
-    cursor = None
-    while True:
-        page = await read_revenue(database, where, by=by, zone=zone, basis=basis, cursor=cursor)
-        items += page.items
-        cursor = page.next
-        if cursor is None:
-            return items
+    """All sums, however many, as of now; raises FilterInvalid."""
+    by = check_groups(by)
+    sums = await _sums(database, where, by=by, zone=zone, basis=basis)
+    return [_item(by, key, sums[key]) for key in _in_order(by, sums)]
 
 
 def check_groups(by: Sequence[str]) -> tuple[str, ...]:
@@ -103,6 +109,7 @@ async def _sums(
     by: tuple[str, ...],
     zone: ZoneInfo,
     basis: Basis,
+    before: datetime | None = None,
 ) -> dict[tuple[str, ...], _Sum]:
     """One sum for each group; rows are folded as they come, so memory is that of the answer."""
     named = [name for name in by if name in _COLUMNS]
@@ -110,7 +117,7 @@ async def _sums(
     quarter = _quarter(time_of(basis), is_sqlite=database.is_sqlite) if dated else None
     sums: defaultdict[tuple[str, ...], _Sum] = defaultdict(_Sum)
     async with database.read() as connection:
-        rows = await connection.stream(_query(where, named, quarter))
+        rows = await connection.stream(_query(_lines(where, before), named, quarter))
         async for row in rows.mappings():
             local = None
             if quarter is not None:
@@ -127,8 +134,15 @@ async def _sums(
     return dict(sums)
 
 
+def _lines(where: BillingFilter, before: datetime | None) -> ColumnElement[bool]:
+    """The condition of the lines that fit, of those recorded before a moment if given."""
+    if before is None:
+        return where.where()
+    return where.where() & (billing_events.c.recorded_at < before)
+
+
 def _query(
-    where: BillingFilter, named: Sequence[str], quarter: ColumnElement[int] | None
+    lines: ColumnElement[bool], named: Sequence[str], quarter: ColumnElement[int] | None
 ) -> Select[Any]:
     columns = billing_events.c
     groups: list[ColumnElement[Any]] = [columns[_COLUMNS[name]].label(name) for name in named]
@@ -145,7 +159,7 @@ def _query(
             func.sum(micros // 1_000_000).label("units"),
             func.sum(micros % 1_000_000).label("rest"),
         )
-        .where(where.where())
+        .where(lines)
         .group_by(*groups)
     )
 
@@ -158,6 +172,29 @@ def _quarter(at: ColumnElement[datetime], *, is_sqlite: bool) -> ColumnElement[i
         return cast(func.strftime("%s", whole), BigInteger) // _QUARTER_SECONDS
     seconds = cast(func.floor(extract("epoch", at)), BigInteger)
     return seconds // _QUARTER_SECONDS
+
+
+def _in_order(by: Sequence[str], sums: Mapping[tuple[str, ...], _Sum]) -> list[tuple[str, ...]]:
+    """Names and currency upwards, periods from the latest."""
+    keys = sorted(sums)
+    # Sorting is stable.
+    for place in reversed([place for place, name in enumerate(by) if name in _PERIODS]):
+        keys.sort(key=itemgetter(place), reverse=True)
+    return keys
+
+
+def _page(
+    by: Sequence[str],
+    sums: Mapping[tuple[str, ...], _Sum],
+    keys: Sequence[tuple[str, ...]],
+    limit: int,
+    complete_until: datetime | None,
+) -> RevenuePage:
+    following = None
+    if len(keys) > limit and complete_until is not None:
+        following = write_cursor(_LIST, (complete_until.isoformat(), *keys[limit - 1]))
+    items = tuple(_item(by, key, sums[key]) for key in keys[:limit])
+    return RevenuePage(items=items, next=following, complete_until=complete_until)
 
 
 def _after(keys: list[tuple[str, ...]], seen: tuple[str, ...]) -> list[tuple[str, ...]]:

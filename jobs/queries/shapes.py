@@ -362,3 +362,16 @@ class RevenueItem(Shape):
     def as_json(self) -> dict[str, Any]:
         """The object without the names that were not asked for and without an idle `payable`."""
         return self.model_dump(mode="json", exclude_none=True)
+
+
+class RevenuePage(Page[RevenueItem]):
+    """Sums, latest period first. No line recorded before `complete_until` is still to come.
+
+    Null where that is not known, on a replica.
+    """
+
+    complete_until: AwareDatetime | None
+
+    def as_json(self) -> dict[str, Any]:
+        """The object, its items without the names that were not asked for."""
+        return self.model_dump(mode="json") | {"items": [one.as_json() for one in self.items]}

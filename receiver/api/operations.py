@@ -107,7 +107,7 @@ OPERATIONS: tuple[Operation, ...] = (
         path="/revenue",
         answered_by=reading.revenue,
         says="Lines of the ledger, summed by what `by` names.",
-        gives={200: shapes.Page[shapes.RevenueItem]},
+        gives={200: shapes.RevenuePage},
         takes=(*BILLING_FILTERS, "by", "basis", *PAGING),
     ),
     Operation(

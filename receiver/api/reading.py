@@ -108,7 +108,7 @@ async def revenue(request: Request) -> Response:
         limit=part.limit,
         cursor=part.cursor,
     )
-    return JSONResponse({"items": [one.as_json() for one in found.items], "next": found.next})
+    return JSONResponse(found.as_json())
 
 
 async def rules(request: Request) -> Response:

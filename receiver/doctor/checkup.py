@@ -31,6 +31,7 @@ MADE = (
     "worker",
     "versions",
     "backlog",
+    "complete",
     "mappings",
     "silence",
     "secrets",
@@ -40,7 +41,10 @@ MADE = (
     "notices",
 )
 #: What /readyz names; it looks at redis, worker, backlog, mappings and secrets each time itself.
-NAMED = ("revision", "durability", "disk", "clock", "versions", "silence", "public-url", "notices")
+NAMED = (
+    *("revision", "durability", "disk", "clock", "versions", "complete", "silence", "public-url"),
+    "notices",
+)
 
 
 class Checkup:

@@ -16,7 +16,16 @@ from jobs.database import Database
 from jobs.mapping_store import recall
 from jobs.timezone import stored_timezone
 from mappings.load import MappingSet, load, read_directory
-from receiver.doctor import books, clock, keys, mapping_health, processes, storage, telling
+from receiver.doctor import (
+    books,
+    clock,
+    completeness,
+    keys,
+    mapping_health,
+    processes,
+    storage,
+    telling,
+)
 from receiver.doctor.findings import Checked, Finding, Report
 from receiver.rotation import endings_now
 from receiver.secrets import Secrets
@@ -106,6 +115,7 @@ CHECKS: tuple[Check, ...] = (
     Check("worker", lambda a: processes.check_role(a.database, "work")),
     Check("versions", lambda a: processes.check_versions(a.database, a.settings, a.mappings)),
     Check("backlog", lambda a: books.check_backlog(a.database)),
+    Check("complete", lambda a: completeness.check_complete(a.database)),
     *(_audit(name) for name in books.NAMES),
     Check("mappings", _of_mappings, tables=False),
     Check("rules", lambda a: mapping_health.check_rules(a.database, a.mappings)),

@@ -14,9 +14,8 @@ from dataclasses import dataclass
 from pathlib import PurePosixPath
 
 import httpx
-from pydantic import TypeAdapter
 
-from jobs.queries.shapes import DeliveryEvidence, Page, RevenueItem
+from jobs.queries.shapes import DeliveryEvidence, RevenuePage
 from mappings.load import Source, load, read_directory
 from mappings.reading import yamlfile
 from mappings.rules.examplefiles import body_of
@@ -32,8 +31,6 @@ POLL_SECONDS = 0.02
 HTTP_SECONDS = 10.0
 #: Vendors' delivery ids are derived from the example, so that a second run repeats the first.
 NAMESPACE = uuid.UUID("6f0c3f0e-5d0a-5f8e-9d0c-3b8f6b1d2a47")
-
-_REVENUE: TypeAdapter[Page[RevenueItem]] = TypeAdapter(Page[RevenueItem])
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,7 +62,7 @@ async def run_demo(place: Place, url: str, out: Output) -> None:
         raise DemoFailedError(
             f"{url} did not answer the demo: {type(error).__name__} {error}"
         ) from error
-    report(out, place, posted, _REVENUE.validate_json(ledger.content).items)
+    report(out, place, posted, RevenuePage.model_validate_json(ledger.content).items)
 
 
 def examples_of(place: Place) -> Iterator[Example]:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from jobs.ledger.horizon import horizon_if_known
+from jobs.moments import in_utc
 from jobs.queries.revenue import all_revenue, check_groups
 from receiver.asking import basis_of, billing_filter
 from receiver.cli.naming import refuse_misspelt
@@ -20,7 +22,10 @@ def revenue(
     basis = basis_of(basis_name)
     where = billing_filter(given, session.zone)
     refuse_misspelt(session, where)
+    complete_until = session.run(horizon_if_known) if basis == "recorded" else None
     items = session.run(all_revenue, where, by=groups, zone=session.zone, basis=basis)
+    if complete_until is not None:
+        out.say(f"complete until {in_utc(complete_until)}: what is recorded before stays as it is")
     if as_json:
         out.json([item.as_json() for item in items])
         return

@@ -1,8 +1,11 @@
+import asyncio
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
+from sqlalchemy import text
 
 from jobs.database import Database
 from jobs.errors import FilterInvalid
@@ -175,3 +178,41 @@ async def test_since_is_when_it_occurred_whatever_the_basis_and_other_times_say_
             )
         ]
         assert [len(items) for items in found] == [1, 0, 1, 0]
+
+
+async def test_all_pages_are_of_the_moment_of_the_first(database: Database, rows: Rows) -> None:
+    """A charge that is taken back and billed elsewhere meanwhile stands on one page, not on two."""
+    first = await rows.charge(customer_id="acme")
+    await rows.charge(customer_id="globex")
+    read = partial(read_revenue, database, EVERYTHING, by=("customer",), zone=UTC_ZONE, limit=1)
+    page = await read()
+    assert page.next is not None
+    now = datetime.now(UTC)
+    await rows.reversal(first, now, customer_id="acme")
+    await rows.charge(now, customer_id="globex")
+    rest = await read(cursor=page.next)
+    assert [item.amount for item in (*page.items, *rest.items)] == ["0.99", "0.99"]
+    assert (rest.next, rest.complete_until) == (None, page.complete_until)
+    assert [item.amount for item in (await read(cursor=(await read()).next)).items] == ["1.98"]
+
+
+async def test_pages_have_every_line_that_was_there_when_they_were_asked_for(
+    database: Database, rows: Rows
+) -> None:
+    """A transaction that ends in a moment is waited for."""
+    await rows.charge(customer_id="acme")
+
+    async def write_for_a_moment(has_begun: asyncio.Event) -> None:
+        async with database.write() as connection:
+            await connection.execute(text("INSERT INTO outcome_keys VALUES ('x')"))
+            has_begun.set()
+            await asyncio.sleep(0.1)
+
+    has_begun = asyncio.Event()
+    async with asyncio.TaskGroup() as tasks:
+        if not database.is_sqlite:  # where this line waits for the other transaction
+            tasks.create_task(write_for_a_moment(has_begun))
+            await has_begun.wait()
+        await rows.charge(datetime.now(UTC), customer_id="globex")
+        page = await read_revenue(database, EVERYTHING, by=("customer",), zone=UTC_ZONE, limit=1)
+    assert page.next is not None

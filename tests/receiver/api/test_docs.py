@@ -103,7 +103,7 @@ EXAMPLES: dict[str, type[BaseModel] | set[str]] = {
     "/billing-events": shapes.BillingEventPage,
     "/billing-events/": story_shapes.BillingEventEvidence,
     "/rules": shapes.Page[shapes.RuleItem],
-    "/revenue": {"items", "next"},
+    "/revenue": {"items", "next", "complete_until"},
     "/replays": {"id", "matched"},
     "/replays?limit": shapes.Page[story_shapes.ReplayItem],
     "/sources": shapes.Page[SourceItem],

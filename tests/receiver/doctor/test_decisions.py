@@ -3,20 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 
 from jobs.audits.findings import Looked
 from jobs.heartbeat import Alive
+from jobs.ledger.horizon import InFlight
 from jobs.queries.shapes import RuleItem
-from receiver.doctor import books, clock, mapping_health, processes
+from receiver.doctor import books, clock, completeness, mapping_health, processes
 from receiver.doctor.clock import TimeRefused
 from receiver.doctor.findings import Checked, Finding, Report, note
 from receiver.doctor.storage import Room
 
 GB = 1_000_000_000
+NOW = datetime(2026, 11, 1, 12, tzinfo=UTC)
 
 
 def levels(*findings: Finding) -> list[str]:
@@ -160,3 +162,18 @@ def test_a_rule_that_never_matches_is_worth_knowing(
         never_matched_in=never_matched_in,
     )
     assert levels(*mapping_health.of_rules((rule,))) == ["note"] * number
+
+
+@pytest.mark.parametrize("oldest", [None, InFlight(7, "me", "psql", "idle in transaction", NOW)])
+def test_a_transaction_that_does_not_end_is_a_problem_after_ten_minutes_and_named(
+    oldest: InFlight | None,
+) -> None:
+    def found(minutes: int) -> Report:
+        return completeness.of_horizon(NOW - timedelta(minutes=minutes), now=NOW, oldest=oldest)
+
+    assert found(10).findings == ()
+    (finding,) = found(11).findings
+    assert finding.is_problem
+    assert "complete only until 11m ago" in finding.says
+    if oldest is not None:
+        assert "end the transaction of process 7 of me (psql, idle in transaction" in finding.mend
