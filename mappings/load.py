@@ -19,7 +19,7 @@ from mappings.pricing.agentsfile import read_catalogue
 from mappings.pricing.catalogue import FILE as CATALOGUE_FILE
 from mappings.pricing.catalogue import Catalogue
 from mappings.reading.yamlfile import UNREADABLE
-from mappings.rules.checks import check_prices, check_sources, check_times
+from mappings.rules.checks import check_amounts, check_prices, check_sources, check_times
 from mappings.rules.filecompiler import CompiledFile, compile_file
 from mappings.schemes import SchemeRules
 from mappings.snapshot import programs_of, sources_of
@@ -211,6 +211,7 @@ class _Loader:
         if not self.is_accepted:
             check_sources(compiled)
             check_times(compiled)
+            check_amounts(compiled)
             self._check_prices(compiled, catalogue)
         for one in compiled:
             self.problems += one.problems

@@ -28,8 +28,9 @@ class RuleInfo:
 
     `key_names` are the names its keys can be known by: the first is the one in the key (the
     oldest in `was`), the last its present name. `key_rule` is the name in its key, which for a
-    reversal is that of the charge. `once_per` is as written, `lets` are the expressions behind it
-    in the file's `let`; `reverses` is the charge's present name.
+    reversal or reinstatement is that of the charge. `once_per` is as written, `lets` are the
+    expressions behind it in the file's `let`; `reverses` and `reinstates` are the charge's present
+    name.
     """
 
     name: str
@@ -40,6 +41,7 @@ class RuleInfo:
     once_per: str
     lets: tuple[str, ...]
     reverses: str | None
+    reinstates: str | None
     rekeyed: bool
 
 

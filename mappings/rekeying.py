@@ -168,7 +168,7 @@ def _of_file(model: MappingModel, file: str, positions: Positions) -> Iterator[_
     sources = [model.source] if model.source else [one.name for one in model.sources or ()]
     for source in sources:
         for index, rule in enumerate(model.outcomes):
-            if rule.reverses is None:
+            if rule.acts_on is None:
                 path = ("outcomes", index)
                 yield _Found(
                     source=source,

@@ -20,7 +20,6 @@ from mappings.rules.program import Program
 from mappings.rules.rhythm import every_of
 from mappings.rules.rulecompiler import key_rule
 from mappings.rules.secrets import ends_of, secret_names
-from mappings.types import Kind
 
 
 def sources_of(one: CompiledFile, zone: ZoneInfo) -> list[Source]:
@@ -54,20 +53,21 @@ def _rule_infos(one: CompiledFile) -> tuple[RuleInfo, ...]:
     models = {model.name: model for _, model in one.rule_models}
     infos = []
     for model in models.values():
-        charge = models[model.reverses] if model.reverses else model
+        charge = models[model.acts_on] if model.acts_on else model
         once_per = model.once_per
         if not isinstance(once_per, str):
             once_per = json.dumps(once_per, ensure_ascii=False)
         infos.append(
             RuleInfo(
                 name=model.name,
-                kind=Kind.REVERSAL if model.reverses else Kind.CHARGE,
+                kind=model.kind,
                 key_names=tuple(dict.fromkeys((*model.was, model.name))),
                 key_rule=key_rule(charge),
                 scope=charge.scope,
                 once_per=once_per,
                 lets=tuple(lets_behind(model, one.model.let if one.model else {}).values()),
                 reverses=model.reverses,
+                reinstates=model.reinstates,
                 rekeyed=model.rekeyed,
             )
         )

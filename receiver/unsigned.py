@@ -13,6 +13,7 @@ from mappings.cel.reads import ANY, reads_of
 from mappings.mappingset import Source
 from mappings.rules.deciding import Rule
 from mappings.rules.program import Program
+from mappings.types import AmountRule, Kind
 from receiver.signatures import Coverage, Scheme, Strength
 from receiver.signatures.describing import signed_headers
 
@@ -62,17 +63,22 @@ def _places(rule: Rule) -> dict[str, list[Expression]]:
 def _times(scheme: Scheme, source: Source, program: Program) -> Iterator[str]:
     """Rules of keys that can be reversed, and whose order rests on when they were received."""
     reversed_ = {info.reverses for info in source.rules if info.reverses}
-    reversible = reversed_ | {info.name for info in source.rules if info.reverses}
+    reversible = reversed_ | {info.name for info in source.rules if info.kind is not Kind.CHARGE}
     repeated = _repeated(scheme, source)
     for rule in program.rules:
         places = _places(rule)
         if repeated and _reads_receipt(places.get(_KEY, [])):
             yield f"rule {rule.name}: {_KEY} reads {_RECEIPT}: {repeated}, {_AGAIN}"
+        if repeated and _counts_the_last_received(rule, places):
+            yield (
+                f"rule {rule.name}: `amount: latest` counts the last received: {repeated}, and its"
+                " amount counts again; take occurred_at from the body"
+            )
         # Without occurred_at a key is charged once and reversed once, whatever is sent again.
         if rule.name not in reversible or not _reads_receipt(places.get("occurred_at", [])):
             continue
         if repeated:
-            what = "it bills again" if rule.name in reversed_ else "it takes back again"
+            what = _AS_THE_LATEST[rule.kind]
             yield (
                 f"rule {rule.name}: occurred_at reads {_RECEIPT}: {repeated}, and as it is the"
                 f" latest, {what}; take the time from the body"
@@ -88,6 +94,20 @@ _SAME = (
     " an id into it; `dedupe: none` makes each POST a delivery of its own, at the cost that whoever"
     " sees one request can send it again, and it bills again"
 )
+
+
+_AS_THE_LATEST = {
+    Kind.CHARGE: "it bills again",
+    Kind.REVERSAL: "it takes back again",
+    Kind.REINSTATEMENT: "it brings back again",
+}
+
+
+def _counts_the_last_received(rule: Rule, places: dict[str, list[Expression]]) -> bool:
+    """Whether a charge that is sent again decides on the amount of its key."""
+    if rule.kind is not Kind.CHARGE or rule.amount_rule is not AmountRule.LATEST:
+        return False
+    return rule.occurred_at is None or _reads_receipt(places.get("occurred_at", []))
 
 
 def _reads_receipt(expressions: list[Expression]) -> bool:

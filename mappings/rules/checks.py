@@ -6,12 +6,14 @@ mended, at the place. Refuses: to compile anything.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from mappings.pricing.catalogue import Catalogue
 from mappings.reading.positions import Path
 from mappings.rules.filecompiler import CompiledFile
 from mappings.rules.model import RuleModel
+from mappings.rules.rulecompiler import key_rule
+from mappings.types import Kind
 
 _OPENING = "${{"
 
@@ -41,7 +43,7 @@ def _place_of_source(compiled: CompiledFile, name: str) -> Path:
 def check_prices(compiled: CompiledFile, catalogue: Catalogue) -> None:
     """Agents and indicators written out, for which the catalogue has no price."""
     for path, rule in compiled.rule_models:
-        if rule.reverses is not None:
+        if rule.acts_on is not None:
             continue
         if {(*path, "agent"), (*path, "indicator")} & compiled.report.paths:
             continue
@@ -104,15 +106,7 @@ def _check_currency(
 
 def check_times(files: Sequence[CompiledFile]) -> None:
     """Rules of one key of which only some say when it happened."""
-    groups: dict[tuple[str, str], list[tuple[CompiledFile, Path, RuleModel]]] = {}
-    for compiled in files:
-        charges = {rule.name: rule for _, rule in compiled.rule_models if rule.reverses is None}
-        for path, rule in compiled.rule_models:
-            charge = charges.get(rule.reverses or rule.name)
-            if charge is not None:
-                key = ("", charge.scope) if charge.scope else (compiled.file, charge.name)
-                groups.setdefault(key, []).append((compiled, path, rule))
-    for members in groups.values():
+    for members in _rules_by_key(files):
         timed = [rule for _, _, rule in members if rule.occurred_at is not None]
         for compiled, path, rule in members:
             if timed and rule.occurred_at is None:
@@ -122,6 +116,36 @@ def check_times(files: Sequence[CompiledFile]) -> None:
                     "which shares its keys, does.",
                     "Map it in all rules of one key, or in none.",
                 )
+
+
+def check_amounts(files: Sequence[CompiledFile]) -> None:
+    """Rules of one key that do not agree on which amount counts."""
+    for members in _rules_by_key(files):
+        charges = [one for one in members if one[2].kind is Kind.CHARGE]
+        for compiled, path, rule in charges[1:]:
+            first = charges[0][2]
+            if rule.amount_rule is not first.amount_rule:
+                compiled.report.at_value(
+                    (*path, "amount") if rule.amount else path,
+                    f"`{rule.name}` bills by `amount: {rule.amount_rule}`, and `{first.name}`, "
+                    f"which shares its keys, by `{first.amount_rule}`.",
+                    "Write the same `amount` in all rules of one key.",
+                )
+
+
+def _rules_by_key(
+    files: Sequence[CompiledFile],
+) -> Iterable[list[tuple[CompiledFile, Path, RuleModel]]]:
+    """The rules that share keys, together: of one file, or of any file under one scope."""
+    groups: dict[tuple[str, str], list[tuple[CompiledFile, Path, RuleModel]]] = {}
+    for compiled in files:
+        rules = {rule.name: rule for _, rule in compiled.rule_models}
+        for path, rule in compiled.rule_models:
+            charge = rules.get(rule.acts_on or rule.name)
+            if charge is not None and charge.kind is Kind.CHARGE:
+                key = ("", charge.scope) if charge.scope else (compiled.file, key_rule(charge))
+                groups.setdefault(key, []).append((compiled, path, rule))
+    return groups.values()
 
 
 def _literal(text: str | None) -> str | None:

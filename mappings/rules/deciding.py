@@ -17,7 +17,7 @@ from mappings.pricing.catalogue import Catalogue, Price, UnpricedError
 from mappings.redact.paths import MARK
 from mappings.rules.fields import Field, FieldError
 from mappings.rules.identity import key_fault, outcome_key
-from mappings.types import AHEAD_SECONDS, DeliveryInput, Failure, Kind, Outcome, Reason
+from mappings.types import AHEAD_SECONDS, AmountRule, DeliveryInput, Failure, Kind, Outcome, Reason
 
 _EXPRESSION_SHOWN_MAX = 160
 
@@ -34,7 +34,7 @@ class RuleError(Exception):
 class Rule:
     """One rule, compiled. `once_per` None stands for `once_per: delivery`.
 
-    `key_rule` and `scope` are those of its key: for a reversal, of the charge it takes back.
+    `key_rule` and `scope` are those of its key: for a reversal or reinstatement, of its charge.
     """
 
     name: str
@@ -50,6 +50,7 @@ class Rule:
     value: Field | None
     currency: Field | None
     meta_tags: tuple[tuple[str, Field], ...]
+    amount_rule: AmountRule = AmountRule.FIRST
 
     def fields(self) -> Iterator[Field]:
         """Every field it has, in the order of a file."""
@@ -116,8 +117,9 @@ def outcome_of(rule: Rule, event: Event) -> Outcome:
         value=value,
         meta_tags=tags,
         mapping_version=event.mapping_version,
+        amount_rule=rule.amount_rule,
     )
-    if rule.kind is Kind.REVERSAL:
+    if rule.kind is not Kind.CHARGE:
         return outcome
     return _priced(rule, event, outcome, _value(rule, event, rule.currency))
 

@@ -17,7 +17,7 @@ from mappings.reading.validation import wrong
 from mappings.redact.paths import PathInvalid, parse_path
 from mappings.rules.rhythm import Every
 from mappings.rules.secrets import Secrets
-from mappings.types import Kind, Reason
+from mappings.types import AmountRule, Kind, Reason
 
 _SOURCE = re.compile(r"[a-z0-9][a-z0-9-]{0,63}")
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}")
@@ -173,7 +173,7 @@ class SourceItem(Part):
 
 
 class RuleModel(Part):
-    """One outcome: when it happened, and what it bills or takes back."""
+    """One outcome: when it happened, and what it bills, takes back or brings back."""
 
     name: Annotated[
         Name, Field(description="A name of its own in this file.", examples=["ticket-resolved"])
@@ -214,8 +214,15 @@ class RuleModel(Part):
         ),
     ] = None
     meta_tags: Annotated[Tags, Field(description="At most 20, shown with the billing event.")] = {}
+    amount: Annotated[
+        Literal["first", "latest"] | None,
+        Field(description="Which charge counts where one outcome comes with several amounts."),
+    ] = None
     reverses: Annotated[
         Name | None, Field(description="The rule of this file whose charge it takes back.")
+    ] = None
+    reinstates: Annotated[
+        Name | None, Field(description="The rule of this file whose charge it brings back.")
     ] = None
     scope: Annotated[
         Name | None, Field(description="A name that rules of several files share keys under.")
@@ -227,12 +234,29 @@ class RuleModel(Part):
         bool, Field(description="Yes, this rule shall bill under other keys than before.")
     ] = False
 
+    @property
+    def kind(self) -> Kind:
+        """What its outcomes do to the ledger of their key."""
+        if self.reverses is not None:
+            return Kind.REVERSAL
+        return Kind.CHARGE if self.reinstates is None else Kind.REINSTATEMENT
+
+    @property
+    def acts_on(self) -> str | None:
+        """The charge rule whose keys it has, for a reversal or reinstatement; None for a charge."""
+        return self.reverses or self.reinstates
+
+    @property
+    def amount_rule(self) -> AmountRule:
+        """Which of several charges between two reversals counts."""
+        return AmountRule(self.amount or AmountRule.FIRST)
+
 
 class Expected(Part):
     """What an example expects of one outcome; keys left out are not compared."""
 
     rule: str | None = None
-    kind: Literal["charge", "reversal"] = Kind.CHARGE.value
+    kind: Literal["charge", "reversal", "reinstatement"] = Kind.CHARGE.value
     agent: str | None = None
     customer: str | None = None
     indicator: str | None = None

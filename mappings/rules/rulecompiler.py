@@ -52,7 +52,7 @@ class RuleCompiler:
             return None
         return Rule(
             name=model.name,
-            kind=Kind.REVERSAL if model.reverses else Kind.CHARGE,
+            kind=model.kind,
             key_rule=key_rule(charge),
             scope=charge.scope,
             when=when,
@@ -61,39 +61,43 @@ class RuleCompiler:
             value=value,
             currency=currency,
             meta_tags=tags,
+            amount_rule=model.amount_rule,
             **fields,
         )
 
     def _charge(self, model: RuleModel, path: Path) -> RuleModel | None:
-        """The rule itself, or for a reversal the rule whose charge it takes back."""
-        if model.reverses is None:
+        """The rule itself, or for a reversal or reinstatement the rule that charges."""
+        name = model.acts_on
+        if name is None:
             return model
-        charge = self.rules.get(model.reverses)
-        at = (*path, "reverses")
-        charges = [name for name, rule in self.rules.items() if rule.reverses is None]
+        charge = self.rules.get(name)
+        at = (*path, "reverses" if model.reverses else "reinstates")
+        charges = [name for name, rule in self.rules.items() if rule.kind is Kind.CHARGE]
         if charge is None:
-            renamed = [n for n, rule in self.rules.items() if model.reverses in rule.was]
-            close = renamed[0] if renamed else nearest(model.reverses, charges)
+            renamed = [n for n, rule in self.rules.items() if name in rule.was]
+            close = renamed[0] if renamed else nearest(name, charges)
             remedy = f"Write {close}." if close else f"Rules that charge: {', '.join(charges)}."
-            self.report.at_value(at, f"There is no rule `{model.reverses}`.", remedy)
-        elif charge.reverses is not None:
+            self.report.at_value(at, f"There is no rule `{name}`.", remedy)
+        elif charge.acts_on is not None:
+            others = ", ".join(charges) or "there is none yet"
+            close = charge.acts_on if charge.acts_on in charges else others
             self.report.at_value(
                 at,
-                f"`{model.reverses}` is a reversal itself.",
-                f"Name the rule that charges: {', '.join(charges) or 'there is none yet'}.",
+                f"`{name}` is a {charge.kind.value} itself.",
+                f"Name the rule that charges: {close}.",
             )
             charge = None
         elif charge.once_per == PER_DELIVERY != model.once_per:
             self.report.at_value(
                 at,
-                f"`{charge.name}` bills once per delivery, which no reversal can name.",
+                f"`{charge.name}` bills once per delivery, which no {model.kind.value} can name.",
                 f"Map `once_per` of `{charge.name}` to something in the event.",
             )
         elif _width(charge) != _width(model):
             self.report.at_value(
                 (*path, "once_per"),
                 f"This has {_width(model)} values and that of `{charge.name}` "
-                f"{_width(charge)}, so it would never take anything back.",
+                f"{_width(charge)}, so it would never find the charge.",
                 f"Give the values that `{charge.name}` gives, in its order.",
             )
         return charge
@@ -105,12 +109,18 @@ class RuleCompiler:
                 f"`once_per` is missing in `{model.name}`: nothing says what bills once.",
                 "Add `once_per: ${{ id(…) }}` with what identifies the outcome.",
             )
-        if model.reverses is not None:
-            for key in ("value", "currency", "scope"):
+        if model.reverses is not None and model.reinstates is not None:
+            self.report.at_key(
+                (*path, "reinstates"),
+                "A rule takes charges back or brings them back, not both.",
+                "Remove `reverses` or `reinstates`.",
+            )
+        if model.acts_on is not None:
+            for key in ("value", "currency", "scope", "amount"):
                 if getattr(model, key) is not None:
                     self.report.at_key(
                         (*path, key),
-                        f"A reversal has no `{key}`: it takes that of `{model.reverses}`.",
+                        f"A {model.kind.value} has no `{key}`: it takes that of `{model.acts_on}`.",
                         "Remove it.",
                     )
             return
@@ -154,10 +164,10 @@ class RuleCompiler:
                 "`once_per: delivery` needs a scheme that signs the delivery id.",
                 "Map it to something in the event, such as ${{ id(event.id) }}.",
             )
-        if model.reverses is not None:
+        if model.acts_on is not None:
             self.report.at_value(
                 at,
-                "A reversal comes in another delivery than its charge.",
+                f"A {model.kind.value} comes in another delivery than its charge.",
                 "Map `once_per` of both rules to something in the event.",
             )
         if model.scope is not None:

@@ -30,6 +30,12 @@ REVERSAL = """\
     reverses: solved
     once_per: ${{ id(event.id) }}
 """
+REINSTATEMENT = """\
+  - name: restored
+    when: "true"
+    reinstates: solved
+    once_per: ${{ id(event.id) }}
+"""
 
 
 @dataclass(frozen=True)
@@ -331,6 +337,80 @@ CASES = {
         "in another delivery than its charge",
         "of both rules",
     ),
+    "a reinstatement of nothing": Wrong(
+        rules(ONE + REINSTATEMENT.replace("reinstates: solved", "reinstates: ⟦solvd")),
+        "no rule `solvd`",
+        "Write solved",
+    ),
+    "a reinstatement that names the reversal": Wrong(
+        rules(
+            ONE + REVERSAL + REINSTATEMENT.replace("reinstates: solved", "reinstates: ⟦reopened")
+        ),
+        "`reopened` is a reversal itself",
+        "Name the rule that charges: solved",
+    ),
+    "a reversal of a reinstatement": Wrong(
+        rules(ONE + REINSTATEMENT + REVERSAL.replace("reverses: solved", "reverses: ⟦restored")),
+        "`restored` is a reinstatement itself",
+        "Name the rule that charges: solved",
+    ),
+    "a reinstatement with a value": Wrong(
+        rules(ONE + REINSTATEMENT + "    ⟦value: ${{ event.v }}\n"),
+        "A reinstatement has no `value`: it takes that of `solved`",
+        "Remove it",
+    ),
+    "a reinstatement of another width": Wrong(
+        rules(
+            ONE
+            + REINSTATEMENT.replace(
+                "once_per: ${{ id(event.id) }}", "once_per: ⟦['${{ event.a }}', b]"
+            )
+        ),
+        "it would never find the charge",
+        "Give the values that `solved` gives",
+    ),
+    "a reinstatement per delivery": Wrong(
+        rules(
+            ONE.replace("${{ id(event.id) }}", "delivery")
+            + REINSTATEMENT.replace("once_per: ${{ id(event.id) }}", "once_per: ⟦delivery")
+        ),
+        "A reinstatement comes in another delivery than its charge",
+        "of both rules",
+    ),
+    "a reversal and a reinstatement in one": Wrong(
+        rules(ONE + REVERSAL + "    ⟦reinstates: solved\n"),
+        "takes charges back or brings them back, not both",
+        "Remove `reverses` or `reinstates`",
+    ),
+    # amount
+    "an amount that is no rule": Wrong(
+        rule(amount="⟦last"), "is last, expected 'first' or 'latest'", "Write `latest`"
+    ),
+    "a reversal with a rule for amounts": Wrong(
+        rules(ONE + "    amount: latest\n" + REVERSAL + "    ⟦amount: latest\n"),
+        "A reversal has no `amount`: it takes that of `solved`",
+        "Remove it",
+    ),
+    "two rules of one scope with two rules for amounts": Wrong(
+        rules(
+            ONE
+            + "    scope: deals\n    amount: latest\n"
+            + ONE.replace("name: solved", "name: won")
+            + "    scope: deals\n    amount: ⟦first\n"
+        ),
+        "`won` bills by `amount: first`, and `solved`, which shares its keys, by `latest`",
+        "the same `amount` in all rules of one key",
+    ),
+    "two rules of one scope of which one leaves the amount out": Wrong(
+        rules(
+            ONE
+            + "    scope: deals\n    amount: latest\n"
+            + ONE.replace("name: solved", "⟦name: won")
+            + "    scope: deals\n"
+        ),
+        "`won` bills by `amount: first`, and `solved`, which shares its keys, by `latest`",
+        "the same `amount` in all rules of one key",
+    ),
     # once_per
     "once_per without an expression": Wrong(
         rule(once_per="⟦ticket"), "would bill once, ever", "${{ id(event.id) }}"
@@ -478,6 +558,15 @@ CASES = {
             + REVERSAL.replace("name: reopened", "⟦name: reopened")
         ),
         "`reopened` maps no `occurred_at`, and `solved`",
+        "in all rules of one key, or in none",
+    ),
+    "a reinstatement that is not timed": Wrong(
+        rules(
+            ONE
+            + "    occurred_at: ${{ event.at }}\n"
+            + REINSTATEMENT.replace("name: restored", "⟦name: restored")
+        ),
+        "`restored` maps no `occurred_at`, and `solved`",
         "in all rules of one key, or in none",
     ),
     # examples

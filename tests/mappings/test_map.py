@@ -61,6 +61,25 @@ def test_a_reversal_of_a_renamed_rule_with_a_scope_has_its_charges_key() -> None
     assert charge.key == reversal.key == '["deals","","1"]'
 
 
+def test_a_reinstatement_has_the_key_of_its_charge_and_no_price() -> None:
+    text = rule(name="won", was="[sold]", scope="deals") + (
+        '  - name: lost\n    when: "true"\n    reverses: won\n    once_per: ${{ id(event.id) }}\n'
+        '  - name: back\n    when: "true"\n    reinstates: won\n    once_per: ${{ id(event.id) }}\n'
+        "    agent: bot\n"
+    )
+    charge, reversal, outcome = mapped(text, {"id": 1}).outcomes
+    assert (outcome.rule, outcome.kind) == ("back", Kind.REINSTATEMENT)
+    assert outcome.key == reversal.key == charge.key
+    assert outcome.triple == ("bot", None, None)
+    assert (outcome.amount_micros, outcome.currency, outcome.price_version) == (None, None, None)
+
+
+@pytest.mark.parametrize("amount", ["first", "latest"])
+def test_a_charge_says_which_amount_counts(amount: str) -> None:
+    assert only_outcome(mapped(rule(amount=amount), {"id": 1})).amount_rule == amount
+    assert only_outcome(mapped(rule(), {"id": 1})).amount_rule == "first"
+
+
 def test_a_renamed_rule_keeps_its_keys() -> None:
     assert only_outcome(mapped(rule(was="[done]"), {"id": 1})).key == '["desk","done","1"]'
 

@@ -26,14 +26,23 @@ CHARGE = {
 
 
 def said(
-    scheme: str, *, head: str = "", reversal: Mapping[str, str] | None = None, **changes: Any
+    scheme: str,
+    *,
+    head: str = "",
+    reversal: Mapping[str, str] | None = None,
+    reinstatement: Mapping[str, str] | None = None,
+    **changes: Any,
 ) -> list[str]:
-    """The warnings of one charge, and a reversal where there is one."""
+    """The warnings of one charge, and a reversal and reinstatement where there is one."""
     rules = [{"name": "solved", **CHARGE, **changes}]
     if reversal is not None:
         when = 'event.state == "Open"'
         keys = {"when": when, "reverses": "solved", "once_per": CHARGE["once_per"]}
         rules.append({"name": "opened", **keys, **reversal})
+    if reinstatement is not None:
+        when = 'event.state == "Restored"'
+        keys = {"when": when, "reinstates": "solved", "once_per": CHARGE["once_per"]}
+        rules.append({"name": "restored", **keys, **reinstatement})
     text = f"source: desk\nverify: {{scheme: {scheme}, secrets: [S]}}\n{head}outcomes:\n"
     for rule in rules:
         lines = [f"{key}: {value}" for key, value in rule.items()]
@@ -118,7 +127,7 @@ def test_a_time_of_receipt_is_named_where_a_charge_can_be_reversed(
     scheme: str, words: str | None, dedupe: str
 ) -> None:
     received = {"occurred_at": RECEIVED}
-    warnings = said(scheme + dedupe, reversal=received, **received)
+    warnings = said(scheme + dedupe, reversal=received, occurred_at=RECEIVED)
     if dedupe:
         words = "under `dedupe: none` whoever sees one request can send it again"
     assert len(warnings) == (2 if words else 0)
@@ -135,6 +144,27 @@ def test_nothing_is_said_of_a_time_in_the_body_nor_without_reversals_nor_without
     assert said(scheme, occurred_at=SENT, reversal={"occurred_at": SENT}) == []
     assert said(scheme, occurred_at=RECEIVED) == []
     assert said(scheme, reversal={}) == []
+
+
+@pytest.mark.parametrize("times", [{}, {"occurred_at": RECEIVED}], ids=["untimed", "received"])
+def test_a_latest_amount_is_named_where_an_old_request_can_be_the_last_received(
+    times: dict[str, Any],
+) -> None:
+    [warning] = said("github", amount="latest", **times)
+    assert warning.startswith("rule solved: `amount: latest` counts the last received: whoever")
+    assert said("standard-webhooks", amount="latest", **times) == []
+
+
+def test_nothing_is_said_of_a_latest_amount_with_a_time_in_the_body() -> None:
+    assert said("github", amount="latest", occurred_at=SENT) == []
+
+
+def test_a_reinstatement_by_the_time_of_receipt_is_named() -> None:
+    reversal = {"occurred_at": SENT}
+    back = {"occurred_at": RECEIVED}
+    warnings = said("github", occurred_at=SENT, reversal=reversal, reinstatement=back)
+    assert [warning.partition(":")[0] for warning in warnings] == ["rule restored"]
+    assert "as it is the latest, it brings back again" in warnings[0]
 
 
 def test_a_key_of_the_time_of_receipt_is_named_where_a_request_can_be_sent_again() -> None:

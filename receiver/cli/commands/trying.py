@@ -143,8 +143,9 @@ def _is_literal(value: TracedValue) -> bool:
 
 def _summary(outcome: Outcome) -> str:
     triple = " / ".join(part or "-" for part in outcome.triple)
-    if outcome.kind is Kind.REVERSAL:
-        return f"{outcome.rule}: takes back the charge of {outcome.key}"
+    if outcome.kind is not Kind.CHARGE:
+        verb = "takes back" if outcome.kind is Kind.REVERSAL else "brings back"
+        return f"{outcome.rule}: {verb} the charge of {outcome.key}"
     amount = "" if outcome.amount_micros is None else f" {money(outcome.amount_micros)}"
     return f"{outcome.rule}:{amount} {outcome.currency} for {triple}, once for {outcome.key}"
 
