@@ -94,8 +94,13 @@ class Call:
     @property
     def declared_bytes(self) -> int:
         """What Content-Length says, 0 where it says nothing."""
+        return int(self.headers["content-length"]) if self.declares_bytes else 0
+
+    @property
+    def declares_bytes(self) -> bool:
+        """Whether Content-Length says a number."""
         declared = self.headers.get("content-length", "")
-        return int(declared) if declared.isascii() and declared.isdigit() else 0
+        return declared.isascii() and declared.isdigit()
 
     def url(self, public_url: str | None) -> str:
         """What the sender called, byte for byte; scheme and host from `public_url` if there."""

@@ -101,7 +101,8 @@ def rejection_of(call: Call, *, source: str, cause: str, detail: str) -> Rejecti
 
 
 def _declared(call: Call) -> int | None:
-    return min(call.declared_bytes, MOST_BODY_BYTES) or None
+    """What Content-Length says, 0 included; None where it says nothing."""
+    return min(call.declared_bytes, MOST_BODY_BYTES) if call.declares_bytes else None
 
 
 def remote_address(client: tuple[str, int] | None) -> str:

@@ -46,7 +46,7 @@ class KnownSource:
 
     def secrets_at(self, now: float) -> tuple[str, ...]:
         """The values in their places, "" for one that is not set or has ended by `now`."""
-        if not any(self.secret_ends):
+        if all(ends is None for ends in self.secret_ends):
             return self.secrets
         with_ends = zip(self.secrets, self.secret_ends, strict=True)
         return tuple("" if _has_ended(ends, now) else value for value, ends in with_ends)

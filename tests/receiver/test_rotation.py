@@ -86,6 +86,13 @@ def test_past_its_end_a_secret_is_no_longer_accepted(
     assert names == (("NEW",) if ended else ("OLD", "NEW"))
 
 
+def test_a_secret_that_ended_at_second_0_has_ended() -> None:
+    found = mappings(secrets="[{name: OLD, not_after: 1970-01-01T00:00:00Z}]")
+    source = known_sources(found, VALUES)["zendesk"]
+    assert source.secrets_at(ENDS.timestamp()) == ("",)
+    assert source.ended_secrets(ENDS.timestamp()) == ("the old one",)
+
+
 def test_a_source_whose_only_set_secret_has_ended_has_none() -> None:
     only_old = Secrets(environ={"OLD": "the old one"})
     before, after = ENDS - timedelta(seconds=1), ENDS

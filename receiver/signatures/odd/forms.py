@@ -112,7 +112,8 @@ def url_with_and_without_port(url: str) -> tuple[str, ...]:
     host = parts.netloc.removesuffix(f":{port}")
     if not parts.netloc:
         return (url,)
-    port = port or _DEFAULT_PORTS.get(parts.scheme, 443)
+    if port is None:
+        port = _DEFAULT_PORTS.get(parts.scheme, 443)
     variants = (url, *(url.replace(parts.netloc, one, 1) for one in (host, f"{host}:{port}")))
     return tuple(dict.fromkeys(variants))
 

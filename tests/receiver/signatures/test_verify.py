@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from receiver.signatures import CAUSES, SignatureError, Verified, scheme_of, sign, verify
+from receiver.signatures.odd.forms import url_with_and_without_port
 
 NOW = 1_790_000_000.0
 BODY = '{"ticket": "Zoë"}'.encode()
@@ -352,3 +353,10 @@ def test_a_record_of_proof_is_frozen() -> None:
     with pytest.raises(AttributeError):
         verified.delivery_id = "other"  # type: ignore[misc]  # the claim of this test
     assert isinstance(verified, Verified)
+
+
+def test_port_0_is_a_port_and_not_the_default_one() -> None:
+    assert url_with_and_without_port("https://h.example:0/x") == (
+        "https://h.example:0/x",
+        "https://h.example/x",
+    )

@@ -110,7 +110,8 @@ async def test_of_a_refused_request_names_size_and_hash_are_told_and_nothing_els
         url = f"http://127.0.0.1:{port}/webhooks/github"
         await client.post(url, content=body, headers=headers)
         await client.post(url, content=b"x", headers={"content-encoding": "gzip"})
-    refused, compressed = endpoint.rejections
+        await client.post(url, content=b"", headers={"content-encoding": "gzip"})
+    refused, compressed, empty = endpoint.rejections
     assert refused.body_bytes == len(body)
     assert refused.body_sha256 == hashlib.sha256(body).hexdigest()
     assert {"authorization", "x-hub-signature-256", "unreadable"} <= set(refused.header_names)
@@ -119,6 +120,7 @@ async def test_of_a_refused_request_names_size_and_hash_are_told_and_nothing_els
         assert never not in told.replace(refused.body_sha256 or "", "")
     assert (compressed.cause, compressed.body_bytes) == ("compressed-body", 1)
     assert compressed.body_sha256 is None
+    assert empty.body_bytes == 0
 
 
 def test_the_names_of_headers_are_bounded() -> None:

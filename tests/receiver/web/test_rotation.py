@@ -48,13 +48,14 @@ async def test_an_ended_one_is_refused_like_any_other_and_named_to_the_operator_
 
 
 @pytest.mark.parametrize("secret", ["the old one", "another"])
-async def test_a_source_all_of_whose_secrets_have_ended_is_shut(secret: str) -> None:
+@pytest.mark.parametrize("ended", ["a second ago", "at second 0"])
+async def test_a_source_all_of_whose_secrets_have_ended_is_shut(secret: str, ended: str) -> None:
     endpoint = Endpoint()
     endpoint.add(
         "github",
         secrets=("the old one",),
         secret_names=("OLD",),
-        secret_ends=(time.time() - 1,),
+        secret_ends=(time.time() - 1 if ended == "a second ago" else 0.0,),
     )
     assert await answered(endpoint, secret) == 503
     assert endpoint.causes == [("github", "no-secret")]
