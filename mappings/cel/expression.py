@@ -15,15 +15,17 @@ from cel_expr_python import cel
 
 from mappings.amounts import WrittenNumbers
 from mappings.cel.evalerrors import EvalError, Exhausted, runtime_error, too_much_memory
-from mappings.cel.native import DOCUMENTS
+from mappings.cel.native import DOCUMENTS, READ
 from mappings.cel.values import optional_value, plain
+from mappings.identifiers import nfc, trim
 from mappings.payload import PayloadError, parse_json
 
 _ERROR = cel.Type.ERROR
+_READERS: Mapping[str, Callable[[str], object]] = {"json": parse_json, "nfc": nfc, "trim": trim}
 
 
 class Activation:
-    """The values of one event, and `documents`: the texts in it that `json` was given, read.
+    """The values of one event, and `documents`: by function, the texts that it was given, read.
 
     `note`, where there is one, is given the text of each expression before it is evaluated.
     `numbers` has what stood in the body where a floating number came out of it.
@@ -41,7 +43,7 @@ class Activation:
     ) -> None:
         self.note = note
         self.numbers = numbers
-        self.documents: dict[str, object] = {}
+        self.documents: dict[str, dict[str, object]] = {name: {} for name in READ}
         self._environment = environment
         self._values = {**values, DOCUMENTS: self.documents}
         self.renew()
@@ -56,15 +58,15 @@ class Expression:
     """A compiled expression. `kind` is its static type: BOOL, STRING, LIST, …, or DYN.
 
     `lets` are the named expressions it uses, by name, each compiled for itself. `native` is the
-    same without our own functions, `documents` give the texts that `json` reads in it; where that
-    gives no value, `program` has the last word.
+    same without our own functions, `documents` give the texts that functions in READ are given in
+    it; where that gives no value, `program` has the last word.
     """
 
     text: str
     kind: str
     program: cel.Expression
     native: cel.Expression | None = None
-    documents: tuple[cel.Expression, ...] = ()
+    documents: tuple[tuple[str, cel.Expression], ...] = ()
     lets: Mapping[str, Expression] = field(default_factory=dict)
 
     def evaluate(self, activation: Activation) -> Any:
@@ -88,17 +90,17 @@ class Expression:
             raise self._blamed(error, activation) from error.__cause__
 
     def _read_documents(self, activation: Activation) -> bool:
-        """Whether `json` was given something that was not read before."""
-        before = len(activation.documents)
-        for program in self.documents:
+        """Whether some text was not read before."""
+        is_new = False
+        for function, program in self.documents:
             with suppress(_Inconclusive, PayloadError):
                 text = _native(program, activation)
-                if isinstance(text, str) and text not in activation.documents:
-                    activation.documents[text] = parse_json(text)
-        if len(activation.documents) == before:
-            return False
-        activation.renew()
-        return True
+                known = activation.documents[function]
+                if isinstance(text, str) and text not in known and "\0" not in text:
+                    known[text] = _READERS[function](text)
+                    activation.renew()
+                    is_new = True
+        return is_new
 
     def _blamed(self, error: EvalError, activation: Activation) -> EvalError:
         """The error, said to be that of a `let` if it is."""

@@ -21,7 +21,7 @@ from typing import Any
 from cel_expr_python import cel
 
 from mappings.currencies import CurrencyError, minor_amount
-from mappings.identifiers import nfc, trim
+from mappings.identifiers import illegible, nfc, trim
 from mappings.payload import PayloadError, parse_json
 from mappings.tables import Table
 from mappings.types import Reason
@@ -59,7 +59,10 @@ def declarations(
         value = found.rows.get(key, default)
         if value is None:
             message = f"the table {_shown(table)} has no key {_shown(key)}"
-            raise Refused(message, f"add the key to {found.file}", Reason.UNMAPPED)
+            remedy = f"add the key to {found.file}"
+            if (fault := illegible(key)) is not None and key:
+                message, remedy = f"{message}, and {fault.message}", fault.remedy
+            raise Refused(message, remedy, Reason.UNMAPPED)
         return value
 
     text, integers = _Type.STRING, (_Type.INT, _Type.UINT)

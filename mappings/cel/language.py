@@ -35,7 +35,7 @@ from mappings.cel.errors import Fault, compile_faults
 from mappings.cel.evalerrors import EvalError
 from mappings.cel.expression import Activation, Expression
 from mappings.cel.functions import declarations
-from mappings.cel.native import DOCUMENTS, MINOR, TABLES, json_arguments, native
+from mappings.cel.native import DOCUMENTS, MINOR, TABLES, native, read_arguments
 from mappings.currencies import UNITS
 from mappings.tables import Table
 
@@ -160,16 +160,17 @@ class Language:
             raise ExpressionError(_faults_inside(str(error), bound, expression)) from error
         used = {name: lets.compiled[name] for name in lets.used_by(expression)}
         documents = [
-            self._native(lets.bound(argument))
+            (function, giving)
             for text in (*(one.text for one in used.values()), expression)
-            for argument in json_arguments(text)
+            for function, argument in read_arguments(text)
+            if (giving := self._native(lets.bound(argument))) is not None
         ]
         return Expression(
             text=expression,
             kind=kind.partition("<")[0].upper(),
             program=program,
             native=self._native(bound) if native(bound) is not None else None,
-            documents=tuple(program for program in documents if program is not None),
+            documents=tuple(documents),
             lets=used,
         )
 

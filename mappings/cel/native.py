@@ -1,8 +1,8 @@
 """Calls of our own functions, written again in plain CEL.
 
-Owns: that text. `json` becomes a look-up in what was read before; which texts those are, the
-arguments of its calls say. `trim` and `nfc` are answered for printable ASCII, `minor` for whole
-numbers. Refuses: to be the last word. A call
+Owns: that text. `json`, `nfc` and `trim` become look-ups in what was read before; which texts those
+are, the arguments of their calls say. For ASCII the latter two need no look-up. Refuses: to be the
+last word. A call
 that plain CEL cannot answer is an error, and then the function itself (`functions.py`) answers or
 says what is wrong; so what is written here need only be right when it gives a value.
 
@@ -20,12 +20,16 @@ from mappings.cel.text import Token
 
 #: The variable that holds every table's rows, by the table's name.
 TABLES = "__tables"
-#: The variable that holds what `json` gives, by the text it is given.
+#: Functions of a text whose answers are worked out before, for the texts that their calls name.
+READ = ("json", "nfc", "trim")
+#: The variable that holds what a function in READ gives, by its name and the text it is given.
 DOCUMENTS = "__documents"
 #: The variable that holds how many minor units a major unit has, by currency.
 MINOR = "__minor"
 _VALUE = "__value"
 _UNIT = "__unit"
+#: Text in which the blank alone can be white space, and which has one form.
+_ASCII = '"^[ -~]*$"'
 _NO_VALUE = "dyn(string(dyn([])))"
 _OPENING = frozenset("([{")
 _CLOSING = frozenset(")]}")
@@ -39,15 +43,15 @@ def native(expression: str) -> str | None:
     return None if written == expression else written
 
 
-def json_arguments(expression: str) -> Iterator[str]:
-    """What `json` is called with in `expression`, the inner calls before the outer ones."""
+def read_arguments(expression: str) -> Iterator[tuple[str, str]]:
+    """The calls of functions in READ: name and argument, the inner calls before the outer ones."""
     found = celtext.tokens(expression)
     for index, token in enumerate(found):
-        closing = _call(found, index) if token.text == "json" else None
+        closing = _call(found, index) if token.text in READ else None
         if closing is not None:
             for argument in _arguments(expression, found[index + 2 : closing]):
-                yield from json_arguments(argument)
-                yield argument
+                yield from read_arguments(argument)
+                yield token.text, argument
 
 
 def _written(text: str) -> str:
@@ -135,21 +139,21 @@ def _lookup_or(table: str, key: str, default: str) -> str | None:
 
 
 def _json(text: str) -> str:
-    return f"{DOCUMENTS}[{text}]"
+    return f'{DOCUMENTS}["json"][{text}]'
 
 
 def _trim(text: str) -> str:
-    return f"cel.bind({_VALUE}, dyn({text}), {_if_ascii(f'{_VALUE}.trim()')})"
+    return _read_unless_ascii("trim", text, f"{_VALUE}.trim()")
 
 
 def _nfc(text: str) -> str:
-    return f"cel.bind({_VALUE}, dyn({text}), {_if_ascii(_VALUE)})"
+    return _read_unless_ascii("nfc", text, _VALUE)
 
 
-def _if_ascii(given: str) -> str:
-    """Printable ASCII has one form, and no white space but the blank."""
-    plain = f'type({_VALUE}) == string && {_VALUE}.matches("^[ -~]*$")'
-    return f"{plain} ? dyn({given}) : {_NO_VALUE}"
+def _read_unless_ascii(function: str, text: str, plain: str) -> str:
+    is_ascii = f"type({_VALUE}) == string && {_VALUE}.matches({_ASCII})"
+    read = f'{DOCUMENTS}["{function}"][{_VALUE}]'
+    return f"cel.bind({_VALUE}, dyn({text}), {is_ascii} ? dyn({plain}) : dyn({read}))"
 
 
 def _minor(count: str, currency: str) -> str:
@@ -157,8 +161,11 @@ def _minor(count: str, currency: str) -> str:
     unit = f"{MINOR}[{currency}]"
     decimals = f"string({_VALUE} % {_UNIT} + {_UNIT}).substring(1)"
     text = f'string({_VALUE} / {_UNIT}) + ({_UNIT} == 1 ? "" : "." + {decimals})'
+    digits = f"string(int({_VALUE})) == {_VALUE} ? dyn(int({_VALUE})) : {_NO_VALUE}"
+    number = f"type({_VALUE}) == string ? ({digits}) : {_VALUE}"
     whole = f"type({_VALUE}) == int && {_VALUE} >= 0 ? dyn({text}) : {_NO_VALUE}"
-    return f"cel.bind({_VALUE}, dyn({count}), cel.bind({_UNIT}, int({unit}), {whole}))"
+    of_unit = f"cel.bind({_UNIT}, int({unit}), {whole})"
+    return f"cel.bind({_VALUE}, dyn({count}), cel.bind({_VALUE}, dyn({number}), {of_unit}))"
 
 
 _FORMS: Mapping[tuple[str, int], Callable[..., str | None]] = {

@@ -344,6 +344,14 @@ def test_what_the_failure_names_makes_it_fit(expression: str, text: str, custome
     assert only_outcome(found).customer_id == customer
 
 
+def test_a_key_that_looks_like_one_of_a_table_says_what_is_odd_about_it() -> None:
+    text = rule(customer="'${{ lookup(\"companies\", event.v) }}'")
+    failure = only_failure(mapped(text, {"id": 1, "v": "1\u200b"}))
+    assert failure.reason is Reason.UNMAPPED
+    for part in ("U+200B ZERO WIDTH SPACE", "trim(x)", "nfc(x)"):
+        assert part in failure.detail
+
+
 def test_a_delivery_id_with_an_invisible_character_bills_nothing() -> None:
     found = mapped(rule(once_per="delivery"), {"id": 1}, vendor_id="msg\u200b")
     assert "U+200B" in only_failure(found).detail
