@@ -7,6 +7,7 @@ wrong id or stall a worker, each with one sentence that says what.
 
 from __future__ import annotations
 
+from mappings.payload.borderless import FormNames, certain_fields
 from mappings.payload.errors import INTEGER_MAX, INTEGER_MIN, PayloadError
 from mappings.payload.formats import (
     BYTE_ORDER_MARK,
@@ -15,7 +16,7 @@ from mappings.payload.formats import (
     Recognised,
     recognised,
 )
-from mappings.payload.forms import parse_form, parse_multipart
+from mappings.payload.forms import form_fields, parse_form, parse_multipart
 from mappings.payload.jsontext import parse_cloud_events, parse_json, parse_json_lines
 from mappings.payload.xmltext import parse_xml
 from mappings.reading.wording import shown
@@ -24,6 +25,7 @@ __all__ = [
     "INTEGER_MAX",
     "INTEGER_MIN",
     "BodyRules",
+    "FormNames",
     "Format",
     "PayloadError",
     "parse",
@@ -43,6 +45,8 @@ def parse(body: bytes, content_type: str | None = None, rules: BodyRules | None 
     if found.format is Format.XML:
         return parse_xml(found.text)
     if found.format is Format.FORM:
+        if rules is not None and rules.form is not None:
+            return certain_fields(form_fields(found.text, None)[0], rules.form)
         return parse_form(found.text, found.charset)
     if found.text.startswith(BYTE_ORDER_MARK):
         raise PayloadError("The body begins with a byte order mark, which JSON must not have.")

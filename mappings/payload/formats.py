@@ -10,6 +10,7 @@ import re
 from dataclasses import dataclass
 from enum import StrEnum
 
+from mappings.payload.borderless import FormNames
 from mappings.payload.charsets import decoding
 from mappings.payload.errors import PayloadError
 from mappings.payload.parameters import parameters
@@ -49,7 +50,8 @@ class BodyRules:
     `formats` are those that its vendor sends; with none, any that the first characters show.
     `by_content_type` is for what is signed by nobody: it is read as its content type says. Texts
     are in `charset` where they are not UTF-8. A body that begins with one of `not_first`, or ends
-    with one of `not_last`, may have been cut elsewhere than its sender did, and is refused.
+    with one of `not_last`, may have been cut elsewhere than its sender did, and is refused. `form`
+    has the names of fields whose borders are not signed; such a form stands for its fields alone.
     """
 
     formats: tuple[Format, ...] = ()
@@ -57,6 +59,7 @@ class BodyRules:
     charset: str = "utf-8"
     not_first: str = ""
     not_last: str = ""
+    form: FormNames | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -7,13 +7,14 @@ files and at prices (`checks.py`).
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, TypeVar
 
 from pydantic import BaseModel, ValidationError
 
 from mappings.cel.language import Expression, ExpressionError, Language, Lets
+from mappings.cel.reads import reads_of
 from mappings.payload import BodyRules
 from mappings.reading import yamlfile
 from mappings.reading.positions import Path
@@ -140,7 +141,7 @@ class _FileCompiler:
             events, rules, {model.name: path for path, model in models}
         )
         examples = tuple(self._parts("examples", ExampleModel))
-        body_rules = self.schemes.body_rules(verify)
+        body_rules = _for_mapping(self.schemes.body_rules(verify), events, rules)
         if files is not None:
             names = [model.name for _, model in models]
             check_examples(
@@ -278,3 +279,14 @@ class _FileCompiler:
                         "Remove it, or rename one of the two.",
                     )
                 earlier.add(name)
+
+
+def _for_mapping(
+    rules: BodyRules | None, events: Expression | None, compiled: Sequence[Rule]
+) -> BodyRules | None:
+    """The rules of the scheme, with the fields that the mapping reads where that matters."""
+    if rules is None or rules.form is None:
+        return rules
+    expressions = [one for rule in compiled for one in rule.expressions()]
+    read = reads_of([*expressions, *([events] if events else [])]).members
+    return replace(rules, form=replace(rules.form, read=read))

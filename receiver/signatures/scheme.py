@@ -10,7 +10,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from mappings.payload import BodyRules, Format
+from mappings.payload import BodyRules, Format, FormNames
 from receiver.signatures.handshakes import Echo, Handshake
 from receiver.signatures.records import GREETING, Answer, Coverage, Request, Strength, Verified
 
@@ -31,7 +31,8 @@ class Scheme(ABC):
     the body the signature fixes.
 
     `formats` are those that the vendor sends, in `charset` where they are not UTF-8. Empty: any,
-    as the first bytes show. None: as the content type says, which no scheme signs.
+    as the first bytes show. None: as the content type says, which no scheme signs. `form` has the
+    names of a form's fields where their borders are not signed.
     """
 
     name: str
@@ -44,6 +45,7 @@ class Scheme(ABC):
     coverage: Coverage = Coverage.BODY
     formats: tuple[Format, ...] | None = (Format.JSON,)
     charset: str = "utf-8"
+    form: FormNames | None = None
     greeting: Answer = GREETING
     secret_headers: frozenset[str] = frozenset()
     secret_members: tuple[str, ...] = ()
@@ -64,6 +66,7 @@ class Scheme(ABC):
             charset=self.charset,
             not_first=first,
             not_last=last,
+            form=self.form,
         )
 
     @property

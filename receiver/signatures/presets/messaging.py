@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from mappings.payload import Format
+from mappings.payload import Format, FormNames
 from receiver.signatures.content import SignedContent
 from receiver.signatures.fields import Field
 from receiver.signatures.handshakes import EMPTY, Ask, Echo, Handshake
 from receiver.signatures.hmac_scheme import HmacScheme
 from receiver.signatures.odd.forms import FormScheme, TwilioForm, TwilioJson
 from receiver.signatures.odd.keys import EcdsaScheme
+from receiver.signatures.presets.twilio import FIELDS as TWILIO_FIELDS
 from receiver.signatures.scheme import Scheme
 
 _BODY = SignedContent.parse("{body}")
@@ -88,6 +89,7 @@ SCHEMES: tuple[Scheme, ...] = (
     TwilioForm(
         name="twilio-form",
         formats=(Format.FORM,),
+        form=TWILIO_FIELDS,
         vendor="Twilio",
         header="X-Twilio-Signature",
         algorithm="sha1",
@@ -99,6 +101,7 @@ SCHEMES: tuple[Scheme, ...] = (
     TwilioForm(
         name="twilio-sharedkey",
         formats=(Format.FORM,),
+        form=TWILIO_FIELDS,
         vendor="Twilio (shared key)",
         header="X-Twilio-Signature",
         settings="HMAC_SHA256",
@@ -120,6 +123,7 @@ SCHEMES: tuple[Scheme, ...] = (
     FormScheme(
         name="mailchimp-transactional",
         formats=(Format.FORM,),
+        form=FormNames(frozenset({"mandrill_events"}), closed=True),
         vendor="Mailchimp Transactional (Mandrill)",
         header="X-Mandrill-Signature",
         algorithm="sha1",

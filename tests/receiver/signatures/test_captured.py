@@ -1,0 +1,430 @@
+"""What can be made of one captured request: never a second bill, and never another one.
+
+For each preset a request as its vendor sends it goes through the service's own steps (proof, dedupe
+key, mapping), and then again with everything changed that its signature does not hold.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from functools import cache
+from typing import Any
+from urllib.parse import parse_qsl, quote, urlencode
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from mappings.load import MappingSet, load
+from mappings.payload import Format, PayloadError, parse
+from mappings.types import DeliveryInput
+from receiver.identity import dedupe_key
+from receiver.signatures import PRESETS, RULES, Coverage, SignatureError, Strength, Verified, verify
+from tests.support.effort import examples
+from tests.support.requests import NOW, signed
+
+FORMS = [name for name, scheme in PRESETS.items() if scheme.coverage is Coverage.FIELDS]
+TWILIO = [name for name in FORMS if name.startswith("twilio")]
+#: Somebody's lines of text inside what a vendor signs; as a form of several parts they would bill.
+PARTS = (
+    '--X\r\nContent-Disposition: form-data; name="payload"\r\n\r\n'
+    '{"e": {"id": "8", "customer": "globex", "amount": "99", "note": "forged"}}\r\n--X--\r\n'
+)
+EVENT = {"id": "7", "customer": "acme", "amount": "12.00", "note": f"Zoë\r\n{PARTS}"}
+BESIDE: dict[str, dict[str, Any]] = {
+    "msgraph": {"value": [{"changeType": "updated"}]},
+    "msgraph-rich": {"value": [{"encryptedContent": {"data": "ECBjaXBoZXI="}}]},
+    "dropbox-sign": {"event": {"event_type": "signature_request_all_signed"}},
+}
+SMS = {
+    "AccountSid": "AC0f1e2d3c4b5a69788796a5b4c3d2e1f0",
+    "ApiVersion": "2010-04-01",
+    "Body": "NO, not yet",
+    "From": "+14155550123",
+    "MessageSid": "SM9f1e2d3c4b5a69788796a5b4c3d2e1f0",
+    "NumMedia": "0",
+    "ProfileName": "xBodyYES",
+    "To": "+18005550100",
+}
+AGENTS = b'agents: {bot: {indicators: {won: {percent: "10", currency: USD}}}}\n'
+RULE = """\
+source: %s
+verify: {scheme: %s, secrets: [S]}
+let: {e: '%s'}
+outcomes:
+  - {name: won, when: "true", agent: bot, indicator: won, customer: '${{ e.customer }}',
+     once_per: '${{ e.id }}', value: '${{ e.amount }}', meta_tags: {note: '${{ e.note }}'}}
+"""
+SMS_RULE = """\
+source: %s
+verify: {scheme: %s, secrets: [S]}
+outcomes:
+  - {name: won, when: "true", agent: bot, indicator: won, customer: '${{ payload.From }}',
+     once_per: '${{ payload.MessageSid }}', value: "1", meta_tags: {note: '${{ payload.Body }}'}}
+"""
+TYPES = (
+    "application/json",
+    "application/x-www-form-urlencoded",
+    "text/xml",
+    "multipart/form-data; boundary=X",
+    'multipart/form-data; boundary="receiver-7a1c5e9d3b2f"',
+    "application/x-ndjson",
+    "application/cloudevents+json",
+    "application/json; charset=utf-16",
+    "application/x-www-form-urlencoded; charset=utf-7",
+    "text/plain; charset=iso-8859-1",
+    "",
+)
+
+
+@cache
+def mappings() -> MappingSet:
+    """A source for each preset, whose rule bills by all that its event says."""
+    files = {"agents.yaml": AGENTS}
+    for name in PRESETS:
+        inner = "has(payload.e) ? payload.e : payload"
+        if name == "mailchimp-transactional":
+            inner = "json(payload.mandrill_events)[0]"
+        text = SMS_RULE % (name, name) if name in TWILIO else RULE % (name, name, inner)
+        files[f"{name}.yaml"] = text.encode()
+    made = load(files, timezone="UTC", schemes=RULES)
+    assert [str(problem) for problem in made.problems] == []
+    return made
+
+
+def body_of(name: str, kind: Format) -> bytes:
+    """A body of that format that says what bills."""
+    if name in TWILIO:
+        return urlencode(SMS).encode()
+    if name == "mailchimp-transactional":
+        return urlencode({"mandrill_events": json.dumps([EVENT])}).encode()
+    if kind is Format.FORM:
+        return urlencode(EVENT).encode()
+    if kind is Format.XML:
+        inner = "".join(f"<{key}>{text}</{key}>" for key, text in EVENT.items())
+        return f"<e>{inner}</e>".encode()
+    document = json.dumps({"e": EVENT, **BESIDE.get(name, {})}, indent=1).encode()
+    if kind is Format.MULTIPART:
+        head = b'--before\r\nContent-Disposition: form-data; name="json"\r\n\r\n'
+        return head + document + b"\r\n--before--\r\n"
+    return document
+
+
+def formats(name: str) -> tuple[Format, ...]:
+    rules = RULES.body_rules({"scheme": name, "secrets": ["S"]})
+    assert rules is not None
+    return rules.formats or (Format.JSON, Format.FORM, Format.XML, Format.MULTIPART)
+
+
+SENT = [(name, kind) for name in PRESETS for kind in formats(name)]
+IDS = [f"{name}-{kind}" for name, kind in SENT]
+
+
+@cache
+def sent(name: str, kind: Format) -> dict[str, Any]:
+    """The request that its vendor sends."""
+    types = {
+        Format.FORM: "application/x-www-form-urlencoded",
+        Format.XML: "text/xml",
+        Format.MULTIPART: "multipart/form-data; boundary=before",
+    }
+    headers = {"content-type": types.get(kind, "application/json")}
+    return signed(name, body=body_of(name, kind), headers=headers)
+
+
+@dataclass(frozen=True)
+class Taken:
+    """What became of a request: the delivery it is, and what that bills."""
+
+    verified: Verified
+    key: str
+    outcomes: tuple[object, ...]
+
+
+def taken(name: str, request: dict[str, Any]) -> Taken | None:
+    """As the service takes it; None where it is refused."""
+    try:
+        verified = verify(name, **request)
+    except SignatureError:
+        return None
+    digest = hashlib.sha256(request["body"]).hexdigest()
+    mapped = mappings().map(
+        DeliveryInput(
+            source=name,
+            body=request["body"],
+            headers={key.lower(): value for key, value in request["headers"].items()},
+            received_at=datetime.fromtimestamp(NOW, UTC),
+        )
+    )
+    outcomes = tuple(
+        (one.key, one.triple, one.value, dict(one.meta_tags)) for one in mapped.outcomes
+    )
+    return Taken(
+        verified,
+        dedupe_key(verified, body_sha256=digest, delivery_id="each"),
+        () if mapped.failures else outcomes,
+    )
+
+
+def ensure_one_bill(name: str, kind: Format, changed: dict[str, Any]) -> None:
+    """The changed request is refused, a repeat, or bills what the first did under the same key."""
+    first, again = taken(name, sent(name, kind)), taken(name, changed)
+    assert first is not None
+    assert first.outcomes
+    if again is not None:
+        assert again.outcomes in ((), first.outcomes), (changed["headers"], changed["body"])
+
+
+@pytest.mark.parametrize(("name", "kind"), SENT, ids=IDS)
+def test_a_request_as_its_vendor_sends_it_bills(name: str, kind: Format) -> None:
+    found = taken(name, sent(name, kind))
+    assert found is not None
+    assert len(found.outcomes) == 1
+
+
+texts = st.text("abcXYZ0189-_.:=", min_size=0, max_size=12)
+
+
+@st.composite
+def unsigned_changes(draw: st.DrawFn, request: dict[str, Any]) -> dict[str, Any]:
+    """The request with other headers, content type, id and query."""
+    headers = dict(request["headers"])
+    headers["content-type"] = draw(st.sampled_from(TYPES))
+    names = ["x-request-id", "idempotency-key", "content-encoding", "x-forwarded-for", "x-event"]
+    names += [name for name in headers if "signature" not in name]
+    names += ["i-twilio-idempotency-token", "x-github-delivery", "x-shopify-webhook-id"]
+    for name in draw(st.lists(st.sampled_from(sorted(names)), max_size=3)):
+        headers[name] = draw(texts) if name != "content-type" else headers[name]
+    for name, value in list(headers.items()):
+        if draw(st.integers(0, 9)) == 0:
+            headers[name] = draw(st.sampled_from([value.upper(), value.rstrip("="), f" {value} "]))
+        if draw(st.integers(0, 19)) == 0:
+            headers[name.upper()] = headers.pop(name)
+    url = request["url"]
+    query = draw(st.sampled_from(["", "&a=2", "?x=1", "&b=%3a", "&AccountSid=1", "#f", ":443"]))
+    url = url.replace("example.com", "example.com:443") if query == ":443" else url + query
+    return {**request, "headers": headers, "url": url}
+
+
+@pytest.mark.parametrize(("name", "kind"), SENT, ids=IDS)
+@examples(6)
+@given(st.data())
+def test_nothing_beside_the_body_makes_another_bill(
+    name: str, kind: Format, data: st.DataObject
+) -> None:
+    ensure_one_bill(name, kind, data.draw(unsigned_changes(sent(name, kind))))
+
+
+def moved_borders(name: str, kind: Format, data: st.DataObject) -> dict[str, Any]:
+    """Some of what is signed beside the body moved into it, or the other way round."""
+    request = sent(name, kind)
+    body, url, headers = request["body"], request["url"], dict(request["headers"])
+    scheme = PRESETS[name]
+    length = data.draw(st.integers(1, 30))
+    places = [header for header in headers if header != "content-type"]
+    place = data.draw(st.sampled_from(["url", *places]))
+    at_start = data.draw(st.booleans())
+    into_body = data.draw(st.booleans())
+    value = url if place == "url" else headers[place]
+    if into_body:
+        cut, value = (
+            (value[-length:], value[:-length]) if at_start else (value[:length], value[length:])
+        )
+        moved = cut.encode("latin-1")
+        body = moved + body if at_start else body + moved
+    else:
+        cut_bytes = body[:length] if at_start else body[-length:]
+        body = body[length:] if at_start else body[:-length]
+        text = cut_bytes.decode("latin-1")
+        value = value + text if at_start else text + value
+    assert scheme.name == name
+    if place == "url":
+        return {**request, "body": body, "url": value}
+    return {**request, "body": body, "headers": {**headers, place: value}}
+
+
+BESIDE_OTHERS = [(name, kind) for name, kind in SENT if PRESETS[name].coverage is Coverage.BODY]
+
+
+@pytest.mark.parametrize(
+    ("name", "kind"), BESIDE_OTHERS, ids=[f"{name}-{kind}" for name, kind in BESIDE_OTHERS]
+)
+@examples(4)
+@given(st.data())
+def test_nothing_moved_between_the_body_and_what_is_signed_beside_it_bills(
+    name: str, kind: Format, data: st.DataObject
+) -> None:
+    ensure_one_bill(name, kind, moved_borders(name, kind, data))
+
+
+# Forms whose signature covers names and values, and not where one ends.
+
+
+@st.composite
+def respelled(draw: st.DrawFn, pairs: list[tuple[str, str]]) -> bytes:
+    """The fields in another order, encoded otherwise, some twice, with empty pieces between."""
+    changed = draw(st.permutations(pairs))
+    changed += draw(st.lists(st.sampled_from(pairs), max_size=2))
+    pieces = []
+    for name, value in changed:
+        plain = quote(value, safe="")
+        encoded = "".join(f"%{byte:02x}" for byte in value.encode())
+        spelled = draw(st.sampled_from([plain, plain.replace("%20", "+"), encoded]))
+        pieces.append(f"{quote(name, safe='')}={spelled}")
+    return draw(st.sampled_from(["&", "&&"])).join(pieces).encode()
+
+
+Fields = list[tuple[str, str]]
+
+
+@st.composite
+def recut(draw: st.DrawFn, pairs: Fields) -> Fields:
+    """The same text in the order of names, with a border or two elsewhere."""
+    fields = sorted(set(pairs))
+    words = [name for name, _ in fields]
+    for _ in range(draw(st.integers(1, 2))):
+        at = draw(st.integers(0, len(fields) - 1))
+        (name, value), rest = fields[at], fields[at + 1 :]
+        swallowed = value + "".join(rest[0]) if rest else value
+        found = [one.start() for word in words for one in re.finditer(word, value)]
+        place = draw(st.sampled_from(found) if found else st.integers(0, len(value)))
+        border = draw(
+            st.sampled_from([word for word in words if value[place:].startswith(word)] or [""])
+        )
+        length = len(border) or draw(st.integers(1, 8))
+        later = (value[place : place + length], value[place + length :])
+        fields = draw(
+            st.sampled_from(
+                [
+                    [*fields[:at], (name, swallowed), *rest[1:]],
+                    [*fields[:at], (name, value[:place]), *([later] if later[0] else []), *rest],
+                    [*fields[:at], (name + value[:1], value[1:]), *rest],
+                    [*fields[:at], (name[:-1] or name, name[1:][-1:] + value), *rest],
+                ]
+            )
+        )
+    return fields
+
+
+@pytest.mark.parametrize("name", FORMS)
+@examples(40)
+@given(st.data())
+def test_no_form_that_is_signed_alike_is_another_delivery_or_another_bill(
+    name: str, data: st.DataObject
+) -> None:
+    """Other order, spelling or borders: after the first a repeat, and alone no other bill."""
+    request = sent(name, Format.FORM)
+    pairs = parse_qsl(request["body"].decode())
+    cut = data.draw(st.one_of(st.just(pairs), recut(pairs)))
+    body = data.draw(respelled(cut))
+    other = {"i-twilio-idempotency-token": "2", "content-type": data.draw(st.sampled_from(TYPES))}
+    first = taken(name, request)
+    again = taken(name, {**request, "body": body, "headers": request["headers"] | other})
+    assert first is not None
+    if again is not None:
+        assert again.key == first.key, body
+        assert again.outcomes in ((), first.outcomes), body
+
+
+MOVED = [
+    ("MessageSid=SM9f&NumMedia=0", "MessageSid=SM9fN&umMedia=0"),
+    ("MessageSid=SM9f&NumMedia=0", "MessageSid=SM9fNumMedia0"),
+    ("MessageSid=SM9f&NumMedia=0", "MessageSi=dSM9f&NumMedia=0"),
+    ("MessageSid=SM9f&NumMedia=0", "M=essageSidSM9f&NumMedia=0"),
+    ("Body=YESTERDAY&From=1", "Body=YES&TERDAY=From1"),
+    ("Body=YES&ButtonText=x", "Body=YESButtonTextx"),
+    ("Body=YESlater&From=1", "Body=YES&later=From1"),
+    ("ApiVersion=2010&Body=NO&From=1&ProfileName=xBodyYES&To=2",
+     "ApiVersion=2010BodyNOFrom1ProfileNamex&Body=YES&To=2"),
+    ("ApiVersion=2010&Body=NO&From=1&To=2", "ApiVersion=2010BodyNO&From=1&To=2"),
+    ("ApiVersion=2010&Body=YES&From=1&To=2", "ApiVersion=2010&Body=YESFrom1&To=2"),
+    ("MessageSid=SM9f&Zone=eu", "MessageSid=SM9&fZone=eu"),
+    ("AccountSid=AC1&Body=NO&From=1", "Account=SidAC1&Body=NO&From=1"),
+    ('ChannelMetadata={"ProfileName":"YES"}&From=1',
+     'ChannelMetadata={"&ProfileName=":"YES"}From1'),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("honest", "moved"), MOVED)
+def test_a_form_with_moved_borders_is_signed_alike_and_read_by_nobody(
+    honest: str, moved: str
+) -> None:
+    honest_body, moved_body = (text.replace(" ", "%20").encode() for text in (honest, moved))
+    request = signed("twilio-form", body=honest_body)
+    first = verify("twilio-form", **request)
+    assert verify("twilio-form", **request | {"body": moved_body}) == first
+    made = mappings().programs["twilio-form"].body_rules
+    with pytest.raises(PayloadError):
+        parse(moved_body, None, made)
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        SMS,
+        {**SMS, "Body": "From Berlin To Bonn", "ProfileName": "Body Shop"},
+        {**SMS, "Body": 'YES "Body"', "ButtonText": "YES", "ButtonPayload": "To=1"},
+        {**SMS, "NewField": "what Twilio adds"},
+        {**SMS, "MediaUrl0": "https://api.twilio.com/x", "MediaContentType0": "image/png"},
+        {**SMS, "ChannelMetadata": '{"data":{"ProfileName":"Zoë","WaId":"4915"}}'},
+        {"CallSid": "CA1", "Caller": "+1", "Digits": "1", "From": "+1", "To": "+2"},
+        {"From": "+1", "MessageSid": "SM9f", "Body": "YES", "Zone": "eu"},
+    ],
+)
+def test_a_form_as_twilio_sends_it_is_read(body: dict[str, str]) -> None:
+    made = mappings().programs["twilio-form"].body_rules
+    assert parse(urlencode(body).encode(), None, made) == body
+
+
+# Proofs that lie in the body and leave the rest of it open.
+
+
+@st.composite
+def around_the_proof(draw: st.DrawFn, name: str, document: dict[str, Any]) -> bytes:
+    """Another body with the same proof in it, spelled in some way."""
+    changed = {**document, "e": draw(st.sampled_from([EVENT, {**EVENT, "id": "8"}]))}
+    if name == "lever" and draw(st.booleans()):
+        token, at = document["token"], str(document["triggeredAt"])
+        changed |= draw(
+            st.sampled_from(
+                [
+                    {"triggeredAt": at},
+                    {"triggeredAt": f"0{at}"},
+                    {"token": token + at[0], "triggeredAt": at[1:]},
+                    {"token": token[:-1], "triggeredAt": token[-1] + at},
+                    {"token": token[:-1], "triggeredAt": f"{token[-1]}{at}"},
+                ]
+            )
+        )
+    items = draw(st.permutations(list(changed.items())))
+    indent = draw(st.sampled_from([None, 0, 3]))
+    return json.dumps(dict(items), indent=indent, ensure_ascii=draw(st.booleans())).encode()
+
+
+@pytest.mark.parametrize("name", ["lever", "dropbox-sign", "msgraph-rich"])
+@examples(20)
+@given(st.data())
+def test_one_proof_is_one_delivery_whatever_stands_around_it(
+    name: str, data: st.DataObject
+) -> None:
+    request = sent(name, Format.JSON)
+    body = data.draw(around_the_proof(name, json.loads(request["body"])))
+    first = taken(name, request)
+    again = taken(name, data.draw(unsigned_changes({**request, "body": body})))
+    assert first is not None
+    if again is not None:
+        assert again.key == first.key
+
+
+def test_every_preset_is_one_of_these() -> None:
+    """A new one that leaves the body open must say here what becomes of its proof."""
+    assert {name for name, one in PRESETS.items() if one.coverage is Coverage.PARTS} == {
+        "lever", "dropbox-sign", "msgraph-rich",
+    }  # fmt: skip
+    nothing = {name for name, one in PRESETS.items() if one.coverage is Coverage.NOTHING}
+    shared = {name for name, one in PRESETS.items() if one.strength is Strength.SHARED}
+    assert nothing - shared == {"monday", "jira-connect-or-dynamic"}
