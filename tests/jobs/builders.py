@@ -21,6 +21,11 @@ def at(seconds: int | None) -> datetime | None:
     return None if seconds is None else DAWN + timedelta(seconds=seconds)
 
 
+def day_of(due: Said | None) -> datetime | None:
+    """When a charge occurred for its line: as mapped, or when it was received."""
+    return None if due is None else at(due.at) or RECEIVED
+
+
 def recorded(said: Said, ordinal: int) -> Recorded:
     """What the model says, as the ledger takes it."""
     is_charge = said.kind == "charge"

@@ -126,6 +126,18 @@ def is_decided_by_times(outcomes: Sequence[Said]) -> bool:
     )
 
 
+def is_billed_as_owed(standing: Line | None, due: Said | None, *, day: object) -> bool:
+    """Whether the open line is what is owed in full; `day` is what its reader has for `due.at`.
+
+    An untimed charge has the day of its receipt, and by `latest` that of any of its copies.
+    """
+    if standing is None or due is None:
+        return standing is None and due is None
+    has_day = standing.at == day or (due.at is None and due.rule == "latest")
+    whole = (standing.micros, standing.currency, standing.billed_as)
+    return has_day and whole == (due.micros, "USD", due.billed_as)
+
+
 def open_line(ledger: Sequence[Line]) -> Line | None:
     """The one open charge; AssertionError where the ledger could not be a key's."""
     opened: Line | None = None

@@ -154,10 +154,14 @@ class Workshop:
             found.setdefault(row.outcome_key, []).append(line)
         return found
 
-    async def open_micros(self) -> dict[str, int]:
-        """What each key owes, by its ledger, once every ledger is found sound."""
+    async def open_lines(self) -> dict[str, Line]:
+        """The open charge of each key that has one, once every ledger is found sound."""
         standing = {key: model.open_line(lines) for key, lines in (await self.ledgers()).items()}
-        return {key: line.micros for key, line in standing.items() if line is not None}
+        return {key: line for key, line in standing.items() if line is not None}
+
+    async def open_micros(self) -> dict[str, int]:
+        """What each key owes, by its ledger."""
+        return {key: line.micros for key, line in (await self.open_lines()).items()}
 
     async def verdicts(self, delivery_id: str) -> list[str]:
         found = await self.all(

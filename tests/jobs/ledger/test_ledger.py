@@ -11,7 +11,7 @@ from jobs.ledger.book import KeyBook, Recorded
 from jobs.ledger.owing import Conflict, Step, Verdict, admit, decide, post
 from mappings.types import Kind
 from tests.jobs import model
-from tests.jobs.builders import RECEIVED, at, lines, recorded, tell, told
+from tests.jobs.builders import RECEIVED, at, day_of, lines, recorded, tell, told
 from tests.jobs.model import Said, charge, latest, reinstatement, reversal
 
 #: What came before, what comes now, its verdict, and the amounts it posts, in order.
@@ -552,11 +552,7 @@ def post_all(book: KeyBook, new: list[Recorded]) -> list[Step]:
 
 def assert_as_owed(book: KeyBook, heard: list[Said]) -> None:
     standing, due = model.open_line(lines(book.entries)), model.owes(heard)
-    assert (standing is None) == (due is None)
-    if standing is not None and due is not None:
-        assert (standing.micros, standing.billed_as) == (due.micros, due.billed_as)
-        any_day = due.at is None and due.rule == "latest"
-        assert any_day or standing.at == (at(due.at) or RECEIVED)
+    assert model.is_billed_as_owed(standing, due, day=day_of(due))
 
 
 def assert_truthful(book: KeyBook, new: list[Recorded], steps: list[Step]) -> None:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import itertools
+import random
 from collections.abc import Awaitable, Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import pytest
@@ -15,71 +16,213 @@ from sqlalchemy import select
 
 from jobs.filters import DeliveryFilter
 from jobs.ledger.book import KeyBook
+from jobs.ledger.owing import admit, post
 from jobs.replays.replay import replay_status, start_replay
 from jobs.replays.runner import ReplayRunner
 from jobs.schema import deliveries, outcomes
 from jobs.settling.settle import Settler
 from tests.jobs import model
-from tests.jobs.builders import DAWN, at, lines, tell
+from tests.jobs.builders import DAWN, at, day_of, lines, recorded, tell, told
 from tests.jobs.doubles import Telling, bill, body, needing, undo
-from tests.jobs.model import Line, Said, charge, reversal
+from tests.jobs.model import Line, Said, charge, latest, reinstatement, reversal
 from tests.jobs.workshop import Workshop
+from tests.support.effort import CHOSEN
 
-#: Charges at three times and two prices; reversals between them, and at the time of a charge.
-TIMED = [
-    *(charge(second, micros) for second in (1, 3, 5) for micros in (10, 20)),
-    reversal(2),
-    reversal(3),
-]
+fresh = itertools.count()
+
+#: What is told of a key: every sequence of these, repeats included, up to a length.
+ALPHABETS: dict[str, tuple[list[Said], int]] = {
+    "charges at three times and two prices, and reversals": (
+        [
+            *(charge(second, micros) for second in (1, 3, 5) for micros in (10, 20)),
+            reversal(2),
+            reversal(3),
+        ],
+        5,
+    ),
+    "by latest, at two times and two prices": (
+        [
+            *(latest(second, micros) for second in (1, 3) for micros in (10, 20)),
+            reversal(2),
+            reversal(3),
+        ],
+        5,
+    ),
+    "reinstatements": (
+        [
+            charge(1, 10),
+            charge(4, 20),
+            reversal(2),
+            reversal(4),
+            reinstatement(3),
+            reinstatement(4),
+        ],
+        5,
+    ),
+    "reinstatements, by latest": (
+        [
+            latest(1, 10),
+            latest(4, 20),
+            latest(4, 10),
+            reversal(2),
+            reversal(4),
+            reinstatement(3),
+        ],
+        5,
+    ),
+    "both rules in one key": (
+        [charge(1, 10), charge(3, 20), latest(1, 30), latest(3, 40), reversal(2), reinstatement(4)],
+        5,
+    ),
+    "some of them untimed": (
+        [
+            charge(2, 10),
+            charge(None, 10),
+            charge(None, 20),
+            reversal(1),
+            reversal(3),
+            reversal(None),
+            reinstatement(None),
+        ],
+        4,
+    ),
+}
 UNTIMED = [charge(None, 10), charge(None, 20), reversal(None)]
-MIXED = [charge(2, 10), reversal(1), reversal(3), *UNTIMED]
 
 
 def every_arrival(
     outcomes: Sequence[Said], longest: int
-) -> Iterator[tuple[tuple[Said, ...], list[Line]]]:
-    """Every sequence of these outcomes up to that length, repeats included, with its ledger.
+) -> Iterator[tuple[tuple[Said, ...], KeyBook]]:
+    """Every sequence of these outcomes up to that length, repeats included, with its book.
 
-    A sequence's ledger is carried on for all that begin with it.
+    A sequence's book is carried on for all that begin with it, and is only theirs until then.
     """
+    book = KeyBook("key")
 
-    def continued(
-        heard: tuple[Said, ...], book: KeyBook
-    ) -> Iterator[tuple[tuple[Said, ...], list[Line]]]:
+    def continued(heard: tuple[Said, ...]) -> Iterator[tuple[tuple[Said, ...], KeyBook]]:
         for said in outcomes:
-            further = KeyBook(book.key, list(book.outcomes), list(book.entries))
-            tell(further, said)
+            posted = len(tell(book, said).entries)
             told = (*heard, said)
-            yield told, lines(further.entries)
+            yield told, book
             if len(told) < longest:
-                yield from continued(told, further)
+                yield from continued(told)
+            book.take_back(posted=posted)
 
-    return continued((), KeyBook("key"))
+    return continued(())
 
 
-def test_every_order_of_up_to_five_timed_outcomes_owes_the_same() -> None:
-    ends: dict[tuple[str, ...], set[int | None]] = {}
-    for heard, ledger in every_arrival(TIMED, 5):
-        standing, due = model.open_line(ledger), model.owes(heard)
-        assert (standing and standing.micros) == (due and due.micros), heard
+def assert_as_owed(heard: Sequence[Said], ledger: Sequence[Line]) -> Line | None:
+    """The open line, which is what the model owes in full."""
+    standing, due = model.open_line(ledger), model.owes(heard)
+    assert model.is_billed_as_owed(standing, due, day=day_of(due)), heard
+    return standing
+
+
+def money_of(line: Line | None) -> tuple[object, ...] | None:
+    """All of a line that a person sees: amount, currency, customer and day."""
+    return None if line is None else (line.micros, line.currency, line.billed_as, line.at)
+
+
+@pytest.mark.parametrize(("outcomes", "longest"), ALPHABETS.values(), ids=ALPHABETS.keys())
+def test_every_order_of_up_to_five_outcomes_ends_in_the_same_open_line(
+    outcomes: list[Said], longest: int
+) -> None:
+    ends: dict[tuple[str, ...], set[object]] = {}
+    for heard, book in every_arrival(outcomes, longest):
+        standing = assert_as_owed(heard, lines(book.entries))
         if model.is_decided_by_times(heard):
             same_outcomes = tuple(sorted(map(repr, heard)))
-            ends.setdefault(same_outcomes, set()).add(standing.micros if standing else None)
+            ends.setdefault(same_outcomes, set()).add(money_of(standing))
     assert all(len(found) == 1 for found in ends.values())
-    assert len(ends) > 500
+    assert len(ends) > 200
 
 
 def test_every_order_of_untimed_outcomes_charges_and_reverses_at_most_once() -> None:
-    for heard, ledger in every_arrival(UNTIMED, 6):
-        standing, due = model.open_line(ledger), model.owes(heard)
-        assert (standing and standing.micros) == (due and due.micros), heard
-        assert [line.kind for line in ledger] in ([], ["charge"], ["charge", "reversal"]), heard
+    for heard, book in every_arrival(UNTIMED, 6):
+        assert_as_owed(heard, lines(book.entries))
+        kinds = [entry.kind for entry in book.entries]
+        assert kinds in ([], ["charge"], ["charge", "reversal"]), heard
 
 
-def test_every_order_of_timed_and_untimed_outcomes_owes_what_the_model_owes() -> None:
-    for heard, ledger in every_arrival(MIXED, 5):
-        standing, due = model.open_line(ledger), model.owes(heard)
-        assert (standing and standing.micros) == (due and due.micros), heard
+#: What is told of one key in one or more transactions.
+TOGETHER: dict[str, list[Said]] = {
+    "first": [charge(1, 10), charge(2, 20), charge(3, 10), reversal(2), reinstatement(4)],
+    "latest": [latest(1, 10), latest(2, 20), latest(2, 10), reversal(2), reinstatement(4)],
+}
+
+
+@pytest.mark.parametrize("outcomes", TOGETHER.values(), ids=TOGETHER.keys())
+def test_however_outcomes_are_split_into_transactions_the_open_line_is_the_same(
+    outcomes: list[Said],
+) -> None:
+    for heard in itertools.product(outcomes, repeat=4):
+        for cuts in itertools.product([False, True], repeat=3):
+            book = KeyBook("key")
+            for part in split(heard, cuts):
+                settle_together(book, part)
+            assert_as_owed(heard, lines(book.entries))
+
+
+def split(heard: Sequence[Said], cuts: Sequence[bool]) -> list[list[Said]]:
+    """The outcomes in parts, which end where a cut is."""
+    parts: list[list[Said]] = [[]]
+    for said, is_cut in zip(heard, (*cuts, False), strict=True):
+        parts[-1].append(said)
+        if is_cut:
+            parts.append([])
+    return parts
+
+
+def settle_together(book: KeyBook, outcomes: Sequence[Said]) -> None:
+    """Record these in one transaction."""
+    first = len(book.outcomes) + 1
+    new = [recorded(said, number) for number, said in enumerate(outcomes, first)]
+    for one in new:
+        admit(book, one)
+    post(book, new, fresh_id)
+
+
+def fresh_id() -> str:
+    return f"line-{next(fresh)}"
+
+
+COPIES: dict[str, tuple[list[Said], list[int]]] = {
+    "copies of a month's last minute and the next one's first": (
+        [charge(61, 10), charge(59, 10), charge(61, 10), charge(60, 10)],
+        [10],
+    ),
+    "amounts that are corrected at once, by latest": (
+        [latest(3, 30), latest(1, 10), latest(2, 20), latest(3, 30)],
+        [30],
+    ),
+    "a history out of order": (
+        [charge(5, 50), reversal(2), charge(1, 10), reinstatement(3), reversal(4)],
+        [10, -10, 10, -10, 50],
+    ),
+}
+
+
+@pytest.mark.parametrize(("outcomes", "amounts"), COPIES.values(), ids=COPIES.keys())
+def test_what_is_settled_together_posts_no_line_that_it_takes_back_at_once(
+    outcomes: list[Said], amounts: list[int]
+) -> None:
+    for order in itertools.permutations(outcomes):
+        book = KeyBook("key")
+        settle_together(book, order)
+        assert [entry.amount_micros for entry in book.entries] == amounts
+        assert_as_owed(order, lines(book.entries))
+
+
+def test_amounts_of_one_time_that_come_together_post_the_last_received() -> None:
+    book = KeyBook("key")
+    settle_together(book, [latest(1, micros) for micros in (10, 30, 20)])
+    assert [entry.amount_micros for entry in book.entries] == [20]
+
+
+def test_late_news_of_a_key_that_is_open_posts_its_result_alone() -> None:
+    book = told(charge(12, 10), reversal(20), charge(21, 10))
+    settle_together(book, [reversal(11), charge(10, 5), reversal(19)])
+    assert len(book.entries) == 3
 
 
 #: Histories whose times decide: each is brought in by every permutation of it.
@@ -91,17 +234,27 @@ HISTORIES = {
         reversal(4),
         charge(5, 15),
     ],
-    "three prices before one reversal": [
-        charge(1, 10),
-        charge(2, 12),
-        charge(3, 8),
-        reversal(4),
-        charge(5, 9),
-    ],
     "closed for good": [charge(1, 10), charge(2, 20), reversal(3), reversal(3), charge(3, 30)],
     "copies of each": [charge(1, 10), charge(1, 10), reversal(1), charge(2, 11), charge(2, 11)],
-    "five prices and no reversal": [charge(second, 10 * second) for second in range(1, 6)],
+    "one price on five days": [charge(second, 10) for second in range(1, 6)],
+    "five amounts, by latest": [latest(second, 10 * second) for second in range(1, 6)],
+    "brought back": [
+        charge(1, 10),
+        reversal(2),
+        reinstatement(2),
+        charge(3, 20),
+        reinstatement(2),
+    ],
+    "brought back and corrected, by latest": [
+        latest(1, 10),
+        reversal(2),
+        reinstatement(3),
+        latest(4, 20),
+        reversal(5),
+    ],
 }
+#: So many permutations of each go through the databases.
+SAMPLE = 40
 UNTIMED_HISTORIES = {
     "charged thrice, taken back twice": [
         charge(None, 10),
@@ -125,16 +278,24 @@ class Arrival:
 
 
 def as_told(key: str, said: Said) -> dict[str, Any]:
-    if said.kind == "reversal":
-        return undo(key, at=at(said.at))
-    return bill(key, at=at(said.at), micros=said.micros or 0, customer=said.billed_as)
+    if said.kind != "charge":
+        return {**undo(key, at=at(said.at)), "kind": said.kind}
+    told = bill(key, at=at(said.at), micros=said.micros or 0, customer=said.billed_as)
+    return {**told, "amount": said.rule}
 
 
 def arrivals(histories: dict[str, list[Said]]) -> list[Arrival]:
+    """A sample of all orders of each, the same each time."""
+    pick = random.Random(8)
+    most = SAMPLE if CHOSEN == "quick" else 120
+    orders = {
+        name: list(dict.fromkeys(itertools.permutations(history)))
+        for name, history in histories.items()
+    }
     return [
         Arrival(f"{name} {number}", order)
-        for name, history in histories.items()
-        for number, order in enumerate(dict.fromkeys(itertools.permutations(history)))
+        for name, found in orders.items()
+        for number, order in enumerate(pick.sample(found, min(most, len(found))))
     ]
 
 
@@ -200,9 +361,11 @@ async def test_every_permutation_through_the_database_owes_the_same(
     keys = arrivals(HISTORIES)
     await way(workshop, keys)
     await assert_all_settled_without_stumbling(workshop, sum(len(key.said) for key in keys))
-    expected = {key.key: due.micros for key in keys if (due := model.owes(key.said)) is not None}
-    assert await workshop.open_micros() == expected
-    assert 0 < len(expected) < len(keys)
+    standing = await workshop.open_lines()
+    for key in keys:
+        due = model.owes(key.said)
+        assert model.is_billed_as_owed(standing.get(key.key), due, day=day_of(due)), key
+    assert 0 < len(standing) < len(keys)
 
 
 @pytest.mark.parametrize("way", WAYS)
@@ -249,13 +412,19 @@ SECONDS = st.one_of(st.none(), st.integers(1, 4))
 COMING = st.builds(
     Coming,
     said=st.one_of(
-        st.builds(charge, SECONDS, st.sampled_from([10, 20, 30])), st.builds(reversal, SECONDS)
+        st.builds(
+            charge,
+            SECONDS,
+            st.sampled_from([10, 20, 30]),
+            rule=st.sampled_from(["first", "latest"]),
+        ),
+        st.builds(reversal, SECONDS),
+        st.builds(reinstatement, SECONDS),
     ),
     wave=st.integers(0, 2),
     worker=st.integers(0, 1),
     fails_first=st.booleans(),
 )
-fresh = itertools.count()
 
 
 @settings(
@@ -297,24 +466,34 @@ async def test_any_mixture_of_waves_workers_failures_and_replays_owes_what_the_m
     status = await replay_status(workshop.database, replay.id)
     assert status is not None
     assert (status.state, status.failed) == ("done", 0)
-    standing = await workshop.open_micros()
+    standing = await workshop.open_lines()
     for key, plan in zip(keys, plans, strict=True):
         heard = await as_recorded(workshop, key)
-        assert sorted(map(repr, heard)) == sorted(repr(one.said) for one in plan)
-        due = model.owes(heard)
-        assert standing.get(key) == (due.micros if due else None)
+        assert sorted(repr(replace(one, received=0)) for one in heard) == sorted(
+            repr(one.said) for one in plan
+        )
+        line, due = standing.get(key), model.owes(heard)
+        untimed = due is not None and due.at is None and line is not None
+        day = line.at if untimed and line is not None else day_of(due)
+        assert model.is_billed_as_owed(line, due, day=day)
 
 
 async def as_recorded(workshop: Workshop, key: str) -> list[Said]:
     """What was said of the key, in the order it was recorded."""
     found = await workshop.all(
-        select(outcomes).where(outcomes.c.outcome_key == key).order_by(outcomes.c.ordinal)
+        select(outcomes, deliveries.c.received_at)
+        .join(deliveries, deliveries.c.id == outcomes.c.delivery_id)
+        .where(outcomes.c.outcome_key == key)
+        .order_by(outcomes.c.ordinal)
     )
+    received = sorted((row.received_at, row.delivery_id) for row in found)
     return [
         Said(
             row.kind,
             None if row.occurred_at is None else int((row.occurred_at - DAWN).total_seconds()),
             row.amount_micros,
+            rule=row.amount_rule,
+            received=received.index((row.received_at, row.delivery_id)),
         )
         for row in found
     ]
