@@ -24,7 +24,7 @@ from receiver.secrets import Secrets
 from receiver.settings import PREFIX, Settings, variable
 from receiver.signatures import RULES
 from tests.jobs.builders import tell
-from tests.jobs.model import Said, charge, reversal
+from tests.jobs.model import Said, charge, reinstatement, reversal
 from tests.mappings.kit import RECEIVED_AT
 from tests.support.markdown import ROOT, Fence, Page, code, pages
 
@@ -150,7 +150,9 @@ def said(words: str) -> Said:
     """`charge 10:00` as the builders write it; every hour has a price of its own."""
     kind, _, clock = words.partition(" ")
     hour = int(clock.partition(":")[0]) if clock else None
-    return charge(hour, (hour or 0) + 1) if kind == "charge" else reversal(hour)
+    if kind in ("charge", "latest"):
+        return charge(hour, (hour or 0) + 1, rule="latest" if kind == "latest" else "first")
+    return reinstatement(hour) if kind == "reinstatement" else reversal(hour)
 
 
 @pytest.mark.parametrize(
