@@ -7,6 +7,7 @@ go on being read for a while. Refuses to wait longer or read more than its bound
 from __future__ import annotations
 
 import asyncio
+import hashlib
 import json
 import time
 from collections.abc import Iterable
@@ -62,7 +63,10 @@ class Refused(Exception):
 class Call:
     """A request under way. Header names are lower-case; a repeated one is joined by commas."""
 
-    __slots__ = ("_receive", "_scope", "began", "body", "headers", "method", "read_whole", "send")
+    __slots__ = (
+        *("_body_sha256", "_receive", "_scope", "began", "body", "headers", "method"),
+        *("read_whole", "send"),
+    )
 
     def __init__(self, scope: Scope, receive: Receive, send: Send) -> None:
         self._scope = scope
@@ -74,11 +78,19 @@ class Call:
         self.read_whole = False
         #: What `read` returned; None until then.
         self.body: bytes | None = None
+        self._body_sha256: str | None = None
 
     @property
     def source(self) -> str:
         """The last part of the path."""
         return str(self._scope["path_params"]["source"])
+
+    @property
+    def body_sha256(self) -> str | None:
+        """The hex SHA-256 of the body, worked out once; None until the body was read."""
+        if self._body_sha256 is None and self.body is not None:
+            self._body_sha256 = hashlib.sha256(self.body).hexdigest()
+        return self._body_sha256
 
     @property
     def has_more_path(self) -> bool:

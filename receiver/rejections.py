@@ -7,7 +7,6 @@ to be slow or to grow under attack.
 
 from __future__ import annotations
 
-import hashlib
 import re
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
@@ -96,7 +95,7 @@ def rejection_of(call: Call, *, source: str, cause: str, detail: str) -> Rejecti
         remote=remote_address(call.client),
         header_names=header_names(call.headers),
         body_bytes=_declared(call) if body is None else len(body),
-        body_sha256=None if body is None else hashlib.sha256(body).hexdigest(),
+        body_sha256=call.body_sha256,
     )
 
 

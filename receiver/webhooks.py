@@ -6,7 +6,6 @@ was refused: the cause goes to the rejections.
 
 from __future__ import annotations
 
-import hashlib
 import time
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
@@ -23,6 +22,7 @@ from receiver.handshaking import Handshakes
 from receiver.identity import dedupe_key, vendor_id
 from receiver.keeping import Kept, kept_of
 from receiver.metrics import UNKNOWN, Metrics
+from receiver.proving import LARGE_BYTES, ProofQueue
 from receiver.readiness import (
     RETRY_SOON_SECONDS,
     Limits,
@@ -41,7 +41,6 @@ from receiver.signatures import (
     Scheme,
     SignatureError,
     Verified,
-    verify,
 )
 from receiver.sources import KnownSource
 
@@ -85,6 +84,7 @@ class WebhookEndpoint:
         self._on_proof = on_proof
         self._on_signed_time = on_signed_time
         self._handshakes = handshakes or Handshakes()
+        self._proofs = ProofQueue()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         call = Call(scope, receive, send)
@@ -111,19 +111,20 @@ class WebhookEndpoint:
         request = Request(call.method, call.url(self._public_url), call.headers, body)
         handshake = self._handshakes.recognised(scheme, request)
         if handshake is not None:
-            return await self._shake_hands(source, scheme, handshake, request, now)
+            return await self._shake_hands(call, source, scheme, handshake, request, now)
         if call.method != "POST":
             return scheme.greeting
-        verified = self._prove(source, ensure_ready(source), request, now)
+        verified = await self._prove(call, source, ensure_ready(source), request, now)
         if verified.timestamp is not None:
             self._on_signed_time(source.name, now - verified.timestamp)
         kept = await kept_of(source, scheme, request, verified)
-        accepted = await self._store(source, request, kept, verified, now)
+        accepted = await self._store(call, source, kept, verified, now)
         self._count(call, source, accepted)
         return scheme.acknowledgement(request) or _our_answer(accepted)
 
     async def _shake_hands(
         self,
+        call: Call,
         source: KnownSource,
         scheme: Scheme,
         handshake: Handshake,
@@ -134,7 +135,7 @@ class WebhookEndpoint:
         secrets = source.gate_secrets(now)
         if handshake.signed:
             extra = handshake.test_secrets
-            verified = self._prove(source, scheme, request, now, extra=extra)
+            verified = await self._prove(call, source, scheme, request, now, extra=extra)
             secrets = ((*source.secrets_at(now), *extra)[verified.secret_index],)
         return await self._handshakes.answer(
             source.name, handshake, request, secrets=secrets, now=now
@@ -147,8 +148,9 @@ class WebhookEndpoint:
             raise Refused(404, "unknown-source", "No source of this name is configured.")
         return source
 
-    def _prove(
+    async def _prove(
         self,
+        call: Call,
         source: KnownSource,
         scheme: Scheme,
         request: Request,
@@ -156,46 +158,33 @@ class WebhookEndpoint:
         *,
         extra: tuple[str, ...] = (),
     ) -> Verified:
-        """The proof by one of the source's secrets, or by an `extra` one behind them."""
-        prove = partial(
-            verify,
-            scheme,
-            method=request.method,
-            url=request.url,
-            headers=request.headers,
-            body=request.body,
-            now=now,
-        )
-        try:
-            verified = prove(secrets=(*source.secrets_at(now), *extra))
-        except SignatureError as error:
-            if error.cause in _WITHOUT_SECRET:
-                raise not_ready(error.cause, error.detail) from None
-            cause, why = error.cause, error.detail
+        """The proof by one of the source's secrets, or by an `extra` one behind them.
+
+        A large body is looked into beside the loop, when it is its source's turn.
+        """
+        work = partial(_proven, source, scheme, request, now, extra)
+        if len(request.body) <= LARGE_BYTES:
+            verified = work()
         else:
-            if verified.secret_index < len(source.secret_names):
-                self._on_proof(source.name, source.secret_names[verified.secret_index], now)
-            return verified
-        ended = source.ended_secrets(now)
-        if ended and _proves(prove, ended):
-            cause, why = "ended-secret", "signed with a secret that its `not_after` has ended"
-        raise Refused(
-            UNAUTHORIZED,
-            "not-verified",
-            "The signature of this request could not be verified.",
-            cause=cause,
-            why=why,
-        )
+
+            def beside_the_loop() -> Verified:
+                _ = call.body_sha256  # for the delivery or the rejection
+                return work()
+
+            verified = await self._proofs.run(source.name, beside_the_loop)
+        if verified.secret_index < len(source.secret_names):
+            self._on_proof(source.name, source.secret_names[verified.secret_index], now)
+        return verified
 
     async def _store(
         self,
+        call: Call,
         source: KnownSource,
-        request: Request,
         kept: Kept,
         verified: Verified,
         now: float,
     ) -> Accepted:
-        body_sha256 = hashlib.sha256(request.body).hexdigest()
+        body_sha256 = call.body_sha256 or ""
         try:
             return await self._inbox.accept(
                 Incoming(
@@ -252,6 +241,29 @@ def _our_answer(accepted: Accepted) -> Answer:
     status, word = (200, "duplicate") if accepted.duplicate else (202, "accepted")
     body = f'{{"status":"{word}","delivery":"{accepted.delivery_id}"}}'
     return Answer(status, body.encode(), "application/json")
+
+
+def _proven(
+    source: KnownSource, scheme: Scheme, request: Request, now: float, extra: tuple[str, ...]
+) -> Verified:
+    """The proof. Raises Refused for whatever is not proven."""
+    prove = partial(scheme.prove, request, now=now)
+    try:
+        return prove(secrets=(*source.secrets_at(now), *extra))
+    except SignatureError as error:
+        if error.cause in _WITHOUT_SECRET:
+            raise not_ready(error.cause, error.detail) from None
+        cause, why = error.cause, error.detail
+    ended = source.ended_secrets(now)
+    if ended and _proves(prove, ended):
+        cause, why = "ended-secret", "signed with a secret that its `not_after` has ended"
+    raise Refused(
+        UNAUTHORIZED,
+        "not-verified",
+        "The signature of this request could not be verified.",
+        cause=cause,
+        why=why,
+    )
 
 
 def _proves(prove: Callable[..., Verified], secrets: Sequence[str]) -> bool:

@@ -52,8 +52,19 @@ class Field:
 
 
 def document(request: Request) -> Mapping[str, Any]:
-    """The JSON object of a body, or of the form field `json` of a multipart one."""
-    body = request.body
+    """The JSON object of a body, or of the form field `json` of a multipart one; read once."""
+    if "document" not in request.read:
+        try:
+            request.read["document"] = _document(request.body)
+        except SignatureError as error:
+            request.read["document"] = error
+    found: dict[str, Any] | SignatureError = request.read["document"]
+    if isinstance(found, SignatureError):
+        raise SignatureError(found.cause, found.detail)
+    return found
+
+
+def _document(body: bytes) -> dict[str, Any]:
     value = json_value(_part(body, b"json") if body.startswith(b"--") else body)
     if not isinstance(value, dict):
         raise SignatureError("malformed-body", "the body is no JSON object")

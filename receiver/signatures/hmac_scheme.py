@@ -79,14 +79,22 @@ class HmacScheme(Scheme):
     def is_timed(self) -> bool:
         return self.timestamp_header is not None or self.timestamp_element is not None
 
+    @property
+    def time_is_inside(self) -> bool:
+        """Whether the time stands in signed bytes that are looked into only once proven."""
+        return False
+
     def prove(self, request: Request, *, secrets: Sequence[str], now: float) -> Verified:
         """See Scheme. The time is judged last, so that `stale` always means rightly signed."""
         keys = self._keys(secrets)
         items = self._signature_items(request)
-        stamp = self._timestamp_text(request, items)
+        stamp = None if self.time_is_inside else self._timestamp_text(request, items)
         timestamp = codecs.read_timestamp(stamp, self.timestamp_unit) if stamp else None
         contents = self._contents(request, stamp)
         secret_index, content = self._match(keys, self._candidates(items), contents)
+        if self.time_is_inside:
+            inside = self._timestamp_text(request, items) or ""
+            timestamp = codecs.read_timestamp(inside, self.timestamp_unit)
         if timestamp is not None:
             self._check_window(timestamp, now)
         return Verified(

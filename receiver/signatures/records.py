@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
+from typing import Any
 
 
 class Strength(StrEnum):
@@ -27,12 +28,16 @@ class Coverage(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """One request as it came: header names in lower case, the body never decoded."""
+    """One request as it came: header names in lower case, the body never decoded.
+
+    `read` is what was read of its body, so that nothing is read twice.
+    """
 
     method: str
     url: str
     headers: Mapping[str, str]
     body: bytes
+    read: dict[str, Any] = field(default_factory=dict, init=False, repr=False, compare=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

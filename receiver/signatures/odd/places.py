@@ -89,6 +89,10 @@ class TimeInBody(HmacScheme):
     def is_timed(self) -> bool:
         return True
 
+    @property
+    def time_is_inside(self) -> bool:
+        return True
+
     def _timestamp_text(self, request: Request, items: Sequence[str]) -> str | None:
         del items
         stamp = text_at(document(request), self.time_member)
