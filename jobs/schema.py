@@ -42,6 +42,10 @@ STATES = ("received", "recorded", "ignored", "failed", "discarded")
 EVIDENCE = ("kept", "expired", "purged")
 OUTCOME_KINDS = ("charge", "reversal", "reinstatement")
 
+#: Of outcomes: not the first of its key, or one that waits for the first. Only these can make a
+#: key an exception, or end that.
+TOLD_AGAIN = "ordinal > 1 OR verdict = 'waiting'"
+
 #: One POST each, with its bytes as they came. Whoever locks rows of it does so with `key_share`:
 #: a charge or an item of a replay that refers to one never waits for whoever holds it.
 deliveries = Table(
@@ -144,6 +148,13 @@ outcomes = Table(
     Index("ix_outcomes_delivery", "delivery_id"),
     Index("ix_outcomes_source_rule", "source", "rule", "recorded_at"),
     Index(
+        "ix_outcomes_told_again",
+        "recorded_at",
+        "id",
+        postgresql_where=text(TOLD_AGAIN),
+        sqlite_where=text(TOLD_AGAIN),
+    ),
+    Index(
         "ix_outcomes_replaces",
         "replaces",
         unique=True,
@@ -211,6 +222,21 @@ customers = Table(
     metadata,
     Column("id", String(256), primary_key=True),
     Column("first_billed_at", UtcDateTime, nullable=False),
+    # A hash that is the same for ids that look alike; null until worked out in the background.
+    Column("looks_like", String(32)),
+    Index("ix_customers_looks_like", "looks_like"),
+)
+
+#: Keys that were told of and not billed as someone may expect, by the outcome that shows it.
+exceptions = Table(
+    "exceptions",
+    metadata,
+    Column("kind", String(32), primary_key=True),
+    Column("outcome_id", ForeignKey("outcomes.id"), primary_key=True),
+    Column("at", UtcDateTime, nullable=False),
+    Column("dismissed_by", ForeignKey("actions.id")),  # null: it stands
+    Index("ix_exceptions_kind_at", "kind", "at"),
+    Index("ix_exceptions_outcome", "outcome_id"),
 )
 
 #: Content hash → the text that billed, so that every charge can be explained years later.

@@ -16,6 +16,7 @@ import structlog
 from jobs.audits.auditor import Auditor
 from jobs.database import assert_durable, open_database
 from jobs.doorbell.worker import COMPLETION_SECONDS, Listener
+from jobs.exceptions.register import EVERY_SECONDS, ROUND, look_for_exceptions
 from jobs.heartbeat import Heartbeat, mappings_health, process_name
 from jobs.mapping_watch import MappingWatch
 from jobs.notices.telling import Post, Teller
@@ -89,6 +90,9 @@ async def run_worker(
             "mappings": watch.run(),
             "heartbeat": heartbeat.run(),
             "auditor": Auditor(database).run(),
+            "exceptions": Auditor(
+                database, {ROUND: look_for_exceptions}, every_seconds=EVERY_SECONDS
+            ).run(),
         }
         if config.post is not None:
             teller = Teller(database, config.post, mappings=lambda: watch.current)

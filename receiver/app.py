@@ -105,7 +105,11 @@ class WebProcess:
         )
         webhooks = self._webhooks()
         counts = DatabaseCounts(
-            self.database, self.metrics, folder=self._settings.data_dir, lags=self.signed_lags
+            self.database,
+            self.metrics,
+            folder=self._settings.data_dir,
+            lags=self.signed_lags,
+            mappings=lambda: self.watch.current,
         )
         return [
             Route("/webhooks/{source}", webhooks),

@@ -18,6 +18,7 @@ from jobs.errors import FilterInvalid
 from jobs.filters import DeliveryFilter, can_be_stored
 from jobs.queries.actions import ActionFilter
 from jobs.queries.billing import LINE_KINDS, Basis, BillingFilter
+from jobs.queries.exception_texts import KINDS as EXCEPTION_KINDS
 from jobs.queries.rejections import RejectionFilter
 from jobs.queries.times import parse_time
 from jobs.schema import STATES
@@ -105,6 +106,12 @@ def action_filter(given: Mapping[str, str | None], zone: ZoneInfo) -> ActionFilt
     named = {name: value for name, value in given.items() if value is not None}
     _refuse_empty(named)
     return ActionFilter.model_validate({**named, **_times(named, zone)})
+
+
+def exception_kinds(kind: str | None) -> Sequence[str]:
+    """The kinds of exceptions to list: that one, or all. Raises FilterInvalid."""
+    _refuse_other("kind", kind, EXCEPTION_KINDS)
+    return EXCEPTION_KINDS if kind is None else (kind,)
 
 
 def whole_number(name: str, text: str) -> int:

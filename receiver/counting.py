@@ -7,6 +7,7 @@ count.
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 from time import monotonic
@@ -17,8 +18,10 @@ from jobs.audits.auditor import read_audits
 from jobs.database import Database
 from jobs.errors import brief
 from jobs.notices.book import read_unsent
+from jobs.queries.exceptions import count_exceptions
 from jobs.queries.status import read_status
 from jobs.schema import STATES
+from mappings.load import MappingSet
 from receiver.doctor.clock import database_offset_seconds
 from receiver.doctor.storage import room_at
 from receiver.metrics import Metrics
@@ -35,12 +38,19 @@ class DatabaseCounts:
     """Keeps the gauges of what is in the database up to date."""
 
     def __init__(
-        self, database: Database, metrics: Metrics, *, folder: Path, lags: SignedLags
+        self,
+        database: Database,
+        metrics: Metrics,
+        *,
+        folder: Path,
+        lags: SignedLags,
+        mappings: Callable[[], MappingSet],
     ) -> None:
         self._database = database
         self._metrics = metrics
         self._folder = folder
         self._lags = lags
+        self._mappings = mappings
         self._counted_at = -COUNT_EVERY_SECONDS
 
     async def refresh(self) -> None:
@@ -63,6 +73,8 @@ class DatabaseCounts:
             free_bytes=room_at(self._folder).free_bytes,
         )
         self._metrics.show_audits(await read_audits(self._database), now=datetime.now(UTC))
+        tallies = await count_exceptions(self._database, self._mappings())
+        self._metrics.show_exceptions({one.kind: one.count for one in tallies})
         status = await read_status(self._database)
         states = {state: int(getattr(status, state)) for state in STATES}
         self._metrics.show_states(states, status.oldest_received_age_seconds)

@@ -85,6 +85,12 @@ class Metrics:
             registry=self.registry,
         )
 
+        self.exceptions = Gauge(
+            "receiver_exceptions",
+            "What was taken and not billed as someone may expect, by kind.",
+            ["kind"],
+            registry=self.registry,
+        )
         self.check_problems = Gauge(
             "receiver_check_problems",
             "Problems that each check of `receiver doctor` finds, once a minute.",
@@ -138,6 +144,11 @@ class Metrics:
                 self.audit_found.labels(one.name).set(one.found)
                 age = max((now - one.checked_at).total_seconds(), 0.0)
                 self.audit_age_seconds.labels(one.name).set(age)
+
+    def show_exceptions(self, counts: Mapping[str, int]) -> None:
+        """Set how many exceptions there are, by kind."""
+        for kind, count in counts.items():
+            self.exceptions.labels(kind).set(count)
 
     def show_check(self, name: str, problems: int) -> None:
         """Set how many problems a check of `receiver doctor` found."""

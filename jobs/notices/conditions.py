@@ -17,6 +17,7 @@ from jobs.audits.silence import Silent, span
 from jobs.heartbeat import Alive
 from jobs.notices.jumps import Jump
 from jobs.queries.backlog import Backlog
+from jobs.queries.exceptions import Tally, detail_of
 from jobs.queries.shapes import FailureGroup
 
 #: A delivery that waits longer than this is told of.
@@ -24,7 +25,8 @@ BACKLOG_SECONDS = 60.0
 
 FAILURES, MAPPING, REJECTIONS = "failures", "mapping", "rejections"
 BACKLOG, SILENCE, AUDIT = "backlog", "silence", "audit"
-KINDS = (FAILURES, MAPPING, REJECTIONS, BACKLOG, SILENCE, AUDIT)
+EXCEPTIONS = "exceptions"
+KINDS = (FAILURES, MAPPING, REJECTIONS, BACKLOG, SILENCE, AUDIT, EXCEPTIONS)
 #: Of these the end is told as well.
 ENDS = frozenset({BACKLOG, SILENCE})
 
@@ -185,6 +187,21 @@ def of_audits(audits: Sequence[Audited]) -> list[Condition]:
         )
         for one in audits
         if one.found
+    ]
+
+
+def of_exceptions(tallies: Iterable[Tally]) -> list[Condition]:
+    """One for each kind that a person has to look at; another one when there are ten times more."""
+    return [
+        Condition(
+            key=f"{EXCEPTIONS}:{one.kind}:{len(str(one.pressing))}",
+            kind=EXCEPTIONS,
+            says=f"{detail_of(one)[:1].upper()}{detail_of(one)[1:]}",
+            run=(f"receiver exceptions --kind {one.kind}",),
+            facts={"exception": one.kind, "count": one.count, "overdue": one.overdue},
+        )
+        for one in tallies
+        if one.pressing
     ]
 
 

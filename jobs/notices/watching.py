@@ -21,6 +21,7 @@ from jobs.notices.conditions import (
     Condition,
     of_audits,
     of_backlog,
+    of_exceptions,
     of_failures,
     of_jumps,
     of_mappings,
@@ -28,6 +29,7 @@ from jobs.notices.conditions import (
 )
 from jobs.notices.jumps import jumps
 from jobs.queries.backlog import read_backlog
+from jobs.queries.exceptions import count_exceptions
 from jobs.queries.failures import read_failures
 from jobs.queries.sources import read_silent
 from jobs.schema import deliveries, notices, rejection_counts
@@ -66,6 +68,7 @@ class Watcher:
         found += of_backlog(await read_backlog(database))
         found += of_silence(await read_silent(database, self._mappings()))
         found += of_audits(await read_audits(database))
+        found += of_exceptions(await count_exceptions(database, self._mappings()))
         await self._book.reconcile(found, looked_at)
         return Looked(found=0, progress={"failed": failed, "rejections": known})
 

@@ -17,6 +17,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
 from jobs.queries.billing import LINE_KINDS, Basis
+from jobs.queries.exceptions import EXAMPLES
 from jobs.queries.revenue import GROUPS
 from jobs.schema import STATES
 from receiver.api.export import FORMATS
@@ -45,6 +46,7 @@ PARAMETERS: dict[str, dict[str, Any]] = {
         "pattern": "^[A-Za-z0-9_-]+$",
         "description": "An earlier `next`.",
     },
+    "examples": {"type": "integer", "minimum": 0, "maximum": 10**18 - 1, "default": EXAMPLES},
     "format": {"enum": list(FORMATS)},
     "ids": _TEXT | {"description": "Ids of deliveries, separated by commas."},
     "kind": {"enum": list(LINE_KINDS)},
@@ -138,7 +140,7 @@ def _call(operation: Operation, names: dict[type[BaseModel], str]) -> dict[str, 
     call: dict[str, Any] = {
         "operationId": operation.answered_by.__name__,
         "summary": operation.says,
-        "parameters": [*_in_path(operation.path), *map(_in_query, operation.takes)],
+        "parameters": [*_in_path(operation.path), *_in_query(operation)],
         "responses": answers,
     }
     if operation.order is not None:
@@ -165,8 +167,11 @@ def _in_path(path: str) -> list[dict[str, Any]]:
     ]
 
 
-def _in_query(name: str) -> dict[str, Any]:
-    return {"name": name, "in": "query", "schema": PARAMETERS.get(name, _TEXT)}
+def _in_query(operation: Operation) -> list[dict[str, Any]]:
+    known = {**PARAMETERS, **operation.parameters}
+    return [
+        {"name": name, "in": "query", "schema": known.get(name, _TEXT)} for name in operation.takes
+    ]
 
 
 def _object(members: Iterable[str]) -> dict[str, Any]:

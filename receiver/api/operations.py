@@ -7,13 +7,15 @@ what the other has not.
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from starlette.requests import Request
 from starlette.responses import Response
 
 from jobs.queries import shapes, story_shapes
+from jobs.queries.exception_shapes import ExceptionItem
+from jobs.queries.exception_texts import KINDS
 from receiver.api import acting, correcting, reading
 from receiver.api.params import ORDER_EXTRAS, REVERSAL_EXTRAS
 from receiver.asking import (
@@ -45,6 +47,8 @@ class Operation:
     order: tuple[str, ...] | None = None
     #: Other media types in which a success may come.
     also: tuple[str, ...] = ()
+    #: What its parameters are that mean something else in other calls.
+    parameters: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     #: Whether something that is named may not exist.
     may_miss: bool = False
     #: Whether the caller may name mappings that are no longer in force.
@@ -123,11 +127,20 @@ OPERATIONS: tuple[Operation, ...] = (
         gives={200: shapes.Page[SourceItem]},
     ),
     Operation(
+        path="/exceptions",
+        answered_by=reading.exceptions,
+        says="What was taken and not billed as someone may expect, by kind.",
+        gives={200: shapes.Page[ExceptionItem]},
+        takes=("kind", "examples"),
+        parameters={"kind": {"enum": list(KINDS)}},
+    ),
+    Operation(
         path="/actions",
         answered_by=reading.actions,
         says="What people did, newest first.",
         gives={200: shapes.Page[story_shapes.ActionEntry]},
         takes=(*ACTION_FILTERS, *PAGING),
+        parameters={"kind": {"type": "string", "minLength": 1}},
     ),
     Operation(
         path="/replays",

@@ -8,6 +8,7 @@ from starlette.responses import JSONResponse, Response
 from jobs.errors import FilterInvalid
 from jobs.queries.actions import list_actions
 from jobs.queries.billing import list_billing_events
+from jobs.queries.exceptions import EXAMPLES, MOST_EXAMPLES, read_exceptions
 from jobs.queries.failures import read_failures
 from jobs.queries.forward import read_forward
 from jobs.queries.listing import list_deliveries, read_delivery
@@ -30,7 +31,9 @@ from receiver.asking import (
     basis_of,
     billing_filter,
     delivery_filter,
+    exception_kinds,
     rejection_filter,
+    whole_number,
 )
 from receiver.sourcelist import read_sources
 
@@ -133,6 +136,22 @@ async def replays(request: Request) -> Response:
     query(request, ())
     database = parts_of(request).database
     return shape(await list_replays(database, limit=part.limit, cursor=part.cursor))
+
+
+async def exceptions(request: Request) -> Response:
+    parts = parts_of(request)
+    given = query(request, ("kind", "examples"), paged=False)
+    examples = whole_number("examples", given.get("examples", str(EXAMPLES)))
+    if examples < 0:
+        raise FilterInvalid(f"examples is {examples}; give a number from 0 to {MOST_EXAMPLES}")
+    return whole_list(
+        await read_exceptions(
+            parts.database,
+            parts.mappings(),
+            kinds=exception_kinds(given.get("kind")),
+            examples=examples,
+        )
+    )
 
 
 async def sources(request: Request) -> Response:

@@ -99,3 +99,37 @@ def actions(
 
     given = {"kind": kind, "actor": actor, "since": since, "until": until}
     command.actions(given, limit=limit, as_json=as_json)
+
+
+@app.command()
+@explained
+def exceptions(
+    kind: Annotated[
+        str | None,
+        typer.Option(
+            help="waiting-reversal, amount-differs, lookalike-customer or unused-price only."
+        ),
+    ] = None,
+    examples: Annotated[
+        int, typer.Option(min=0, max=1_000, help="Show so many of each kind.")
+    ] = 10,
+    dismiss: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="KEY",
+            help="Put the exceptions of this outcome key away; may be repeated. Needs --note.",
+            show_default=False,
+        ),
+    ] = None,
+    note: Annotated[
+        str | None, typer.Option(help="Why it is none; kept with the record of who did it.")
+    ] = None,
+    as_json: arg.Json = False,
+) -> None:
+    """List what was taken and not billed as someone may expect, and what fixes it."""
+    from receiver.cli.commands import exceptions as command
+
+    if dismiss:
+        command.dismiss_them(kind, dismiss, note=note, as_json=as_json)
+    else:
+        command.exceptions(kind, examples=examples, as_json=as_json)

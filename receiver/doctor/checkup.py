@@ -39,11 +39,13 @@ MADE = (
     "rotation",
     "public-url",
     "notices",
+    "exceptions",
 )
 #: What /readyz names; it looks at redis, worker, backlog, mappings and secrets each time itself.
 NAMED = (
     *("revision", "durability", "disk", "clock", "versions", "complete", "silence", "public-url"),
     "notices",
+    "exceptions",
 )
 
 

@@ -120,6 +120,7 @@ CHECKS: tuple[Check, ...] = (
     Check("mappings", _of_mappings, tables=False),
     Check("rules", lambda a: mapping_health.check_rules(a.database, a.mappings)),
     Check("failures", lambda a: mapping_health.check_failures(a.database)),
+    Check("exceptions", lambda a: mapping_health.check_exceptions(a.database, a.mappings)),
     Check("silence", lambda a: mapping_health.check_silence(a.database, a.mappings)),
     Check("settings", _settings, tables=False),
     Check("secrets", _secrets, tables=False),

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from jobs.database import Database
+from jobs.queries.exception_texts import REMEDIATIONS
+from jobs.queries.exceptions import Tally, count_exceptions, detail_of
 from jobs.queries.failures import read_failures
 from jobs.queries.rules import KnownRule, read_rules
 from jobs.queries.shapes import FailureGroup, RuleItem
@@ -71,3 +75,22 @@ async def check_silence(database: Database, mappings: MappingSet) -> Report:
     findings = [Finding(str(one), mend) for one in await read_silent(database, mappings)]
     watched = sum(source.expect_every is not None for source in mappings.sources.values())
     return Report.of(f"sources that have an expect_every: {watched}", findings)
+
+
+async def check_exceptions(database: Database, mappings: MappingSet) -> Report:
+    """What was taken and not billed as someone may expect."""
+    tallies = [one for one in await count_exceptions(database, mappings) if one.count]
+    counts = ", ".join(f"{one.count} {one.kind}" for one in tallies) or "none"
+    return Report.of(f"exceptions: {counts}", of_exceptions(tallies))
+
+
+def of_exceptions(tallies: Sequence[Tally]) -> list[Finding]:
+    """One for each kind; a problem where no order of arrival puts it right."""
+    return [
+        Finding(
+            detail_of(one),
+            f"{REMEDIATIONS[one.kind]} See `receiver exceptions --kind {one.kind}`",
+            is_problem=one.pressing > 0,
+        )
+        for one in tallies
+    ]

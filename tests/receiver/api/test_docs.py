@@ -17,6 +17,13 @@ from jobs.filters import DeliveryFilter
 from jobs.queries import shapes, story_shapes
 from jobs.queries.actions import ActionFilter
 from jobs.queries.billing import BillingFilter
+from jobs.queries.exception_shapes import (
+    AmountDiffers,
+    ExceptionItem,
+    LookalikeCustomer,
+    UnusedPriceItem,
+    WaitingReversal,
+)
 from jobs.queries.rejections import RejectionFilter
 from jobs.replays.dry_run import DryRun
 from jobs.replays.replay import ReplayStatus
@@ -42,6 +49,11 @@ _SHAPES = (
     story_shapes.SignedDelivery,
     story_shapes.KeyOutcomeItem,
     story_shapes.VersionText,
+    ExceptionItem,
+    WaitingReversal,
+    AmountDiffers,
+    LookalikeCustomer,
+    UnusedPriceItem,
     story_shapes.ActionEntry,
     story_shapes.ReplayItem,
     SourceItem,
@@ -106,6 +118,7 @@ EXAMPLES: dict[str, type[BaseModel] | set[str]] = {
     "/revenue": {"items", "next", "complete_until"},
     "/replays": {"id", "matched"},
     "/replays?limit": shapes.Page[story_shapes.ReplayItem],
+    "/exceptions": shapes.Page[ExceptionItem],
     "/sources": shapes.Page[SourceItem],
     "/actions": shapes.Page[story_shapes.ActionEntry],
     "/replays dry": set(DryRun().as_json()),

@@ -3,13 +3,18 @@ import csv
 import io
 import json
 from datetime import UTC, datetime
+from pathlib import Path
 
 import httpx
 import pytest
 
 from jobs.database import Database
 from jobs.intake.rejections import Rejected, RejectionBook
+from jobs.queries.exception_texts import KINDS
 from receiver.api import ApiParts
+from receiver.counting import DatabaseCounts
+from receiver.metrics import Metrics
+from receiver.signedlags import SignedLags
 from tests.support.rows import Rows
 
 
@@ -295,3 +300,39 @@ async def test_sources_say_what_is_missing(api: httpx.AsyncClient, rows: Rows) -
     [found] = (await api.get("/api/sources")).json()["items"]
     assert (found["source"], found["deliveries"]) == ("zendesk", 1)
     assert found["missing"] == ["the secret ZENDESK_SECRET"]
+
+
+async def test_exceptions_are_listed_by_kind_and_counted_in_metrics(
+    api: httpx.AsyncClient, rows: Rows, parts: ApiParts
+) -> None:
+    assert (await api.get("/api/exceptions")).json() == {"items": [], "next": None}
+    await rows.charge()
+    await rows.outcome(
+        await rows.delivery(),
+        outcome_key='["zendesk","solved","1"]',
+        ordinal=2,
+        verdict="duplicate",
+        amount_micros=7,
+    )
+    (item,) = (await api.get("/api/exceptions?kind=amount-differs")).json()["items"]
+    assert (item["kind"], item["count"]) == ("amount-differs", 1)
+    assert item["examples"][0]["told"] == {"currency": "USD", "amount": "0.000007"}
+    assert (await api.get("/api/exceptions?kind=unused-price")).json()["items"] == []
+    refused = await api.get("/api/exceptions?examples=-1")
+    assert refused.json()["detail"] == "examples is -1; give a number from 0 to 1000"
+    metrics = Metrics()
+    lags = SignedLags()
+    counts = DatabaseCounts(
+        parts.database, metrics, folder=Path(), lags=lags, mappings=parts.mappings
+    )
+    await counts.refresh()
+    said = {
+        kind: metrics.registry.get_sample_value("receiver_exceptions", {"kind": kind})
+        for kind in KINDS
+    }
+    assert said == {
+        "waiting-reversal": 0,
+        "amount-differs": 1,
+        "lookalike-customer": 0,
+        "unused-price": 0,
+    }

@@ -1,0 +1,100 @@
+"""Which exceptions one key has: pure, from its book and from the charges told of it.
+
+Owns what an exception of a key is. What the key owes, and which charges belong to one interval,
+is decided by `jobs.ledger`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from jobs.ledger.book import KeyBook, Recorded
+from jobs.ledger.owing import Verdict
+from mappings.types import AmountRule, Kind
+
+WAITING_REVERSAL, AMOUNT_DIFFERS = OF_KEYS = ("waiting-reversal", "amount-differs")
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """An outcome as it was recorded: with its verdict, and when that was."""
+
+    outcome: Recorded
+    verdict: str
+    recorded_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KeyException:
+    """An exception of a key: the outcome that shows it, and since when.
+
+    `owed` is the charge that is owed instead, where the amount differs.
+    """
+
+    kind: str
+    key: str
+    outcome: Recorded
+    at: datetime
+    owed: Recorded | None = None
+
+
+def exceptions_of(book: KeyBook, told: Sequence[Told]) -> list[KeyException]:
+    """At most one of each kind. `told` are the charges and waiting reversals of the key.
+
+    Of charges that are alike one is enough.
+    """
+    found = [_waiting(book.key, told), _differing(book, told)]
+    return [one for one in found if one is not None]
+
+
+def _waiting(key: str, told: Iterable[Told]) -> KeyException | None:
+    """The first reversal that still waits, if the key has no charge at all."""
+    waiting = None
+    for one in told:
+        if one.outcome.kind is Kind.CHARGE:
+            return None
+        is_waiting = one.verdict == Verdict.WAITING and one.outcome.kind is Kind.REVERSAL
+        if is_waiting and (waiting is None or one.outcome.ordinal < waiting.outcome.ordinal):
+            waiting = one
+    if waiting is None:
+        return None
+    return KeyException(
+        kind=WAITING_REVERSAL, key=key, outcome=waiting.outcome, at=waiting.recorded_at
+    )
+
+
+def _differing(book: KeyBook, told: Iterable[Told]) -> KeyException | None:
+    """The charge told last that is not owed, of the same interval, with another amount.
+
+    Under `amount: latest` the amount told last is what the rule asks for. What was told before a
+    person had the key billed anew was judged by that person.
+    """
+    owed = book.owed()
+    if owed is None or owed.amount_rule is AmountRule.LATEST:
+        return None
+    judged = owed.ordinal if owed.replaces is not None else 0
+    replaced = {one.replaces for one in book.outcomes}
+    interval = book.line.interval_of(owed)
+    differing = [
+        one
+        for one in told
+        if one.outcome.kind is Kind.CHARGE
+        and one.outcome.ordinal > judged
+        and one.outcome.action_id is None
+        and one.outcome.id not in replaced
+        and not _is_owed_alike(one.outcome, owed)
+        and book.line.interval_of(one.outcome) == interval
+    ]
+    if not differing:
+        return None
+    last = max(differing, key=lambda one: one.outcome.ordinal)
+    since = min(one.recorded_at for one in differing)
+    return KeyException(
+        kind=AMOUNT_DIFFERS, key=book.key, outcome=last.outcome, at=since, owed=owed
+    )
+
+
+def _is_owed_alike(one: Recorded, owed: Recorded) -> bool:
+    return (one.amount_micros, one.currency) == (owed.amount_micros, owed.currency)

@@ -1,0 +1,168 @@
+"""The table `exceptions`: brought up to date in the background, and completed when it is read.
+
+A key can only become or cease to be an exception by an outcome that is not the first of its key,
+or that waits. These have an index in the order recorded, and a round goes on where the one before
+it ended. The table names outcomes and holds nothing of them, so that an erasure has nothing to do
+here.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from sqlalchemy import case, delete, func, literal, or_, select, text, tuple_
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from jobs.audits.findings import Looked
+from jobs.columns import UtcDateTime
+from jobs.database import Database
+from jobs.exceptions.customers import note_looks
+from jobs.exceptions.detection import KeyException, Told, exceptions_of
+from jobs.ledger.book import Recorded
+from jobs.ledger.keybook import chunks, load_books
+from jobs.schema import TOLD_AGAIN, audits, exceptions, outcomes
+from mappings.types import AmountRule, Kind
+
+#: The name under which the rounds are claimed, beside those of the audits.
+ROUND = "exceptions"
+EVERY_SECONDS = 20.0
+#: Keys looked at in one step, and how long a round goes on.
+PAGE = 500
+ROUND_SECONDS = 10.0
+#: A transaction commits so long after the time that it records, at most.
+OVERLAP = timedelta(minutes=2)
+_DAWN = datetime(1970, 1, 1, tzinfo=UTC)
+
+_said = outcomes.c
+#: As the index of these outcomes has it: a database compares the texts.
+_told_again = text(f"({TOLD_AGAIN})")
+
+#: A place in the order recorded.
+Position = tuple[datetime, str]
+
+
+async def look_for_exceptions(database: Database, progress: Mapping[str, Any]) -> Looked:
+    """One round: the keys of outcomes recorded since the last one ended, as far as time allows."""
+    async with database.read() as connection:
+        began = await database.time(connection)
+    position, ends = begin_of(progress), time.monotonic() + ROUND_SECONDS
+    is_behind = True
+    while is_behind and time.monotonic() < ends:
+        async with database.read() as connection:
+            page = await next_told_again(connection, position, limit=PAGE)
+        await refresh(database, sorted({key for _, key in page}))
+        is_behind = len(page) == PAGE
+        position = page[-1][0] if page else position
+    await note_looks(database)
+    reached = position[0] if is_behind else began
+    return Looked(found=0, progress={"reached": reached.isoformat()})
+
+
+def begin_of(progress: Mapping[str, Any]) -> Position:
+    """Where to go on: a little before what the last round reached."""
+    reached = progress.get("reached")
+    return (datetime.fromisoformat(reached) - OVERLAP if reached else _DAWN, "")
+
+
+async def read_progress(connection: AsyncConnection) -> dict[str, Any]:
+    """What the last round kept; empty before the first."""
+    query = select(audits.c.progress).where(audits.c.name == ROUND)
+    return dict(await connection.scalar(query) or {})
+
+
+async def next_told_again(
+    connection: AsyncConnection, after: Position, *, limit: int
+) -> list[tuple[Position, str]]:
+    """The next outcomes that may make or end an exception: where each stands, and its key."""
+    place = tuple_(_said.recorded_at, _said.id)
+    here = tuple_(literal(after[0], UtcDateTime), literal(after[1]))
+    query = (
+        select(_said.recorded_at, _said.id, _said.outcome_key)
+        .where(_told_again, place > here)
+        .order_by(_said.recorded_at, _said.id)
+        .limit(limit)
+    )
+    return [((at, one), key) for at, one, key in await connection.execute(query)]
+
+
+async def find_exceptions(
+    connection: AsyncConnection, keys: Sequence[str]
+) -> dict[str, list[KeyException]]:
+    """The exceptions of each of these keys as of now; a key without any has an empty list."""
+    books = await load_books(connection, keys)
+    told = await _told(connection, keys)
+    return {key: exceptions_of(book, told.get(key, [])) for key, book in books.items()}
+
+
+async def refresh(database: Database, keys: Sequence[str]) -> None:
+    """Let the table say of these keys what holds; what it says already is not written again."""
+    if not keys:
+        return
+    async with database.read() as connection:
+        found = await find_exceptions(connection, keys)
+        known = await recorded_rows(connection, keys)
+    wanted = {(one.kind, one.outcome.id): one.at for several in found.values() for one in several}
+    gone, new = sorted(known - wanted.keys()), sorted(wanted.keys() - known)
+    if not gone and not new:
+        return
+    place = tuple_(exceptions.c.kind, exceptions.c.outcome_id)
+    async with database.write() as connection:
+        for chunk in chunks(gone):
+            await connection.execute(delete(exceptions).where(place.in_(chunk)))
+        for chunk in chunks(new):
+            rows = [
+                {"kind": kind, "outcome_id": one, "at": wanted[kind, one]} for kind, one in chunk
+            ]
+            await connection.execute(database.insert_or_skip(exceptions), rows)
+
+
+async def recorded_rows(connection: AsyncConnection, keys: Sequence[str]) -> set[tuple[str, str]]:
+    """What the table says of these keys: kinds and outcomes, dismissed ones included."""
+    columns = exceptions.c
+    found = await connection.execute(
+        select(columns.kind, columns.outcome_id)
+        .join(outcomes, _said.id == columns.outcome_id)
+        .where(_said.outcome_key.in_(keys))
+    )
+    return {(kind, one) for kind, one in found}
+
+
+async def _told(connection: AsyncConnection, keys: Sequence[str]) -> dict[str, list[Told]]:
+    """Charges and waiting reversals of these keys; of charges that are alike the first."""
+    alike = (_said.outcome_key, _said.kind, _said.occurred_at, _said.amount_micros, _said.currency)
+    is_charge = _said.kind == Kind.CHARGE.value
+    # Every waiting reversal counts: the first of them shows the exception.
+    apart = case((is_charge, ""), else_=_said.id)
+    numbered = (
+        select(
+            outcomes,
+            func.row_number()
+            .over(partition_by=(*alike, apart), order_by=_said.ordinal)
+            .label("copy"),
+        )
+        .where(_said.outcome_key.in_(keys), or_(is_charge, _said.verdict == "waiting"))
+        .subquery()
+    )
+    rows = await connection.execute(select(numbered).where(numbered.c.copy == 1))
+    told: dict[str, list[Told]] = {}
+    for row in rows.mappings():
+        one = Told(_recorded(row), row["verdict"], row["recorded_at"])
+        told.setdefault(row["outcome_key"], []).append(one)
+    return told
+
+
+def _recorded(row: Mapping[Any, Any]) -> Recorded:
+    shared = {name: row[name] for name in Recorded.__slots__ if name in row}
+    effective_at = row["occurred_at"] or row["recorded_at"]
+    rule = AmountRule(row["amount_rule"])
+    return Recorded(
+        **{
+            **shared,
+            "kind": Kind(row["kind"]),
+            "amount_rule": rule,
+            "effective_at": effective_at,
+        }
+    )

@@ -1,0 +1,98 @@
+"""Examples of exceptions, each with the command that fixes it or shows it."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Sequence
+
+from sqlalchemy import select
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from jobs.exceptions.customers import Customer
+from jobs.exceptions.detection import KeyException
+from jobs.exceptions.near_keys import near_charge
+from jobs.ledger.book import Recorded
+from jobs.money import money
+from jobs.queries.exception_shapes import (
+    AmountDiffers,
+    LookalikeCustomer,
+    UnusedPriceItem,
+    WaitingReversal,
+)
+from jobs.queries.shapes import Amount
+from jobs.schema import billing_events
+from mappings.pricing.unused import UnusedPrice
+
+_NOTE = "--note"
+
+
+async def waiting_reversal(connection: AsyncConnection, one: KeyException) -> WaitingReversal:
+    """The reversal, with the charge that it was probably meant for."""
+    near = await near_charge(connection, one.key, one.outcome)
+    delivery = one.outcome.delivery_id
+    if near is None:
+        command = _command("show", delivery or one.key)
+    else:
+        why = f"reversed by {delivery}" if delivery else "reversed under another key"
+        command = _command("reverse", near.billing_event, _NOTE, why)
+    return WaitingReversal(
+        id=one.outcome.id,
+        outcome_key=one.key,
+        source=one.outcome.source,
+        delivery=delivery,
+        occurred_at=one.outcome.occurred_at,
+        recorded_at=one.at,
+        nearest_key=near and near.outcome_key,
+        billing_event=near and near.billing_event,
+        command=command,
+    )
+
+
+async def amount_differs(connection: AsyncConnection, one: KeyException) -> AmountDiffers:
+    """Both amounts, and the command that bills the one told last."""
+    assert one.owed is not None  # noqa: S101 - what makes it this kind
+    lines, delivery = billing_events.c, one.outcome.delivery_id
+    last = select(lines.id).where(lines.outcome_key == one.key, lines.kind == "charge")
+    event = await connection.scalar(last.order_by(lines.sequence.desc()).limit(1))
+    words = ["reverse", str(event), "--rebill", "--from", str(delivery)]
+    return AmountDiffers(
+        id=one.outcome.id,
+        outcome_key=one.key,
+        source=one.outcome.source,
+        billing_event=event,
+        billed=_amount(one.owed),
+        delivery=delivery,
+        told=_amount(one.outcome),
+        occurred_at=one.outcome.occurred_at,
+        recorded_at=one.at,
+        command=_command(*words, _NOTE, "amount corrected by the vendor"),
+    )
+
+
+def lookalike_customer(group: Sequence[Customer]) -> LookalikeCustomer:
+    """The group, and the command that shows what the latest of it was billed for."""
+    return LookalikeCustomer(
+        customers=tuple(one.id for one in group),
+        first_billed_at=tuple(one.first_billed_at for one in group),
+        command=_command("events", "--customer", group[-1].id),
+    )
+
+
+def unused_price(one: UnusedPrice) -> UnusedPriceItem:
+    """The price with the name that was probably meant."""
+    return UnusedPriceItem(
+        agent=one.agent,
+        customer=one.customer,
+        indicator=one.indicator,
+        nearest=one.nearest,
+        detail=f"{one.summary} {one.remedy}",
+        command="receiver check",
+    )
+
+
+def _amount(outcome: Recorded) -> Amount:
+    return Amount(currency=outcome.currency or "", amount=money(outcome.amount_micros or 0))
+
+
+def _command(*words: str) -> str:
+    return shlex.join(["receiver", *words])
