@@ -15,6 +15,7 @@ from mappings.rules.deciding import Rule
 from mappings.rules.program import Program
 from mappings.types import AmountRule, Kind
 from receiver.signatures import Coverage, Scheme, Strength
+from receiver.signatures.captured import takes_unsigned_id
 from receiver.signatures.describing import signed_headers
 
 _RECEIPT = "received_at"
@@ -118,9 +119,7 @@ def _repeated(scheme: Scheme, source: Source) -> str:
     """How a captured request becomes another delivery, in words; empty where it does not."""
     if source.verify.get("dedupe") == "none":
         return "under `dedupe: none` whoever sees one request can send it again"
-    if scheme.strength is Strength.SHARED or scheme.signs_delivery_id:
-        return ""
-    if scheme.id_place is None or scheme.coverage in (Coverage.FIELDS, Coverage.PARTS):
+    if scheme.strength is Strength.SHARED or not takes_unsigned_id(scheme):
         return ""
     window = f" within {scheme.tolerance_seconds} s" if scheme.is_timed else ""
     return (

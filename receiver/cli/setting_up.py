@@ -20,7 +20,7 @@ def schemes(
     ] = None,
     as_json: arg.Json = False,
 ) -> None:
-    """List the schemes: vendor, header, what is signed, replay window, strength."""
+    """List the schemes: header, what is signed, window, strength, what if captured."""
     from receiver.cli.commands import schemes as command
 
     command.schemes(name, as_json=as_json)

@@ -1,4 +1,4 @@
-"""Schemes in words: the table of `receiver schemes` and docs, and what is weak about a source.
+"""Schemes in words: the tables of `receiver schemes` and docs, and what is weak about a source.
 
 Owns the words. The facts are those that verification itself goes by.
 """
@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from receiver.signatures.captured import captured, replay
 from receiver.signatures.presets import PRESETS
 from receiver.signatures.records import Strength
 from receiver.signatures.scheme import Scheme
@@ -19,7 +20,8 @@ class Description:
 
     `window_seconds` is how long after its signing a request passes: None where no time is signed,
     or where the vendor signs until when (`expires`, its `exp`).
-    `ahead_seconds` is how far ahead of our clock it may be signed.
+    `ahead_seconds` is how far ahead of our clock it may be signed. `replay` says in a word or two
+    what can be made of a captured request, `captured` in sentences.
     """
 
     scheme: str
@@ -36,6 +38,8 @@ class Description:
     protects_body: bool
     handshakes: tuple[str, ...]
     remarks: str
+    replay: str
+    captured: tuple[str, ...]
 
 
 def describe(scheme: Scheme) -> Description:
@@ -55,6 +59,8 @@ def describe(scheme: Scheme) -> Description:
         protects_body=scheme.protects_body,
         handshakes=tuple(handshake.name for handshake in scheme.handshakes),
         remarks=scheme.remarks,
+        replay=replay(scheme),
+        captured=tuple(captured(scheme)),
     )
 
 
@@ -100,8 +106,11 @@ def signed_headers(scheme: Scheme) -> frozenset[str]:
 
 def as_table() -> str:
     """The presets as a Markdown table, for docs/schemes.md."""
-    titles = ("preset", "vendor", "header", "what is signed", "replay window", "delivery id")
-    rows = [f"| {' | '.join((*titles, 'strength', 'remarks'))} |", "|---" * 8 + "|"]
+    titles = [
+        *("preset", "vendor", "header", "what is signed", "replay window", "delivery id"),
+        *("if captured", "strength", "remarks"),
+    ]
+    rows = [f"| {' | '.join(titles)} |", "|---" * len(titles) + "|"]
     for one in all_described():
         cells = (
             f"`{one.scheme}`",
@@ -110,10 +119,21 @@ def as_table() -> str:
             ", ".join(one.signed) or "nothing",
             one.window,
             id_text(one),
+            one.replay,
             one.strength,
             one.remarks,
         )
         rows.append(f"| {' | '.join(cell.replace('|', chr(92) + '|') for cell in cells)} |")
+    return "\n".join(rows) + "\n"
+
+
+def captured_table() -> str:
+    """What can be made of a captured request, as a Markdown table for docs/security.md."""
+    groups: dict[tuple[str, ...], list[str]] = {}
+    for one in all_described():
+        groups.setdefault(one.captured, []).append(f"`{one.scheme}`")
+    rows = ["| presets | a captured request |", "|---|---|"]
+    rows += [f"| {' '.join(names)} | {' '.join(said)} |" for said, names in groups.items()]
     return "\n".join(rows) + "\n"
 
 

@@ -19,13 +19,14 @@ _COLUMNS = (
     "what is signed",
     "replay window",
     "delivery id",
+    "if captured",
     "strength",
     "remarks",
 )
 
 
 def schemes(word: str | None, *, as_json: bool) -> None:
-    """Print all schemes, or those with the word in their name or vendor."""
+    """Print all schemes, or those with the word in name or vendor and what is weak in them."""
     out = Output(as_json=as_json)
     found = [one for one in all_described() if not word or _is_meant(one, word)]
     if word and not found:
@@ -34,6 +35,10 @@ def schemes(word: str | None, *, as_json: bool) -> None:
         out.json([asdict(one) for one in found])
         return
     out.table(_COLUMNS, map(_row, found))
+    for one in found if word else ():
+        out.line(f"\n{one.scheme}: what can be made of a captured request")
+        for sentence in one.captured:
+            out.line(f"  {sentence}")
     out.say(f"{counted(len(found), 'scheme')}; any other vendor: hmac, token, basic, path-token")
 
 
@@ -50,6 +55,7 @@ def _row(one: Description) -> tuple[str | Text | None, ...]:
         ", ".join(one.signed) or "nothing",
         one.window,
         id_text(one),
+        one.replay,
         Text(one.strength, style=_STYLES.get(Strength(one.strength), "red")),
         one.remarks or None,
     )

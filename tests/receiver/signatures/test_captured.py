@@ -12,6 +12,7 @@ import re
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cache
+from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qsl, quote, urlencode
 
@@ -24,6 +25,8 @@ from mappings.payload import Format, PayloadError, parse
 from mappings.types import DeliveryInput
 from receiver.identity import dedupe_key
 from receiver.signatures import PRESETS, RULES, Coverage, SignatureError, Strength, Verified, verify
+from receiver.signatures.captured import captured
+from receiver.signatures.describing import captured_table, describe
 from tests.support.effort import examples
 from tests.support.requests import NOW, signed
 
@@ -428,3 +431,34 @@ def test_every_preset_is_one_of_these() -> None:
     nothing = {name for name, one in PRESETS.items() if one.coverage is Coverage.NOTHING}
     shared = {name for name, one in PRESETS.items() if one.strength is Strength.SHARED}
     assert nothing - shared == {"monday", "jira-connect-or-dynamic"}
+
+
+# What is said of it is so.
+
+
+@pytest.mark.parametrize("name", PRESETS)
+def test_what_schemes_say_of_a_captured_request_is_what_becomes_of_it(name: str) -> None:
+    scheme = PRESETS[name]
+    kind = formats(name)[0] if name != "dropbox-sign" else Format.JSON
+    said, request, first = describe(scheme).replay, sent(name, kind), taken(name, sent(name, kind))
+    assert first is not None
+    place = (scheme.id_place or "none").lower()
+    if "body:" not in place and not scheme.signs_delivery_id:
+        other = taken(name, {**request, "headers": {**request["headers"], place: "another"}})
+        assert other is not None
+        says_so = "With another id" in " ".join(captured(scheme))
+        assert (other.key != first.key) == (
+            says_so or (said == "anything" and scheme.id_place is not None)
+        )
+    body = request["body"].replace(b"acme", b"evil")
+    if name in TWILIO:
+        body = request["body"].replace(b"NO%2C", b"YES%2C")
+    other = taken(name, {**request, "body": body})
+    assert (other is not None) == (said in ("anything", "any body", "other parts"))
+    if other is not None:
+        assert (other.key == first.key) == (said == "other parts")
+
+
+def test_the_table_of_what_a_captured_request_can_do_is_in_the_documentation() -> None:
+    text = (Path(__file__).parents[3] / "docs" / "security.md").read_text("utf-8")
+    assert captured_table() in text, f"docs/security.md should hold this table:\n{captured_table()}"
