@@ -1,19 +1,36 @@
 """The mappings that the running service has in force, as the database has them.
 
-Owns reading them: the text of each file in force, and the set that these texts make. Refuses the
-folder: a shell may have another one, and what corrects money must map as the service does.
+Owns the texts in force, what an edit is compared with, and that all processes come to one decision:
+an edit is accepted in one transaction that holds the row which the first charge of a rule holds
+too. Refuses the folder: a shell may have another one, and what corrects money must map as the
+service does.
 """
 
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+from datetime import datetime
 
-from sqlalchemy import select
+from sqlalchemy import Subquery, delete, func, select
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 from jobs.database import Database
 from jobs.errors import JobsError
-from jobs.schema import mapping_files
+from jobs.schema import (
+    billed_rules,
+    mapping_files,
+    mapping_set,
+    mapping_versions,
+    outcomes,
+    rekeyings,
+)
 from mappings.load import MappingSet, SchemeRules, load_accepted
+from mappings.rules.billed import Billed, History, Rekeying
+
+#: The one row of `mapping_set`.
+ROW = 1
 
 
 class NoMappingsInForce(JobsError):
@@ -23,11 +40,31 @@ class NoMappingsInForce(JobsError):
         super().__init__(self.__doc__)
 
 
+class MappingsOutdated(JobsError, TimeoutError):
+    """Other mappings are in force by now; what was mapped by the old ones is mapped again."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stored:
+    """What decides on an edit: the texts in force, and what has billed.
+
+    `stamp` is another one once either has changed.
+    """
+
+    texts: Mapping[str, bytes]
+    history: History
+    version: str | None
+    stamp: tuple[int, int]
+
+
+#: What a new database has.
+NOTHING_STORED = Stored(texts={}, history=History(), version=None, stamp=(0, 0))
+
+
 async def recall(database: Database) -> dict[str, bytes]:
-    """The text in force of each mapping file, table and catalogue, by its name in the folder."""
+    """The text in force of each mapping file, table and catalogue by its name, newest first."""
     async with database.read() as connection:
-        found = await connection.execute(select(mapping_files.c.name, mapping_files.c.text))
-        return {name: bytes(text) for name, text in found}
+        return await _texts(connection)
 
 
 async def mappings_in_force(
@@ -42,3 +79,153 @@ async def mappings_in_force(
     if not texts:
         raise NoMappingsInForce
     return await asyncio.to_thread(load_accepted, texts, timezone=timezone, schemes=schemes)
+
+
+async def read_stored(database: Database, *, is_thorough: bool = False) -> Stored:
+    """What an edit is to be judged by now.
+
+    What has billed is kept beside the outcomes; with `is_thorough` all outcomes are read for it.
+    """
+    async with database.read() as connection:
+        stamp = await _stamp(connection)  # first: what changes after it is noticed by `accept`
+        version = await connection.scalar(select(mapping_set.c.version))
+        texts = await _texts(connection)
+        history = History(
+            billed=tuple(await _billed(connection, _by_outcomes() if is_thorough else _by_rules())),
+            rekeyings=await _rekeyings(connection),
+            texts=texts,
+        )
+    return Stored(texts=texts, history=history, version=version, stamp=stamp)
+
+
+async def accept(database: Database, stored: Stored, mappings: MappingSet) -> bool:
+    """Put the set in force for all processes, unless what it was judged by has changed.
+
+    False: judge again. Nothing is written where it is in force already.
+    """
+    gone = stored.texts.keys() - mappings.good.keys() - mappings.stale
+    changed = {name: text for name, text in mappings.good.items() if stored.texts.get(name) != text}
+    rekeyed = dict(mappings.rekeyings) != dict(stored.history.rekeyings)
+    if not (changed or gone or rekeyed) and stored.version == mappings.digest:
+        return True
+    async with database.write() as connection:
+        now = await database.time(connection)
+        first = {"id": ROW, "version": "", "generation": 0, "accepted_at": now}
+        await connection.execute(database.insert_or_skip(mapping_set).values(first))
+        await connection.execute(select(mapping_set.c.id).with_for_update())
+        if await _stamp(connection) != stored.stamp:
+            return False
+        await _write_texts(database, connection, changed, gone, now)
+        if rekeyed:
+            await _write_rekeyings(database, connection, stored, mappings, now)
+        row = {"version": mappings.digest, "accepted_at": now}
+        row |= {"id": ROW, "generation": stored.stamp[0] + 1}
+        await connection.execute(database.upsert(mapping_set, key=["id"], values=row))
+    return True
+
+
+async def refuse_outdated(connection: AsyncConnection, version: str) -> None:
+    """Raise MappingsOutdated where another set than `version` is in force; "" is no set.
+
+    Asked in the transaction in which a rule bills by a text for the first time: another set may
+    have other keys for it, and was accepted when nothing had billed. None is accepted until the
+    transaction has ended.
+    """
+    if not version:
+        return
+    in_force = await connection.scalar(select(mapping_set.c.version).with_for_update(read=True))
+    if in_force and in_force != version:
+        raise MappingsOutdated(MappingsOutdated.__doc__)
+
+
+async def _texts(connection: AsyncConnection) -> dict[str, bytes]:
+    columns = mapping_files.c
+    found = await connection.execute(
+        select(columns.name, columns.text).order_by(columns.updated_at.desc(), columns.name)
+    )
+    return {name: bytes(text) for name, text in found}
+
+
+async def _stamp(connection: AsyncConnection) -> tuple[int, int]:
+    generation = await connection.scalar(select(mapping_set.c.generation))
+    billed = await connection.scalar(select(func.count()).select_from(billed_rules))
+    return (generation or 0, billed or 0)
+
+
+def _by_rules() -> Subquery:
+    return select(billed_rules).subquery()
+
+
+def _by_outcomes() -> Subquery:
+    said = outcomes.c
+    rule = (said.source, said.rule, said.mapping_version)
+    first = func.min(said.recorded_at).label("first_billed_at")
+    charges = select(*rule, first).where(said.kind == "charge", said.mapping_version.is_not(None))
+    return charges.group_by(*rule).subquery()
+
+
+async def _billed(connection: AsyncConnection, rules: Subquery) -> list[Billed]:
+    """Every rule once for each text that it billed by, the oldest first."""
+    texts = mapping_versions.c
+    used = await connection.execute(
+        select(texts.version, texts.name, texts.text).where(texts.kind == "mapping")
+    )
+    by_version = {version: (name, text) for version, name, text in used}
+    columns = rules.c
+    rows = await connection.execute(
+        select(columns.source, columns.rule, columns.mapping_version).order_by(
+            columns.first_billed_at, columns.mapping_version, columns.source, columns.rule
+        )
+    )
+    found = [
+        Billed(source=source, rule=rule, file=by_version[version][0], text=by_version[version][1])
+        for source, rule, version in rows
+        if version in by_version
+    ]
+    return list(dict.fromkeys(found))
+
+
+async def _rekeyings(connection: AsyncConnection) -> dict[tuple[str, str], Rekeying]:
+    return {
+        (row.source, row.key_name): Rekeying(form=row.form, source=row.now_source)
+        for row in await connection.execute(select(rekeyings))
+    }
+
+
+async def _write_texts(
+    database: Database,
+    connection: AsyncConnection,
+    changed: Mapping[str, bytes],
+    gone: Collection[str],
+    now: datetime,
+) -> None:
+    for name, text in sorted(changed.items()):
+        row = {"name": name, "text": text, "updated_at": now}
+        await connection.execute(database.upsert(mapping_files, key=["name"], values=row))
+    if gone:
+        await connection.execute(delete(mapping_files).where(mapping_files.c.name.in_(gone)))
+
+
+async def _write_rekeyings(
+    database: Database,
+    connection: AsyncConnection,
+    stored: Stored,
+    mappings: MappingSet,
+    now: datetime,
+) -> None:
+    """Bring the table from what was stored to what the set declares."""
+    before, after = stored.history.rekeyings, mappings.rekeyings
+    columns = rekeyings.c
+    for source, name in before.keys() - after.keys():
+        await connection.execute(
+            delete(rekeyings).where(columns.source == source, columns.key_name == name)
+        )
+    for (source, name), one in after.items():
+        if before.get((source, name)) != one:
+            row = {"source": source, "key_name": name, "form": one.form}
+            row |= {"now_source": one.source}
+            await connection.execute(
+                database.upsert(
+                    rekeyings, key=["source", "key_name"], values=row | {"accepted_at": now}
+                )
+            )

@@ -1,24 +1,24 @@
-"""The mappings in force: loaded, watched, and remembered while they were good.
+"""The mappings in force: loaded, watched, and judged by what has billed.
 
-Owns reloading (an edit takes effect within 3 s, without restart) and the last good text of each
-file in the database, so that a bad edit costs only itself, also over a restart. Refuses a bad
-set at a first start, when there is nothing good to go on with.
+Owns reloading (an edit takes effect within 3 s, without restart) and that a bad edit costs only
+itself, also over a restart: its source goes on with the text that the database has. An edit that
+would bill again what has billed is a bad one. Refuses to put in force what cannot be judged: while
+the database is away things stay as they are. Refuses a bad set at a first start, when there is
+nothing good to go on with.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping, Sequence, Set
-from datetime import UTC, datetime
+from collections.abc import Callable, Iterator, Mapping, Sequence, Set
+from contextlib import contextmanager
 from pathlib import Path
 
 import structlog
-from sqlalchemy import delete
 
 from jobs.database import Database
 from jobs.errors import JobsError, brief, is_transient
-from jobs.mapping_store import recall
-from jobs.schema import mapping_files
+from jobs.mapping_store import Stored, accept, read_stored
 from mappings.load import MappingSet, SchemeRules, load, read_directory
 from mappings.types import Problem
 
@@ -59,10 +59,10 @@ class MappingWatch:
         self._on_change = on_change
         self._seen: Mapping[str, bytes] = {}
         self._missed: frozenset[str] = frozenset()
-        self._to_remember: MappingSet | None = None
-        self._good: dict[str, bytes] = {}
         self._current: MappingSet | None = None
         self._looking = asyncio.Lock()
+        self._is_outdated = False
+        self._holds = 0
 
     @property
     def current(self) -> MappingSet:
@@ -78,20 +78,22 @@ class MappingWatch:
         Raises MappingsRefused where it has errors and `strict` is set or nothing good is
         remembered, and OSError where the folder cannot be read.
         """
-        self._good = await recall(self._database)
         files = await asyncio.to_thread(read_directory, self._folder)
-        current = await asyncio.to_thread(self._load, files)
-        if current.problems and (strict or not self._good):
-            raise MappingsRefused(current.problems)
+
+        def refuse(current: MappingSet, stored: Stored) -> None:
+            if current.problems and (strict or not stored.texts):
+                raise MappingsRefused(current.problems)
+
+        current = await self._accepted(files, refuse)
         self._seen = files
-        await self._adopt(current)
+        self._adopt(current)
         return current
 
     async def run(self) -> None:
         """Watch until cancelled. An unreadable folder or database leaves things as they are."""
         while True:
             await asyncio.sleep(LOOK_SECONDS)
-            await self._look_and_tell()
+            await self._look_and_report()
 
     async def look_for(self, sources: Set[str]) -> None:
         """Look again at once where one of these is not known.
@@ -99,73 +101,97 @@ class MappingWatch:
         The web process may have taken a new source in before this one has seen its file.
         """
         if sources - self.current.sources.keys() - self.current.unusable:
-            await self._look_and_tell()
+            await self._look_and_report()
 
-    async def _look_and_tell(self) -> None:
+    async def look_now(self) -> MappingSet:
+        """The mappings in force once the files as they are now have been looked at."""
+        await self._look_and_report(confirms_missing=False)
+        return self.current
+
+    def reconsider(self) -> None:
+        """Judge the files again at the next look: the database has other mappings in force."""
+        self._is_outdated = True
+
+    @contextmanager
+    def held(self) -> Iterator[None]:
+        """Meanwhile no edit is put in force in this process."""
+        self._holds += 1
+        try:
+            yield
+        finally:
+            self._holds -= 1
+
+    async def _look_and_report(self, *, confirms_missing: bool = True) -> None:
         """One look; what goes wrong with it is logged and never leaves here."""
         try:
             async with self._looking:
-                await self._look()
+                await self._look(confirms_missing=confirms_missing)
         except Exception as error:
             if isinstance(error, OSError) or is_transient(error):
                 log.warning("mappings.unreadable", error=brief(error))
             else:
                 log.exception("mappings.fault")
 
-    async def _look(self) -> None:
-        if self._to_remember is not None:
-            await self._remember(self._to_remember)
+    async def _look(self, *, confirms_missing: bool = True) -> None:
+        if self._holds:
+            return
         files = await asyncio.to_thread(read_directory, self._folder)
         missing = frozenset(self._seen.keys() - files.keys())
+        if missing and not confirms_missing:
+            return
         if missing - self._missed:
             self._missed = missing
             return
         self._missed = frozenset()
-        if files != self._seen and await self._reads_again(files):
-            current = await asyncio.to_thread(self._load, files)
-            self._seen = files
-            await self._adopt(current)
+        edited = files != self._seen and await self._reads_again(files)
+        if not edited and not self._is_outdated:
+            return
+        judged = files if edited else self._seen
+        current = await self._accepted(judged)
+        if not self._holds:
+            self._is_outdated = False
+            self._seen = judged
+            self._adopt(current)
 
     async def _reads_again(self, files: Mapping[str, bytes]) -> bool:
-        """Whether nobody is writing any more; if somebody is, the next look sees what it became."""
+        """Whether the files are written to the end; else the next look sees what they became."""
         await asyncio.sleep(STEADY_SECONDS)
         return await asyncio.to_thread(read_directory, self._folder) == files
 
-    def _load(self, files: Mapping[str, bytes]) -> MappingSet:
-        return load(files, timezone=self._timezone, schemes=self._schemes, last_good=self._good)
+    async def _accepted(
+        self,
+        files: Mapping[str, bytes],
+        refuse: Callable[[MappingSet, Stored], None] = lambda _current, _stored: None,
+    ) -> MappingSet:
+        """What these files put in force; judged again where that has changed meanwhile."""
+        while True:
+            stored = await read_stored(self._database)
+            current = await asyncio.to_thread(self._load, files, stored)
+            refuse(current, stored)
+            if await accept(self._database, stored, current):
+                return current
 
-    async def _adopt(self, current: MappingSet) -> None:
-        """Put the set in force, then remember what is good of it."""
+    def _load(self, files: Mapping[str, bytes], stored: Stored) -> MappingSet:
+        return load(
+            files,
+            timezone=self._timezone,
+            schemes=self._schemes,
+            last_good=stored.texts,
+            history=stored.history,
+        )
+
+    def _adopt(self, current: MappingSet) -> None:
+        """Use the set from here on, which the database has in force."""
         self._current = current
         for problem in current.problems:
             log.error("mappings.rejected", problem=str(problem))
-        log.info("mappings.loaded", sources=sorted(current.sources), stale=sorted(current.stale))
+        for warning in current.warnings:
+            log.warning("mappings.warning", warning=str(warning))
+        log.info(
+            "mappings.loaded",
+            version=current.digest,
+            sources=sorted(current.sources),
+            stale=sorted(current.stale),
+        )
         if self._on_change is not None:
             self._on_change(current)
-        self._to_remember = current
-        try:
-            await self._remember(current)
-        except Exception as error:
-            if not is_transient(error):
-                raise
-            log.warning("mappings.not_remembered", error=brief(error))
-
-    async def _remember(self, current: MappingSet) -> None:
-        """Keep the good texts; forget files that are gone."""
-        changed = {
-            name: text for name, text in current.good.items() if self._good.get(name) != text
-        }
-        gone = self._good.keys() - current.good.keys() - current.stale
-        if changed or gone:
-            async with self._database.write() as connection:
-                for name, text in sorted(changed.items()):
-                    row = {"name": name, "text": text, "updated_at": datetime.now(UTC)}
-                    await connection.execute(
-                        self._database.upsert(mapping_files, key=["name"], values=row)
-                    )
-                if gone:
-                    await connection.execute(
-                        delete(mapping_files).where(mapping_files.c.name.in_(gone))
-                    )
-        self._good = {**{n: t for n, t in self._good.items() if n not in gone}, **changed}
-        self._to_remember = None

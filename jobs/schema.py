@@ -260,6 +260,40 @@ mapping_files = Table(
     Column("updated_at", UtcDateTime, nullable=False),
 )
 
+#: Which set of mappings is in force. Its row is the lock under which an edit is accepted and
+#: under which the first charge of a rule by one text is recorded: neither misses the other.
+mapping_set = Table(
+    "mapping_set",
+    metadata,
+    Column("id", Integer, primary_key=True, autoincrement=False),  # always 1
+    Column("version", String(64), nullable=False),
+    Column("generation", Integer, nullable=False),  # one more with each edit that was accepted
+    Column("accepted_at", UtcDateTime, nullable=False),
+    CheckConstraint("id = 1", name="one_row"),
+)
+
+#: Which rules have billed, and by which texts: what an edit is compared with. A trigger on
+#: `outcomes` writes it, so that whatever records a charge does.
+billed_rules = Table(
+    "billed_rules",
+    metadata,
+    Column("source", String(64), primary_key=True),
+    Column("rule", String(128), primary_key=True),
+    Column("mapping_version", String(64), primary_key=True),
+    Column("first_billed_at", UtcDateTime, nullable=False),
+)
+
+#: The form of keys that `rekeyed: true` last declared, by the source and name in the old keys.
+rekeyings = Table(
+    "rekeyings",
+    metadata,
+    Column("source", String(64), primary_key=True),
+    Column("key_name", String(128), primary_key=True),
+    Column("form", String(64), nullable=False),
+    Column("now_source", String(64), nullable=False),  # another one, where that was renamed
+    Column("accepted_at", UtcDateTime, nullable=False),
+)
+
 #: Who replayed, discarded or reversed what: append only.
 actions = Table(
     "actions",
@@ -285,6 +319,7 @@ replays = Table(
     Column("matched", Integer, nullable=False),
     Column("created_at", UtcDateTime, nullable=False),
     Column("finished_at", UtcDateTime),
+    Column("mapping_version", String(64)),  # the one that it was asked for by; null: any
     Index("ix_replays_created", "created_at", "id"),
 )
 
@@ -296,7 +331,8 @@ replay_items = Table(
     Column("delivery_id", ForeignKey("deliveries.id"), primary_key=True),
     Column("position", Integer, nullable=False),
     Column("released", Integer, nullable=False, server_default="0"),
-    Column("result", String(16)),  # recorded, ignored, failed, unchanged, or no-body: unchanged too
+    # recorded, ignored, failed, unchanged, no-body (unchanged too), or other-mappings: not replayed
+    Column("result", String(16)),
     Column(
         "differences", JSON(none_as_null=True)
     ),  # what a recorded one would bill now, where it differs

@@ -72,6 +72,7 @@ async def run_worker(
             database,
             lambda: watch.current,
             look_for=watch.look_for,
+            on_outdated=watch.reconsider,
             oldest_days=config.oldest_days,
         )
         await settler.start()

@@ -7,7 +7,7 @@ it goes on as it last was good, and what else there is goes on as it is. `load` 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 from types import MappingProxyType
@@ -19,10 +19,21 @@ from mappings.pricing.agentsfile import read_catalogue
 from mappings.pricing.catalogue import FILE as CATALOGUE_FILE
 from mappings.pricing.catalogue import Catalogue
 from mappings.reading.yamlfile import UNREADABLE
-from mappings.rules.checks import check_amounts, check_prices, check_sources, check_times
+from mappings.rekeyed import of_leftovers, rekeyings_after
+from mappings.rules.billed import History
+from mappings.rules.checks import (
+    check_amounts,
+    check_prices,
+    check_scopes,
+    check_sources,
+    check_times,
+    of_scopes,
+)
 from mappings.rules.filecompiler import CompiledFile, compile_file
 from mappings.schemes import SchemeRules
+from mappings.serving import Serving, ruled
 from mappings.snapshot import programs_of, sources_of
+from mappings.splitting import of_new_rules
 from mappings.tables import FOLDER as TABLES_FOLDER
 from mappings.tables import Table, clashes, is_table, read_table, table_name
 from mappings.types import Problem, VersionText
@@ -84,21 +95,24 @@ def load(
     timezone: str,
     schemes: SchemeRules,
     last_good: Mapping[str, bytes] = EMPTY,
+    history: History | None = None,
 ) -> MappingSet:
     """Compile all files; a bad one is served from its text in `last_good`, if that is good.
 
-    `timezone` is the name of the zone in which days begin at 00:00. Never raises for what is
-    in a file: see `MappingSet.problems`.
+    `timezone` is the name of the zone in which days begin at 00:00. With `history` an edit that
+    would bill again what has billed is bad, too. Never raises for what is in a file: see
+    `MappingSet.problems`.
     """
-    return _Loader(files, timezone, schemes, last_good).load()
+    return _Loader(files, timezone, schemes, last_good, history or History()).load()
 
 
 def load_accepted(texts: Mapping[str, bytes], *, timezone: str, schemes: SchemeRules) -> MappingSet:
     """Compile texts that were accepted before, each as `load` would serve it as a last good one.
 
-    What belongs to an edit is not checked again: examples, prices, and whether files agree.
+    What belongs to an edit is not checked again: examples, prices, and whether files agree. Of two
+    that have one source the first has it: `texts` begin with the newest.
     """
-    return _Loader(texts, timezone, schemes, EMPTY, is_accepted=True).load()
+    return _Loader(texts, timezone, schemes, EMPTY, History(), is_accepted=True).load()
 
 
 def is_mapping(file: str) -> bool:
@@ -113,6 +127,7 @@ class _Loader:
     timezone: str
     schemes: SchemeRules
     last_good: Mapping[str, bytes]
+    history: History
     is_accepted: bool = False
     problems: list[Problem] = field(default_factory=list)
     stale: set[str] = field(default_factory=set)
@@ -123,7 +138,17 @@ class _Loader:
         tables, unreadable = self._tables()
         language = Language(tables, unreadable)
         compiled = self._compile(language, tables, catalogue)
-        served, unusable = self._served(compiled, language, tables)
+        serving = Serving(
+            compiled=compiled,
+            last_good=self.last_good,
+            history=self.history,
+            compile_accepted=lambda file, body: self._compile_one(
+                file, body, language, tables, None
+            ),
+        )
+        served = serving.choose()
+        self.stale |= serving.stale
+        self.problems += serving.problems
         self._refuse_yml()
         problems = tuple(sorted(set(self.problems)))
         bad = {problem.file for problem in problems}
@@ -131,7 +156,7 @@ class _Loader:
         return MappingSet(
             sources=MappingProxyType({s.name: s for one in served for s in sources_of(one, zone)}),
             problems=problems,
-            unusable=unusable,
+            unusable=serving.unusable,
             good=MappingProxyType(
                 {name: body for name, body in self.files.items() if _counts(name, bad)}
             ),
@@ -142,6 +167,8 @@ class _Loader:
             programs=MappingProxyType(
                 {name: p for one in served for name, p in programs_of(one, language).items()}
             ),
+            warnings=tuple(sorted(set(self._warnings(served)))),
+            rekeyings=MappingProxyType(rekeyings_after(self.history, ruled(served))),
         )
 
     def _catalogue(self) -> Catalogue | None:
@@ -205,11 +232,12 @@ class _Loader:
         examples = None if self.is_accepted else self.files
         compiled = [
             self._compile_one(name, self.files[name], language, tables, examples)
-            for name in sorted(self.files)
+            for name in (self.files if self.is_accepted else sorted(self.files))
             if is_mapping(name)
         ]
         if not self.is_accepted:
             check_sources(compiled)
+            check_scopes(compiled)
             check_times(compiled)
             check_amounts(compiled)
             self._check_prices(compiled, catalogue)
@@ -234,26 +262,10 @@ class _Loader:
             file, body, language=language, tables=tables, schemes=self.schemes, files=examples
         )
 
-    def _served(
-        self, compiled: list[CompiledFile], language: Language, tables: Mapping[str, Table]
-    ) -> tuple[list[CompiledFile], frozenset[str]]:
-        """The files that run, bad ones as they last were good, and the sources that do not."""
-        served = [one for one in compiled if not one.problems]
-        taken = {name for one in served for name in one.claims}
-        wanted: set[str] = set()
-        for one in compiled:
-            if not one.problems:
-                continue
-            wanted |= {*one.claims, PurePosixPath(one.file).stem}
-            body = self.last_good.get(one.file)
-            if body is None:
-                continue
-            before = self._compile_one(one.file, body, language, tables, None)
-            if not before.problems and not taken & set(before.claims):
-                served.append(before)
-                taken |= set(before.claims)
-                self.stale.add(one.file)
-        return served, frozenset(wanted - taken)
+    def _warnings(self, served: list[CompiledFile]) -> Iterator[Problem]:
+        yield from of_new_rules(self.history, ruled(served))
+        yield from of_leftovers(self.history, ruled(served))
+        yield from of_scopes(served)
 
     def _refuse_yml(self) -> None:
         for name in self.files:

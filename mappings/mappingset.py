@@ -16,6 +16,7 @@ from typing import Any
 
 from mappings.pricing.catalogue import Catalogue
 from mappings.redact.redactor import Redactor
+from mappings.rules.billed import Rekeying
 from mappings.rules.program import Program
 from mappings.tables import Table
 from mappings.trace import Trace, trace
@@ -75,7 +76,10 @@ class MappingSet:
 
     `good` are the texts of this load that are good, by file; `stale` the files that are served
     from their last good text instead; `unusable` the sources that cannot be served at all.
-    `versions` are the texts behind every version that `map` can name.
+    `versions` are the texts behind every version that `map` can name. `warnings` stop nothing.
+    `digest` is the version of the whole set, `mapping_version` in the API and the command line:
+    processes that bill alike have the same. `rekeyings` are the forms of keys that count as
+    declared once the set is in force.
     """
 
     sources: Mapping[str, Source]
@@ -87,16 +91,16 @@ class MappingSet:
     tables: Mapping[str, Table]
     versions: Mapping[str, VersionText]
     programs: Mapping[str, Program] = field(repr=False)
+    digest: str = field(init=False)
+    warnings: tuple[Problem, ...] = ()
+    rekeyings: Mapping[tuple[str, str], Rekeying] = field(
+        default_factory=lambda: MappingProxyType({})
+    )
 
-    @property
-    def digest(self) -> str:
-        """The version of the whole set: processes that bill alike have the same.
-
-        It is `mapping_version` in the API and the CLI.
-        """
+    def __post_init__(self) -> None:
         served = sorted((source.name, source.mapping_version) for source in self.sources.values())
         parts = json.dumps([served, sorted(self.versions)])
-        return hashlib.sha256(parts.encode()).hexdigest()[:12]
+        object.__setattr__(self, "digest", hashlib.sha256(parts.encode()).hexdigest()[:12])
 
     def map(self, delivery: DeliveryInput) -> Mapped:
         """What the delivery bills, or why it cannot be said. Never raises for what came in."""

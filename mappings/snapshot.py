@@ -14,11 +14,10 @@ from mappings.cel.demand import demand_of
 from mappings.cel.language import Language
 from mappings.mappingset import RuleInfo, Source
 from mappings.redact.redactor import redactor_of
-from mappings.rules.behind import lets_behind
+from mappings.rules.behind import key_name, lets_behind
 from mappings.rules.filecompiler import CompiledFile
 from mappings.rules.program import Program
 from mappings.rules.rhythm import every_of
-from mappings.rules.rulecompiler import key_rule
 from mappings.rules.secrets import ends_of, secret_names
 
 
@@ -62,7 +61,7 @@ def _rule_infos(one: CompiledFile) -> tuple[RuleInfo, ...]:
                 name=model.name,
                 kind=model.kind,
                 key_names=tuple(dict.fromkeys((*model.was, model.name))),
-                key_rule=key_rule(charge),
+                key_rule=key_name(charge),
                 scope=charge.scope,
                 once_per=once_per,
                 lets=tuple(lets_behind(model, one.model.let if one.model else {}).values()),

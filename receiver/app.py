@@ -212,6 +212,7 @@ class WebProcess:
                 "rotation": look_at_endings(lambda: self.watch.current, self.database),
                 **self.checkup.looks(),
             },
+            warnings=lambda: looks.mapping_warnings(self.watch.current),
         )
 
     def _around(self) -> Around:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from time import monotonic
 
 import structlog
@@ -45,7 +45,7 @@ class Health:
     """Asks whether a delivery can be committed, and each `looks` for its troubles.
 
     `can_commit` writes and commits something, or raises. `looks` are by the name under which a
-    look that fails is reported.
+    look that fails is reported. `warnings` are what is worth knowing, and degrades nothing.
     """
 
     def __init__(
@@ -53,10 +53,12 @@ class Health:
         can_commit: Callable[[], Awaitable[None]],
         looks: Mapping[str, Look],
         *,
+        warnings: Callable[[], Sequence[Trouble]] = tuple,
         clock: Callable[[], float] = monotonic,
     ) -> None:
         self._can_commit = can_commit
         self._looks = looks
+        self.warnings = warnings
         self._clock = clock
         self._last: tuple[bool, list[Trouble]] | None = None
         self._looked_at = 0.0
@@ -112,9 +114,14 @@ def health_routes(
     async def readyz(_request: Request) -> Response:
         ready, troubles = await health.look()
         status = "degraded" if troubles else "ok"
-        named = [{"name": one.name, "detail": one.detail} for one in troubles]
+        answer: dict[str, object] = {
+            "status": status if ready else "unavailable",
+            "problems": [asdict(one) for one in troubles],
+        }
+        if warnings := health.warnings():
+            answer["warnings"] = [asdict(one) for one in warnings]
         return JSONResponse(
-            {"status": status if ready else "unavailable", "problems": named},
+            answer,
             200 if ready else 503,
             headers={"Cache-Control": "no-store"},
         )

@@ -86,6 +86,11 @@ def mapping_troubles(mappings: MappingSet) -> list[Trouble]:
     ]
 
 
+def mapping_warnings(mappings: MappingSet) -> list[Trouble]:
+    """What is warned of in the mappings, with its place."""
+    return [Trouble("mappings", str(one)) for one in mappings.warnings[:MOST_PROBLEMS]]
+
+
 def look_at_secrets(missing: Callable[[], Mapping[str, Sequence[str]]]) -> Look:
     """Which sources have no secret, and so answer 503."""
 

@@ -76,7 +76,7 @@ class Mapper:
             except Exception as error:  # noqa: BLE001 - a bug met by one row is that row's alone
                 broken.append((one, error))
             else:
-                work.append(Work(one, mapped))
+                work.append(Work(one, mapped, mappings.digest))
                 outcomes += len(mapped.outcomes)
             self._took(one.source, time.monotonic() - before)
         return work, broken

@@ -19,11 +19,12 @@ from jobs.erasure.purged import erase, hold_off_purges_or_leave
 from jobs.errors import JobsError
 from jobs.ledger.horizon import posting_time
 from jobs.ledger.keybook import Posting, load_books, lock_keys
+from jobs.mapping_store import refuse_outdated
 from jobs.replays.items import answer_replays
 from jobs.schema import deliveries
 from jobs.settling.fold import Claimed, Fate, fates_of
 from jobs.settling.versions import keep_versions
-from mappings.types import Mapped, VersionText
+from mappings.types import Kind, Mapped, VersionText
 
 
 class StateChangedUnderLock(JobsError):
@@ -32,10 +33,11 @@ class StateChangedUnderLock(JobsError):
 
 @dataclass(frozen=True, slots=True)
 class Work:
-    """A claimed delivery and what the mapping said of it."""
+    """A claimed delivery, and what the mapping said of it; "" is a set that is always in force."""
 
     delivery: Claimed
     mapped: Mapped
+    mapping_version: str = ""
 
 
 class Recorder:
@@ -44,14 +46,16 @@ class Recorder:
     def __init__(self, database: Database) -> None:
         self._database = database
         self._kept_versions: set[str] = set()
+        self._billed_rules: set[tuple[str, str, str]] = set()
 
     async def settle(
         self, work: Sequence[Work], versions: Mapping[str, VersionText]
     ) -> dict[str, Fate]:
         """Settle these deliveries in one transaction; return the fates of those still waiting.
 
-        Deliveries that another worker holds or has settled are skipped. Raises what the
-        database raised; then nothing was settled by this call.
+        Deliveries that another worker holds or has settled are skipped. Raises MappingsOutdated
+        where a rule would bill for the first time and another set of mappings is in force, and
+        what the database raised; then nothing was settled by this call.
         """
         ordered = sorted(work, key=lambda one: (one.delivery.received_at, one.delivery.id))
         async with self._database.write() as connection:
@@ -71,7 +75,11 @@ class Recorder:
             recorded_at = await posting_time(self._database, connection)
             fates = fates_of(((one.delivery, said[one.delivery.id]) for one in mine), books)
             await self._write(connection, fates, versions, recorded_at)
+            charged = _charged(fates.values())
+            if charged - self._billed_rules:
+                await refuse_outdated(connection, ordered[0].mapping_version)
         self._kept_versions |= _used(fates.values())
+        self._billed_rules |= charged
         return fates
 
     async def _write(
@@ -99,6 +107,16 @@ def _used(fates: Iterable[Fate]) -> set[str]:
         for outcome, _recorded, _step in fate.steps
         for version in (outcome.mapping_version, outcome.price_version)
         if version is not None
+    }
+
+
+def _charged(fates: Iterable[Fate]) -> set[tuple[str, str, str]]:
+    """The rules behind the charges that these fates record: source, name, and by which text."""
+    return {
+        (recorded.source, outcome.rule, outcome.mapping_version)
+        for fate in fates
+        for outcome, recorded, _step in fate.steps
+        if outcome.kind is Kind.CHARGE
     }
 
 

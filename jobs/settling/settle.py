@@ -17,6 +17,7 @@ import structlog
 from jobs.database import Database
 from jobs.errors import brief, is_transient
 from jobs.ledger.keybook import chunks
+from jobs.mapping_store import MappingsOutdated
 from jobs.settling import attempts
 from jobs.settling.fold import Claimed
 from jobs.settling.mapper import Mapper
@@ -50,8 +51,9 @@ class Settler:
     """Settles deliveries by id, merging the calls of many jobs into few transactions.
 
     `mappings` gives the version to use; it is asked once a batch, after `look_for` was told the
-    batch's sources. `loops` transactions run side by side at most, so that one that maps slowly
-    does not hold up all.
+    batch's sources. `on_outdated` is called where other mappings are in force in the database, and
+    a rule would bill by these for the first time. `loops` transactions run side by side at most,
+    so that one that maps slowly does not hold up all.
     """
 
     def __init__(
@@ -60,12 +62,14 @@ class Settler:
         mappings: Callable[[], MappingSet],
         *,
         look_for: Callable[[Set[str]], Awaitable[None]] | None = None,
+        on_outdated: Callable[[], None] = lambda: None,
         oldest_days: int | None = OLDEST_DAYS,
         loops: int = 2,
     ) -> None:
         self._database = database
         self._mappings = mappings
         self._look_for = look_for
+        self._on_outdated = on_outdated
         self._recorder = Recorder(database)
         self._turns = Turns(loops)
         self._loops = loops
@@ -208,6 +212,8 @@ class Settler:
             self._in_hand.difference_update(ids)
             if not is_transient(error):
                 raise
+            if isinstance(error, MappingsOutdated):
+                self._on_outdated()
             self._to_forgive.update(ids)
             self._note(error, ids)
 
@@ -273,6 +279,8 @@ class Settler:
         for tries_left in reversed(range(TRIES)):
             try:
                 fates = await self._recorder.settle(work, mappings.versions)
+            except MappingsOutdated:
+                raise  # to be mapped again, not recorded again
             except Exception as error:
                 if not is_transient(error) or not tries_left:
                     raise

@@ -6,16 +6,19 @@ mended, at the place. Refuses: to compile anything.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 from mappings.pricing.catalogue import Catalogue
 from mappings.reading.positions import Path
+from mappings.rules.behind import account_in, key_name, values_of
+from mappings.rules.billed import sources_in
 from mappings.rules.filecompiler import CompiledFile
 from mappings.rules.model import RuleModel
-from mappings.rules.rulecompiler import key_rule
-from mappings.types import Kind
+from mappings.types import Kind, Problem
 
 _OPENING = "${{"
+#: So many sources of one file are accounts that a shared scope would mix up.
+MANY = 2
 
 
 def check_sources(files: Sequence[CompiledFile]) -> None:
@@ -143,9 +146,55 @@ def _rules_by_key(
         for path, rule in compiled.rule_models:
             charge = rules.get(rule.acts_on or rule.name)
             if charge is not None and charge.kind is Kind.CHARGE:
-                key = ("", charge.scope) if charge.scope else (compiled.file, key_rule(charge))
+                key = ("", charge.scope) if charge.scope else (compiled.file, key_name(charge))
                 groups.setdefault(key, []).append((compiled, path, rule))
     return groups.values()
+
+
+def check_scopes(files: Sequence[CompiledFile]) -> None:
+    """Accounts of one file that share a scope, and keys that do not hold which account it is."""
+    for compiled in files:
+        model = compiled.model
+        names = sources_in(model) if model is not None else []
+        rules = {rule.name: rule for _, rule in compiled.rule_models}
+        for path, rule in compiled.rule_models:
+            scope = rules.get(rule.acts_on or rule.name, rule).scope
+            if model is None or scope is None or len(names) < MANY:
+                continue
+            accounts = [account_in(model, name, rule) for name in names]
+            if any(one in accounts[:index] for index, one in enumerate(accounts)):
+                compiled.report.at_value(
+                    (*path, "once_per"),
+                    f"The scope `{scope}` is shared by {', '.join(names)}, and this does not hold"
+                    " the account: what one account has billed would count as billed for all.",
+                    "Begin it with the account: `once_per: [${{ source }}, …]`, or one of the"
+                    " `vars` that differs between them.",
+                )
+
+
+def of_scopes(files: Sequence[CompiledFile]) -> Iterator[Problem]:
+    """Rules of several files, for accounts of one vendor, that share keys and hold no account."""
+    seen: dict[object, str] = {}
+    for compiled in files:
+        for path, rule in compiled.rule_models:
+            if compiled.model is None or rule.scope is None:
+                continue
+            for name in sources_in(compiled.model):
+                account = account_in(compiled.model, name, rule)
+                held = (account[0], tuple(account[1].items()))
+                key = (rule.scope, compiled.verify.get("scheme"), tuple(values_of(rule)), held)
+                first = seen.setdefault(key, compiled.file)
+                if first != compiled.file:
+                    mark = compiled.report.positions.value((*path, "scope"))
+                    yield Problem(
+                        file=compiled.file,
+                        line=mark.line,
+                        column=mark.column,
+                        message=f"The scope `{rule.scope}` is shared with {first}, which has the"
+                        f" same scheme: what is `{values_of(rule)[0]}` there counts as the same"
+                        " outcome.",
+                        remedy="If these are two accounts, begin `once_per` with `${{ source }}`.",
+                    )
 
 
 def _literal(text: str | None) -> str | None:

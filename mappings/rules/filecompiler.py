@@ -7,7 +7,7 @@ files and at prices (`checks.py`).
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass, replace
 from typing import Any, TypeVar
 
@@ -20,6 +20,7 @@ from mappings.reading import yamlfile
 from mappings.reading.positions import Path
 from mappings.reading.report import Report
 from mappings.redact.paths import RedactPath, parse_path
+from mappings.rules.behind import key_name
 from mappings.rules.deciding import Rule
 from mappings.rules.examplefiles import check_examples
 from mappings.rules.fieldcompiler import FieldCompiler
@@ -59,6 +60,16 @@ class CompiledFile:
     @property
     def problems(self) -> tuple[Problem, ...]:
         return tuple(sorted(self.report.problems))
+
+    def without(self, taken: Set[str]) -> CompiledFile | None:
+        """The file for those of its sources that are not taken; None where there is no other."""
+        if not taken & set(self.claims):
+            return self
+        left = tuple(name for name in self.claims if name not in taken)
+        if self.model is None or not left:
+            return None
+        items = [item for item in self.model.sources or () if item.name in left]
+        return replace(self, claims=left, model=self.model.model_copy(update={"sources": items}))
 
     def items(self) -> tuple[SourceItem, ...]:
         """The sources it is for, each with its own secrets and vars."""
@@ -262,7 +273,6 @@ class _FileCompiler:
 
     def _check_names(self, models: tuple[tuple[Path, RuleModel], ...]) -> None:
         names = [model.name for _, model in models]
-        earlier: set[str] = set()
         for index, (path, model) in enumerate(models):
             if model.name in names[:index]:
                 self.report.at_value(
@@ -271,14 +281,31 @@ class _FileCompiler:
                     "Give each rule its own name; it is part of what bills once.",
                 )
             for place, name in enumerate(model.was):
-                if name in names or name in earlier:
-                    holder = "is a rule of this file" if name in names else "is claimed already"
-                    self.report.at_value(
-                        (*path, "was", place),
-                        f"`{name}` {holder}, so it cannot be the old name of `{model.name}`.",
-                        "Remove it, or rename one of the two.",
-                    )
-                earlier.add(name)
+                others = [
+                    one
+                    for before, (_, one) in enumerate(models)
+                    if name == one.name or (before < index and name in one.was)
+                ]
+                self._check_was((*path, "was", place), model, name, others)
+
+    def _check_was(
+        self, path: Path, model: RuleModel, name: str, others: Sequence[RuleModel]
+    ) -> None:
+        """Rules that have one name among theirs, as after a split, share their keys."""
+        for other in others:
+            if (other.acts_on is None) != (model.acts_on is None):
+                self.report.at_value(
+                    path,
+                    f"`{name}` is a name of `{other.name}`, and of the two one is a reversal.",
+                    "Remove it.",
+                )
+            elif key_name(other) != key_name(model):
+                self.report.at_value(
+                    path,
+                    f"`{name}` is a name of `{other.name}`, whose keys are named"
+                    f" `{key_name(other)}`; those of `{model.name}` are `{key_name(model)}`.",
+                    f"Let `was` begin with `{key_name(other)}`, so that one key bills once.",
+                )
 
 
 def _for_mapping(

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from mappings.reading.positions import Path
 from mappings.reading.report import Report
 from mappings.reading.wording import nearest
+from mappings.rules.behind import key_name
 from mappings.rules.deciding import Rule
 from mappings.rules.fieldcompiler import FieldCompiler
 from mappings.rules.fields import CURRENCY, KEY, NAME, TAG, TIME, VALUE, Field
@@ -53,7 +54,7 @@ class RuleCompiler:
         return Rule(
             name=model.name,
             kind=model.kind,
-            key_rule=key_rule(charge),
+            key_rule=key_name(charge),
             scope=charge.scope,
             when=when,
             once_per=once_per,
@@ -186,11 +187,6 @@ class RuleCompiler:
             if field is not None:
                 fields.append((name, field))
         return tuple(fields)
-
-
-def key_rule(charge: RuleModel) -> str:
-    """The name in a charge's key: the oldest it had."""
-    return charge.was[0] if charge.was else charge.name
 
 
 def _width(model: RuleModel) -> int:

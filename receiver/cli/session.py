@@ -17,7 +17,13 @@ from sqlalchemy.engine import make_url
 
 from jobs.database import Database, open_database
 from jobs.errors import is_transient
-from jobs.mapping_store import NoMappingsInForce, mappings_in_force, recall
+from jobs.mapping_store import (
+    NOTHING_STORED,
+    NoMappingsInForce,
+    Stored,
+    mappings_in_force,
+    read_stored,
+)
 from jobs.revision import schema_is_current
 from jobs.timezone import stored_timezone
 from mappings.load import MappingSet, Source, is_mapping, load, read_directory
@@ -95,9 +101,7 @@ class Session:
 
     def mappings(self) -> MappingSet:
         """The mappings as a worker has them: a bad file goes on as it last was good."""
-        nothing: dict[str, bytes] = {}
-        last_good = self.run_if_made(recall, otherwise=nothing)
-        return self._load(last_good)
+        return self._load(self.run_if_made(read_stored, otherwise=NOTHING_STORED))
 
     def mappings_in_force(self) -> MappingSet:
         """The mappings and the zone that the running service has in force, for what corrects money.
@@ -139,7 +143,7 @@ class Session:
     @cached_property
     def edited(self) -> MappingSet:
         """The mappings as they stand in the folder, for whoever edits them."""
-        return self._load({})
+        return self._load(NOTHING_STORED)
 
     def source(self, name: str) -> Source:
         """A source as it stands in the folder; Trouble says what is wrong with it."""
@@ -163,8 +167,14 @@ class Session:
             message = f"the mappings at {where} cannot be read: {error.strerror}"
             raise Trouble(message, code=MISUSE) from error
 
-    def _load(self, last_good: dict[str, bytes]) -> MappingSet:
-        return load(self.files(), timezone=self.timezone, schemes=RULES, last_good=last_good)
+    def _load(self, stored: Stored) -> MappingSet:
+        return load(
+            self.files(),
+            timezone=self.timezone,
+            schemes=RULES,
+            last_good=stored.texts,
+            history=stored.history,
+        )
 
     def _stored_timezone(self) -> str | None:
         try:

@@ -13,7 +13,7 @@ from datetime import UTC, datetime
 from functools import partial
 
 from jobs.database import Database
-from jobs.mapping_store import recall
+from jobs.mapping_store import NOTHING_STORED, read_stored
 from jobs.timezone import stored_timezone
 from mappings.load import MappingSet, load, read_directory
 from receiver.doctor import (
@@ -192,12 +192,16 @@ async def examine(
 
 async def _mappings(settings: Settings, database: Database | None) -> MappingSet:
     """The mappings as a worker has them: a bad file goes on as it last was good."""
-    last_good, stored = {}, None
+    good, timezone = NOTHING_STORED, None
     if database is not None:
-        last_good, stored = await recall(database), await stored_timezone(database)
-    files = await asyncio.to_thread(read_directory, settings.mappings)
-    timezone = stored or settings.timezone_name
-    return load(files, timezone=timezone, schemes=RULES, last_good=last_good)
+        good, timezone = await read_stored(database), await stored_timezone(database)
+    return load(
+        await asyncio.to_thread(read_directory, settings.mappings),
+        timezone=timezone or settings.timezone_name,
+        schemes=RULES,
+        last_good=good.texts,
+        history=good.history,
+    )
 
 
 async def guarded(

@@ -25,6 +25,7 @@ def check_mappings(mappings: MappingSet) -> Report:
     findings = [
         Finding(str(problem), "see `receiver check`") for problem in mappings.problems[:MOST]
     ]
+    findings += [note(str(warning)) for warning in mappings.warnings[:MOST]]
     return Report.of(f"{len(mappings.sources)} sources", findings)
 
 

@@ -158,34 +158,66 @@ def test_good_mappings_pass_the_check(service: Service) -> None:
     assert service.ask("check", "--offline") == []
 
 
-def test_an_edited_key_is_refused_by_check_and_bills_nothing_new_when_replayed(
+OLD, NEW = "once_per: ${{ id(event.ticket) }}", "once_per: ${{ event.customer }}"
+
+
+def test_an_edited_key_is_refused_by_check_and_by_the_running_service(
+    service: Service, customer: str
+) -> None:
+    """The ticket is reported again and bills nothing more; whoever looks is told."""
+    event = solved(customer)
+    service.settle(helpdesk(event, source="rekeyed"))
+    (billed,) = service.billed(customer)
+    with service.reloaded():
+        service.edit("rekeyed.yaml", OLD, NEW)
+    try:
+        assert service.settle(helpdesk(event, source="rekeyed"))["state"] == "recorded"
+        assert service.billed(customer) == [billed]
+        refused = service.run("check")
+        assert refused.code == 1
+        said = "The once_per of `resolved`, which has billed, was `${{ id(event.ticket) }}`."
+        for text in (
+            refused.out,
+            service.http("GET", "/readyz").text,
+            service.web.logged("mappings.rejected")[-1]["problem"],
+            service.worker.logged("mappings.rejected")[-1]["problem"],
+            service.run("doctor").out,
+        ):
+            assert said in text
+        assert "rekeyed.yaml" in service.run("status").err
+        assert "a good rekeyed.yaml" in service.run("sources").out
+        metrics = service.http("GET", "/metrics").text
+        assert 'receiver_problems{name="mappings"} 1.0' in metrics
+    finally:
+        with service.reloaded():
+            service.edit("rekeyed.yaml", NEW, OLD)
+    assert "rekeyed.yaml" not in service.run("check").out
+
+
+def test_a_replay_shows_what_was_rekeyed_on_purpose_and_bills_nothing_new(
     service: Service, customer: str
 ) -> None:
     events = [solved(customer) for _ in range(3)]
     ids = {service.settle(helpdesk(event, source="rekeyed"))["id"] for event in events}
     billed = service.billed(customer)
     assert len(billed) == 3
-    old, new = "once_per: ${{ id(event.ticket) }}", "once_per: ${{ event.customer }}"
-
+    new = f"rekeyed: true\n    {NEW}"
     draft = service.root / f"draft-of-{customer}"
     shutil.copytree(service.mappings, draft)
     text = (draft / "rekeyed.yaml").read_text()
-    (draft / "rekeyed.yaml").write_text(text.replace(old, new))
-    refused = service.run("check", str(draft))
-    assert refused.code == 1
-    assert "rekeyed.yaml:" in refused.out
-    assert "once_per" in refused.out
-    assert "rekeyed: true" in refused.out
-
+    (draft / "rekeyed.yaml").write_text(text.replace(OLD, new))
+    warned = service.run("check", str(draft))
+    assert "open charges (" in warned.err
+    assert "so that no reversal reaches them any more." in warned.err
     with service.reloaded():
-        service.edit("rekeyed.yaml", old, new)
+        service.edit("rekeyed.yaml", OLD, new)
     try:
         of_this = {"source": "rekeyed", "state": "recorded"}
         dry = service.api("replays", body=of_this | {"dry_run": True})
         done = service.replay(**of_this)
     finally:
         with service.reloaded():
-            service.edit("rekeyed.yaml", new, old)
+            service.edit("rekeyed.yaml", new, OLD)
     assert done["unchanged"] == done["matched"] >= 3
     assert done["recorded"] == 0
     for differences in (dry["differences"], done["differences"]):

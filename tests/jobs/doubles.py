@@ -36,8 +36,10 @@ class Telling:
 
     `micros` replaces the price of all charges, `customer` all customers, `suffix` is added to all
     keys, as an edit of the catalogue, of a rule or of `once_per` would. With `silent` no rule
-    matches any more, and none the event `without_event`.
+    matches any more, and none the event `without_event`. `digest` "" is never out of date.
     """
+
+    digest = ""
 
     def __init__(self, version: str = "mapping-1", prices: str = "prices-1") -> None:
         self.version = version

@@ -348,22 +348,20 @@ async def test_asking_before_the_start_is_a_bug(workshop: Workshop, folder: Path
         _ = watch_on(workshop, folder).current
 
 
-async def test_an_edit_while_the_database_is_away_is_in_force_and_remembered_later(
-    on_postgres: Workshop, postgres: Postgres, folder: Path
+async def test_an_edit_while_the_database_is_away_waits_until_it_can_be_judged(
+    on_postgres: Workshop, postgres: Postgres, folder: Path, logs: list[Any]
 ) -> None:
     watch = watch_on(on_postgres, folder)
     await watch.start()
     async with running(watch.run()):
         postgres.kill()
         edit(folder, "agents.yaml", "0.99", "1.25")
-        await until(lambda: amount(watch.current) == 1_250_000, seconds=4)
+        await until(lambda: [one for one in logs if one["event"] == "mappings.unreadable"])
+        assert amount(watch.current) == 990_000
         postgres.restart()
         await on_postgres.database.engine.dispose()
-
-        async def is_remembered() -> bool:
-            return "1.25" in (await remembered(on_postgres))["agents.yaml"]
-
-        await until(is_remembered)
+        await until(lambda: amount(watch.current) == 1_250_000)
+    assert "1.25" in (await remembered(on_postgres))["agents.yaml"]
 
 
 async def test_two_processes_watch_one_folder_in_peace(workshop: Workshop, folder: Path) -> None:

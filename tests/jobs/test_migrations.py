@@ -86,6 +86,7 @@ CHECKS = {
     "ck_outcomes_verdict",
     "ck_billing_events_kind",
     "ck_installation_one_row",
+    "ck_mapping_set_one_row",
     "ck_purge_guard_never_committed",
 }
 

@@ -247,18 +247,30 @@ CASES = {
         "A rule `solved` is here already",
         "its own name",
     ),
-    "was names a rule that exists": Wrong(
-        rules(ONE + ONE.replace("name: solved", "name: other\n    was: [⟦solved]")),
-        "`solved` is a rule of this file",
-        "Remove it",
+    "was names a rule that has keys of an older name": Wrong(
+        rules(
+            ONE.replace("name: solved", "name: solved\n    was: [first]")
+            + ONE.replace("name: solved", "name: other\n    was: [⟦solved]")
+        ),
+        "`solved` is a name of `solved`, whose keys are named `first`",
+        "Let `was` begin with `first`",
     ),
-    "was claimed twice": Wrong(
+    "was claimed twice, under two key names": Wrong(
         rules(
             ONE.replace("name: solved", "name: a\n    was: [old]")
-            + ONE.replace("name: solved", "name: b\n    was: [⟦old]")
+            + ONE.replace("name: solved", "name: b\n    was: [older, ⟦old]")
         ),
-        "`old` is claimed already",
-        "rename one",
+        "`old` is a name of `a`, whose keys are named `old`",
+        "Let `was` begin with `old`",
+    ),
+    "a scope that accounts share without being told apart": Wrong(
+        rules(ONE.replace("once_per: ", "scope: tickets\n    once_per: ⟦")).replace(
+            "source: desk\nverify: {scheme: signing, secrets: [DESK_SECRET]}",
+            "sources: [{name: a, secrets: [A], vars: {team: x}},"
+            " {name: b, secrets: [B], vars: {team: x}}]\nverify: {scheme: signing}",
+        ),
+        "The scope `tickets` is shared by a, b, and this does not hold the account",
+        "Begin it with the account: `once_per: [${{ source }}, …]`",
     ),
     # what a rule must have
     "a charge without agent": Wrong(

@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 
 from jobs.against.window import Window, parse_window
 from jobs.database import Database
 from jobs.errors import is_transient
-from jobs.queries.billed_rules import read_billed_rules
+from jobs.mapping_store import NOTHING_STORED, Stored, read_stored
+from jobs.money import money
 from jobs.queries.names import read_customers
+from jobs.queries.open_charges import OpenCharges, read_open_charges
 from mappings.concerns import price_concerns
 from mappings.examples import run_examples
-from mappings.load import MappingSet, load
-from mappings.rekeying import Billed, refused_changes
+from mappings.load import MappingSet, is_mapping, load
+from mappings.rekeyed import left_behind
+from mappings.types import Problem
 from receiver.cli.commands.differing import differences
 from receiver.cli.output import Output, counted
 from receiver.cli.session import Session
@@ -37,18 +41,20 @@ def check(
     files = session.files(where)
     is_offline = use_database is False
     timezone = session.settings.timezone_name if is_offline else session.timezone
-    mappings = load(files, timezone=timezone, schemes=RULES)
+    stored, customers = _recorded(session, out, use_database)
+    mappings = load(files, timezone=timezone, schemes=RULES, history=stored.history)
     problems = sorted({*mappings.problems, *run_examples(mappings, files)})
-    billed, customers = _recorded(session, out, use_database)
-    problems += refused_changes(billed, files)
     for problem in problems:
         out.line(f"{where}/{problem}")
     listed = [asdict(problem) for problem in problems]
     if window is not None:
-        found = differences(session, out, window, mappings)
+        edited = load(files, timezone=timezone, schemes=RULES)
+        found = differences(session, out, window, edited)
         out.json_if_asked({"problems": listed, "against": found and found.as_json()})
     else:
         out.json_if_asked(listed)
+    for warning in (*mappings.warnings, *_left_behind(session, stored, files)):
+        out.say(f"warning: {where}/{warning}")
     if problems:
         raise Trouble(counted(len(problems), "problem"))
     for concern in (*_concerns(mappings), *price_concerns(mappings, customers)):
@@ -78,16 +84,37 @@ def _concerns(mappings: MappingSet) -> Iterator[str]:
             yield f"source {name}, {concern}"
 
 
-async def _read(database: Database) -> tuple[list[Billed], frozenset[str] | None]:
-    return await read_billed_rules(database), await read_customers(database)
+def _left_behind(session: Session, stored: Stored, files: Mapping[str, bytes]) -> Iterator[Problem]:
+    """Open charges that no reversal reaches any more, once `rekeyed: true` is in force."""
+    texts = {name: body for name, body in files.items() if is_mapping(name)}
+    for one in left_behind(stored.history, texts):
+        found = session.run(read_open_charges, one.source, one.rules)
+        charges = [
+            charge for charge in found if one.is_out_of_reach(charge.rule, charge.file, charge.text)
+        ]
+        if charges:
+            yield one.warning(_counted_and_summed(charges))
+
+
+def _counted_and_summed(charges: Sequence[OpenCharges]) -> str:
+    sums: Counter[str] = Counter()
+    for charge in charges:
+        sums[charge.currency] += charge.amount_micros
+    number = counted(sum(charge.count for charge in charges), "open charge")
+    amounts = ", ".join(f"{money(micros)} {one}" for one, micros in sorted(sums.items()))
+    return f"{number} ({amounts})"
+
+
+async def _read(database: Database) -> tuple[Stored, frozenset[str] | None]:
+    return await read_stored(database, is_thorough=True), await read_customers(database)
 
 
 def _recorded(
     session: Session, out: Output, use_database: bool | None
-) -> tuple[list[Billed], frozenset[str] | None]:
-    """Which rules billed, and whom; without a database there is nothing to compare with."""
+) -> tuple[Stored, frozenset[str] | None]:
+    """What has billed and whom; without a database there is nothing to compare with."""
     if use_database is False:
-        return [], None
+        return NOTHING_STORED, None
     try:
         return session.run(_read)
     except Trouble as trouble:
@@ -99,4 +126,4 @@ def _recorded(
             raise
         reason = "the database does not answer"
     out.say(f"not compared with what has billed: {reason}")
-    return [], None
+    return NOTHING_STORED, None

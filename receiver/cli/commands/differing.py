@@ -15,9 +15,9 @@ from jobs.against.report import (
 )
 from jobs.against.window import Window
 from jobs.database import Database
-from jobs.mapping_store import recall
+from jobs.mapping_store import NoMappingsInForce, mappings_in_force
 from jobs.money import money
-from mappings.load import MappingSet, load
+from mappings.load import MappingSet
 from receiver.cli.commands.replaying import progress_bar
 from receiver.cli.output import Output, counted, deliveries_counted
 from receiver.cli.session import Session
@@ -39,12 +39,11 @@ def differences(session: Session, out: Output, window: Window, edited: MappingSe
     if edited.problems:
         out.say("not compared with what is in force: mend these problems first")
         return None
-    good = session.run(recall)
-    if not good:
+    try:
+        in_force = session.run(mappings_in_force, timezone=session.timezone, schemes=RULES)
+    except NoMappingsInForce:
         out.say("not compared: no process has used mappings with this database yet")
         return None
-    # Examples are not remembered, and what needs none is compiled as what was last good.
-    in_force = load(good, timezone=session.timezone, schemes=RULES, last_good=good)
     for source in sorted(in_force.unusable):
         out.say(f"what is in force of source {source} cannot be read: it is taken for nothing")
     sides = Sides(

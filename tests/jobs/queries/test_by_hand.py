@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from jobs.filters import DeliveryFilter
-from jobs.queries.billed_rules import read_billed_rules
+from jobs.mapping_store import read_stored
 from jobs.queries.billing import BillingFilter, list_billing_events
 from jobs.queries.listing import list_deliveries, read_delivery
 from jobs.queries.revenue import read_revenue
@@ -105,5 +105,6 @@ async def test_a_rule_has_billed_by_the_text_of_what_was_billed_anew_last(desk: 
     desk.telling.micros = 40
     await desk.rebill((await _ids(desk))[2])
     await desk.reverse((await _ids(desk))[2])
-    (billed,) = await read_billed_rules(desk.workshop.database)
-    assert (billed.source, billed.rule, billed.text) == ("crm", "resolved", "text of mapping-2")
+    first, last = (await read_stored(desk.workshop.database)).history.billed
+    assert (last.source, last.rule, last.text) == ("crm", "resolved", "text of mapping-2")
+    assert first.text == "text of mapping-1"

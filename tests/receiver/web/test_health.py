@@ -64,6 +64,19 @@ async def test_all_is_well() -> None:
     assert answer.json() == {"status": "ok", "problems": []}
 
 
+async def test_a_warning_is_named_and_degrades_nothing() -> None:
+    health = Health(fine, {}, warnings=lambda: [Trouble("mappings", "one rule looks like another")])
+    app = Starlette(routes=[*health_routes(health, Metrics(), count=fine)])
+    transport = httpx.ASGITransport(app)
+    async with httpx.AsyncClient(transport=transport, base_url="http://testserver") as client:
+        answer = (await client.get("/readyz")).json()
+    assert answer == {
+        "status": "ok",
+        "problems": [],
+        "warnings": [{"name": "mappings", "detail": "one rule looks like another"}],
+    }
+
+
 async def test_what_limps_is_named_and_stops_nothing() -> None:
     answer = await get("/readyz", redis=redis_away, worker=broken)
     assert answer.status_code == 200

@@ -1,0 +1,58 @@
+"""Charges of a rule that nothing has taken back, by the text that they were billed by."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from dataclasses import dataclass
+
+from sqlalchemy import func, select
+
+from jobs.database import Database
+from jobs.schema import billing_events, mapping_versions, outcomes
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OpenCharges:
+    """How many a rule has by one text of its file, in one currency, and their sum."""
+
+    rule: str
+    file: str
+    text: str
+    currency: str
+    count: int
+    amount_micros: int
+
+
+async def read_open_charges(
+    database: Database, source: str, rules: Collection[str]
+) -> list[OpenCharges]:
+    """Those of these rules of a source; what was billed by no text is left out."""
+    said, lines, texts = outcomes.c, billing_events.c, mapping_versions.c
+    later = billing_events.alias()
+    by = (said.rule, texts.name, texts.text, lines.currency)
+    query = (
+        select(*by, func.count(), func.sum(lines.amount_micros))
+        .select_from(billing_events)
+        .join(outcomes, said.id == lines.outcome_id)
+        .join(mapping_versions, texts.version == lines.mapping_version)
+        .where(
+            said.source == source,
+            said.rule.in_(rules),
+            lines.kind == "charge",
+            ~select(later.c.id).where(later.c.reverses == lines.id).exists(),
+        )
+        .group_by(*by)
+        .order_by(*by)
+    )
+    async with database.read() as connection:
+        return [
+            OpenCharges(
+                rule=rule,
+                file=file,
+                text=text,
+                currency=currency,
+                count=count,
+                amount_micros=int(micros),
+            )
+            for rule, file, text, currency, count, micros in await connection.execute(query)
+        ]
