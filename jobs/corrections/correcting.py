@@ -18,8 +18,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from jobs.actions import note_action
 from jobs.corrections.byhand import Asked, Decided, OpenCharge
 from jobs.corrections.corrected import Corrected
-from jobs.corrections.rebilling import Told
-from jobs.corrections.wishes import Correction
+from jobs.corrections.wishes import Correction, Decide
 from jobs.database import Database
 from jobs.erasure.purged import hold_off_purges
 from jobs.errors import FilterInvalid, is_transient
@@ -65,18 +64,18 @@ class _Run:
     async def rehearse(self) -> Corrected:
         self._result.unchanged = await self._wish.unchanged(self._database)
         async for charges in self._wish.steps(self._database):
-            told = await self._wish.prepare(self._database, charges)
+            decide = await self._wish.prepare(self._database, charges)
             async with self._database.read() as connection:
                 books = await load_books(connection, [one.outcome_key for one in charges])
                 asked = Asked(self._id, await self._database.time(connection))
-                self._result.add(await self._wish.decide(connection, charges, books, told, asked))
+                self._result.add(await decide(connection, books, asked))
         return self._result
 
     async def correct(self, actor: str, note: str, on_step: OnStep) -> Corrected:
         self._result.unchanged = await self._wish.unchanged(self._database)
         async for charges in self._wish.steps(self._database):
-            told = await self._wish.prepare(self._database, charges)
-            decided = await self._patiently(charges, told, actor, note)
+            decide = await self._wish.prepare(self._database, charges)
+            decided = await self._patiently(charges, decide, actor, note)
             if decided.corrections:
                 self._result.id = self._id
             self._result.add(decided)
@@ -84,12 +83,12 @@ class _Run:
         return self._result
 
     async def _patiently(
-        self, charges: Sequence[OpenCharge], told: Told | None, actor: str, note: str
+        self, charges: Sequence[OpenCharge], decide: Decide, actor: str, note: str
     ) -> Decided:
         """One step; what meets a lock is tried again, and what was committed is then unchanged."""
         for tries_left in reversed(range(TRIES)):
             try:
-                return await self._step(charges, told, actor, note)
+                return await self._step(charges, decide, actor, note)
             except Exception as error:
                 if not is_transient(error) or not tries_left:
                     raise
@@ -97,7 +96,7 @@ class _Run:
         raise AssertionError
 
     async def _step(
-        self, charges: Sequence[OpenCharge], told: Told | None, actor: str, note: str
+        self, charges: Sequence[OpenCharge], decide: Decide, actor: str, note: str
     ) -> Decided:
         keys = sorted({one.outcome_key for one in charges})
         async with self._database.write() as connection:
@@ -107,7 +106,7 @@ class _Run:
             # Not before the locks are held, as in settling.
             asked_at = await posting_time(self._database, connection)
             asked = Asked(await self._action_id(connection), asked_at)
-            decided = await self._wish.decide(connection, charges, books, told, asked)
+            decided = await decide(connection, books, asked)
             if decided.corrections:
                 await self._note(connection, decided, asked, actor, note)
                 await self._write(connection, decided, asked.at)
@@ -122,9 +121,7 @@ class _Run:
         self, connection: AsyncConnection, decided: Decided, asked: Asked, actor: str, note: str
     ) -> None:
         """The step's own entry: of the ids that were named it has those that it took up."""
-        where = self._wish.as_json()
-        if "ids" in where:
-            where["ids"] = _taken(where["ids"], [one.charge for one in decided.corrections])
+        where = self._wish.noted([one.charge for one in decided.corrections])
         step = Corrected(self._wish.kind)
         step.add(decided)
         await note_action(
@@ -154,15 +151,3 @@ class _Run:
         if used:
             await keep_versions(self._database, connection, used, self._wish.versions, recorded_at)
         await posting.write(self._database, connection)
-
-
-def _taken(ids: Sequence[str], charges: Sequence[OpenCharge]) -> list[str]:
-    """Of the ids that were named those that these charges have.
-
-    In place of a key stands its charge: a key may hold a customer's id, and what people did is
-    never rewritten.
-    """
-    by_key = {one.outcome_key: one.id for one in charges}
-    known = {one.id for one in charges} | {one.delivery_id for one in charges}
-    taken = [by_key.get(one, one) for one in ids]
-    return list(dict.fromkeys(one for one in taken if one in known))

@@ -6,8 +6,8 @@ Owns how the charges are found, a step at a time, and which decision is made of 
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -27,7 +27,9 @@ from jobs.corrections.charges import (
     next_open,
     standing,
 )
-from jobs.corrections.rebilling import Proposals, Told
+from jobs.corrections.rebilling import Proposals
+from jobs.corrections.reinstatement import reinstate_all
+from jobs.corrections.reversed import Named, last_charges
 from jobs.database import Database
 from jobs.errors import FilterInvalid
 from jobs.ledger.book import KeyBook
@@ -36,6 +38,10 @@ from mappings.types import VersionText
 
 #: Charges corrected in one transaction.
 STEP = 100
+
+
+#: What becomes of the charges of a step, in their books, once their keys are locked.
+Decide = Callable[[AsyncConnection, Mapping[str, KeyBook], Asked], Awaitable[Decided]]
 
 
 class Correction(Protocol):
@@ -53,27 +59,17 @@ class Correction(Protocol):
     def mapping_version(self) -> str | None:
         """The mappings that it asks; None where it asks none."""
 
-    def as_json(self) -> dict[str, Any]:
-        """What was asked for, for the record."""
+    def noted(self, charges: Sequence[OpenCharge], /) -> dict[str, Any]:
+        """What was asked for, as it is noted with these charges, which it corrected."""
 
-    async def unchanged(self, database: Database) -> int:
+    async def unchanged(self, database: Database, /) -> int:
         """How many of those named are as they are to be, and are not gone through."""
 
-    def steps(self, database: Database) -> AsyncIterator[list[OpenCharge]]:
+    def steps(self, database: Database, /) -> AsyncIterator[list[OpenCharge]]:
         """The charges to go through."""
 
-    async def prepare(self, database: Database, charges: Sequence[OpenCharge]) -> Told | None:
-        """What is to be known of these before their keys are locked."""
-
-    async def decide(
-        self,
-        connection: AsyncConnection,
-        charges: Sequence[OpenCharge],
-        books: Mapping[str, KeyBook],
-        told: Told | None,
-        asked: Asked,
-    ) -> Decided:
-        """What becomes of these, in their books."""
+    async def prepare(self, database: Database, charges: Sequence[OpenCharge], /) -> Decide:
+        """The decision on these; before their keys are locked, since it may take its time."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -105,9 +101,21 @@ class Wish:
     def mapping_version(self) -> str | None:
         return None if self.proposals is None else self.proposals.mapping_version
 
-    def as_json(self) -> dict[str, Any]:
-        origin = None if self.proposals is None else self.proposals.origin
-        return self.where.as_json() | ({} if origin is None else {"from": origin.id})
+    def noted(self, charges: Sequence[OpenCharge]) -> dict[str, Any]:
+        """The filter; of the ids that were named those that these charges have.
+
+        In place of a key stands its charge: a key may hold a customer's id, and what people did is
+        never rewritten.
+        """
+        where = self.where.as_json()
+        if self.proposals is not None and self.proposals.origin is not None:
+            where["from"] = self.proposals.origin.id
+        if "ids" in where:
+            by_key = {one.outcome_key: one.id for one in charges}
+            known = {one.id for one in charges} | {one.delivery_id for one in charges}
+            taken = dict.fromkeys(by_key.get(one, one) for one in where["ids"])
+            where["ids"] = [one for one in taken if one in known]
+        return where
 
     async def unchanged(self, database: Database) -> int:
         """Those taken back already; what is to be billed anew is refused then, each by itself."""
@@ -134,17 +142,48 @@ class Wish:
             after = charges[-1].id
             left = None if left is None else left - len(charges)
 
-    async def prepare(self, database: Database, charges: Sequence[OpenCharge]) -> Told | None:
-        return None if self.proposals is None else await self.proposals.of(database, charges)
+    async def prepare(self, database: Database, charges: Sequence[OpenCharge]) -> Decide:
+        told = None if self.proposals is None else await self.proposals.of(database, charges)
 
-    async def decide(
-        self,
-        connection: AsyncConnection,
-        charges: Sequence[OpenCharge],
-        books: Mapping[str, KeyBook],
-        told: Told | None,
-        asked: Asked,
-    ) -> Decided:
-        if told is None:
-            return reverse_all(charges, books, asked)
-        return rebill_all(charges, books, await told.erased(connection), asked)
+        async def decide(
+            connection: AsyncConnection, books: Mapping[str, KeyBook], asked: Asked
+        ) -> Decided:
+            if told is None:
+                return reverse_all(charges, books, asked)
+            return rebill_all(charges, books, await told.erased(connection), asked)
+
+        return decide
+
+
+@dataclass(frozen=True, slots=True)
+class Reinstatement:
+    """Reversals by hand taken back, of what was found to be `named`."""
+
+    named: Named
+    versions: Mapping[str, VersionText] = field(default_factory=dict)
+    mapping_version: None = None
+
+    @property
+    def kind(self) -> CorrectionKind:
+        return "reinstate"
+
+    def noted(self, charges: Sequence[OpenCharge]) -> dict[str, Any]:
+        return {"ids": [one.id for one in charges]}
+
+    async def unchanged(self, _database: Database) -> int:
+        return 0
+
+    async def steps(self, database: Database) -> AsyncIterator[list[OpenCharge]]:
+        """A hundred keys at a time."""
+        for keys in chunks(sorted(self.named), STEP):
+            async with database.read() as connection:
+                charges = await last_charges(connection, keys)
+            yield charges
+
+    async def prepare(self, _database: Database, charges: Sequence[OpenCharge]) -> Decide:
+        async def decide(
+            _connection: AsyncConnection, books: Mapping[str, KeyBook], asked: Asked
+        ) -> Decided:
+            return reinstate_all(charges, self.named, books, asked)
+
+        return decide

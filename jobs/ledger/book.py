@@ -27,7 +27,7 @@ class Moment(NamedTuple):
     """A place on a key's line. `turn` decides between the kinds at equal times.
 
     `rank` is -1 for untimed charges, 0 for what has a time, 1 for other untimed outcomes, and 2
-    for untimed outcomes by hand, which stand behind those by the time when they were made.
+    for untimed outcomes by hand, which stand behind those in the order in which they were made.
     """
 
     rank: int
@@ -86,8 +86,8 @@ class Recorded:
             return Moment(0, self.occurred_at, turn)
         if self.kind is Kind.CHARGE:
             return Moment(-1, _ANY_TIME, turn)
-        if self.delivery_id is None:
-            return Moment(2, self.effective_at, turn)
+        if self.action_id is not None:
+            return Moment(2, _ANY_TIME + self.ordinal * timedelta.resolution, turn)
         return Moment(1, _ANY_TIME, turn)
 
     @property

@@ -98,7 +98,7 @@ def _numbered(keys: Sequence[str], said: ColumnElement[bool]) -> Select[Any]:
     columns, original, received = outcomes.c, outcomes.alias("original"), deliveries.alias()
     delivery_id = func.coalesce(original.c.delivery_id, columns.delivery_id)
     event_index = func.coalesce(original.c.event_index, columns.event_index)
-    by_hand = case((columns.delivery_id.is_(None), columns.id))
+    by_hand = case((and_(columns.action_id.is_not(None), columns.kind != "charge"), columns.id))
     alike = (columns.outcome_key, columns.kind, columns.occurred_at, columns.amount_rule, by_hand)
     is_latest = columns.amount_rule == AmountRule.LATEST.value
     decisive = (
@@ -143,11 +143,13 @@ async def _load_lines(
 
 
 def _recorded(row: Mapping[Any, Any]) -> Recorded:
-    received_at = row["received_at"] or row["recorded_at"]
+    kind = Kind(row["kind"])
+    is_by_hand = row["action_id"] is not None and kind is not Kind.CHARGE
+    received_at = row["recorded_at"] if is_by_hand else row["received_at"] or row["recorded_at"]
     return Recorded(
         id=row["id"],
         ordinal=row["ordinal"],
-        kind=Kind(row["kind"]),
+        kind=kind,
         occurred_at=row["occurred_at"],
         effective_at=row["occurred_at"] or received_at,
         agent_id=row["agent_id"],

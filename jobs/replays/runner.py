@@ -13,7 +13,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 import structlog
-from sqlalchemy import bindparam, null, select, update
+from sqlalchemy import bindparam, null, or_, select, update
 from sqlalchemy.engine import RowMapping
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -254,13 +254,16 @@ async def outcomes_of(
 ) -> dict[str, list[Mapping[str, Any]]]:
     """What each delivery bills by what is recorded of it and in force, in order of event.
 
-    What a person billed anew is there in place of what it replaces; reversals by hand are of no
-    delivery.
+    What a person billed anew is there in place of what it replaces; reversals and reinstatements
+    by hand are told by no delivery.
     """
     found: dict[str, list[Mapping[str, Any]]] = {}
     rows = await connection.execute(
         select(outcomes)
-        .where(outcomes.c.delivery_id.in_(ids))
+        .where(
+            outcomes.c.delivery_id.in_(ids),
+            or_(outcomes.c.action_id.is_(None), outcomes.c.replaces.is_not(None)),
+        )
         .order_by(outcomes.c.delivery_id, outcomes.c.event_index, outcomes.c.id)
     )
     for row in rows.mappings():

@@ -15,12 +15,13 @@ from jobs.corrections.charges import named_wrongly
 from jobs.corrections.corrected import Corrected
 from jobs.corrections.correcting import correct, rehearse
 from jobs.corrections.rebilling import Proposals, find_origin
-from jobs.corrections.wishes import Correction, Wish
+from jobs.corrections.reversed import NAMES_NOTHING, find_named
+from jobs.corrections.wishes import Correction, Reinstatement, Wish
 from jobs.errors import FilterInvalid
 from mappings.load import MappingSet
 from receiver.api.acting import ACTOR
 from receiver.api.answers import ApiError
-from receiver.api.params import ReversalOrder, query, reversal_order
+from receiver.api.params import ReversalOrder, query, reinstatement_order, reversal_order
 from receiver.api.parts import ApiParts, parts_of
 
 
@@ -36,6 +37,19 @@ async def reverse(request: Request) -> Response:
     found = await _made(parts, wish, dry_run=wanted.dry_run, note=wanted.note)
     if wanted.dry_run:
         found.mapping_version = mappings.digest
+    return JSONResponse(found.as_json())
+
+
+async def reinstate(request: Request) -> Response:
+    """`POST /api/reinstatements`."""
+    query(request, (), paged=False)
+    parts = parts_of(request)
+    wanted = await reinstatement_order(request)
+    named, unknown = await find_named(parts.database, wanted.ids)
+    if unknown:
+        raise ApiError(404, "not-found", NAMES_NOTHING.format(unknown[0]))
+    wish = Reinstatement(named)
+    found = await _made(parts, wish, dry_run=wanted.dry_run, note=wanted.note)
     return JSONResponse(found.as_json())
 
 

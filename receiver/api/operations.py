@@ -17,7 +17,7 @@ from jobs.queries import shapes, story_shapes
 from jobs.queries.exception_shapes import ExceptionItem
 from jobs.queries.exception_texts import KINDS
 from receiver.api import acting, correcting, reading
-from receiver.api.params import ORDER_EXTRAS, REVERSAL_EXTRAS
+from receiver.api.params import ORDER_EXTRAS, REINSTATEMENT_MEMBERS, REVERSAL_EXTRAS
 from receiver.asking import (
     ACTION_FILTERS,
     BILLING_FILTERS,
@@ -183,5 +183,14 @@ OPERATIONS: tuple[Operation, ...] = (
         order=(*CHARGE_FILTERS, *REVERSAL_EXTRAS),
         may_miss=True,
         may_conflict=True,
+    ),
+    Operation(
+        method="POST",
+        path="/reinstatements",
+        answered_by=correcting.reinstate,
+        says="Bring charges back that were taken back by hand, with a note; or rehearse it.",
+        gives={200: shapes.Corrected},
+        order=REINSTATEMENT_MEMBERS,
+        may_miss=True,
     ),
 )

@@ -247,6 +247,31 @@ def reverse(
     reversing.reverse(ids or [], given, manner)
 
 
+@app.command()
+@explained
+def reinstate(
+    ids: Annotated[
+        list[str],
+        typer.Argument(
+            help="The charge, or the line that took it back; a delivery, an outcome key, or what"
+            " `reverse` printed as its action, for all that was taken back.",
+        ),
+    ],
+    *,
+    note: Annotated[str | None, typer.Option(help=_NOTE)] = None,
+    dry_run: arg.DryRun = False,
+    yes: arg.Yes = False,
+    as_json: arg.Json = False,
+) -> None:
+    """Bring back charges that were taken back by hand, at their amount and day, with a --note why.
+
+    Asks first on a terminal; without one it needs --yes.
+    """
+    from receiver.cli.commands import reversing
+
+    reversing.reinstate(ids, note=note, dry_run=dry_run, yes=yes, as_json=as_json)
+
+
 def _filter(
     state: str | None,
     reason: str | None,

@@ -147,7 +147,7 @@ class Stories:
         return {"invoice": Decimal("2.50"), "meeting": Decimal("40.00")}[line]
 
 
-def iso(seconds: int | None) -> str:
+def iso(seconds: float | None) -> str:
     """RFC 3339 text of a told time."""
     assert seconds is not None
     return datetime.fromtimestamp(seconds, UTC).isoformat().replace("+00:00", "Z")

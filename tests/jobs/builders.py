@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 
-from jobs.corrections.byhand import Asked, replacement, reversal_by_hand
+from jobs.corrections.byhand import Asked, OpenCharge, replacement, reversal_by_hand
+from jobs.corrections.reinstatement import reinstate_all
 from jobs.ledger.book import Arrival, Entry, KeyBook, Recorded
 from jobs.ledger.owing import Step, decide
 from mappings.types import AmountRule, Kind, Outcome
@@ -16,7 +17,7 @@ DAWN = datetime(2026, 3, 1, 12, tzinfo=UTC)
 RECEIVED = datetime(2026, 3, 2, tzinfo=UTC)
 
 
-def at(seconds: int | None) -> datetime | None:
+def at(seconds: float | None) -> datetime | None:
     """A place on the line as a time."""
     return None if seconds is None else DAWN + timedelta(seconds=seconds)
 
@@ -79,13 +80,21 @@ def rebill(book: KeyBook, micros: int, billed_as: str = "acme") -> Step | None:
     return None if new is None else decide(book, new, _ids(book))
 
 
-def reverse(book: KeyBook, now: int) -> Step | None:
+def reverse(book: KeyBook, now: float) -> Step | None:
     """Take the open charge back, by hand; None if nothing is open."""
     standing = book.open_charge
     if standing is None:
         return None
     asked = Asked("action", DAWN + timedelta(seconds=now))
     return decide(book, reversal_by_hand(book, standing, asked), _ids(book))
+
+
+def reinstate(book: KeyBook, now: float) -> Step | None:
+    """Bring back what was taken back by hand; None if that is refused, or nothing was."""
+    charge = OpenCharge(id="charge", outcome_key=book.key, delivery_id=None, rule="resolved")
+    asked = Asked("action", DAWN + timedelta(seconds=now))
+    decided = reinstate_all([charge], {}, {book.key: book}, asked)
+    return decided.corrections[0].step if decided.corrections else None
 
 
 def _ids(book: KeyBook) -> tuple[str, str]:

@@ -12,7 +12,8 @@ from jobs.corrections.corrected import Corrected
 from jobs.corrections.correcting import correct
 from jobs.corrections.rebilling import Proposals, find_origin
 from jobs.corrections.remapped import Origin
-from jobs.corrections.wishes import Wish
+from jobs.corrections.reversed import find_named
+from jobs.corrections.wishes import Reinstatement, Wish
 from jobs.schema import actions, billing_events, outcomes
 from jobs.settling.settle import Settler
 from tests.jobs.doubles import Telling, body, mapping_set
@@ -66,6 +67,13 @@ class Desk:
         chosen = ChargeFilter(ids=ids) if ids else where
         wish = self.wish(chosen, rebill=rebill, **more)
         return await correct(self.workshop.database, wish, actor="test", note="a mistake")
+
+    async def reinstate(self, *ids: str) -> Corrected:
+        """Bring back what these ids name; AssertionError where one names nothing."""
+        database = self.workshop.database
+        named, unknown = await find_named(database, ids)
+        assert not unknown
+        return await correct(database, Reinstatement(named), actor="test", note="not a mistake")
 
     async def ledger(self, key: str) -> list[int]:
         ledgers = await self.workshop.ledgers()

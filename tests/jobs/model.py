@@ -19,15 +19,17 @@ class Said:
     """An outcome of one key. `at` is its mapped time in seconds, None where none is mapped.
 
     `rule` says of a charge which amount its key owes. `received` is its place in the order
-    received, where that is not the order in which outcomes are listed.
+    received, where that is not the order in which outcomes are listed. `by_hand`: a person said
+    it, not a delivery.
     """
 
     kind: str
-    at: int | None = None
+    at: float | None = None
     micros: int | None = None
     billed_as: str = "acme"
     rule: str = "first"
     received: int = 0
+    by_hand: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,10 +94,36 @@ def rebilled(recorded: Sequence[Said], micros: int, billed_as: str) -> list[Said
     ]
 
 
-def reversed_by_hand(recorded: Sequence[Said], now: int) -> list[Said]:
-    """The history with a reversal of now, or of the last charge's time if that is still to come."""
-    ahead = [said.at for said in recorded if said.kind == "charge" and said.at is not None]
-    return [*recorded, Said("reversal", max([now, *ahead]))]
+#: A moment later.
+SOON = 0.000_001
+
+
+def reversed_by_hand(recorded: Sequence[Said], now: float) -> list[Said]:
+    """The history with a reversal of now, or behind whatever opens the key and is still to come."""
+    at: float | None = now
+    for said in recorded:
+        if said.kind == "reinstatement" and said.at is None:
+            at = None
+        elif said.kind != "reversal" and said.at is not None and at is not None:
+            at = max(at, said.at + (SOON if said.kind == "reinstatement" else 0))
+    return [*recorded, Said("reversal", at, by_hand=True)]
+
+
+def reinstated_by_hand(recorded: Sequence[Said], now: float) -> list[Said] | None:
+    """The history in which the last reversal is taken back; None where no person made it.
+
+    It must have taken something back, too: before it a vendor may have done so, and be heard of
+    later.
+    """
+    line = _along_the_line(recorded)
+    last = max((n for n, said in enumerate(line) if said.kind == "reversal"), default=None)
+    if last is None or owes(line) is not None:
+        return None
+    if not line[last].by_hand or owes(line[:last]) is None:
+        return None
+    closed_at = line[last].at
+    at = None if closed_at is None else max(now, closed_at)
+    return [*recorded, Said("reinstatement", at, by_hand=True)]
 
 
 def _company(recorded: Sequence[Said], new: Said) -> Said | None:
@@ -118,7 +146,7 @@ def _company(recorded: Sequence[Said], new: Said) -> Said | None:
 
 def is_decided_by_times(outcomes: Sequence[Said]) -> bool:
     """Whether no two charges share a time at different prices: then order decides nothing."""
-    prices: dict[int | None, int | None] = {}
+    prices: dict[float | None, int | None] = {}
     return all(
         prices.setdefault(said.at, said.micros) == said.micros
         for said in outcomes
@@ -165,6 +193,8 @@ def _along_the_line(outcomes: Sequence[Said]) -> list[Said]:
 
 
 def _place(said: Said) -> tuple[float, int, bool, int]:
+    if said.by_hand and said.at is None:
+        return (math.inf, len(TURNS), False, 0)  # behind all that is untimed, as it was made
     by_latest = said.rule == "latest"
     order = (TURNS.index(said.kind), by_latest, said.received if by_latest else 0)
     if said.at is None:

@@ -1,4 +1,7 @@
-"""`reverse`: charges taken back by hand, or billed anew; counts first, then acts."""
+"""`reverse`: charges taken back by hand, or billed anew; `reinstate`: brought back.
+
+Both count first, then act.
+"""
 
 from __future__ import annotations
 
@@ -6,14 +9,16 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from jobs.corrections.byhand import CorrectionKind
 from jobs.corrections.charges import ChargeFilter, Standing, named_wrongly, standing
 from jobs.corrections.corrected import Corrected
 from jobs.corrections.correcting import correct, rehearse
 from jobs.corrections.rebilling import Proposals, find_origin
-from jobs.corrections.wishes import Wish
+from jobs.corrections.reversed import NAMES_NOTHING, find_named
+from jobs.corrections.wishes import Correction, Reinstatement, Wish
 from jobs.database import Database
 from jobs.money import money
-from receiver.asking import charge_filter
+from receiver.asking import charge_filter, usable_ids
 from receiver.cli.commands.replaying import actor, progress_bar
 from receiver.cli.naming import refuse_misspelt
 from receiver.cli.output import Output, can_ask, counted
@@ -22,6 +27,12 @@ from receiver.cli.trouble import MISUSE, PROBLEM, Trouble
 
 #: Changes and refusals that are printed; `--json` has more.
 SHOWN = 20
+#: What was done, and why others are unchanged.
+WORDS: Mapping[CorrectionKind, tuple[str, str]] = {
+    "reverse": ("reversed", "taken back already"),
+    "rebill": ("billed anew", "nothing to change"),
+    "reinstate": ("reinstated", "billed already"),
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,6 +76,28 @@ def reverse(ids: list[str], given: Mapping[str, str | None], manner: Manner) -> 
     _print(out, session.run(_correct, out, wish, manner.note or "", found.matched), would=False)
 
 
+def reinstate(ids: list[str], *, note: str | None, dry_run: bool, yes: bool, as_json: bool) -> None:
+    """Take reversals by hand back; Trouble where one of them is refused."""
+    session, out = Session(), Output(as_json=as_json)
+    if not dry_run and not (note or "").strip():
+        raise Trouble("--note is missing; say why these charges are reinstated", code=MISUSE)
+    named, unknown = session.run(find_named, usable_ids(ids, "charges"))
+    if unknown:
+        raise Trouble("; ".join(NAMES_NOTHING.format(one) for one in unknown[:5]))
+    wish = Reinstatement(named)
+    would = session.run(rehearse, wish)
+    if dry_run:
+        _print(out, would, would=True)
+        return
+    sums = ", ".join(f"{one['amount']} {one['currency']}" for one in would.amounts)
+    out.say(f"{counted(would.corrected, 'charge')} to reinstate{f': {sums}' if sums else ''}")
+    if would.corrected and not yes:
+        require_terminal()
+        if not out.confirm(f"Reinstate {would.corrected}?"):
+            raise Trouble("nothing was reinstated")
+    _print(out, session.run(_correct, out, wish, note or "", would.done), would=False)
+
+
 def _wish(session: Session, where: ChargeFilter, manner: Manner) -> Wish:
     proposals = None
     if manner.rebill:
@@ -87,7 +120,7 @@ async def _refuse_wrong(database: Database, where: ChargeFilter) -> None:
 
 
 async def _correct(
-    database: Database, out: Output, wish: Wish, note: str, matched: int
+    database: Database, out: Output, wish: Correction, note: str, matched: int
 ) -> Corrected:
     with progress_bar(out) as progress:
         task = progress.add_task("correcting", total=matched)
@@ -117,11 +150,10 @@ def _print(out: Output, found: Corrected, *, would: bool) -> None:
 
 
 def _summarize(out: Output, found: Corrected, *, would: bool) -> None:
-    done = "reversed" if found.kind == "reverse" else "billed anew"
+    done, why = WORDS[found.kind]
     done = f"would be {done}" if would else done
     parts = [f"{counted(found.corrected, 'charge')} {done}"]
     if found.unchanged:
-        why = "taken back already" if found.kind == "reverse" else "nothing to change"
         parts.append(f"{found.unchanged} unchanged ({why})")
     if found.refused:
         parts.append(f"{found.refused} refused")
@@ -129,7 +161,8 @@ def _summarize(out: Output, found: Corrected, *, would: bool) -> None:
     for one in found.amounts:
         out.line(f"  {one['amount']} {one['currency']}")
     for one in found.refusals[:SHOWN]:
-        what = f"{one['billing_event']} of delivery {one['delivery']}"
+        what = one["billing_event"]
+        what += f" of delivery {one['delivery']}" if one["delivery"] else ""
         out.line(f"  refused: {what}: {one['reason']}")
     _tell_changes(out, found.changes)
 
@@ -143,8 +176,9 @@ def _tell(out: Output, found: Corrected) -> None:
 
 def _tell_changes(out: Output, changes: list[dict[str, Any]]) -> None:
     for one in changes[:SHOWN]:
+        billed = "taken back" if one["billed"] is None else _side(one["billed"])
         now = "taken back" if one["now"] is None else f"now {_side(one['now'])}"
-        out.line(f"  {one['billing_event']} {one['rule']}: {_side(one['billed'])}, {now}")
+        out.line(f"  {one['billing_event']} {one['rule']}: {billed}, {now}")
     if len(changes) > SHOWN:
         out.line(f"  … and {len(changes) - SHOWN} more (with --json up to 1,000)")
 

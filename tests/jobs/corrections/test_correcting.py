@@ -20,6 +20,7 @@ from jobs.corrections.charges import ChargeFilter, named_wrongly, standing
 from jobs.corrections.corrected import Corrected
 from jobs.corrections.correcting import correct, rehearse
 from jobs.corrections.rebilling import Proposals
+from jobs.corrections.reversed import find_named
 from jobs.corrections.wishes import Wish
 from jobs.erasure.pseudonyms import pseudonym_of
 from jobs.errors import FilterInvalid
@@ -39,7 +40,7 @@ from tests.jobs import model
 from tests.jobs.builders import at
 from tests.jobs.desk import ALL, Desk
 from tests.jobs.doubles import Telling, bill, body, undo
-from tests.jobs.model import Said, charge, reversal
+from tests.jobs.model import Said, charge, reinstatement, reversal
 from tests.jobs.workshop import Workshop
 
 #: Later than any correction of these tests is made.
@@ -325,6 +326,36 @@ async def test_a_key_of_which_more_was_recorded_meanwhile_is_refused_and_goes_th
     assert await desk.workshop.open_micros() == {"key": 30}
 
 
+async def test_bringing_back_that_is_cut_off_is_carried_on_by_the_next(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """After the first commit, of which was never heard, and before the second."""
+    monkeypatch.setattr(wishes, "STEP", 2)
+    ids = await desk.settle(*(bill(f"k{number}") for number in range(5)))
+    await desk.reverse()
+    steps, original = iter([ConnectionResetError, None, LookupError]), correcting._Run._step
+
+    async def step(self: Any, *args: Any) -> Any:
+        error = next(steps, None)
+        if error is LookupError:
+            raise error
+        decided = await original(self, *args)
+        if error is not None:
+            raise error
+        return decided
+
+    monkeypatch.setattr(correcting._Run, "_step", step)
+    with pytest.raises(LookupError):
+        await desk.reinstate(*ids)
+    assert len(await desk.workshop.open_micros()) == 2
+    done = await desk.reinstate(*ids)
+    assert (done.corrected, done.unchanged) == (3, 2)
+    ledgers = await desk.workshop.ledgers()
+    billed = [990_000, -990_000, 990_000]
+    assert all([line.micros for line in ledger] == billed for ledger in ledgers.values())
+    assert await _faults(desk, [f"k{number}" for number in range(5)]) == []
+
+
 @pytest.mark.parametrize("rebill", [False, True], ids=["reversed", "rebilled"])
 async def test_a_run_that_is_cut_off_is_carried_on_by_the_next(
     desk: Desk, monkeypatch: pytest.MonkeyPatch, *, rebill: bool
@@ -432,10 +463,14 @@ async def test_a_replay_after_corrections_changes_no_total_and_compares_what_is_
 
 @dataclass(frozen=True, slots=True)
 class Fix:
-    """A person corrects what is open of a key: bills it anew at so much, or takes it back."""
+    """A person corrects what is open of a key: bills it anew at so much, or takes it back.
+
+    Or, with `brings_back`, brings back what a person took back.
+    """
 
     micros: int | None = None
     customer: str | None = None
+    brings_back: bool = False
 
 
 KEYS = 2
@@ -445,9 +480,13 @@ MOVES = st.lists(
     st.tuples(
         st.integers(0, KEYS - 1),
         st.one_of(
-            st.builds(charge, TIMES, st.sampled_from([10, 20]), WHO),
+            st.builds(
+                charge, TIMES, st.sampled_from([10, 20]), WHO, st.sampled_from(["first", "latest"])
+            ),
             st.builds(reversal, TIMES),
+            st.builds(reinstatement, TIMES),
             st.just(Fix()),
+            st.just(Fix(brings_back=True)),
             st.builds(Fix, st.sampled_from([10, 30]), WHO),
         ),
     ),
@@ -476,6 +515,11 @@ async def test_any_mixture_of_deliveries_and_corrections_owes_what_the_model_owe
             if not model.conflicts(heard[number], said):
                 heard[number].append(said)
             continue
+        if move.brings_back:
+            restored = model.reinstated_by_hand(heard[number], TO_COME - 1)
+            assert (await _brought_back(desk, key)) == (restored is not None)
+            heard[number] = restored or heard[number]
+            continue
         done = await _fix(desk, key, move)
         if model.owes(heard[number]) is None:
             assert done is None
@@ -498,9 +542,11 @@ async def _faults(desk: Desk, keys: list[str]) -> list[Fault]:
 
 
 def _told(key: str, said: Said) -> dict[str, Any]:
-    if said.kind == "reversal":
-        return undo(key, at=at(said.at))
-    return bill(key, at=at(said.at), micros=said.micros or 0, customer=said.billed_as)
+    if said.kind != "charge":
+        return {**undo(key, at=at(said.at)), "kind": said.kind}
+    return bill(
+        key, at=at(said.at), micros=said.micros or 0, customer=said.billed_as, amount=said.rule
+    )
 
 
 async def _fix(desk: Desk, key: str, fix: Fix) -> Corrected | None:
@@ -518,6 +564,11 @@ async def _fix(desk: Desk, key: str, fix: Fix) -> Corrected | None:
     return done
 
 
+async def _brought_back(desk: Desk, key: str) -> bool:
+    named, _ = await find_named(desk.workshop.database, [key])
+    return bool(named) and (await desk.reinstate(key)).corrected == 1
+
+
 async def _assert_owed(desk: Desk, source: str, heard: list[list[Said]]) -> None:
     """By the ledger, and by what is loaded of the key to decide on it next."""
     by_ledger = await desk.workshop.open_micros()
@@ -528,10 +579,11 @@ async def _assert_owed(desk: Desk, source: str, heard: list[list[Said]]) -> None
         due = model.owes(said)
         owed, line = books[key].owed(), books[key].open_charge
         assert by_ledger.get(key) == (due and due.micros)
-        assert (owed and (owed.amount_micros, owed.customer_id)) == (
-            due and (due.micros, due.billed_as)
+        assert (owed and (owed.amount_micros, owed.customer_id, owed.occurred_at)) == (
+            due and (due.micros, due.billed_as, at(due.at))
         )
         assert (line and line.customer_id) == (due and due.billed_as)
+        assert line is None or due is None or at(due.at) in (None, line.occurred_at)
         assert await _faults(desk, [key]) == []
     states = await desk.workshop.all(
         select(deliveries.c.reason).where(

@@ -44,10 +44,10 @@ async def _micros(database: Database) -> list[int]:
         return sorted(await connection.scalars(select(billing_events.c.amount_micros)))
 
 
-def _as_said(answer: httpx.Response) -> Any:
+def _as_said(answer: httpx.Response, path: str = "/reversals") -> Any:
     """The object, once it is what the document says."""
     assert answer.status_code == 200, answer.text
-    Draft202012Validator(resolved(BY_NAME["POST /reversals"].gives[200])).validate(answer.json())
+    Draft202012Validator(resolved(BY_NAME[f"POST {path}"].gives[200])).validate(answer.json())
     return answer.json()
 
 
@@ -165,3 +165,46 @@ async def test_what_cannot_be_done_is_refused(
     assert refusal.status_code == status, refusal.text
     assert says in refusal.json()["detail"]
     assert await _micros(database) == before
+
+
+async def test_a_reversal_is_taken_back_with_a_note(
+    api: httpx.AsyncClient, billed: Rows, database: Database
+) -> None:
+    taken = (await api.post("/api/reversals", json={"ids": ["b1"], "note": "a mistake"})).json()
+    order = {"ids": [taken["id"]], "note": "no mistake"}
+    would = _as_said(
+        await api.post("/api/reinstatements", json={**order, "dry_run": True}), "/reinstatements"
+    )
+    assert await _micros(database) == [-990_000, 990_000, 990_000]
+    did = _as_said(await api.post("/api/reinstatements", json=order), "/reinstatements")
+    assert {**did, "id": None} == would
+    assert (did["reinstated"], did["amounts"]) == (1, [{"currency": "USD", "amount": "0.99"}])
+    assert await _micros(database) == [-990_000, 990_000, 990_000, 990_000]
+    async with database.read() as connection:
+        query = select(actions).where(actions.c.kind == "reinstate")
+        action = (await connection.execute(query)).mappings().one()
+    assert (action["actor"], action["note"], action["filter"]) == (
+        "api",
+        "no mistake",
+        {"ids": ["b1"]},
+    )
+
+
+@pytest.mark.parametrize(
+    ("order", "status", "says"),
+    [
+        pytest.param({"note": "why"}, 400, "ids is missing", id="no-ids"),
+        pytest.param({"ids": [], "note": "why"}, 400, "empty list", id="empty"),
+        pytest.param({"ids": ["b1"]}, 400, "note is missing", id="no-note"),
+        pytest.param({"ids": ["b9"], "note": "why"}, 404, "'b9'", id="unknown"),
+        pytest.param(
+            {"ids": ["b1"], "filter": {}, "note": "why"}, 400, "no parameter", id="filter"
+        ),
+    ],
+)
+async def test_what_cannot_be_reinstated_is_refused(
+    api: httpx.AsyncClient, billed: Rows, order: dict[str, Any], status: int, says: str
+) -> None:
+    refusal = await api.post("/api/reinstatements", json=order)
+    assert refusal.status_code == status, refusal.text
+    assert says in refusal.json()["detail"]

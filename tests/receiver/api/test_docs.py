@@ -125,6 +125,7 @@ EXAMPLES: dict[str, type[BaseModel] | set[str]] = {
     "/replays/": set(ReplayStatus.__slots__),
     "/discards": {"id", "matched"},
     "/reversals dry": shapes.Corrected,
+    "/reinstatements": shapes.Corrected,
     "/deliveries?stat": {"error", "detail"},
 }
 

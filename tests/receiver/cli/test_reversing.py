@@ -274,3 +274,73 @@ def test_from_says_what_to_bill_instead(billed: Installation) -> None:
     ran = billed.run("reverse", "b1", "--rebill", "--from", "d1", "--note", "why", "--yes")
     assert ran.code == 0
     assert _total(billed) == "2.49"
+
+
+def test_what_was_reversed_is_reinstated_by_whatever_names_it(billed: Installation) -> None:
+    taken = billed.run("reverse", "d1", "--note", "a mistake", "--yes", "--json").json
+    assert _total(billed) == "0.99"
+    would = billed.run("reinstate", "d1", "--dry-run")
+    assert (would.code, _total(billed)) == (0, "0.99")
+    assert "1 charge would be reinstated" in would.out
+    assert "taken back, now 0.99 USD for support-agent / acme / ticket-resolved" in would.out
+    ran = billed.run("reinstate", taken["id"], "--note", "no mistake", "--yes", "--json")
+    assert (ran.code, ran.json["reinstated"], ran.json["amounts"]) == (
+        0,
+        1,
+        [{"currency": "USD", "amount": "0.99"}],
+    )
+    assert _total(billed) == "1.98"
+    again = billed.run("reinstate", "b1", "--note", "no mistake", "--yes")
+    assert again.code == 0
+    assert "0 charges reinstated, 1 unchanged (billed already)" in again.out
+    shown = billed.run("show", "d1")
+    assert "no mistake" in shown.out
+    acted = billed.run("actions", "--json").json
+    assert [one["kind"] for one in acted] == ["reinstate", "reverse"]
+
+
+def test_a_reversal_is_not_reversed_and_told_what_brings_its_charge_back(
+    billed: Installation,
+) -> None:
+    billed.run("reverse", "b1", "--note", "a mistake", "--yes")
+    line = next(
+        one["id"] for one in billed.run("events", "--json").json if one["kind"] == "reversal"
+    )
+    ran = billed.run("reverse", line, "--note", "why", "--yes")
+    assert (ran.code, ran.out) == (1, "")
+    assert f"`receiver reinstate {line}`" in ran.err
+    rebilled = billed.run("reverse", "b1", "--rebill", "--note", "why", "--yes")
+    assert rebilled.code == 1
+    assert "bring it back with `receiver reinstate b1`, then bill it anew" in rebilled.out
+    assert billed.run("reinstate", line, "--note", "why", "--yes").code == 0
+    assert billed.run("reverse", "b1", "--rebill", "--note", "why", "--yes").code == 0
+    assert _total(billed) == "2.49"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "says"),
+    [
+        pytest.param(["d1"], 2, "--note is missing", id="no-note"),
+        pytest.param(["d1", "--note", "why"], 2, "--yes is missing", id="no-yes"),
+        pytest.param(["d9", "--note", "why", "--yes"], 1, "reversal by hand 'd9'", id="unknown"),
+        pytest.param(["--note", "why", "--yes"], 2, "Missing argument", id="nothing"),
+    ],
+)
+def test_what_cannot_be_reinstated_is_refused(
+    billed: Installation, arguments: list[str], code: int, says: str
+) -> None:
+    billed.run("reverse", "d1", "--note", "a mistake", "--yes")
+    ran = billed.run("reinstate", *arguments)
+    assert (ran.code, ran.out) == (code, "")
+    assert says in ran.err
+    assert _total(billed) == "0.99"
+
+
+@pytest.mark.usefixtures("at_terminal")
+def test_at_a_terminal_a_no_reinstates_nothing(billed: Installation) -> None:
+    billed.run("reverse", "d1", "--note", "a mistake", "--yes")
+    ran = billed.run("reinstate", "d1", "--note", "why", given="n\n")
+    assert ran.code == 1
+    assert "1 charge to reinstate: 0.99 USD" in ran.err
+    assert "Reinstate 1? [y/N]" in ran.err
+    assert _total(billed) == "0.99"

@@ -1,0 +1,113 @@
+"""A reversal by hand taken back: pure.
+
+Owns that a reinstatement by hand brings back what a person took back last, at its amount and day,
+and that what a vendor took back stays so.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Set
+from dataclasses import replace
+
+from jobs.corrections.byhand import Asked, Correction, Decided, OpenCharge
+from jobs.corrections.remapped import MOVED, Refused
+from jobs.ids import new_id
+from jobs.ledger.book import Entry, KeyBook, Recorded, time_behind
+from jobs.ledger.owing import Step, decide
+from mappings.types import AmountRule, Kind
+
+
+def reinstate_all(
+    charges: Iterable[OpenCharge],
+    named: Mapping[str, Set[str]],
+    books: Mapping[str, KeyBook],
+    asked: Asked,
+) -> Decided:
+    """Bring back what was taken back by hand last of the keys of these charges.
+
+    `named` has for a key the lines of it that a person named, if any were.
+    """
+    decided = Decided()
+    for charge in charges:
+        book = books.get(charge.outcome_key)
+        try:
+            step = _reinstate(book, named.get(charge.outcome_key, frozenset()), asked)
+        except Refused as refused:
+            decided.refused.append((charge, str(refused)))
+            continue
+        if step is None:
+            decided.unchanged += 1
+        else:
+            decided.corrections.append(Correction(charge, None, *step, None))
+    return decided
+
+
+def _reinstate(book: KeyBook | None, named: Set[str], asked: Asked) -> tuple[Recorded, Step] | None:
+    """What is recorded of this key, and what that posts; None where its charge stands already.
+
+    Raises Refused.
+    """
+    if book is None or not book.entries:
+        raise Refused(MOVED)
+    last = book.entries[-1]
+    if last.kind is Kind.CHARGE:
+        if named and last.id not in named and not _is_restored(book, last):
+            raise Refused(
+                f"its outcome is billed by {last.id} by now: nothing is to be brought back"
+            )
+        return None
+    if named and not named & {last.id, last.reverses}:
+        raise Refused(f"its outcome was billed again since: {last.reverses} was taken back last")
+    _refuse_reversal_of_vendor(book)
+    recorded = reinstatement_by_hand(book, asked)
+    step = decide(book, recorded, (new_id(), new_id()))
+    if not step.entries:
+        book.take_back()
+        raise Refused(MOVED)
+    return recorded, step
+
+
+def _is_restored(book: KeyBook, standing: Entry) -> bool:
+    """Whether a reinstatement brought this charge back."""
+    reinstatements = {one.id for one in book.line.reinstatements}
+    return standing.outcome_id in reinstatements
+
+
+def _refuse_reversal_of_vendor(book: KeyBook) -> None:
+    """A vendor's reversal stays in force, also one that came late and stands before a person's."""
+    reversals = book.line.reversals
+    took_something = book.line.held(len(reversals) - 1) is not None
+    if reversals[-1].action_id is not None and took_something:
+        return
+    deliveries = (one.delivery_id for one in reversed(reversals) if one.action_id is None)
+    raise Refused(
+        f"delivery {next(deliveries, None)} took it back: only what a person took back is"
+        " reinstated; a later charge of the vendor bills it again, or a rule with `reinstates`"
+    )
+
+
+def reinstatement_by_hand(book: KeyBook, asked: Asked) -> Recorded:
+    """What brings back the charge that the last reversal of this book took, as it is asked for.
+
+    It is told of the delivery of that charge, so that the line can be traced to its evidence.
+    """
+    last, charge = book.line.reversals[-1], book.line.remembered[-1]
+    if charge is None:
+        raise Refused(MOVED)
+    at = time_behind(last, Kind.REINSTATEMENT, asked.at)
+    return replace(
+        charge,
+        id=new_id(),
+        ordinal=book.last_ordinal + 1,
+        kind=Kind.REINSTATEMENT,
+        occurred_at=at,
+        effective_at=at or asked.at,
+        amount_micros=None,
+        currency=None,
+        price_version=None,
+        meta_tags={},
+        amount_rule=AmountRule.FIRST,
+        replaces=None,
+        place=None,
+        action_id=asked.action_id,
+    )
