@@ -126,6 +126,12 @@ class Database:
         interval = literal(timedelta(seconds=plus_seconds), Interval)
         return func.clock_timestamp(type_=UtcDateTime) + interval
 
+    def transaction_time(self) -> ColumnElement[Any]:
+        """The database's own time, one moment for all rows that a transaction inserts at once."""
+        if self.is_sqlite:
+            return self.now()
+        return func.now(type_=UtcDateTime)
+
     async def time(self, connection: AsyncConnection) -> datetime:
         """The same asked for, to the microsecond: SQLite's is the clock of this machine."""
         if self.is_sqlite:

@@ -28,7 +28,7 @@ async def in_portions(
         for portion in _portions(chunk, await _sizes(database, chunk)):
             async with database.read() as connection:
                 found = await connection.execute(
-                    select(deliveries)
+                    select(deliveries, database.now().label("claimed_at"))
                     .where(deliveries.c.id.in_(portion))
                     .order_by(deliveries.c.received_at, deliveries.c.id)
                 )

@@ -51,7 +51,9 @@ class DeliveryInput:
 
     `headers` have lower-case names. `received_at` is aware, UTC. `vendor_id` is the vendor's
     delivery id where the signature covers it, else None. `oldest_days` None switches the age
-    limits on `occurred_at` off (examples carry old times). `redacted` values were taken out of it
+    limits on `occurred_at` off (examples carry old times). `judged_at` is now, where it is settled
+    later than it was received: a time that was too far ahead of receipt may have passed, as after
+    receipt by a clock that was slow. `redacted` values were taken out of it
     before it was stored.
     """
 
@@ -59,6 +61,7 @@ class DeliveryInput:
     body: bytes
     headers: Mapping[str, str]
     received_at: datetime
+    judged_at: datetime | None = None
     vendor_id: str | None = None
     oldest_days: int | None = OLDEST_DAYS
     redacted: int = 0

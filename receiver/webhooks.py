@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping, Sequence
-from datetime import UTC, datetime
 from functools import partial
 from typing import Protocol
 
@@ -118,7 +117,7 @@ class WebhookEndpoint:
         if verified.timestamp is not None:
             self._on_signed_time(source.name, now - verified.timestamp)
         kept = await kept_of(source, scheme, request, verified)
-        accepted = await self._store(call, source, kept, verified, now)
+        accepted = await self._store(call, source, kept, verified)
         self._count(call, source, accepted)
         return scheme.acknowledgement(request) or _our_answer(accepted)
 
@@ -182,7 +181,6 @@ class WebhookEndpoint:
         source: KnownSource,
         kept: Kept,
         verified: Verified,
-        now: float,
     ) -> Accepted:
         body_sha256 = call.body_sha256 or ""
         try:
@@ -199,7 +197,6 @@ class WebhookEndpoint:
                     body_sha256=body_sha256,
                     headers=kept.headers,
                     redacted=kept.redacted,
-                    received_at=datetime.fromtimestamp(now, UTC),
                     vendor_id=vendor_id(verified),
                     id_signed=verified.delivery_id_signed,
                     one_body=verified.one_body,

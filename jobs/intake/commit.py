@@ -1,6 +1,8 @@
 """One intake transaction: new deliveries, repeats, reused ids and the count, all or nothing.
 
-Owns the SQL of the group commit. Refuses to decide when to commit; see `jobs.intake.inbox`.
+Owns the SQL of the group commit, and that all of a group is received at one moment of the
+database's clock, whatever the clock of the web process says; ids keep the order of arrival within
+it. Refuses to decide when to commit; see `jobs.intake.inbox`.
 """
 
 from __future__ import annotations
@@ -9,7 +11,6 @@ import asyncio
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from typing import Any, NamedTuple
 
 from sqlalchemy import ColumnElement, and_, bindparam, case, insert, null, select, tuple_, update
@@ -36,8 +37,8 @@ REUSED_DETAIL = (
 class Incoming:
     """A proven POST on its way into the database.
 
-    `headers` have lower-case names and no credentials. `received_at` is aware. `vendor_id` is
-    the vendor's delivery id; `id_signed` says that the signature covers it. `one_body` says that
+    `headers` have lower-case names and no credentials. `vendor_id` is the
+    vendor's delivery id; `id_signed` says that the signature covers it. `one_body` says that
     the same dedupe key with another body is `id-reused` and not a repeat. `body_sha256` is hex,
     of the bytes as they came; `redacted` values were taken out of `body` and `headers` since.
     """
@@ -47,7 +48,6 @@ class Incoming:
     body: bytes
     body_sha256: str
     headers: dict[str, str]
-    received_at: datetime
     vendor_id: str | None = None
     id_signed: bool = False
     one_body: bool = False
@@ -106,7 +106,7 @@ class Row:
     key: DedupeKey
     reused: bool = False
 
-    def values(self, now: datetime) -> dict[str, Any]:
+    def values(self) -> dict[str, Any]:
         incoming = self.pending.incoming
         return {
             "id": self.pending.delivery_id,
@@ -116,12 +116,10 @@ class Row:
             "body": incoming.body,
             "body_sha256": incoming.body_sha256,
             "headers": incoming.headers,
-            "received_at": incoming.received_at,
             "redacted": incoming.redacted,
             "state": "failed" if self.reused else "received",
             "reason": Reason.ID_REUSED.value if self.reused else None,
             "detail": REUSED_DETAIL if self.reused else None,
-            "settled_at": now if self.reused else None,
         }
 
     def _vendor_id(self) -> str | None:
@@ -170,9 +168,8 @@ class Intake:
         answers = [_answer(row, anchors[row.key]) for row in rows]
         await _count_repeats(connection, answers, self._database.now())
         if new:
-            await connection.execute(
-                insert(intake).values(committed_at=datetime.now(UTC), accepted=len(new))
-            )
+            moment = self._database.transaction_time()
+            await connection.execute(insert(intake).values(committed_at=moment, accepted=len(new)))
         heard = {
             anchors[row.key].delivery_id
             for row in rows
@@ -190,14 +187,15 @@ class Intake:
         firsts: dict[DedupeKey, Row] = {}
         for row in rows:
             firsts.setdefault(row.key, row)
-        now = datetime.now(UTC)
+        moment = self._database.transaction_time()
+        times = {"received_at": moment, "next_attempt_at": moment}
+        if rows[0].reused:  # then all are, and are settled by it
+            times["settled_at"] = moment
         statement = (
-            self._database.insert_or_skip(deliveries)
-            .values(next_attempt_at=self._database.now())
-            .returning(deliveries.c.id)
+            self._database.insert_or_skip(deliveries).values(times).returning(deliveries.c.id)
         )
         inserted = await connection.execute(
-            statement, [firsts[key].values(now) for key in sorted(firsts)]
+            statement, [firsts[key].values() for key in sorted(firsts)]
         )
         new = set(inserted.scalars())
         anchors = {

@@ -22,6 +22,7 @@ async def read_input(
         columns.vendor_id,
         columns.evidence,
         columns.redacted,
+        database.now().label("judged_at"),
     )
     async with database.read() as connection:
         found = await connection.execute(query.where(columns.id == delivery_id))
@@ -35,6 +36,7 @@ async def read_input(
         body=row.body,
         headers=row.headers,
         received_at=row.received_at,
+        judged_at=row.judged_at,
         vendor_id=row.vendor_id,
         oldest_days=oldest_days,
         redacted=row.redacted,

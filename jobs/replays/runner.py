@@ -246,7 +246,7 @@ def mapped_now(mappings: MappingSet, delivery: Claimed, *, oldest_days: int | No
 
 def claimed(row: Mapping[Any, Any]) -> Claimed:
     """A row of `deliveries` as the record that settling works on."""
-    return Claimed(**{name: row[name] for name in Claimed.__slots__})
+    return Claimed(**{name: row[name] for name in Claimed.__slots__ if name in row})
 
 
 async def outcomes_of(

@@ -76,6 +76,7 @@ async def claim(database: Database, ids: Sequence[str], *, suspects: bool = Fals
             columns.vendor_id,
             columns.attempts,
             columns.redacted,
+            database.now().label("claimed_at"),
         )
     )
     async with database.write() as connection:

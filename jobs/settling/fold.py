@@ -27,7 +27,10 @@ SHOWN = 5
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Claimed:
-    """A delivery taken up for settling. `attempts` counts this one too."""
+    """A delivery taken up for settling. `attempts` counts this one too.
+
+    `claimed_at` is when, by the database's clock; None: no later than it was received.
+    """
 
     id: str
     source: str
@@ -37,6 +40,7 @@ class Claimed:
     vendor_id: str | None
     attempts: int
     redacted: int = 0
+    claimed_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)

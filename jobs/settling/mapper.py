@@ -89,6 +89,7 @@ def delivery_input(claimed: Claimed, *, oldest_days: int | None) -> DeliveryInpu
         body=claimed.body,
         headers=claimed.headers,
         received_at=claimed.received_at,
+        judged_at=claimed.claimed_at,
         vendor_id=claimed.vendor_id,
         oldest_days=oldest_days,
         redacted=claimed.redacted,

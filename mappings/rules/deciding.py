@@ -154,11 +154,11 @@ def _occurred_at(rule: Rule, event: Event) -> datetime | None:
     delivery = event.delivery
     if moment is None or rule.occurred_at is None or delivery.oldest_days is None:
         return moment
-    ahead = moment - delivery.received_at
-    if ahead > timedelta(seconds=AHEAD_SECONDS):
+    received_at, judged_at = delivery.received_at, delivery.judged_at or delivery.received_at
+    if moment - max(received_at, judged_at) > timedelta(seconds=AHEAD_SECONDS):
         message = f"{moment.isoformat()} is more than {AHEAD_SECONDS // 60} minutes after receipt"
         remedy = "check its unit and zone: millis(…) or seconds(…)"
-    elif -ahead > timedelta(days=delivery.oldest_days):
+    elif min(received_at, judged_at) - moment > timedelta(days=delivery.oldest_days):
         message = f"{moment.isoformat()} is more than {delivery.oldest_days} days before receipt"
         remedy = "check its unit: seconds taken for milliseconds end in 1970"
     else:

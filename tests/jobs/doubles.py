@@ -12,7 +12,7 @@ import json
 import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import datetime
 from typing import Any, cast
 
 from jobs.intake.inbox import Incoming
@@ -165,7 +165,6 @@ def incoming(
     *,
     vendor_id: str | None = None,
     source: str = "crm",
-    received_at: datetime | None = None,
     id_signed: bool = True,
 ) -> Incoming:
     """A proven POST; without `vendor_id` under an id of its own."""
@@ -176,14 +175,12 @@ def incoming(
         body=content,
         body_sha256=hashlib.sha256(content).hexdigest(),
         headers={"content-type": "application/json"},
-        received_at=received_at or datetime.now(UTC),
         vendor_id=vendor_id,
         id_signed=id_signed,
     )
 
 
 def in_order(bodies: Sequence[bytes], *, source: str = "crm") -> Iterable[Incoming]:
-    """POSTs a millisecond apart, all of them received a while ago."""
-    first = datetime.now(UTC) - timedelta(minutes=30)
-    for number, content in enumerate(bodies):
-        yield incoming(content, source=source, received_at=first + timedelta(milliseconds=number))
+    """POSTs, one after the other."""
+    for content in bodies:
+        yield incoming(content, source=source)

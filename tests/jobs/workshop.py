@@ -179,6 +179,13 @@ class Workshop:
                 await connection.execute(text("LOCK TABLE deliveries IN ACCESS EXCLUSIVE MODE"))
             yield
 
+    async def received(self, delivery_id: str, at: datetime) -> None:
+        """Let a delivery have been received then."""
+        async with self.database.write() as connection:
+            await connection.execute(
+                update(deliveries).where(deliveries.c.id == delivery_id).values(received_at=at)
+            )
+
     async def make_due(self, *ids: str) -> None:
         """Let the pause before the next attempt be over."""
         async with self.database.write() as connection:

@@ -508,6 +508,26 @@ def test_how_far_a_time_may_lie_from_receipt(off: timedelta, fits: bool) -> None
     assert timed("event.t", payload, oldest_days=None).failures == ()
 
 
+@pytest.mark.parametrize(
+    ("off", "judged", "fits"),
+    [
+        (timedelta(minutes=20), timedelta(minutes=15), True),
+        (timedelta(minutes=20), timedelta(minutes=14), False),
+        (timedelta(minutes=5), timedelta(days=-1), True),
+        (timedelta(days=-400), timedelta(days=9), True),
+        (timedelta(days=-401), timedelta(days=-1), True),
+    ],
+    ids=str,
+)
+def test_a_time_is_judged_by_receipt_and_by_now_whichever_it_fits(
+    off: timedelta, judged: timedelta, *, fits: bool
+) -> None:
+    """So that a clock of receipt that was wrong fails nothing for good."""
+    payload = {"t": (RECEIVED_AT + off).isoformat()}
+    found = timed("event.t", payload, judged_at=RECEIVED_AT + judged)
+    assert bool(found.outcomes) is fits
+
+
 def test_without_a_mapped_time_the_price_is_that_at_receipt() -> None:
     outcome = only_outcome(mapped(rule(), {"id": 1}))
     assert outcome.occurred_at is None

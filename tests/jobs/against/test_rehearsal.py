@@ -232,11 +232,10 @@ async def _settle(
     """Deliveries a second apart, with keys of the source's own."""
     began = datetime.now(UTC) - timedelta(hours=3)
     bodies = [body(*({**one, "key": f"{source} {one['key']}"} for one in said)) for said in told]
-    posts = [
-        incoming(one, source=source, received_at=began + timedelta(seconds=next(_clock)))
-        for one in bodies
-    ]
-    await settler.settle(await desk.workshop.accept(posts))
+    ids = await desk.workshop.accept([incoming(one, source=source) for one in bodies])
+    for one in ids:
+        await desk.workshop.received(one, began + timedelta(seconds=next(_clock)))
+    await settler.settle(ids)
 
 
 async def _sums(desk: Desk) -> int:
