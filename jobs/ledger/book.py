@@ -15,6 +15,7 @@ from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from operator import attrgetter
 from typing import Any, NamedTuple
 
 from mappings.types import AmountRule, Kind
@@ -43,6 +44,7 @@ class Arrival(NamedTuple):
     event_index: int
 
 
+_moment = attrgetter("moment")
 _NEVER = Arrival(_ANY_TIME, "", 0)
 
 
@@ -79,8 +81,13 @@ class Recorded:
     place: int | None = None
     action_id: str | None = None
 
-    @property
-    def moment(self) -> Moment:
+    #: Its place in the order of time, worked out once: it is compared very often.
+    moment: Moment = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "moment", self._moment())
+
+    def _moment(self) -> Moment:
         turn = _TURNS[self.kind]
         if self.occurred_at is not None:
             return Moment(0, self.occurred_at, turn)
@@ -296,10 +303,6 @@ def time_behind(other: Recorded | None, kind: Kind, now: datetime) -> datetime |
         return None
     is_behind = other.moment.turn < _TURNS[kind]
     return max(now, other.moment.at + (timedelta() if is_behind else timedelta.resolution))
-
-
-def _moment(outcome: Recorded) -> Moment:
-    return outcome.moment
 
 
 def _place(outcome: Recorded) -> tuple[Moment, int, int]:

@@ -134,6 +134,12 @@ OLD_LINE = (
     " meta_tags) VALUES ('b', 'key', 1, 'charge', 'a', 'acme', 'i', 990000, 'USD', '{at}', '{at}',"
     " 'd', 'crm', 'o', '{{}}')"
 )
+RESTORED = (
+    "INSERT INTO outcomes (id, outcome_key, ordinal, source, rule, kind, recorded_at, meta_tags,"
+    " verdict, action_id) VALUES"
+    " ('p', 'key', 2, 'crm', 'r', 'reinstatement', '2026-11-24 18:45:30.000000', '{}',"
+    " 'duplicate', NULL)"
+)
 AT = "2026-11-24 18:45:30.000000"
 CHARGED = (
     OLD_DELIVERY.format(id="d", state="recorded", evidence="kept", at=AT),
@@ -155,16 +161,20 @@ async def test_a_database_of_the_first_form_of_0003_is_brought_along(database: D
         checks, _ = await connection.run_sync(nets)
         kept = await connection.execute(text("SELECT id, evidence FROM deliveries ORDER BY id"))
         assert [tuple(row) for row in kept] == [("d", "kept"), ("e", "expired")]
+        assert await connection.scalar(text("SELECT amount_rule FROM outcomes")) == "first"
     assert checks == CHECKS
+    async with database.write() as connection:
+        await connection.execute(text(RESTORED))
     await Auditor(database).do_what_is_due()
     await purge(database, "acme", await survey(database, "acme"), actor="test")
     async with database.read() as connection:
         named = await connection.scalar(text("SELECT customer_id FROM billing_events"))
         assert named.startswith("purged-")
     for change in ("amount_micros = 1", "customer_id = 'acme'"):
-        with pytest.raises(DBAPIError, match="billing_events is append only"):
-            async with database.write() as connection:
-                await connection.execute(text(f"UPDATE billing_events SET {change}"))  # noqa: S608 - from above
+        for table in ("billing_events", "outcomes"):
+            with pytest.raises(DBAPIError, match=f"{table} is append only"):
+                async with database.write() as connection:
+                    await connection.execute(text(f"UPDATE {table} SET {change}"))  # noqa: S608 - from above
 
 
 async def test_a_database_says_whether_it_is_up_to_date(database: Database) -> None:

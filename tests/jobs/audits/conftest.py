@@ -17,7 +17,7 @@ from jobs.filters import DeliveryFilter
 from jobs.replays.replay import discard
 from jobs.schema import billing_events
 from tests.jobs.conftest import make_tables
-from tests.jobs.doubles import Telling, bill, body, mapping_set, needing, undo
+from tests.jobs.doubles import Telling, bill, body, mapping_set, needing, restore, undo
 from tests.jobs.workshop import Workshop
 from tests.support.postgres import Postgres
 
@@ -70,6 +70,8 @@ async def work_busily(workshop: Workshop) -> Telling:
         body(bill("dearer", at=hour(4), micros=1_000_000)),  # the earlier price counts
         body(undo("alone", at=hour(1))),  # waits for its charge
         body(bill("alone", at=hour(2))),
+        body(bill("back", at=hour(1)), undo("back", at=hour(2))),
+        body(restore("back", at=hour(3))),
         body(undo("gone")),
         body(bill("gone")),
         body(bill("clash"), bill("clash", customer="another")),  # fails, bills neither
@@ -79,7 +81,7 @@ async def work_busily(workshop: Workshop) -> Telling:
         body(bill("shadowed"), shadow=True),
     ]
     ids = [one for content in told for one in await workshop.post(content)]
-    for one in ids[:12]:  # each in its turn: what is settled together is taken in order of time
+    for one in ids[:14]:  # each in its turn: what is settled together is taken in order of time
         await settler.settle([one])
     await settler.settle(ids)
     telling.knows.add("a price")

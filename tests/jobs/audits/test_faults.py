@@ -86,6 +86,18 @@ PLANTED = {
         "charges what its outcome does not say",
         "UPDATE billing_events SET customer_id = 'else' WHERE OF_PLAIN",
     ),
+    "a day is moved": planted(
+        "books",
+        "charges what its outcome does not say",
+        "UPDATE billing_events SET occurred_at = recorded_at WHERE outcome_key = 'dearer'"
+        " AND sequence = 3",
+    ),
+    "what was brought back is raised": planted(
+        "books",
+        "charges what its outcome does not say",
+        "UPDATE billing_events SET amount_micros = 9000000 WHERE outcome_key = 'back'"
+        " AND sequence = 3",
+    ),
     "an outcome is raised": planted(
         "books",
         "its outcomes owe 9.00 USD for agent / acme / resolved, its ledger says 1.10",

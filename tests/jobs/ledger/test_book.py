@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import time
+from collections import Counter
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from jobs.ledger.book import KeyBook
+from jobs.filters import DeliveryFilter
+from jobs.ledger.book import Held, KeyBook, Line
 from jobs.ledger.keybook import load_books
 from jobs.ledger.owing import Conflict
 from jobs.schema import outcomes
 from tests.jobs.builders import at, tell, told
-from tests.jobs.doubles import bill, body, undo
-from tests.jobs.model import Said, charge, reversal
+from tests.jobs.desk import Desk
+from tests.jobs.doubles import Telling, bill, body, undo
+from tests.jobs.model import Said, charge, reinstatement, reversal
 from tests.jobs.workshop import Workshop
 
 SAID = st.one_of(
@@ -22,8 +26,10 @@ SAID = st.one_of(
         st.one_of(st.none(), st.integers(0, 4)),
         st.sampled_from([10, 20]),
         st.sampled_from(["acme", "globex"]),
+        st.sampled_from(["first", "latest"]),
     ),
     st.builds(reversal, st.one_of(st.none(), st.integers(0, 4))),
+    st.builds(reinstatement, st.one_of(st.none(), st.integers(0, 4))),
 )
 
 
@@ -53,6 +59,35 @@ def hear(book: KeyBook, history: list[Said]) -> list[int]:
     return posted
 
 
+NEWEST_FIRST = [
+    said
+    for second in range(4_000, 0, -2)
+    for said in (reversal(second), charge(second - 1, second))
+]
+IN_ORDER = [
+    said
+    for second in range(0, 3_000, 3)
+    for said in (charge(second, 10), reversal(second + 1), reinstatement(second + 2))
+]
+
+
+@pytest.mark.parametrize("history", [NEWEST_FIRST, IN_ORDER], ids=["newest first", "in order"])
+def test_an_outcome_changes_what_the_next_reversals_remember_and_not_all_of_them(
+    monkeypatch: pytest.MonkeyPatch, history: list[Said]
+) -> None:
+    looked: Counter[str] = Counter()
+    held = Line.held
+
+    def counted(self: Line, interval: int) -> Held | None:
+        looked["intervals"] += 1
+        return held(self, interval)
+
+    monkeypatch.setattr(Line, "held", counted)
+    book = told(*history)
+    assert len(book.line.remembered) >= 1_000
+    assert looked["intervals"] < 20 * len(history)
+
+
 def test_thousands_of_moments_are_decided_on_in_no_time() -> None:
     book = told(*(charge(second, 10) for second in range(5_000)))
     started = time.monotonic()
@@ -80,3 +115,76 @@ async def test_copies_of_a_moment_are_counted_and_not_loaded(workshop: Workshop)
     await settler.settle(await workshop.post(body(bill("untimed")), body(bill("timed", at=at(3)))))
     assert await workshop.count(outcomes) == 62
     assert await workshop.open_micros() == {"untimed": 990_000, "timed": 990_000}
+
+
+async def test_by_latest_the_last_received_of_a_time_is_loaded(workshop: Workshop) -> None:
+    settler = await workshop.settler()
+    often = [bill("key", at=at(1), micros=number % 3, amount="latest") for number in range(20)]
+    ids = await workshop.post(*(body(one) for one in often))
+    await settler.settle(ids[10:])
+    await settler.settle(ids[:10])
+    async with workshop.database.read() as connection:
+        (one,) = (await load_books(connection, ["key"]))["key"].outcomes
+    assert (one.delivery_id, one.amount_micros) == (ids[-1], 19 % 3)
+    assert one.arrival.delivery_id == ids[-1]
+
+
+#: Which amount is owed: by which rule, told at which second, and what comes first.
+CORRECTED = {
+    "first: the first of one time stands": ("first", (1, 0), (1, 2_500_000_000), 0),
+    "latest: the last received of one time": ("latest", (1, 0), (1, 2_500_000_000), 2_500_000_000),
+    "first: the earlier counts": ("first", (5, 10), (1, 20), 20),
+    "latest: the later counts": ("latest", (5, 10), (1, 20), 10),
+    "latest: the later counts in its order too": ("latest", (1, 20), (5, 10), 10),
+}
+
+
+@pytest.mark.parametrize("way", ["one by one", "together", "the first fails and is replayed"])
+@pytest.mark.parametrize(
+    ("rule", "first", "second", "owed"), CORRECTED.values(), ids=CORRECTED.keys()
+)
+async def test_a_corrected_amount_is_owed_by_its_rule(
+    workshop: Workshop,
+    rule: str,
+    first: tuple[int, int],
+    second: tuple[int, int],
+    owed: int,
+    way: str,
+) -> None:
+    telling = Telling()
+    settler = await workshop.settler(telling)
+    told = [
+        bill("key", at=at(second), micros=micros, amount=rule) for second, micros in (first, second)
+    ]
+    if way == "the first fails and is replayed":
+        told[0]["needs"] = "a price"
+    ids = await workshop.post(*map(body, told))
+    for some in [ids] if way == "together" else [[one] for one in ids]:
+        await settler.settle(some)
+    telling.knows.add("a price")
+    await workshop.replay(settler, telling, DeliveryFilter(state="failed"))
+    if way == "the first fails and is replayed" and rule == "first" and first[0] == second[0]:
+        owed = second[1]  # of one time the first recorded stands
+    line = (await workshop.open_lines())["key"]
+    assert line.micros == owed
+    assert line.at == at(dict((first[::-1], second[::-1]))[owed])
+    if way == "together":
+        assert len((await workshop.ledgers())["key"]) == 1
+
+
+async def test_what_replaces_a_charge_by_hand_stands_where_that_was_received(
+    workshop: Workshop,
+) -> None:
+    telling = Telling()
+    desk = Desk(workshop, telling, await workshop.settler(telling))
+    (delivery,) = await desk.settle(bill("key", at=at(1), micros=10, amount="latest"))
+    telling.micros = 30
+    assert (await desk.rebill(delivery)).corrected == 1
+    async with workshop.database.read() as connection:
+        (one,) = (await load_books(connection, ["key"]))["key"].outcomes
+    assert (one.amount_micros, one.arrival.delivery_id) == (30, delivery)
+    telling.micros = None
+    await desk.settle(bill("key", at=at(1), micros=40, amount="latest"))
+    async with workshop.database.read() as connection:
+        (one,) = (await load_books(connection, ["key"]))["key"].outcomes
+    assert (one.amount_micros, await workshop.open_micros()) == (40, {"key": 40})

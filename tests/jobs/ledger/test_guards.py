@@ -14,7 +14,7 @@ from jobs.filters import DeliveryFilter
 from jobs.ids import new_id
 from jobs.ledger.keybook import lock_keys
 from jobs.replays.replay import discard
-from jobs.schema import billing_events, metadata
+from jobs.schema import billing_events, metadata, outcomes
 from jobs.settling.fold import Fate
 from jobs.settling.recording import StateChangedUnderLock, _settle_rows
 from tests.jobs.doubles import bill, body, undo
@@ -111,6 +111,18 @@ async def test_a_ledger_that_could_not_be_is_refused(
     with pytest.raises(IntegrityError):
         await another_line(billed, **changes)
     assert await billed.count(billing_events) == 1
+
+
+@pytest.mark.parametrize(
+    "change", ["kind = 'refund'", "verdict = 'unknown'", "amount_rule = 'last'"]
+)
+async def test_an_outcome_that_could_not_be_is_refused(billed: Workshop, change: str) -> None:
+    (said,) = await billed.all(select(outcomes))
+    name, value = change.split(" = ")
+    row = {**said._mapping, "id": new_id(), "ordinal": 2, name: value.strip("'")}
+    with pytest.raises(IntegrityError):
+        async with billed.database.write() as connection:
+            await connection.execute(insert(outcomes).values(row))
 
 
 async def test_a_charge_is_reversed_once(workshop: Workshop) -> None:
