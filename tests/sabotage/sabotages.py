@@ -323,6 +323,37 @@ SABOTAGES = (
         tests=_in("mappings/test_map.py", "test_a_percentage_without_value_is_unpriced"),
     ),
     Sabotage(
+        name="price-in-any-currency",
+        why="an amount in yen would be billed as so many dollars",
+        file="mappings/pricing/catalogue.py",
+        old="begun = {code: entry for code, entry in begun.items() if code == currency}",
+        new="begun = dict(list(begun.items())[:1])",
+        tests=_in(
+            "mappings/test_currencies.py",
+            "test_a_currency_without_a_price_is_unpriced_and_named",
+            "test_only_a_price_in_the_currency_of_the_value_applies",
+        ),
+    ),
+    Sabotage(
+        name="divide-whole-numbers",
+        why="12.00 would be billed for 12.05, and nothing would fail",
+        file="mappings/rules/cents.py",
+        old="if function in _SIGNS and call.gives != DOUBLE:",
+        new="if function in _SIGNS and not arguments:",
+        tests=_in("mappings/test_cents.py", "test_what_loses_cents_is_refused_with_the_way_out"),
+    ),
+    Sabotage(
+        name="identify-by-invisible-characters",
+        why="one customer would be two, one of them at the general price",
+        file="mappings/identifiers.py",
+        old="return _character(text, found.group()) if found else _form(text)",
+        new="return None",
+        tests=_in(
+            "mappings/test_map.py",
+            "test_an_id_that_a_person_takes_for_another_fails_with_what_helps",
+        ),
+    ),
+    Sabotage(
         name="commit-carelessly",
         why="a power cut would take back what was acknowledged",
         file="jobs/database.py",
