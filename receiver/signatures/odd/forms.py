@@ -34,11 +34,19 @@ class FormScheme(HmacScheme):
 
     def _contents(self, request: Request, stamp: str | None) -> tuple[bytes, ...]:
         del stamp
+        self._ensure_no_field_in(request.url)
         fields = "".join(name + value for name, value in sorted(set(form_fields(request.body))))
         return _encoded(url + fields for url in self._urls(request.url))
 
     def _urls(self, url: str) -> tuple[str, ...]:
         return (url,)
+
+    def _ensure_no_field_in(self, url: str) -> None:
+        """A field that was moved into the query stands there with its value, without `=`."""
+        query = url.partition("?")[2]
+        for found in self.form.distinctive.finditer(query) if self.form and query else ():
+            if not query[found.end(1) :].startswith("="):
+                raise SignatureError("malformed-url", f"its query holds the field {found[1]}")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -365,6 +365,14 @@ def test_a_form_with_moved_borders_is_signed_alike_and_read_by_nobody(
         parse(moved_body, None, made)
 
 
+def test_no_field_is_moved_into_the_query() -> None:
+    request = signed("twilio-form", body=b"AccountSid=AC1&Body=NO&MessageSid=SM9f")
+    assert verify("twilio-form", **request).coverage is Coverage.FIELDS
+    moved = {"url": request["url"] + "AccountSidAC1", "body": b"Body=NO&MessageSid=SM9f"}
+    with pytest.raises(SignatureError, match="AccountSid"):
+        verify("twilio-form", **request | moved)
+
+
 @pytest.mark.parametrize(
     "body",
     [
