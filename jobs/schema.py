@@ -12,6 +12,7 @@ from __future__ import annotations
 from sqlalchemy import (
     JSON,
     BigInteger,
+    Boolean,
     CheckConstraint,
     Column,
     ForeignKey,
@@ -347,6 +348,28 @@ installation = Table(
     Column("id", Integer, primary_key=True, autoincrement=False),  # always 1
     Column("timezone", String(64), nullable=False),  # of days and months, by IANA's name
     CheckConstraint("id = 1", name="one_row"),
+)
+
+#: The window that `receiver pair` opened for a source; `shown` is null until something came.
+pairing_windows = Table(
+    "pairing_windows",
+    metadata,
+    Column("source", String(64), primary_key=True),
+    Column("secret", String(128)),  # the name to keep it under; null: there is only to show
+    Column("replaces", Boolean, nullable=False),
+    Column("token_sha256", String(64), nullable=False),
+    Column("until", UtcDateTime, nullable=False),
+    Column("shown", JSON(none_as_null=True)),
+)
+
+#: Secrets that vendors sent through such a window, by the names of mapping files.
+learnt_secrets = Table(
+    "learnt_secrets",
+    metadata,
+    Column("name", String(128), primary_key=True),
+    Column("value", Text, nullable=False),
+    Column("source", String(64), nullable=False),
+    Column("learnt_at", UtcDateTime, nullable=False),
 )
 
 #: Processes alive: a worker or web process writes its row every few seconds.

@@ -7,17 +7,19 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Coroutine
+from collections.abc import AsyncIterator, Coroutine, Mapping
 from datetime import UTC, datetime
+from functools import partial
 from zoneinfo import ZoneInfo
 
 import structlog
 from starlette.applications import Starlette
 from starlette.routing import BaseRoute, Route
 
+from jobs import pairing
 from jobs.database import assert_durable, open_database
 from jobs.doorbell.ringing import Doorbell
-from jobs.errors import JobsError
+from jobs.errors import JobsError, is_transient
 from jobs.heartbeat import Heartbeat, mappings_health
 from jobs.intake.inbox import CONNECTIONS, Inbox, open_for_intake
 from jobs.intake.rejections import RejectionBook
@@ -38,7 +40,6 @@ from receiver.handshaking import Handshakes
 from receiver.health import Health, health_routes
 from receiver.metrics import Metrics
 from receiver.notifying import post_of
-from receiver.pairing import Pairing
 from receiver.readiness import Limits
 from receiver.rejections import Rejections
 from receiver.room import Room
@@ -73,6 +74,7 @@ class WebProcess:
     def __init__(self, settings: Settings, *, secrets: Secrets, strict: bool = False) -> None:
         self._settings = settings
         self._secrets = secrets
+        self._learnt: Mapping[str, str] = {}
         self._strict = strict
         self._sources: dict[str, KnownSource] = {}
         self.metrics = Metrics()
@@ -129,6 +131,8 @@ class WebProcess:
             await assert_durable(self.database)
             if not await schema_is_current(self.database):
                 raise DatabaseOutdated(DatabaseOutdated.__doc__)
+            self._learnt = await pairing.read_learnt(self.database)
+            self._secrets.learn(self._learnt)
             await self.watch.start(strict=self._strict)
             await self.doorbell.start()
             await self.inbox.start()
@@ -184,10 +188,7 @@ class WebProcess:
             on_proof=self._count_proof,
             on_signed_time=self.signed_lags.add,
             handshakes=Handshakes(
-                Pairing(
-                    folder=self._settings.pairing_dir, secrets=self._settings.paired_secrets_dir
-                ),
-                on_learnt=self._read_secrets,
+                partial(pairing.take, self.database), on_learnt=self._read_secrets
             ),
         )
 
@@ -246,11 +247,16 @@ class WebProcess:
     async def _watch_secrets(self) -> None:
         while True:
             await asyncio.sleep(SECRETS_SECONDS)
-            if await asyncio.to_thread(self._secrets.reload):
-                self._secrets_changed()
+            await self._read_secrets()
 
-    def _read_secrets(self) -> None:
-        if self._secrets.reload():
+    async def _read_secrets(self) -> None:
+        """Read files and learnt secrets again; without the database those learnt go on."""
+        try:
+            self._learnt = await pairing.read_learnt(self.database)
+        except Exception as error:
+            if not is_transient(error):
+                raise
+        if await asyncio.to_thread(self._secrets.learn, self._learnt):
             self._secrets_changed()
 
     def _secrets_changed(self) -> None:

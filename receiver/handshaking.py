@@ -6,26 +6,45 @@ the operator has opened a window for it.
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from typing import Protocol
 
 import structlog
 
+from jobs.pairing import Window
 from receiver.exchange import Refused
-from receiver.pairing import Pairing
 from receiver.quiet import Quiet
 from receiver.signatures import Answer, Handshake, Request, Scheme, SignatureError
+from receiver.signatures.fields import one_of, query_fields
 
 log = structlog.get_logger(__name__)
+
+
+#: The query parameter with the one-time part of the URL that `receiver pair` gives out.
+PAIR = "pair"
+
+
+class TakesSecrets(Protocol):
+    """Takes what came through a window that is open for the source and for that token, or None."""
+
+    async def __call__(
+        self, source: str, *, token: str, learnt: str | None, shown: Mapping[str, str]
+    ) -> Window | None: ...
+
+
+async def _nothing() -> None:
+    return
 
 
 class Handshakes:
     """Answers set-up requests. `on_learnt` is called when there is a new secret to read."""
 
     def __init__(
-        self, pairing: Pairing | None = None, on_learnt: Callable[[], None] = lambda: None
+        self,
+        take: TakesSecrets | None = None,
+        on_learnt: Callable[[], Awaitable[None]] = _nothing,
     ) -> None:
-        self._pairing = pairing
+        self._take = take
         self._on_learnt = on_learnt
         self._quiet = Quiet()
 
@@ -40,7 +59,6 @@ class Handshakes:
         request: Request,
         *,
         secrets: Sequence[str],
-        now: float,
     ) -> Answer:
         """The answer; `secrets` are those that signed it, or that may open its gate."""
         try:
@@ -48,26 +66,31 @@ class Handshakes:
         except SignatureError as error:
             raise _refused(error, gate=handshake.gate is not None) from None
         if handshake.learns or handshake.shows:
-            await self._learn(source, handshake, request, now)
+            await self._learn(source, handshake, request)
         not_logged = self._quiet.unsaid((source, handshake.name))
         if not_logged is not None:
             name = handshake.name
             log.info("webhook.handshake", source=source, handshake=name, not_logged=not_logged)
         return answer
 
-    async def _learn(self, source: str, handshake: Handshake, request: Request, now: float) -> None:
+    async def _learn(self, source: str, handshake: Handshake, request: Request) -> None:
         learnt = handshake.learns.read(request) if handshake.learns else None
         shown = {field.name: field.read(request) or "" for field in handshake.shows}
-        window = None
-        if self._pairing is not None:
-            window = await asyncio.to_thread(
-                self._pairing.take, source, learnt=learnt, shown=shown, now=now
-            )
+        token, window = _token(request), None
+        if self._take is not None and token:
+            window = await self._take(source, token=token, learnt=learnt, shown=shown)
         if window is not None:
             log.warning("source.paired", source=source, secret=window.secret)
-            self._on_learnt()
+            await self._on_learnt()
         elif handshake.learns:
             raise _refused(SignatureError("no-window"))
+
+
+def _token(request: Request) -> str | None:
+    try:
+        return one_of(query_fields(request.url), PAIR)
+    except SignatureError:
+        return None
 
 
 def _refused(error: SignatureError, *, gate: bool = False) -> Refused:

@@ -22,10 +22,11 @@ LONGEST_SECRET_BYTES = 64 * 1024
 
 
 class Secrets:
-    """Values by name: from the environment, else a file, else `.env`, else paired, else made.
+    """Values by name: from the environment, else a file, else `.env`, else learnt, else made.
 
-    `paired` is the folder of secrets that vendors sent while they were set up, `made` that of
-    throw-away secrets that `receiver up` keeps; either may be missing.
+    Learnt are those that vendors sent while they were set up: `learn` is given them, from the
+    database; `paired` is the folder in which earlier versions kept them. `made` is that of
+    throw-away secrets that `receiver up` keeps. Any of them may be missing.
 
     Files are read by `reload` and kept until the next one; the environment is taken once. An
     empty value counts as none.
@@ -43,8 +44,11 @@ class Secrets:
         self._environ = dict(os.environ if environ is None else environ)
         self._directory = directory
         self._env_file = env_file
-        self._kept = tuple(folder for folder in (made, paired) if folder is not None)
+        self._made = made
+        self._paired = paired
         self._files: dict[str, str] = {}
+        self._learnt: dict[str, str] = {}
+        self._learnt_before: frozenset[str] = frozenset()
         self._set_by_hand: frozenset[str] = frozenset()
         self._unreadable: frozenset[Path] = frozenset()
         self.reload()
@@ -62,13 +66,26 @@ class Secrets:
         """Whether a paired secret of that name would be the one in use."""
         return not self._environ.get(name) and name not in self._set_by_hand
 
+    def was_learnt(self, name: str) -> bool:
+        """Whether a vendor sent the secret of that name while it was set up."""
+        return name in self._learnt or name in self._learnt_before
+
+    def learn(self, values: Mapping[str, str]) -> bool:
+        """Use these as the learnt ones; whether anything changed."""
+        self._learnt = dict(values)
+        return self.reload()
+
     def reload(self) -> bool:
         """Read the files again; whether anything changed. A file under way counts as missing."""
         unreadable: set[Path] = set()
         found: dict[str, str] = {}
-        for folder in self._kept:
-            if folder.is_dir():
-                found |= _read_folder(folder, unreadable)
+        if self._made is not None and self._made.is_dir():
+            found |= _read_folder(self._made, unreadable)
+        if self._paired is not None and self._paired.is_dir():
+            before = _read_folder(self._paired, unreadable)
+            self._learnt_before = frozenset(before)
+            found |= before
+        found |= self._learnt
         by_hand = self._read_env_file(unreadable)
         if self._directory is not None:
             by_hand |= _read_folder(self._directory, unreadable)

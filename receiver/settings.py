@@ -299,13 +299,8 @@ class Settings(BaseSettings):
 
     @property
     def paired_secrets_dir(self) -> Path:
-        """Where secrets are kept that a vendor sent while `receiver pair` had opened a window."""
+        """Where earlier versions kept secrets that a vendor sent; they are still read."""
         return self.data_dir / "paired"
-
-    @property
-    def pairing_dir(self) -> Path:
-        """Where the windows of `receiver pair` are."""
-        return self.data_dir / "pairing"
 
     @property
     def timezone_name(self) -> str:

@@ -136,9 +136,7 @@ class WebhookEndpoint:
             extra = handshake.test_secrets
             verified = await self._prove(call, source, scheme, request, now, extra=extra)
             secrets = ((*source.secrets_at(now), *extra)[verified.secret_index],)
-        return await self._handshakes.answer(
-            source.name, handshake, request, secrets=secrets, now=now
-        )
+        return await self._handshakes.answer(source.name, handshake, request, secrets=secrets)
 
     def _known(self, call: Call) -> KnownSource:
         source = self._sources().get(call.source)

@@ -24,6 +24,7 @@ from jobs.mapping_store import (
     mappings_in_force,
     read_stored,
 )
+from jobs.pairing import read_learnt
 from jobs.revision import schema_is_current
 from jobs.timezone import stored_timezone
 from mappings.load import MappingSet, Source, is_mapping, load, read_directory
@@ -53,8 +54,17 @@ class Session:
 
     @cached_property
     def secrets(self) -> Secrets:
-        """The secrets of sources, from where the web process has them."""
-        return secrets_of(self.settings)
+        """The secrets of sources, from where the web process has them.
+
+        Where the database does not answer, without those that vendors sent.
+        """
+        found, nothing = secrets_of(self.settings), dict[str, str]()
+        try:
+            found.learn(self.run_if_made(read_learnt, otherwise=nothing))
+        except Exception as error:
+            if not is_transient(error):
+                raise
+        return found
 
     @cached_property
     def timezone(self) -> str:

@@ -37,6 +37,9 @@ def pair(
         str | None,
         typer.Option(help="Which of its secrets; the first that is not set unless given."),
     ] = None,
+    replace: Annotated[
+        bool, typer.Option("--replace", help="Let it take the place of a secret in use.")
+    ] = False,
     wait: Annotated[
         bool, typer.Option("--wait", help="Wait for the vendor and show what it sent.")
     ] = False,
@@ -45,4 +48,5 @@ def pair(
     """Take the secret that a vendor sends while it is set up (Asana, Notion): once, now."""
     from receiver.cli.commands import pairing
 
-    pairing.pair(source, minutes=minutes, secret=secret, wait=wait, as_json=as_json)
+    options = pairing.PairOptions(minutes=minutes, secret=secret, replace=replace, wait=wait)
+    pairing.pair(source, options, as_json=as_json)

@@ -130,3 +130,19 @@ def test_a_paired_secret_goes_before_a_throw_away_one_and_behind_one_set_by_hand
     assert Secrets(environ={}, **folders).get("A") == "paired"
     assert Secrets(environ={}, **folders).may_be_paired("A")
     assert not Secrets(environ={"A": "1"}, **folders).may_be_paired("A")
+
+
+def test_a_learnt_secret_goes_before_files_of_earlier_versions_and_behind_one_set_by_hand(
+    tmp_path: Path,
+) -> None:
+    (tmp_path / "paired").mkdir()
+    (tmp_path / "paired" / "A").write_text("of a file")
+    secrets = Secrets(environ={"C": "by hand"}, paired=tmp_path / "paired")
+    assert secrets.learn({"A": "learnt", "B": "learnt", "C": "learnt"})
+    assert not secrets.learn({"A": "learnt", "B": "learnt", "C": "learnt"})
+    assert [secrets.get(name) for name in "ABC"] == ["learnt", "learnt", "by hand"]
+    secrets.reload()
+    assert secrets.get("B") == "learnt"
+    assert secrets.learn({})
+    assert [secrets.get(name) for name in "AB"] == ["of a file", None]
+    assert (secrets.was_learnt("A"), secrets.was_learnt("B")) == (True, False)

@@ -2,65 +2,75 @@
 
 from __future__ import annotations
 
+import secrets as randomness
 import time
-from datetime import UTC, datetime
+from dataclasses import dataclass
 
 from jobs.moments import in_utc
+from jobs.pairing import Window, close_window, open_window, taken
 from mappings.load import Source
 from receiver.cli.output import Output
 from receiver.cli.session import Session
 from receiver.cli.trouble import MISUSE, Trouble
-from receiver.pairing import Pairing, Window
+from receiver.handshaking import PAIR
 from receiver.signatures import Scheme, SchemeInvalid, scheme_of
+from receiver.signatures.tokens import with_parameter
 from receiver.sourcelist import source_url
 
 LOOK_SECONDS = 0.3
+_TOKEN_BYTES = 16
 
 
-def pair(source_name: str, *, minutes: int, secret: str | None, wait: bool, as_json: bool) -> None:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PairOptions:
+    """How the window is opened; `minutes` 0 closes it."""
+
+    minutes: int
+    secret: str | None
+    replace: bool
+    wait: bool
+
+
+def pair(source_name: str, options: PairOptions, *, as_json: bool) -> None:
     """Open or close the window, say what to do now, and wait where that is asked for."""
     session, out = Session(), Output(as_json=as_json)
     source = session.source(source_name)
-    settings = session.settings
-    pairing = Pairing(folder=settings.pairing_dir, secrets=settings.paired_secrets_dir)
     learns = _learns(_scheme_of(source))
-    if minutes == 0:
-        pairing.close(source.name)
+    if options.minutes == 0:
+        session.run(close_window, source.name)
         out.say(f"the window of {source.name} is closed")
         return
-    name = _secret_to_learn(session, source, secret) if learns else None
-    window = Window(source.name, name, time.time() + minutes * 60)
-    pairing.open(window)
-    until = datetime.fromtimestamp(window.until, UTC)
-    out.say(f"open until {until:%H:%M:%S}Z, for one secret: set the vendor up now, with the URL")
-    out.say(f"  {source_url(settings, source.name)}")
+    name = _secret_to_learn(session, source, options) if learns else None
+    window = Window(source=source.name, secret=name, replaces=options.replace)
+    token, seconds = randomness.token_urlsafe(_TOKEN_BYTES), options.minutes * 60
+    until = session.run(open_window, window, token=token, seconds=seconds)
+    url = with_parameter(source_url(session.settings, source.name), PAIR, token)
+    out.say(f"open until {until:%H:%M:%S}Z, for one request: give the vendor exactly this URL")
+    out.say(f"  {url}")
+    out.say("only a request to it is taken, so show it to nobody else")
     if name:
-        out.say(f"what it sends is kept as {name} in {pairing.kept_in(name)}")
-    shown = _wait_for(pairing, window) if wait else None
+        out.say(f"what it sends is kept as {name} in the database")
+    shown = _wait_for(session, source.name, seconds) if options.wait else None
     if as_json:
-        out.json(
-            {
-                "source": source.name,
-                "secret": name,
-                "until": in_utc(until),
-                "sent": shown,
-            }
-        )
+        fields = {"source": source.name, "secret": name, "until": in_utc(until)}
+        out.json({**fields, "url": url, "sent": shown})
     for field, value in (shown or {}).items():
         out.line(f"{field}: {value}")
-    if wait and shown is None:
+    if options.wait and shown is None:
         raise Trouble(f"nothing came for {source.name} while the window was open")
 
 
-def _wait_for(pairing: Pairing, window: Window) -> dict[str, str] | None:
+def _wait_for(session: Session, source: str, seconds: float) -> dict[str, str] | None:
     """What the vendor sent, or None when the window has closed."""
-    while time.time() < window.until:
-        shown = pairing.taken(window.source)
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        shown = session.run(taken, source)
         if shown is not None:
             return shown
         time.sleep(LOOK_SECONDS)
-    pairing.close(window.source)
-    return pairing.taken(window.source)
+    shown = session.run(taken, source)
+    session.run(close_window, source)
+    return shown
 
 
 def _scheme_of(source: Source) -> Scheme:
@@ -82,15 +92,31 @@ def _learns(scheme: Scheme) -> bool:
     return False
 
 
-def _secret_to_learn(session: Session, source: Source, wanted: str | None) -> str:
-    """The name under which the secret is kept; one set elsewhere would go before it."""
-    if wanted and wanted not in source.secrets:
+def _secret_to_learn(session: Session, source: Source, options: PairOptions) -> str:
+    """The name under which the secret is kept: one that is not in use, unless it is replaced."""
+    wanted = options.secret
+    if wanted is not None and wanted not in source.secrets:
         listed = ", ".join(source.secrets)
         raise Trouble(f"{source.name} has no secret {wanted}; it has {listed}", code=MISUSE)
-    names = (wanted,) if wanted else source.secrets
+    names = source.secrets if wanted is None else (wanted,)
     free = [name for name in names if session.secrets.may_be_paired(name)]
-    unset = [name for name in free if session.secrets.get(name) is None]
     if not free:
         listed = " or ".join(names)
         raise Trouble(f"{listed} is set in the environment or a file: remove it there first")
-    return (unset or free)[0]
+    unused = [name for name in free if not session.secrets.was_learnt(name)]
+    if unused or options.replace:
+        return (unused or free)[0]
+    listed = ", ".join([*source.secrets, _next_name(source)])
+    raise Trouble(
+        f"{' and '.join(free)} came from the vendor and is in use: the webhook that signs with it"
+        f" would be refused. Give {source.file} another name, `secrets: [{listed}]`, and both are"
+        " accepted; or replace it with --replace"
+    )
+
+
+def _next_name(source: Source) -> str:
+    """A name that the source does not have yet."""
+    first, number = source.secrets[0], 2
+    while f"{first}_{number}" in source.secrets:
+        number += 1
+    return f"{first}_{number}"

@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 import json
-import stat
+import secrets as randomness
 import threading
 import time
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
+from urllib.parse import parse_qsl, urlsplit
 
 import pytest
 
-from receiver.pairing import Pairing
+from jobs.pairing import take
 from receiver.signatures import PRESETS, verify
 from tests.receiver.cli.conftest import Installation
+from tests.support.rows import Rows
 
+PAIRING = "receiver.cli.commands.pairing"
 RULES = """
 outcomes:
   - name: done
@@ -32,9 +35,15 @@ def add_source(bare: Installation, scheme: str, *, secrets: str = "A_SECRET") ->
     (bare.mappings / f"{scheme}.yaml").write_text(head + RULES)
 
 
-def pairing_of(bare: Installation) -> Pairing:
-    data = next(bare.root.rglob("pairing")).parent
-    return Pairing(folder=data / "pairing", secrets=data / "paired")
+def offered(bare: Installation, source: str, url: str, learnt: str | None, **shown: str) -> bool:
+    """Whether what a vendor sends to that URL is taken."""
+    token = dict(parse_qsl(urlsplit(url).query))["pair"]
+
+    async def work(rows: Rows) -> bool:
+        found = await take(rows.database, source, token=token, learnt=learnt, shown=shown)
+        return found is not None
+
+    return bare.fill(work)
 
 
 def test_schemes_is_a_table_of_all_that_a_person_needs(bare: Installation) -> None:
@@ -91,21 +100,40 @@ def test_check_warns_of_a_weak_source_and_takes_it(bare: Installation) -> None:
 def test_pair_opens_a_window_for_the_first_secret_that_is_not_set(
     bare: Installation, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    bare.migrate()
     add_source(bare, "asana", secrets="ASANA_OLD, ASANA_NEW")
     monkeypatch.setenv("ASANA_OLD", "set by hand")
-    before = time.time()
-    opened = bare.run("pair", "asana", "--minutes", "5", "--json").json
+    ran = bare.run("pair", "asana", "--minutes", "5", "--json")
+    opened = ran.json
     assert opened["until"].endswith("Z")
     assert (opened["source"], opened["secret"], opened["sent"]) == ("asana", "ASANA_NEW", None)
-    pairing = pairing_of(bare)
-    [file] = bare.root.rglob("asana.open")
-    assert stat.S_IMODE(file.stat().st_mode) == 0o600
-    window = pairing.take("asana", learnt="from-asana", shown={}, now=before + 299)
-    assert window is not None
-    kept = pairing.kept_in("ASANA_NEW")
-    assert kept.read_text() == "from-asana\n"
+    assert opened["url"] in ran.err
+    assert not offered(bare, "asana", f"{opened['url']}x", "mine")
+    assert offered(bare, "asana", opened["url"], "from-asana")
     listed = {one["source"]: one for one in bare.run("sources", "--json").json}
     assert {one["name"]: one["is_set"] for one in listed["asana"]["secrets"]}["ASANA_NEW"]
+
+
+def test_a_second_pair_takes_the_next_name_or_refuses_and_replaces_on_request(
+    bare: Installation,
+) -> None:
+    bare.migrate()
+    add_source(bare, "asana")
+    first = bare.run("pair", "asana", "--json").json
+    assert offered(bare, "asana", first["url"], "the first webhook's")
+    for more in ((), ("--secret", "A_SECRET")):
+        ran = bare.run("pair", "asana", *more)
+        assert ran.code == 1
+        assert "A_SECRET came from the vendor and is in use" in ran.err
+        assert "asana.yaml" in ran.err
+        assert "`secrets: [A_SECRET, A_SECRET_2]`" in ran.err
+    replaced = bare.run("pair", "asana", "--replace", "--json").json
+    assert replaced["secret"] == "A_SECRET"
+    assert offered(bare, "asana", replaced["url"], "another webhook's")
+    add_source(bare, "asana", secrets="A_SECRET, A_SECRET_2")
+    second = bare.run("pair", "asana", "--json").json
+    assert second["secret"] == "A_SECRET_2"
+    assert offered(bare, "asana", second["url"], "the second webhook's")
 
 
 def test_pair_refuses_what_would_change_nothing(
@@ -122,25 +150,33 @@ def test_pair_refuses_what_would_change_nothing(
 
 
 def test_pair_0_closes_the_window(bare: Installation) -> None:
+    bare.migrate()
     add_source(bare, "notion")
-    assert bare.run("pair", "notion").code == 0
+    opened = bare.run("pair", "notion", "--json").json
     assert bare.run("pair", "notion", "--minutes", "0").code == 0
-    assert pairing_of(bare).take("notion", learnt="a", shown={}, now=time.time()) is None
+    assert not offered(bare, "notion", opened["url"], "a")
 
 
-def test_pair_waits_and_shows_what_the_vendor_sent(bare: Installation) -> None:
+def test_pair_waits_and_shows_what_the_vendor_sent(
+    bare: Installation, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The vendor calls while the command waits: here, whenever it looks."""
+    bare.migrate()
     add_source(bare, "salesforce-ens")
+    given: list[str] = []
+    token_of = randomness.token_urlsafe
 
-    def vendor() -> None:
-        shown = {"callbackId": "c1", "verificationKey": "k1"}
-        while not list(bare.root.rglob("salesforce-ens.open")):
-            time.sleep(0.02)
-        pairing_of(bare).take("salesforce-ens", learnt=None, shown=shown, now=time.time())
+    def token(size: int) -> str:
+        given.append(token_of(size))
+        return given[-1]
 
-    thread = threading.Thread(target=vendor)
-    thread.start()
+    def vendor(_: float) -> None:
+        url = f"http://x/webhooks/salesforce-ens?pair={given[-1]}"
+        assert offered(bare, "salesforce-ens", url, None, callbackId="c1", verificationKey="k1")
+
+    monkeypatch.setattr(f"{PAIRING}.randomness.token_urlsafe", token)
+    monkeypatch.setattr(f"{PAIRING}.time.sleep", vendor)
     ran = bare.run("pair", "salesforce-ens", "--wait", "--minutes", "1")
-    thread.join()
     assert ran.code == 0
     assert ran.out == "callbackId: c1\nverificationKey: k1\n"
 

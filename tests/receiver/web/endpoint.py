@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 import json
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -16,10 +16,10 @@ from starlette.routing import Route
 
 from jobs.errors import InboxUnavailable
 from jobs.intake.commit import Accepted, Incoming
+from jobs.pairing import Window
 from receiver.connections import BoundedHttp
 from receiver.handshaking import Handshakes
 from receiver.metrics import Metrics
-from receiver.pairing import Pairing
 from receiver.readiness import Limits
 from receiver.rejections import Rejection
 from receiver.room import Room
@@ -58,6 +58,31 @@ class MemoryInbox:
         return list(self.kept.values())[-1][1]
 
 
+class MemoryPairing:
+    """The windows and learnt secrets of a database, in memory: see jobs.pairing."""
+
+    TOKEN = "the-one-time-part"
+
+    def __init__(self) -> None:
+        self.windows: dict[str, Window] = {}
+        self.learnt: dict[str, str] = {}
+        self.shown: dict[str, dict[str, str]] = {}
+
+    def open(self, source: str, secret: str | None) -> None:
+        self.windows[source] = Window(source=source, secret=secret)
+
+    async def take(
+        self, source: str, *, token: str, learnt: str | None, shown: Mapping[str, str]
+    ) -> Window | None:
+        if token != self.TOKEN or source not in self.windows:
+            return None
+        window = self.windows.pop(source)
+        if window.secret is not None and learnt is not None:
+            self.learnt[window.secret] = learnt
+        self.shown[source] = dict(shown)
+        return window
+
+
 @dataclass
 class Endpoint:
     """The endpoint, what it stored and what it refused."""
@@ -67,7 +92,7 @@ class Endpoint:
     metrics: Metrics = field(default_factory=Metrics)
     sources: dict[str, KnownSource] = field(default_factory=dict)
     public_url: str | None = None
-    pairing: Pairing | None = None
+    pairing: MemoryPairing | None = None
     body_seconds: float = 5.0
     room: Room = field(default_factory=lambda: Room(64 * LIMIT))
     proofs: list[tuple[str, str, float]] = field(default_factory=list)
@@ -87,7 +112,7 @@ class Endpoint:
             on_rejection=self.rejections.append,
             metrics=self.metrics,
             public_url=self.public_url,
-            handshakes=Handshakes(self.pairing),
+            handshakes=Handshakes(self.pairing.take if self.pairing else None),
             on_proof=lambda *proof: self.proofs.append(proof),
             on_signed_time=lambda *lag: self.lags.append(lag),
         )

@@ -6,7 +6,6 @@ import asyncio
 import contextlib
 import shutil
 import sqlite3
-import time
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
@@ -18,8 +17,8 @@ from jobs.database import open_database
 from jobs.intake.inbox import Inbox
 from jobs.mapping_watch import MappingsRefused
 from jobs.migrations import migrate
+from jobs.pairing import Window, open_window
 from receiver.app import DatabaseOutdated, create_app
-from receiver.pairing import Pairing, Window
 from receiver.serving import serve
 from receiver.settings import Settings, load_settings
 from tests.receiver.web.endpoint import SECRET, signed
@@ -135,15 +134,21 @@ async def test_a_secret_that_a_vendor_sends_in_its_window_is_in_use_at_once(
         "scheme: github", "scheme: asana"
     )
     (settings.mappings / "asana.yaml").write_text(asana.replace("GITHUB_SECRET", "ASANA_SECRET"))
-    pairing = Pairing(folder=settings.pairing_dir, secrets=settings.paired_secrets_dir)
+    database = open_database(settings.database)
     url, hook_secret = "/webhooks/asana", {"X-Hook-Secret": "from-asana"}
     async with running(settings) as client:
         assert (await client.post(url, content=BODY)).status_code == 503
         assert (await client.post(url, headers=hook_secret)).status_code == 401
-        pairing.open(Window("asana", "ASANA_SECRET", time.time() + 60))
-        assert (await client.post(url, headers=hook_secret)).status_code == 200
+        window = Window(source="asana", secret="ASANA_SECRET")
+        await open_window(database, window, token="one-time", seconds=60)
+        assert (await client.post(url, headers=hook_secret)).status_code == 401
+        there = f"{url}?pair=one-time"
+        assert (await client.post(there, headers=hook_secret)).status_code == 200
         headers = signed(BODY, scheme="asana", secret="from-asana")
-        assert (await client.post(url, content=BODY, headers=headers)).status_code == 202
+        assert (await client.post(there, content=BODY, headers=headers)).status_code == 202
+    await database.close()
+    async with running(settings) as client:  # another process, or this one started again
+        assert (await client.post(url, content=BODY, headers=headers)).status_code == 200
 
 
 async def test_a_rejected_edit_is_named_and_costs_only_itself(settings: Settings) -> None:
