@@ -10,8 +10,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from decimal import Decimal
+from contextlib import suppress
+from decimal import Decimal, InvalidOperation
 from functools import cached_property
+from urllib.parse import unquote_to_bytes
 
 from mappings.identifiers import trim
 from mappings.reading.wording import shown
@@ -121,14 +123,20 @@ class WrittenNumbers:
                 "the same floating number",
                 "have the sender put amounts of so many digits as text",
             )
-        return next((format(one, "f") for one in written), repr(number))
+        return next(map(str, written), repr(number))
 
     @cached_property
     def _long(self) -> Mapping[float, frozenset[Decimal]]:
         found: dict[float, frozenset[Decimal]] = {}
-        for match in _LONG.finditer(self._body):
+        for match in _LONG.finditer(self._body + b" " + _from_form(self._body)):
             text = match.group().decode()
             number = float(text)
-            if repr(number) != text:
-                found[number] = found.get(number, frozenset()) | {Decimal(text)}
+            with suppress(InvalidOperation):  # its exponent is no amount's
+                if repr(number) != text:
+                    found[number] = found.get(number, frozenset()) | {Decimal(text)}
         return found
+
+
+def _from_form(body: bytes) -> bytes:
+    """The body as a form's JSON would be, if it can be one."""
+    return unquote_to_bytes(body.replace(b"+", b" ")) if b"%" in body else b""

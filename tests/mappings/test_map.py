@@ -7,6 +7,7 @@ import time
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any
+from urllib.parse import quote_plus
 
 import pytest
 from hypothesis import given
@@ -598,6 +599,24 @@ def test_two_numbers_that_a_floating_number_cannot_tell_apart_bill_nothing() -> 
         "100.00000000000000002, which are one and the same"
         in only_failure(mapped(text, body)).detail
     )
+
+
+@pytest.mark.parametrize("exponent", ["-99999999", "-9999999999999999999", "-401"])
+def test_a_number_of_no_size_that_an_amount_has_is_a_failure_at_once(exponent: str) -> None:
+    text = rule(indicator="saved", value="${{ event.v }}")
+    found = mapped(text, f'{{"id": 1, "v": 1234567890123456789e{exponent}}}'.encode())
+    if found.failures:
+        assert "exponent beyond 400" in only_failure(found).detail
+    else:
+        assert only_outcome(found).amount_micros == 0
+
+
+def test_a_long_number_in_a_forms_json_is_read_as_it_was_sent() -> None:
+    text = rule(indicator="saved", value="${{ event.v }}")
+    body = quote_plus('{"id": 1, "v": 123456789012.1234567}')
+    headers = {"content-type": "application/x-www-form-urlencoded"}
+    found = mapped(text, f"payload={body}".encode(), headers=headers)
+    assert str(only_outcome(found).value) == "123456789012.1234567"
 
 
 def test_a_number_inside_json_inside_text_is_read_too() -> None:
