@@ -30,8 +30,11 @@ def priced_again(row: Row, mappings: MappingSet, *, received_at: datetime) -> Ma
         or source.mapping_version != row["mapping_version"]
     ):
         return None
+    rules = mappings.programs[source.name].rules
+    says_currency = any(one.name == row["rule"] and one.currency is not None for one in rules)
+    currency = row["currency"] if says_currency else None
     try:
-        outcome = _priced(row, mappings.catalogue, received_at)
+        outcome = _priced(row, mappings.catalogue, received_at, currency)
     except UnpricedError as error:
         failure = Failure(
             reason=Reason.UNPRICED,
@@ -43,7 +46,7 @@ def priced_again(row: Row, mappings: MappingSet, *, received_at: datetime) -> Ma
     return Mapped(outcomes=(outcome,), failures=(), events=1)
 
 
-def _priced(row: Row, catalogue: Catalogue, received_at: datetime) -> Outcome:
+def _priced(row: Row, catalogue: Catalogue, received_at: datetime, currency: str | None) -> Outcome:
     value = None if row["value"] is None else Decimal(row["value"])
     price = catalogue.price(
         agent=row["agent_id"],
@@ -51,6 +54,7 @@ def _priced(row: Row, catalogue: Catalogue, received_at: datetime) -> Outcome:
         customer=row["customer_id"],
         at=row["occurred_at"] or received_at,
         value=value,
+        currency=currency,
     )
     return Outcome(
         event_index=row["event_index"],

@@ -56,15 +56,27 @@ def _reinstate(book: KeyBook | None, named: Set[str], asked: Asked) -> tuple[Rec
                 f"its outcome is billed by {last.id} by now: nothing is to be brought back"
             )
         return None
-    if named and not named & {last.id, last.reverses}:
-        raise Refused(f"its outcome was billed again since: {last.reverses} was taken back last")
     _refuse_reversal_of_vendor(book)
+    if named and not named & _taken_back(book):
+        raise Refused(f"its outcome was billed again since: {last.reverses} was taken back last")
     recorded = reinstatement_by_hand(book, asked)
     step = decide(book, recorded, (new_id(), new_id()))
     if not step.entries:
         book.take_back()
         raise Refused(MOVED)
     return recorded, step
+
+
+def _taken_back(book: KeyBook) -> set[str]:
+    """The last reversal and its charge, and what was brought back as that charge."""
+    found: set[str] = set()
+    entries = list(book.entries)
+    while entries:
+        reversal, charge = entries.pop(), entries.pop()
+        found |= {reversal.id, charge.id}
+        if not _is_restored(book, charge):
+            break
+    return found
 
 
 def _is_restored(book: KeyBook, standing: Entry) -> bool:

@@ -43,6 +43,34 @@ def test_what_is_reversed_by_hand_stays_reversed(service: Service, customer: str
     assert service.run("status").code == 0
 
 
+def test_what_was_reversed_by_hand_is_brought_back_and_then_billed_by_the_next_event(
+    service: Service, customer: str
+) -> None:
+    ticket = solved(customer)
+    delivery = service.settle(helpdesk(ticket))["id"]
+    taken = _reverse(service, delivery)
+    (reversal, charge) = service.billed(customer)
+    refused = service.run("reverse", reversal["id"], "--note", "a test", "--yes")
+    assert refused.code == 1
+    assert f"receiver reinstate {reversal['id']}" in refused.err
+    rebilled = _rebill(service, delivery)
+    assert (rebilled.code, rebilled.json["refused"]) == (1, 1)
+    assert f"receiver reinstate {charge['id']}" in rebilled.json["refusals"][0]["reason"]
+    order = {"ids": [taken["id"]], "note": "no test", "dry_run": True}
+    assert service.api("reinstatements", body=order)["reinstated"] == 1
+    done = service.ask("reinstate", taken["id"], "--note", "no test", "--yes")
+    assert (done["reinstated"], done["amounts"]) == (1, [{"currency": "USD", "amount": "0.99"}])
+    line = service.billed(customer)[0]
+    same = ("amount", "currency", "occurred_at", "delivery_id", "agent_id", "indicator")
+    assert [line[name] for name in same] == [charge[name] for name in same]
+    assert _rebill(service, delivery).json["unchanged"] == 1
+    undone = {"type": "ticket.reopened", "ticket": ticket["ticket"]}
+    assert service.settle(helpdesk(undone))["outcomes"][0]["verdict"] == "reversed"
+    late = service.run("reinstate", charge["id"], "--note", "no test", "--yes")
+    assert (late.code, "took it back" in late.out) == (1, True)
+    assert _amounts(service, customer) == ["0.99", "-0.99", "0.99", "-0.99"]
+
+
 def test_a_deal_that_is_won_again_later_bills_after_a_reversal_by_hand(
     service: Service, customer: str
 ) -> None:

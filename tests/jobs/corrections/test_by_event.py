@@ -75,7 +75,7 @@ agents:
     name: Shop agent
     indicators:
       sold: {price: "990.00", currency: USD}
-      share: {percent: "10", currency: USD}
+      share: [{percent: "10", currency: USD}, {percent: "30", currency: EUR}]
     customers:
       acme: {sold: {price: "700.00", currency: USD}}
 """
@@ -97,6 +97,7 @@ outcomes:
     indicator: share
     once_per: ${{ id(event.id) }}
     value: ${{ event.value }}
+    currency: ${{ event.currency }}
 """
 
 
@@ -115,7 +116,7 @@ async def _batch_with_one_erased(workshop: Workshop) -> str:
     events = [
         {"kind": "sold", "customer": "acme", "id": 1},
         {"kind": "sold", "customer": "globex", "id": 2},
-        {"kind": "share", "customer": "globex", "id": 3, "value": "50.00"},
+        {"kind": "share", "customer": "globex", "id": 3, "value": "50.00", "currency": "USD"},
         {"kind": "sold", "customer": "initech", "id": 4},
     ]
     (delivery,) = await workshop.post(json.dumps(events).encode())
@@ -162,6 +163,7 @@ async def test_without_its_body_nothing_is_guessed_once_the_mapping_was_edited(
 async def test_without_its_body_what_has_no_price_any_more_is_refused(workshop: Workshop) -> None:
     await _batch_with_one_erased(workshop)
     later = CHEAPER.replace(b'"20", currency: USD', b'"20", currency: USD, from: 2099-01-01')
+    assert later != CHEAPER
     done = await _rebill(workshop, _mappings(later))
     assert (done.corrected, done.refused) == (2, 2)
     assert "its event fails now as unpriced: Rule share:" in str(done.refusals)
