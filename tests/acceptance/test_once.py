@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections import Counter
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
 from tests.support.senders import post_at_once
 from tests.support.service import Service
-from tests.support.vendors import crm, helpdesk, solved, won
+from tests.support.vendors import SECRETS, crm, helpdesk, solved, won
 
 pytestmark = pytest.mark.acceptance
 
@@ -154,3 +155,54 @@ async def _copies_are_one(service: Service, customer: str, urls: list[str]) -> N
     assert len(service.billed(customer)) == 1
     customers = service.database.rows("SELECT customer_id FROM billing_events")
     assert customers.count((customer,)) == 1
+
+
+def _recover(service: Service, customer: str, kind: str, at: str, amount: str = "0") -> None:
+    event = {"type": kind, "customer": customer, "deal": customer, "at": at, "amount": amount}
+    post = helpdesk(event, source="recoveries", secret=SECRETS["TICKETS_SECRET"])
+    assert service.settle(post)["state"] == "recorded"
+
+
+def _lines(service: Service, customer: str) -> list[tuple[str, str]]:
+    """Amount and time of the customer's billing events, in the order posted."""
+    lines = reversed(service.billed(customer))
+    return [(line["amount"], line["occurred_at"]) for line in lines]
+
+
+def _hours_ago(hours: int) -> str:
+    then = datetime.now(UTC).replace(microsecond=0) - timedelta(hours=hours)
+    return then.isoformat().replace("+00:00", "Z")
+
+
+@pytest.mark.parametrize("rule", ["first", "latest"])
+def test_an_amount_that_is_corrected_counts_by_the_rule(
+    service: Service, customer: str, rule: str
+) -> None:
+    at = _hours_ago(3)
+    _recover(service, customer, rule, at, "0")
+    _recover(service, customer, rule, at, "100000")
+    corrected = [("0.00", at), ("2500.00", at)] if rule == "latest" else []
+    assert _lines(service, customer) == [("0.00", at), *corrected]
+
+
+def test_the_day_of_a_charge_is_not_that_of_what_arrived_first(
+    service: Service, customer: str
+) -> None:
+    earlier, later = _hours_ago(30), _hours_ago(3)
+    _recover(service, customer, "first", later, "100")
+    _recover(service, customer, "first", earlier, "100")
+    assert _lines(service, customer) == [("2.50", later), ("-2.50", later), ("2.50", earlier)]
+
+
+def test_what_is_restored_is_owed_again_at_its_amount_and_day(
+    service: Service, customer: str
+) -> None:
+    won_at, deleted_at, restored_at = (_hours_ago(hours) for hours in (30, 20, 10))
+    _recover(service, customer, "first", won_at, "100")
+    _recover(service, customer, "restored", restored_at)
+    _recover(service, customer, "deleted", deleted_at)
+    assert _lines(service, customer) == [("2.50", won_at)]
+    _recover(service, customer, "deleted", _hours_ago(5))
+    _recover(service, customer, "restored", _hours_ago(4))
+    assert [amount for amount, _ in _lines(service, customer)] == ["2.50", "-2.50", "2.50"]
+    assert _lines(service, customer)[-1] == ("2.50", won_at)

@@ -7,7 +7,8 @@ import hashlib
 import json
 import time
 from collections import Counter, defaultdict
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
 
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
@@ -101,14 +102,21 @@ def _signed_at(headers: str | dict[str, str]) -> int | None:
 async def _ledger(connection: AsyncConnection) -> dict[str, list[Line]]:
     found = await connection.execute(
         text(
-            "SELECT outcome_key, id, sequence, kind, reverses, amount_micros, currency, customer_id"
-            " FROM billing_events ORDER BY outcome_key, sequence"
+            "SELECT outcome_key, id, sequence, kind, reverses, amount_micros, currency,"
+            " customer_id, occurred_at FROM billing_events ORDER BY outcome_key, sequence"
         )
     )
     ledger: dict[str, list[Line]] = defaultdict(list)
-    for key, *line in found:
-        ledger[key].append(Line(*line))
+    for key, *line, occurred_at in found:
+        ledger[key].append(replace(Line(*line), at=_seconds(occurred_at)))
     return dict(ledger)
+
+
+def _seconds(occurred_at: str | datetime) -> int:
+    """SQLite gives times as text of UTC."""
+    if isinstance(occurred_at, str):
+        occurred_at = datetime.fromisoformat(occurred_at).replace(tzinfo=UTC)
+    return int(occurred_at.timestamp())
 
 
 async def settled_among(engine: AsyncEngine, ids: list[str]) -> set[str]:

@@ -155,9 +155,10 @@ def _judge_ledger(told: Mapping[str, list[Told]], books: Books, findings: Findin
         elif opened is not None and owed is None:
             findings.add("wrong amount", f"{key} owes nothing and {opened.micros} is billed")
         elif opened is not None and owed is not None:
-            billed = (opened.micros, opened.currency, opened.billed_as)
-            if billed != (owed.micros, currency, owed.billed_as):
-                wanted = (owed.micros, currency, owed.billed_as)
+            at = opened.at if owed.at is None else owed.at  # untimed: the day of its receipt
+            billed = (opened.micros, opened.currency, opened.billed_as, opened.at)
+            wanted = (owed.micros, currency, owed.billed_as, at)
+            if billed != wanted:
                 findings.add("wrong amount", f"{key} owes {wanted} and {billed} is billed")
     for key in books.ledger.keys() - told.keys():
         findings.add("wrong amount", f"{key} is billed and nobody told of it")

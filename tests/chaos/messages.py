@@ -132,34 +132,47 @@ def _noise(pick: random.Random, number: int) -> tuple[str, Any]:
     )
 
 
+def _words(charged: str, reversed_: str, reinstated: str) -> dict[str, str]:
+    return {"charge": charged, "reversal": reversed_, "reinstatement": reinstated}
+
+
+#: What each tool calls the three things that become of a key.
+WORDS = {
+    "ticket": _words("ticket.solved", "ticket.reopened", "ticket.closed-again"),
+    "deal": _words("won", "lost", "restored"),
+    "granted": _words("granted", "withdrawn", "granted-again"),
+    "approved": _words("approved", "revoked", "approved-again"),
+    "meeting": _words("meeting.held", "meeting.no-show", "meeting.counted"),
+}
+
+
 def _ticket(told: Told) -> dict[str, Any]:
-    event = {"ticket": told.name, "at": iso(told.said.at)}
-    if not told.is_charge:
-        return {"type": "ticket.reopened", **event}
-    return {"type": "ticket.solved", "customer": told.customer, **event}
+    event = {"type": WORDS["ticket"][told.said.kind], "ticket": told.name, "at": iso(told.said.at)}
+    return event | ({"customer": told.customer} if told.is_charge else {})
 
 
 def _deal(told: Told) -> dict[str, Any]:
     assert told.said.at is not None
-    event = {"kind": "deal", "deal": told.name, "at": told.said.at * 1000}
-    if not told.is_charge:
-        return {"stage": "lost", **event}
-    return {"stage": "won", "account": told.account, "value": told.value, **event}
+    stage = WORDS["deal"][told.said.kind]
+    event = {"kind": "deal", "stage": stage, "deal": told.name, "at": told.said.at * 1000}
+    return event | ({"account": told.account, "value": told.value} if told.is_charge else {})
 
 
 def _granted(told: Told) -> dict[str, Any]:
-    state = "granted" if told.is_charge else "withdrawn"
-    event = {"state": state, "invoice": told.name, "at": iso(told.said.at)}
+    event = {
+        "state": WORDS["granted"][told.said.kind],
+        "invoice": told.name,
+        "at": iso(told.said.at),
+    }
     return event | ({"customer": told.customer} if told.is_charge else {})
 
 
 def _approved(told: Told) -> dict[str, Any]:
-    action = "approved" if told.is_charge else "revoked"
+    action = WORDS["approved"][told.said.kind]
     event = {"action": action, "invoice": {"number": told.name, "at": iso(told.said.at)}}
     return event | ({"account": told.customer} if told.is_charge else {})
 
 
 def _meeting(told: Told) -> dict[str, Any]:
-    kind = "meeting.held" if told.is_charge else "meeting.no-show"
-    event = {"kind": kind, "meeting": told.name}
+    event = {"kind": WORDS["meeting"][told.said.kind], "meeting": told.name}
     return event | ({"customer": told.customer} if told.is_charge else {})

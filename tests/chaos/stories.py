@@ -21,7 +21,9 @@ UNMAPPED = "unmapped"
 #: Lines of business, and how often a story is about each.
 LINES = {"ticket": 5, "deal": 4, "invoice": 3, "meeting": 2}
 CURRENCIES = {"ticket": "USD", "deal": "EUR", "invoice": "USD", "meeting": "EUR"}
-#: How many turns a key takes: charged; and taken back; and charged again …
+#: Which amount counts where a line is charged twice.
+AMOUNTS = {"deal": "latest"}
+#: How many turns a key takes: charged; and taken back; and charged again, or brought back …
 TURNS = {1: 45, 2: 25, 3: 15, 4: 10, 5: 5}
 #: The price of a ticket changed so long before the run.
 CHANGED_DAYS = 60
@@ -29,6 +31,7 @@ HAPPENED_DAYS = (1.0, 150.0)
 COPIED = 0.08
 CHARGED_TWICE = 0.15
 SAME_MOMENT = 0.2
+BROUGHT_BACK = 0.3
 MICROS = Decimal(1_000_000)
 
 
@@ -124,16 +127,20 @@ class Stories:
             if kind == "charge" and line != "meeting" and pick.random() < CHARGED_TWICE:
                 at += timedelta(seconds=pick.randint(1, 7_200))
                 found.append((kind, at))
+            if kind == "reversal" and pick.random() < BROUGHT_BACK:
+                at += timedelta(seconds=pick.randint(1, 7_200))
+                found.append(("reinstatement", at))
         return found
 
     def _told(self, line: str, name: str, account: str, kind: str, at: datetime) -> Told:
         seconds = None if line == "meeting" else int(at.timestamp())
         value = f"{self._random.uniform(0, 30_000):.2f}" if line == "deal" else None
-        if kind == "reversal":
-            return Told(line, name, account, Said("reversal", seconds), None)
+        if kind != "charge":
+            return Told(line, name, account, Said(kind, seconds), None)
         micros = int(self._price(line, account, at, value) * MICROS)
         customer = ACCOUNTS.get(account, MISSING_CUSTOMER)
-        return Told(line, name, account, Said("charge", seconds, micros, customer), value)
+        said = Said("charge", seconds, micros, customer, AMOUNTS.get(line, "first"))
+        return Told(line, name, account, said, value)
 
     def _price(self, line: str, account: str, at: datetime, value: str | None) -> Decimal:
         if line == "ticket":

@@ -107,7 +107,8 @@ def _line(key: str, said: list[Told]) -> Line | None:
         return None
     assert owed.micros is not None
     currency = CURRENCIES[said[0].line]
-    return Line(f"line of {key}", 1, "charge", None, owed.micros, currency, owed.billed_as)
+    name = f"line of {key}"
+    return Line(name, 1, "charge", None, owed.micros, currency, owed.billed_as, owed.at)
 
 
 def test_a_service_without_a_fault_passes(world: World) -> None:
@@ -138,6 +139,12 @@ def _post_twice(world: World) -> None:
 def _post_for_nobody(world: World) -> None:
     (line,) = world.books.ledger[world.a_charged_key()]
     world.books.ledger['["desk","solved","nobody\'s"]'] = [line]
+
+
+def _post_on_another_day(world: World) -> None:
+    lines = world.books.ledger
+    key, line = next((key, line) for key, (line,) in lines.items() if line.at is not None)
+    world.books.ledger[key] = [replace(line, at=0)]
 
 
 def _leave_out_a_reversal(world: World) -> None:
@@ -194,6 +201,7 @@ PLANTED: dict[str, tuple[Callable[[World], object], set[str]]] = {
     "a delivery accepted twice": (_accept_twice, {"doubled"}),
     "a try kept twice": (_keep_a_try_twice, {"doubled"}),
     "a posting for nobody": (_post_for_nobody, {"wrong amount"}),
+    "another day": (_post_on_another_day, {"wrong amount"}),
     "a reversal left out": (_leave_out_a_reversal, {"wrong amount"}),
     "a wrong amount": (lambda w: w.change_line(micros=1), {"wrong amount"}),
     "a wrong currency": (lambda w: w.change_line(currency="GBP"), {"wrong amount"}),

@@ -48,6 +48,7 @@ def test_keys_are_charged_taken_back_and_charged_again_and_order_decides_nothing
             said.setdefault(told.key, []).append(told.said)
     assert any(kinds.count("charge") > 1 and "reversal" in kinds for kinds in keys.values())
     assert any(kinds[0] == "reversal" and "charge" in kinds for kinds in keys.values())
+    assert any("reinstatement" in kinds and "charge" in kinds for kinds in keys.values())
     assert all(is_decided_by_times(one) for one in said.values())  # type: ignore[arg-type]
 
 
