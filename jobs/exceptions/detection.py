@@ -76,7 +76,8 @@ def _differing(book: KeyBook, told: Iterable[Told]) -> KeyException | None:
         return None
     judged = owed.ordinal if owed.replaces is not None else 0
     replaced = {one.replaces for one in book.outcomes}
-    interval = book.line.interval_of(owed)
+    # A reinstated charge is owed in the last interval, and was told in another one.
+    intervals = {book.line.interval_of(owed), len(book.line.reversals)}
     differing = [
         one
         for one in told
@@ -85,7 +86,7 @@ def _differing(book: KeyBook, told: Iterable[Told]) -> KeyException | None:
         and one.outcome.action_id is None
         and one.outcome.id not in replaced
         and not _is_owed_alike(one.outcome, owed)
-        and book.line.interval_of(one.outcome) == interval
+        and book.line.interval_of(one.outcome) in intervals
     ]
     if not differing:
         return None

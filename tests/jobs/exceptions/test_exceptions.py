@@ -24,7 +24,7 @@ from mappings.load import MappingSet, load
 from receiver.signatures import RULES
 from tests.jobs.builders import at
 from tests.jobs.desk import Desk
-from tests.jobs.doubles import Telling, bill, undo
+from tests.jobs.doubles import Telling, bill, restore, undo
 from tests.jobs.workshop import Workshop
 from tests.support.texts import AGENTS, FILES
 
@@ -164,6 +164,15 @@ async def test_what_a_reversal_closed_is_none_and_what_opens_again_is_judged_by_
     await books.desk.settle(bill(key("A"), at=at(4), micros=7))
     await books.round()
     assert await books.counts() == {}
+
+
+async def test_another_amount_beside_what_was_brought_back_is_one(books: Books) -> None:
+    await books.desk.settle(
+        bill(key("A"), at=at(1)), undo(key("A"), at=at(2)), restore(key("A"), at=at(3))
+    )
+    assert await books.counts() == {}
+    await books.desk.settle(bill(key("A"), at=at(4), micros=5))
+    assert await books.counts() == {"amount-differs": 1}
 
 
 async def test_a_correction_by_hand_ends_it(books: Books) -> None:
