@@ -40,6 +40,15 @@ class NoMappingsInForce(JobsError):
         super().__init__(self.__doc__)
 
 
+class MappingsChanged(JobsError):
+    """Other mappings are in force than those that were named; make the dry run again."""
+
+    def __init__(self, *, named: str, in_force: str) -> None:
+        super().__init__(
+            f"the mappings in force are {in_force}, not {named[:80]}: make the dry run again"
+        )
+
+
 class MappingsOutdated(JobsError, TimeoutError):
     """Other mappings are in force by now; what was mapped by the old ones is mapped again."""
 
@@ -79,6 +88,19 @@ async def mappings_in_force(
     if not texts:
         raise NoMappingsInForce
     return await asyncio.to_thread(load_accepted, texts, timezone=timezone, schemes=schemes)
+
+
+async def version_in_force(database: Database) -> str | None:
+    """The `mapping_version` that processes map with; None before the first has started."""
+    async with database.read() as connection:
+        return await connection.scalar(select(mapping_set.c.version)) or None
+
+
+async def refuse_changed(connection: AsyncConnection, named: str | None) -> None:
+    """Raise MappingsChanged where others than the named mappings are in force."""
+    in_force = await connection.scalar(select(mapping_set.c.version))
+    if named is not None and in_force != named:
+        raise MappingsChanged(named=named, in_force=in_force or "none")
 
 
 async def read_stored(database: Database, *, is_thorough: bool = False) -> Stored:

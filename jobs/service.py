@@ -77,7 +77,12 @@ async def run_worker(
         )
         await settler.start()
         replays = ReplayRunner(
-            database, settler, lambda: watch.current, oldest_days=config.oldest_days
+            database,
+            settler,
+            lambda: watch.current,
+            oldest_days=config.oldest_days,
+            look=watch.look_now,
+            held=watch.held,
         )
         listener = Listener(config.redis_url, settler.settle, name=process_name())
         heartbeat = Heartbeat(

@@ -100,6 +100,7 @@ class WebProcess:
         parts = ApiParts(
             database=self.database,
             mappings=lambda: self.watch.current,
+            look=self.watch.look_now,
             zone=ZoneInfo(self._settings.timezone_name),
             oldest_days=self._settings.oldest_outcome_days,
             settings=self._settings,

@@ -15,7 +15,7 @@ from jobs.queries.paging import DEFAULT_LIMIT, clamp, read_position, write_posit
 from jobs.queries.shapes import Page
 from jobs.queries.snapshot import snapshot
 from jobs.queries.story_shapes import ReplayItem
-from jobs.replays.items import NO_BODY, UNCHANGED
+from jobs.replays.items import NO_BODY, OTHER_MAPPINGS, UNCHANGED
 from jobs.schema import replay_items, replays
 
 _LIST = "replays"
@@ -69,4 +69,5 @@ def _item(row: Mapping[Any, Any], counts: Counter[str]) -> ReplayItem:
         failed=counts["failed"],
         unchanged=counts[UNCHANGED] + counts[NO_BODY],
         unchanged_no_body=counts[NO_BODY],
+        not_replayed=counts[OTHER_MAPPINGS],
     )

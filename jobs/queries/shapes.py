@@ -267,8 +267,12 @@ class Differs(Shape):
 
 
 class Rehearsal(Shape):
-    """What a replay would do: counts by what each delivery would become, and the sums."""
+    """What a replay would do: counts by what each delivery would become, and the sums.
 
+    `mapping_version` is what it was mapped with: a replay that names it is settled by nothing else.
+    """
+
+    mapping_version: str
     matched: int
     would: dict[str, int]
     unchanged_no_body: int
@@ -327,7 +331,10 @@ class Corrected(Shape):
 
 
 class Progress(Shape):
-    """How far a replay is; `unchanged_no_body` of the `unchanged` had no body any more."""
+    """How far a replay is; `unchanged_no_body` of the `unchanged` had no body any more.
+
+    `not_replayed` were left alone: other mappings came into force than the replay names.
+    """
 
     id: str
     state: Literal["running", "done"]
@@ -338,7 +345,45 @@ class Progress(Shape):
     failed: int
     unchanged: int
     unchanged_no_body: int
+    not_replayed: int = 0
     differences: tuple[Differs, ...]
+
+
+class MappingFile(Shape):
+    """A file of the mappings. `state`: its edited text is in force, its last good one, or none."""
+
+    name: str
+    kind: Literal["mapping", "table", "catalogue"]
+    version: str | None
+    state: Literal["in-force", "last-good", "refused"]
+
+
+class MappingProblem(Shape):
+    """What is wrong in a file, or worth knowing; line and column 0 are the file as a whole."""
+
+    file: str
+    line: int
+    column: int
+    message: str
+    remediation: str
+
+
+class MappingProcess(Shape):
+    """A process that is alive, and the version that it maps with."""
+
+    name: str
+    role: Literal["web", "work"]
+    version: str | None
+
+
+class MappingsInForce(Shape):
+    """The mappings in force. `version` is the `mapping_version` of dry runs and replays."""
+
+    version: str
+    files: tuple[MappingFile, ...]
+    problems: tuple[MappingProblem, ...]
+    warnings: tuple[MappingProblem, ...]
+    processes: tuple[MappingProcess, ...]
 
 
 class RevenueItem(Shape):

@@ -103,3 +103,4 @@ class ReplayItem(Shape):
     failed: int
     unchanged: int
     unchanged_no_body: int
+    not_replayed: int = 0

@@ -42,6 +42,7 @@ SHOWN_DIFFERENCES = 1_000
 class DryRun:
     """What would happen: counts by state, the sums by currency, what still fails, differences."""
 
+    mapping_version: str = ""
     matched: int = 0
     would: Counter[str] = field(default_factory=Counter)
     unchanged_no_body: int = 0  # of those that would stay unchanged
@@ -52,6 +53,7 @@ class DryRun:
     def as_json(self) -> dict[str, Any]:
         """The object that API and CLI show."""
         return {
+            "mapping_version": self.mapping_version,
             "matched": self.matched,
             "would": dict(sorted(self.would.items())),
             "unchanged_no_body": self.unchanged_no_body,
@@ -78,6 +80,7 @@ async def dry_run(
         ids = list((await connection.execute(chosen)).scalars())
     with closing(Shelf[KeyBook]()) as shelf:
         rehearsal = _Rehearsal(mappings, oldest_days, shelf)
+        rehearsal.result.mapping_version = mappings.digest
         async for rows in in_portions(database, ids):
             mapped = await asyncio.to_thread(rehearsal.map, rows)
             async with database.read() as connection:

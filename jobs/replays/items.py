@@ -17,6 +17,8 @@ from jobs.schema import replay_items
 #: The results of a delivery that a replay left as it is: compared, or without a body to settle.
 UNCHANGED = "unchanged"
 NO_BODY = "no-body"
+#: The result of one that was not replayed: other mappings are in force than the replay names.
+OTHER_MAPPINGS = "other-mappings"
 
 
 def left_as_it_is(delivery: Mapping[Any, Any]) -> str:

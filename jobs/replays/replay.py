@@ -20,7 +20,8 @@ from jobs.database import Database
 from jobs.errors import FilterInvalid
 from jobs.filters import DeliveryFilter
 from jobs.ids import new_id
-from jobs.replays.items import NO_BODY, UNCHANGED
+from jobs.mapping_store import refuse_changed
+from jobs.replays.items import NO_BODY, OTHER_MAPPINGS, UNCHANGED
 from jobs.replays.parts import Part, in_parts
 from jobs.schema import deliveries, replay_items, replays
 
@@ -53,6 +54,7 @@ class ReplayStatus:
     """How far a replay is. `done` counts those settled again; the rest are still waiting.
 
     `unchanged_no_body` of the `unchanged` ones were left as they are since their body is gone.
+    `not_replayed` were left alone, since other mappings came into force than the replay names.
     """
 
     id: str
@@ -64,6 +66,7 @@ class ReplayStatus:
     failed: int
     unchanged: int
     unchanged_no_body: int
+    not_replayed: int
     differences: list[dict[str, Any]] = field(default_factory=list)
 
 
@@ -102,11 +105,13 @@ async def start_replay(
     actor: str,
     note: str | None = None,
     limit: int | None = None,
+    mapping_version: str | None = None,
 ) -> Started:
     """Begin a replay and return; workers carry it on, also over a restart.
 
-    What it takes is fixed now. Raises FilterInvalid. `ring` is unused where none is at hand:
-    workers look for replays every second.
+    What it takes is fixed now. With `mapping_version`, as a dry run showed it, nothing is settled
+    by other mappings: raises MappingsChanged where others are in force. Raises FilterInvalid.
+    `ring` is unused where none is at hand: workers look for replays every second.
     """
     chosen, full = selection(where, limit=limit)
     async with database.read() as connection:
@@ -116,6 +121,7 @@ async def start_replay(
     for part in in_parts(ids):
         async with database.write() as connection:
             if part.is_first:
+                await refuse_changed(connection, mapping_version)
                 await connection.execute(
                     insert(replays).values(
                         id=replay_id,
@@ -123,6 +129,7 @@ async def start_replay(
                         filter=_as_json(full),
                         matched=len(ids),
                         created_at=now,
+                        mapping_version=mapping_version,
                     )
                 )
             if part.ids:
@@ -177,6 +184,7 @@ async def replay_status(
         failed=counts.get("failed", 0),
         unchanged=counts.get(UNCHANGED, 0) + counts.get(NO_BODY, 0),
         unchanged_no_body=counts.get(NO_BODY, 0),
+        not_replayed=counts.get(OTHER_MAPPINGS, 0),
         differences=differences,
     )
 

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from datetime import UTC, datetime
 from typing import Any
 
@@ -21,9 +22,10 @@ from jobs.database import Database
 from jobs.erasure.pseudonyms import Erased
 from jobs.erasure.purged import erase, hold_off_purges
 from jobs.ledger.keybook import chunks
+from jobs.mapping_store import version_in_force
 from jobs.portions import in_portions
 from jobs.replays.comparison import compare, in_force
-from jobs.replays.items import left_as_it_is
+from jobs.replays.items import OTHER_MAPPINGS, left_as_it_is
 from jobs.schema import deliveries, outcomes, replay_items, replays
 from jobs.settling.fold import Claimed
 from jobs.settling.mapper import delivery_input
@@ -46,7 +48,11 @@ BROKE_DETAIL = "mapping it breaks off ({error!r}); the log has the traceback"
 
 
 class ReplayRunner:
-    """Moves all running replays on."""
+    """Moves all running replays on.
+
+    `look` looks at the mapping files before each step: what a person saw of an edit is in force
+    here, too. While a step is under way that names its mappings, `held` keeps edits out.
+    """
 
     def __init__(
         self,
@@ -55,11 +61,15 @@ class ReplayRunner:
         mappings: Callable[[], MappingSet],
         *,
         oldest_days: int | None,
+        look: Callable[[], Awaitable[object]] | None = None,
+        held: Callable[[], AbstractContextManager[None]] = nullcontext,
     ) -> None:
         self._database = database
         self._settler = settler
         self._mappings = mappings
         self._oldest_days = oldest_days
+        self._look = look
+        self._held = held
 
     async def advance(self) -> None:
         """Release, settle and compare until nothing is left to release; close what is done.
@@ -69,21 +79,44 @@ class ReplayRunner:
         moves = True
         while moves:
             moves = False
-            for replay_id, state in await self._running():
-                if await self._step(replay_id, state):
+            for replay_id, state, version in await self._running():
+                if self._look is not None:
+                    await self._look()
+                if version is not None and self._mappings().digest != version:
+                    await self._give_way(replay_id, version)
+                    continue
+                with nullcontext() if version is None else self._held():
+                    moved = await self._step(replay_id, state)
+                if moved:
                     moves = True
                 else:
                     await self._finish(replay_id)
 
-    async def _running(self) -> list[tuple[str, str]]:
-        """The replays under way, and the state of the deliveries that each was asked to take."""
+    async def _running(self) -> list[tuple[str, str, str | None]]:
+        """The replays under way: the state of what each takes, and the mappings that it names."""
         async with self._database.read() as connection:
             found = await connection.execute(
-                select(replays.c.id, replays.c.filter)
+                select(replays.c.id, replays.c.filter, replays.c.mapping_version)
                 .where(replays.c.state == "running")
                 .order_by(replays.c.id)
             )
-            return [(replay_id, where["state"]) for replay_id, where in found]
+            return [(replay_id, where["state"], version) for replay_id, where, version in found]
+
+    async def _give_way(self, replay_id: str, version: str) -> None:
+        """Leave the rest alone where other mappings than it names are in force; else only wait.
+
+        This process may be behind those that are.
+        """
+        if await version_in_force(self._database) == version:
+            return
+        items = replay_items.c
+        async with self._database.write() as connection:
+            await connection.execute(
+                update(replay_items)
+                .where(items.replay_id == replay_id, items.result.is_(None), items.released == 0)
+                .values(result=OTHER_MAPPINGS)
+            )
+        await self._finish(replay_id)
 
     async def _step(self, replay_id: str, state: str) -> bool:
         """Take the next few up, settle and compare them, then rest; say whether there were any."""

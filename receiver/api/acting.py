@@ -12,8 +12,8 @@ from jobs.queries.listing import unknown_ids
 from jobs.replays.dry_run import dry_run
 from jobs.replays.replay import discard, replay_status, start_replay
 from receiver.api.answers import not_found
-from receiver.api.params import Order, id_in_path, order, query
-from receiver.api.parts import ApiParts, parts_of
+from receiver.api.params import REPLAY_EXTRAS, Order, id_in_path, order, query
+from receiver.api.parts import ApiParts, mappings_named, parts_of
 
 ACTOR = "api"
 
@@ -22,19 +22,26 @@ async def start(request: Request) -> Response:
     """`POST /api/replays`."""
     query(request, (), paged=False)
     parts = parts_of(request)
-    wanted = await order(request, parts.zone)
+    wanted = await order(request, parts.zone, REPLAY_EXTRAS)
     await _refuse_unknown_ids(parts, wanted)
+    mappings = await mappings_named(parts, wanted.mapping_version)
     if wanted.dry_run:
         found = await dry_run(
             parts.database,
-            parts.mappings(),
+            mappings,
             wanted.where,
             limit=wanted.limit,
             oldest_days=parts.oldest_days,
         )
         return JSONResponse(found.as_json())
     started = await start_replay(
-        parts.database, None, wanted.where, actor=ACTOR, note=wanted.note, limit=wanted.limit
+        parts.database,
+        None,
+        wanted.where,
+        actor=ACTOR,
+        note=wanted.note,
+        limit=wanted.limit,
+        mapping_version=wanted.mapping_version,
     )
     return JSONResponse({"id": started.id, "matched": started.matched}, 202)
 
@@ -46,7 +53,10 @@ async def progress(request: Request) -> Response:
     found = await replay_status(parts_of(request).database, replay_id)
     if found is None:
         raise not_found("replay", replay_id)
-    return JSONResponse(asdict(found))
+    answer = asdict(found)
+    if not found.not_replayed:
+        del answer["not_replayed"]
+    return JSONResponse(answer)
 
 
 async def put_away(request: Request) -> Response:

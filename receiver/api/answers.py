@@ -19,6 +19,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from jobs.errors import FilterInvalid, brief, is_transient
+from jobs.mapping_store import MappingsChanged
 from jobs.queries.shapes import Shape
 
 log = structlog.get_logger(__name__)
@@ -85,6 +86,10 @@ async def on_filter_invalid(_request: Request, exc: Exception) -> Response:
     return error(400, "bad-parameter", str(exc))
 
 
+async def on_mappings_changed(_request: Request, exc: Exception) -> Response:
+    return error(409, "mappings-changed", str(exc))
+
+
 async def on_http_exception(request: Request, exc: Exception) -> Response:
     assert isinstance(exc, HTTPException)  # noqa: S101 - what it is registered for
     if exc.status_code == HTTPStatus.METHOD_NOT_ALLOWED:
@@ -114,6 +119,7 @@ async def on_bug(_request: Request, _exc: Exception) -> Response:
 HANDLERS: dict[Any, Any] = {
     ApiError: on_api_error,
     FilterInvalid: on_filter_invalid,
+    MappingsChanged: on_mappings_changed,
     HTTPException: on_http_exception,
     SQLAlchemyError: on_neighbour,
     OSError: on_neighbour,

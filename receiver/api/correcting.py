@@ -22,7 +22,7 @@ from mappings.load import MappingSet
 from receiver.api.acting import ACTOR
 from receiver.api.answers import ApiError
 from receiver.api.params import ReversalOrder, query, reinstatement_order, reversal_order
-from receiver.api.parts import ApiParts, parts_of
+from receiver.api.parts import ApiParts, mappings_named, parts_of
 
 
 async def reverse(request: Request) -> Response:
@@ -30,8 +30,7 @@ async def reverse(request: Request) -> Response:
     query(request, (), paged=False)
     parts = parts_of(request)
     wanted = await reversal_order(request, parts.zone)
-    mappings = parts.mappings()
-    _refuse_other_version(wanted.mapping_version, mappings)
+    mappings = await mappings_named(parts, wanted.mapping_version)
     await _refuse_wrong_ids(parts, wanted.where.ids or ())
     wish = await _wish(parts, wanted, mappings)
     found = await _made(parts, wish, dry_run=wanted.dry_run, note=wanted.note)
@@ -69,12 +68,6 @@ async def _made(parts: ApiParts, wish: Correction, *, dry_run: bool, note: str |
     if note is None:
         raise FilterInvalid("note is missing; say why this is corrected")
     return await correct(parts.database, wish, actor=ACTOR, note=note)
-
-
-def _refuse_other_version(named: str | None, mappings: MappingSet) -> None:
-    if named is not None and named != mappings.digest:
-        detail = f"the mappings in force are {mappings.digest}, not {named[:80]}: rehearse it again"
-        raise ApiError(409, "mappings-changed", detail)
 
 
 async def _refuse_wrong_ids(parts: ApiParts, ids: Sequence[str]) -> None:

@@ -17,7 +17,12 @@ from jobs.queries import shapes, story_shapes
 from jobs.queries.exception_shapes import ExceptionItem
 from jobs.queries.exception_texts import KINDS
 from receiver.api import acting, correcting, reading
-from receiver.api.params import ORDER_EXTRAS, REINSTATEMENT_MEMBERS, REVERSAL_EXTRAS
+from receiver.api.params import (
+    ORDER_EXTRAS,
+    REINSTATEMENT_MEMBERS,
+    REPLAY_EXTRAS,
+    REVERSAL_EXTRAS,
+)
 from receiver.asking import (
     ACTION_FILTERS,
     BILLING_FILTERS,
@@ -127,6 +132,12 @@ OPERATIONS: tuple[Operation, ...] = (
         gives={200: shapes.Page[SourceItem]},
     ),
     Operation(
+        path="/mappings",
+        answered_by=reading.mappings,
+        says="The mappings in force: version, files, and what is wrong with edits of them.",
+        gives={200: shapes.MappingsInForce},
+    ),
+    Operation(
         path="/exceptions",
         answered_by=reading.exceptions,
         says="What was taken and not billed as someone may expect, by kind.",
@@ -155,8 +166,9 @@ OPERATIONS: tuple[Operation, ...] = (
         answered_by=acting.start,
         says="Settle stored deliveries again, or rehearse it.",
         gives={200: shapes.Rehearsal, 202: shapes.Begun},
-        order=_ORDER,
+        order=(*DELIVERY_FILTERS, *REPLAY_EXTRAS),
         may_miss=True,
+        may_conflict=True,
     ),
     Operation(
         path="/replays/{replay_id}",

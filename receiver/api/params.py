@@ -86,22 +86,31 @@ class Order:
     dry_run: bool
     note: str | None
     limit: int | None
+    mapping_version: str | None = None
 
 
 #: What an order has besides its filter.
 ORDER_EXTRAS = ("dry_run", "note", "limit")
 
 
-async def order(request: Request, zone: ZoneInfo) -> Order:
+#: What a replay has besides that.
+REPLAY_EXTRAS = (*ORDER_EXTRAS, "mapping_version")
+
+
+async def order(request: Request, zone: ZoneInfo, extras: tuple[str, ...] = ORDER_EXTRAS) -> Order:
     """The body of `POST /api/replays` or `/api/discards`."""
     body = await _json_object(request)
-    refuse_unknown(body, (*DELIVERY_FILTERS, *ORDER_EXTRAS))
+    refuse_unknown(body, (*DELIVERY_FILTERS, *extras))
     given = _given(body)
     ids, dry_run, limit = _ids_of(given), _flag(given, "dry_run"), _limit_of(given)
     texts = _texts(given)
-    note = _note_of(texts)
+    note, mapping_version = _note_of(texts), texts.pop("mapping_version", None)
     return Order(
-        where=delivery_filter(texts, zone, ids=ids), dry_run=dry_run, note=note, limit=limit
+        where=delivery_filter(texts, zone, ids=ids),
+        dry_run=dry_run,
+        note=note,
+        limit=limit,
+        mapping_version=mapping_version,
     )
 
 

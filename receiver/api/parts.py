@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from zoneinfo import ZoneInfo
 
 from starlette.requests import Request
 
 from jobs.database import Database
+from jobs.mapping_store import MappingsChanged, version_in_force
 from mappings.load import MappingSet
 from receiver.secrets import Secrets
 from receiver.settings import Settings
@@ -17,6 +18,9 @@ from receiver.settings import Settings
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ApiParts:
     """Database, the mappings in force, the zone that days are in, the age limit of outcomes.
+
+    `look` gives those in force once the files as they are now have been looked at; None where there
+    is no folder.
 
     `settings` and `secrets` say what sources are still missing; neither leaves by the API.
     """
@@ -27,6 +31,18 @@ class ApiParts:
     oldest_days: int
     settings: Settings
     secrets: Secrets
+    look: Callable[[], Awaitable[MappingSet]] | None = None
+
+
+async def mappings_named(parts: ApiParts, named: str | None) -> MappingSet:
+    """The mappings to go by now; raises MappingsChanged where the caller names others."""
+    mappings = await parts.look() if parts.look is not None else parts.mappings()
+    in_force = await version_in_force(parts.database) or mappings.digest
+    if named is not None and {named} != {in_force, mappings.digest}:
+        raise MappingsChanged(
+            named=named, in_force=mappings.digest if named == in_force else in_force
+        )
+    return mappings
 
 
 def parts_of(request: Request) -> ApiParts:

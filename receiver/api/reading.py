@@ -12,6 +12,7 @@ from jobs.queries.exceptions import EXAMPLES, MOST_EXAMPLES, read_exceptions
 from jobs.queries.failures import read_failures
 from jobs.queries.forward import read_forward
 from jobs.queries.listing import list_deliveries, read_delivery
+from jobs.queries.mappings import read_mappings
 from jobs.queries.rejections import list_rejections
 from jobs.queries.replays import list_replays
 from jobs.queries.revenue import read_revenue
@@ -21,7 +22,7 @@ from jobs.queries.story import read_billing_event
 from receiver.api.answers import JSON, not_found, shape, whole_list
 from receiver.api.export import csv_of, csv_page, wants_csv
 from receiver.api.params import id_in_path, query, slice_of
-from receiver.api.parts import parts_of
+from receiver.api.parts import mappings_named, parts_of
 from receiver.asking import (
     ACTION_FILTERS,
     BILLING_FILTERS,
@@ -152,6 +153,12 @@ async def exceptions(request: Request) -> Response:
             examples=examples,
         )
     )
+
+
+async def mappings(request: Request) -> Response:
+    query(request, (), paged=False)
+    parts = parts_of(request)
+    return shape(await read_mappings(parts.database, await mappings_named(parts, None)))
 
 
 async def sources(request: Request) -> Response:

@@ -53,6 +53,14 @@ ReceivedUntil = Annotated[
     str | None, typer.Option(help="Its delivery was received before that.", rich_help_panel=_LINES)
 ]
 Limit = Annotated[int | None, typer.Option(min=1, help="At most so many.", show_default=False)]
+MappingVersion = Annotated[
+    str | None,
+    typer.Option(
+        metavar="VERSION",
+        help="As a dry run showed it: refused where other mappings are in force by now.",
+        show_default=False,
+    ),
+]
 DryRun = Annotated[
     bool, typer.Option("--dry-run", help="Show what would happen and change nothing.")
 ]

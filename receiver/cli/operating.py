@@ -110,6 +110,7 @@ def replay(
         str | None,
         typer.Option(metavar="REPLAY", help="Begin none: stay with this one until it is done."),
     ] = None,
+    mapping_version: arg.MappingVersion = None,
     dry_run: arg.DryRun = False,
     yes: arg.Yes = False,
     as_json: arg.Json = False,
@@ -121,12 +122,18 @@ def replay(
     from receiver.cli.commands import replaying
 
     manner = replaying.Manner(
-        dry_run=dry_run, yes=yes, limit=limit, note=note, wait=wait, as_json=as_json
+        dry_run=dry_run,
+        yes=yes,
+        limit=limit,
+        note=note,
+        wait=wait,
+        as_json=as_json,
+        mapping_version=mapping_version,
     )
     given = _filter(state, reason, source, rule, since, until)
     if follow is None:
         replaying.replay(ids or [], given, manner)
-    elif ids or any(given.values()) or limit or note or dry_run:
+    elif ids or any(given.values()) or limit or note or dry_run or mapping_version:
         raise Trouble(
             "--follow takes nothing but --wait and --json: that replay has its own filter",
             code=MISUSE,
@@ -212,6 +219,7 @@ def reverse(
     ] = None,
     note: Annotated[str | None, typer.Option(help=_NOTE)] = None,
     limit: arg.Limit = None,
+    mapping_version: arg.MappingVersion = None,
     dry_run: arg.DryRun = False,
     yes: arg.Yes = False,
     as_json: arg.Json = False,
@@ -230,6 +238,7 @@ def reverse(
         limit=limit,
         note=note,
         as_json=as_json,
+        mapping_version=mapping_version,
     )
     given = {
         "source": source,

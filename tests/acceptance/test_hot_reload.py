@@ -141,3 +141,36 @@ def test_deliveries_under_way_use_one_version_throughout(service: Service, custo
         (f"{customer}-a", "a"),
         (f"{customer}-b", "b"),
     }
+
+
+def test_a_replay_bills_what_its_dry_run_showed_or_is_refused(
+    service: Service, customer: str
+) -> None:
+    """Edited, rehearsed and replayed at once: web process and worker look at different moments."""
+    catalogue = service.mappings / "agents.yaml"
+    before = catalogue.read_text()
+    for number, price in enumerate(("1.11", "2.22", "3.33")):
+        agent = f"agent-{number}-of-{customer}"
+        delivery = service.settle(helpdesk(solved(customer, agent=agent)))
+        assert delivery["reason"] == "unpriced"
+        catalogue.write_text(
+            before.replace(
+                "agents:\n",
+                f"agents:\n  {agent}:\n    name: New\n    indicators:\n"
+                f'      ticket-resolved: {{price: "{price}", currency: USD}}\n',
+            )
+        )
+        ids = {"ids": [delivery["id"]]}
+        would = service.api("replays", body=ids | {"dry_run": True})
+        assert would["amounts"] == [{"currency": "USD", "amount": price}]
+        named = ids | {"mapping_version": would["mapping_version"]}
+        done = service.replay(**named)
+        assert (done["recorded"], done["not_replayed"]) == (1, 0)
+        assert service.billed(customer)[0]["amount"] == price
+        catalogue.write_text(before)
+        gone = service.http(
+            "POST", "/api/replays", headers={"authorization": service.bearer}, json=named
+        )
+        assert (gone.status_code, gone.json()["error"]) == (409, "mappings-changed")
+    found = service.api("mappings")
+    assert {one["role"] for one in found["processes"]} == {"web", "work"}

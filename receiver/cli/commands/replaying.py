@@ -14,6 +14,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 from jobs.database import Database
 from jobs.filters import DeliveryFilter
 from jobs.heartbeat import alive
+from jobs.mapping_store import MappingsChanged, NoMappingsInForce, mappings_in_force
 from jobs.money import money
 from jobs.queries.listing import unknown_ids
 from jobs.replays.dry_run import DryRun, dry_run
@@ -30,6 +31,7 @@ from receiver.cli.naming import refuse_misspelt
 from receiver.cli.output import Output, can_ask, counted, deliveries_counted
 from receiver.cli.session import Session
 from receiver.cli.trouble import MISUSE, Trouble
+from receiver.signatures import RULES
 
 POLL_SECONDS = 0.2
 #: Between two looks at a large replay it is left alone so many times as long as one takes.
@@ -49,6 +51,7 @@ class Manner:
     note: str | None
     as_json: bool
     wait: bool = False
+    mapping_version: str | None = None
 
 
 def replay(ids: list[str], given: Mapping[str, str | None], manner: Manner) -> None:
@@ -58,10 +61,7 @@ def replay(ids: list[str], given: Mapping[str, str | None], manner: Manner) -> N
     refuse_misspelt(session, where)
     session.run(_refuse_unknown, where)
     if manner.dry_run:
-        mappings = session.mappings()
-        oldest = session.settings.oldest_outcome_days
-        found = session.run(dry_run, mappings, where, limit=manner.limit, oldest_days=oldest)
-        _show_dry_run(out, found)
+        _show_dry_run(out, _rehearsed(session, out, where, manner))
         return
     matched = session.run(count_selected, where, limit=manner.limit)
     state = where.state or "failed"
@@ -73,7 +73,13 @@ def replay(ids: list[str], given: Mapping[str, str | None], manner: Manner) -> N
     if not agreed(out, f"Replay {matched}?", matched=matched, yes=manner.yes):
         raise Trouble("nothing was replayed")
     started = session.run(
-        start_replay, None, where, actor=actor(), note=manner.note, limit=manner.limit
+        start_replay,
+        None,
+        where,
+        actor=actor(),
+        note=manner.note,
+        limit=manner.limit,
+        mapping_version=manner.mapping_version,
     )
     if manner.wait:
         if started.matched:
@@ -86,6 +92,23 @@ def replay(ids: list[str], given: Mapping[str, str | None], manner: Manner) -> N
         out.line(f"replay {started.id} has begun")
     if started.matched and not session.run(alive, role="work"):
         out.say("no worker is alive: it goes on once one runs (`receiver work`)")
+
+
+def _rehearsed(session: Session, out: Output, where: DeliveryFilter, manner: Manner) -> DryRun:
+    """The dry run by the mappings that the running service has in force."""
+    try:
+        mappings = session.run(mappings_in_force, timezone=session.timezone, schemes=RULES)
+    except NoMappingsInForce:
+        mappings = session.mappings()
+    if manner.mapping_version not in (None, mappings.digest):
+        raise MappingsChanged(named=manner.mapping_version or "", in_force=mappings.digest)
+    if session.mappings().digest != mappings.digest:
+        out.say(
+            f"the mappings at {session.settings.mappings} are not those in force, which this goes"
+            " by: an edit takes a few seconds, or these are another service's"
+        )
+    oldest = session.settings.oldest_outcome_days
+    return session.run(dry_run, mappings, where, limit=manner.limit, oldest_days=oldest)
 
 
 def follow(replay_id: str, *, as_json: bool) -> None:
@@ -186,8 +209,13 @@ def _finish(out: Output, status: ReplayStatus) -> None:
     counts = ("recorded", "ignored", "failed", "unchanged")
     said = ", ".join(f"{getattr(status, name)} {name}" for name in counts)
     said += _no_body(status.unchanged_no_body)
+    if status.not_replayed:
+        said += f", {status.not_replayed} not replayed"
     _print(out, asdict(status), f"replay {status.id} is done: {said}")
     _show_differences(out, status.differences)
+    if status.not_replayed:
+        message = f"{status.not_replayed} were not replayed: other mappings came into force"
+        raise Trouble(f"{message}; make the dry run again")
     if status.failed:
         raise Trouble(f"{status.failed} failed again; `receiver failures` says why")
 
@@ -204,6 +232,7 @@ def _show_dry_run(out: Output, found: DryRun) -> None:
     for one in found.still_failing:
         out.line(f"  still fails: {one['delivery']} {one['reason']}: {one['detail']}")
     _show_differences(out, found.differences)
+    out.line(f"  by the mappings {found.mapping_version}")
 
 
 def _no_body(number: int) -> str:

@@ -17,6 +17,7 @@ from jobs.corrections.rebilling import Proposals, find_origin
 from jobs.corrections.reversed import NAMES_NOTHING, find_named
 from jobs.corrections.wishes import Correction, Reinstatement, Wish
 from jobs.database import Database
+from jobs.mapping_store import refuse_changed
 from jobs.money import money
 from receiver.asking import charge_filter, usable_ids
 from receiver.cli.commands.replaying import actor, progress_bar
@@ -46,6 +47,7 @@ class Manner:
     limit: int | None
     note: str | None
     as_json: bool
+    mapping_version: str | None = None
 
 
 def reverse(ids: list[str], given: Mapping[str, str | None], manner: Manner) -> None:
@@ -100,11 +102,18 @@ def reinstate(ids: list[str], *, note: str | None, dry_run: bool, yes: bool, as_
 
 def _wish(session: Session, where: ChargeFilter, manner: Manner) -> Wish:
     proposals = None
+    session.run(refuse_other_mappings, manner.mapping_version)
     if manner.rebill:
         oldest = session.settings.oldest_outcome_days
         origin = session.run(find_origin, manner.origin) if manner.origin is not None else None
         proposals = Proposals(session.mappings_in_force(), oldest_days=oldest, origin=origin)
     return Wish(where=where, proposals=proposals, limit=manner.limit)
+
+
+async def refuse_other_mappings(database: Database, named: str | None) -> None:
+    """Raise MappingsChanged where other mappings are in force than the dry run went by."""
+    async with database.read() as connection:
+        await refuse_changed(connection, named)
 
 
 def require_terminal() -> None:

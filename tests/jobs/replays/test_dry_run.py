@@ -53,6 +53,7 @@ async def test_a_dry_run_says_what_the_replay_would_do_and_writes_nothing(
     before = [await workshop.count(table) for table in tables]
     found = await dry_run(workshop.database, mapping_set(telling), FAILED)
     assert found.as_json() == {
+        "mapping_version": mapping_set(telling).digest,
         "matched": 4,
         "would": {"failed": 1, "recorded": 3},
         "unchanged_no_body": 0,

@@ -1,0 +1,53 @@
+"""The mappings in force, their files, and what is wrong with edits of them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from jobs.database import Database
+from jobs.heartbeat import alive
+from jobs.mapping_store import version_in_force
+from jobs.queries.shapes import MappingFile, MappingProblem, MappingProcess, MappingsInForce
+from mappings.load import MappingSet
+from mappings.types import Problem
+
+
+async def read_mappings(database: Database, mappings: MappingSet) -> MappingsInForce:
+    """The version that the database has in force, and the files as this process has them."""
+    version = await version_in_force(database)
+    return MappingsInForce(
+        version=version or mappings.digest,
+        files=tuple(sorted(_files(mappings), key=lambda one: one.name)),
+        problems=_listed(mappings.problems),
+        warnings=_listed(mappings.warnings),
+        processes=tuple(
+            MappingProcess(name=one.name, role=one.role, version=one.detail.get("mappings"))
+            for one in await alive(database)
+        ),
+    )
+
+
+def _files(mappings: MappingSet) -> Iterator[MappingFile]:
+    known: set[str] = set()
+    for version, text in mappings.versions.items():
+        name = mappings.tables[text.name].file if text.kind == "table" else text.name
+        known.add(name)
+        state = "last-good" if name in mappings.stale else "in-force"
+        yield MappingFile(name=name, kind=text.kind, version=version, state=state)
+    for name in {problem.file for problem in mappings.problems} - known:
+        kind = "table" if name.startswith("tables/") else "mapping"
+        kind = "catalogue" if name == "agents.yaml" else kind
+        yield MappingFile(name=name, kind=kind, version=None, state="refused")
+
+
+def _listed(problems: Sequence[Problem]) -> tuple[MappingProblem, ...]:
+    return tuple(
+        MappingProblem(
+            file=one.file,
+            line=one.line,
+            column=one.column,
+            message=one.message,
+            remediation=one.remedy,
+        )
+        for one in problems
+    )
