@@ -50,6 +50,15 @@ def events(
     until: arg.OccurredUntil = None,
     recorded_since: arg.RecordedSince = None,
     recorded_until: arg.RecordedUntil = None,
+    after: Annotated[
+        str | None,
+        typer.Option(
+            metavar="CURSOR",
+            help="Read forwards, in the order of commitment, what is complete behind this cursor;"
+            " '' from the first. The cursor to go on from is printed to stderr (--json: next).",
+            show_default=False,
+        ),
+    ] = None,
     limit: arg.Limit = None,
     as_csv: Annotated[
         bool, typer.Option("--csv", help="Print CSV, all that fit unless --limit says otherwise.")
@@ -59,7 +68,10 @@ def events(
     ] = False,
     as_json: arg.Json = False,
 ) -> None:
-    """List billing events, latest recorded first (100 unless --limit says otherwise)."""
+    """List billing events, latest recorded first (100 unless --limit says otherwise).
+
+    For exports use --after: it misses no line and repeats none.
+    """
     from receiver.cli.commands import events as command
 
     given = {
@@ -78,7 +90,7 @@ def events(
         "recorded_until": recorded_until,
     }
     form = command.form_of(as_json=as_json, as_csv=as_csv, as_jsonl=as_jsonl)
-    command.events(given, form, limit=limit)
+    command.events(given, form, after=after, limit=limit)
 
 
 @app.command()

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Iterable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
 from enum import StrEnum
 
 from jobs.database import Database
+from jobs.moments import in_utc
 from jobs.queries.billing import BillingFilter, all_billing_events
 from jobs.queries.billing_csv import csv_header, csv_lines
-from jobs.queries.paging import DEFAULT_LIMIT
+from jobs.queries.forward import read_forward
+from jobs.queries.paging import DEFAULT_LIMIT, MOST
 from jobs.queries.shapes import BillingEventItem
 from receiver.asking import billing_filter
 from receiver.cli.naming import refuse_misspelt
@@ -28,6 +32,15 @@ class Form(StrEnum):
     CSV = "--csv"
 
 
+@dataclass(slots=True)
+class Forward:
+    """How far an export is: the cursor behind what was read, and up to when that is complete."""
+
+    cursor: str
+    complete_until: datetime | None = None
+    items: list[BillingEventItem] = field(default_factory=list)
+
+
 #: What is streamed: all that fits, a page at a time.
 STREAMED = (Form.JSONL, Form.CSV)
 
@@ -41,11 +54,16 @@ def form_of(*, as_json: bool, as_csv: bool, as_jsonl: bool) -> Form:
     return chosen[0] if chosen else Form.TABLE
 
 
-def events(given: Mapping[str, str | None], form: Form, *, limit: int | None) -> None:
-    """The billing events that fit, latest recorded first."""
+def events(
+    given: Mapping[str, str | None], form: Form, *, after: str | None, limit: int | None
+) -> None:
+    """The billing events that fit, latest recorded first; forwards with `after`."""
     session, out = Session(), Output(as_json=form is Form.JSON)
     where = billing_filter(given, session.zone)
     refuse_misspelt(session, where)
+    if after is not None:
+        _export(out, session.run(_forward, where, after, limit, out, form), form)
+        return
     if form in STREAMED:
         session.run(_stream, where, limit, out, form)
         return
@@ -74,6 +92,39 @@ def write_page(out: Output, form: Form, items: Items) -> None:
         return
     for item in items:
         out.json_line(item.model_dump(mode="json"))
+
+
+def _export(out: Output, found: Forward, form: Form) -> None:
+    """What was read forwards, and where to go on: in the object with --json, else on stderr."""
+    complete_until = None if found.complete_until is None else in_utc(found.complete_until)
+    if form is Form.JSON:
+        items = [item.model_dump(mode="json") for item in found.items]
+        out.json({"items": items, "next": found.cursor, "complete_until": complete_until})
+        return
+    if form is Form.TABLE:
+        show_events(out, found.items)
+    out.say(f"complete until {complete_until}; go on with --after {found.cursor}")
+
+
+async def _forward(
+    database: Database, where: BillingFilter, after: str, limit: int | None, out: Output, form: Form
+) -> Forward:
+    """All complete pages behind the cursor, or so many lines; what is streamed is not kept."""
+    found, left = Forward(after), limit
+    if form is Form.CSV:
+        out.write(csv_header())
+    while True:
+        size = MOST if left is None else min(left, MOST)
+        page = await read_forward(database, where, after=found.cursor, limit=size)
+        if form in STREAMED:
+            write_page(out, form, page.items)
+        else:
+            found.items += page.items
+        # Forwards there always is a next.
+        found.cursor, found.complete_until = page.next or found.cursor, page.complete_until
+        left = None if left is None else left - len(page.items)
+        if len(page.items) < size or left == 0:
+            return found
 
 
 async def _stream(

@@ -5,12 +5,13 @@ from __future__ import annotations
 import csv
 import io
 import json
+from datetime import timedelta
 
 import pytest
 
 from receiver.cli.output import Output
 from tests.receiver.cli.conftest import Installation
-from tests.support.rows import Rows
+from tests.support.rows import START, Rows
 
 
 async def three(rows: Rows) -> None:
@@ -55,6 +56,37 @@ def test_json_lines_and_csv_are_all_that_fits(filled: Installation) -> None:
         ("b2", "0.99"),
         ("b1", "0.99"),
     ]
+
+
+async def one_more(rows: Rows) -> None:
+    """What was filled in is known by its numbers: these come behind."""
+    rows.skip(9)
+    await rows.charge(START + timedelta(days=1))
+
+
+def cursor_in(err: str) -> str:
+    """The cursor that an export ends with."""
+    return err.rpartition("--after ")[2].strip()
+
+
+def test_an_export_goes_on_where_it_ended(filled: Installation) -> None:
+    first = filled.run("events", "--after", "", "--limit", "2", "--csv")
+    assert [line.split(",")[0] for line in first.out.splitlines()] == ["id", "b1", "b2"]
+    rest = filled.run("events", "--after", cursor_in(first.err), "--jsonl")
+    assert [json.loads(line)["id"] for line in rest.out.splitlines()] == ["b3"]
+    none = filled.run("events", "--after", cursor_in(rest.err), "--json").json
+    assert none["items"] == []
+    filled.fill(one_more)
+    later = filled.run("events", "--after", none["next"], "--json").json
+    assert [one["id"] for one in later["items"]] == ["b10"]
+    assert later.keys() == {"items", "next", "complete_until"}
+    assert "b10" in filled.run("events", "--after", none["next"]).out
+
+
+def test_an_unknown_cursor_is_refused(filled: Installation) -> None:
+    ran = filled.run("events", "--after", "nonsense")
+    assert ran.code == 2
+    assert "cursor is unknown" in ran.err
 
 
 def test_two_forms_at_once_are_misuse(filled: Installation) -> None:
