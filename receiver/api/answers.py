@@ -16,6 +16,7 @@ from starlette.datastructures import MutableHeaders
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
+from starlette.routing import Match, Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from jobs.errors import FilterInvalid, brief, is_transient
@@ -93,12 +94,21 @@ async def on_mappings_changed(_request: Request, exc: Exception) -> Response:
 async def on_http_exception(request: Request, exc: Exception) -> Response:
     assert isinstance(exc, HTTPException)  # noqa: S101 - what it is registered for
     if exc.status_code == HTTPStatus.METHOD_NOT_ALLOWED:
-        allowed = (exc.headers or {}).get("Allow", "another method")
-        detail = f"{request.method} is not served here; use {allowed}"
-        return error(405, "method-not-allowed", detail, exc.headers)
+        allowed = ", ".join(_methods_of(request))
+        detail = f"{request.method} is not served here; use {allowed or 'another method'}"
+        return error(405, "method-not-allowed", detail, {"Allow": allowed})
     # Outside of the API a path is not repeated: that of a webhook may hold its secret.
     where = f" at {request.url.path[:200]}" if request.scope.get("root_path") else " here"
     return error(404, "not-found", f"nothing is served{where}")
+
+
+def _methods_of(request: Request) -> list[str]:
+    """All that is served at this path, by whichever route: Starlette names those of one alone."""
+    served: set[str] = set()
+    for route in request.app.routes:
+        if isinstance(route, Route) and route.matches(request.scope)[0] is not Match.NONE:
+            served |= route.methods or set()
+    return sorted(served)
 
 
 async def on_neighbour(request: Request, exc: Exception) -> Response:

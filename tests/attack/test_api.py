@@ -16,7 +16,9 @@ from schemathesis.checks import CHECKS
 from starlette.applications import Starlette
 
 from jobs.database import Database, open_database
+from jobs.filters import DeliveryFilter
 from jobs.intake.rejections import Rejected, RejectionBook
+from jobs.replays.replay import start_replay
 from jobs.schema import metadata
 from mappings.load import load
 from receiver.api import ApiParts, api_routes
@@ -51,6 +53,11 @@ async def fill(database: Database) -> None:
     await rows.delivery(body=b"\xff\x00", headers={"x": "\x1b[31m</script>"})
     await rows.failure("unmapped", 'the table "t" has no key "1"', rule="solved")
     await rows.reversal(await rows.charge())
+    await rows.charge()
+    key, delivery = '["zendesk","solved","3"]', await rows.delivery()
+    await rows.outcome(delivery, outcome_key=key, ordinal=2, verdict="duplicate", amount_micros=7)
+    await rows.outcome(delivery, kind="reversal", verdict="waiting", amount_micros=None)
+    await start_replay(database, None, DeliveryFilter(state="ignored"), actor="test", note="n")
     book = RejectionBook(database)
     book.add(Rejected(at=START, source="desk", cause="no-room", detail="no", remote="::1"))
     await book.flush()

@@ -128,3 +128,11 @@ async def test_a_body_that_is_no_order_is_refused(
     api: httpx.AsyncClient, raw: bytes, status: int
 ) -> None:
     assert (await api.post("/api/replays", content=raw)).status_code == status
+
+
+async def test_another_method_is_told_all_that_are_served_at_the_path(
+    api: httpx.AsyncClient,
+) -> None:
+    answer = await api.delete("/api/replays")
+    assert (answer.status_code, answer.headers["allow"]) == (405, "GET, HEAD, POST")
+    assert "use GET, HEAD, POST" in answer.json()["detail"]
