@@ -169,8 +169,8 @@ class WebhookEndpoint:
                 return work()
 
             verified = await self._proofs.run(source.name, beside_the_loop)
-        if verified.secret_index < len(source.secret_names):
-            self._on_proof(source.name, source.secret_names[verified.secret_index], now)
+        if name := _secret_name(source, verified):
+            self._on_proof(source.name, name, now)
         return verified
 
     async def _store(
@@ -198,6 +198,7 @@ class WebhookEndpoint:
                     vendor_id=vendor_id(verified),
                     id_signed=verified.delivery_id_signed,
                     one_body=verified.one_body,
+                    verified_by=_secret_name(source, verified),
                 )
             )
         except InboxUnavailable as error:
@@ -236,6 +237,12 @@ def _our_answer(accepted: Accepted) -> Answer:
     status, word = (200, "duplicate") if accepted.duplicate else (202, "accepted")
     body = f'{{"status":"{word}","delivery":"{accepted.delivery_id}"}}'
     return Answer(status, body.encode(), "application/json")
+
+
+def _secret_name(source: KnownSource, verified: Verified) -> str | None:
+    """The name of the secret that proved the request; None for one that has none."""
+    index = verified.secret_index
+    return source.secret_names[index] if index < len(source.secret_names) else None
 
 
 def _proven(

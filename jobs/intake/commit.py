@@ -41,6 +41,7 @@ class Incoming:
     vendor's delivery id; `id_signed` says that the signature covers it. `one_body` says that
     the same dedupe key with another body is `id-reused` and not a repeat. `body_sha256` is hex,
     of the bytes as they came; `redacted` values were taken out of `body` and `headers` since.
+    `verified_by` is the name of the secret that proved it.
     """
 
     source: str
@@ -52,6 +53,7 @@ class Incoming:
     id_signed: bool = False
     one_body: bool = False
     redacted: int = 0
+    verified_by: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,6 +119,7 @@ class Row:
             "body_sha256": incoming.body_sha256,
             "headers": incoming.headers,
             "redacted": incoming.redacted,
+            "verified_by": incoming.verified_by,
             "state": "failed" if self.reused else "received",
             "reason": Reason.ID_REUSED.value if self.reused else None,
             "detail": REUSED_DETAIL if self.reused else None,

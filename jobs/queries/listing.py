@@ -88,7 +88,15 @@ async def unknown_ids(database: Database, ids: Sequence[str]) -> list[str]:
 async def read_delivery(database: Database, delivery_id: str) -> DeliveryEvidence | None:
     """One delivery with headers, body, outcomes and billing events; None if unknown."""
     columns = deliveries.c
-    evidence = ("vendor_id", "headers", "body_sha256", "body", "evidence", "redacted")
+    evidence = (
+        "vendor_id",
+        "verified_by",
+        "headers",
+        "body_sha256",
+        "body",
+        "evidence",
+        "redacted",
+    )
     query = select(*_FIELDS, *(columns[name] for name in evidence))
     async with snapshot(database) as connection:
         found = await connection.execute(query.where(deliveries.c.id == delivery_id))

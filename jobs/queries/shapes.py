@@ -143,13 +143,15 @@ class BillingEventPage(Page[BillingEventItem]):
 class DeliveryEvidence(DeliveryFields):
     """One delivery with all that is known of it, corrections by hand included.
 
-    `vendor_id` is the vendor's own id where it is signed. `body_sha256` is of the bytes as they
+    `vendor_id` is the vendor's own id where it is signed, `verified_by` the name of the secret that
+    proved the request (null: before that was kept). `body_sha256` is of the bytes as they
     came. `body` is text, or base64 where they are no UTF-8 (`body_encoding` says so). `evidence` is
     `kept`, or says why body and headers are gone: `expired` by retention, or `purged`.
     `redacted` values were taken out of both before they were stored.
     """
 
     vendor_id: str | None
+    verified_by: str | None
     headers: dict[str, str]
     body_sha256: str
     body: str | None

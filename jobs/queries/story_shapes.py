@@ -24,6 +24,7 @@ class SignedDelivery(Shape):
     state: str
     received_at: AwareDatetime
     vendor_id: str | None
+    verified_by: str | None
     body_sha256: str
     evidence: Literal["kept", "expired", "purged"]
     duplicates: int

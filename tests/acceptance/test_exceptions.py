@@ -29,6 +29,7 @@ def test_a_reversal_that_finds_no_charge_is_listed_with_the_charge_that_it_misse
     ticket = event["ticket"].upper()
     reopened = {"type": "ticket.reopened", "ticket": ticket}
     delivery = service.settle(helpdesk(reopened))["id"]
+    assert service.api(f"deliveries/{delivery}")["verified_by"] == "TICKETS_SECRET"
     (found,) = listed(service, ticket)
     assert (found["delivery"], found["nearest_key"]) == (delivery, billed["outcome_key"])
     assert found["command"].startswith(f"receiver reverse {billed['id']} --note ")

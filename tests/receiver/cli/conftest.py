@@ -44,12 +44,12 @@ class Installation:
         self.mappings.mkdir()
         for name, text in FILES.items():
             (self.mappings / name).write_bytes(text)
-        self._url = database_url
+        self.url = database_url
         self._runner = CliRunner()
 
     def migrate(self) -> None:
         async def work() -> None:
-            database = open_database(self._url)
+            database = open_database(self.url)
             await migrate(database)
             await database.close()
 
@@ -59,7 +59,7 @@ class Installation:
         """Put rows into the database."""
 
         async def with_rows() -> R:
-            database = open_database(self._url)
+            database = open_database(self.url)
             try:
                 return await work(Rows(database))
             finally:
@@ -76,7 +76,7 @@ class Installation:
         """Let the mappings folder be in force, as a service that runs on it would."""
 
         async def work() -> None:
-            database = open_database(self._url)
+            database = open_database(self.url)
             try:
                 await claim_timezone(database, timezone)
                 watch = MappingWatch(database, self.mappings, timezone=timezone, schemes=RULES)

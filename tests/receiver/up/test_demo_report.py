@@ -36,6 +36,7 @@ def posted(*, status: int = 202, state: str = "recorded", **more: Any) -> Posted
         id="d", source="crm", state=state, reason=more.pop("reason", None),
         detail=more.pop("detail", None), rule=None, attempts=1, duplicates=0, received_at=NOW,
         settled_at=NOW, vendor_id=None,
+        verified_by=None,
         body_sha256="0" * 64,
         headers={}, body="{}", body_encoding=None, evidence="kept",
         redacted=0,
