@@ -19,7 +19,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from jobs.database import Database
 from jobs.schema import learnt_secrets, pairing_windows
 
-#: Nobody's honest secret is longer.
+#: No vendor's secret is longer.
 LONGEST_SECRET = 4096
 
 
@@ -27,7 +27,7 @@ LONGEST_SECRET = 4096
 class Window:
     """What is taken for `source`: a secret, kept as `secret`, or (None) only what is shown.
 
-    `replaces` says that it may take the place of a learnt secret of that name.
+    `replaces`: it may take the place of a learnt secret of that name.
     """
 
     source: str
@@ -38,7 +38,7 @@ class Window:
 async def open_window(
     database: Database, window: Window, *, token: str, seconds: float
 ) -> datetime:
-    """Open it, for whoever knows `token`, and return until when; an older one is replaced."""
+    """Open it for the sender who knows `token` and return its end; an older one is replaced."""
     async with database.write() as connection:
         await _forget(connection, window.source)
         row = {
@@ -108,7 +108,7 @@ async def read_learnt(database: Database) -> dict[str, str]:
 async def _keep(
     database: Database, connection: AsyncConnection, window: Window, name: str, value: str
 ) -> bool:
-    """Whether the secret was stored: one in use is replaced only where the window says so."""
+    """Whether the secret was stored: one in use is replaced only where the window allows it."""
     row = {"name": name, "value": value, "source": window.source, "learnt_at": database.now()}
     if window.replaces:
         await connection.execute(database.upsert(learnt_secrets, key=["name"], values=row))

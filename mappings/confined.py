@@ -4,7 +4,7 @@ Owns that process: made of this one by fork, so that it begins with all that is 
 bounded in memory and processor time; ended with whatever it built. Refuses to run two at a time,
 so that their bounds do not add up, and refuses to know what the work is.
 
-The bound on memory needs Linux (RLIMIT_DATA counts allocations there since 4.7, /proc says what is
+The bound on memory needs Linux (RLIMIT_DATA counts allocations there since 4.7, /proc shows what is
 in use); elsewhere only the bound on processor time holds. The child closes every descriptor but
 its own pipe and touches no lock of the parent's: it computes, writes its result, and is gone.
 """
@@ -30,7 +30,7 @@ from typing import NoReturn, TypeVar
 from pydantic import TypeAdapter
 
 MEMORY_BYTES = 256 * 1024 * 1024
-CPU_SECONDS = 10
+CPU_SECONDS = 30
 #: The machine may be busy, so this is far more; a child that takes it does not run at all.
 WALL_SECONDS = 120.0
 

@@ -1,4 +1,4 @@
-"""The file `.env`: names and values, exactly as somebody copied them there.
+"""The file `.env`: names and values, exactly as they were copied there.
 
 Owns how a line is read. Refuses to change a value: nothing in it is replaced (`$`, `${HOME}`), and
 nothing is cut off at a `#`, as tools for shells do; a vendor's secret may hold either.

@@ -1,9 +1,9 @@
 """Whose turn it is to have a large body proven: beside the event loop, one body at a time.
 
 Owns the bound on what unproven requests cost: reading and hashing a large body takes long, and
-anybody can send one. The sources take turns, so that a flood at one holds up no other; small
-bodies, which are proven on the loop at once, wait for none of this. Refuses to let anybody wait
-long: the sender is told to come again.
+any client can send one. The sources take turns, so that a flood at one delays no other source;
+small bodies are proven on the loop at once and wait for none of this. Refuses long waits: the
+sender is answered 503 and tries again.
 """
 
 from __future__ import annotations

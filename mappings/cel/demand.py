@@ -51,7 +51,7 @@ _ANYWHERE = ""
 class Demand:
     """How expressions can grow: `depth` loops in one another that build or search in each step.
 
-    `texts` says that it may be a text, not just a longer list. `separators` are what they
+    `texts`: it may be a text, not just a longer list. `separators` are what they
     make lists of texts at; "" stands for every character.
     """
 

@@ -1,4 +1,4 @@
-"""A set-up window takes one secret, from whoever knows its one-time part, on both databases."""
+"""A set-up window takes one secret, and only from the sender who knows its one-time part."""
 
 from __future__ import annotations
 

@@ -47,7 +47,7 @@ def pair(source_name: str, options: PairOptions, *, as_json: bool) -> None:
     url = with_parameter(source_url(session.settings, source.name), PAIR, token)
     out.say(f"open until {until:%H:%M:%S}Z, for one request: give the vendor exactly this URL")
     out.say(f"  {url}")
-    out.say("only a request to it is taken, so show it to nobody else")
+    out.say("only a request to this URL is accepted: keep it between you and the vendor")
     if name:
         out.say(f"what it sends is kept as {name} in the database")
     shown = _wait_for(session, source.name, seconds) if options.wait else None
