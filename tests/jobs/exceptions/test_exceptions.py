@@ -175,6 +175,12 @@ async def test_another_amount_beside_what_was_brought_back_is_one(books: Books) 
     assert await books.counts() == {"amount-differs": 1}
 
 
+async def test_under_latest_the_amount_told_last_is_what_was_asked_for(books: Books) -> None:
+    for second, micros in ((1, 0), (3, 7), (2, 5)):
+        await books.desk.settle(bill(key("A"), at=at(second), micros=micros, amount="latest"))
+    assert await books.counts() == {}
+
+
 async def test_a_correction_by_hand_ends_it(books: Books) -> None:
     (first,) = await books.desk.settle(bill(key("A"), at=at(1)))
     await books.desk.settle(bill(key("A"), at=at(1), micros=5_000_000))
