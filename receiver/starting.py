@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
+from mappings.payload import Format
 from mappings.pricing.catalogue import Catalogue
 from receiver.signatures import RULES
 
@@ -63,7 +64,7 @@ def starting_text(*, source: str, scheme: str, url: str, billable: Billable) -> 
             "mode: shadow\n",
             _EVENTS,
             _rules(billable),
-            _examples(billable),
+            _examples(billable) if _sends_json(scheme) else _NO_EXAMPLES,
         )
     )
 
@@ -137,6 +138,19 @@ examples:
       - {{agent: {billable.agent}, customer: example-customer, indicator: {billable.indicator}}}
   - payload: {{type: something.else, id: 18}}
     outcomes: []
+"""
+
+
+def _sends_json(scheme: str) -> bool:
+    rules = RULES.body_rules({"scheme": scheme})
+    return rules is None or not rules.formats or Format.JSON in rules.formats
+
+
+_NO_EXAMPLES = """
+# Run by `receiver check`. This vendor does not send JSON: step 4 makes the file of a payload.
+# examples:
+#   - payload: examples/FILE
+#     outcomes: []
 """
 
 
