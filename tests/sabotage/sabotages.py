@@ -109,8 +109,8 @@ SABOTAGES = (
         name="take-a-reused-id-for-a-repeat",
         why="another body under an id used before would vanish with a 200",
         file="jobs/intake/commit.py",
-        old="return incoming.id_signed and anchor.body_sha256 != incoming.body_sha256",
-        new="return False",
+        old="return (incoming.id_signed or incoming.one_body) and",
+        new="return False and",
         tests=_in(
             "jobs/intake/test_inbox.py", "test_a_signed_id_with_another_body_is_kept_as_reused"
         ),
