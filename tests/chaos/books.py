@@ -13,7 +13,7 @@ from datetime import UTC, datetime
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
-from tests.jobs.model import Line
+from tests.jobs.model import Line, Said
 
 #: Bodies are read so many at a time: a run's would not fit into memory at once.
 PAGE = 2_000
@@ -41,6 +41,8 @@ class Books:
     ledger: dict[str, list[Line]] = field(default_factory=dict)
     accepted: int = 0
     totals: Counter[str] = field(default_factory=Counter)
+    #: What an operator had recorded of each key, in the order in which it was done.
+    by_hand: dict[str, list[Said]] = field(default_factory=dict)
 
 
 async def read(engine: AsyncEngine) -> Books:
@@ -49,6 +51,7 @@ async def read(engine: AsyncEngine) -> Books:
     async with engine.connect() as connection:
         books.rows = await _rows(connection)
         books.ledger = await _ledger(connection)
+        books.by_hand = await _by_hand(connection)
         accepted = await connection.scalar(text("SELECT sum(accepted) FROM intake"))
         books.accepted = int(accepted or 0)
         totals = await connection.execute(
@@ -60,7 +63,10 @@ async def read(engine: AsyncEngine) -> Books:
 
 async def _rows(connection: AsyncConnection) -> list[Row]:
     counted = await connection.execute(
-        text("SELECT delivery_id, count(*) AS number FROM outcomes GROUP BY delivery_id")
+        text(
+            "SELECT delivery_id, count(*) AS number FROM outcomes WHERE action_id IS NULL"
+            " GROUP BY delivery_id"
+        )
     )
     outcomes = {row.delivery_id: row.number for row in counted}
     rows: list[Row] = []
@@ -117,6 +123,26 @@ def _seconds(occurred_at: str | datetime) -> int:
     if isinstance(occurred_at, str):
         occurred_at = datetime.fromisoformat(occurred_at).replace(tzinfo=UTC)
     return int(occurred_at.timestamp())
+
+
+async def _by_hand(connection: AsyncConnection) -> dict[str, list[Said]]:
+    found = await connection.execute(
+        text(
+            "SELECT outcome_key, kind, occurred_at, amount_micros FROM outcomes"
+            " WHERE action_id IS NOT NULL ORDER BY outcome_key, ordinal"
+        )
+    )
+    by_hand: dict[str, list[Said]] = defaultdict(list)
+    for key, kind, at, micros in found:
+        by_hand[key].append(Said(kind, _moment(at), micros, by_hand=True))
+    return dict(by_hand)
+
+
+def _moment(at: str | datetime | None) -> float | None:
+    """To the microsecond: an operator does one thing after another within a second."""
+    if isinstance(at, str):
+        at = datetime.fromisoformat(at).replace(tzinfo=UTC)
+    return None if at is None else at.timestamp()
 
 
 async def settled_among(engine: AsyncEngine, ids: list[str]) -> set[str]:

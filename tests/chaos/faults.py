@@ -20,6 +20,8 @@ from tests.chaos.site import Member, Site
 
 #: How long a fault waits for the moment it is meant for.
 MOMENT_SECONDS = 3.0
+#: So many charges are corrected at once.
+CORRECTED = 5
 
 
 class Faults:
@@ -54,7 +56,8 @@ class Faults:
         if fault.target == "mappings":
             return await self._strike_mappings(fault)
         if fault.target == "operator":
-            return await self._replay(fault.kind.removeprefix("replay "))
+            kind = fault.kind.removeprefix("replay ")
+            return await (self._correct(kind) if kind == fault.kind else self._replay(kind))
         with self._site.trouble():
             return await self._database.strike(fault)
 
@@ -136,16 +139,39 @@ class Faults:
         where: dict[str, Any] = {"state": state}
         if state == "recorded":
             where["since"] = (datetime.now(UTC) - timedelta(seconds=30)).isoformat()
+        return await self._ask("POST", "replays", where) is not None
+
+    async def _correct(self, kind: str) -> bool:
+        """Some of the last charges taken back or billed anew, or some of what was taken back.
+
+        What an operator is not answered may have happened, as may a part of it.
+        """
+        wanted = "reversal" if kind == "reinstate" else "charge"
+        found = await self._ask("GET", f"billing-events?kind={wanted}&limit=200", None)
+        lines = [] if found is None else found["items"]
+        if kind == "reinstate":
+            lines = [line for line in lines if line["delivery_id"] is None]
+        ids = [line["id"] for line in lines[:CORRECTED]]
+        if not ids:
+            return False
+        order: dict[str, Any] = {"ids": ids, "note": f"chaos: {kind}"}
+        if kind == "reinstate":
+            return await self._ask("POST", "reinstatements", order) is not None
+        order["rebill"] = kind == "rebill"
+        return await self._ask("POST", "reversals", order) is not None
+
+    async def _ask(self, method: str, path: str, body: Any) -> Any:
+        """What the first web process that answers well says; None where none does."""
         headers = {"authorization": self._site.service.bearer}
         async with httpx.AsyncClient(trust_env=False, timeout=5, headers=headers) as client:
             for url in self._site.urls():
                 try:
-                    answer = await client.post(f"{url}/api/replays", json=where)
+                    answer = await client.request(method, f"{url}/api/{path}", json=body)
                 except httpx.TransportError:
                     continue
                 if answer.is_success:
-                    return True
-        return False
+                    return answer.json()
+        return None
 
     async def _blackout(self, seconds: float) -> bool:
         """Everything dead at the same moment; whoever supervises starts it all again."""

@@ -76,6 +76,7 @@ def judge(record: Record, books: Books, findings: Findings, *, mended: bool = Fa
         if _is_recorded(sent, rows[number], findings, mended=mended):
             for one in sent.told:
                 told[one.key].append(one)
+    _judge_rebills(books, findings)
     _judge_ledger(told, books, findings)
     _judge_counts(books, findings)
 
@@ -136,11 +137,21 @@ def _is_recorded(sent: Sent, rows: list[Row], findings: Findings, *, mended: boo
     return sent.fate == "recorded" and not given_up
 
 
+def _judge_rebills(books: Books, findings: Findings) -> None:
+    """No edit of a run changes a meaning, so that billing anew changes nothing."""
+    for key, said in books.by_hand.items():
+        if any(one.kind == "charge" for one in said):
+            findings.add("wrong amount", f"{key} was rebilled, and its mapping gives what it gave")
+
+
 def _judge_ledger(told: Mapping[str, list[Told]], books: Books, findings: Findings) -> None:
-    """Each key against what the model says it owes, and the sum of money by currency."""
+    """Each key against what the model says it owes, and the sum of money by currency.
+
+    What an operator did counts as it was recorded: when it was done decides, as for all outcomes.
+    """
     totals: Counter[str] = Counter()
     for key, said in told.items():
-        owed = owes([one.said for one in said])
+        owed = owes([*(one.said for one in said), *books.by_hand.get(key, [])])
         currency = CURRENCIES[said[0].line]
         try:
             opened = open_line(books.ledger.get(key, []))

@@ -15,7 +15,13 @@ WEIGHTS = {
     "valkey": {"kill": 4, "stop": 4, "flush": 6, "cut": 6, "fill": 3},
     "database": {"kill": 2, "stop": 3, "crash": 2, "cut": 5, "fill": 4, "lock": 5},
     "mappings": {"touch": 2, "edit": 3, "break": 2},
-    "operator": {"replay failed": 2, "replay recorded": 1},
+    "operator": {
+        "replay failed": 2,
+        "replay recorded": 1,
+        "reverse": 4,
+        "reinstate": 3,
+        "rebill": 1,
+    },
 }
 #: A file cannot be killed, stopped or filled up like a server.
 SQLITE_WEIGHTS = WEIGHTS | {"database": {"lock": 12}}

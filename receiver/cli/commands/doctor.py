@@ -16,6 +16,7 @@ from receiver.cli.session import Session, refuse_missing_file
 from receiver.cli.trouble import Trouble
 from receiver.doctor.examination import examine
 from receiver.doctor.findings import Checked
+from receiver.secrets import Secrets
 
 STYLES = {"ok": "green", "note": "yellow", "problem": "bold red"}
 #: An audit that looks at everything says how far it is this often.
@@ -25,7 +26,8 @@ TELL_EVERY = 10_000
 def doctor(*, is_full: bool, as_json: bool) -> None:
     """Print each check; raise Trouble if one found a problem."""
     session, out = Session(), Output(as_json=as_json)
-    checked = uvloop.run(_examine(session, out, is_full=is_full))
+    # They may be read from the database, by an event loop of their own.
+    checked = uvloop.run(_examine(session, session.secrets, out, is_full=is_full))
     if as_json:
         out.json([one.as_json() for one in checked])
     skipped = [one for one in checked if one.is_skipped]
@@ -38,7 +40,9 @@ def doctor(*, is_full: bool, as_json: bool) -> None:
     out.line("nothing is wrong")
 
 
-async def _examine(session: Session, out: Output, *, is_full: bool) -> list[Checked]:
+async def _examine(
+    session: Session, secrets: Secrets, out: Output, *, is_full: bool
+) -> list[Checked]:
     settings = session.settings
     database = open_database(settings.database, pool_size=2)
     found: list[Checked] = []
@@ -46,7 +50,7 @@ async def _examine(session: Session, out: Output, *, is_full: bool) -> list[Chec
         async for checked in examine(
             settings,
             database,
-            session.secrets,
+            secrets,
             _explain,
             is_there=partial(refuse_missing_file, settings),
             is_full=is_full,
