@@ -108,7 +108,7 @@ def test_what_is_redacted_is_found_by_the_same_rules() -> None:
     [
         ({"scheme": "github"}, (Format.JSON, Format.FORM)),
         ({"scheme": "github", "format": "xml"}, (Format.XML,)),
-        ({"scheme": "twilio-form"}, (Format.FORM, Format.JSON)),
+        ({"scheme": "twilio-form"}, (Format.FORM,)),
         ({"scheme": "retool"}, ()),
         ({"scheme": "token", "format": "json-lines"}, (Format.JSON_LINES,)),
         ({"scheme": "token", "charset": "windows-1252"}, ()),

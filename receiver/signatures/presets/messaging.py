@@ -88,7 +88,7 @@ SCHEMES: tuple[Scheme, ...] = (
     # See odd.forms, for these four. Twilio signs with SHA-1 unless a shared key is set up.
     TwilioForm(
         name="twilio-form",
-        formats=(Format.FORM, Format.JSON),
+        formats=(Format.FORM,),
         form=TWILIO_FIELDS,
         vendor="Twilio",
         header="X-Twilio-Signature",
@@ -100,7 +100,7 @@ SCHEMES: tuple[Scheme, ...] = (
     ),
     TwilioForm(
         name="twilio-sharedkey",
-        formats=(Format.FORM, Format.JSON),
+        formats=(Format.FORM,),
         form=TWILIO_FIELDS,
         vendor="Twilio (shared key)",
         header="X-Twilio-Signature",
@@ -122,7 +122,7 @@ SCHEMES: tuple[Scheme, ...] = (
     ),
     FormScheme(
         name="mailchimp-transactional",
-        formats=(Format.FORM, Format.JSON),
+        formats=(Format.FORM,),
         form=FormNames(frozenset({"mandrill_events"}), closed=True),
         vendor="Mailchimp Transactional (Mandrill)",
         header="X-Mandrill-Signature",

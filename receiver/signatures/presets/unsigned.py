@@ -41,7 +41,7 @@ SCHEMES: tuple[Scheme, ...] = (
     # (2026-08). Only an acknowledgement in SOAP ends the retries.
     PathTokenScheme(
         name="salesforce-outbound-message",
-        formats=(Format.XML, Format.JSON),
+        formats=(Format.XML,),
         vendor="Salesforce (outbound message)",
         success=_SOAP_ACK,
         remarks="unsigned; leave `send session id` off: it puts a live token into the body",
@@ -57,7 +57,7 @@ SCHEMES: tuple[Scheme, ...] = (
     # https://mailchimp.com/developer/marketing/guides/sync-audience-data-webhooks/ (2026-08)
     PathTokenScheme(
         name="mailchimp-marketing",
-        formats=(Format.FORM, Format.JSON),
+        formats=(Format.FORM,),
         vendor="Mailchimp Marketing",
         parameter="key",
         greeting=EMPTY,
