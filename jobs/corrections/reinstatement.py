@@ -88,8 +88,7 @@ def _is_restored(book: KeyBook, standing: Entry) -> bool:
 def _refuse_reversal_of_vendor(book: KeyBook) -> None:
     """A vendor's reversal stays in force, also one that came late and stands before a person's."""
     reversals = book.line.reversals
-    took_something = book.line.held(len(reversals) - 1) is not None
-    if reversals[-1].action_id is not None and took_something:
+    if reversals[-1].action_id is not None and book.line.remembered[-1].is_closing:
         return
     deliveries = (one.delivery_id for one in reversed(reversals) if one.action_id is None)
     raise Refused(
@@ -103,7 +102,7 @@ def reinstatement_by_hand(book: KeyBook, asked: Asked) -> Recorded:
 
     It is told of the delivery of that charge, so that the line can be traced to its evidence.
     """
-    last, charge = book.line.reversals[-1], book.line.remembered[-1]
+    last, charge = book.line.reversals[-1], book.line.remembered[-1].charge
     if charge is None:
         raise Refused(MOVED)
     at = time_behind(last, Kind.REINSTATEMENT, asked.at)

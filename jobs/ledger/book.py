@@ -15,6 +15,7 @@ from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from itertools import islice
 from operator import attrgetter
 from typing import Any, NamedTuple
 
@@ -132,20 +133,33 @@ class Held(NamedTuple):
     by: Recorded
 
 
+class Memory(NamedTuple):
+    """What a reinstatement behind a reversal brings back, and whether that reversal closed it.
+
+    A reversal that finds nothing open remembers what the reversal before it does.
+    """
+
+    charge: Recorded | None
+    is_closing: bool
+
+
+_NOTHING = Memory(None, is_closing=False)
+
+
 @dataclass(slots=True)
 class Line:
     """The outcomes of one key in the order of time.
 
-    `remembered` has for each reversal the charge that a reinstatement after it brings back, so
-    that thousands of outcomes take no longer to decide on than two: what is recorded changes the
-    memory of the reversals behind it only until one remembers what it did before.
+    `remembered` has for each reversal what a reinstatement after it brings back, so that
+    thousands of outcomes take no longer to decide on than two: what is recorded changes the memory
+    of the reversals behind it only until one remembers what it did before.
     """
 
     reversals: list[Recorded] = field(default_factory=list)
     reinstatements: list[Recorded] = field(default_factory=list)
     firsts: list[Recorded] = field(default_factory=list)
     latests: list[Recorded] = field(default_factory=list)
-    remembered: list[Recorded | None] = field(default_factory=list)
+    remembered: list[Memory] = field(default_factory=list)
 
     def add(self, outcome: Recorded) -> None:
         """Put an outcome in its place."""
@@ -153,7 +167,7 @@ class Line:
         index = bisect_right(found, place(outcome), key=place)
         found.insert(index, outcome)
         if found is self.reversals:
-            self.remembered.insert(index, None)
+            self.remembered.insert(index, _NOTHING)
             self._remember(index, at_least=2)
         else:
             self._remember(self.interval_of(outcome))
@@ -200,6 +214,12 @@ class Line:
             return restored.charge
         return other
 
+    def keeps_closed(self, reversal: Recorded) -> bool:
+        """Whether this reversal makes a reinstatement by hand behind it count for nothing."""
+        interval = bisect_right(self.reversals, reversal.moment, key=_moment)
+        behind = self.reinstatements[self._span(self.reinstatements, interval)]
+        return not self._undoes_by_hand(interval) and any(one.action_id for one in behind)
+
     def is_latest(self, moment: Moment) -> bool:
         """Whether nothing recorded is as late as this."""
         lists = (self.reversals, self.reinstatements, self.firsts, self.latests)
@@ -207,26 +227,47 @@ class Line:
 
     def _restored(self, interval: int) -> Held | None:
         """What the first reinstatement of an interval brings back if nothing is owed by then."""
-        charge = self.remembered[interval - 1] if interval else None
-        first = self._ends(self.reinstatements, interval)
-        return Held(charge, first[0]) if charge is not None and first else None
+        charge = self.remembered[interval - 1].charge if interval else None
+        if charge is None:
+            return None
+        undoes_by_hand = self._undoes_by_hand(interval)
+        span = self._span(self.reinstatements, interval)
+        for one in islice(self.reinstatements, span.start, span.stop):
+            if one.action_id is None or undoes_by_hand:
+                return Held(charge, one)
+        return None
+
+    def _undoes_by_hand(self, interval: int) -> bool:
+        """Whether a reinstatement by hand counts there: it takes back what a person took back.
+
+        What a vendor took back by then stays so, whenever that is heard of.
+        """
+        by_hand = self.reversals[interval - 1].action_id is not None if interval else False
+        return by_hand and self.remembered[interval - 1].is_closing
 
     def _ends(self, found: list[Recorded], interval: int) -> tuple[Recorded, ...]:
         """The first and the last of these outcomes in an interval; nothing where it has none."""
+        span = self._span(found, interval)
+        return (found[span.start], found[span.stop - 1]) if span.start < span.stop else ()
+
+    def _span(self, found: list[Recorded], interval: int) -> slice:
+        """Where the outcomes of an interval are among these."""
         start, end = 0, len(found)
         if interval:
             start = bisect_right(found, self.reversals[interval - 1].moment, key=_moment)
         if interval < len(self.reversals):
             end = bisect_left(found, self.reversals[interval].moment, key=_moment)
-        return (found[start], found[end - 1]) if start < end else ()
+        return slice(start, end)
 
     def _remember(self, start: int, *, at_least: int = 1) -> None:
         """What the reversals from there on remember, until one remembers what it did before."""
         for index in range(start, len(self.reversals)):
             held = self.held(index)
-            earlier = self.remembered[index - 1] if index else None
-            now = earlier if held is None else held.charge
-            if now is self.remembered[index] and index + 1 >= start + at_least:
+            earlier = self.remembered[index - 1].charge if index else None
+            now = Memory(earlier if held is None else held.charge, held is not None)
+            known = self.remembered[index]
+            is_same = now.charge is known.charge and now.is_closing == known.is_closing
+            if is_same and index + 1 >= start + at_least:
                 return
             self.remembered[index] = now
 

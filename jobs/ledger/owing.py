@@ -161,7 +161,8 @@ def _closing(book: KeyBook, group: Sequence[Recorded], standing: Entry) -> Recor
             held = line.held(line.interval_of(outcome))
             if held is not None and is_billed_as(standing, held.charge):
                 return outcome
-            found = found or (outcome if held is not None else None)
+            closes = held is not None or line.keeps_closed(outcome)
+            found = found or (outcome if closes else None)
     return found
 
 

@@ -49,6 +49,7 @@ def recorded(said: Said, ordinal: int) -> Recorded:
         meta_tags={"n": str(ordinal)},
         amount_rule=AmountRule(said.rule),
         arrival=Arrival(RECEIVED, f"delivery-{said.received or ordinal:09}", 0),
+        action_id="action" if said.by_hand else None,
     )
 
 

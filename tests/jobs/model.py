@@ -67,13 +67,16 @@ def owes(recorded: Sequence[Said]) -> Said | None:
     """The charge that is owed, given all outcomes in the order they were recorded."""
     standing: Said | None = None
     remembered: Said | None = None
+    closed_by_hand = False
     for said in _along_the_line(recorded):
         if said.kind == "charge" and (standing is None or said.rule == "latest"):
             standing = said
-        elif said.kind == "reversal" and standing is not None:
-            standing, remembered = None, standing
+        elif said.kind == "reversal":
+            closed_by_hand = said.by_hand and standing is not None
+            if standing is not None:
+                standing, remembered = None, standing
         elif said.kind == "reinstatement" and standing is None:
-            standing = remembered
+            standing = remembered if closed_by_hand or not said.by_hand else None
     return standing
 
 

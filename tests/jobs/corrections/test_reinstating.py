@@ -141,6 +141,25 @@ async def test_what_a_vendor_took_back_as_well_stays_so_whenever_it_is_heard_of(
     await _assert_sound(desk)
 
 
+@pytest.mark.parametrize("is_before", [True, False], ids=["before the person", "in between"])
+async def test_what_a_vendor_took_back_meanwhile_is_taken_back_after_a_reinstatement_too(
+    desk: Desk, *, is_before: bool
+) -> None:
+    """A reversal by hand that was undone hides no reversal of the vendor that comes late."""
+    (delivery,) = await desk.settle(bill("key", at=at(1)))
+    await desk.reverse(delivery)
+    between = datetime.now(UTC)
+    await desk.reinstate(delivery)
+    assert await desk.workshop.open_micros() == {"key": 990_000}
+    (late,) = await desk.settle(undo("key", at=at(2) if is_before else between))
+    assert await desk.workshop.open_micros() == {}
+    (said,) = await desk.workshop.all(select(outcomes).where(outcomes.c.delivery_id == late))
+    assert said.verdict == "reversed"
+    done = await desk.reinstate(delivery)
+    assert f"delivery {late} took it back" in done.refusals[0]["reason"]
+    await _assert_sound(desk)
+
+
 async def test_what_was_billed_again_since_is_not_brought_back(desk: Desk) -> None:
     (delivery,) = await desk.settle(bill("key", at=at(1), micros=10))
     first = await desk.open_line("key")

@@ -30,6 +30,15 @@ from tests.support.effort import CHOSEN
 
 fresh = itertools.count()
 
+
+def reversed_at(at: int) -> Said:
+    return replace(reversal(at), by_hand=True)
+
+
+def reinstated_at(at: int) -> Said:
+    return replace(reinstatement(at), by_hand=True)
+
+
 #: What is told of a key: every sequence of these, repeats included, up to a length.
 ALPHABETS: dict[str, tuple[list[Said], int]] = {
     "charges at three times and two prices, and reversals": (
@@ -56,6 +65,18 @@ ALPHABETS: dict[str, tuple[list[Said], int]] = {
             reversal(4),
             reinstatement(3),
             reinstatement(4),
+        ],
+        5,
+    ),
+    "reversed and reinstated by hand, and by a vendor": (
+        [
+            charge(1, 10),
+            charge(5, 20),
+            reversal(2),
+            reversal(4),
+            reversed_at(3),
+            reinstated_at(6),
+            reinstatement(6),
         ],
         5,
     ),
