@@ -1,7 +1,8 @@
 """What of a delivery an expression reads: which headers, which members, whether its time.
 
 Owns that walk over the compiler's own tree, in which every `let` is written out. A name that is
-worked out, or a tree that is not known, is read as `ANY`. Refuses to judge.
+worked out, a payload or event taken whole, or a tree that is not known, is read as `ANY`. Refuses
+to judge.
 """
 
 from __future__ import annotations
@@ -27,6 +28,7 @@ from mappings.cel.tree import (
 #: Any header or member: its name is not written out.
 ANY = "*"
 _HEADERS = "headers"
+_PAYLOAD = ("payload", "event")
 _BY_NAME = frozenset({"_[_]", "_[?_]", "_?._"})
 
 
@@ -57,11 +59,14 @@ def reads_of(expressions: Iterable[Expression]) -> Reads:
                 names.add(node.name.lstrip("."))
             if name is not None:
                 members.add(name)
-            if _is_headers(of):
+            if _is_variable(of, _HEADERS):
                 headers.add((name or ANY).lower())
-        whole = sum(map(_is_headers, nodes)) > sum(_is_headers(_asked(node)[0]) for node in nodes)
-        if whole:
+            if name is None and _is_variable(of, *_PAYLOAD):
+                members.add(ANY)
+        if _takes_whole(nodes, _HEADERS):
             headers.add(ANY)
+        if _takes_whole(nodes, *_PAYLOAD):
+            members.add(ANY)
     return Reads(frozenset(names), frozenset(headers), frozenset(members))
 
 
@@ -78,8 +83,14 @@ def _asked(node: Tree) -> tuple[Tree | None, str | None]:
     return None, None
 
 
-def _is_headers(node: Tree | None) -> bool:
-    return isinstance(node, Name) and node.name.lstrip(".") == _HEADERS
+def _takes_whole(nodes: list[Tree], *variables: str) -> bool:
+    """Whether one of the variables stands elsewhere than where a member is asked of it."""
+    stands = sum(_is_variable(node, *variables) for node in nodes)
+    return stands > sum(_is_variable(_asked(node)[0], *variables) for node in nodes)
+
+
+def _is_variable(node: Tree | None, *variables: str) -> bool:
+    return isinstance(node, Name) and node.name.lstrip(".") in variables
 
 
 def _nodes(tree: Tree) -> Iterator[Tree]:

@@ -5,7 +5,8 @@ Twilio and Mailchimp Transactional sign their fields joined together in the orde
 the names that the vendor documents and those that the mapping reads. Refuses a form that could also
 be cut in another way that bills. Two things it cannot tell: whether a text went on with what the
 form has as an undocumented field, or the other way round; the first is refused where the mapping
-reads that text.
+reads that text, unless the field's name is one that no text has by chance. Vendors add fields
+without notice, so a border in doubt between fields that no rule reads is no reason to refuse.
 """
 
 from __future__ import annotations
@@ -19,6 +20,8 @@ from functools import cached_property
 from mappings.payload.errors import PayloadError, without_nul
 from mappings.reading.wording import shown
 
+#: Among the fields that are read: any, for their names are worked out.
+ANY = "*"
 _NAME = re.compile(r"[A-Za-z][A-Za-z0-9_.\[\]-]*")
 _NUMBER = re.compile(r"[0-9]+")
 #: `MessageSid`, and not `Body`: no text has such a word by chance.
@@ -77,21 +80,59 @@ def certain_fields(pairs: Iterable[tuple[str, str]], names: FormNames) -> dict[s
     """The fields by name. Raises PayloadError where their borders may have been moved."""
     fields = list(_laid_out(sorted(set(pairs))))
     _ensure_names(fields, names)
-    text = "".join(one.name + one.value for one in fields)
-    starts = [one.start for one in fields]
-    for place, name in _occurrences(names.distinctive, text):
-        at = fields[bisect_right(starts, place) - 1]
-        if _is_border(at, place, name, names) == _is_json_member(text, place, name):
+    form = _Form(fields, names)
+    for place, name in _occurrences(names.distinctive, form.text):
+        at = form.field_at(place)
+        is_certain = _is_border(at, place, name, names) != _is_json_member(form.text, place, name)
+        is_across = place < at.name_end < place + len(name)
+        matters = is_across or form.is_read(at, name)
+        if not is_certain and matters and not _goes_on(at, place, name, form):
             raise _moved(at, name)
-    present = {one.name for one in fields}
-    expected = names.read | (names.together if names.mark in present else frozenset())
-    for place, name in _occurrences(names.plain, text):
-        at = fields[bisect_right(starts, place) - 1]
-        in_name = place < at.name_end and (name == at.name or names.knows(at.name))
-        in_text = not _STRUCTURED.fullmatch(at.name) and name in present
-        if name in expected and not in_name and not (place >= at.name_end and in_text):
+    expected = names.read | (names.together if names.mark in form.places else frozenset())
+    for place, name in _occurrences(names.plain, form.text):
+        at = form.field_at(place)
+        in_name = place + len(name) <= at.name_end and (name == at.name or names.knows(at.name))
+        if name not in expected or in_name or not form.is_read(at, name):
+            continue
+        if name not in form.places or not (place < at.name_end or form.is_text(at, place, name)):
             raise _moved(at, name)
     return {without_nul(one.name): without_nul(one.value) for one in fields}
+
+
+class _Form:
+    """The fields as they are signed; `places` has the index of each by its name."""
+
+    def __init__(self, fields: Sequence[_Field], names: FormNames) -> None:
+        self.text = "".join(one.name + one.value for one in fields)
+        self.places = {one.name: index for index, one in enumerate(fields)}
+        self._fields = fields
+        self._names = names
+        self._starts = [one.start for one in fields]
+
+    def field_at(self, place: int) -> _Field:
+        return self._fields[bisect_right(self._starts, place) - 1]
+
+    def is_read(self, at: _Field, name: str) -> bool:
+        """Whether a rule reads what would be another value if the named field began in `at`.
+
+        The mark counts as read: which fields are expected rests on it.
+        """
+        return name == self._names.mark or not self._names.read.isdisjoint((at.name, name, ANY))
+
+    def is_text(self, at: _Field, place: int, name: str) -> bool:
+        """Whether the name, which is a field elsewhere, is text in the value of `at`.
+
+        In free text; where that value would else be empty, as `client:` is; or where a field of a
+        distinctive name stands between the two, and the order of names allows the one only.
+        """
+        before = self.text[at.name_end : place]
+        if not _STRUCTURED.fullmatch(at.name) or not before or before.endswith(":"):
+            return True
+        first, last = sorted((self.places[at.name], self.places[name]))
+        return any(
+            self._names.knows(one.name) and _DISTINCTIVE.match(one.name)
+            for one in self._fields[first + 1 : last]
+        )
 
 
 def _laid_out(pairs: Sequence[tuple[str, str]]) -> Iterator[_Field]:
@@ -121,7 +162,16 @@ def _ensure_names(fields: Sequence[_Field], names: FormNames) -> None:
 
 def _is_apart(before: _Field, stranger: _Field) -> bool:
     """Whether no part of the value before it can be the beginning of a strange name."""
+    if _DISTINCTIVE.match(stranger.name):
+        return True
     return bool(_STRUCTURED.fullmatch(before.name) and _WORDS.match(stranger.name))
+
+
+def _goes_on(at: _Field, place: int, name: str, form: _Form) -> bool:
+    """Whether an unknown name goes on behind that of an id or status, which the form has too."""
+    rest = at.name[len(name) :]
+    is_longer = place == at.start and _STRUCTURED.fullmatch(name) and _WORDS.match(rest)
+    return bool(is_longer and name in form.places)
 
 
 def _is_border(at: _Field, place: int, name: str, names: FormNames) -> bool:

@@ -35,6 +35,7 @@ from mappings.types import Problem
 PartT = TypeVar("PartT", bound=BaseModel)
 
 _LISTS = frozenset({"LIST", "DYN"})
+_ONE_EVENT = "[payload]"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -254,7 +255,7 @@ class _FileCompiler:
         return lets
 
     def _events(self, fields: FieldCompiler) -> Expression | None:
-        text = self.data.get("events", "[payload]")
+        text = self.data.get("events", _ONE_EVENT)
         if not isinstance(text, str):
             return None
         try:
@@ -267,7 +268,7 @@ class _FileCompiler:
             self.report.at_value(
                 ("events",),
                 "`events` never gives a list.",
-                'Write "[payload]" if each POST is one event.',
+                f'Write "{_ONE_EVENT}" if each POST is one event.',
             )
         return events
 
@@ -315,5 +316,7 @@ def _for_mapping(
     if rules is None or rules.form is None:
         return rules
     expressions = [one for rule in compiled for one in rule.expressions()]
-    read = reads_of([*expressions, *([events] if events else [])]).members
+    if events is not None and events.text != _ONE_EVENT:
+        expressions.append(events)
+    read = reads_of(expressions).members
     return replace(rules, form=replace(rules.form, read=read))

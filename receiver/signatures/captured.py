@@ -15,7 +15,7 @@ _FIRST = "if it comes before the vendor's, it bills what it says"
 _BODIES: Mapping[tuple[Coverage, bool], str] = {
     (Coverage.FIELDS, False): (
         "With the borders of its fields moved it is a repeat; before the vendor's it fails as "
-        "`parse`, unless it moves an undocumented field alone."
+        "`parse`, unless it moves undocumented fields, or those that no rule reads, alone."
     ),
     (Coverage.PARTS, True): (
         f"With another body around what is signed it fails as `id-reused`; {_FIRST}."
