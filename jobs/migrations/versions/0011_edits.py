@@ -60,7 +60,7 @@ def upgrade() -> None:
         )
         return
     op.execute(
-        "CREATE FUNCTION note_billed_rule() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN"  # noqa: S608
+        "CREATE FUNCTION note_billed_rule() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN"  # noqa: S608 - all from above
         f" IF NOT {KNOWN} THEN"
         f" INSERT INTO billed_rules VALUES ({VALUES}) ON CONFLICT DO NOTHING;"
         " END IF; RETURN NULL; END $$"

@@ -213,9 +213,12 @@ async def test_a_rejected_mapping_is_told_once_a_file(workshop: Workshop, place:
 
 async def test_a_backlog_and_its_end_are_told(workshop: Workshop, place: Place) -> None:
     await workshop.post(body(bill("key")), body(bill("key-2")))
+    async with workshop.database.write() as connection:
+        days_ago = workshop.database.now(plus_seconds=-5 * 86_400 - 600)
+        await connection.execute(update(deliveries).values(received_at=days_ago))
     one = teller(workshop, place)
     await look_and_tell(workshop, one)
-    assert place.texts[0].startswith("2 deliveries wait, the oldest for 30m")
+    assert place.texts[0].startswith("2 deliveries wait, the oldest for 5d")
     settler = await workshop.settler()
     await settler.settle([row[0] for row in await workshop.all(select(deliveries.c.id))])
     for _ in range(3):
