@@ -30,6 +30,8 @@ def _crash(*points: str) -> tuple[str, ...]:
     return _in("crashes/test_crashes.py", *(f"{test}[sqlite-{point}]" for point in points))
 
 
+_PROOF = "        verified = await self._prove(call, source, ensure_ready(source), request, now)\n"
+
 SABOTAGES = (
     Sabotage(
         name="drop-the-unique-constraint",
@@ -79,15 +81,13 @@ SABOTAGES = (
         why="the count of intake tells of a loss only if it commits with what it counts",
         file="jobs/intake/commit.py",
         old=(
-            "            await connection.execute(\n"
-            "                insert(intake).values(committed_at=datetime.now(UTC),"
-            " accepted=len(new))\n"
-            "            )\n"
+            "            await connection.execute("
+            "insert(intake).values(committed_at=moment, accepted=len(new)))\n"
         ),
         new=(
             "            async def count() -> None:\n"
             "                async with self._database.write() as apart:\n"
-            "                    row = {'committed_at': datetime.now(UTC), 'accepted': len(new)}\n"
+            "                    row = {'committed_at': moment, 'accepted': len(new)}\n"
             "                    await apart.execute(insert(intake).values(row))\n"
             "            asyncio.get_running_loop().create_task(count())\n"
         ),
@@ -119,12 +119,11 @@ SABOTAGES = (
         name="verify-after-storing",
         why="whoever knows the URL could fill the inbox, and bill",
         file="receiver/webhooks.py",
-        old="        verified = self._prove(source, ensure_ready(source), request, now)\n",
+        old=_PROOF,
         new=(
             "        anyone = Verified(0, now, None, False, '')\n"
             "        kept = await kept_of(source, scheme, request, anyone)\n"
-            "        await self._store(source, request, kept, anyone, now)\n"
-            "        verified = self._prove(source, ensure_ready(source), request, now)\n"
+            f"        await self._store(call, source, kept, anyone)\n{_PROOF}"
         ),
         tests=_in(
             "receiver/web/test_webhooks.py",
@@ -311,7 +310,103 @@ SABOTAGES = (
         new="return Moment(0, _ANY_TIME, turn)",
         tests=_in(
             "jobs/ledger/test_order.py",
-            "test_every_order_of_up_to_five_timed_outcomes_owes_the_same",
+            "test_every_order_of_up_to_five_outcomes_ends_in_the_same_open_line",
+        ),
+    ),
+    Sabotage(
+        name="bring-back-at-todays-price",
+        why="a reinstated charge would stand at an amount that was never taken back",
+        file="jobs/ledger/book.py",
+        old="charge = self.remembered[interval - 1] if interval else None",
+        new="charge = max([*self.latests, *self.firsts], key=_moment) if interval else None",
+        tests=_in(
+            "jobs/ledger/test_order.py",
+            "test_every_order_of_up_to_five_outcomes_ends_in_the_same_open_line",
+        ),
+    ),
+    Sabotage(
+        name="receive-by-the-process-clock",
+        why="a web process with a wrong clock would price an outcome by another month",
+        file="jobs/intake/commit.py",
+        old=(
+            "        moment = self._database.transaction_time()\n"
+            '        times = {"received_at": moment,'
+        ),
+        new=(
+            "        import datetime\n"
+            "        moment = datetime.datetime.now(datetime.UTC)\n"
+            '        times = {"received_at": moment,'
+        ),
+        tests=_in(
+            "jobs/intake/test_inbox.py",
+            "test_a_web_process_with_a_wrong_clock_moves_no_outcome_and_fails_none",
+        ),
+    ),
+    Sabotage(
+        name="know-forms-by-an-unsigned-id",
+        why="a captured form with its borders moved would bill once for each id made up for it",
+        file="receiver/identity.py",
+        old="if identity is None or verified.coverage in _BODY_VARIES:",
+        new="if identity is None:",
+        tests=_in(
+            "receiver/web/test_delivery_identity.py",
+            "test_no_unsigned_id_and_no_moved_border_makes_another_delivery",
+        ),
+    ),
+    Sabotage(
+        name="pair-with-anyone",
+        why="a secret planted while the window is open would refuse the vendor and bill forgeries",
+        file="jobs/pairing.py",
+        old="if row is None or not row.lasts or not _is_right(token, row.token_sha256):",
+        new="if row is None or not row.lasts:",
+        tests=_in(
+            "jobs/test_pairing.py",
+            "test_who_does_not_know_the_token_gets_nothing_and_leaves_the_window_open",
+        ),
+    ),
+    Sabotage(
+        name="take-up-an-edit-that-check-refuses",
+        why="a key that was edited while the service runs would bill again what has billed",
+        file="jobs/mapping_watch.py",
+        old="            history=stored.history,\n",
+        new="",
+        tests=_in(
+            "jobs/test_edits.py",
+            "test_an_edit_of_what_has_billed_is_refused_and_its_source_goes_on",
+            "test_a_restart_refuses_it_too_and_a_strict_one_does_not_start",
+        ),
+    ),
+    Sabotage(
+        name="accept-an-edit-judged-before-it-billed",
+        why="the first charge of a rule, in the moment of its edit, would bill under both keys",
+        file="jobs/mapping_store.py",
+        old="if await _stamp(connection) != stored.stamp:",
+        new="if False:",
+        tests=_in(
+            "jobs/test_edits.py",
+            "test_an_edit_that_was_judged_before_the_first_charge_is_judged_again",
+        ),
+    ),
+    Sabotage(
+        name="bill-by-outdated-mappings",
+        why="a worker behind an accepted edit would bill under a key that nothing knows any more",
+        file="jobs/mapping_store.py",
+        old="if in_force and in_force != version:",
+        new="if False:",
+        tests=_in(
+            "jobs/test_edits.py",
+            "test_a_worker_behind_an_accepted_edit_bills_nothing_for_the_first_time",
+        ),
+    ),
+    Sabotage(
+        name="export-past-the-horizon",
+        why="a line that commits behind the cursor would be missing from the export for good",
+        file="jobs/queries/forward.py",
+        old=".where(where.where(), is_new, _columns.recorded_at < horizon)",
+        new=".where(where.where(), is_new)",
+        tests=_in(
+            "jobs/ledger/test_horizon.py",
+            "test_a_line_behind_one_that_is_not_committed_waits_for_it",
         ),
     ),
     Sabotage(

@@ -1,4 +1,4 @@
-"""What is written beside the way of a delivery: tables, rejections, uses of secrets."""
+"""What is written beside the way of a delivery: tables, time zone, rejections, uses of secrets."""
 
 from __future__ import annotations
 
@@ -17,6 +17,38 @@ def a_migration_is_cut_off(stage: Stage) -> None:
         stage.run("migrate", environment=there)
         assert stage.tables_of(database) == stage.tables_of(stage.service.database)
         stage.run("status", environment=there)
+
+
+BERLIN, ATHENS = "Europe/Berlin", "Europe/Athens"
+ZONE = "SELECT timezone FROM installation"
+
+
+@crashes("commit in jobs.timezone:claim_timezone", kills="command")
+def a_time_zone_is_claimed(stage: Stage) -> None:
+    """A new database has its time zone or has none, and `migrate` is run again."""
+    with stage.new_database() as database:
+        there = {"RECEIVER_DATABASE_URL": database.url, "RECEIVER_TIMEZONE": BERLIN}
+        stage.doomed_command("migrate", environment=there)
+        assert database.rows(ZONE) == ([] if stage.is_before else [(BERLIN,)])
+        stage.run("migrate", environment=there)
+        assert database.rows(ZONE) == [(BERLIN,)]
+
+
+@crashes("commit in jobs.timezone:change_timezone", kills="command")
+def a_change_of_the_time_zone_is_cut_off(stage: Stage) -> None:
+    """The zone is changed and who did it is noted, or neither; a second command does it."""
+    noted = "SELECT count(*) FROM actions WHERE kind = 'timezone'"
+    with stage.new_database() as database:
+        there = {"RECEIVER_DATABASE_URL": database.url}
+        stage.run("migrate", environment={**there, "RECEIVER_TIMEZONE": BERLIN})
+        change = ("timezone", ATHENS, "--note", "a crash test", "--yes")
+        stage.doomed_command(*change, environment=there)
+        done = [(BERLIN,), ("0",)] if stage.is_before else [(ATHENS,), ("1",)]
+        assert database.rows(ZONE) + database.rows(noted) == done
+        if stage.is_before:
+            stage.run(*change, environment=there)
+        assert stage.run("timezone", environment=there).out.strip() == ATHENS
+        assert database.rows(noted) == [("1",)]
 
 
 @crashes(

@@ -107,6 +107,29 @@ def a_replay_is_closed(stage: Stage) -> None:
     _all_bill(stage, ids)
 
 
+@crashes("commit in jobs.replays.runner:ReplayRunner._give_way", kills="worker")
+def a_replay_by_other_mappings_is_left_alone(stage: Stage) -> None:
+    """Nothing is billed by mappings that the replay does not name, before the crash or after."""
+    ids = stage.settle_failing(3)
+    where = {"ids": list(ids), "state": "failed"}
+    version = stage.service.api("replays", body={**where, "dry_run": True})["mapping_version"]
+    stage.installation.kill("worker")
+    started = stage.service.api("replays", body={**where, "mapping_version": version})
+    with stage.service.reloaded():
+        stage.service.edit("agents.yaml", '"0.99"', '"1.20"')
+    try:
+        stage.doomed()
+        stage.dies()
+        stage.restart()
+        stage.settle()
+    finally:
+        with stage.service.reloaded():
+            stage.service.edit("agents.yaml", '"1.20"', '"0.99"')
+    ended = stage.service.api(f"replays/{started['id']}")
+    assert (ended["state"], ended["not_replayed"], ended["recorded"]) == ("done", 3, 0)
+    assert stage.state_of(ids) == {"failed"}
+
+
 @crashes("commit in jobs.replays.replay:discard", kills="command")
 def a_discard_is_cut_off(stage: Stage) -> None:
     """All of it is discarded and noted once, or nothing is and a second `discard` does it."""

@@ -75,6 +75,19 @@ async def test_nothing_is_complete_past_a_line_that_is_not_committed(workshop: W
     assert [item.id for item in [*items, *more]] == ["b1", "b1x"]
 
 
+async def test_a_line_behind_one_that_is_not_committed_waits_for_it(on_postgres: Workshop) -> None:
+    rows = Rows(on_postgres.database)
+    first, second = await rows.charge(), await rows.charge()
+    async with held_open(on_postgres) as connection:
+        await insert_line(connection, on_postgres.database, first)
+        async with held_open(on_postgres) as other:
+            await insert_line(other, on_postgres.database, second)
+        items, after = await read_all(on_postgres.database, "")
+        assert [item.id for item in items] == [first, second]
+    more, _ = await read_all(on_postgres.database, after)
+    assert [item.id for item in more] == [f"{first}x", f"{second}x"]
+
+
 async def test_a_transaction_that_took_its_time_and_wrote_no_line_yet_counts(
     workshop: Workshop,
 ) -> None:
