@@ -14,9 +14,10 @@ from typing import Any
 import structlog
 
 from jobs.audits.auditor import Auditor
+from jobs.audits.exceptions import EVERY_SECONDS, look_for_exceptions
 from jobs.database import assert_durable, open_database
 from jobs.doorbell.worker import COMPLETION_SECONDS, Listener
-from jobs.exceptions.register import EVERY_SECONDS, ROUND, look_for_exceptions
+from jobs.exceptions.register import ROUND
 from jobs.heartbeat import Heartbeat, mappings_health, process_name
 from jobs.mapping_watch import MappingWatch
 from jobs.notices.telling import Post, Teller

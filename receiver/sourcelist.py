@@ -10,9 +10,9 @@ from datetime import UTC, datetime, timedelta
 
 from pydantic import AwareDatetime
 
-from jobs.audits.silence import Silent
 from jobs.database import Database
 from jobs.queries.shapes import SecretUse, Shape, SourceTraffic
+from jobs.queries.silence import Silent
 from jobs.queries.sources import read_silent, read_traffic
 from mappings.load import MappingSet, Source
 from receiver.metrics import UNKNOWN

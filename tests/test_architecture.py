@@ -45,6 +45,9 @@ PURE_PLACES = ("mappings/", "receiver/signatures/")
 #: Bounds what a pure computation may take, by a process of its own; knows nothing of mappings.
 BOUNDING = "mappings/confined.py"
 
+#: Folders of `jobs` that still import each other; none may be added.
+LOOPS = {"erasure", "queries", "replays", "settling"}
+
 
 def imported(tree: ast.AST) -> Iterator[str]:
     """Every module named by an import anywhere in the tree, relative ones as written."""
@@ -106,6 +109,37 @@ def test_arrows_point_one_way_and_arq_and_clocks_stay_where_they_belong() -> Non
         for rule in broken_rules(path.relative_to(ROOT).as_posix(), path.read_text("utf-8"))
     ]
     assert broken == []
+
+
+def arrows(package: str) -> dict[str, set[str]]:
+    """What each folder of a package imports of its other folders; loose modules have no say."""
+    found: dict[str, set[str]] = {}
+    for path in sorted((ROOT / package).glob("*/**/*.py")):
+        folder = path.relative_to(ROOT / package).parts[0]
+        names = [name.split(".") for name in imported(ast.parse(path.read_text("utf-8")))]
+        found.setdefault(folder, set()).update(
+            name[1]
+            for name in names
+            if len(name) > 2 and name[0] == package and (ROOT / package / name[1]).is_dir()
+        )
+    return {folder: known - {folder} for folder, known in found.items()}
+
+
+def loops(known: dict[str, set[str]]) -> set[str]:
+    """The folders that import themselves by way of others."""
+    reached = {folder: set(direct) for folder, direct in known.items()}
+    for _ in reached:
+        for ways in reached.values():
+            ways |= {further for way in ways for further in reached.get(way, ())}
+    return {folder for folder, ways in reached.items() if folder in ways}
+
+
+def test_no_folder_of_jobs_is_in_a_loop_that_was_not_there() -> None:
+    assert loops(arrows("jobs")) == LOOPS
+
+
+def test_a_loop_is_found_whatever_its_length() -> None:
+    assert loops({"a": {"b"}, "b": {"c"}, "c": {"a"}, "d": {"a"}, "e": set()}) == {"a", "b", "c"}
 
 
 def test_every_package_is_looked_at() -> None:

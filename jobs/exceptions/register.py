@@ -1,14 +1,13 @@
-"""The table `exceptions`: brought up to date in the background, and completed when it is read.
+"""The table `exceptions`: brought up to date by rounds, and completed when it is read.
 
-A key can only become or cease to be an exception by an outcome that is not the first of its key,
-or that waits. These have an index in the order recorded, and a round goes on where the one before
-it ended. The table names outcomes and holds nothing of them, so that an erasure has nothing to do
-here.
+The rounds are those of `jobs.audits.exceptions`. A key can only become or cease to be an exception
+by an outcome that is not the first of its key, or that waits. These have an index in the order
+recorded, and a round goes on where the one before it ended. The table names outcomes and holds
+nothing of them, so that an erasure has nothing to do here.
 """
 
 from __future__ import annotations
 
-import time
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -16,10 +15,8 @@ from typing import Any
 from sqlalchemy import case, delete, func, literal, or_, select, text, tuple_
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from jobs.audits.findings import Looked
 from jobs.columns import UtcDateTime
 from jobs.database import Database
-from jobs.exceptions.customers import note_looks
 from jobs.exceptions.detection import KeyException, Told, exceptions_of
 from jobs.ledger.book import Recorded
 from jobs.ledger.keybook import chunks, load_books
@@ -28,10 +25,6 @@ from mappings.types import AmountRule, Kind
 
 #: The name under which the rounds are claimed, beside those of the audits.
 ROUND = "exceptions"
-EVERY_SECONDS = 20.0
-#: Keys looked at in one step, and how long a round goes on.
-PAGE = 500
-ROUND_SECONDS = 10.0
 #: A transaction commits so long after the time that it records, at most.
 OVERLAP = timedelta(minutes=2)
 _DAWN = datetime(1970, 1, 1, tzinfo=UTC)
@@ -42,23 +35,6 @@ _told_again = text(f"({TOLD_AGAIN})")
 
 #: A place in the order recorded.
 Position = tuple[datetime, str]
-
-
-async def look_for_exceptions(database: Database, progress: Mapping[str, Any]) -> Looked:
-    """One round: the keys of outcomes recorded since the last one ended, as far as time allows."""
-    async with database.read() as connection:
-        began = await database.time(connection)
-    position, ends = begin_of(progress), time.monotonic() + ROUND_SECONDS
-    is_behind = True
-    while is_behind and time.monotonic() < ends:
-        async with database.read() as connection:
-            page = await next_told_again(connection, position, limit=PAGE)
-        await refresh(database, sorted({key for _, key in page}))
-        is_behind = len(page) == PAGE
-        position = page[-1][0] if page else position
-    await note_looks(database)
-    reached = position[0] if is_behind else began
-    return Looked(found=0, progress={"reached": reached.isoformat()})
 
 
 def begin_of(progress: Mapping[str, Any]) -> Position:

@@ -13,12 +13,12 @@ from dataclasses import dataclass
 from typing import Any
 
 from jobs.audits.findings import Audited
-from jobs.audits.silence import Silent, span
 from jobs.heartbeat import Alive
 from jobs.notices.jumps import Jump
 from jobs.queries.backlog import Backlog
 from jobs.queries.exceptions import Tally, detail_of
 from jobs.queries.shapes import FailureGroup
+from jobs.queries.silence import Silent, span
 
 #: A delivery that waits longer than this is told of.
 BACKLOG_SECONDS = 60.0

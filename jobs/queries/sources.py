@@ -7,10 +7,10 @@ from datetime import UTC, datetime
 
 from sqlalchemy import func, select
 
-from jobs.audits.silence import Heard, Silent, silent
 from jobs.database import Database
 from jobs.queries.rejections import last_rejections
 from jobs.queries.shapes import SecretUse, SourceTraffic
+from jobs.queries.silence import Heard, Silent, silent
 from jobs.schema import deliveries, mapping_files, secret_uses
 from mappings.load import MappingSet
 

@@ -6,9 +6,9 @@ from collections.abc import Callable
 
 from jobs.audits.auditor import AUDITS, examine
 from jobs.audits.findings import MENDS, Looked
-from jobs.audits.silence import span
 from jobs.database import Database
 from jobs.queries.backlog import oldest_received_age_seconds
+from jobs.queries.silence import span
 from receiver.doctor.findings import Finding, Report, note
 
 #: Without --full an audit that looks at everything ends after this.

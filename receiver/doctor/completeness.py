@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta
 
-from jobs.audits.silence import span
 from jobs.database import Database
 from jobs.ledger.horizon import InFlight, oldest_in_flight, wait_for_horizon
+from jobs.queries.silence import span
 from receiver.doctor.findings import Finding, Report
 
 #: Transactions of this service take seconds.

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 
 from rich.text import Text
 
-from jobs.audits.silence import span
+from jobs.queries.silence import span
 from receiver.cli.output import Output, deliveries_counted, visible
 from receiver.cli.session import Session
 from receiver.sourcelist import SecretState, SourceItem, has_ended, read_sources, source_items

@@ -10,12 +10,14 @@ from typing import Any
 import pytest
 from sqlalchemy import select, update
 
+from jobs.audits import exceptions as rounds
 from jobs.audits.auditor import Auditor
+from jobs.audits.exceptions import look_for_exceptions
 from jobs.errors import FilterInvalid
 from jobs.exceptions import register
 from jobs.exceptions.detection import OF_KEYS
 from jobs.exceptions.dismissal import dismiss
-from jobs.exceptions.register import ROUND, look_for_exceptions
+from jobs.exceptions.register import ROUND
 from jobs.queries import exceptions as query
 from jobs.queries.exception_shapes import AmountDiffers, LookalikeCustomer, WaitingReversal
 from jobs.queries.exceptions import count_exceptions, read_exceptions
@@ -209,7 +211,7 @@ async def test_rounds_find_the_same_as_a_look_at_everything(
         await books.desk.settle(undo(key(f"w{number}"), at=at(1)))
         await books.desk.settle(bill(key(f"d{number}"), at=at(1)))
         await books.desk.settle(bill(key(f"d{number}"), at=at(1), micros=7))
-    monkeypatch.setattr(register, "PAGE", 2)
+    monkeypatch.setattr(rounds, "PAGE", 2)
     expected = {"waiting-reversal": 5, "amount-differs": 5}
     assert await books.counts() == expected
     await books.round()
@@ -231,13 +233,13 @@ async def test_a_round_goes_on_where_the_last_one_ended(
 ) -> None:
     for number in range(4):
         await books.desk.settle(undo(key(f"w{number}"), at=at(1)))
-    monkeypatch.setattr(register, "PAGE", 1)
+    monkeypatch.setattr(rounds, "PAGE", 1)
     monkeypatch.setattr(register, "OVERLAP", timedelta())
-    monkeypatch.setattr(register, "ROUND_SECONDS", 0.0)
+    monkeypatch.setattr(rounds, "ROUND_SECONDS", 0.0)
     database = books.desk.workshop.database
     looked = await look_for_exceptions(database, {})
     assert await books.desk.workshop.count(exceptions) == 0
-    monkeypatch.setattr(register, "ROUND_SECONDS", 10.0)
+    monkeypatch.setattr(rounds, "ROUND_SECONDS", 10.0)
     await look_for_exceptions(database, looked.progress)
     assert await books.desk.workshop.count(exceptions) == 4
 

@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from sqlalchemy import insert
 
-from jobs.audits.silence import Heard, silent, span
+from jobs.queries.silence import Heard, silent, span
 from jobs.queries.sources import read_silent
 from jobs.schema import mapping_files, secret_uses
 from tests.mappings.kit import MAPPING, good
