@@ -1,6 +1,6 @@
 """Corrections by hand over the API: made while the caller waits, by `jobs.corrections.correcting`.
 
-Owns that a correction maps with what this process has in force, and is refused where the caller
+Owns that a correction maps with what the service has in force, and is refused where the caller
 names other mappings, as a dry run answered with them.
 """
 

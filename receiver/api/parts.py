@@ -9,10 +9,11 @@ from zoneinfo import ZoneInfo
 from starlette.requests import Request
 
 from jobs.database import Database
-from jobs.mapping_store import MappingsChanged, version_in_force
+from jobs.mapping_store import MappingsChanged, mappings_in_force, version_in_force
 from mappings.load import MappingSet
 from receiver.secrets import Secrets
 from receiver.settings import Settings
+from receiver.signatures import RULES
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,13 +36,16 @@ class ApiParts:
 
 
 async def mappings_named(parts: ApiParts, named: str | None) -> MappingSet:
-    """The mappings to go by now; raises MappingsChanged where the caller names others."""
+    """The mappings to go by now; raises MappingsChanged where the caller names others.
+
+    Where this process has others than are in force (its folder is another one, or it is behind),
+    those in force count, as the database has them.
+    """
     mappings = await parts.look() if parts.look is not None else parts.mappings()
-    in_force = await version_in_force(parts.database) or mappings.digest
-    if named is not None and {named} != {in_force, mappings.digest}:
-        raise MappingsChanged(
-            named=named, in_force=mappings.digest if named == in_force else in_force
-        )
+    if await version_in_force(parts.database) not in (None, mappings.digest):
+        mappings = await mappings_in_force(parts.database, timezone=parts.zone.key, schemes=RULES)
+    if named not in (None, mappings.digest):
+        raise MappingsChanged(named=named or "", in_force=mappings.digest)
     return mappings
 
 

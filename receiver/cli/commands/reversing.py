@@ -17,7 +17,7 @@ from jobs.corrections.rebilling import Proposals, find_origin
 from jobs.corrections.reversed import NAMES_NOTHING, find_named
 from jobs.corrections.wishes import Correction, Reinstatement, Wish
 from jobs.database import Database
-from jobs.mapping_store import refuse_changed
+from jobs.mapping_store import MappingsChanged, refuse_changed
 from jobs.money import money
 from receiver.asking import charge_filter, usable_ids
 from receiver.cli.commands.replaying import actor, progress_bar
@@ -106,7 +106,10 @@ def _wish(session: Session, where: ChargeFilter, manner: Manner) -> Wish:
     if manner.rebill:
         oldest = session.settings.oldest_outcome_days
         origin = session.run(find_origin, manner.origin) if manner.origin is not None else None
-        proposals = Proposals(session.mappings_in_force(), oldest_days=oldest, origin=origin)
+        mappings = session.mappings_in_force()
+        if manner.mapping_version not in (None, mappings.digest):  # taken up since
+            raise MappingsChanged(named=manner.mapping_version or "", in_force=mappings.digest)
+        proposals = Proposals(mappings, oldest_days=oldest, origin=origin)
     return Wish(where=where, proposals=proposals, limit=manner.limit)
 
 

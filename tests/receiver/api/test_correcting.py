@@ -12,6 +12,7 @@ from jsonschema import Draft202012Validator
 from sqlalchemy import select
 
 from jobs.database import Database
+from jobs.mapping_store import accept, read_stored
 from jobs.schema import actions, billing_events
 from mappings.load import load
 from receiver.api import ApiParts
@@ -108,6 +109,21 @@ async def test_other_mappings_than_those_rehearsed_are_refused(
     assert refusal.json()["error"] == "mappings-changed"
     assert edited.digest in refusal.json()["detail"]
     assert await _micros(database) == [990_000, 990_000]
+
+
+async def test_a_rebill_goes_by_what_is_in_force_and_not_by_the_folder_of_the_web_process(
+    api: httpx.AsyncClient, billed: Rows, database: Database
+) -> None:
+    """The web process has 1.50 in its folder; the workers bill 1.25."""
+    agents = AGENTS.replace(b"0.99", b"1.25")
+    in_force = load({**FILES, "agents.yaml": agents}, timezone="UTC", schemes=RULES)
+    assert await accept(database, await read_stored(database), in_force)
+    rebill = {"ids": ["d1"], "rebill": True}
+    would = _as_said(await api.post("/api/reversals", json={**rebill, "dry_run": True}))
+    assert would["changes"][0]["now"]["amount"] == "1.25"
+    assert would["mapping_version"] == in_force.digest
+    _as_said(await api.post("/api/reversals", json={**rebill, "note": "why"}))
+    assert await _micros(database) == [-990_000, 990_000, 990_000, 1_250_000]
 
 
 async def test_from_bills_what_another_delivery_says(
