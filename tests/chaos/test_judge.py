@@ -16,7 +16,7 @@ from tests.chaos.judge import Findings, judge, judge_status
 from tests.chaos.messages import Message, messages
 from tests.chaos.record import Record
 from tests.chaos.stories import CURRENCIES, Stories, Told
-from tests.jobs.model import Line, owes
+from tests.jobs.model import Line, Said, owes
 
 NOW = datetime(2026, 5, 1, tzinfo=UTC)
 SIGNED_AT = 1_790_000_000
@@ -157,6 +157,35 @@ def _leave_out_a_reversal(world: World) -> None:
     world.books.ledger[key] = [line]
 
 
+def _reverse(world: World) -> str:
+    """An operator reverses a charge, after all that vendors sent; its key."""
+    key, at = world.a_charged_key(), NOW.timestamp() + 10**9
+    world.books.by_hand[key] = [Said("reversal", at, by_hand=True)]
+    return key
+
+
+def _take_back(world: World) -> None:
+    """What an operator reverses is reversed in the ledger."""
+    key = _reverse(world)
+    (line,) = world.books.ledger[key]
+    back = replace(line, id="b", sequence=2, kind="reversal", reverses=line.id, micros=-line.micros)
+    world.books.ledger[key] = [line, back]
+    world.books.totals[line.currency] -= line.micros
+
+
+def _lose_what_was_reinstated(world: World) -> None:
+    _take_back(world)
+    (key,) = world.books.by_hand
+    (reversal,) = world.books.by_hand[key]
+    world.books.by_hand[key].append(replace(reversal, kind="reinstatement"))
+
+
+def _rebill(world: World) -> None:
+    key = world.a_charged_key()
+    (line,) = world.books.ledger[key]
+    world.books.by_hand[key] = [Said("charge", None, line.micros, line.billed_as, by_hand=True)]
+
+
 def _take_back_another_amount(world: World) -> None:
     key = world.a_charged_key()
     (line,) = world.books.ledger[key]
@@ -206,6 +235,9 @@ PLANTED: dict[str, tuple[Callable[[World], object], set[str]]] = {
     "a wrong amount": (lambda w: w.change_line(micros=1), {"wrong amount"}),
     "a wrong currency": (lambda w: w.change_line(currency="GBP"), {"wrong amount"}),
     "a wrong customer": (lambda w: w.change_line(billed_as="nobody"), {"wrong amount"}),
+    "a reversal by hand left out": (_reverse, {"wrong amount"}),
+    "a reinstatement left out": (_lose_what_was_reinstated, {"lost"}),
+    "a rebill that changed something": (_rebill, {"wrong amount"}),
     "another amount taken back": (_take_back_another_amount, {"unbalanced"}),
     "a wrong number in a key": (lambda w: w.change_line(sequence=3), {"unbalanced"}),
     "a wrong sum": (lambda w: w.books.totals.update(USD=1), {"unbalanced"}),
@@ -230,6 +262,11 @@ def test_a_delivery_kept_whose_answer_was_lost_is_no_fault(world: World) -> None
     message = world.first(source="calendar")
     world.record.goes_unanswered(message.number, SIGNED_AT + 9, "ReadError")
     world.add_row(message, id="another", signed_at=SIGNED_AT + 9, duplicates=0)
+    assert world.found() == {}
+
+
+def test_what_an_operator_reversed_is_owed_no_more(world: World) -> None:
+    _take_back(world)
     assert world.found() == {}
 
 
