@@ -38,6 +38,8 @@ _NOTE_BYTES = 4096
 _STATM = Path("/proc/self/statm")
 _DATA_PAGES = 5
 _SUCCEEDED, _FAILED = b"+", b"!"
+#: Who ends a whole group of processes sends these to the child too; the work is not to blame.
+_STOPPED = frozenset({signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGQUIT, signal.SIGALRM})
 
 _Result = TypeVar("_Result")
 #: Given a text, keeps it where the parent can read it if the child ends at once.
@@ -109,7 +111,9 @@ def _refuse(answer: bytes, status: int, note: str) -> None:
     """Raise for whatever is no result."""
     if status == -signal.SIGXCPU:
         raise Exceeded(f"{CPU_SECONDS} s of processor time", note)
-    if not answer:
+    if -status in _STOPPED:
+        raise Broken(f"the mapping process was ended by {signal.Signals(-status).name}")
+    if status or not answer:
         raise Exceeded(f"{MEMORY_BYTES // 2**20} MiB of memory", note)
     if answer[:1] == _FAILED:
         raise Broken(answer[1:].decode())
@@ -130,7 +134,6 @@ def _compute(answered: Callable[[Note], bytes], writing: int, notes: mmap.mmap) 
     try:
         gc.disable()
         _let_go_of_the_parent(writing)
-        _bound()
         answer = answered(note)
         with open(writing, "wb", buffering=0) as pipe:
             while answer:
@@ -142,6 +145,7 @@ def _compute(answered: Callable[[Note], bytes], writing: int, notes: mmap.mmap) 
 
 def _answer(work: Callable[[Note], _Result], form: TypeAdapter[_Result], note: Note) -> bytes:
     try:
+        _bound()
         return _SUCCEEDED + form.dump_json(work(note))
     except MemoryError:
         return b""
@@ -151,8 +155,9 @@ def _answer(work: Callable[[Note], _Result], form: TypeAdapter[_Result], note: N
 
 def _let_go_of_the_parent(writing: int) -> None:
     signal.set_wakeup_fd(-1)
-    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGXCPU):
+    for number in (signal.SIGXCPU, *_STOPPED):
         signal.signal(number, signal.SIG_DFL)
+    signal.alarm(int(WALL_SECONDS))  # should the parent be gone by then
     with suppress(OSError):
         os.closerange(3, writing)
         os.closerange(writing + 1, os.sysconf("SC_OPEN_MAX"))

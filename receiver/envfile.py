@@ -22,7 +22,7 @@ _LINE = re.compile(
 )
 _ESCAPE = re.compile(r"""\\([nrt"'\\$])""")
 _ESCAPED = {"n": "\n", "r": "\r", "t": "\t"}
-_LOOKS_LIKE_A_COMMENT = re.compile(r"[ \t]#")
+_LOOKS_LIKE_A_COMMENT = re.compile(r"(?:^|[ \t])#")
 
 
 def read_env_file(path: Path | None) -> dict[str, str]:
@@ -36,7 +36,7 @@ def read_env_file(path: Path | None) -> dict[str, str]:
 def doubtful_values(path: Path | None) -> list[str]:
     """A warning for each value in which something looks like a comment behind it."""
     return [
-        f"{name} in {path} holds ` #`, which is part of its value; "
+        f"{name} in {path} holds a `#` as before a comment, which is part of its value; "
         "put a comment on a line of its own, or the value in quotes if it is meant"
         for name, value, is_quoted in _values(path)
         if not is_quoted and _LOOKS_LIKE_A_COMMENT.search(value)

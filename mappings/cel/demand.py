@@ -52,25 +52,28 @@ class Demand:
     """How expressions can grow: `depth` loops in one another that build or search in each step.
 
     `texts`: it may be a text, not just a longer list. `separators` are what they
-    make lists of texts at; "" stands for every character.
+    make lists of texts at; "" stands for every character. `growth` is how many times as long a text
+    can get without a loop: by `replace` and `join` with texts that are written out, one on another.
     """
 
     depth: int = 0
     texts: bool = False
     separators: frozenset[str] = frozenset()
+    growth: int = 1
 
     def bytes_for(self, body_bytes: int, values: Iterable[object]) -> int:
         """The most that one evaluation may take, with these values, read from such a body."""
+        grown = self.growth * body_bytes if self.growth > 1 else 0
         if not self.depth:
-            return 0
+            return grown
         whole = self._bytes(body_bytes, body_bytes)
-        if whole <= IN_PROCESS_BYTES:
-            return whole
-        return self._bytes(*_extent(values, self.separators))
+        if whole > IN_PROCESS_BYTES:
+            whole = self._bytes(*_extent(values, self.separators))
+        return max(whole, grown)
 
     def _bytes(self, items: int, chars: int) -> int:
         steps: int = min(items**self.depth, STEPS_MAX)
-        return steps * (_ITEM_BYTES * min(items, STEPS_MAX) + chars * self.texts)
+        return steps * (_ITEM_BYTES * min(items, STEPS_MAX) + chars * self.texts * self.growth)
 
 
 UNKNOWN = Demand(2, texts=True, separators=frozenset({_ANYWHERE}))
@@ -83,6 +86,7 @@ def demand_of(expressions: Iterable[Expression]) -> Demand:
         max((one.depth for one in found), default=0),
         any(one.texts for one in found),
         frozenset[str]().union(*(one.separators for one in found)),
+        max((one.growth for one in found), default=1),
     )
 
 
@@ -91,10 +95,23 @@ def _demand(expression: Expression) -> Demand:
         tree = tree_of(expression)
     except TreeUnknown:
         return UNKNOWN
-    depth = _depth(tree)
+    depth, growth = _depth(tree), _growth(tree)
     if not depth:
-        return Demand()
-    return Demand(depth, _loops_over_texts(tree), frozenset(_separators(tree)))
+        return Demand(growth=growth)
+    return Demand(depth, _loops_over_texts(tree), frozenset(_separators(tree)), growth)
+
+
+def _growth(tree: Tree) -> int:
+    """How many times as long as a text of the payload one of the tree's texts can be."""
+    inner = max(map(_growth, _parts(tree)), default=1)
+    match tree:
+        case Call(function="replace", arguments=(_, old, Constant(text=str(new)), *_)):
+            length = len(old.text) if isinstance(old, Constant) and old.text else 0
+            return inner * (-(-len(new) // length) or 1 if length else len(new) + 1)
+        case Call(function="join", arguments=(_, Constant(text=str(between)))):
+            return inner * (len(between) + 1)
+        case _:
+            return inner
 
 
 def _depth(tree: Tree) -> int:

@@ -26,8 +26,9 @@ _JSON_LINES = frozenset(
 _CLOUD_EVENTS = frozenset({"application/cloudevents+json", "application/cloudevents-batch+json"})
 _BLANKS = " \t\r\n"
 _DASHES = b"--"
-#: A form begins with a name and `=`; nothing that JSON or XML begins with is in such a name.
-_FIELD_BEGINS = re.compile(r"[^\s=&<>{}\[\]\"]+=")
+_LINE_BREAK = b"\r\n"
+#: A form begins with a name and `=`, such as `data[id]=`; no JSON or XML begins like a name.
+_FIELD_BEGINS = re.compile(r"[^\s=&<>{}\[\]\"][^\s=&<>{}\"]*=")
 _LONGEST_FIELD_NAME = 1024
 _JSON_BEGINS = frozenset('{["')
 
@@ -127,16 +128,21 @@ def _format(text: str, media_type: str) -> Format:
 
 def _refuse_preamble(body: bytes, boundary: str) -> None:
     """A boundary elsewhere than at the beginning may be somebody's text."""
-    if body.partition(b"\n")[0].rstrip() != _DASHES + boundary.encode("utf-8", "replace"):
+    if _first_line(body) != _DASHES + boundary.encode("utf-8", "replace"):
         raise PayloadError("The multipart form does not begin with its boundary.")
+
+
+def _first_line(body: bytes) -> bytes:
+    """The first line that is not empty: some senders put a line break before the boundary."""
+    return body.lstrip(_LINE_BREAK).partition(b"\n")[0].rstrip()
 
 
 def _by_rules(body: bytes, rules: BodyRules) -> Recognised:
     if not body.strip():
         raise PayloadError("The body is empty.")
     _refuse_moved(body, rules)
-    if body.startswith(_DASHES) and (not rules.formats or Format.MULTIPART in rules.formats):
-        first = body.partition(b"\n")[0].rstrip()
+    first = _first_line(body)
+    if first.startswith(_DASHES) and (not rules.formats or Format.MULTIPART in rules.formats):
         return Recognised(
             format=Format.MULTIPART,
             text="",
@@ -146,7 +152,10 @@ def _by_rules(body: bytes, rules: BodyRules) -> Recognised:
             by_rules=True,
         )
     charset = declared_charset(body) or rules.charset
-    text, codec = decoding(body, charset)
+    try:
+        text, codec = decoding(body, charset)
+    except PayloadError as error:
+        raise PayloadError(f"{error} Say what it is by `charset` in `verify`.") from error
     found = _shown(text, rules.formats)
     if rules.formats and found not in rules.formats:
         sent = " or ".join(rules.formats)

@@ -47,6 +47,8 @@ def read(body: bytes, content_type: str | None, rules: BodyRules) -> object:
         (b'{"a": "\xe9"}', BodyRules(charset="windows-1252"), {"a": "é"}),
         (b"a=%E9", BodyRules(charset="windows-1252"), {"a": "é"}),
         (b"a=1&b=2", ANY, {"a": "1", "b": "2"}),
+        (b"data[id]=1&b=2", ANY, {"data[id]": "1", "b": "2"}),
+        (b'[{"a": "b=2"}]', ANY, [{"a": "b=2"}]),
         (b"a=1&b=2", BodyRules(formats=(Format.JSON,)), "refused"),
         (b"<a>1</a>", ANY, {"a": "1"}),
         (b"<a>1</a>", BodyRules(formats=(Format.JSON, Format.FORM)), "refused"),
@@ -57,6 +59,7 @@ def read(body: bytes, content_type: str | None, rules: BodyRules) -> object:
         (FORGED, ANY, {"deal": "forged"}),
         (FORGED, BodyRules(formats=(Format.MULTIPART,)), {"deal": "forged"}),
         (FORGED, BodyRules(formats=(Format.JSON, Format.XML)), "refused"),
+        (b"\r\n" + FORGED, ANY, {"deal": "forged"}),
         (b"token=abc", ANY, {"token": "abc"}),
         (b"7", BodyRules(not_first="0123456789"), "refused"),
         (b'7{"a": 1}', BodyRules(not_first="0123456789"), "refused"),
@@ -68,6 +71,18 @@ def test_the_same_is_read_under_every_content_type(
     body: bytes, rules: BodyRules, value: object
 ) -> None:
     assert [read(body, content_type, rules) for content_type in TYPES] == [value] * len(TYPES)
+
+
+def test_a_body_in_another_charset_is_refused_with_the_way_out() -> None:
+    with pytest.raises(PayloadError, match=r"not UTF-8 at byte 8\. Say what it is by `charset`"):
+        parse(b'{"a": "\xe9"}', "application/json; charset=iso-8859-1", ANY)
+
+
+def test_a_line_break_may_stand_before_the_boundary() -> None:
+    by_type = BodyRules(by_content_type=True)
+    assert parse(b"\r\n" + FORGED, MULTIPART, by_type) == {"deal": "forged"}
+    with pytest.raises(PayloadError, match="does not begin with its boundary"):
+        parse(b"x\r\n" + FORGED, MULTIPART, by_type)
 
 
 def test_a_text_in_a_signed_document_is_no_form_whatever_it_is_called() -> None:

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import json
+import os
+import signal
 import subprocess
 import sys
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -36,6 +39,10 @@ GROWING: dict[str, tuple[str, dict[str, Any]]] = {
         {"a": ["a"] * 99, "b": "b" * 500_000},
     ),
     "a list of a document": ("json(payload.a).map(x, x).size() > 1", {"a": str([1] * 9_900)}),
+    "replacements one on another": (
+        'payload.a.replace("a", "bbbbbbb").replace("b", "ccccccc").replace("c", "ddddddd") != ""',
+        {"a": "a" * 900_000},
+    ),
     "a list by way of a name": ("pieces.size() > 1", {"a": "a," * 9_900}),
 }
 NAMES = "let:\n  pieces: payload.a.split(',').map(x, x)\n"
@@ -59,6 +66,12 @@ def _rule(when: str) -> str:
         ("payload.a.split(',').map(t, t)", Demand(1, separators=frozenset({","}))),
         ("payload.a.split(payload.b).map(t, t)", Demand(1, separators=frozenset({""}))),
         ("payload.a.replace(' ', 'T') == 'x'", Demand()),
+        ("payload.a.replace('&', '&amp;').replace('<', '&lt;')", Demand(growth=20)),
+        ("payload.a.replace('ab', 'cde')", Demand(growth=2)),
+        ("payload.a.replace('ab', '')", Demand()),
+        ("payload.a.replace('', 'cde')", Demand(growth=4)),
+        ("payload.a.replace(payload.b, 'cde')", Demand(growth=4)),
+        ("payload.a.join(', ')", Demand(growth=3)),
         ("payload.a.filter(t, t.b == 'x')[0].c.trim()", Demand(1)),
         ("payload.a.replace(' ', payload.b)", Demand(1, texts=True, separators=frozenset({""}))),
         ("payload.a.join(payload.b)", Demand(1, texts=True, separators=frozenset({""}))),
@@ -169,6 +182,22 @@ def test_what_the_work_raises_is_raised_with_its_traceback() -> None:
         confined.run(broken, TypeAdapter(None))
     value = TracedValue(text="x", value={"a": [1, 2.5, None]}, parts=(TracedValue(text="y"),))
     assert confined.run(lambda _: value, TypeAdapter(TracedValue)) == value
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGALRM])
+def test_a_process_that_is_stopped_from_outside_took_nothing_too_much(number: int) -> None:
+    """A supervisor ends a group of processes: the delivery is mapped again, and does not fail."""
+    with pytest.raises(confined.Broken, match=f"ended by {signal.Signals(number).name}"):
+        confined.run(lambda _: os.kill(os.getpid(), number), TypeAdapter(None))
+
+
+def test_a_process_that_cannot_be_bounded_blames_no_mapping(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(confined, "_STATM", tmp_path / "no-proc-here")
+    monkeypatch.setattr(sys, "platform", "linux")
+    with pytest.raises(confined.Broken, match="FileNotFoundError"):
+        confined.run(lambda _: None, TypeAdapter(None))
 
 
 class _Counting:

@@ -75,3 +75,10 @@ def test_a_file_that_is_no_text_is_named(tmp_path: Path) -> None:
     with pytest.raises(SettingsInvalid, match=r"\.env cannot be read"):
         load_settings(path)
     assert read_env_file(tmp_path / "none") == {}
+
+
+def test_a_comment_in_place_of_a_value_is_warned_of(tmp_path: Path) -> None:
+    path = tmp_path / ".env"
+    path.write_text("EMPTY_SECRET=  # fill in\nOTHER_SECRET=whsec_a#b\n")
+    (warning,) = doubtful_values(path)
+    assert warning.startswith("EMPTY_SECRET in ")
