@@ -58,7 +58,7 @@ def charge_now(mapped: Erased | Refused, key: str, event_index: int | None) -> O
     """The one charge of the key that the mapping gives now for this event. Raises Refused.
 
     What the other events of the delivery give, or that they fail, does not matter. Without an
-    `event_index` any event may give it.
+    `event_index` any event may give it, and of several the last counts.
     """
     if isinstance(mapped, Refused):
         raise mapped
@@ -72,6 +72,8 @@ def charge_now(mapped: Erased | Refused, key: str, event_index: int | None) -> O
         what = "the delivery" if failure.event_index is None else "its event"
         message = f"{what} fails now as {failure.reason.value}: {failure.detail}"
         raise Refused(message)
+    if event_index is None:
+        found = sorted(found, key=lambda one: one.event_index)[-1:]
     if len(found) != 1:
         count = f"{len(found)} charges" if found else "no charge"
         message = f"the mapping gives {count} of the key {key} now"

@@ -47,18 +47,22 @@ def in_force(rows: Sequence[Row], replaces: Mapping[str, str] | None = None) -> 
     """The outcomes that count, of all that are recorded of a delivery, in the order given.
 
     One that a person had billed anew is left out; what replaces it stands in its place, also where
-    it comes first: ids are made by the clocks of several machines. A charge of another delivery
-    that was billed by what this one says stands in the place of what this one said. `replaces` has
-    all replacements of these keys, by id, where some were recorded of other deliveries.
+    it comes first: ids are made by the clocks of several machines. A charge of another delivery or
+    event that was billed by what this event says stands in the place of what this event said.
+    `replaces` has all replacements of these keys, by id, where some were recorded of other
+    deliveries.
     """
     places = {row["id"]: place for place, row in enumerate(rows)}
+    events = {row["id"]: row["event_index"] for row in rows}
     known = replaces or {row["id"]: row["replaces"] for row in rows if row["replaces"]}
     own = {_event(row): row["id"] for row in rows if row["replaces"] is None}
     before: dict[str, str] = {}
     for row in rows:
         if row["replaces"] is not None:
-            older = next((one for one in _older(row["id"], known) if one in places), None)
-            older = older or own.get(_event(row))
+            older_here = (
+                one for one in _older(row["id"], known) if events.get(one) == row["event_index"]
+            )
+            older = next(older_here, None) or own.get(_event(row))
             if older is not None:
                 before[row["id"]] = older
     replaced = set(before.values())

@@ -12,6 +12,7 @@ from jobs.corrections.rebilling import Proposals, find_origin
 from jobs.corrections.wishes import Wish
 from jobs.erasure.purge import purge, survey
 from jobs.errors import FilterInvalid
+from jobs.exceptions.register import find_exceptions
 from jobs.filters import DeliveryFilter
 from mappings.load import MappingSet, load
 from receiver.signatures import RULES
@@ -184,6 +185,21 @@ async def test_a_charge_is_billed_by_what_another_delivery_says(desk: Desk) -> N
     assert (await desk.rebill(new.id, origin=first)).corrected == 1
     assert (await desk.open_line("key")).delivery_id == first
     assert (await desk.rebill(first)).unchanged == 1
+
+
+async def test_of_two_amounts_in_one_delivery_the_last_is_billed_from_it(desk: Desk) -> None:
+    """A batch that corrects its own amount: what the exception's command bills, once."""
+    batch = await _settle(
+        desk, bill("key", at=at(1), micros=0), bill("key", at=at(1), micros=2_500)
+    )
+    done = [await desk.rebill(batch, origin=batch) for _ in range(2)]
+    assert [(one.corrected, one.unchanged, one.refused) for one in done] == [(1, 0, 0), (0, 1, 0)]
+    assert await desk.ledger("key") == [0, 0, 2_500]
+    where = DeliveryFilter(state="recorded")
+    status = await desk.workshop.replay(desk.settler, desk.telling, where)
+    assert (status.unchanged, status.differences) == (1, [])
+    async with desk.workshop.database.read() as connection:
+        assert await find_exceptions(connection, ["key"]) == {"key": []}
 
 
 async def test_replaying_what_was_billed_by_another_delivery_finds_no_difference(
