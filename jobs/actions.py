@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, Literal, get_args
 
 from sqlalchemy import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -11,11 +11,16 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from jobs.ids import new_id
 from jobs.schema import actions
 
+ActionKind = Literal[
+    "discard", "dismiss", "purge", "rebill", "reinstate", "replay", "reverse", "timezone"
+]
+KINDS: tuple[ActionKind, ...] = get_args(ActionKind)
+
 
 async def note_action(
     connection: AsyncConnection,
     *,
-    kind: str,
+    kind: ActionKind,
     actor: str,
     where: dict[str, Any],
     count: int,

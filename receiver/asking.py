@@ -13,6 +13,7 @@ from datetime import datetime
 from typing import get_args
 from zoneinfo import ZoneInfo
 
+from jobs.actions import KINDS as ACTION_KINDS
 from jobs.corrections.charges import ChargeFilter
 from jobs.errors import FilterInvalid
 from jobs.filters import DeliveryFilter, can_be_stored
@@ -105,6 +106,7 @@ def action_filter(given: Mapping[str, str | None], zone: ZoneInfo) -> ActionFilt
     """The filter. Raises FilterInvalid."""
     named = {name: value for name, value in given.items() if value is not None}
     _refuse_empty(named)
+    _refuse_other("kind", named.get("kind"), ACTION_KINDS)
     return ActionFilter.model_validate({**named, **_times(named, zone)})
 
 

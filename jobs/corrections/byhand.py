@@ -85,7 +85,7 @@ def rebill_all(
     now: RemappedDeliveries,
     asked: Asked,
 ) -> Decided:
-    """Bill these charges anew by what the mapping gives `now` for their deliveries.
+    """Rebill these charges by what the mapping gives `now` for their deliveries.
 
     Where another line bills the outcome by now, that one is meant, unless it is to be billed from
     a delivery that was named.
@@ -107,11 +107,11 @@ def rebill_all(
 
 
 def _taken_back(by: Entry) -> str:
-    """Why a charge that this line took back cannot be billed anew, and what to do."""
+    """Why a charge that this line took back cannot be rebilled, and what to do."""
     if by.delivery_id is None:
         command = f"`receiver reinstate {by.reverses}`"
-        return f"it was taken back by hand; bring it back with {command}, then bill it anew"
-    return f"delivery {by.delivery_id} took it back: what a vendor takes back is not billed anew"
+        return f"it was taken back by hand; bring it back with {command}, then rebill it"
+    return f"delivery {by.delivery_id} took it back: what a vendor takes back is not rebilled"
 
 
 def _rebill(

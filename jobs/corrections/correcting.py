@@ -1,4 +1,4 @@
-"""Corrections by hand: open charges are taken back, or billed anew by what the mapping gives now.
+"""Corrections by hand: open charges are taken back, or rebilled by what the mapping gives now.
 
 Owns the steps: each is one transaction that records outcomes, lines and its entry in `actions`
 together, under the locks of settling. So a kill between two loses nothing and doubles nothing, and

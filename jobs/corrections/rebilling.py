@@ -1,4 +1,4 @@
-"""What the mapping gives now for charges that are to be billed anew.
+"""What the mapping gives now for charges that are to be rebilled.
 
 Owns which delivery is asked: the one whose outcome the key owes, since its price is the one in
 force, or the one that a person names. Refuses to guess where its body is gone; only where a purge

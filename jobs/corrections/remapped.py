@@ -1,4 +1,4 @@
-"""What the mapping gives now for a charge that is to be billed anew: pure.
+"""What the mapping gives now for a charge that is to be rebilled: pure.
 
 Owns that the event decides which the charge came from, whatever its delivery says besides: a
 neighbouring event that fails now, or that gives the same key, is no reason to refuse. Refuses
@@ -19,7 +19,7 @@ MOVED = "more was recorded of its key just now; run it again"
 
 
 class Refused(Exception):
-    """The charge cannot be billed anew; the message says why."""
+    """The charge cannot be rebilled; the message says why."""
 
 
 @dataclass(frozen=True, slots=True)

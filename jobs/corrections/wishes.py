@@ -74,7 +74,7 @@ class Correction(Protocol):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Wish:
-    """Open charges taken back; with `proposals` they are billed anew instead.
+    """Open charges taken back; with `proposals` they are rebilled instead.
 
     Raises FilterInvalid for a filter that asks for nothing.
     """
@@ -118,7 +118,7 @@ class Wish:
         return where
 
     async def unchanged(self, database: Database) -> int:
-        """Those taken back already; what is to be billed anew is refused then, each by itself."""
+        """Those taken back already; what is to be rebilled is refused then, each by itself."""
         if self.proposals is not None:
             return 0
         return (await standing(database, self.where, limit=0)).unchanged

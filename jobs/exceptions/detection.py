@@ -1,4 +1,4 @@
-"""Which exceptions one key has: pure, from its book and from the charges told of it.
+"""Which exceptions one key has: pure, from its book and from the charges recorded of it.
 
 Owns what an exception of a key is. What the key owes, and which charges belong to one interval,
 is decided by `jobs.ledger`.
@@ -66,17 +66,17 @@ def _waiting(key: str, told: Iterable[Told]) -> KeyException | None:
 
 
 def _differing(book: KeyBook, told: Iterable[Told]) -> KeyException | None:
-    """The charge told last that is not owed, of the same interval, with another amount.
+    """The charge recorded last that is not owed, of the same interval, with another amount.
 
-    Under `amount: latest` the amount told last is what the rule asks for. What was told before a
-    person had the key billed anew was judged by that person.
+    Under `amount: latest` the amount recorded last is what the rule asks for. What was recorded
+    before the key was rebilled by hand was judged then.
     """
     owed = book.owed()
     if owed is None or owed.amount_rule is AmountRule.LATEST:
         return None
     judged = owed.ordinal if owed.replaces is not None else 0
     replaced = {one.replaces for one in book.outcomes}
-    # A reinstated charge is owed in the last interval, and was told in another one.
+    # A reinstated charge is owed in the last interval, and was recorded in another one.
     intervals = {book.line.interval_of(owed), len(book.line.reversals)}
     differing = [
         one

@@ -71,10 +71,3 @@ async def read_action(database: Database, action_id: str) -> ActionEntry | None:
         found = await connection.execute(select(*_FIELDS).where(actions.c.id == action_id))
         row = found.mappings().one_or_none()
     return None if row is None else ActionEntry.model_validate(dict(row))
-
-
-async def action_kinds(database: Database) -> list[str]:
-    """The kinds of actions that there are."""
-    async with database.read() as connection:
-        found = await connection.scalars(select(actions.c.kind).distinct())
-        return sorted(found)

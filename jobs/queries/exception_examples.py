@@ -49,7 +49,7 @@ async def waiting_reversal(connection: AsyncConnection, one: KeyException) -> Wa
 
 
 async def amount_differs(connection: AsyncConnection, one: KeyException) -> AmountDiffers:
-    """Both amounts, and the command that bills the one told last."""
+    """Both amounts, and the command that bills the one reported last."""
     assert one.owed is not None  # noqa: S101 - what makes it this kind
     lines, delivery = billing_events.c, one.outcome.delivery_id
     last = select(lines.id).where(lines.outcome_key == one.key, lines.kind == "charge")
@@ -62,7 +62,7 @@ async def amount_differs(connection: AsyncConnection, one: KeyException) -> Amou
         billing_event=event,
         billed=_amount(one.owed),
         delivery=delivery,
-        told=_amount(one.outcome),
+        reported=_amount(one.outcome),
         occurred_at=one.outcome.occurred_at,
         recorded_at=one.at,
         command=_command(*words, _NOTE, "amount corrected by the vendor"),

@@ -25,9 +25,9 @@ class WaitingReversal(Shape):
 
 
 class AmountDiffers(Shape):
-    """A charge told again with another amount: `billed` stands as `billing_event`.
+    """A charge reported again with another amount: `billed` stands as `billing_event`.
 
-    `told` is what the `delivery` says instead; `id` is the outcome's.
+    `reported` is what the `delivery` gives instead; `id` is the outcome's.
     """
 
     id: str
@@ -36,7 +36,7 @@ class AmountDiffers(Shape):
     billing_event: str | None
     billed: Amount
     delivery: str | None
-    told: Amount
+    reported: Amount
     occurred_at: AwareDatetime | None
     recorded_at: AwareDatetime
     command: str

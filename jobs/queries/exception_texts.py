@@ -16,7 +16,7 @@ REMEDIATIONS: Mapping[str, str] = {
         " charge's. Then dismiss the exception with `receiver exceptions --dismiss`."
     ),
     AMOUNT_DIFFERS: (
-        "Bill what the later delivery says with the command, or dismiss the exception with"
+        "Bill the amount of the later delivery with the command, or dismiss the exception with"
         " `receiver exceptions --dismiss`. Where an amount may be corrected by the vendor, give"
         " the rule `amount: latest`."
     ),
@@ -35,8 +35,8 @@ DETAILS: Mapping[str, tuple[str, str]] = {
         "{} outcome keys have a reversal and no charge, so nothing was taken back",
     ),
     AMOUNT_DIFFERS: (
-        "1 outcome was told again with another amount than the one that is billed",
-        "{} outcomes were told again with another amount than the one that is billed",
+        "1 outcome was reported again with another amount than the one that is billed",
+        "{} outcomes were reported again with another amount than the one that is billed",
     ),
     LOOKALIKE_CUSTOMER: (
         "1 group of customers has ids that look alike; each is billed by itself",

@@ -224,7 +224,7 @@ def reverse(
     yes: arg.Yes = False,
     as_json: arg.Json = False,
 ) -> None:
-    """Take open charges back by hand, with a --note why; with --rebill, bill them anew.
+    """Take open charges back by hand, with a --note why; with --rebill, bill them again.
 
     What is taken back already stays as it is. Asks first on a terminal; without one it needs --yes.
     """

@@ -52,7 +52,7 @@ def replay(scheme: Scheme) -> str:
 def captured(scheme: Scheme) -> Iterator[str]:
     """The same in sentences."""
     if scheme.strength is Strength.SHARED:
-        yield "It shows the secret: whoever has it can send anything, and it bills."
+        yield "It shows the secret: anyone who has it can send anything, and it bills."
         return
     yield f"Sent again{_how_long(scheme)}, it is a repeat and bills nothing."
     if takes_unsigned_id(scheme):

@@ -6,14 +6,12 @@ import json
 from collections.abc import Mapping
 
 from jobs.database import Database
-from jobs.queries.actions import ActionFilter, action_kinds, list_actions
+from jobs.queries.actions import ActionFilter, list_actions
 from jobs.queries.paging import DEFAULT_LIMIT, MOST
 from jobs.queries.story_shapes import ActionEntry
-from mappings.reading.wording import nearest
 from receiver.asking import action_filter
 from receiver.cli.output import Cell, Output
 from receiver.cli.session import Session
-from receiver.cli.trouble import MISUSE, Trouble
 
 
 def actions(given: Mapping[str, str | None], *, limit: int | None, as_json: bool) -> None:
@@ -31,12 +29,6 @@ def actions(given: Mapping[str, str | None], *, limit: int | None, as_json: bool
 
 
 async def _newest(database: Database, where: ActionFilter, limit: int) -> list[ActionEntry]:
-    """Of an unknown kind not an empty list, but what is wrong."""
-    kinds = await action_kinds(database)
-    if where.kind is not None and kinds and where.kind not in kinds:
-        near = nearest(where.kind, kinds)
-        hint = f"did you mean {near}?" if near else f"there are {', '.join(kinds)}"
-        raise Trouble(f"there is no action of the kind {where.kind!r}; {hint}", code=MISUSE)
     items: list[ActionEntry] = []
     cursor = None
     while len(items) < limit:
@@ -50,8 +42,12 @@ async def _newest(database: Database, where: ActionFilter, limit: int) -> list[A
 
 
 def _row(item: ActionEntry) -> tuple[Cell, ...]:
-    which = ", ".join(f"{name} {_value(value)}" for name, value in item.filter.items()) or None
-    return (item.at, item.id, item.kind, item.actor, item.count, which, item.note)
+    return (item.at, item.id, item.kind, item.actor, item.count, which(item.filter), item.note)
+
+
+def which(given: Mapping[str, object]) -> str | None:
+    """A filter in one line; of many ids only their number."""
+    return ", ".join(f"{name} {_value(value)}" for name, value in given.items()) or None
 
 
 def _value(value: object) -> str:

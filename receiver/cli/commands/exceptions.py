@@ -72,8 +72,8 @@ def _in_words(one: Example) -> str:
         return f"{one.outcome_key}, reversed by delivery {one.delivery or 'none: by hand'}{near}"
     if isinstance(one, AmountDiffers):
         billed = f"{one.billed.amount} {one.billed.currency} billed"
-        told = f"{one.told.amount} {one.told.currency} told by delivery {one.delivery}"
-        return f"{one.outcome_key}: {billed}, {told}"
+        later = f"{one.reported.amount} {one.reported.currency} reported by delivery {one.delivery}"
+        return f"{one.outcome_key}: {billed}, {later}"
     if isinstance(one, LookalikeCustomer):
         return ", ".join(one.customers)
     return one.detail

@@ -1,4 +1,4 @@
-"""`reverse`: charges taken back by hand, or billed anew; `reinstate`: brought back.
+"""`reverse`: charges taken back by hand, or rebilled; `reinstate`: brought back.
 
 Both count first, then act.
 """
@@ -31,7 +31,7 @@ SHOWN = 20
 #: What was done, and why others are unchanged.
 WORDS: Mapping[CorrectionKind, tuple[str, str]] = {
     "reverse": ("reversed", "taken back already"),
-    "rebill": ("billed anew", "nothing to change"),
+    "rebill": ("rebilled", "nothing to change"),
     "reinstate": ("reinstated", "billed already"),
 }
 
@@ -65,7 +65,7 @@ def reverse(ids: list[str], given: Mapping[str, str | None], manner: Manner) -> 
         _print(out, session.run(rehearse, wish), would=True)
         return
     found = session.run(standing, where, limit=manner.limit)
-    verb = "bill anew" if manner.rebill else "reverse"
+    verb = "rebill" if manner.rebill else "reverse"
     out.say(f"{counted(found.matched, 'open charge')} to {verb}{_sums(found)}")
     if not found.matched and not found.unchanged:
         out.say("nothing that fits has an open charge; `receiver show ID` says what it billed")
@@ -120,7 +120,7 @@ async def refuse_other_mappings(database: Database, named: str | None) -> None:
 
 
 def require_terminal() -> None:
-    """Trouble where nobody can be asked: what changes money then says --yes."""
+    """Trouble without a terminal, where a command that changes money needs --yes."""
     if not can_ask():
         raise Trouble("--yes is missing: this changes what is billed", code=MISUSE)
 

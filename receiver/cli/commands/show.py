@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 from datetime import datetime
@@ -26,6 +27,7 @@ from jobs.queries.story_shapes import (
 from jobs.replays.replay import ReplayStatus, replay_status
 from jobs.retention.evidence import WHY_GONE
 from jobs.schema import outcomes
+from receiver.cli.commands.actions import which
 from receiver.cli.commands.lists import why
 from receiver.cli.output import Cell, Output, counted, state_text
 from receiver.cli.session import Session
@@ -119,7 +121,7 @@ def _show_story(out: Output, found: Story) -> None:
         case ReplayStatus():
             _show_facts(out, "replay", found.id, {**asdict(found), "id": None, "differences": None})
         case ActionEntry():
-            _show_facts(out, found.kind, found.id, found.model_dump(exclude={"id", "kind"}))
+            _show_action(out, found)
         case VersionText():
             _show_facts(out, found.kind, found.version, {"name": found.name, **found.parts})
             out.line(f"\n{found.text}")
@@ -189,6 +191,25 @@ def _show_delivery(out: Output, found: DeliveryEvidence) -> None:
     _show_actions(out, found.actions)
     _show_lines(out, found.billing_events)
     _show_request(out, found)
+
+
+def _show_action(out: Output, found: ActionEntry) -> None:
+    facts = {
+        "by": found.actor,
+        "at": found.at,
+        "note": found.note,
+        "which": which(found.filter),
+        "count": found.count,
+        **{name: _detail(value) for name, value in found.detail.items()},
+    }
+    _show_facts(out, found.kind, found.id, facts)
+
+
+def _detail(value: Any) -> str:
+    """Amounts as they are written elsewhere; anything else as JSON, which can be read back."""
+    if isinstance(value, list) and all(isinstance(one, dict) and "amount" in one for one in value):
+        return ", ".join(f"{one['amount']} {one['currency']}" for one in value)
+    return value if isinstance(value, str) else json.dumps(value)
 
 
 def _show_actions(out: Output, actions: Sequence[ActionItem]) -> None:

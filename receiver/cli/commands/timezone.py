@@ -16,7 +16,7 @@ from receiver.settings import TimezoneName
 
 
 def timezone(to: str | None, *, note: str | None, dry_run: bool, yes: bool, as_json: bool) -> None:
-    """Print the zone, or change it; Trouble where nobody agrees to what changes."""
+    """Print the zone, or change it; Trouble where the change is not agreed to."""
     session, out = Session(), Output(as_json=as_json)
     stored = session.timezone
     if to is None:

@@ -139,7 +139,7 @@ async def test_another_amount_stands_in_the_list_with_both_in_any_order(
     line = await books.desk.open_line(key("A"))
     (example,) = (await books.items())["amount-differs"].examples
     assert isinstance(example, AmountDiffers)
-    amounts = {example.billed.amount, example.told.amount}
+    amounts = {example.billed.amount, example.reported.amount}
     assert amounts == {"0.00", "2500.00"}
     assert example.billing_event == line.id
     assert example.billed.amount == ("2500.00" if times == (2, 1) else "0.00")

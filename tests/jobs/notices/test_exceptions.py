@@ -9,7 +9,7 @@ from jobs.queries.exceptions import Tally
 def test_what_a_person_has_to_look_at_is_told_with_the_command() -> None:
     (told,) = of_exceptions([Tally("amount-differs", count=3), Tally("lookalike-customer", 9)])
     assert told.run == ("receiver exceptions --kind amount-differs",)
-    assert told.says.startswith("3 outcomes were told again with another amount")
+    assert told.says.startswith("3 outcomes were reported again with another amount")
     assert told.facts == {"exception": "amount-differs", "count": 3, "overdue": 0}
 
 

@@ -289,6 +289,7 @@ async def test_what_people_did_and_began_is_listed(api: httpx.AsyncClient, rows:
     [rest] = (await api.get("/api/actions", params={"cursor": page["next"]})).json()["items"]
     assert rest["kind"] == "replay"
     assert (await api.get("/api/actions?kind=purge")).json() == {"items": [], "next": None}
+    assert (await api.get("/api/actions?kind=revers")).status_code == 400
     [replay] = (await api.get("/api/replays")).json()["items"]
     progress = (await api.get(f"/api/replays/{begun.json()['id']}")).json()
     assert replay["filter"] == {"state": "failed", "reason": "unmapped"}
@@ -317,7 +318,7 @@ async def test_exceptions_are_listed_by_kind_and_counted_in_metrics(
     )
     (item,) = (await api.get("/api/exceptions?kind=amount-differs")).json()["items"]
     assert (item["kind"], item["count"]) == ("amount-differs", 1)
-    assert item["examples"][0]["told"] == {"currency": "USD", "amount": "0.000007"}
+    assert item["examples"][0]["reported"] == {"currency": "USD", "amount": "0.000007"}
     assert (await api.get("/api/exceptions?kind=unused-price")).json()["items"] == []
     refused = await api.get("/api/exceptions?examples=-1")
     assert refused.json()["detail"] == "examples is -1; give a number from 0 to 1000"

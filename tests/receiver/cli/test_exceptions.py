@@ -43,7 +43,7 @@ def test_the_list_is_the_api_s(filled: Installation) -> None:
     assert waiting["commands"] == ["receiver show d4"]
     assert (differs["kind"], differs["count"]) == ("amount-differs", 1)
     (example,) = differs["examples"]
-    assert (example["billed"], example["told"]) == (
+    assert (example["billed"], example["reported"]) == (
         {"currency": "USD", "amount": "0.99"},
         {"currency": "USD", "amount": "5.00"},
     )
@@ -61,7 +61,7 @@ def test_people_see_both_amounts_the_key_and_the_command(filled: Installation) -
         "1 x waiting-reversal",
         f"{WAITING}, reversed by delivery d4",
         "1 x amount-differs",
-        "0.99 USD billed, 5.00 USD told by delivery d3",
+        "0.99 USD billed, 5.00 USD reported by delivery d3",
         "receiver reverse b2 --rebill --from d3",
     ):
         assert part in out

@@ -82,7 +82,7 @@ def test_as_json_it_prints_one_object(billed: Installation) -> None:
 def test_a_dry_run_needs_no_note_and_changes_nothing(billed: Installation) -> None:
     ran = billed.run("reverse", "--source", "zendesk", "--rebill", "--dry-run")
     assert ran.code == 0
-    assert "2 charges would be billed anew" in ran.out
+    assert "2 charges would be rebilled" in ran.out
     assert "1.02 USD" in ran.out
     assert "0.99 USD for support-agent / acme / ticket-resolved, now 1.50 USD" in ran.out
     assert _total(billed) == "1.98"
@@ -91,7 +91,7 @@ def test_a_dry_run_needs_no_note_and_changes_nothing(billed: Installation) -> No
 def test_a_rebill_bills_the_price_of_now(billed: Installation) -> None:
     ran = billed.run("reverse", "d1", "d2", "--rebill", "--note", "a wrong price", "--yes")
     assert ran.code == 0
-    assert "2 open charges to bill anew: 1.98 USD" in ran.err
+    assert "2 open charges to rebill: 1.98 USD" in ran.err
     assert _total(billed) == "3.00"
     shown = billed.run("show", "d1")
     assert "charged, replaced" in shown.out
@@ -115,7 +115,7 @@ def test_what_is_refused_is_named_and_ends_in_one(billed: Installation) -> None:
 @pytest.mark.usefixtures("at_terminal")
 @pytest.mark.parametrize(
     ("arguments", "asks"),
-    [([], "Reverse 2?"), (["--rebill"], "Bill anew 2?")],
+    [([], "Reverse 2?"), (["--rebill"], "Rebill 2?")],
     ids=["reverse", "rebill"],
 )
 def test_at_a_terminal_a_no_changes_nothing(
@@ -311,7 +311,7 @@ def test_a_reversal_is_not_reversed_and_told_what_brings_its_charge_back(
     assert f"`receiver reinstate {line}`" in ran.err
     rebilled = billed.run("reverse", "b1", "--rebill", "--note", "why", "--yes")
     assert rebilled.code == 1
-    assert "bring it back with `receiver reinstate b1`, then bill it anew" in rebilled.out
+    assert "bring it back with `receiver reinstate b1`, then rebill it" in rebilled.out
     assert billed.run("reinstate", line, "--note", "why", "--yes").code == 0
     assert billed.run("reverse", "b1", "--rebill", "--note", "why", "--yes").code == 0
     assert _total(billed) == "2.49"

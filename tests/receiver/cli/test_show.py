@@ -21,7 +21,8 @@ async def story(rows: Rows) -> None:
         await connection.execute(
             insert(actions).values(
                 id="a1", kind="reverse", actor="kim", at=START, filter={"ids": [charge]},
-                count=1, note="test ticket", detail={},
+                count=1, note="test ticket",
+                detail={"amounts": [{"currency": "USD", "amount": "-0.99"}], "run": "a1"},
             )
         )  # fmt: skip
     cause = await rows.outcome(
@@ -68,8 +69,12 @@ def test_the_vendor_s_id_is_the_delivery_s(filled: Installation) -> None:
 
 def test_an_action_tells_what_was_done(filled: Installation) -> None:
     out = filled.run("show", "a1").out
-    assert "kim" in out
+    facts = [line.split() for line in out.splitlines()]
+    assert ["by", "kim"] in facts
+    assert ["which", "ids", "b1"] in facts
+    assert ["amounts", "-0.99", "USD"] in facts
     assert "test ticket" in out
+    assert "{" not in out, "what people read is no dump of an object"
 
 
 def test_several_with_one_id_are_listed(filled: Installation) -> None:
@@ -92,7 +97,7 @@ def test_actions_are_listed_newest_first(filled: Installation) -> None:
         "filter": {"ids": ["b1"]},
         "count": 1,
         "note": "test ticket",
-        "detail": {},
+        "detail": {"amounts": [{"currency": "USD", "amount": "-0.99"}], "run": "a1"},
     }
     out = filled.run("actions").out
     assert "ids b1" in out
@@ -103,4 +108,6 @@ def test_actions_of_an_unknown_kind_are_refused_with_the_nearest(filled: Install
     ran = filled.run("actions", "--kind", "revers")
     assert ran.code == 2
     assert "did you mean reverse?" in ran.err
+    unused = filled.run("actions", "--kind", "dismiss")
+    assert (unused.code, unused.out) == (0, "nothing that fits was done\n")
     assert filled.run("actions", "--since", "2026-06-01", "--json").json == []
