@@ -115,9 +115,30 @@ class Judge:
             for heir in heirs
             if (problem := _changed(past, heir)) is not None
         ]
+        changed += self._renamed(past, heirs)
         yield from changed
         if not changed:
             yield from self._reversals(past, heirs)
+
+    def _renamed(self, past: Past, heirs: Sequence[RuleNow]) -> Iterator[Refusal]:
+        """New rules with the once_per of one that is gone, where others carry on the same keys."""
+        in_force = [
+            rule
+            for home in past.homes & self.history.sources.keys()
+            for rule in self.history.sources[home][1].outcomes
+        ]
+        before = {rule.name: frozenset({rule.name, *rule.was}) for rule in in_force}
+        taken = {
+            name for heir in heirs for name in heir.names - before.get(heir.rule.name, frozenset())
+        }
+        names = {name for name, of in before.items() if of & past.names}
+        gone = names - {heir.rule.name for heir in heirs} - taken
+        known = before.keys() | past.names
+        for one in self.now if gone else ():
+            is_new = one.source in past.homes and not one.names & known and not one.rule.rekeyed
+            if is_new and one.is_charge and one.form.body == past.reference.form.body:
+                problem = _renamed_without_was(past, one, min(gone))
+                yield Refusal(problem=problem, source=past.source, bills_again=True)
 
     def heirs_of(self, past: Past) -> list[RuleNow]:
         """The charge rules that carry its keys on: at its source, or where that was renamed to."""
@@ -256,6 +277,15 @@ def _gone_rule(past: Past, file: str) -> Problem:
         ' if it shall bill no more, keep it with `when: "false"`.'
     )
     return _problem(file, Mark(0, 0), message, remedy)
+
+
+def _renamed_without_was(past: Past, now: RuleNow, gone: str) -> Problem:
+    message = f"`{now.rule.name}` is new, and its once_per is that of `{gone}`, which is gone."
+    remedy = (
+        f"If it was renamed, write `was: [{past.key_name}]` in it; with other keys it would bill"
+        " again what has billed: if each shall bill, write `rekeyed: true`."
+    )
+    return now.problem(message, remedy, "name")
 
 
 def _gone_reversal(past: Past, name: str, olds: Sequence[BilledRule], file: str) -> Problem:

@@ -6,7 +6,7 @@ which values may stand in a field; that is the field's own business (`rules.fiel
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from mappings.cel import text as celtext
@@ -71,16 +71,29 @@ def compile_template(text: str, language: Language, lets: Lets) -> Template:
 
 def expressions(text: str) -> list[str]:
     """The expressions in a field's text, as written; an unclosed one is left out."""
-    found: list[str] = []
+    return [text[start:end].strip() for start, end in _places(text)]
+
+
+def spaced(text: str) -> str:
+    """A field's text with its expressions as `celtext.spaced` has them."""
+    parts: list[str] = []
+    behind = 0
+    for start, end in _places(text):
+        parts += [text[behind:start], f" {celtext.spaced(text[start:end])} "]
+        behind = end
+    return "".join([*parts, text[behind:]])
+
+
+def _places(text: str) -> Iterator[tuple[int, int]]:
+    """Where each expression begins and ends, between its brackets."""
     start = text.find(_OPEN)
     while start >= 0:
         inner = start + len(_OPEN)
         end = celtext.end_of_expression(text, inner)
         if end is None:
-            break
-        found.append(text[inner:end].strip())
+            return
+        yield inner, end
         start = text.find(_OPEN, end)
-    return found
 
 
 def _expression(raw: str, language: Language, lets: Lets) -> Expression:

@@ -37,6 +37,9 @@ EQUALITIES = frozenset({"==", "!=", "in"})
 _MACROS = frozenset({"exists", "exists_one", "all", "filter"})
 #: At the least: list . exists ( )
 _MACRO_TOKENS = 5
+#: Signs with no blank behind them, and those with none before them.
+_TIGHT_BEHIND = frozenset("([{.!?")
+_TIGHT = frozenset(")]}.,([?")
 _NO_NAMES = frozenset({"true", "false", "null", "in"})
 
 
@@ -58,6 +61,16 @@ def tokens(expression: str) -> tuple[Token, ...]:
         for match in _TOKEN.finditer(expression)
         if match.lastgroup != "space"
     )
+
+
+def spaced(expression: str) -> str:
+    """The expression with the same blanks however it was spaced, and without comments."""
+    parts: list[str] = []
+    before = "("
+    for token in tokens(expression):
+        parts += ["" if before in _TIGHT_BEHIND or token.text in _TIGHT else " ", token.text]
+        before = token.text
+    return "".join(parts)
 
 
 def names(expression: str) -> frozenset[str]:

@@ -12,7 +12,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import astuple, dataclass
 
 from mappings.cel import text as celtext
-from mappings.cel.template import expressions
+from mappings.cel.template import expressions, spaced
 from mappings.rules.model import MappingModel, RuleModel
 
 Variables = Mapping[str, str | int | bool]
@@ -23,8 +23,9 @@ class KeyForm:
     """All that the keys of a rule rest on.
 
     `head` is what keys begin with: source and key name, or the scope and "". `values` are the
-    texts of `once_per`; `behind` are the expressions and values that these use, by name.
-    `is_timed`: the rule maps `occurred_at`, which decides in which order a key's outcomes count.
+    texts of `once_per`, alike however they are spaced; `behind` are the expressions and values that
+    these use, by name. `is_timed`: the rule maps `occurred_at`, which decides in which order a
+    key's outcomes count.
     """
 
     head: tuple[str, str]
@@ -67,8 +68,8 @@ def lets_behind(rule: RuleModel, lets: Mapping[str, str]) -> dict[str, str]:
 def form_of(model: MappingModel, source: str, rule: RuleModel, charge: RuleModel) -> KeyForm:
     """The form of the keys of `rule`, which are those of `charge`, under one source of the file."""
     lets = lets_behind(rule, model.let)
-    behind = {name: _spaced(text) for name, text in lets.items()} | {
-        "events": _spaced(model.events)
+    behind = {name: celtext.spaced(text) for name, text in lets.items()} | {
+        "events": celtext.spaced(model.events)
     }
     texts = [*_expressions(rule, lets), model.events]
     for name, value in variables_in(texts, variables_of(model, source)).items():
@@ -77,7 +78,7 @@ def form_of(model: MappingModel, source: str, rule: RuleModel, charge: RuleModel
         behind["source"] = source
     return KeyForm(
         head=(charge.scope, "") if charge.scope else (source, key_name(charge)),
-        values=tuple(values_of(rule)),
+        values=tuple(spaced(value) for value in values_of(rule)),
         behind=tuple(sorted(behind.items())),
         is_timed=rule.occurred_at is not None,
     )
@@ -119,13 +120,3 @@ def names_source(texts: Iterable[str]) -> bool:
 def _expressions(rule: RuleModel, lets: Mapping[str, str]) -> list[str]:
     own = [text for value in values_of(rule) for text in expressions(value)]
     return [*own, *lets.values()]
-
-
-def _spaced(expression: str) -> str:
-    """The expression with one blank where it has any; what is in quotes stays as it is."""
-    parts: list[str] = []
-    end = 0
-    for token in celtext.tokens(expression):
-        parts += [" ", token.text] if parts and token.start > end else [token.text]
-        end = token.end
-    return "".join(parts)

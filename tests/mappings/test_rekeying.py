@@ -95,6 +95,11 @@ def keys(found: MappingSet, source: str = "zendesk") -> list[tuple[str, str]]:
             BEFORE.replace("once_per: ${{ id(event.id) }}", "once_per: ['${{ id(event.id) }}']"),
             id="one-value-as-a-list",
         ),
+        pytest.param(
+            BEFORE,
+            BEFORE.replace("${{ id(event.id) }}", "${{id( event . id )}}"),
+            id="once-per-with-other-spacing",
+        ),
         pytest.param(BEFORE, REKEYED, id="rekeyed-on-purpose"),
         pytest.param(
             BEFORE,
@@ -479,6 +484,30 @@ class TestSplit:
         assert "The once_per of `solved-by-voice`, which has billed" in refused(
             text, history(BEFORE)
         )
+
+    def test_a_part_that_is_renamed_without_was_is_refused(self) -> None:
+        text = self.NARROWED + self.AS_PART
+        both = (*billed_by(BEFORE), *billed_by(text, rule="solved-by-voice"))
+        past = History(billed=both, texts={FILE: text.encode()})
+        for old, other in (("solved\n", "solved-by-voice"), ("solved-by-voice\n", "solved")):
+            renamed = text.replace(f"name: {old}", "name: another\n").replace(
+                "reverses: solved", f"reverses: {other}"
+            )
+            renamed = renamed.replace("another\n    was: [solved]\n", "another\n")
+            said = refused(renamed, past)
+            assert f"its once_per is that of `{old.strip()}`, which is gone" in said
+            as_part = renamed.replace("name: another\n", "name: another\n    was: [solved]\n")
+            assert refused(as_part, past) == ""
+
+    def test_a_part_may_go_and_a_rule_renamed_beside_a_new_one(self) -> None:
+        text = self.NARROWED + self.AS_PART
+        both = (*billed_by(BEFORE), *billed_by(text, rule="solved-by-voice"))
+        assert refused(BEFORE, History(billed=both, texts={FILE: text.encode()})) == ""
+        renamed = BEFORE.replace("name: solved\n", "name: done\n    was: [solved]\n").replace(
+            "reverses: solved", "reverses: done"
+        )
+        found = loaded(renamed + PART, history(BEFORE))
+        assert (found.problems, len(found.warnings)) == ((), 1)
 
     def test_a_part_that_does_not_say_so_is_warned_of_until_it_has_billed(self) -> None:
         text = self.NARROWED + PART
