@@ -26,6 +26,8 @@ _NAME = re.compile(r"[A-Za-z][A-Za-z0-9_.\[\]-]*")
 _NUMBER = re.compile(r"[0-9]+")
 #: `MessageSid`, and not `Body`: no text has such a word by chance.
 _DISTINCTIVE = re.compile(r"[A-Z][a-z0-9]+[A-Z#]")
+#: In JSON inside of JSON it is escaped.
+_QUOTE = re.compile(r'\\*"')
 #: How a vendor's names begin, and no id or number does behind its first characters.
 _WORDS = re.compile(r"[A-Z][a-z]")
 _PLAIN = re.compile(r"[A-Z][a-z0-9]*")
@@ -84,8 +86,8 @@ def certain_fields(pairs: Iterable[tuple[str, str]], names: FormNames) -> dict[s
     for place, name in _occurrences(names.distinctive, form.text):
         at = form.field_at(place)
         is_certain = _is_border(at, place, name, names) != _is_json_member(form.text, place, name)
-        is_across = place < at.name_end < place + len(name)
-        matters = is_across or form.is_read(at, name)
+        is_torn = not names.knows(at.name) and place < at.name_end < place + len(name)
+        matters = is_torn or form.is_read(at, name)
         if not is_certain and matters and not _goes_on(at, place, name, form):
             raise _moved(at, name)
     expected = names.read | (names.together if names.mark in form.places else frozenset())
@@ -183,7 +185,7 @@ def _is_border(at: _Field, place: int, name: str, names: FormNames) -> bool:
 
 def _is_json_member(text: str, place: int, name: str) -> bool:
     """Whether it stands in quotes, as in the JSON that some fields hold: no field's value does."""
-    return text[place - 1 : place] == text[place + len(name) :][:1] == '"'
+    return text[place - 1 : place] == '"' and bool(_QUOTE.match(text, place + len(name)))
 
 
 def _moved(at: _Field, name: str) -> PayloadError:

@@ -57,11 +57,16 @@ def test_a_field_that_the_vendor_adds_is_taken(new: str, names: frozenset[str]) 
     [
         ({**TEXT, "From": "Toyota"}, ALL),
         ({**TEXT, "From": "client:JaneTodd"}, ALL),
+        ({"MessageSid": "SM1", "SmsStatus": "sent", "From": "StateFarm", "To": "+1"}, SOME),
         ({**TEXT, "Body": "From me To you"}, ALL),
         ({**TEXT, "Body": "what is ErrorCode 5?"}, SOME),
         ({**CALL, "From": "client:Tom"}, ALL),
         ({**CALL, "From": "client:JaneTodd"}, SOME),
         ({**CALL, "To": "", "Called": "", "Caller": "client:Tom"}, ALL),
+        (
+            {"TaskSid": "WT1", "TaskAttributes": '{"a":"{\\"CallSid\\":\\"CA1\\"}"}'},
+            frozenset({"TaskAttributes", "a"}),
+        ),
         ({"TaskSid": "WT1", "TaskAttributes": '{"a":"{\\"CallSid\\":\\"CA1\\"}"}'}, SOME),
     ],
 )
@@ -78,6 +83,7 @@ def test_what_people_and_vendors_write_into_fields_is_taken(
         ({"MessageSid": "SM1", "NumMedia": "0"}, {"MessageSid": "SM1NumMedia0"}, ALL),
         ({"FromCity": "X"}, {"From": "CityX"}, ALL),
         ({"From": "+1", "To": "+2"}, {"From": "+1To+2"}, ALL),
+        ({"MessageSid": "SM1"}, {"Message": "SidSM1"}, frozenset({"Body"})),
         ({"From": "+1s", "To": "+2"}, {"From": "+1", "sTo": "+2"}, ALL),
         ({"Body": "NO", "From": "+1"}, {"Body": "N", "OFrom": "+1"}, ALL),
         ({"Body": "NO", "From": "+1"}, {"Bod": "yNO", "From": "+1"}, ALL | {"Bod"}),
