@@ -317,8 +317,8 @@ SABOTAGES = (
         name="bring-back-at-todays-price",
         why="a reinstated charge would stand at an amount that was never taken back",
         file="jobs/ledger/book.py",
-        old="charge = self.remembered[interval - 1] if interval else None",
-        new="charge = max([*self.latests, *self.firsts], key=_moment) if interval else None",
+        old="charge = self.remembered[interval - 1].charge if interval else None",
+        new="charge = max([*self.latests, *self.firsts], key=_moment, default=None)",
         tests=_in(
             "jobs/ledger/test_order.py",
             "test_every_order_of_up_to_five_outcomes_ends_in_the_same_open_line",
