@@ -126,11 +126,13 @@ async def _outcomes_of(connection: AsyncConnection, delivery_id: str) -> list[Ou
         .where(outcomes.c.delivery_id.is_(None), takes_back_of(delivery_id))
         .order_by(outcomes.c.id)
     )
-    return [
+    found = [
         OutcomeItem(**outcome_fields(row))
         for query in (said, taken_back)
         for row in (await connection.execute(query)).mappings()
     ]
+    # What was rebilled or reinstated carries the delivery too: ids by hand are in order of time.
+    return sorted(found, key=lambda one: one.id if one.action_id else "")
 
 
 async def actions_of(connection: AsyncConnection, said: Sequence[OutcomeItem]) -> list[ActionItem]:

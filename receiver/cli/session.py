@@ -14,6 +14,7 @@ from zoneinfo import ZoneInfo
 
 import structlog
 from sqlalchemy.engine import make_url
+from sqlalchemy.exc import DBAPIError
 
 from jobs.database import Database, open_database
 from jobs.errors import is_transient
@@ -56,13 +57,13 @@ class Session:
     def secrets(self) -> Secrets:
         """The secrets of sources, from where the web process has them.
 
-        Where the database does not answer, without those that vendors sent.
+        Where the database does not answer, or cannot be read, without those that vendors sent.
         """
         found, nothing = secrets_of(self.settings), dict[str, str]()
         try:
             found.learn(self.run_if_made(read_learnt, otherwise=nothing))
         except Exception as error:
-            if not is_transient(error):
+            if not is_transient(error) and not isinstance(error, DBAPIError):
                 raise
         return found
 

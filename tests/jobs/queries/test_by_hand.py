@@ -67,6 +67,22 @@ async def test_a_delivery_shows_what_was_billed_anew_and_what_it_replaces(desk: 
     assert [one.kind for one in found.actions] == ["rebill"]
 
 
+async def test_a_delivery_shows_corrections_in_the_order_in_which_they_were_made(
+    desk: Desk,
+) -> None:
+    reversed_by_hand = (await _ids(desk))[0]
+    await desk.reinstate(reversed_by_hand)
+    await desk.reverse(reversed_by_hand)
+    found = await read_delivery(desk.workshop.database, reversed_by_hand)
+    assert found is not None
+    assert [one.kind for one in found.outcomes] == [
+        "charge",
+        "reversal",
+        "reinstatement",
+        "reversal",
+    ]
+
+
 async def test_a_list_counts_what_the_deliveries_said(desk: Desk) -> None:
     found = await list_deliveries(desk.workshop.database, DeliveryFilter())
     assert [one.outcomes for one in found.items] == [1, 1, 1]

@@ -313,6 +313,17 @@ def test_a_database_that_is_away_is_a_problem_and_no_traceback(
     assert "hunter2" not in ran.out + ran.err
 
 
+def test_a_file_that_is_no_database_is_a_problem_and_the_other_checks_are_made(
+    healthy: Installation,
+) -> None:
+    (healthy.root / "receiver.db").write_bytes(b"not a database" * 1000)
+    ran = healthy.run("doctor", "--json")
+    ((level, says, _),) = findings(ran, "database")
+    assert (ran.code, level) == (1, "problem")
+    assert "file is not a database" in says
+    assert {statuses(ran)[name] for name in ("redis", "mappings", "secrets")} == {"ok"}
+
+
 def test_mappings_that_cannot_be_read_are_a_problem_and_no_traceback(
     healthy: Installation, monkeypatch: pytest.MonkeyPatch
 ) -> None:
