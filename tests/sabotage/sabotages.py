@@ -325,6 +325,17 @@ SABOTAGES = (
         ),
     ),
     Sabotage(
+        name="reinstate-over-a-vendors-reversal",
+        why="what a vendor took back would stay billed, since a person had reinstated it before",
+        file="jobs/ledger/book.py",
+        old="if one.action_id is None or undoes_by_hand:",
+        new="if one is not None:",
+        tests=_in(
+            "jobs/corrections/test_reinstating.py",
+            "test_what_a_vendor_took_back_meanwhile_is_taken_back_after_a_reinstatement_too",
+        ),
+    ),
+    Sabotage(
         name="receive-by-the-process-clock",
         why="a web process with a wrong clock would price an outcome by another month",
         file="jobs/intake/commit.py",
