@@ -16,11 +16,17 @@ COLUMNS = {
     "indicator": (billing_events.c.indicator,),
     "currency": (billing_events.c.currency,),
 }
+#: Where the ids of each kind stand; too many to list.
+ID_COLUMNS = {
+    "delivery": (deliveries.c.id,),
+    "outcome_key": (outcomes.c.outcome_key, billing_events.c.outcome_key),
+}
 
 
 async def is_known(database: Database, kind: str, name: str) -> bool:
-    """Whether any record has this name, of a kind in `COLUMNS`."""
-    found = [exists(select(column).where(column == name)) for column in COLUMNS[kind]]
+    """Whether any record has this name or id, of a kind in `COLUMNS` or `ID_COLUMNS`."""
+    columns = (COLUMNS | ID_COLUMNS)[kind]
+    found = [exists(select(column).where(column == name)) for column in columns]
     async with database.read() as connection:
         return bool(await connection.scalar(select(or_(*found))))
 

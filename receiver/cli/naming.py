@@ -7,12 +7,13 @@ billed name agents, customers, indicators and currencies too: those that were bi
 from __future__ import annotations
 
 import difflib
+import shlex
 from collections.abc import Iterator
 
 from jobs.corrections.charges import ChargeFilter
 from jobs.filters import DeliveryFilter
 from jobs.queries.billing import BillingFilter
-from jobs.queries.names import COLUMNS, all_known, is_known
+from jobs.queries.names import COLUMNS, ID_COLUMNS, all_known, is_known
 from receiver.cli.session import Session
 from receiver.cli.trouble import MISUSE, Trouble
 
@@ -23,7 +24,8 @@ MAPPED = ("source", "rule")
 
 
 def refuse_misspelt(session: Session, where: DeliveryFilter | ChargeFilter | BillingFilter) -> None:
-    """Raise Trouble for a name that neither the mappings nor the records know."""
+    """Raise Trouble for a name or id that neither the mappings nor the records know."""
+    _refuse_unknown_ids(session, where)
     for kind in COLUMNS:
         name = getattr(where, kind, None)
         if name is None or session.run(is_known, kind, name):
@@ -37,6 +39,18 @@ def refuse_misspelt(session: Session, where: DeliveryFilter | ChargeFilter | Bil
         hint = f"did you mean {near[0]}?" if near else f"there are {listed}"
         unknown = f"there is no {kind}" if kind in MAPPED else f"nothing was billed for {kind}"
         raise Trouble(f"{unknown} {name!r}; {hint}", code=MISUSE)
+
+
+def _refuse_unknown_ids(
+    session: Session, where: DeliveryFilter | ChargeFilter | BillingFilter
+) -> None:
+    """A part of a key, such as a ticket's number, would look like a ticket that billed nothing."""
+    for kind in ID_COLUMNS:
+        text = getattr(where, kind, None)
+        if text is not None and not session.run(is_known, kind, text):
+            command = shlex.join(["receiver", "show", text])
+            unknown = f"there is no {kind.replace('_', ' ')} {text!r}"
+            raise Trouble(f"{unknown}; look for it with `{command}`", code=MISUSE)
 
 
 def _mapped(session: Session, kind: str) -> Iterator[str]:

@@ -47,6 +47,15 @@ def test_filters_are_options(filled: Installation) -> None:
     ]
 
 
+@pytest.mark.parametrize(
+    ("option", "what"), [("--outcome-key", "outcome key"), ("--delivery", "delivery")]
+)
+def test_an_id_that_nothing_has_is_refused(filled: Installation, option: str, what: str) -> None:
+    ran = filled.run("events", option, "1")
+    assert (ran.code, ran.out) == (2, "")
+    assert f"there is no {what} '1'; look for it with `receiver show 1`" in ran.err
+
+
 def test_json_lines_and_csv_are_all_that_fits(filled: Installation) -> None:
     lines = filled.run("events", "--jsonl").out.splitlines()
     assert [json.loads(line)["id"] for line in lines] == ["b3", "b2", "b1"]
