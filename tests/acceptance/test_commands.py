@@ -150,7 +150,7 @@ OTHERS: dict[str, tuple[int, str]] = {
     "--version": (0, "0."),
     "migrate": (0, "the database has this version's tables"),
     "schema": (0, '"$schema"'),
-    "show nothing-like-it": (1, "there is no delivery 'nothing-like-it'"),
+    "show nothing-like-it": (1, "nothing has the id 'nothing-like-it'"),
     "try tickts {payload}": (2, "did you mean tickets?"),
     "deliveries --state lost": (2, "choose from received, recorded"),
     "replay": (2, "name what to replay"),
