@@ -165,7 +165,7 @@ def test_a_replay_bills_what_its_dry_run_showed_or_is_refused(
         assert would["amounts"] == [{"currency": "USD", "amount": price}]
         named = ids | {"mapping_version": would["mapping_version"]}
         done = service.replay(**named)
-        assert (done["recorded"], done["not_replayed"]) == (1, 0)
+        assert (done["recorded"], done.get("not_replayed")) == (1, None)
         assert service.billed(customer)[0]["amount"] == price
         catalogue.write_text(before)
         gone = service.http(
