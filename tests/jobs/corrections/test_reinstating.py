@@ -206,7 +206,7 @@ async def test_it_is_found_by_its_delivery_and_shown_with_it(desk: Desk) -> None
     await desk.reinstate(delivery)
     shown = await read_delivery(desk.workshop.database, delivery)
     assert shown is not None
-    assert [one.kind for one in shown.outcomes] == ["charge", "reinstatement", "reversal"]
+    assert [one.kind for one in shown.outcomes] == ["charge", "reversal", "reinstatement"]
     assert {act.kind for act in shown.actions} == {"reverse", "reinstate"}
     assert sorted(line.sequence for line in shown.billing_events) == [1, 2, 3]
     yesterday = datetime.now(UTC) - timedelta(days=1)
