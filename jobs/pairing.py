@@ -45,7 +45,7 @@ async def open_window(
             "source": window.source,
             "secret": window.secret,
             "replaces": window.replaces,
-            "token_sha256": _sha256(token),
+            "url_part_sha256": _sha256(token),
             "until": database.now(plus_seconds=seconds),
         }
         await connection.execute(pairing_windows.insert().values(row))
@@ -76,7 +76,7 @@ async def take(
     async with database.write() as connection:
         found = select(pairing_windows, (columns.until > database.now()).label("lasts"))
         row = (await connection.execute(found.where(is_open).with_for_update())).first()
-        if row is None or not row.lasts or not _is_right(token, row.token_sha256):
+        if row is None or not row.lasts or not _is_right(token, row.url_part_sha256):
             return None
         window = Window(source=source, secret=row.secret, replaces=row.replaces)
         if (
@@ -121,8 +121,8 @@ async def _forget(connection: AsyncConnection, source: str) -> None:
     await connection.execute(delete(pairing_windows).where(pairing_windows.c.source == source))
 
 
-def _is_right(token: str, token_sha256: str) -> bool:
-    return hmac.compare_digest(_sha256(token), token_sha256)
+def _is_right(token: str, url_part_sha256: str) -> bool:
+    return hmac.compare_digest(_sha256(token), url_part_sha256)
 
 
 def _sha256(text: str) -> str:

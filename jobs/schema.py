@@ -358,7 +358,7 @@ pairing_windows = Table(
     Column("source", String(64), primary_key=True),
     Column("secret", String(128)),  # the name to keep it under; null: there is only to show
     Column("replaces", Boolean, nullable=False),
-    Column("token_sha256", String(64), nullable=False),
+    Column("url_part_sha256", String(64), nullable=False),
     Column("until", UtcDateTime, nullable=False),
     Column("shown", JSON(none_as_null=True)),
 )

@@ -368,7 +368,7 @@ SABOTAGES = (
         name="pair-with-anyone",
         why="a secret planted while the window is open would refuse the vendor and bill forgeries",
         file="jobs/pairing.py",
-        old="if row is None or not row.lasts or not _is_right(token, row.token_sha256):",
+        old="if row is None or not row.lasts or not _is_right(token, row.url_part_sha256):",
         new="if row is None or not row.lasts:",
         tests=_in(
             "jobs/test_pairing.py",

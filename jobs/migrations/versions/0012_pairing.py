@@ -17,7 +17,7 @@ def upgrade() -> None:
         sa.Column("source", sa.String(length=64), nullable=False),
         sa.Column("secret", sa.String(length=128)),
         sa.Column("replaces", sa.Boolean(), nullable=False),
-        sa.Column("token_sha256", sa.String(length=64), nullable=False),
+        sa.Column("url_part_sha256", sa.String(length=64), nullable=False),
         sa.Column("until", sa.DateTime(timezone=True), nullable=False),
         sa.Column("shown", sa.JSON(none_as_null=True)),
         sa.PrimaryKeyConstraint("source", name=op.f("pk_pairing_windows")),
