@@ -149,7 +149,7 @@ def test_waiting_gives_up_where_no_worker_is(
 def test_waiting_ends_with_the_result(
     failed: Installation, monkeypatch: pytest.MonkeyPatch, status: dict[str, Any], code: int
 ) -> None:
-    counts = {"recorded": 0, "ignored": 0, "failed": 0, "unchanged": 0, **status}
+    counts = {"recorded": 0, "ignored": 0, "failed": 0, "unchanged": 0, "not_replayed": 0, **status}
     done = ReplayStatus(id="r", state="done", matched=2, done=2, unchanged_no_body=0, **counts)
 
     async def replay_status(*_: object, **__: object) -> ReplayStatus:
