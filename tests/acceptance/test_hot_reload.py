@@ -120,13 +120,15 @@ def test_deliveries_under_way_use_one_version_throughout(service: Service, custo
     def flip() -> None:
         version = next(versions)
         text = source.replace("source: rekeyed", "source: flipping")
+        text = text.replace("REKEYED_SECRET", "FLIPPING_SECRET")
         text = text.replace("${{ event.customer }}", f"{customer}-{version}")
         path.write_text(f"{text}    meta_tags: {{version: {version}}}\n")
 
+    secret = "whsec_" + base64.b64encode(b"a secret of its own, which flips").decode()
+    (service.secrets / "FLIPPING_SECRET").write_text(secret)
     with service.reloaded():
         flip()
     deliveries: list[str] = []
-    secret = SECRETS["REKEYED_SECRET"]
     for _ in range(3):
         flip()
         until = time.monotonic() + 2
