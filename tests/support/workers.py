@@ -1,25 +1,45 @@
 """What tests need to run on several workers of pytest-xdist.
 
-Owns the name of each test's group, for `--dist loadgroup`: tests that share a service or an
-installation run on one worker. A file on one kind of database is one group, so that what its tests
-share is made once; the tests of the shared service are one group for each kind of database,
-whatever file they stand in.
+Owns which tests run on one worker, one after the other: those that share a service or an
+installation, so that what they share is made once and left by each as the next expects it. A file
+on one kind of database is one group; the acceptance tests on one kind of database are one.
+`--dist loadgroup` of pytest-xdist 3.8 groups nothing under pytest 9.2, whose tests have other ids
+than the attribute that it writes: so the scheduler is given by its hook.
 """
 
 from __future__ import annotations
 
+import re
+from typing import Any
+
 import pytest
+from xdist.scheduler import LoadScopeScheduling
 
-KINDS = ("sqlite", "postgres")
-#: Fixtures that outlive a file and cost seconds.
-SHARED = ("service",)
+#: Folders of tests that share what takes seconds to make.
+SHARED = "acceptance/"
+_KIND = re.compile(r"[\[-](sqlite|postgres)[\]-]")
 
 
-@pytest.hookimpl(tryfirst=True)
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark each test with its group, before xdist looks."""
-    for item in items:
-        item.add_marker(pytest.mark.xdist_group(_group_of(item)))
+class GroupScheduling(LoadScopeScheduling):  # type: ignore[misc]  # xdist has no types
+    """Sends the tests of a group to one worker."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        return group_of(nodeid)
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> GroupScheduling:
+    """The scheduler for `-n`, whatever `--dist` says."""
+    return GroupScheduling(config, log)
+
+
+def group_of(nodeid: str) -> str:
+    """The name of a test's group."""
+    file = nodeid.partition("::")[0].removeprefix("tests/").removesuffix(".py")
+    kind = _KIND.search(nodeid)
+    if kind is None:
+        return file
+    return f"{SHARED if file.startswith(SHARED) else file}-{kind[1]}"
 
 
 @pytest.hookimpl(tryfirst=True)
@@ -28,13 +48,3 @@ def pytest_runtest_logreport(report: pytest.TestReport) -> None:
     report.sections = [
         (name, text.encode("utf-8", "backslashreplace").decode()) for name, text in report.sections
     ]
-
-
-def _group_of(item: pytest.Item) -> str:
-    file = item.nodeid.partition("::")[0].removeprefix("tests/").removesuffix(".py")
-    if not isinstance(item, pytest.Function):
-        return file
-    shared = next((name for name in SHARED if name in item.fixturenames), file)
-    values = item.callspec.params.values() if hasattr(item, "callspec") else ()
-    kind = next((value for value in values if value in KINDS), None)
-    return f"{shared}-{kind}" if kind else shared
