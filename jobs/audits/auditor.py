@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Awaitable, Callable, Mapping
+from contextlib import suppress
 from typing import Any
 
 import structlog
@@ -108,8 +109,15 @@ class Auditor:
         if progress is None:
             return
         began = time.monotonic()
-        async with asyncio.timeout(self._lease_seconds or ROUND_SECONDS):
-            looked = await self._looks[name](self._database, progress)
+        try:
+            async with asyncio.timeout(self._lease_seconds or ROUND_SECONDS):
+                looked = await self._looks[name](self._database, progress)
+        except Exception as error:
+            # After what passes by itself the next look is early enough; a bug waits for the lease.
+            if is_transient(error):
+                with suppress(Exception):
+                    await self._keep(name, None, rest_seconds=0)
+            raise
         if looked.found:
             log.error("audit.found", audit=name, found=looked.found, first=looked.says[0])
         rest = min((time.monotonic() - began) * PAUSE_FACTOR, LONGEST_PAUSE_SECONDS)
@@ -136,19 +144,18 @@ class Auditor:
             progress: dict[str, Any] | None = taken.scalar_one_or_none()
         return progress
 
-    async def _keep(self, name: str, looked: Looked, *, rest_seconds: float) -> None:
+    async def _keep(self, name: str, looked: Looked | None, *, rest_seconds: float) -> None:
+        """Note what a round found, where it ended, and when the next one is due."""
+        values: dict[str, Any] = {"next_at": self._database.now(plus_seconds=rest_seconds)}
+        if looked is not None:
+            values |= {
+                "found": looked.found,
+                "detail": {"says": list(looked.says)},
+                "progress": dict(looked.progress),
+                "checked_at": self._database.now(),
+            }
         async with self._database.write() as connection:
-            await connection.execute(
-                update(audits)
-                .where(audits.c.name == name)
-                .values(
-                    found=looked.found,
-                    detail={"says": list(looked.says)},
-                    progress=dict(looked.progress),
-                    checked_at=self._database.now(),
-                    next_at=self._database.now(plus_seconds=rest_seconds),
-                )
-            )
+            await connection.execute(update(audits).where(audits.c.name == name).values(values))
 
 
 async def read_audits(database: Database) -> list[Audited]:

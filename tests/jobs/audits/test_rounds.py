@@ -78,6 +78,22 @@ async def test_a_round_that_breaks_is_tried_again_and_the_others_are_made(
     assert [one["event"] for one in logs if one["log_level"] == "error"] == ["audit.fault"]
 
 
+async def test_a_round_that_the_database_cut_off_is_due_again_at_once(workshop: Workshop) -> None:
+    rounds: list[Mapping[str, Any]] = []
+
+    async def cut_off_once(_database: Database, progress: Mapping[str, Any]) -> Looked:
+        rounds.append(progress)
+        if len(rounds) == 1:
+            raise TimeoutError
+        return Looked(found=0)
+
+    auditor = Auditor(workshop.database, {"balance": cut_off_once})
+    with pytest.raises(TimeoutError):
+        await auditor.do_what_is_due()
+    await auditor.do_what_is_due()
+    assert rounds == [{}, {}]
+
+
 async def test_what_was_found_is_looked_at_until_it_is_mended(busy: Workshop) -> None:
     auditor = Auditor(busy.database)
     await auditor.do_what_is_due()
