@@ -23,10 +23,10 @@ def _reversal_without_charge(stage: Stage) -> str:
 def _listed(stage: Stage, key: str) -> list[bool]:
     """For each row of the list about this key whether it is dismissed."""
     rows = stage.rows(
-        "SELECT coalesce(dismissed_by, '') FROM exceptions"  # noqa: S608 - a key of ours
+        "SELECT dismissed_by IS NULL, exceptions.outcome_id FROM exceptions"  # noqa: S608 - a key of ours
         f" JOIN outcomes ON outcomes.id = outcome_id WHERE outcome_key = '{key}'"
     )
-    return [row[0] != "" for row in rows]
+    return [row[0] in ("0", "f") for row in rows]
 
 
 def _dismissals(stage: Stage, key: str) -> int:
