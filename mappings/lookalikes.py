@@ -16,10 +16,10 @@ from collections.abc import Iterable
 from mappings.identifiers import REFUSED
 
 #: Greek capitals whose small letters have another shape.
-_CAPITALS = str.maketrans("ΒΖΗΚΜΝΡΥΧ", "BZHKMNPYX")  # noqa: RUF001
+_CAPITALS = str.maketrans("ΒΖΗΚΜΝΡΥΧ", "BZHKMNPYX")  # noqa: RUF001 - look-alikes on purpose
 #: Small Cyrillic and Greek letters, and digits, to the Latin letters of the same shape.
 _SHAPES = str.maketrans(
-    "авсԁеһіјкмнорԛѕтухүѵԝ" + "αιονρυ" + "01",  # noqa: RUF001
+    "авсԁеһіјкмнорԛѕтухүѵԝ" + "αιονρυ" + "01",  # noqa: RUF001 - look-alikes on purpose
     "abcdehijkmhopqstyxyvw" + "aiovpu" + "ol",
 )
 _ACCENT = re.compile("[\u0300-\u036f]")
