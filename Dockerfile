@@ -15,7 +15,7 @@ COPY receiver receiver
 # The tools that install are not needed to run; of the mappings only the files stay editable.
 RUN /opt/receiver/bin/python -m pip install --no-cache-dir --no-deps --no-build-isolation . \
  && /opt/receiver/bin/python -m pip uninstall --yes setuptools pip \
- && find mappings -name '*.py' -delete
+ && rm -rf mappings/engine mappings/__init__.py mappings/py.typed
 
 FROM ${BASE}
 RUN useradd --uid 10001 --user-group --create-home --home-dir /var/lib/receiver receiver

@@ -20,7 +20,7 @@ from sqlalchemy import delete, select
 from jobs.database import Database
 from jobs.errors import brief
 from jobs.schema import heartbeats
-from mappings.load import MappingSet
+from mappings.engine.load import MappingSet
 
 log = structlog.get_logger(__name__)
 

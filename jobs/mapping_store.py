@@ -26,8 +26,8 @@ from jobs.schema import (
     outcomes,
     rekeyings,
 )
-from mappings.load import MappingSet, SchemeRules, load_accepted
-from mappings.rules.billed import Billed, History, Rekeying
+from mappings.engine.load import MappingSet, SchemeRules, load_accepted
+from mappings.engine.rules.billed import Billed, History, Rekeying
 
 #: The one row of `mapping_set`.
 ROW = 1

@@ -19,8 +19,8 @@ import structlog
 from jobs.database import Database
 from jobs.errors import JobsError, brief, is_transient
 from jobs.mapping_store import Stored, accept, read_stored
-from mappings.load import MappingSet, SchemeRules, load, read_directory
-from mappings.types import Problem
+from mappings.engine.load import MappingSet, SchemeRules, load, read_directory
+from mappings.engine.types import Problem
 
 log = structlog.get_logger(__name__)
 

@@ -2,6 +2,6 @@
 
 from __future__ import annotations
 
-from mappings.amounts import money
+from mappings.engine.amounts import money
 
 __all__ = ["money"]

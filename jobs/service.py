@@ -26,8 +26,8 @@ from jobs.retention.retention import Retention
 from jobs.settling.settle import Settler
 from jobs.settling.sweeper import Sweeper
 from jobs.tasks import within
-from mappings.load import SchemeRules
-from mappings.types import OLDEST_DAYS
+from mappings.engine.load import SchemeRules
+from mappings.engine.types import OLDEST_DAYS
 
 log = structlog.get_logger(__name__)
 

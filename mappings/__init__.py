@@ -1,1 +1,1 @@
-"""The mapping language: the payload of a webhook to billable outcomes, pure."""
+"""The mapping files that users edit; `mappings.engine` is the language that reads them."""

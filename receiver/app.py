@@ -28,7 +28,7 @@ from jobs.mapping_watch import MappingWatch
 from jobs.notices.telling import Teller
 from jobs.revision import schema_is_current
 from jobs.tasks import within
-from mappings.load import MappingSet
+from mappings.engine.load import MappingSet
 from receiver import looks
 from receiver.api import api_routes
 from receiver.api.answers import HANDLERS

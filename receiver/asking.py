@@ -24,7 +24,7 @@ from jobs.queries.rejections import RejectionFilter
 from jobs.queries.times import parse_time
 from jobs.schema import STATES
 from jobs.settling.fold import IGNORED_REASONS
-from mappings.types import Reason
+from mappings.engine.types import Reason
 
 DELIVERY_FILTERS = tuple(DeliveryFilter.model_fields)
 BILLING_FILTERS = tuple(BillingFilter.model_fields)

@@ -21,7 +21,7 @@ from jobs.notices.book import read_unsent
 from jobs.queries.exceptions import count_exceptions
 from jobs.queries.status import read_status
 from jobs.schema import STATES
-from mappings.load import MappingSet
+from mappings.engine.load import MappingSet
 from receiver.doctor.clock import database_offset_seconds
 from receiver.doctor.storage import room_at
 from receiver.metrics import Metrics

@@ -13,8 +13,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from urllib.parse import unquote, unquote_plus
 
-from mappings.redact.errors import NotRedactable
-from mappings.redact.redactor import Redacted, Redactor
+from mappings.engine.redact.errors import NotRedactable
+from mappings.engine.redact.redactor import Redacted, Redactor
 from receiver.exchange import Refused
 from receiver.readiness import not_ready
 from receiver.signatures import Request, Scheme, Verified

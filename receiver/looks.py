@@ -13,7 +13,7 @@ from jobs.audits.findings import MENDS, Audited
 from jobs.database import Database
 from jobs.heartbeat import ALIVE_SECONDS, alive
 from jobs.queries.backlog import oldest_received_age_seconds
-from mappings.load import MappingSet
+from mappings.engine.load import MappingSet
 from receiver.health import Look, Trouble
 
 #: A delivery that waits longer than this is a backlog, not a moment.

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
-from mappings.redact.paths import MARK
+from mappings.engine.redact.paths import MARK
 
 Path = tuple[str | int, ...]
 

@@ -17,7 +17,7 @@ from jobs.database import Database
 from jobs.errors import brief
 from jobs.queries.shapes import SecretUse
 from jobs.queries.sources import read_uses
-from mappings.load import MappingSet, Source
+from mappings.engine.load import MappingSet, Source
 from receiver.health import Look, Trouble
 
 log = structlog.get_logger(__name__)

@@ -14,7 +14,7 @@ from jobs.database import Database
 from jobs.queries.shapes import SecretUse, Shape, SourceTraffic
 from jobs.queries.silence import Silent
 from jobs.queries.sources import read_silent, read_traffic
-from mappings.load import MappingSet, Source
+from mappings.engine.load import MappingSet, Source
 from receiver.metrics import UNKNOWN
 from receiver.rotation import endings_of
 from receiver.secrets import Secrets

@@ -11,8 +11,8 @@ from datetime import datetime
 
 import structlog
 
-from mappings.load import MappingSet, Source
-from mappings.redact.redactor import Redactor
+from mappings.engine.load import MappingSet, Source
+from mappings.engine.redact.redactor import Redactor
 from receiver.secrets import Secrets
 from receiver.settings import Settings
 from receiver.signatures import Scheme, SchemeInvalid, scheme_of

@@ -8,8 +8,8 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-from mappings.payload import Format
-from mappings.pricing.catalogue import Catalogue
+from mappings.engine.payload import Format
+from mappings.engine.pricing.catalogue import Catalogue
 from receiver.signatures import RULES
 
 SPELLED_OUT = "hmac"

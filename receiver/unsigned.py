@@ -8,12 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from mappings.cel.expression import Expression
-from mappings.cel.reads import ANY, reads_of
-from mappings.mappingset import Source
-from mappings.rules.deciding import Rule
-from mappings.rules.program import Program
-from mappings.types import AmountRule, Kind
+from mappings.engine.cel.expression import Expression
+from mappings.engine.cel.reads import ANY, reads_of
+from mappings.engine.mappingset import Source
+from mappings.engine.rules.deciding import Rule
+from mappings.engine.rules.program import Program
+from mappings.engine.types import AmountRule, Kind
 from receiver.signatures import Coverage, Scheme, Strength
 from receiver.signatures.captured import takes_unsigned_id
 from receiver.signatures.describing import signed_headers

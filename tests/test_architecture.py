@@ -43,7 +43,7 @@ IMPURE = {
 CLOCK_CALLS = {"now", "today", "utcnow"}
 PURE_PLACES = ("mappings/", "receiver/signatures/")
 #: Bounds what a pure computation may take, by a process of its own; knows nothing of mappings.
-BOUNDING = "mappings/confined.py"
+BOUNDING = "mappings/engine/confined.py"
 
 #: Folders of `jobs` that still import each other; none may be added.
 LOOPS = {"erasure", "queries", "replays", "settling"}
@@ -182,7 +182,9 @@ def test_a_broken_rule_is_found(path: str, source: str) -> None:
             "jobs/doorbell/ringing.py", "from arq import create_pool", id="ringing-knows-arq"
         ),
         pytest.param(
-            "receiver/app.py", "import jobs.intake.inbox, mappings.load, time", id="downwards"
+            "receiver/app.py",
+            "import jobs.intake.inbox, mappings.engine.load, time",
+            id="downwards",
         ),
         pytest.param("mappings/a.py", "from datetime import UTC, datetime", id="times-as-values"),
     ],

@@ -14,9 +14,9 @@ import yaml
 from typer.main import get_command
 
 from jobs.ledger.book import KeyBook
-from mappings.examples import run_examples
-from mappings.load import MappingSet, load, read_directory
-from mappings.types import DeliveryInput, Reason
+from mappings.engine.examples import run_examples
+from mappings.engine.load import MappingSet, load, read_directory
+from mappings.engine.types import DeliveryInput, Reason
 from receiver.app import WebProcess
 from receiver.cli.app import app
 from receiver.metrics import Metrics

@@ -29,8 +29,8 @@ from jobs.ledger.shelf import Shelf
 from jobs.moments import in_utc
 from jobs.replays.runner import claimed, mapped_now
 from jobs.settling.fold import fate_of
-from mappings.load import MappingSet
-from mappings.types import OLDEST_DAYS, Mapped
+from mappings.engine.load import MappingSet
+from mappings.engine.types import OLDEST_DAYS, Mapped
 
 #: Deliveries mapped at once.
 STEP = 100

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 
 from jobs.money import money
 from jobs.settling.fold import Fate
-from mappings.types import Kind
+from mappings.engine.types import Kind
 
 #: Examples of each kind that are kept.
 SHOWN = 20

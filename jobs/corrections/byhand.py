@@ -16,7 +16,7 @@ from jobs.corrections.remapped import MOVED, Origin, Refused, RemappedDeliveries
 from jobs.ids import new_id
 from jobs.ledger.book import Entry, KeyBook, Recorded, time_behind
 from jobs.ledger.owing import Step, decide, is_billed_as
-from mappings.types import Kind, Outcome
+from mappings.engine.types import Kind, Outcome
 
 CorrectionKind = Literal["reverse", "rebill", "reinstate"]
 

@@ -9,7 +9,7 @@ from typing import Any
 from jobs.corrections.byhand import Correction, CorrectionKind, Decided
 from jobs.ledger.book import Entry
 from jobs.money import money
-from mappings.types import Kind
+from mappings.engine.types import Kind
 
 #: Refusals and changes that are shown.
 SHOWN = 1_000

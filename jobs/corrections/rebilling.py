@@ -27,8 +27,8 @@ from jobs.ledger.keybook import load_books
 from jobs.replays.runner import claimed, mapped_now
 from jobs.retention.evidence import WHY_GONE, Evidence
 from jobs.schema import deliveries, outcomes, purged_customers
-from mappings.load import MappingSet
-from mappings.types import OLDEST_DAYS, Mapped, VersionText
+from mappings.engine.load import MappingSet
+from mappings.engine.types import OLDEST_DAYS, Mapped, VersionText
 
 Row = Mapping[str, Any]
 

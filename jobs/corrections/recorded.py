@@ -13,9 +13,9 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
-from mappings.load import MappingSet
-from mappings.pricing.catalogue import Catalogue, UnpricedError
-from mappings.types import Failure, Kind, Mapped, Outcome, Reason
+from mappings.engine.load import MappingSet
+from mappings.engine.pricing.catalogue import Catalogue, UnpricedError
+from mappings.engine.types import Failure, Kind, Mapped, Outcome, Reason
 
 #: A row of `outcomes`.
 Row = Mapping[str, Any]

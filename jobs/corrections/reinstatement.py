@@ -14,7 +14,7 @@ from jobs.corrections.remapped import MOVED, Refused
 from jobs.ids import new_id
 from jobs.ledger.book import Entry, KeyBook, Recorded, time_behind
 from jobs.ledger.owing import Step, decide
-from mappings.types import AmountRule, Kind
+from mappings.engine.types import AmountRule, Kind
 
 
 def reinstate_all(

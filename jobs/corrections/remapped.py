@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 from jobs.erasure.pseudonyms import Erased
 from jobs.ledger.book import Recorded
-from mappings.types import Failure, Kind, Mapped, Outcome
+from mappings.engine.types import Failure, Kind, Mapped, Outcome
 
 #: Said of a charge whose key changed between asking the mapping and recording what it gave.
 MOVED = "more was recorded of its key just now; run it again"

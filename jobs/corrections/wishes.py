@@ -34,7 +34,7 @@ from jobs.database import Database
 from jobs.errors import FilterInvalid
 from jobs.ledger.book import KeyBook
 from jobs.ledger.keybook import chunks
-from mappings.types import VersionText
+from mappings.engine.types import VersionText
 
 #: Charges corrected in one transaction.
 STEP = 100

@@ -17,7 +17,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any, NewType
 
-from mappings.types import Mapped, Outcome
+from mappings.engine.types import Mapped, Outcome
 
 PREFIX = "purged-"
 #: 128 bits: two customers never share a pseudonym.

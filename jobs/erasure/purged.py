@@ -20,7 +20,7 @@ from jobs.erasure.pseudonyms import Erased, erased, ids_of, pseudonym_of
 from jobs.errors import PurgeUnderWay
 from jobs.ledger.keybook import chunks
 from jobs.schema import pseudonym_keys, purged_customers
-from mappings.types import Mapped
+from mappings.engine.types import Mapped
 
 #: PostgreSQL's advisory lock: settling shares it, a purge has it alone.
 ADVISORY_LOCK = 7_204_118_301

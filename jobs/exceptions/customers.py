@@ -16,7 +16,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from jobs.database import Database
 from jobs.schema import billing_events, customers
-from mappings.lookalikes import skeleton
+from mappings.engine.lookalikes import skeleton
 
 #: Ids looked at in one transaction, and groups of those that look alike that are read.
 PAGE = 500

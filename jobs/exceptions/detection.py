@@ -12,7 +12,7 @@ from datetime import datetime
 
 from jobs.ledger.book import KeyBook, Recorded
 from jobs.ledger.owing import Verdict
-from mappings.types import AmountRule, Kind
+from mappings.engine.types import AmountRule, Kind
 
 WAITING_REVERSAL, AMOUNT_DIFFERS = OF_KEYS = ("waiting-reversal", "amount-differs")
 

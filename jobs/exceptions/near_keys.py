@@ -15,7 +15,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from jobs.ledger.book import Recorded
 from jobs.schema import billing_events, outcome_keys, outcomes
-from mappings.lookalikes import skeleton
+from mappings.engine.lookalikes import skeleton
 
 #: Keys next to this one in the order of the index, on each side; charges recorded last.
 NEIGHBOURS = 50

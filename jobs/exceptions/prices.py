@@ -14,9 +14,9 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from jobs.ledger.keybook import chunks
 from jobs.schema import billing_events, customers
-from mappings.load import MappingSet
-from mappings.pricing.catalogue import Agent, Catalogue
-from mappings.pricing.unused import Triple, UnusedPrice, unused_prices
+from mappings.engine.load import MappingSet
+from mappings.engine.pricing.catalogue import Agent, Catalogue
+from mappings.engine.pricing.unused import Triple, UnusedPrice, unused_prices
 
 #: So many customers are looked through for the name that was meant.
 MOST_NAMES = 5_000

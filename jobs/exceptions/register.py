@@ -21,7 +21,7 @@ from jobs.exceptions.detection import KeyException, Told, exceptions_of
 from jobs.ledger.book import Recorded
 from jobs.ledger.keybook import chunks, load_books
 from jobs.schema import TOLD_AGAIN, audits, exceptions, outcomes
-from mappings.types import AmountRule, Kind
+from mappings.engine.types import AmountRule, Kind
 
 #: The name under which the rounds are claimed, beside those of the audits.
 ROUND = "exceptions"

@@ -19,7 +19,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from jobs.database import Database
 from jobs.errors import InboxUnavailable
 from jobs.schema import deliveries, intake
-from mappings.types import Reason
+from mappings.engine.types import Reason
 
 #: A transaction that takes longer than this has lost its connection.
 TRANSACTION_SECONDS = 5.0

@@ -19,7 +19,7 @@ from itertools import islice
 from operator import attrgetter
 from typing import Any, NamedTuple
 
-from mappings.types import AmountRule, Kind
+from mappings.engine.types import AmountRule, Kind
 
 _ANY_TIME = datetime.min.replace(tzinfo=UTC)
 _TURNS = {Kind.CHARGE: 0, Kind.REVERSAL: 1, Kind.REINSTATEMENT: 2}

@@ -19,7 +19,7 @@ from jobs.database import Database
 from jobs.ledger.book import Arrival, Entry, KeyBook, Recorded
 from jobs.ledger.owing import Step
 from jobs.schema import billing_events, customers, deliveries, outcome_keys, outcomes
-from mappings.types import AmountRule, Kind
+from mappings.engine.types import AmountRule, Kind
 
 #: Both databases limit the parameters of one statement to about 32,000.
 CHUNK = 5_000

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from jobs.ledger.book import Entry, Held, KeyBook, Recorded
-from mappings.types import AmountRule, Kind
+from mappings.engine.types import AmountRule, Kind
 
 
 class Verdict(StrEnum):

@@ -17,7 +17,7 @@ from jobs.database import Database
 from jobs.errors import JobsError, brief, is_transient
 from jobs.notices.book import Notice, NoticeBook
 from jobs.notices.watching import Watcher
-from mappings.load import MappingSet
+from mappings.engine.load import MappingSet
 
 log = structlog.get_logger(__name__)
 

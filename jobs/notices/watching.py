@@ -33,7 +33,7 @@ from jobs.queries.exceptions import count_exceptions
 from jobs.queries.failures import read_failures
 from jobs.queries.sources import read_silent
 from jobs.schema import deliveries, notices, rejection_counts
-from mappings.load import MappingSet
+from mappings.engine.load import MappingSet
 
 
 class Watcher:

@@ -21,7 +21,7 @@ from jobs.queries.exception_shapes import (
 )
 from jobs.queries.shapes import Amount
 from jobs.schema import billing_events
-from mappings.pricing.unused import UnusedPrice
+from mappings.engine.pricing.unused import UnusedPrice
 
 _NOTE = "--note"
 

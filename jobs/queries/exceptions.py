@@ -47,8 +47,8 @@ from jobs.queries.exception_texts import (
 )
 from jobs.queries.snapshot import snapshot
 from jobs.schema import exceptions, outcomes
-from mappings.load import MappingSet
-from mappings.pricing.unused import UnusedPrice
+from mappings.engine.load import MappingSet
+from mappings.engine.pricing.unused import UnusedPrice
 
 #: A reversal may be a little ahead of its charge. From this age on it is a problem.
 OVERDUE = timedelta(hours=1)

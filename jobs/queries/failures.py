@@ -18,7 +18,7 @@ from jobs.database import Database
 from jobs.filters import DeliveryFilter
 from jobs.queries.shapes import FailureGroup
 from jobs.schema import deliveries
-from mappings.types import Reason
+from mappings.engine.types import Reason
 
 #: What settling adds about the delivery as a whole, behind the cause itself.
 _ABOUT_DELIVERY = re.compile(

@@ -8,8 +8,8 @@ from jobs.database import Database
 from jobs.heartbeat import alive
 from jobs.mapping_store import version_in_force
 from jobs.queries.shapes import MappingFile, MappingProblem, MappingProcess, MappingsInForce
-from mappings.load import MappingSet
-from mappings.types import Problem
+from mappings.engine.load import MappingSet
+from mappings.engine.types import Problem
 
 
 async def read_mappings(database: Database, mappings: MappingSet) -> MappingsInForce:

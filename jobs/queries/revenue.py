@@ -28,7 +28,7 @@ from jobs.queries.billing import Basis, BillingFilter, time_of
 from jobs.queries.paging import MOST, clamp, read_cursor, read_moment, write_cursor
 from jobs.queries.shapes import RevenueItem, RevenuePage
 from jobs.schema import billing_events
-from mappings.currencies import payable
+from mappings.engine.currencies import payable
 
 _LIST = "revenue"
 _COLUMNS = {"agent": "agent_id", "customer": "customer_id", "indicator": "indicator"}

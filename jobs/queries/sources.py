@@ -12,7 +12,7 @@ from jobs.queries.rejections import last_rejections
 from jobs.queries.shapes import SecretUse, SourceTraffic
 from jobs.queries.silence import Heard, Silent, silent
 from jobs.schema import deliveries, mapping_files, secret_uses
-from mappings.load import MappingSet
+from mappings.engine.load import MappingSet
 
 
 async def read_traffic(database: Database) -> dict[str, SourceTraffic]:

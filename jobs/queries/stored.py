@@ -7,7 +7,7 @@ from sqlalchemy import select
 from jobs.database import Database
 from jobs.retention.evidence import BodyGone
 from jobs.schema import deliveries
-from mappings.types import DeliveryInput
+from mappings.engine.types import DeliveryInput
 
 
 async def read_input(

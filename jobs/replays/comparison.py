@@ -12,7 +12,7 @@ from typing import Any, TypeVar
 
 from jobs.erasure.pseudonyms import Erased
 from jobs.money import money
-from mappings.types import Outcome
+from mappings.engine.types import Outcome
 
 T = TypeVar("T")
 

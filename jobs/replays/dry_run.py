@@ -29,8 +29,8 @@ from jobs.replays.comparison import compare
 from jobs.replays.replay import selection
 from jobs.replays.runner import claimed, mapped_now, outcomes_of
 from jobs.settling.fold import Claimed, fate_of
-from mappings.load import MappingSet
-from mappings.types import OLDEST_DAYS, Mapped
+from mappings.engine.load import MappingSet
+from mappings.engine.types import OLDEST_DAYS, Mapped
 
 #: Still failing ones that are shown.
 SHOWN_FAILING = 20

@@ -30,8 +30,8 @@ from jobs.schema import deliveries, outcomes, replay_items, replays
 from jobs.settling.fold import Claimed
 from jobs.settling.mapper import delivery_input
 from jobs.settling.settle import Settler
-from mappings.load import MappingSet
-from mappings.types import Failure, Mapped, Reason
+from mappings.engine.load import MappingSet
+from mappings.engine.types import Failure, Mapped, Reason
 
 log = structlog.get_logger(__name__)
 

@@ -17,7 +17,7 @@ from jobs.ids import new_id
 from jobs.ledger.book import Arrival, KeyBook, Recorded
 from jobs.ledger.owing import Conflict, Step, admit, post
 from jobs.money import money
-from mappings.types import Failure, Mapped, Outcome, Reason
+from mappings.engine.types import Failure, Mapped, Outcome, Reason
 
 #: Why a delivery is ignored.
 NO_OUTCOME, SHADOW = IGNORED_REASONS = ("no-outcome", "shadow")

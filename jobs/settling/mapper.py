@@ -15,8 +15,8 @@ from jobs.database import Database
 from jobs.settling import attempts
 from jobs.settling.fold import Claimed
 from jobs.settling.recording import Work
-from mappings.load import MappingSet
-from mappings.types import DeliveryInput
+from mappings.engine.load import MappingSet
+from mappings.engine.types import DeliveryInput
 
 #: A settling transaction is made of what mapped to so many outcomes, or in so many seconds.
 SLICE_OUTCOMES = 1_000

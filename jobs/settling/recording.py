@@ -24,7 +24,7 @@ from jobs.replays.items import answer_replays
 from jobs.schema import deliveries
 from jobs.settling.fold import Claimed, Fate, fates_of
 from jobs.settling.versions import keep_versions
-from mappings.types import Kind, Mapped, VersionText
+from mappings.engine.types import Kind, Mapped, VersionText
 
 
 class StateChangedUnderLock(JobsError):

@@ -24,8 +24,8 @@ from jobs.settling.mapper import Mapper
 from jobs.settling.recording import Recorder, Work
 from jobs.settling.turns import Batch, Turns
 from jobs.tasks import within
-from mappings.load import MappingSet
-from mappings.types import OLDEST_DAYS
+from mappings.engine.load import MappingSet
+from mappings.engine.types import OLDEST_DAYS
 
 log = structlog.get_logger(__name__)
 

@@ -9,7 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from jobs.database import Database
 from jobs.schema import mapping_versions
-from mappings.types import VersionText
+from mappings.engine.types import VersionText
 
 
 async def keep_versions(

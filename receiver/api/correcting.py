@@ -18,7 +18,7 @@ from jobs.corrections.rebilling import Proposals, find_origin
 from jobs.corrections.reversed import NAMES_NOTHING, find_named
 from jobs.corrections.wishes import Correction, Reinstatement, Wish
 from jobs.errors import FilterInvalid
-from mappings.load import MappingSet
+from mappings.engine.load import MappingSet
 from receiver.api.acting import ACTOR
 from receiver.api.answers import ApiError
 from receiver.api.params import ReversalOrder, query, reinstatement_order, reversal_order

@@ -10,7 +10,7 @@ from starlette.requests import Request
 
 from jobs.database import Database
 from jobs.mapping_store import MappingsChanged, mappings_in_force, version_in_force
-from mappings.load import MappingSet
+from mappings.engine.load import MappingSet
 from receiver.secrets import Secrets
 from receiver.settings import Settings
 from receiver.signatures import RULES

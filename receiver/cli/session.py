@@ -28,7 +28,7 @@ from jobs.mapping_store import (
 from jobs.pairing import read_learnt
 from jobs.revision import schema_is_current
 from jobs.timezone import stored_timezone
-from mappings.load import MappingSet, Source, is_mapping, load, read_directory
+from mappings.engine.load import MappingSet, Source, is_mapping, load, read_directory
 from receiver.cli.output import Output
 from receiver.cli.trouble import MISUSE, Trouble
 from receiver.secrets import Secrets, secrets_of

@@ -15,7 +15,7 @@ from functools import partial
 from jobs.database import Database
 from jobs.mapping_store import NOTHING_STORED, read_stored
 from jobs.timezone import stored_timezone
-from mappings.load import MappingSet, load, read_directory
+from mappings.engine.load import MappingSet, load, read_directory
 from receiver.doctor import (
     books,
     clock,

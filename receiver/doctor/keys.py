@@ -14,7 +14,7 @@ from pathlib import Path
 
 from sqlalchemy.engine import make_url
 
-from mappings.load import MappingSet
+from mappings.engine.load import MappingSet
 from receiver.doctor.findings import Finding, Report, note
 from receiver.envfile import doubtful_values
 from receiver.secrets import Secrets

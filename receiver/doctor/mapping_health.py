@@ -11,7 +11,7 @@ from jobs.queries.failures import read_failures
 from jobs.queries.rules import KnownRule, read_rules
 from jobs.queries.shapes import FailureGroup, RuleItem
 from jobs.queries.sources import read_silent
-from mappings.load import MappingSet
+from mappings.engine.load import MappingSet
 from receiver.doctor.findings import Finding, Report, note
 
 #: A rule that has not matched in so many deliveries is perhaps none that can.

@@ -12,7 +12,7 @@ from jobs.database import Database
 from jobs.doorbell.ringing import connect
 from jobs.heartbeat import Alive, alive
 from jobs.timezone import stored_timezone
-from mappings.load import MappingSet
+from mappings.engine.load import MappingSet
 from receiver.doctor.findings import Finding, Report, note
 from receiver.settings import Settings
 

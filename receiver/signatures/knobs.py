@@ -9,7 +9,7 @@ import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 
-from mappings.payload import Format
+from mappings.engine.payload import Format
 from receiver.signatures import codecs
 from receiver.signatures.content import PLACEHOLDERS, URL_TRANSFORMS, SignedContent
 from receiver.signatures.errors import SchemeInvalid

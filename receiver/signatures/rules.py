@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, cast
 
-from mappings.payload import BodyRules
+from mappings.engine.payload import BodyRules
 from receiver.signatures.content import SignedContent
 from receiver.signatures.errors import SchemeInvalid
 from receiver.signatures.hmac_scheme import HmacScheme

@@ -10,7 +10,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from mappings.payload import BodyRules, Format, FormNames
+from mappings.engine.payload import BodyRules, Format, FormNames
 from receiver.signatures.handshakes import Echo, Handshake
 from receiver.signatures.records import GREETING, Answer, Coverage, Request, Strength, Verified
 

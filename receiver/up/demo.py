@@ -16,10 +16,10 @@ from pathlib import PurePosixPath
 import httpx
 
 from jobs.queries.shapes import DeliveryEvidence, RevenuePage
-from mappings.load import Source, load, read_directory
-from mappings.reading import yamlfile
-from mappings.rules.examplefiles import body_of
-from mappings.rules.model import ExampleModel, MappingModel
+from mappings.engine.load import Source, load, read_directory
+from mappings.engine.reading import yamlfile
+from mappings.engine.rules.examplefiles import body_of
+from mappings.engine.rules.model import ExampleModel, MappingModel
 from receiver.cli.output import Output
 from receiver.signatures import RULES, scheme_of, sign
 from receiver.up.demo_report import Posted, report

@@ -15,7 +15,7 @@ from pathlib import Path
 
 import mappings
 from jobs.timezone import DEFAULT_TIMEZONE
-from mappings.load import MappingSet, load, read_directory
+from mappings.engine.load import MappingSet, load, read_directory
 from receiver.secrets import secrets_of
 from receiver.settings import Settings, variable
 from receiver.signatures import RULES

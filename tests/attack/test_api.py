@@ -20,7 +20,7 @@ from jobs.filters import DeliveryFilter
 from jobs.intake.rejections import Rejected, RejectionBook
 from jobs.replays.replay import start_replay
 from jobs.schema import metadata
-from mappings.load import load
+from mappings.engine.load import load
 from receiver.api import ApiParts, api_routes
 from receiver.api.answers import HANDLERS
 from receiver.api.openapi import document

@@ -6,11 +6,11 @@ import time
 
 import pytest
 
-from mappings.cel.language import EvalError, Language
-from mappings.cel.values import LARGEST
-from mappings.examples import RECEIVED_AT
-from mappings.load import load, read_directory
-from mappings.payload import PayloadError, parse
+from mappings.engine.cel.language import EvalError, Language
+from mappings.engine.cel.values import LARGEST
+from mappings.engine.examples import RECEIVED_AT
+from mappings.engine.load import load, read_directory
+from mappings.engine.payload import PayloadError, parse
 from receiver.signatures import RULES
 from tests.mappings.test_payload_hostile import HOSTILE
 from tests.mappings.test_ready_made import ROOT

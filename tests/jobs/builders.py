@@ -9,7 +9,7 @@ from jobs.corrections.byhand import Asked, OpenCharge, replacement, reversal_by_
 from jobs.corrections.reinstatement import reinstate_all
 from jobs.ledger.book import Arrival, Entry, KeyBook, Recorded
 from jobs.ledger.owing import Step, decide
-from mappings.types import AmountRule, Kind, Outcome
+from mappings.engine.types import AmountRule, Kind, Outcome
 from tests.jobs.model import Line, Said
 
 #: The second 0 of every made-up line.

@@ -16,8 +16,8 @@ from datetime import datetime
 from typing import Any, cast
 
 from jobs.intake.inbox import Incoming
-from mappings.load import MappingSet
-from mappings.types import (
+from mappings.engine.load import MappingSet
+from mappings.engine.types import (
     AmountRule,
     DeliveryInput,
     Failure,

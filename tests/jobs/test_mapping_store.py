@@ -6,7 +6,7 @@ import pytest
 
 from jobs.mapping_store import NoMappingsInForce, mappings_in_force
 from jobs.mapping_watch import MappingWatch
-from mappings.load import MappingSet
+from mappings.engine.load import MappingSet
 from receiver.signatures import RULES
 from tests.jobs.test_mapping_watch import BROKEN, FILES, amount, edit, write
 from tests.jobs.workshop import Workshop

@@ -12,8 +12,8 @@ from sqlalchemy import select
 
 from jobs.mapping_watch import MappingsRefused, MappingWatch
 from jobs.schema import mapping_files
-from mappings.load import MappingSet
-from mappings.types import DeliveryInput, Mapped, Reason
+from mappings.engine.load import MappingSet
+from mappings.engine.types import DeliveryInput, Mapped, Reason
 from receiver.signatures import RULES
 from tests.jobs.worker_parts import running, until
 from tests.jobs.workshop import Workshop

@@ -7,9 +7,9 @@ from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
-from mappings.load import MappingSet, load
-from mappings.schemes import SchemeFault
-from mappings.types import OLDEST_DAYS, DeliveryInput, Failure, Mapped, Outcome
+from mappings.engine.load import MappingSet, load
+from mappings.engine.schemes import SchemeFault
+from mappings.engine.types import OLDEST_DAYS, DeliveryInput, Failure, Mapped, Outcome
 
 RECEIVED_AT = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
 

@@ -9,7 +9,7 @@ from typing import Any
 
 from hypothesis import strategies as st
 
-from mappings.redact.paths import MARK
+from mappings.engine.redact.paths import MARK
 
 NAMES = ("a", "b", "c")
 #: Numbers as they are written: read and written again, some would change.

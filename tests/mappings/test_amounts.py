@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mappings.amounts import AmountInvalid, WrittenNumbers, decimal_amount
+from mappings.engine.amounts import AmountInvalid, WrittenNumbers, decimal_amount
 from tests.mappings.kit import delivery, good, only_outcome, rule
 
 READ = {

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from mappings.payload import BodyRules, Format, PayloadError, parse
-from mappings.redact.errors import NotRedactable
-from mappings.redact.paths import parse_path
-from mappings.redact.redactor import redactor_of
+from mappings.engine.payload import BodyRules, Format, PayloadError, parse
+from mappings.engine.redact.errors import NotRedactable
+from mappings.engine.redact.paths import parse_path
+from mappings.engine.redact.redactor import redactor_of
 from receiver.signatures import RULES
 
 FORGED = (

@@ -7,9 +7,9 @@ from urllib.parse import urlencode
 
 import pytest
 
-from mappings.cel.language import Language
-from mappings.cel.reads import reads_of
-from mappings.payload import PayloadError, parse
+from mappings.engine.cel.language import Language
+from mappings.engine.cel.reads import reads_of
+from mappings.engine.payload import PayloadError, parse
 from receiver.signatures import PRESETS
 
 TEXT = {

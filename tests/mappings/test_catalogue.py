@@ -9,9 +9,9 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from mappings.pricing.agentsfile import read_catalogue
-from mappings.pricing.catalogue import Catalogue, Price, UnpricedError
-from mappings.pricing.prices import MICROS_MAX
+from mappings.engine.pricing.agentsfile import read_catalogue
+from mappings.engine.pricing.catalogue import Catalogue, Price, UnpricedError
+from mappings.engine.pricing.prices import MICROS_MAX
 
 DESIGNED = b"""
 agents:

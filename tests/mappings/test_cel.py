@@ -11,9 +11,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mappings.cel.language import EvalError, ExpressionError, Language
-from mappings.tables import Table
-from mappings.types import Reason
+from mappings.engine.cel.language import EvalError, ExpressionError, Language
+from mappings.engine.tables import Table
+from mappings.engine.types import Reason
 from tests.support.effort import examples
 
 COMPANIES = Table(name="companies", file="tables/companies.csv", version="v", rows={"1": "acme"})

@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mappings.cel import text as celtext
-from mappings.cel.text import Operand
+from mappings.engine.cel import text as celtext
+from mappings.engine.cel.text import Operand
 
 
 @pytest.mark.parametrize(

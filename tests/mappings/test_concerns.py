@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from mappings.concerns import price_concerns
+from mappings.engine.concerns import price_concerns
 from tests.mappings.kit import good, rule, rules
 
 PRICES = """\

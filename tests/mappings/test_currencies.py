@@ -9,8 +9,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mappings.currencies import DECIMALS, currency_code, minor_amount, payable, payable_micros
-from mappings.types import Reason
+from mappings.engine.currencies import (
+    DECIMALS,
+    currency_code,
+    minor_amount,
+    payable,
+    payable_micros,
+)
+from mappings.engine.types import Reason
 from tests.mappings.kit import (
     AT,
     delivery,

@@ -14,11 +14,11 @@ from typing import Any
 import pytest
 from pydantic import TypeAdapter
 
-from mappings import confined
-from mappings.cel.demand import IN_PROCESS_BYTES, Demand, demand_of
-from mappings.cel.language import Language
-from mappings.trace import TracedValue
-from mappings.types import Mapped
+from mappings.engine import confined
+from mappings.engine.cel.demand import IN_PROCESS_BYTES, Demand, demand_of
+from mappings.engine.cel.language import Language
+from mappings.engine.trace import TracedValue
+from mappings.engine.types import Mapped
 from tests.mappings.kit import delivery, good, mapped, only_failure, rule
 from tests.support.memory import MIB, needs_proc, taken_by
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from mappings.examples import amount_text, run_examples
-from mappings.load import load
-from mappings.types import Problem
+from mappings.engine.examples import amount_text, run_examples
+from mappings.engine.load import load
+from mappings.engine.types import Problem
 from tests.mappings.kit import AT, MAPPING, FakeSchemes, delivery, files_of, good, only_outcome
 
 SOLVED = f'{{type: solved, company: "1", id: 7, at: "{AT}"}}'

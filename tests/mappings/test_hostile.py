@@ -10,11 +10,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mappings.cel.language import EvalError, Language
-from mappings.examples import RECEIVED_AT
-from mappings.identifiers import unfit
-from mappings.load import load, read_directory
-from mappings.types import DeliveryInput, Kind, Mapped, Outcome
+from mappings.engine.cel.language import EvalError, Language
+from mappings.engine.examples import RECEIVED_AT
+from mappings.engine.identifiers import unfit
+from mappings.engine.load import load, read_directory
+from mappings.engine.types import DeliveryInput, Kind, Mapped, Outcome
 from receiver.signatures import RULES
 from tests.mappings.kit import mapped as mapped_by
 from tests.mappings.kit import only_failure, rule

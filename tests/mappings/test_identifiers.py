@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mappings.identifiers import nfc, trim, unfit
+from mappings.engine.identifiers import nfc, trim, unfit
 
 REFUSED_CATEGORIES = {"Cc", "Cf", "Cs", "Zs", "Zl", "Zp"}
 

@@ -7,7 +7,7 @@ import json
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mappings.rules.identity import key_fault, outcome_key
+from mappings.engine.rules.identity import key_fault, outcome_key
 
 TEXT = st.text(st.characters(exclude_categories=["Cs", "Cc"]), max_size=8)
 KEY = st.tuples(TEXT, TEXT.filter(bool), st.none() | TEXT, st.lists(TEXT, min_size=1, max_size=3))

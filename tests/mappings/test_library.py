@@ -5,9 +5,9 @@ from typing import Any
 
 import pytest
 
-from mappings.examples import run_examples
-from mappings.load import is_mapping, load, read_directory
-from mappings.reading.yamlfile import parse
+from mappings.engine.examples import run_examples
+from mappings.engine.load import is_mapping, load, read_directory
+from mappings.engine.reading.yamlfile import parse
 from receiver.signatures import RULES
 
 FOLDER = Path(__file__).parents[2] / "mappings" / "library"

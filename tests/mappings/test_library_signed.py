@@ -10,9 +10,9 @@ from typing import Any
 
 import pytest
 
-from mappings.load import Source, load, read_directory
-from mappings.reading.yamlfile import parse
-from mappings.types import DeliveryInput
+from mappings.engine.load import Source, load, read_directory
+from mappings.engine.reading.yamlfile import parse
+from mappings.engine.types import DeliveryInput
 from receiver.signatures import RULES, SignatureError, scheme_of, signed_request, verify
 
 FILES = read_directory(Path(__file__).parents[2] / "mappings" / "library")

@@ -10,9 +10,9 @@ from typing import Any
 
 import pytest
 
-from mappings.examples import RECEIVED_AT
-from mappings.load import load, read_directory
-from mappings.types import DeliveryInput, Kind, Outcome
+from mappings.engine.examples import RECEIVED_AT
+from mappings.engine.load import load, read_directory
+from mappings.engine.types import DeliveryInput, Kind, Outcome
 from receiver.signatures import RULES
 
 FILES = read_directory(Path(__file__).parents[2] / "mappings" / "library")

@@ -10,8 +10,8 @@ from typing import Any
 
 import pytest
 
-from mappings.load import load
-from mappings.types import Problem
+from mappings.engine.load import load
+from mappings.engine.types import Problem
 from tests.mappings.kit import FakeSchemes, files_of, rule, rules
 
 MARK = "⟦"

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from mappings.load import load, read_directory
-from mappings.types import Kind, Reason
+from mappings.engine.load import load, read_directory
+from mappings.engine.types import Kind, Reason
 from tests.mappings.kit import (
     AGENTS,
     AT,

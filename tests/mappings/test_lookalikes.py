@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mappings.lookalikes import lookalikes, skeleton
+from mappings.engine.lookalikes import lookalikes, skeleton
 
 ALIKE = {
     "case": ("acme-corp", "ACME-Corp"),

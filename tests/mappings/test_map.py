@@ -13,7 +13,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mappings.types import Kind, Mapped, Reason
+from mappings.engine.types import Kind, Mapped, Reason
 from tests.mappings.kit import (
     AT,
     MAPPING,

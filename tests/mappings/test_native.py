@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mappings.cel.language import EvalError, Expression, Language
-from mappings.cel.native import native
-from mappings.tables import Table
+from mappings.engine.cel.language import EvalError, Expression, Language
+from mappings.engine.cel.native import native
+from mappings.engine.tables import Table
 from tests.mappings.kit import RECEIVED_AT
 
 TABLE = Table(name="t", file="tables/t.csv", version="", rows={"a": "b", "7": "seven", "": "x"})

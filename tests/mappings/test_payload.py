@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mappings.payload import INTEGER_MAX, INTEGER_MIN, PayloadError, parse
+from mappings.engine.payload import INTEGER_MAX, INTEGER_MIN, PayloadError, parse
 
 MIB = 1024 * 1024
 FORM = "application/x-www-form-urlencoded"

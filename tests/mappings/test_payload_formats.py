@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from mappings.payload import PayloadError, parse
+from mappings.engine.payload import PayloadError, parse
 
 FORM = "application/x-www-form-urlencoded"
 MULTIPART = "multipart/form-data; boundary=xYz"

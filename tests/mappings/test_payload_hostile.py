@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mappings.payload import PayloadError, parse
+from mappings.engine.payload import PayloadError, parse
 
 MIB = 1024 * 1024
 FORM = "application/x-www-form-urlencoded"

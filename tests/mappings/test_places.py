@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mappings.reading import yamlfile
-from mappings.reading.places import place_in
+from mappings.engine.reading import yamlfile
+from mappings.engine.reading.places import place_in
 
 MARK = "zz"
 VALUES = {

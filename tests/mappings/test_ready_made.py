@@ -7,11 +7,11 @@ from typing import Any
 
 import pytest
 
-from mappings.examples import RECEIVED_AT, run_examples
-from mappings.load import MappingSet, load, read_directory
-from mappings.pricing.catalogue import Catalogue
-from mappings.reading.yamlfile import parse
-from mappings.types import DeliveryInput, Kind, Mapped, Reason
+from mappings.engine.examples import RECEIVED_AT, run_examples
+from mappings.engine.load import MappingSet, load, read_directory
+from mappings.engine.pricing.catalogue import Catalogue
+from mappings.engine.reading.yamlfile import parse
+from mappings.engine.types import DeliveryInput, Kind, Mapped, Reason
 from receiver.signatures import RULES
 
 ROOT = Path(__file__).parents[2]

@@ -8,11 +8,11 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from mappings.cel.language import EvalError, Expression, ExpressionError, Language
-from mappings.payload import PayloadError, parse
-from mappings.redact.feeding import conflicts, events_of
-from mappings.redact.paths import PathInvalid, parse_path
-from mappings.redact.redactor import Redactor
+from mappings.engine.cel.language import EvalError, Expression, ExpressionError, Language
+from mappings.engine.payload import PayloadError, parse
+from mappings.engine.redact.feeding import conflicts, events_of
+from mappings.engine.redact.paths import PathInvalid, parse_path
+from mappings.engine.redact.redactor import Redactor
 from tests.mappings.kit import RECEIVED_AT
 from tests.mappings.redacting import DOCUMENTS, NAMES, PATHS, written
 

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import pytest
 
-from mappings.examples import run_examples
-from mappings.load import load
-from mappings.mappingset import MappingSet
-from mappings.redact.errors import NotRedactable
-from mappings.types import Failure, Problem, Reason
+from mappings.engine.examples import run_examples
+from mappings.engine.load import load
+from mappings.engine.mappingset import MappingSet
+from mappings.engine.redact.errors import NotRedactable
+from mappings.engine.types import Failure, Problem, Reason
 from tests.mappings.kit import (
     AT,
     MAPPING,
@@ -220,7 +220,7 @@ def test_an_example_that_bills_otherwise_once_it_is_redacted_is_told(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """Proven not to happen: so the proof is taken away."""
-    monkeypatch.setattr("mappings.rules.redacting.conflicts", lambda *_: frozenset())
+    monkeypatch.setattr("mappings.engine.rules.redacting.conflicts", lambda *_: frozenset())
     text = REDACTING.replace("[payload.contact]", "[payload.company]")
     (problem,) = run(text, f"{EXAMPLE}    outcomes: [{{customer: acme}}]\n")
     assert problem.message.startswith("Redacted, it gives unmapped: Rule solved, customer:")

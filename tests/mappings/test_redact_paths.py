@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from mappings.redact.paths import PathInvalid, RedactPath, parse_path
+from mappings.engine.redact.paths import PathInvalid, RedactPath, parse_path
 
 GOOD = {
     "payload.email": RedactPath("payload", ("email",)),

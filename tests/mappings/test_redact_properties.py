@@ -9,8 +9,8 @@ from urllib.parse import quote_plus, unquote_plus
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from mappings.redact.paths import MARK, PathInvalid, RedactPath, parse_path
-from mappings.redact.redactor import Redactor
+from mappings.engine.redact.paths import MARK, PathInvalid, RedactPath, parse_path
+from mappings.engine.redact.redactor import Redactor
 from tests.mappings.redacting import DOCUMENTS, PATHS, Number, Rest, written
 
 FORM = {"content-type": "application/x-www-form-urlencoded"}

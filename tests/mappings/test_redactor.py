@@ -8,10 +8,10 @@ from urllib.parse import quote_plus
 
 import pytest
 
-from mappings.payload import parse
-from mappings.redact.errors import NotRedactable
-from mappings.redact.paths import parse_path
-from mappings.redact.redactor import Redacted, Redactor, redactor_of
+from mappings.engine.payload import parse
+from mappings.engine.redact.errors import NotRedactable
+from mappings.engine.redact.paths import parse_path
+from mappings.engine.redact.redactor import Redacted, Redactor, redactor_of
 
 MIB = 1024 * 1024
 FORM = "application/x-www-form-urlencoded"

@@ -6,8 +6,8 @@ from collections.abc import Mapping
 
 import pytest
 
-from mappings.load import MappingSet, load
-from mappings.rules.billed import Billed, History, Rekeying
+from mappings.engine.load import MappingSet, load
+from mappings.engine.rules.billed import Billed, History, Rekeying
 from tests.mappings.kit import FakeSchemes, files_of
 
 BEFORE = """\

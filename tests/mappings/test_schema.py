@@ -8,8 +8,8 @@ from pathlib import Path
 import jsonschema
 import pytest
 
-from mappings.reading import yamlfile
-from mappings.schema import FILE, mapping_schema, schema_text
+from mappings.engine.reading import yamlfile
+from mappings.engine.schema import FILE, mapping_schema, schema_text
 from receiver.signatures import RULES
 from tests.mappings.kit import MAPPING, FakeSchemes, rule
 

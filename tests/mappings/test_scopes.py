@@ -6,8 +6,8 @@ import json
 
 import pytest
 
-from mappings.load import MappingSet, load
-from mappings.types import DeliveryInput
+from mappings.engine.load import MappingSet, load
+from mappings.engine.types import DeliveryInput
 from tests.mappings.kit import RECEIVED_AT, FakeSchemes, files_of
 
 RULES = """\

@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from mappings.trace import TracedRule, TracedValue
-from mappings.types import Reason
+from mappings.engine.trace import TracedRule, TracedValue
+from mappings.engine.types import Reason
 from tests.mappings.kit import AT, MAPPING, delivery, good, rule
 
 SOLVED = {"type": "solved", "company": 1, "id": 7, "at": AT}

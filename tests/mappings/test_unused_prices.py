@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from mappings.pricing.agentsfile import read_catalogue
-from mappings.pricing.catalogue import Catalogue
-from mappings.pricing.unused import unused_prices
+from mappings.engine.pricing.agentsfile import read_catalogue
+from mappings.engine.pricing.catalogue import Catalogue
+from mappings.engine.pricing.unused import unused_prices
 
 PRICE = '{price: "1", currency: USD}'
 BILLED = [

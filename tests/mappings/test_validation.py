@@ -5,10 +5,10 @@ from typing import Literal
 import pytest
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
-from mappings.reading.validation import validate, wrong
-from mappings.reading.wording import nearest
-from mappings.reading.yamlfile import parse
-from mappings.types import Problem
+from mappings.engine.reading.validation import validate, wrong
+from mappings.engine.reading.wording import nearest
+from mappings.engine.reading.yamlfile import parse
+from mappings.engine.types import Problem
 
 
 class Rule(BaseModel):

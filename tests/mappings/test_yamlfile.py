@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mappings.reading.positions import Mark
-from mappings.reading.yamlfile import parse
+from mappings.engine.reading.positions import Mark
+from mappings.engine.reading.yamlfile import parse
 
 
 def test_every_key_and_value_has_its_place() -> None:

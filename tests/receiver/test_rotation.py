@@ -12,8 +12,8 @@ from structlog.testing import capture_logs
 from jobs.database import Database
 from jobs.intake.secret_uses import SecretUses
 from jobs.queries.shapes import SecretUse
-from mappings.load import MappingSet, load
-from mappings.rules.secrets import end_of
+from mappings.engine.load import MappingSet, load
+from mappings.engine.rules.secrets import end_of
 from receiver.rotation import look_at_endings, still_used
 from receiver.secrets import Secrets
 from receiver.signatures import RULES

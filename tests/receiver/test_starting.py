@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from mappings.examples import run_examples
-from mappings.load import load
+from mappings.engine.examples import run_examples
+from mappings.engine.load import load
 from receiver.signatures import RULES
 from receiver.starting import AGENTS_TEXT, EXAMPLE, first_billable, secret_name, starting_text
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from mappings.load import load
+from mappings.engine.load import load
 from receiver.signatures import RULES, scheme_of
 from receiver.unsigned import reliance
 

@@ -266,7 +266,7 @@ SABOTAGES = (
     Sabotage(
         name="new-key-each-time",
         why="the same outcome told, mapped or replayed again would bill again",
-        file="mappings/rules/identity.py",
+        file="mappings/engine/rules/identity.py",
         old="json.dumps([*head, *values], ",
         new="json.dumps([*head, *values, str(id(values))], ",
         tests=_in(
@@ -423,7 +423,7 @@ SABOTAGES = (
     Sabotage(
         name="bill-without-a-price",
         why="what nobody priced must fail and say so, not bill nothing",
-        file="mappings/rules/deciding.py",
+        file="mappings/engine/rules/deciding.py",
         old="raise _unpriced(rule, event, str(error)) from error",
         new='return replace(outcome, amount_micros=0, currency="USD")',
         tests=_in("mappings/test_map.py", "test_a_percentage_without_value_is_unpriced"),
@@ -431,7 +431,7 @@ SABOTAGES = (
     Sabotage(
         name="price-in-any-currency",
         why="an amount in yen would be billed as so many dollars",
-        file="mappings/pricing/catalogue.py",
+        file="mappings/engine/pricing/catalogue.py",
         old="begun = {code: entry for code, entry in begun.items() if code == currency}",
         new="begun = dict(list(begun.items())[:1])",
         tests=_in(
@@ -443,7 +443,7 @@ SABOTAGES = (
     Sabotage(
         name="divide-whole-numbers",
         why="12.00 would be billed for 12.05, and nothing would fail",
-        file="mappings/rules/cents.py",
+        file="mappings/engine/rules/cents.py",
         old="if function in _SIGNS and call.gives != DOUBLE:",
         new="if function in _SIGNS and not arguments:",
         tests=_in("mappings/test_cents.py", "test_what_loses_cents_is_refused_with_the_way_out"),
@@ -451,7 +451,7 @@ SABOTAGES = (
     Sabotage(
         name="identify-by-invisible-characters",
         why="one customer would be two, one of them at the general price",
-        file="mappings/identifiers.py",
+        file="mappings/engine/identifiers.py",
         old="return _character(text, found.group()) if found else _form(text)",
         new="return None",
         tests=_in(

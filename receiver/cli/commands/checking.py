@@ -14,11 +14,11 @@ from jobs.mapping_store import NOTHING_STORED, Stored, read_stored
 from jobs.money import money
 from jobs.queries.names import read_customers
 from jobs.queries.open_charges import OpenCharges, read_open_charges
-from mappings.concerns import price_concerns
-from mappings.examples import run_examples
-from mappings.load import MappingSet, is_mapping, load
-from mappings.rekeyed import left_behind
-from mappings.types import Problem
+from mappings.engine.concerns import price_concerns
+from mappings.engine.examples import run_examples
+from mappings.engine.load import MappingSet, is_mapping, load
+from mappings.engine.rekeyed import left_behind
+from mappings.engine.types import Problem
 from receiver.cli.commands.differing import differences
 from receiver.cli.output import Output, counted
 from receiver.cli.session import Session

@@ -17,7 +17,7 @@ from jobs.against.window import Window
 from jobs.database import Database
 from jobs.mapping_store import NoMappingsInForce, mappings_in_force
 from jobs.money import money
-from mappings.load import MappingSet
+from mappings.engine.load import MappingSet
 from receiver.cli.commands.replaying import progress_bar
 from receiver.cli.output import Output, counted, deliveries_counted
 from receiver.cli.session import Session

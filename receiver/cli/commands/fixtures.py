@@ -13,9 +13,9 @@ from jobs.moments import in_utc
 from jobs.money import money
 from jobs.queries.listing import read_delivery
 from jobs.queries.stored import read_input
-from mappings.load import MappingSet
-from mappings.redact.errors import NotRedactable
-from mappings.types import DeliveryInput, Mapped, Outcome
+from mappings.engine.load import MappingSet
+from mappings.engine.redact.errors import NotRedactable
+from mappings.engine.types import DeliveryInput, Mapped, Outcome
 from receiver.cli.output import Output, counted
 from receiver.cli.session import Session
 from receiver.cli.trouble import Trouble

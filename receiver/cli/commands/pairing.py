@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from jobs.moments import in_utc
 from jobs.pairing import Window, close_window, open_window, taken
-from mappings.load import Source
+from mappings.engine.load import Source
 from receiver.cli.output import Output
 from receiver.cli.session import Session
 from receiver.cli.trouble import MISUSE, Trouble

@@ -6,10 +6,10 @@ import sys
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from mappings.load import Source
-from mappings.reading import yamlfile
-from mappings.reading.validation import validate
-from mappings.rules.model import ExampleModel, MappingModel
+from mappings.engine.load import Source
+from mappings.engine.reading import yamlfile
+from mappings.engine.reading.validation import validate
+from mappings.engine.rules.model import ExampleModel, MappingModel
 from receiver.cli.trouble import MISUSE, Trouble
 
 STANDARD_INPUT = "-"

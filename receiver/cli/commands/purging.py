@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from jobs.erasure.purge import purge, survey
 from jobs.erasure.report import SHOWN, Report
 from jobs.filters import can_be_stored
-from mappings.identifiers import CHARS_MAX
+from mappings.engine.identifiers import CHARS_MAX
 from receiver.cli.commands.replaying import actor
 from receiver.cli.output import Output, can_ask, counted
 from receiver.cli.session import Session

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 
-from mappings.schema import schema_text
+from mappings.engine.schema import schema_text
 from receiver.signatures import RULES
 
 

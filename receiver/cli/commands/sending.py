@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 
 import httpx
 
-from mappings.load import Source
+from mappings.engine.load import Source
 from receiver.cli.commands.payloads import Payload, payload_of
 from receiver.cli.output import Output
 from receiver.cli.session import Session

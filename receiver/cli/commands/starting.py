@@ -9,9 +9,9 @@ from pathlib import Path
 from pydantic import TypeAdapter, ValidationError
 
 import mappings
-from mappings.load import RESERVED_FILES, load
-from mappings.pricing.catalogue import FILE as AGENTS_FILE
-from mappings.rules.model import SourceName
+from mappings.engine.load import RESERVED_FILES, load
+from mappings.engine.pricing.catalogue import FILE as AGENTS_FILE
+from mappings.engine.rules.model import SourceName
 from receiver.cli.output import Output
 from receiver.cli.session import Session
 from receiver.cli.trouble import MISUSE, Trouble

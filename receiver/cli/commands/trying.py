@@ -11,10 +11,10 @@ from rich.text import Text
 
 from jobs.money import money
 from jobs.queries.stored import read_input
-from mappings.load import MappingSet
-from mappings.redact.errors import NotRedactable
-from mappings.trace import Trace, TracedEvent, TracedRule, TracedValue
-from mappings.types import DeliveryInput, Failure, Kind, Outcome
+from mappings.engine.load import MappingSet
+from mappings.engine.redact.errors import NotRedactable
+from mappings.engine.trace import Trace, TracedEvent, TracedRule, TracedValue
+from mappings.engine.types import DeliveryInput, Failure, Kind, Outcome
 from receiver.cli.commands.payloads import STANDARD_INPUT, Payload, payload_of
 from receiver.cli.output import Output, counted
 from receiver.cli.session import Session

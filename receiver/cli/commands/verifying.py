@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 
 from jobs.moments import in_utc
 from jobs.queries.times import parse_time
-from mappings.load import Source
+from mappings.engine.load import Source
 from receiver.cli.commands.payloads import STANDARD_INPUT
 from receiver.cli.output import Output
 from receiver.cli.session import Session

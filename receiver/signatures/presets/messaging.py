@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from mappings.payload import Format, FormNames
+from mappings.engine.payload import Format, FormNames
 from receiver.signatures.content import SignedContent
 from receiver.signatures.fields import Field
 from receiver.signatures.handshakes import EMPTY, Ask, Echo, Handshake

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from mappings.payload import Format
+from mappings.engine.payload import Format
 from receiver.signatures.content import SignedContent
 from receiver.signatures.fields import Field
 from receiver.signatures.handshakes import Ask, Echo, Handshake

@@ -9,7 +9,7 @@ one that is signed directly in front of it.
 
 from __future__ import annotations
 
-from mappings.payload import FormNames
+from mappings.engine.payload import FormNames
 
 _PLACES = ("City", "State", "Zip", "Country")
 _PARTIES = ("From", "To", "Caller", "Called")

@@ -5,7 +5,7 @@ A header where the vendor lets you write headers, an unguessable URL where it do
 
 from __future__ import annotations
 
-from mappings.payload import Format
+from mappings.engine.payload import Format
 from receiver.signatures.handshakes import EMPTY
 from receiver.signatures.records import Answer
 from receiver.signatures.scheme import Scheme

@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
-from mappings.identifiers import unfit
-from mappings.load import MappingSet, load, read_directory
-from mappings.types import DeliveryInput, Kind, Outcome
+from mappings.engine.identifiers import unfit
+from mappings.engine.load import MappingSet, load, read_directory
+from mappings.engine.types import DeliveryInput, Kind, Outcome
 from receiver.signatures import RULES
 from tests.fuzz.reading import Decisions
 

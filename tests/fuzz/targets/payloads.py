@@ -6,7 +6,7 @@ import json
 from collections.abc import Iterator
 from pathlib import Path
 
-from mappings.payload import PayloadError, parse
+from mappings.engine.payload import PayloadError, parse
 from tests.fuzz.reading import Decisions, choice
 
 ROOT = Path(__file__).parents[3]

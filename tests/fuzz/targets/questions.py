@@ -17,7 +17,7 @@ from starlette.applications import Starlette
 from jobs.database import Database, open_database
 from jobs.queries.paging import write_cursor
 from jobs.schema import metadata
-from mappings.load import load
+from mappings.engine.load import load
 from receiver.api import ApiParts, api_routes
 from receiver.api.answers import HANDLERS
 from receiver.signatures import RULES

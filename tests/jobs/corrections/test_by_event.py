@@ -14,7 +14,7 @@ from jobs.erasure.purge import purge, survey
 from jobs.errors import FilterInvalid
 from jobs.exceptions.register import find_exceptions
 from jobs.filters import DeliveryFilter
-from mappings.load import MappingSet, load
+from mappings.engine.load import MappingSet, load
 from receiver.signatures import RULES
 from tests.jobs.builders import at
 from tests.jobs.desk import ALL, Desk

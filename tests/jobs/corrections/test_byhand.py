@@ -14,7 +14,7 @@ from jobs.corrections.remapped import Refused, charge_now
 from jobs.erasure.pseudonyms import erased
 from jobs.ledger.book import KeyBook
 from jobs.ledger.owing import Conflict, Step, Verdict
-from mappings.types import Failure, Kind, Mapped, Outcome, Reason
+from mappings.engine.types import Failure, Kind, Mapped, Outcome, Reason
 from tests.jobs import model
 from tests.jobs.builders import (
     RECEIVED,

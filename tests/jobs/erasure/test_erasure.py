@@ -5,8 +5,8 @@ from typing import Any
 import pytest
 
 from jobs.erasure.pseudonyms import Wording, erased, key_without, pseudonym_of
-from mappings.rules.identity import outcome_key
-from mappings.types import Kind, Mapped, Outcome
+from mappings.engine.rules.identity import outcome_key
+from mappings.engine.types import Kind, Mapped, Outcome
 
 SECRET = "ab" * 32
 STAND_IN = pseudonym_of("acme", secret=SECRET)

@@ -22,7 +22,7 @@ from jobs.queries import exceptions as query
 from jobs.queries.exception_shapes import AmountDiffers, LookalikeCustomer, WaitingReversal
 from jobs.queries.exceptions import count_exceptions, read_exceptions
 from jobs.schema import TOLD_AGAIN, actions, audits, exceptions
-from mappings.load import MappingSet, load
+from mappings.engine.load import MappingSet, load
 from receiver.signatures import RULES
 from tests.jobs.builders import at
 from tests.jobs.desk import Desk

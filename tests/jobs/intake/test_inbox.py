@@ -19,7 +19,7 @@ from jobs.intake.commit import Pending
 from jobs.intake.inbox import Accepted, Inbox, Incoming
 from jobs.replays.replay import discard
 from jobs.schema import billing_events, deliveries, intake
-from mappings.types import DeliveryInput, Mapped
+from mappings.engine.types import DeliveryInput, Mapped
 from tests.jobs.doubles import Telling, bill, body, incoming, needing
 from tests.jobs.workshop import Workshop
 from tests.support.processes import Process

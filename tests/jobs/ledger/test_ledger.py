@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from jobs.ledger.book import KeyBook, Recorded
 from jobs.ledger.owing import Conflict, Step, Verdict, admit, decide, post
-from mappings.types import Kind
+from mappings.engine.types import Kind
 from tests.jobs import model
 from tests.jobs.builders import RECEIVED, at, day_of, lines, recorded, tell, told
 from tests.jobs.model import Said, charge, latest, reinstatement, reversal

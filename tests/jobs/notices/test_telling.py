@@ -26,7 +26,7 @@ from jobs.schema import (
     replay_items,
     secret_uses,
 )
-from mappings.load import MappingSet
+from mappings.engine.load import MappingSet
 from tests.jobs.doubles import Telling, bill, body, needing
 from tests.jobs.workshop import Workshop
 from tests.mappings.kit import MAPPING, good

@@ -6,7 +6,7 @@ from jobs.database import Database
 from jobs.filters import DeliveryFilter
 from jobs.queries.failures import MENDS, collapse, read_failures, replay_command
 from jobs.queries.rules import KnownRule, read_rules
-from mappings.types import Reason
+from mappings.engine.types import Reason
 from tests.support.rows import START, Rows
 
 

@@ -9,7 +9,7 @@ import pytest
 
 from jobs.erasure.pseudonyms import erased
 from jobs.replays.comparison import compare, in_force
-from mappings.types import Kind, Mapped, Outcome
+from mappings.engine.types import Kind, Mapped, Outcome
 
 CHARGE = Outcome(
     event_index=0,

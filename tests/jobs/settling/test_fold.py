@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 from jobs.erasure.pseudonyms import erased
 from jobs.ledger.book import KeyBook
 from jobs.settling.fold import Claimed, Fate, fate_of
-from mappings.types import Failure, Kind, Mapped, Outcome, Reason
+from mappings.engine.types import Failure, Kind, Mapped, Outcome, Reason
 
 MORNING = datetime(2026, 3, 1, 8, tzinfo=UTC)
 

@@ -17,8 +17,8 @@ from jobs.settling.fold import Fate
 from jobs.settling.mapper import delivery_input
 from jobs.settling.recording import Recorder, Work
 from jobs.settling.settle import Settler
-from mappings.load import load
-from mappings.types import VersionText
+from mappings.engine.load import load
+from mappings.engine.types import VersionText
 from receiver.signatures import RULES
 from tests.jobs import model
 from tests.jobs.builders import DAWN

@@ -18,7 +18,7 @@ from jobs.schema import billing_events, deliveries
 from jobs.settling import attempts, mapper, settle
 from jobs.settling.fold import Claimed, Fate
 from jobs.settling.recording import Recorder, Work
-from mappings.types import VersionText
+from mappings.engine.types import VersionText
 from tests.jobs.doubles import Telling, bill, body, undo
 from tests.jobs.workshop import Workshop
 

@@ -7,7 +7,7 @@ import pytest
 from starlette.applications import Starlette
 
 from jobs.database import Database
-from mappings.load import load
+from mappings.engine.load import load
 from receiver.api import ApiParts, api_routes
 from receiver.secrets import Secrets
 from receiver.settings import Settings

@@ -8,7 +8,7 @@ from sqlalchemy import select
 
 from jobs.database import Database
 from jobs.schema import actions, deliveries
-from mappings.load import load
+from mappings.engine.load import load
 from receiver.api import ApiParts
 from receiver.signatures import RULES
 from tests.receiver.api.conftest import TOKEN, client

@@ -14,7 +14,7 @@ from sqlalchemy import select
 from jobs.database import Database
 from jobs.mapping_store import accept, read_stored
 from jobs.schema import actions, billing_events
-from mappings.load import load
+from mappings.engine.load import load
 from receiver.api import ApiParts
 from receiver.signatures import RULES
 from tests.receiver.api.conftest import TOKEN, client

@@ -6,7 +6,7 @@ from sqlalchemy import insert
 
 from jobs.database import Database
 from jobs.schema import mapping_set
-from mappings.load import load
+from mappings.engine.load import load
 from receiver.api import ApiParts
 from receiver.signatures import RULES
 from tests.receiver.api.conftest import TOKEN, client

@@ -12,7 +12,7 @@ from sqlalchemy import insert, text
 
 from jobs.heartbeat import mappings_health
 from jobs.schema import heartbeats, rejections
-from mappings.load import load, read_directory
+from mappings.engine.load import load, read_directory
 from receiver.doctor.examination import NAMES
 from receiver.signatures import RULES
 from tests.receiver.cli.conftest import Installation, Ran

@@ -20,9 +20,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mappings.load import MappingSet, load
-from mappings.payload import Format, PayloadError, parse
-from mappings.types import DeliveryInput
+from mappings.engine.load import MappingSet, load
+from mappings.engine.payload import Format, PayloadError, parse
+from mappings.engine.types import DeliveryInput
 from receiver.identity import dedupe_key
 from receiver.signatures import PRESETS, RULES, Coverage, SignatureError, Strength, Verified, verify
 from receiver.signatures.captured import captured

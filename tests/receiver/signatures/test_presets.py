@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 from cryptography.hazmat.primitives import serialization
 
-from mappings.redact.paths import parse_path
-from mappings.redact.redactor import redactor_of
+from mappings.engine.redact.paths import parse_path
+from mappings.engine.redact.redactor import redactor_of
 from receiver.signatures import CAUSES, PRESETS, SignatureError, Strength, sign, verify
 from receiver.signatures.describing import all_described, as_table, concerns
 from tests.support.requests import NOW, OTHER_TEXT, URL, secret_of, signed, unsigned

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from mappings.load import load, read_directory
+from mappings.engine.load import load, read_directory
 from receiver.signatures import RULES, scheme_of, sign, verify
 from receiver.up import throwaway
 

@@ -10,8 +10,8 @@ from typing import Any
 import httpx
 import pytest
 
-from mappings.redact.paths import parse_path
-from mappings.redact.redactor import Redactor
+from mappings.engine.redact.paths import parse_path
+from mappings.engine.redact.redactor import Redactor
 from tests.receiver.web.endpoint import SECRET, WHSEC, Endpoint, signed
 
 PLANTED = "ada@example.com"

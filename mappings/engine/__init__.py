@@ -1,0 +1,1 @@
+"""The mapping language: the payload of a webhook to billable outcomes, pure."""

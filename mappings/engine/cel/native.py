@@ -1,0 +1,181 @@
+"""Calls of our own functions, written again in plain CEL.
+
+Owns: that text. `json`, `nfc` and `trim` become look-ups in what was read before; which texts those
+are, the arguments of their calls say. For ASCII the latter two need no look-up. Refuses: to be the
+last word. A call
+that plain CEL cannot answer is an error, and then the function itself (`functions.py`) answers or
+says what is wrong; so what is written here need only be right when it gives a value.
+
+Why: cel-expr-python 0.1.3 never gives back the arguments and the result of a Python function
+(py_cel_function.cc, 2026-11). Measured, `lookup("t", id(x))` loses 270 bytes each time, which is
+gigabytes a day in a busy worker; this loses none, and takes no longer.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+
+from mappings.engine.cel import text as celtext
+from mappings.engine.cel.text import Token
+
+#: The variable that holds every table's rows, by the table's name.
+TABLES = "__tables"
+#: Functions of a text whose answers are worked out before, for the texts that their calls name.
+READ = ("json", "nfc", "trim")
+#: The variable that holds what a function in READ gives, by its name and the text it is given.
+DOCUMENTS = "__documents"
+#: The variable that holds how many minor units a major unit has, by currency.
+MINOR = "__minor"
+_VALUE = "__value"
+_UNIT = "__unit"
+#: Text in which the blank alone can be white space, and which has one form.
+_ASCII = '"^[ -~]*$"'
+_NO_VALUE = "dyn(string(dyn([])))"
+_OPENING = frozenset("([{")
+_CLOSING = frozenset(")]}")
+
+
+def native(expression: str) -> str | None:
+    """`expression` without calls of our functions; None if it has none that can be written."""
+    if any(name in expression for name in (TABLES, DOCUMENTS, MINOR, _VALUE, _UNIT)):
+        return None
+    written = _written(expression)
+    return None if written == expression else written
+
+
+def read_arguments(expression: str) -> Iterator[tuple[str, str]]:
+    """The calls of functions in READ: name and argument, the inner calls before the outer ones."""
+    found = celtext.tokens(expression)
+    for index, token in enumerate(found):
+        closing = _call(found, index) if token.text in READ else None
+        if closing is not None:
+            for argument in _arguments(expression, found[index + 2 : closing]):
+                yield from read_arguments(argument)
+                yield token.text, argument
+
+
+def _written(text: str) -> str:
+    found = celtext.tokens(text)
+    done: list[str] = []
+    position = index = 0
+    while index < len(found):
+        closing = _call(found, index)
+        if closing is not None:
+            arguments = _arguments(text, found[index + 2 : closing])
+            form = _FORMS.get((found[index].text, len(arguments)))
+            plain = form(*map(_written, arguments)) if form is not None else None
+            if plain is not None:
+                done += [text[position : found[index].start], plain]
+                position = found[closing].end
+                index = closing
+        index += 1
+    return "".join([*done, text[position:]])
+
+
+def _call(found: Sequence[Token], index: int) -> int | None:
+    """Where the call ends that begins at `index`; None if none of ours does."""
+    name = found[index]
+    before = found[index - 1].text if index else ""
+    following = found[index + 1].text if index + 1 < len(found) else ""
+    if name.kind != "name" or before == "." or following != "(":
+        return None
+    depth = 0
+    for place in range(index + 1, len(found)):
+        depth += _step(found[place])
+        if depth == 0:
+            return place
+    return None
+
+
+def _arguments(text: str, inside: Sequence[Token]) -> list[str]:
+    """The arguments between a call's brackets, without blanks and comments around them."""
+    groups: list[list[Token]] = [[]]
+    depth = 0
+    for token in inside:
+        depth += _step(token)
+        if depth == 0 and token.kind == "sign" and token.text == ",":
+            groups.append([])
+        else:
+            groups[-1].append(token)
+    return [text[group[0].start : group[-1].end] for group in groups if group]
+
+
+def _step(token: Token) -> int:
+    if token.kind != "sign":
+        return 0
+    return (token.text in _OPENING) - (token.text in _CLOSING)
+
+
+def _id(value: str) -> str:
+    whole = f"type({_VALUE}) == int || type({_VALUE}) == uint"
+    text = f"type({_VALUE}) == string ? {_VALUE} : {whole} ? dyn(string({_VALUE})) : {_NO_VALUE}"
+    return f"cel.bind({_VALUE}, dyn({value}), {text})"
+
+
+def _millis(count: str) -> str:
+    moment = f'timestamp(0) + duration(string({_VALUE}) + "ms")'
+    return f"cel.bind({_VALUE}, dyn({count}), {_if_whole(moment)})"
+
+
+def _seconds(count: str) -> str:
+    return f"cel.bind({_VALUE}, dyn({count}), {_if_whole(f'timestamp({_VALUE})')})"
+
+
+def _if_whole(moment: str) -> str:
+    return f"type({_VALUE}) == int ? dyn({moment}) : {_NO_VALUE}"
+
+
+def _lookup(table: str, key: str) -> str:
+    return f"{TABLES}[{table}][{key}]"
+
+
+def _lookup_or(table: str, key: str, default: str) -> str | None:
+    """Only with a default written out: any other might be no text."""
+    if [token.kind for token in celtext.tokens(default)] != ["string"]:
+        return None
+    found = f"{TABLES}[{table}][?{_VALUE}].orValue({default})"
+    text = f"type({_VALUE}) == string ? dyn({found}) : {_NO_VALUE}"
+    return f"cel.bind({_VALUE}, dyn({key}), {text})"
+
+
+def _json(text: str) -> str:
+    return f'{DOCUMENTS}["json"][{text}]'
+
+
+def _trim(text: str) -> str:
+    return _read_unless_ascii("trim", text, f"{_VALUE}.trim()")
+
+
+def _nfc(text: str) -> str:
+    return _read_unless_ascii("nfc", text, _VALUE)
+
+
+def _read_unless_ascii(function: str, text: str, plain: str) -> str:
+    is_ascii = f"type({_VALUE}) == string && {_VALUE}.matches({_ASCII})"
+    read = f'{DOCUMENTS}["{function}"][{_VALUE}]'
+    return f"cel.bind({_VALUE}, dyn({text}), {is_ascii} ? dyn({plain}) : dyn({read}))"
+
+
+def _minor(count: str, currency: str) -> str:
+    """Of a whole number: its quotient, and its remainder behind the point with all its zeros."""
+    unit = f"{MINOR}[{currency}]"
+    decimals = f"string({_VALUE} % {_UNIT} + {_UNIT}).substring(1)"
+    text = f'string({_VALUE} / {_UNIT}) + ({_UNIT} == 1 ? "" : "." + {decimals})'
+    digits = f"string(int({_VALUE})) == {_VALUE} ? dyn(int({_VALUE})) : {_NO_VALUE}"
+    number = f"type({_VALUE}) == string ? ({digits}) : {_VALUE}"
+    whole = f"type({_VALUE}) == int && {_VALUE} >= 0 ? dyn({text}) : {_NO_VALUE}"
+    of_unit = f"cel.bind({_UNIT}, int({unit}), {whole})"
+    return f"cel.bind({_VALUE}, dyn({count}), cel.bind({_VALUE}, dyn({number}), {of_unit}))"
+
+
+_FORMS: Mapping[tuple[str, int], Callable[..., str | None]] = {
+    ("id", 1): _id,
+    ("json", 1): _json,
+    ("millis", 1): _millis,
+    ("seconds", 1): _seconds,
+    ("minor", 2): _minor,
+    ("nfc", 1): _nfc,
+    ("trim", 1): _trim,
+    ("lookup", 2): _lookup,
+    ("lookup", 3): _lookup_or,
+}

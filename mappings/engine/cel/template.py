@@ -1,0 +1,114 @@
+"""Text with `${{ CEL }}` in it.
+
+Owns: finding the expressions, compiling each, and putting the text together. Refuses: to decide
+which values may stand in a field; that is the field's own business (`rules.fields`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from mappings.engine.cel import text as celtext
+from mappings.engine.cel.language import Expression, ExpressionError, Fault, Language, Lets
+
+_OPEN = "${{"
+_CLOSE = "}}"
+_NEARLY = ("{{", "}}", "${", "$(", "<%")
+
+
+@dataclass(frozen=True, slots=True)
+class Template:
+    """A field's text taken apart: texts and expressions in turn."""
+
+    text: str
+    parts: tuple[str | Expression, ...]
+
+    @property
+    def literal(self) -> str | None:
+        """The text itself if no expression is in it."""
+        return self.text if not self.expressions else None
+
+    @property
+    def expressions(self) -> tuple[Expression, ...]:
+        return tuple(part for part in self.parts if isinstance(part, Expression))
+
+    @property
+    def single(self) -> Expression | None:
+        """The expression if it is all there is, so that its value keeps its type."""
+        first = self.parts[0] if len(self.parts) == 1 else None
+        return first if isinstance(first, Expression) else None
+
+
+def compile_template(text: str, language: Language, lets: Lets) -> Template:
+    """Compile a field's text. Raises ExpressionError with offsets within `text`."""
+    parts: list[str | Expression] = []
+    faults: list[Fault] = []
+    position = 0
+    while position < len(text):
+        start = text.find(_OPEN, position)
+        literal = text[position:] if start < 0 else text[position:start]
+        faults += _nearly_expressions(literal, position)
+        if literal:
+            parts.append(literal)
+        if start < 0:
+            break
+        inner = start + len(_OPEN)
+        end = celtext.end_of_expression(text, inner)
+        if end is None:
+            faults.append(Fault(start, "This `${{` is never closed.", "Add `}}` behind it."))
+            break
+        try:
+            parts.append(_expression(text[inner:end], language, lets))
+        except ExpressionError as error:
+            lead = len(text[inner:end]) - len(text[inner:end].lstrip())
+            faults += [_moved(fault, inner + lead) for fault in error.faults]
+        position = end + len(_CLOSE)
+    if faults:
+        raise ExpressionError(faults)
+    return Template(text, tuple(parts))
+
+
+def expressions(text: str) -> list[str]:
+    """The expressions in a field's text, as written; an unclosed one is left out."""
+    return [text[start:end].strip() for start, end in _places(text)]
+
+
+def spaced(text: str) -> str:
+    """A field's text with its expressions as `celtext.spaced` has them."""
+    parts: list[str] = []
+    behind = 0
+    for start, end in _places(text):
+        parts += [text[behind:start], f" {celtext.spaced(text[start:end])} "]
+        behind = end
+    return "".join([*parts, text[behind:]])
+
+
+def _places(text: str) -> Iterator[tuple[int, int]]:
+    """Where each expression begins and ends, between its brackets."""
+    start = text.find(_OPEN)
+    while start >= 0:
+        inner = start + len(_OPEN)
+        end = celtext.end_of_expression(text, inner)
+        if end is None:
+            return
+        yield inner, end
+        start = text.find(_OPEN, end)
+
+
+def _expression(raw: str, language: Language, lets: Lets) -> Expression:
+    return language.compile(raw.strip(), lets)
+
+
+def _moved(fault: Fault, by: int) -> Fault:
+    return Fault(fault.offset + by, fault.message, fault.remedy)
+
+
+def _nearly_expressions(literal: str, position: int) -> Sequence[Fault]:
+    """Other languages' brackets, which would be billed as they stand."""
+    for sign in _NEARLY:
+        if sign in literal:
+            offset = position + literal.index(sign)
+            message = f"`{sign}` is no expression here, it would stay as it is."
+            return [Fault(offset, message, "Write ${{ … }}.")]
+    return []

@@ -1,0 +1,71 @@
+"""The raw body of a delivery to the value that expressions see.
+
+Owns: the way from format to reader. `formats` says which format a body is in; each format is a
+module that owns how it is read; `errors` has what they share. Refuses: whatever could become a
+wrong id or stall a worker, each with one sentence that says what.
+"""
+
+from __future__ import annotations
+
+from mappings.engine.payload.borderless import FormNames, certain_fields
+from mappings.engine.payload.errors import INTEGER_MAX, INTEGER_MIN, PayloadError
+from mappings.engine.payload.formats import (
+    BYTE_ORDER_MARK,
+    BodyRules,
+    Format,
+    Recognised,
+    recognised,
+)
+from mappings.engine.payload.forms import form_fields, parse_form, parse_multipart
+from mappings.engine.payload.jsontext import parse_cloud_events, parse_json, parse_json_lines
+from mappings.engine.payload.xmltext import parse_xml
+from mappings.engine.reading.wording import shown
+
+__all__ = [
+    "INTEGER_MAX",
+    "INTEGER_MIN",
+    "BodyRules",
+    "FormNames",
+    "Format",
+    "PayloadError",
+    "parse",
+    "parse_json",
+]
+
+
+def parse(body: bytes, content_type: str | None = None, rules: BodyRules | None = None) -> object:
+    """`body` as dict, list, str, int, float, bool or None.
+
+    It is read as `rules` say, or without them as its content type does: see `formats`. Raises
+    PayloadError, and nothing else; time and memory grow no faster than the body.
+    """
+    found = recognised(body, content_type, rules)
+    if found.format is Format.MULTIPART:
+        return parse_multipart(body, found.boundary, found.charset)
+    if found.format is Format.XML:
+        return parse_xml(found.text)
+    if found.format is Format.FORM:
+        if rules is not None and rules.form is not None:
+            return certain_fields(form_fields(found.text, None)[0], rules.form)
+        return parse_form(found.text, found.charset)
+    if found.text.startswith(BYTE_ORDER_MARK):
+        raise PayloadError("The body begins with a byte order mark, which JSON must not have.")
+    return _read_json(found)
+
+
+def _read_json(found: Recognised) -> object:
+    if found.format is Format.JSON_LINES:
+        return parse_json_lines(found.text)
+    if found.format is Format.CLOUD_EVENTS:
+        return parse_cloud_events(found.text)
+    media_type = found.media_type
+    try:
+        return parse_json(found.text)
+    except PayloadError as error:
+        if found.by_rules and "Extra data" in str(error):
+            said = f"{error} JSON lines need `format: json-lines` in `verify`."
+            raise PayloadError(said) from error.__cause__
+        if not media_type or "json" in media_type:
+            raise
+        said = f"{error} Its content type is {shown(media_type)!a}."
+        raise PayloadError(said) from error.__cause__

@@ -1,0 +1,58 @@
+"""Bytes to text, by what the sender says of them and by what they are.
+
+UTF-8 goes first whatever is said: senders that write UTF-8 and name another charset are many,
+and text of another charset is hardly ever UTF-8 by chance. UTF-16 alone has to be said, or shown
+by its byte order mark. Refuses: charsets that are not in `_CHARSETS`; a guess is a wrong id.
+"""
+
+from __future__ import annotations
+
+import codecs
+
+from mappings.engine.payload.errors import PayloadError
+from mappings.engine.reading.wording import shown
+
+#: As codecs.lookup() names them. No codec here can run away with time or memory.
+_CHARSETS = frozenset({"utf-8", "ascii", "iso8859-1", "iso8859-15", "cp1252"})
+_UTF_16 = frozenset({"utf-16", "utf-16-le", "utf-16-be"})
+_UTF_16_MARKS = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
+
+
+def decoded(body: bytes, charset: str | None) -> str:
+    """`body` as text, a byte order mark of UTF-8 left in it. Raises PayloadError."""
+    return decoding(body, charset)[0]
+
+
+def decoding(body: bytes, charset: str | None) -> tuple[str, str]:
+    """The same, and the codec that read it. Raises PayloadError."""
+    said = _codec(charset)
+    if body.startswith(_UTF_16_MARKS):
+        said = "utf-16"
+    if said in _UTF_16:
+        return _by(body, said), said
+    try:
+        return body.decode("utf-8"), "utf-8"
+    except UnicodeDecodeError as error:
+        if said in {"utf-8", "ascii"}:
+            raise PayloadError(f"The body is not UTF-8 at byte {error.start + 1}.") from error
+    return _by(body, said), said
+
+
+def _codec(charset: str | None) -> str:
+    if not charset:
+        return "utf-8"
+    try:
+        name = codecs.lookup(charset).name
+    except (LookupError, ValueError):
+        name = ""
+    if name not in _CHARSETS | _UTF_16:
+        raise PayloadError(f"The body's charset, {shown(charset)!a}, is none that is read here.")
+    return name
+
+
+def _by(body: bytes, codec: str) -> str:
+    try:
+        return body.decode(codec)
+    except UnicodeDecodeError as error:
+        place = f"at byte {error.start + 1}"
+        raise PayloadError(f"The body is not {codec.upper()} {place}.") from error

@@ -1,0 +1,261 @@
+"""The shape of `agents.yaml`, and the catalogue it makes.
+
+Owns: what a price may be: decimal text in quotes (an unquoted 0.99 would be a float), at most 6
+decimals, never negative, within what a ledger's 64-bit column holds. Refuses: everything else, all
+faults at once, each at its place.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Mapping, Sequence
+from datetime import date, datetime
+from decimal import Decimal
+from types import MappingProxyType
+from typing import Annotated, Literal
+from zoneinfo import ZoneInfo
+
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Discriminator,
+    Field,
+    Tag,
+    model_validator,
+)
+
+from mappings.engine.currencies import DECIMALS, near_code
+from mappings.engine.identifiers import unfit
+from mappings.engine.pricing.catalogue import FILE, Agent, Catalogue, Prices
+from mappings.engine.pricing.prices import MICROS_MAX, Entry, micros
+from mappings.engine.reading.validation import validate, wrong
+from mappings.engine.reading.wording import shown
+from mappings.engine.reading.yamlfile import parse
+from mappings.engine.types import Problem
+
+_DECIMAL = re.compile(r"(0|[1-9][0-9]*)(\.[0-9]+)?")
+_DATE = re.compile(r"(19|20|21)[0-9]{2}-[0-9]{2}-[0-9]{2}")
+_DECIMALS_MAX = 6
+_EXAMPLE = '{price: "0.99", currency: USD}'
+
+
+def _amount(text: str) -> str:
+    """Decimal text that fits: no sign, exponent, separator or currency."""
+    if not _DECIMAL.fullmatch(text):
+        raise wrong(f"`{shown(text)}` is no plain decimal number.", 'Write digits: "1234.50".')
+    if len(text.partition(".")[2]) > _DECIMALS_MAX:
+        raise wrong(f"`{shown(text)}` has more than 6 decimals.", "Round it to 6 decimals.")
+    if len(text) > len(str(MICROS_MAX)) + 1 or micros(Decimal(text)) > MICROS_MAX:
+        raise wrong(f"`{shown(text)}` is more than can be recorded.", "Write a smaller amount.")
+    return text
+
+
+def _currency(text: str) -> str:
+    if text in DECIMALS:
+        return text
+    upper = text.strip().upper()
+    meant = upper if upper in DECIMALS else near_code(upper)
+    remedy = f"Write `{meant}`." if meant else "For example `currency: USD`."
+    raise wrong(
+        f"`{shown(text)}` is no currency code: 3 capital letters of a currency in use by ISO 4217.",
+        remedy,
+    )
+
+
+def _date(text: str) -> str:
+    try:
+        if _DATE.fullmatch(text):
+            return date.fromisoformat(text).isoformat()
+    except ValueError:
+        pass
+    raise wrong(f"`{shown(text)}` is no day of the calendar.", "For example `from: 2027-01-01`.")
+
+
+def _name(text: str) -> str:
+    fault = unfit(text)
+    if fault is not None:
+        raise wrong(
+            f"{shown(text)!a} is no name: {fault.message}.",
+            "Write 1 to 256 visible characters in normal form NFC, without blanks around them.",
+        )
+    return text
+
+
+_Amount = Annotated[str, AfterValidator(_amount)]
+_Name = Annotated[str, AfterValidator(_name)]
+
+
+class _Strict(BaseModel):
+    model_config = ConfigDict(extra="forbid", strict=True)
+
+
+class PriceShape(_Strict):
+    """A fixed price, or a percentage of the outcome's value."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [_EXAMPLE]})
+
+    price: _Amount | None = Field(
+        None, description="What one outcome costs, in major units, quoted.", examples=['"0.99"']
+    )
+    percent: _Amount | None = Field(
+        None, description="Percentage of the rule's `value:`, quoted.", examples=['"2.5"']
+    )
+    min: _Amount | None = Field(
+        None, description="The least that a percentage comes to.", examples=['"1.00"']
+    )
+    max: _Amount | None = Field(
+        None, description="The most that a percentage comes to.", examples=['"500.00"']
+    )
+    currency: Annotated[str, AfterValidator(_currency)] = Field(
+        description="The currency, by ISO 4217.", examples=["USD"]
+    )
+    from_: Annotated[str, AfterValidator(_date)] | None = Field(
+        None,
+        alias="from",
+        description="The day from whose beginning the price applies; without it, always.",
+        examples=["2027-01-01"],
+    )
+    round: Literal["minor"] | None = Field(
+        None, description="Rounds the amount half-even to what can be paid.", examples=["minor"]
+    )
+
+    @model_validator(mode="after")
+    def _one_kind(self) -> PriceShape:
+        if self.price is None and self.percent is None:
+            raise wrong("There is no `price` here.", 'Add `price: "0.99"` or `percent: "2.5"`.')
+        if self.price is not None and self.percent is not None:
+            raise wrong(
+                "Both `price` and `percent` are here.",
+                "Keep one of the two.",
+                path=("percent",),
+                at_key=True,
+            )
+        self._check_bounds()
+        return self
+
+    def _check_bounds(self) -> None:
+        bounds = [key for key in ("min", "max") if getattr(self, key) is not None]
+        if self.percent is None and bounds:
+            raise wrong(
+                f"`{bounds[0]}` belongs to a `percent`, and this is a fixed `price`.",
+                f"Remove `{bounds[0]}`.",
+                path=(bounds[0],),
+                at_key=True,
+            )
+        if self.min is not None and self.max is not None and Decimal(self.min) > Decimal(self.max):
+            raise wrong(
+                f"`min` {self.min} is more than `max` {self.max}.",
+                "Exchange the two.",
+                path=("min",),
+            )
+
+
+def _one_or_list(value: object) -> str:
+    return "list of prices" if isinstance(value, list) else "one price"
+
+
+def _distinct_dates(prices: list[PriceShape]) -> list[PriceShape]:
+    """Each currency has prices of its own, one a date."""
+    seen: set[tuple[str, str | None]] = set()
+    for index, price in enumerate(prices):
+        if (price.currency, price.from_) in seen:
+            which = f"from {price.from_}" if price.from_ else "without `from`"
+            raise wrong(
+                f"Two prices are {which}, both in {price.currency}.",
+                "Keep one of them, or give each its own date: `from: 2027-01-01`.",
+                path=(index, "from") if price.from_ else (index,),
+            )
+        seen.add((price.currency, price.from_))
+    return prices
+
+
+PricesShape = Annotated[
+    Annotated[PriceShape, Tag("one price")]
+    | Annotated[
+        list[PriceShape],
+        Field(min_length=1),
+        AfterValidator(_distinct_dates),
+        Tag("list of prices"),
+    ],
+    Discriminator(_one_or_list),
+]
+
+
+class AgentShape(_Strict):
+    """One agent: what it achieves, and what that costs."""
+
+    name: _Name | None = Field(None, description="How people call it.", examples=["Support agent"])
+    indicators: dict[_Name, PricesShape] = Field(
+        default_factory=dict,
+        description="What each indicator costs: one price, or a list by date and currency.",
+        examples=[f"{{ticket-resolved: {_EXAMPLE}}}"],
+    )
+    customers: dict[_Name, dict[_Name, PricesShape]] = Field(
+        default_factory=dict,
+        description="Prices of single customers, which go before the general ones.",
+        examples=[f"{{acme-corp: {{ticket-resolved: {_EXAMPLE}}}}}"],
+    )
+
+
+class AgentsShape(_Strict):
+    """The catalogue of prices: `agents.yaml`."""
+
+    agents: dict[_Name, AgentShape] = Field(
+        description="Each agent by its id.",
+        examples=[f"{{support-agent: {{indicators: {{ticket-resolved: {_EXAMPLE}}}}}}}"],
+    )
+
+
+def read_catalogue(
+    body: bytes, *, timezone: str, file: str = FILE
+) -> Catalogue | tuple[Problem, ...]:
+    """The catalogue in `body`, or all that is wrong with it.
+
+    Dates begin at 00:00 in `timezone`, a name of the IANA database.
+    """
+    read = parse(body, file=file)
+    if read.problems:
+        return read.problems
+    shape = validate(AgentsShape, read.data, file=file, positions=read.positions)
+    if isinstance(shape, tuple):
+        return shape
+    zone = ZoneInfo(timezone)
+    agents = {name: _agent(name, agent, zone) for name, agent in shape.agents.items()}
+    version = hashlib.sha256(body).hexdigest()
+    return Catalogue(version=version, agents=MappingProxyType(agents))
+
+
+def _agent(key: str, shape: AgentShape, zone: ZoneInfo) -> Agent:
+    customers = {name: _prices(prices, zone) for name, prices in shape.customers.items()}
+    return Agent(
+        name=shape.name or key,
+        indicators=_prices(shape.indicators, zone),
+        customers=MappingProxyType(customers),
+    )
+
+
+def _prices(shapes: Mapping[str, PriceShape | list[PriceShape]], zone: ZoneInfo) -> Prices:
+    return MappingProxyType({name: _entries(shape, zone) for name, shape in shapes.items()})
+
+
+def _entries(shape: PriceShape | Sequence[PriceShape], zone: ZoneInfo) -> tuple[Entry, ...]:
+    shapes = [shape] if isinstance(shape, PriceShape) else shape
+    return tuple(_entry(one, zone) for one in shapes)
+
+
+def _entry(shape: PriceShape, zone: ZoneInfo) -> Entry:
+    def bound(text: str | None) -> int | None:
+        return None if text is None else micros(Decimal(text))
+
+    since = datetime.fromisoformat(shape.from_).replace(tzinfo=zone) if shape.from_ else None
+    return Entry(
+        currency=shape.currency,
+        price_micros=bound(shape.price),
+        percent=None if shape.percent is None else Decimal(shape.percent),
+        min_micros=bound(shape.min),
+        max_micros=bound(shape.max),
+        since=since,
+        to_minor=shape.round == "minor",
+    )

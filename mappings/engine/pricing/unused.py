@@ -1,0 +1,103 @@
+"""Negotiated prices that nothing uses, and whom each was probably meant for.
+
+Owns: comparing the customers' own prices of `agents.yaml` with what is billed or can be. Refuses:
+to know where that is read.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from mappings.engine.lookalikes import skeleton
+from mappings.engine.pricing.catalogue import FILE, Agent, Catalogue
+from mappings.engine.reading.wording import nearest, shown
+
+#: Agent, customer and indicator of a charge.
+Triple = tuple[str, str, str]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, order=True)
+class UnusedPrice:
+    """A customer's own price under a name that nothing is billed by.
+
+    `nearest` is the name that was probably meant: a customer's, or where the customer is known an
+    indicator's (`is_customer` False); None where no name is near.
+    """
+
+    agent: str
+    customer: str
+    indicator: str
+    is_customer: bool
+    nearest: str | None
+
+    @property
+    def place(self) -> tuple[str, ...]:
+        """The keys that lead to it in `agents.yaml`."""
+        return ("agents", self.agent, "customers", self.customer, self.indicator)
+
+    @property
+    def summary(self) -> str:
+        """What is odd, in a sentence."""
+        said = (
+            f"{FILE} has a price of `{shown(self.indicator)}` for customer "
+            f"`{shown(self.customer)}` of agent `{shown(self.agent)}`, and nothing uses it: "
+        )
+        if self.is_customer:
+            return f"{said}no such customer is known."
+        return f"{said}`{shown(self.indicator)}` is not billed to that customer."
+
+    @property
+    def remedy(self) -> str:
+        """What to do about it, in a sentence."""
+        if self.nearest is None:
+            return "Correct the name, or remove the price."
+        return f"Write `{shown(self.nearest)}` if that is meant, or remove the price."
+
+
+def unused_prices(catalogue: Catalogue, used: Iterable[Triple]) -> tuple[UnusedPrice, ...]:
+    """The customers' own prices of which no triple in `used` is billed.
+
+    `used` are the triples that were billed, or that are known to be possible. A customer or
+    indicator that has an own price of its own is not suggested: it is spelt as it should be.
+    """
+    triples = frozenset(used)
+    found = (
+        _unused(name, agent, customer, indicator, triples)
+        for name, agent in catalogue.agents.items()
+        for customer, prices in agent.customers.items()
+        for indicator in prices
+        if (name, customer, indicator) not in triples
+    )
+    return tuple(sorted(found, key=lambda one: one.place))
+
+
+def _unused(
+    name: str, agent: Agent, customer: str, indicator: str, triples: frozenset[Triple]
+) -> UnusedPrice:
+    known = any(triple[1] == customer for triple in triples)
+    if known:
+        others = {other for who, whom, other in triples if (who, whom) == (name, customer)}
+        spelt = indicator in agent.indicators
+        words = (
+            set() if spelt else (others | set(agent.indicators)) - set(agent.customers[customer])
+        )
+        word = indicator
+    else:
+        whole = {whom for who, whom, _ in triples if who == name} or {t[1] for t in triples}
+        words = {one for one in whole if indicator not in agent.customers.get(one, {})}
+        word = customer
+    return UnusedPrice(
+        agent=name,
+        customer=customer,
+        indicator=indicator,
+        is_customer=not known,
+        nearest=nearest_name(word, words),
+    )
+
+
+def nearest_name(word: str, words: Iterable[str]) -> str | None:
+    """A name that looks alike goes before one that is spelt alike."""
+    ordered = sorted(words)
+    alike = next((one for one in ordered if skeleton(one) == skeleton(word)), None)
+    return alike or nearest(word, ordered)

@@ -1,0 +1,246 @@
+"""Whether an expression can read what `redact:` takes out.
+
+Owns the proof: each expression's tree is gone through with, in place of values, the places of the
+payload that a value may be. What is at or below a redacted place must not be read; what holds one
+further down may be gone into, counted, and asked for, but not used as a whole. Lists do not matter,
+as in the paths. Refuses to guess: an unknown function uses all it is given, a member whose name is
+worked out is any member, and a tree that is not known reads everything.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from functools import reduce
+
+from mappings.engine.cel.expression import Expression
+from mappings.engine.cel.tree import (
+    Call,
+    Constant,
+    Fold,
+    Items,
+    Member,
+    Members,
+    Name,
+    Number,
+    Tree,
+    TreeUnknown,
+    tree_of,
+)
+from mappings.engine.redact.paths import HEADERS, PAYLOAD, RedactPath
+
+#: A name that is worked out, so that it may be any.
+_ANY = "*"
+#: A place: the root and the names that lead to it.
+Place = tuple[str, ...]
+
+#: These give back (a part of) what they are given.
+_PASSING = frozenset({"_+_", "dyn", "optional.of", "optional.ofNonZeroValue", "or", "orValue"})
+_PASSING_METHODS = frozenset({"value"})
+#: What they say of an object or list is the same with and without its redacted members.
+_HARMLESS = frozenset({"hasValue", "optional.none", "size", "type"})
+_BY_NAME = frozenset({"_[_]", "_[?_]", "_?._"})
+_ROUNDS_MAX = 20
+
+
+@dataclass(frozen=True, slots=True)
+class Conflict:
+    """A redacted path that an expression reads at `read`; `as_whole`: in what is used there."""
+
+    path: RedactPath
+    read: Place
+    as_whole: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Value:
+    """What a value may be: places of the payload, and members that the expression made itself."""
+
+    places: frozenset[Place] = frozenset()
+    members: Mapping[str, Value] = field(default_factory=dict)
+
+    def __or__(self, other: Value) -> Value:
+        names = {*self.members, *other.members}
+        nothing = Value()
+        return Value(
+            self.places | other.places,
+            {n: self.members.get(n, nothing) | other.members.get(n, nothing) for n in names},
+        )
+
+    @property
+    def is_nothing(self) -> bool:
+        """Whether nothing redacted can be in it."""
+        return not self.places and all(one.is_nothing for one in self.members.values())
+
+    def everywhere(self) -> frozenset[Place]:
+        """Its places and those of all it was made of."""
+        return self.places.union(*(one.everywhere() for one in self.members.values()))
+
+
+_NOTHING = Value()
+
+
+def conflicts(
+    expressions: Iterable[Expression], paths: Iterable[RedactPath], events: Value | None = None
+) -> frozenset[Conflict]:
+    """What of `paths` the expressions can read; `events` is what `event` may be."""
+    proof = _Proof(tuple(paths), events or _NOTHING)
+    for expression in expressions:
+        proof.use(proof.of(expression))
+    return frozenset(proof.found)
+
+
+def events_of(
+    expression: Expression, paths: Iterable[RedactPath]
+) -> tuple[Value, frozenset[Conflict]]:
+    """What `event` may be where `expression` makes the events, and what that reads already."""
+    proof = _Proof(tuple(paths), _NOTHING)
+    return proof.of(expression), frozenset(proof.found)
+
+
+def let_conflicts(
+    expression: Expression, paths: Iterable[RedactPath], events: Value
+) -> frozenset[Conflict]:
+    """What a `let` reads: it may stand for an object that holds a redacted member."""
+    proof = _Proof(tuple(paths), events)
+    proof.of(expression)
+    return frozenset(proof.found)
+
+
+class _Proof:
+    """One pass through expressions; `found` collects the conflicts."""
+
+    def __init__(self, paths: tuple[RedactPath, ...], events: Value) -> None:
+        self._paths = paths
+        self._roots = {
+            PAYLOAD: self._at((PAYLOAD,)),
+            HEADERS: self._at((HEADERS,)),
+            "event": events,
+        }
+        self.found: set[Conflict] = set()
+
+    def of(self, expression: Expression) -> Value:
+        """What the expression's value may be."""
+        try:
+            return self._value(tree_of(expression), self._roots)
+        except (TreeUnknown, RecursionError):
+            self.use(reduce(Value.__or__, self._roots.values()))
+            return _NOTHING
+
+    def use(self, value: Value) -> Value:
+        """The value is used as a whole: it must hold nothing redacted."""
+        for place in value.everywhere():
+            for path in self._paths:
+                if _leads_to(place, path.places):
+                    self.found.add(Conflict(path, place, as_whole=True))
+        return _NOTHING
+
+    def _at(self, place: Place) -> Value:
+        """The value at a place, if something redacted is further down."""
+        if any(_leads_to(place, path.places) for path in self._paths):
+            return Value(frozenset({place}))
+        return _NOTHING
+
+    def _member(self, value: Value, name: str) -> Value:
+        found = _NOTHING
+        for made in value.members if name == _ANY else {name, _ANY} & value.members.keys():
+            found |= value.members[made]
+        for place in value.places:
+            here = (*place, name)
+            for path in self._paths:
+                if _is_within(here, path.places):
+                    self.found.add(Conflict(path, here, as_whole=False))
+            found |= self._at(here)
+        return found
+
+    def _value(self, tree: Tree, names: Mapping[str, Value]) -> Value:
+        match tree:
+            case Name(name):
+                scope = self._roots if name.startswith(".") else names
+                return scope.get(name.lstrip("."), _NOTHING)
+            case Member(of, name, is_test):
+                found = self._member(self._value(of, names), name)
+                return _NOTHING if is_test else found
+            case Call():
+                return self._call(tree, names)
+            case Fold():
+                return self._fold(tree, names)
+            case _:
+                return self._written_out(tree, names)
+
+    def _written_out(
+        self, tree: Constant | Number | Items | Members, names: Mapping[str, Value]
+    ) -> Value:
+        match tree:
+            case Constant():
+                return _NOTHING
+            case Number(inner):
+                self._value(inner, names)
+                return _NOTHING
+            case Items(items):
+                return self._all(items, names)
+            case Members(entries):
+                return self._made(entries, names)
+
+    def _all(self, trees: Iterable[Tree], names: Mapping[str, Value]) -> Value:
+        return reduce(Value.__or__, (self._value(one, names) for one in trees), _NOTHING)
+
+    def _made(self, entries: Iterable[tuple[Tree, Tree]], names: Mapping[str, Value]) -> Value:
+        found = _NOTHING
+        for key, inner in entries:
+            self.use(self._value(key, names))
+            value = self._value(inner, names)
+            if not value.is_nothing:
+                text = key.text if isinstance(key, Constant) else None
+                found |= Value(members={_ANY if text is None else text: value})
+        return found
+
+    def _call(self, call: Call, names: Mapping[str, Value]) -> Value:
+        function, arguments = call.function, call.arguments
+        if function in _BY_NAME and len(arguments) == 2:  # noqa: PLR2004 - of what, and which
+            return self._picked(*arguments, names)
+        if function == "_?_:_":
+            self.use(self._value(arguments[0], names))
+            return self._all(arguments[1:], names)
+        value = self._all(arguments, names)
+        if function in _PASSING or (function in _PASSING_METHODS and len(arguments) == 1):
+            return value
+        return _NOTHING if function in _HARMLESS else self.use(value)
+
+    def _picked(self, of: Tree, key: Tree, names: Mapping[str, Value]) -> Value:
+        """A member by its name, or an item of a list by a whole number."""
+        value = self._value(of, names)
+        self.use(self._value(key, names))
+        if isinstance(key, Number):
+            return value
+        text = key.text if isinstance(key, Constant) else None
+        if text is not None:
+            return self._member(value, text)
+        return value | self._member(value, _ANY)
+
+    def _fold(self, fold: Fold, names: Mapping[str, Value]) -> Value:
+        over = self._value(fold.over, names)
+        inside = {**names, **dict.fromkeys(fold.variables, over)}
+        kept = self._value(fold.first, names)
+        for _ in range(_ROUNDS_MAX):
+            scope = {**inside, fold.kept: kept}
+            self.use(self._value(fold.goes_on, scope))
+            more = kept | self._value(fold.step, scope)
+            if more == kept:
+                return self._value(fold.result, {**names, fold.kept: kept})
+            kept = more
+        raise TreeUnknown
+
+
+def _leads_to(place: Place, redacted: Place) -> bool:
+    """Whether something redacted is further down than `place`."""
+    return len(place) < len(redacted) and _agree(place, redacted)
+
+
+def _is_within(place: Place, redacted: Place) -> bool:
+    """Whether `place` is redacted, or below what is."""
+    return len(place) >= len(redacted) and _agree(place, redacted)
+
+
+def _agree(one: Place, other: Place) -> bool:
+    return all(_ANY in (a, b) or a == b for a, b in zip(one, other, strict=False))

@@ -1,0 +1,83 @@
+"""The examples of a mapping file: whether they are there and fit the file.
+
+Owns: finding an example's payload. Refuses: to run one (`examples.py`).
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+
+from mappings.engine.payload import BodyRules, PayloadError, parse
+from mappings.engine.reading.positions import Path
+from mappings.engine.reading.report import Report
+from mappings.engine.reading.wording import nearest, shown
+from mappings.engine.rules.model import ExampleModel
+from mappings.engine.types import Reason
+
+
+def body_of(example: ExampleModel, files: Mapping[str, bytes]) -> bytes | None:
+    """The bytes that the example posts; None if its file is not there."""
+    if isinstance(example.payload, str):
+        return files.get(example.payload)
+    return json.dumps(example.payload, ensure_ascii=False).encode("utf-8", "surrogatepass")
+
+
+def check_examples(
+    report: Report,
+    examples: Sequence[tuple[Path, ExampleModel]],
+    sources: Sequence[str],
+    rules: Sequence[str],
+    files: Mapping[str, bytes],
+    *,
+    body_rules: BodyRules | None,
+) -> None:
+    """Report examples that cannot be run."""
+    for path, example in examples:
+        _check_payload(report, path, example, files, body_rules)
+        if (example.outcomes is None) == (example.fails is None):
+            report.at_value(
+                path,
+                "An example says either `outcomes` or `fails`.",
+                "Add `outcomes: []` if it bills nothing.",
+            )
+        if example.source is not None and example.source not in sources:
+            remedy = f"Write one of: {', '.join(sources) or 'none'}."
+            report.at_value((*path, "source"), f"There is no source `{example.source}`.", remedy)
+        if example.source is None and len(sources) > 1:
+            report.at_value(
+                path, "The example does not say for which source.", f"Add `source: {sources[0]}`."
+            )
+        for index, expected in enumerate(example.outcomes or ()):
+            if expected.rule is not None and expected.rule not in rules:
+                close = nearest(expected.rule, rules)
+                remedy = f"Write {close}." if close else f"Rules: {', '.join(rules)}."
+                report.at_value(
+                    (*path, "outcomes", index, "rule"),
+                    f"There is no rule `{expected.rule}`.",
+                    remedy,
+                )
+
+
+def _check_payload(
+    report: Report,
+    path: Path,
+    example: ExampleModel,
+    files: Mapping[str, bytes],
+    body_rules: BodyRules | None,
+) -> None:
+    body = body_of(example, files)
+    at = (*path, "payload")
+    if body is None:
+        here = [name for name in files if name.startswith("examples/")]
+        close = nearest(str(example.payload), here)
+        remedy = f"Write {close}." if close else "Put the payload there."
+        report.at_value(at, f"There is no file {shown(str(example.payload))}.", remedy)
+        return
+    if example.fails == Reason.PARSE.value:
+        return
+    try:
+        content_type = {k.lower(): v for k, v in example.headers.items()}.get("content-type")
+        parse(body, content_type, body_rules)
+    except PayloadError as error:
+        report.at_value(at, f"The payload cannot be read: {error}", "Mend it, or say fails: parse.")

@@ -1,0 +1,247 @@
+"""The fields of a rule: what each takes, and its value in one event.
+
+Owns: which values may stand where (text for agent, customer and indicator; text or a whole number
+in `once_per`; …) checked by static type at load and by value at run time. Refuses: to guess. A
+number is no name, a float no id, a blank no customer.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from decimal import Decimal
+from typing import Any
+
+from mappings.engine.amounts import decimal_amount
+from mappings.engine.cel.language import Activation, EvalError, Expression, Fault
+from mappings.engine.cel.template import Template
+from mappings.engine.currencies import currency_code
+from mappings.engine.identifiers import unfit
+from mappings.engine.types import Reason
+
+TAG_CHARS_MAX = 256
+_RFC3339 = re.compile(
+    r"(\d{4}-\d{2}-\d{2})[Tt ](\d{2}:\d{2}:\d{2})(\.\d{1,9})?([Zz]|[+-]\d{2}:\d{2})"
+)
+_ID_REMEDY = "write id(…) around a whole number"
+
+
+class FieldError(Exception):
+    """A field has no value that may be billed; the parts make the sentence that says so."""
+
+    def __init__(
+        self, message: str, remedy: str, *, expression: str | None, reason: Reason = Reason.MAPPING
+    ) -> None:
+        super().__init__(message)
+        self.message = message
+        self.remedy = remedy
+        self.expression = expression
+        self.reason = reason
+
+
+@dataclass(frozen=True, slots=True)
+class FieldKind:
+    """What a field takes: `kinds` are CEL's static types, `types` the Python ones of values."""
+
+    noun: str
+    kinds: frozenset[str]
+    types: tuple[type, ...]
+    convert: Callable[[Any], Any]
+    remedies: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class Field:
+    """One field of one rule, compiled."""
+
+    name: str
+    kind: FieldKind
+    template: Template
+
+    def evaluate(self, activation: Activation) -> Any:
+        """The field's value, converted and checked. Raises FieldError."""
+        single = self.template.single
+        try:
+            if single is not None:
+                return self.kind.convert(self._value(single, activation))
+            pieces = (
+                part if isinstance(part, str) else _as_text(self._value(part, activation))
+                for part in self.template.parts
+            )
+            return self.kind.convert("".join(pieces))
+        except ValueError as error:
+            message, _, remedy = str(error).partition("; ")
+            raise FieldError(message, remedy, expression=self.template.text) from error
+
+    def _value(self, expression: Expression, activation: Activation) -> Any:
+        try:
+            value = expression.evaluate(activation)
+        except EvalError as error:
+            raise FieldError(
+                error.message, error.remedy, expression=expression.text, reason=error.reason
+            ) from error
+        allowed = self.kind.types
+        if not isinstance(value, allowed) or (isinstance(value, bool) and bool not in allowed):
+            word = _word(value)
+            remedy = self.kind.remedies.get(word, f"give {self.kind.noun}")
+            message = f"it gives {_WORDS[word]} where {self.kind.noun} belongs"
+            raise FieldError(message, remedy, expression=expression.text)
+        return activation.numbers.text(value) if isinstance(value, float) else value
+
+
+def kind_faults(kind: FieldKind, template: Template) -> list[Fault]:
+    """What the static types of a field's expressions already show to be wrong."""
+    faults = []
+    position = 0
+    for expression in template.expressions:
+        position = template.text.find(expression.text, position)
+        if expression.kind not in kind.kinds | {"DYN"}:
+            word = _STATIC.get(expression.kind, "other")
+            remedy = kind.remedies.get(word, f"give {kind.noun}")
+            message = f"This gives {_WORDS[word]} where {kind.noun} belongs."
+            faults.append(Fault(position, message, f"{remedy[0].upper()}{remedy[1:]}."))
+    return faults
+
+
+def _as_text(value: object) -> str:
+    return {True: "true", False: "false"}[value] if isinstance(value, bool) else str(value)
+
+
+def _word(value: object) -> str:
+    return next((word for kind, word in _PYTHON if isinstance(value, kind)), "other")
+
+
+#: In this order: True is an int as well.
+_PYTHON: tuple[tuple[type, str], ...] = (
+    (bool, "bool"),
+    (int, "int"),
+    (float, "float"),
+    (str, "text"),
+    (type(None), "null"),
+    (list, "list"),
+    (dict, "object"),
+    (datetime, "timestamp"),
+)
+_STATIC = {
+    "BOOL": "bool",
+    "INT": "int",
+    "UINT": "int",
+    "DOUBLE": "float",
+    "STRING": "text",
+    "NULL": "null",
+    "LIST": "list",
+    "MAP": "object",
+    "TIMESTAMP": "timestamp",
+    "OPTIONAL_TYPE": "optional",
+}
+_WORDS = {
+    "bool": "true or false",
+    "int": "a whole number",
+    "float": "a floating number",
+    "text": "text",
+    "null": "null",
+    "list": "a list",
+    "object": "an object",
+    "timestamp": "a timestamp",
+    "optional": "an optional value",
+    "other": "a value",
+}
+_OPTIONAL = {"optional": "end it with .orValue(…)"}
+_FLOAT_ID = "a floating number never is an id: have the sender put it as text or a whole number"
+
+
+def _identifying(value: object) -> str:
+    text = _as_text(value)
+    fault = unfit(text)
+    if fault is not None:
+        raise ValueError(f"{fault.message}; {fault.remedy}")
+    return text
+
+
+def _tag(value: object) -> str:
+    text = _as_text(value)
+    if len(text) > TAG_CHARS_MAX:
+        raise ValueError(
+            f"it has {len(text)} characters, more than {TAG_CHARS_MAX}; "
+            f"cut it with .substring(0, {TAG_CHARS_MAX})"
+        )
+    if "\0" in text or any("\ud800" <= character <= "\udfff" for character in text):
+        raise ValueError("it has a NUL or half a character; look at the payload")
+    return text
+
+
+def _amount(value: object) -> Decimal:
+    return decimal_amount(str(value))
+
+
+def _time(value: datetime | str) -> datetime:
+    if isinstance(value, datetime):
+        return value.astimezone(UTC)
+    if not value.strip():
+        raise ValueError("it is empty; make `when` ask for it, or leave `occurred_at` out")
+    match = _RFC3339.fullmatch(value)
+    try:
+        if match is None:
+            raise ValueError  # noqa: TRY301  # as any text that is no time
+        fraction = (match[3] or "")[:7]
+        zone = "+00:00" if match[4] in "zZ" else match[4]
+        return datetime.fromisoformat(f"{match[1]}T{match[2]}{fraction}{zone}").astimezone(UTC)
+    except (ValueError, OverflowError) as error:
+        raise ValueError(
+            f"{_quoted(value)} is no RFC 3339 time; "
+            "give one such as 2026-01-31T09:30:00Z, or use millis(…) or seconds(…)"
+        ) from error
+
+
+def _quoted(text: str, at_most: int = 60) -> str:
+    return f'"{text}"' if len(text) <= at_most else f'"{text[: at_most - 1]}…"'
+
+
+NAME = FieldKind(
+    "text",
+    frozenset({"STRING"}),
+    (str,),
+    _identifying,
+    {"int": _ID_REMEDY, "float": _FLOAT_ID, **_OPTIONAL},
+)
+KEY = FieldKind(
+    "text or a whole number",
+    frozenset({"STRING", "INT", "UINT"}),
+    (str, int),
+    _identifying,
+    {"float": _FLOAT_ID, **_OPTIONAL},
+)
+TAG = FieldKind(
+    "text, a whole number or a truth value",
+    frozenset({"STRING", "INT", "UINT", "BOOL"}),
+    (str, int, bool),
+    _tag,
+    {"float": "write string(…) around it", "timestamp": "write string(…) around it", **_OPTIONAL},
+)
+TIME = FieldKind(
+    "a timestamp or RFC 3339 text",
+    frozenset({"STRING", "TIMESTAMP"}),
+    (str, datetime),
+    _time,
+    {
+        "int": "write millis(…) or seconds(…) around it, whichever the sender counts in",
+        "float": "write millis(…) or seconds(…) around it, whichever the sender counts in",
+        **_OPTIONAL,
+    },
+)
+CURRENCY = FieldKind(
+    "a currency (three letters such as USD)",
+    frozenset({"STRING"}),
+    (str,),
+    currency_code,
+    _OPTIONAL,
+)
+VALUE = FieldKind(
+    "an amount (decimal text or a number)",
+    frozenset({"STRING", "INT", "UINT", "DOUBLE"}),
+    (str, int, float),
+    _amount,
+    _OPTIONAL,
+)

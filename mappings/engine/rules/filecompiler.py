@@ -1,0 +1,322 @@
+"""A mapping file's text to rules that run, with all that is wrong in that one file.
+
+Owns: the file as a whole (who posts, how it is verified, events, let) and the order of checks; a
+file that breaks one rule still has its other rules checked. Refuses: to look at other mapping
+files and at prices (`checks.py`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence, Set
+from dataclasses import dataclass, replace
+from typing import Any, TypeVar
+
+from pydantic import BaseModel, ValidationError
+
+from mappings.engine.cel.language import Expression, ExpressionError, Language, Lets
+from mappings.engine.cel.reads import reads_of
+from mappings.engine.payload import BodyRules
+from mappings.engine.reading import yamlfile
+from mappings.engine.reading.positions import Path
+from mappings.engine.reading.report import Report
+from mappings.engine.redact.paths import RedactPath, parse_path
+from mappings.engine.rules.behind import key_name
+from mappings.engine.rules.deciding import Rule
+from mappings.engine.rules.examplefiles import check_examples
+from mappings.engine.rules.fieldcompiler import FieldCompiler
+from mappings.engine.rules.model import ExampleModel, MappingModel, RuleModel, SourceItem
+from mappings.engine.rules.redacting import RedactChecker, redact_paths
+from mappings.engine.rules.rulecompiler import RuleCompiler
+from mappings.engine.rules.usage import check_variables, mapping_version, tables_used, texts_of
+from mappings.engine.schemes import SchemeRules
+from mappings.engine.tables import Table
+from mappings.engine.types import Problem
+
+PartT = TypeVar("PartT", bound=BaseModel)
+
+_LISTS = frozenset({"LIST", "DYN"})
+_ONE_EVENT = "[payload]"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CompiledFile:
+    """A mapping file. With any problem in `report` it must not run; what could be read is here."""
+
+    file: str
+    body: bytes
+    report: Report
+    claims: tuple[str, ...]
+    model: MappingModel | None = None
+    verify: Mapping[str, Any]
+    events: Expression | None = None
+    lets: Lets
+    rules: tuple[Rule, ...]
+    rule_models: tuple[tuple[Path, RuleModel], ...]
+    examples: tuple[tuple[Path, ExampleModel], ...]
+    version: str
+    tables: Mapping[str, str]
+    redact: tuple[RedactPath, ...] = ()
+    body_rules: BodyRules | None = None
+
+    @property
+    def problems(self) -> tuple[Problem, ...]:
+        return tuple(sorted(self.report.problems))
+
+    def without(self, taken: Set[str]) -> CompiledFile | None:
+        """The file for those of its sources that are not taken; None where there is no other."""
+        if not taken & set(self.claims):
+            return self
+        left = tuple(name for name in self.claims if name not in taken)
+        if self.model is None or not left:
+            return None
+        items = [item for item in self.model.sources or () if item.name in left]
+        return replace(self, claims=left, model=self.model.model_copy(update={"sources": items}))
+
+    def items(self) -> tuple[SourceItem, ...]:
+        """The sources it is for, each with its own secrets and vars."""
+        if self.model is None:
+            return ()
+        if self.model.sources is not None:
+            return tuple(self.model.sources)
+        secrets = self.model.verify.secrets or []
+        name = self.model.source or ""
+        return (SourceItem.model_construct(name=name, secrets=secrets, vars={}),)
+
+
+def compile_file(
+    file: str,
+    body: bytes,
+    *,
+    language: Language,
+    tables: Mapping[str, Table],
+    schemes: SchemeRules,
+    files: Mapping[str, bytes] | None,
+) -> CompiledFile:
+    """Compile one mapping file.
+
+    Of one that could not be read to its end only that is told: the rest would be guesses.
+    `files` are looked into for the payloads of its examples. None stands for a text that was good
+    before: whether its examples and tables are still there is no longer asked.
+    """
+    read = yamlfile.parse(body, file=file)
+    text = body.decode("utf-8", "replace")
+    report = Report(file, text, read.positions, list(read.problems))
+    data = read.data if isinstance(read.data, dict) else {}
+    shape = yamlfile.validate(MappingModel, read.data, file=file, positions=read.positions)
+    if isinstance(shape, tuple) and not any(problem.line == 0 for problem in read.problems):
+        report.problems += shape
+    model = None if isinstance(shape, tuple) else shape
+    compiler = _FileCompiler(
+        data=data, language=language, schemes=schemes, report=report, model=model
+    )
+    compiled = compiler.compile(file, body, tables, files)
+    if not read.cut_off:
+        return compiled
+    only_that = Report(file, text, read.positions, list(read.problems))
+    return replace(compiled, report=only_that, rule_models=())
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _FileCompiler:
+    data: Mapping[str, Any]
+    language: Language
+    schemes: SchemeRules
+    report: Report
+    model: MappingModel | None
+
+    def compile(
+        self, file: str, body: bytes, tables: Mapping[str, Table], files: Mapping[str, bytes] | None
+    ) -> CompiledFile:
+        verify = self._mapping("verify")
+        self._check_sources(verify)
+        self._check_verify(verify)
+        lets = self._lets()
+        models = tuple(self._parts("outcomes", RuleModel))
+        self._check_names(models)
+        known = None if files is None else self.language.tables
+        fields = FieldCompiler(self.language, lets, self.report, known)
+        for name, let in lets.compiled.items():
+            fields.check_tables(("let", name), let.text, let)
+        compiler = RuleCompiler(
+            fields=fields,
+            report=self.report,
+            rules={model.name: model for _, model in reversed(models)},
+            signs_delivery_id=self.schemes.signs_delivery_id(verify),
+        )
+        events = self._events(fields)
+        rules = tuple(
+            rule for path, model in models if (rule := compiler.compile(model, path)) is not None
+        )
+        secret = tuple(map(parse_path, self.schemes.secret_members(verify)))
+        redact = (*redact_paths(self.data), *secret)
+        RedactChecker(report=self.report, paths=redact, secret=frozenset(secret), lets=lets).check(
+            events, rules, {model.name: path for path, model in models}
+        )
+        examples = tuple(self._parts("examples", ExampleModel))
+        body_rules = _for_mapping(self.schemes.body_rules(verify), events, rules)
+        if files is not None:
+            names = [model.name for _, model in models]
+            check_examples(
+                self.report, examples, self.claims(), names, files, body_rules=body_rules
+            )
+        texts = tuple(texts_of(self.data))
+        used = tables_used((text for _, text in texts), tables)
+        check_variables(self.report, self.data, texts)
+        return CompiledFile(
+            file=file,
+            body=body,
+            report=self.report,
+            claims=self.claims(),
+            examples=examples,
+            model=self.model,
+            verify=verify,
+            events=events,
+            lets=lets,
+            rules=rules,
+            rule_models=models,
+            version=mapping_version(body, used),
+            tables=used,
+            redact=redact,
+            body_rules=body_rules,
+        )
+
+    def claims(self) -> tuple[str, ...]:
+        """The sources the file is for, as far as they can be read."""
+        names = [self.data.get("source"), *(item.get("name") for item in self._items())]
+        return tuple(dict.fromkeys(name for name in names if isinstance(name, str) and name))
+
+    def _items(self) -> list[dict[str, Any]]:
+        items = self.data.get("sources")
+        return [item for item in items if isinstance(item, dict)] if isinstance(items, list) else []
+
+    def _mapping(self, key: str) -> dict[str, Any]:
+        value = self.data.get(key)
+        return value if isinstance(value, dict) else {}
+
+    def _parts(self, key: str, kind: type[PartT]) -> Iterator[tuple[Path, PartT]]:
+        """The items of a list that have the right shape; the others are in the report."""
+        items = self.data.get(key)
+        for index, item in enumerate(items if isinstance(items, list) else ()):
+            try:
+                yield (key, index), kind.model_validate(item)
+            except ValidationError:
+                continue
+
+    def _check_sources(self, verify: Mapping[str, Any]) -> None:
+        report, data = self.report, self.data
+        if not data:
+            return
+        if "source" not in data and "sources" not in data:
+            report.at_value((), "`source` is missing.", "Add `source: NAME`: POST /webhooks/NAME.")
+        elif "source" in data and "sources" in data:
+            report.at_key(
+                ("sources",), "Both `source` and `sources` are here.", "Keep one of the two."
+            )
+        elif "sources" in data and "secrets" in verify:
+            report.at_key(
+                ("verify", "secrets"),
+                "With `sources` each has secrets of its own.",
+                "Move `secrets` into each item of `sources`.",
+            )
+        elif "source" in data and "verify" in data and "secrets" not in verify:
+            report.at_value(
+                ("verify",),
+                "`secrets` is missing in `verify`.",
+                "Add `secrets: [NAME]` with the names of environment variables.",
+            )
+        names = [item.get("name") for item in self._items()]
+        for index, name in enumerate(names):
+            if name is not None and name in names[:index]:
+                report.at_value(
+                    ("sources", index, "name"),
+                    f"The source `{name}` is here twice.",
+                    "Give each its own name.",
+                )
+
+    def _check_verify(self, verify: Mapping[str, Any]) -> None:
+        if not isinstance(verify.get("scheme"), str):
+            return  # the shape says so
+        for path, message, remedy in self.schemes.problems(verify):
+            sentence = f"{message[:1].upper()}{message[1:]}"
+            at = ("verify", *path)
+            if path and message.startswith("unknown key"):
+                self.report.at_key(at, sentence, remedy)
+            else:
+                self.report.at_value(at, sentence, remedy)
+
+    def _lets(self) -> Lets:
+        texts = {name: text for name, text in self._mapping("let").items() if isinstance(text, str)}
+        try:
+            lets, faults = self.language.lets(texts)
+        except RuntimeError:  # a name that is none; the shape says so
+            return self.language.no_lets
+        for name, found in faults.items():
+            self.report.inside(("let", name), texts[name], found)
+        return lets
+
+    def _events(self, fields: FieldCompiler) -> Expression | None:
+        text = self.data.get("events", _ONE_EVENT)
+        if not isinstance(text, str):
+            return None
+        try:
+            events = self.language.compile_events(text)
+        except ExpressionError as error:
+            self.report.inside(("events",), text, error.faults)
+            return None
+        fields.check_tables(("events",), text, events)
+        if events.kind not in _LISTS:
+            self.report.at_value(
+                ("events",),
+                "`events` never gives a list.",
+                f'Write "{_ONE_EVENT}" if each POST is one event.',
+            )
+        return events
+
+    def _check_names(self, models: tuple[tuple[Path, RuleModel], ...]) -> None:
+        names = [model.name for _, model in models]
+        for index, (path, model) in enumerate(models):
+            if model.name in names[:index]:
+                self.report.at_value(
+                    (*path, "name"),
+                    f"A rule `{model.name}` is here already.",
+                    "Give each rule its own name; it is part of what bills once.",
+                )
+            for place, name in enumerate(model.was):
+                others = [
+                    one
+                    for before, (_, one) in enumerate(models)
+                    if name == one.name or (before < index and name in one.was)
+                ]
+                self._check_was((*path, "was", place), model, name, others)
+
+    def _check_was(
+        self, path: Path, model: RuleModel, name: str, others: Sequence[RuleModel]
+    ) -> None:
+        """Rules that have one name among theirs, as after a split, share their keys."""
+        for other in others:
+            if (other.acts_on is None) != (model.acts_on is None):
+                self.report.at_value(
+                    path,
+                    f"`{name}` is a name of `{other.name}`, and of the two one is a reversal.",
+                    "Remove it.",
+                )
+            elif key_name(other) != key_name(model):
+                self.report.at_value(
+                    path,
+                    f"`{name}` is a name of `{other.name}`, whose keys are named"
+                    f" `{key_name(other)}`; those of `{model.name}` are `{key_name(model)}`.",
+                    f"Let `was` begin with `{key_name(other)}`, so that one key bills once.",
+                )
+
+
+def _for_mapping(
+    rules: BodyRules | None, events: Expression | None, compiled: Sequence[Rule]
+) -> BodyRules | None:
+    """The rules of the scheme, with the fields that the mapping reads where that matters."""
+    if rules is None or rules.form is None:
+        return rules
+    expressions = [one for rule in compiled for one in rule.expressions()]
+    if events is not None and events.text != _ONE_EVENT:
+        expressions.append(events)
+    read = reads_of(expressions).members
+    return replace(rules, form=replace(rules.form, read=read))

@@ -1,0 +1,55 @@
+"""How often a source is heard of, as a mapping file says it: `30m`, `2h`, `7d`.
+
+Owns the form and its bounds. Refuses to know a clock: whoever watches compares.
+"""
+
+from __future__ import annotations
+
+import re
+from datetime import timedelta
+from typing import Annotated
+
+from pydantic import BeforeValidator, Field
+
+from mappings.engine.reading.validation import wrong
+
+_EVERY = re.compile(r"([1-9]\d{0,5})([mhd])")
+_UNITS = {"m": "minutes", "h": "hours", "d": "days"}
+_LONGEST = timedelta(days=366)
+
+
+def every_of(text: str) -> timedelta:
+    """The time that `2h` stands for. Raises ValueError for what is not of that form."""
+    found = _EVERY.fullmatch(text)
+    if found is None:
+        message = f"{text!r} is no number with m, h or d behind it"
+        raise ValueError(message)
+    return timedelta(**{_UNITS[found[2]]: int(found[1])})
+
+
+def _every(written: object) -> str:
+    """Before types are looked at: a bare number lacks its unit, and quotes would not help it."""
+    if isinstance(written, str) and _is_good(written):
+        return written
+    raise wrong(
+        f"`{str(written)[:40]}` is no time between deliveries.",
+        "Write a whole number and m, h or d behind it, up to 366d, such as 2h.",
+    )
+
+
+def _is_good(text: str) -> bool:
+    try:
+        return every_of(text) <= _LONGEST
+    except ValueError:
+        return False
+
+
+Every = Annotated[
+    str,
+    BeforeValidator(_every),
+    Field(
+        description="The longest silence that is normal: after it, `receiver doctor` and "
+        "RECEIVER_NOTIFY_URL are told.",
+        examples=["2h"],
+    ),
+]

@@ -1,0 +1,88 @@
+"""What the expressions of a mapping file use: tables, and the source's own vars.
+
+Owns: finding that in the file's texts, and the version that follows from it. Refuses: to compile.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any
+
+from mappings.engine.cel import text as celtext
+from mappings.engine.reading.positions import Path
+from mappings.engine.reading.report import Report
+from mappings.engine.tables import Table
+
+_LOOKUP = re.compile(r"\blookup\s*\(")
+_WITH_EXPRESSIONS = ("let", "events", "outcomes")
+
+
+def texts_of(data: Mapping[str, Any]) -> Iterator[tuple[Path, str]]:
+    """Every text of a mapping file that may hold CEL, with its path."""
+    for key in _WITH_EXPRESSIONS:
+        yield from _texts_below(data.get(key), (key,))
+
+
+def _texts_below(value: object, path: Path) -> Iterator[tuple[Path, str]]:
+    if isinstance(value, str):
+        yield path, value
+    elif isinstance(value, dict):
+        for key, inner in value.items():
+            yield from _texts_below(inner, (*path, key))
+    elif isinstance(value, list):
+        for index, inner in enumerate(value):
+            yield from _texts_below(inner, (*path, index))
+
+
+def tables_used(texts: Iterable[str], tables: Mapping[str, Table]) -> dict[str, str]:
+    """The versions of the tables looked into, by name: of all, if a name is not written out."""
+    used: set[str] = set()
+    for text in texts:
+        found = [name for name, _ in celtext.literal_arguments(text, "lookup")]
+        used.update(found)
+        if len(_LOOKUP.findall(text)) > len(found):
+            used.update(tables)
+    return {name: tables[name].version for name in sorted(used) if name in tables}
+
+
+def mapping_version(body: bytes, tables: Mapping[str, str]) -> str:
+    """The version of a mapping file together with the tables it looks into."""
+    parts = [hashlib.sha256(body).hexdigest(), dict(tables)]
+    text = json.dumps(parts, sort_keys=True, separators=(",", ":"))
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def check_variables(
+    report: Report, data: Mapping[str, Any], texts: Iterable[tuple[Path, str]]
+) -> None:
+    """Report each `vars.NAME` that some source of the file does not have."""
+    owners = tuple(_owners(data))
+    for path, text in texts:
+        for name, offset in celtext.members(text, "vars"):
+            without = [owner for owner, known in owners if name not in known]
+            if without:
+                report.in_text(
+                    (path, text),
+                    offset,
+                    f"There is no `{name}` in the vars of {', '.join(without)}.",
+                    f"Add `vars: {{{name}: …}}` there.",
+                )
+
+
+def _owners(data: Mapping[str, Any]) -> Iterator[tuple[str, frozenset[str]]]:
+    """Each source of a file with the names in its vars."""
+    shared = _keys(data.get("vars"))
+    items = data.get("sources")
+    if not isinstance(items, list):
+        yield str(data.get("source")), shared
+        return
+    for item in items:
+        if isinstance(item, dict):
+            yield str(item.get("name")), shared | _keys(item.get("vars"))
+
+
+def _keys(value: object) -> frozenset[str]:
+    return frozenset(value) if isinstance(value, dict) else frozenset()
