@@ -23,7 +23,9 @@ class Scheme(ABC):
     which vendors and people test a URL. `secret_headers` (lower case) carry a secret itself and
     are never kept, nor is what `secret_members` name in the body (as paths of `redact`).
     `tolerance_seconds` is how far the time of signing may lie from now, before
-    and after alike.
+    and after alike. `retry_span_seconds` is how long after the first request the vendor may send
+    the same event again: 0 never, None where its documentation does not say.
+    `retries_keep_time` says that a retry carries the signed time of the first request.
 
     `failure` answers what is not proven where a vendor insists on its form. `echo` makes every
     success repeat something of the request. `handshakes` are the set-up requests that are
@@ -50,6 +52,8 @@ class Scheme(ABC):
     secret_headers: frozenset[str] = frozenset()
     secret_members: tuple[str, ...] = ()
     tolerance_seconds: int = 300
+    retry_span_seconds: int | None = None
+    retries_keep_time: bool = False
 
     @property
     def protects_body(self) -> bool:
