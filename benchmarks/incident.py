@@ -132,7 +132,7 @@ def measure(service: Service, count: int) -> Figures:
     with timed(figures, "dry run"):
         service.run("replay", "--reason", "unpriced", "--dry-run", "--json", seconds=1_200)
     with timed(figures, "asking for the replay"):
-        started = service.ask("replay", "--reason", "unpriced")
+        started = service.ask("replay", "--reason", "unpriced", "--yes")
     with timed(figures, "replay, with live traffic"):
         beside = send_live(
             service, lambda number: number < LIVE // 3 or not _done(service, started)

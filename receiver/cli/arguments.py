@@ -64,4 +64,4 @@ MappingVersion = Annotated[
 DryRun = Annotated[
     bool, typer.Option("--dry-run", help="Show what would happen and change nothing.")
 ]
-Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")]
+Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask; needed where no terminal is.")]

@@ -117,7 +117,7 @@ def replay(
 ) -> None:
     """Settle deliveries again from their stored bytes; failed ones unless --state names others.
 
-    Bills nothing twice. Asks first on a terminal.
+    Bills nothing twice. Asks first on a terminal; without one it needs --yes.
     """
     from receiver.cli.commands import replaying
 
@@ -164,7 +164,7 @@ def discard(
 ) -> None:
     """Put failed or ignored deliveries away, with a --note why; a replay can take them up again.
 
-    Asks first on a terminal.
+    Asks first on a terminal; without one it needs --yes.
     """
     from receiver.cli.commands import replaying
 

@@ -112,7 +112,7 @@ class Output:
                 self._out.print(Text(f"  {line}"), soft_wrap=True)
 
     def confirm(self, question: str) -> bool:
-        """Ask on the terminal. Only call where `can_ask`."""
+        """Ask on the terminal. Only call where standard input is one."""
         self.messages.print(_text(f"{question} [y/N] "), end="")
         return sys.stdin.readline().strip().lower() in ("y", "yes")
 
@@ -141,11 +141,6 @@ def _packed(parts: Iterable[str], width: int) -> list[str]:
         else:
             lines.append(part)
     return lines
-
-
-def can_ask() -> bool:
-    """Whether there is somebody to ask."""
-    return sys.stdin is not None and sys.stdin.isatty()
 
 
 def counted(number: int, one: str, many: str = "") -> str:

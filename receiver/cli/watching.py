@@ -68,7 +68,8 @@ def purge(
 ) -> None:
     """Erase a customer: a pseudonym in the ledger, its bodies and tags gone, all sums as they were.
 
-    Cannot be undone. Asks first on a terminal; can be run again at any time.
+    Cannot be undone; can be run again at any time. Asks first on a terminal; without one it needs
+    --yes.
     """
     from receiver.cli.commands import purging
 
@@ -94,7 +95,8 @@ def timezone(
 ) -> None:
     """Show the time zone of days and months, or change it: past months change with it.
 
-    Shows first which months would change. Stop all processes before. Asks first on a terminal.
+    Shows first which months would change. Stop all processes before. Asks first on a terminal;
+    without one it needs --yes.
     """
     from receiver.cli.commands import timezone as command
 

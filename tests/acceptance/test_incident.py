@@ -74,7 +74,8 @@ def test_thousands_of_failures_are_the_handful_of_causes_that_they_are(
         matched[group["replay"]] += group["count"]
     for command, count in matched.items():
         assert _in_a_shell(service, f"{command} --dry-run --json")["matched"] == count
-    canary = service.run(*shlex.split(groups[0]["replay"])[1:], "--limit", "1", "--wait", "--json")
+    first = shlex.split(groups[0]["replay"])[1:]
+    canary = service.run(*first, "--limit", "1", "--wait", "--yes", "--json")
     assert (canary.code, canary.json["matched"], canary.json["failed"]) == (1, 1, 1)
 
 
@@ -122,7 +123,7 @@ def test_a_replay_of_thousands_outlives_kills_and_leaves_live_traffic_its_latenc
     assert dry["would"] == {"recorded": 3_000}
     assert dry["amounts"] == [{"currency": "USD", "amount": "21750.00"}]
 
-    command = service.spawn("replay", ["replay", "--reason", "unpriced", "--wait"])
+    command = service.spawn("replay", ["replay", "--reason", "unpriced", "--wait", "--yes"])
     ids = [row[0] for row in _eventually(service, "SELECT id FROM replays")]
     (replay_id,) = ids
 
@@ -188,9 +189,9 @@ def test_what_was_ignored_is_billed_once_a_rule_was_added(service: Service, cust
         of_these = ["--state", "ignored", "--source", "rotating", "--reason", "no-outcome"]
         dry = service.ask("replay", *of_these, "--dry-run")
         assert (dry["matched"], dry["would"]) == (3, {"recorded": 3})
-        assert service.ask("replay", *of_these, "--wait")["recorded"] == 3
+        assert service.ask("replay", *of_these, "--wait", "--yes")["recorded"] == 3
         assert {one["delivery_id"] for one in service.billed(customer)} == set(ids)
-        assert service.ask("replay", *of_these, "--wait")["matched"] == 0
+        assert service.ask("replay", *of_these, "--wait", "--yes")["matched"] == 0
     finally:
         # The rule has billed: to be rid of it would be refused, so it stays and matches nothing.
         unused = rule.replace('event.type == "ticket.escalated"', '"false"')
@@ -208,7 +209,7 @@ def test_what_shadow_showed_is_billed_once_it_is_live(service: Service, customer
     assert customer in shown["detail"]
     assert service.billed(customer) == []
     of_these = ["--state", "ignored", "--source", "rekeyed", "--reason", "shadow"]
-    assert service.ask("replay", *of_these, "--wait")["recorded"] >= 1
+    assert service.ask("replay", *of_these, "--wait", "--yes")["recorded"] >= 1
     assert len(service.billed(customer)) == 1
 
 
@@ -248,13 +249,16 @@ def test_replaying_all_that_is_recorded_changes_no_total(
     before, revenue = books(), service.ask("revenue")
     assert service.ask("replay", "--state", "recorded", "--dry-run")["differences"] == []
     for _ in range(2):
-        done = service.ask("replay", "--state", "recorded", "--wait", "--note", "to be sure")
+        sure = ("--note", "to be sure", "--yes")
+        done = service.ask("replay", "--state", "recorded", "--wait", *sure)
         assert done["matched"] == done["unchanged"] == len(posts) - failed
         assert done["differences"] == []
-    assert service.run("replay", "--state", "failed", "--wait").code == 1, "it fails again"
+    assert service.run("replay", "--state", "failed", "--wait", "--yes").code == 1, "it fails again"
     assert books() == before
     assert service.ask("revenue") == revenue
-    discarded = service.run("discard", "--reason", "conflict", "--note", "a mistake", "--json")
+    discarded = service.run(
+        "discard", "--reason", "conflict", "--note", "a mistake", "--yes", "--json"
+    )
     assert discarded.json["matched"] == 1
     noted = service.database.rows("SELECT kind, count, note FROM actions ORDER BY id")
     recorded = str(len(posts) - failed)

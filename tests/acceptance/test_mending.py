@@ -34,7 +34,7 @@ def test_an_agent_without_a_price_is_priced_replayed_and_billed_once(
             f"agents:\n  {agent}:\n    name: New\n    indicators:\n"
             '      ticket-resolved: {price: "7.25", currency: USD}\n',
         )
-    replayed = service.run("replay", "--reason", "unpriced", "--wait", "--json")
+    replayed = service.run("replay", "--reason", "unpriced", "--wait", "--yes", "--json")
     assert replayed.json["recorded"] >= 1, replayed
     assert service.settled(delivery["id"])["state"] == "recorded"
     (billed,) = service.billed(customer)

@@ -45,7 +45,9 @@ def test_a_customer_is_erased_while_its_deliveries_come_in(service: Service, cus
     # Copies of what is billed, and outcomes that are new, before, during and after.
     copies = [helpdesk(event) for event in tickets]
     with sending(service, copies):
-        ran = service.run("purge", "--customer", customer, "--note", f"of {customer}", "--json")
+        ran = service.run(
+            "purge", "--customer", customer, "--note", f"of {customer}", "--yes", "--json"
+        )
     assert ran.code == 0, ran
     stand_in = ran.json["pseudonym"]
     wait_until(service.all_settled)
@@ -58,8 +60,8 @@ def test_a_customer_is_erased_while_its_deliveries_come_in(service: Service, cus
     (other,) = service.billed(f"{customer}-partner")
     assert (other["amount"], other["meta_tags"]) == ("400.00", {"stage": "won"})
 
-    assert service.run("purge", "--customer", customer).code == 0
-    found = service.ask("purge", "--customer", customer)
+    assert service.run("purge", "--customer", customer, "--yes").code == 0
+    found = service.ask("purge", "--customer", customer, "--yes")
     assert (found["outcomes"], found["billing_events"], found["bodies"]) == (0, 0, 0)
     for table, texts in PLACES.items():
         said = service.database.rows(f"SELECT {texts} FROM {table}")  # noqa: S608 - from above

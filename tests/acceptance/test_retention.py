@@ -51,6 +51,6 @@ def test_a_worker_with_retention_removes_old_bodies_and_nothing_else(
     assert [one for one in service.billed(customer) if one["source"] == "crm"] == billed
     replayed = service.replay(state="recorded")
     assert (replayed["unchanged"], replayed["unchanged_no_body"]) == (2, 1)
-    ran = service.run("replay", "--state", "recorded", "--wait")
+    ran = service.run("replay", "--state", "recorded", "--wait", "--yes")
     assert "2 unchanged (unchanged: no-body 1)" in ran.out
     assert service.run("status").code == 0

@@ -7,8 +7,8 @@ found by itself):
     def a_purge_is_cut_off(stage: Stage) -> None:
         '''The customer is erased or is not, and a second `purge` finishes it.'''
         ...                                  # what has to be there first
-        stage.doomed("purge", "--customer", stage.customer)
-        stage.run("purge", "--customer", stage.customer)
+        stage.doomed("purge", "--customer", stage.customer, "--yes")
+        stage.run("purge", "--customer", stage.customer, "--yes")
         ...                                  # what must hold
 
 Its docstring goes to docs/reliability.md by `python -m tests.crashes --write`. It runs once for

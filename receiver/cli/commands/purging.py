@@ -9,7 +9,8 @@ from jobs.erasure.report import SHOWN, Report
 from jobs.filters import can_be_stored
 from mappings.engine.identifiers import CHARS_MAX
 from receiver.cli.commands.replaying import actor
-from receiver.cli.output import Output, can_ask, counted
+from receiver.cli.consent import require_consent
+from receiver.cli.output import Output, counted
 from receiver.cli.session import Session
 from receiver.cli.trouble import MISUSE, Trouble
 
@@ -36,9 +37,10 @@ def purge_customer(
     if dry_run or not found.found:
         _show(out, found, did=False)
         return
-    out.say(f"to erase: {'; '.join(_counts(found))}")
-    if not yes and can_ask() and not out.confirm("It cannot be undone. Erase it?"):
-        raise Trouble("nothing was erased")
+    counts = "; ".join(_counts(found))
+    out.say(f"to erase: {counts}")
+    question = "It cannot be undone. Erase it?"
+    require_consent(out, question, counts=counts, done="erased", yes=yes)
     _show(out, session.run(purge, customer, found, actor=actor(), note=note), did=True)
 
 

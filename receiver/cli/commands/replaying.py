@@ -1,4 +1,4 @@
-"""`replay` and `discard`: counts first, asks where somebody can answer, then acts."""
+"""`replay` and `discard`: counts first, asks on a terminal, then acts."""
 
 from __future__ import annotations
 
@@ -27,8 +27,9 @@ from jobs.replays.replay import (
     start_replay,
 )
 from receiver.asking import delivery_filter
+from receiver.cli.consent import require_consent
 from receiver.cli.naming import refuse_misspelt
-from receiver.cli.output import Output, can_ask, counted, deliveries_counted
+from receiver.cli.output import Output, counted, deliveries_counted
 from receiver.cli.session import Session
 from receiver.cli.trouble import MISUSE, Trouble
 from receiver.signatures import RULES
@@ -65,13 +66,15 @@ def replay(ids: list[str], given: Mapping[str, str | None], manner: Manner) -> N
         return
     matched = session.run(count_selected, where, limit=manner.limit)
     state = where.state or "failed"
-    out.say(f"{counted(matched, f'{state} delivery', f'{state} deliveries')} to replay")
+    counts = counted(matched, f"{state} delivery", f"{state} deliveries")
+    out.say(f"{counts} to replay")
     if manner.limit is None:
         _hint_at_others(
             out, where, matched, state=f"{state}; name their --state to replay them too"
         )
-    if not agreed(out, f"Replay {matched}?", matched=matched, yes=manner.yes):
-        raise Trouble("nothing was replayed")
+    if matched:
+        question = f"Replay {matched}?"
+        require_consent(out, question, counts=counts, done="replayed", yes=manner.yes)
     started = session.run(
         start_replay,
         None,
@@ -140,11 +143,13 @@ def discard_them(ids: list[str], given: Mapping[str, str | None], manner: Manner
             f"{deliveries_counted(would.matched)} would be discarded",
         )
         return
-    out.say(f"{deliveries_counted(would.matched)} to discard")
+    counts = deliveries_counted(would.matched)
+    out.say(f"{counts} to discard")
     if manner.limit is None:
         _hint_at_others(out, where, would.matched, state="failed or ignored")
-    if not agreed(out, f"Discard {would.matched}?", matched=would.matched, yes=manner.yes):
-        raise Trouble("nothing was discarded")
+    if would.matched:
+        question = f"Discard {would.matched}?"
+        require_consent(out, question, counts=counts, done="discarded", yes=manner.yes)
     done = session.run(put_away, dry_run=False)
     _print(out, asdict(done), f"{deliveries_counted(done.matched)} discarded")
 
@@ -155,11 +160,6 @@ def actor() -> str:
         return f"cli:{getpass.getuser()}"[:128]
     except (KeyError, OSError):  # a container's user may have no name
         return "cli"
-
-
-def agreed(out: Output, question: str, *, matched: int, yes: bool) -> bool:
-    """Whether to go on: without a terminal nobody is asked, the filter was explicit."""
-    return yes or not matched or not can_ask() or out.confirm(question)
 
 
 def _hint_at_others(out: Output, where: DeliveryFilter, matched: int, *, state: str) -> None:

@@ -21,8 +21,9 @@ from jobs.mapping_store import MappingsChanged, refuse_changed
 from jobs.money import money
 from receiver.asking import charge_filter, usable_ids
 from receiver.cli.commands.replaying import actor, progress_bar
+from receiver.cli.consent import can_ask, require_consent
 from receiver.cli.naming import refuse_misspelt
-from receiver.cli.output import Output, can_ask, counted
+from receiver.cli.output import Output, counted
 from receiver.cli.session import Session
 from receiver.cli.trouble import MISUSE, PROBLEM, Trouble
 
@@ -65,16 +66,16 @@ def reverse(ids: list[str], given: Mapping[str, str | None], manner: Manner) -> 
         _print(out, session.run(rehearse, wish), would=True)
         return
     found = session.run(standing, where, limit=manner.limit)
-    verb = "rebill" if manner.rebill else "reverse"
-    out.say(f"{counted(found.matched, 'open charge')} to {verb}{_sums(found)}")
+    verb, done = ("rebill", "rebilled") if manner.rebill else ("reverse", "reversed")
+    counts = counted(found.matched, "open charge")
+    out.say(f"{counts} to {verb}{_sums(found)}")
     if not found.matched and not found.unchanged:
         out.say("nothing that fits has an open charge; `receiver show ID` says what it billed")
-    if found.matched and not manner.yes:
-        require_terminal()
-        if manner.rebill:
+    if found.matched:
+        if manner.rebill and not manner.yes and can_ask():
             _tell(out, session.run(rehearse, wish))
-        if not out.confirm(f"{verb[0].upper()}{verb[1:]} {found.matched}?"):
-            raise Trouble("nothing was corrected")
+        question = f"{verb.capitalize()} {found.matched}?"
+        require_consent(out, question, counts=counts, done=done, yes=manner.yes)
     _print(out, session.run(_correct, out, wish, manner.note or "", found.matched), would=False)
 
 
@@ -92,11 +93,11 @@ def reinstate(ids: list[str], *, note: str | None, dry_run: bool, yes: bool, as_
         _print(out, would, would=True)
         return
     sums = ", ".join(f"{one['amount']} {one['currency']}" for one in would.amounts)
-    out.say(f"{counted(would.corrected, 'charge')} to reinstate{f': {sums}' if sums else ''}")
-    if would.corrected and not yes:
-        require_terminal()
-        if not out.confirm(f"Reinstate {would.corrected}?"):
-            raise Trouble("nothing was reinstated")
+    counts = counted(would.corrected, "charge")
+    out.say(f"{counts} to reinstate{f': {sums}' if sums else ''}")
+    if would.corrected:
+        question = f"Reinstate {would.corrected}?"
+        require_consent(out, question, counts=counts, done="reinstated", yes=yes)
     _print(out, session.run(_correct, out, wish, note or "", would.done), would=False)
 
 
@@ -117,12 +118,6 @@ async def refuse_other_mappings(database: Database, named: str | None) -> None:
     """Raise MappingsChanged where other mappings are in force than the dry run went by."""
     async with database.read() as connection:
         await refuse_changed(connection, named)
-
-
-def require_terminal() -> None:
-    """Trouble without a terminal, where a command that changes money needs --yes."""
-    if not can_ask():
-        raise Trouble("--yes is missing: this changes what is billed", code=MISUSE)
 
 
 async def _refuse_wrong(database: Database, where: ChargeFilter) -> None:

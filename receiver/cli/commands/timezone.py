@@ -9,7 +9,8 @@ from pydantic import TypeAdapter, ValidationError
 from jobs.queries.moved import MonthMoved, moved_months
 from jobs.timezone import change_timezone
 from receiver.cli.commands.replaying import actor
-from receiver.cli.output import Output, can_ask, counted
+from receiver.cli.consent import require_consent
+from receiver.cli.output import Output, counted
 from receiver.cli.session import Session
 from receiver.cli.trouble import MISUSE, Trouble
 from receiver.settings import TimezoneName
@@ -26,9 +27,12 @@ def timezone(to: str | None, *, note: str | None, dry_run: bool, yes: bool, as_j
     _refuse_unknown(to)
     moved = session.run(moved_months, ZoneInfo(stored), ZoneInfo(to))
     months = len({one.month for one in moved})
-    out.say(f"{stored} → {to}: {counted(months, 'month')} would change")
+    counts = counted(months, "month")
+    out.say(f"{stored} → {to}: {counts} would change")
     if not dry_run:
-        _ask(out, months, yes=yes)
+        if months:
+            question = "Reports of these months change. Change the time zone?"
+            require_consent(out, question, counts=counts, done="changed", yes=yes)
         session.run(change_timezone, to, actor=actor(), note=note)
     _show(out, moved, before=stored, after=to, done=not dry_run)
 
@@ -39,15 +43,6 @@ def _refuse_unknown(name: str) -> None:
     except ValidationError:
         message = f"no time zone {name[:80]!r} is known; write one such as Europe/Berlin"
         raise Trouble(message, code=MISUSE) from None
-
-
-def _ask(out: Output, months: int, *, yes: bool) -> None:
-    if yes or not months:
-        return
-    if not can_ask():
-        raise Trouble("--yes is missing: past months change", code=MISUSE)
-    if not out.confirm("Reports of these months change. Change the time zone?"):
-        raise Trouble("nothing was changed")
 
 
 def _show(out: Output, moved: list[MonthMoved], *, before: str, after: str, done: bool) -> None:

@@ -40,10 +40,10 @@ def _a_purge_is_cut_off(stage: Stage) -> None:
     differs = json.dumps([{"billed": {"customer_id": customer}}])
     mended = f"UPDATE replay_items SET differences = '{differs}'"  # noqa: S608 - from above
     stage.rows(f"{mended} WHERE delivery_id = '{linked[0]}'")
-    stage.doomed_command("purge", "--customer", customer, "--note", f"asked by {customer}")
+    stage.doomed_command("purge", "--customer", customer, "--note", f"asked by {customer}", "--yes")
     stage.send(helpdesk(event))  # whatever was reached, a copy bills nothing
     stage.settle()
-    report = json.loads(stage.run("purge", "--customer", customer, "--json").out)
+    report = json.loads(stage.run("purge", "--customer", customer, "--yes", "--json").out)
     assert report["pseudonym"].startswith("purged-")
     assert _left(stage, customer) == []
     ids = ", ".join(f"'{one}'" for one in linked)

@@ -31,7 +31,7 @@ def test_a_dry_run_counts_and_changes_nothing(filled: Installation) -> None:
 
 
 def test_it_says_what_was_changed_and_what_is_out_of_reach(filled: Installation) -> None:
-    ran = filled.run("purge", "--customer", "acme", "--note", "asked for")
+    ran = filled.run("purge", "--customer", "acme", "--note", "asked for", "--yes")
     assert ran.code == 0
     assert "to erase: 1 outcome; 1 billing event; 1 text of ours; 1 body removed" in ran.err
     assert "purged: it is purged-" in ran.out
@@ -45,7 +45,7 @@ def test_it_says_what_was_changed_and_what_is_out_of_reach(filled: Installation)
 
 
 def test_as_json_it_is_one_object_and_again_it_has_nothing_to_do(filled: Installation) -> None:
-    did = filled.run("purge", "--customer", "acme", "--json").json
+    did = filled.run("purge", "--customer", "acme", "--yes", "--json").json
     assert did == {
         "pseudonym": did["pseudonym"],
         "purged_before": None,
@@ -66,12 +66,16 @@ def test_as_json_it_is_one_object_and_again_it_has_nothing_to_do(filled: Install
     ran = filled.run("purge", "--customer", "acme")
     assert (ran.code, ran.err) == (0, "")
     assert f"as {did['pseudonym']}\nnothing is left to do\n" in ran.out
-    assert filled.run("purge", "--customer", "acme", "--json").json["purged_before"].endswith("Z")
+    assert (
+        filled.run("purge", "--customer", "acme", "--yes", "--json")
+        .json["purged_before"]
+        .endswith("Z")
+    )
 
 
 def test_the_revenue_is_what_it_was(filled: Installation) -> None:
     before = filled.run("revenue", "--json").json
-    stand_in = filled.run("purge", "--customer", "acme", "--json").json["pseudonym"]
+    stand_in = filled.run("purge", "--customer", "acme", "--yes", "--json").json["pseudonym"]
     assert filled.run("revenue", "--json").json == before
     of_customer = filled.run("revenue", "--by", "customer", "--json").json
     assert [one["customer"] for one in of_customer] == [stand_in]
@@ -81,7 +85,7 @@ def test_the_revenue_is_what_it_was(filled: Installation) -> None:
 def test_at_a_terminal_it_asks_first(
     filled: Installation, monkeypatch: pytest.MonkeyPatch, answer: str, code: int
 ) -> None:
-    monkeypatch.setattr("receiver.cli.commands.purging.can_ask", lambda: True)
+    monkeypatch.setattr("receiver.cli.consent.can_ask", lambda: True)
     ran = filled.run("purge", "--customer", "acme", given=answer)
     assert ran.code == code
     assert "It cannot be undone. Erase it? [y/N]" in ran.err

@@ -1,6 +1,7 @@
 """`replay` and `discard`."""
 
 import json
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -26,7 +27,7 @@ def failed(installed: Installation) -> Installation:
 
 @pytest.fixture
 def at_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("receiver.cli.commands.replaying.can_ask", lambda: True)
+    monkeypatch.setattr("receiver.cli.consent.can_ask", lambda: True)
 
 
 def _states(installed: Installation) -> dict[str, int]:
@@ -34,8 +35,8 @@ def _states(installed: Installation) -> dict[str, int]:
     return found
 
 
-def test_without_a_terminal_a_replay_counts_and_begins(failed: Installation) -> None:
-    ran = failed.run("replay", "--reason", "unpriced")
+def test_a_replay_that_is_agreed_to_counts_and_begins(failed: Installation) -> None:
+    ran = failed.run("replay", "--reason", "unpriced", "--yes")
     assert ran.code == 0
     assert "2 failed deliveries to replay" in ran.err
     assert "has begun" in ran.out
@@ -43,7 +44,7 @@ def test_without_a_terminal_a_replay_counts_and_begins(failed: Installation) -> 
 
 
 def test_a_replay_as_json_is_the_object_of_the_api(failed: Installation) -> None:
-    ran = failed.run("replay", "--reason", "unpriced", "--limit", "1", "--json")
+    ran = failed.run("replay", "--reason", "unpriced", "--limit", "1", "--yes", "--json")
     assert ran.json.keys() == {"id", "matched"}
     assert ran.json["matched"] == 1
 
@@ -85,6 +86,36 @@ def test_at_a_terminal_a_yes_goes_on(
     assert ran.code == 0
     assert "2 deliveries discarded" in ran.out
     assert _states(failed)["discarded"] == 2
+
+
+CHANGES = {
+    "replay": (["replay", "--reason", "unpriced"], "2 failed deliveries would be replayed"),
+    "discard": (["discard", "d1", "--note", "why"], "1 delivery would be discarded"),
+    "purge": (["purge", "--customer", "acme"], "1 outcome; 1 billing event;"),
+    "timezone": (["timezone", "Asia/Tokyo"], "2 months would be changed"),
+    "reverse": (["reverse", "b11", "--note", "why"], "1 open charge would be reversed"),
+}
+
+
+async def _charge_on_the_last_evening_of_april(rows: Rows) -> None:
+    rows.skip(10)
+    await rows.charge(datetime(2026, 4, 30, 20, tzinfo=UTC))
+
+
+@pytest.mark.parametrize(("command", "counts"), CHANGES.values(), ids=CHANGES.keys())
+def test_without_a_terminal_a_change_needs_a_yes(
+    failed: Installation, command: list[str], counts: str
+) -> None:
+    failed.take_up()
+    failed.fill(_charge_on_the_last_evening_of_april)
+    before = failed.run("actions", "--json").json, failed.run("revenue", "--json").json
+    ran = failed.run(*command)
+    assert (ran.code, ran.out) == (2, "")
+    assert "--yes is missing" in ran.err
+    assert counts in ran.err
+    assert failed.run(*command, "--dry-run").code == 0
+    assert (failed.run("actions", "--json").json, failed.run("revenue", "--json").json) == before
+    assert failed.run(*command, "--yes").code == 0
 
 
 def test_a_discard_needs_a_note(failed: Installation) -> None:
@@ -136,7 +167,7 @@ def test_waiting_gives_up_where_no_worker_is(
     failed: Installation, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("receiver.cli.commands.replaying.WORKERLESS_SECONDS", 0.0)
-    ran = failed.run("replay", "--reason", "unpriced", "--wait")
+    ran = failed.run("replay", "--reason", "unpriced", "--wait", "--yes")
     assert ran.code == 1
     assert "goes on once one runs" in ran.err
 
@@ -156,7 +187,7 @@ def test_waiting_ends_with_the_result(
         return done
 
     monkeypatch.setattr("receiver.cli.commands.replaying.replay_status", replay_status)
-    ran = failed.run("replay", "--reason", "unpriced", "--wait", "--json")
+    ran = failed.run("replay", "--reason", "unpriced", "--wait", "--yes", "--json")
     assert ran.code == code
     assert {name: ran.json[name] for name in counts} == counts
 

@@ -29,6 +29,7 @@ def billed(installed: Installation) -> Installation:
 
 @pytest.fixture
 def at_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("receiver.cli.consent.can_ask", lambda: True)
     monkeypatch.setattr("receiver.cli.commands.reversing.can_ask", lambda: True)
 
 
@@ -124,7 +125,7 @@ def test_at_a_terminal_a_no_changes_nothing(
     ran = billed.run("reverse", "--source", "zendesk", "--note", "why", *arguments, given="n\n")
     assert ran.code == 1
     assert f"{asks} [y/N]" in ran.err
-    assert "nothing was corrected" in ran.err
+    assert "nothing was re" in ran.err
     assert _total(billed) == "1.98"
 
 
