@@ -119,7 +119,7 @@ class WebhookEndpoint:
         kept = await kept_of(source, scheme, request, verified)
         accepted = await self._store(call, source, kept, verified)
         self._count(call, source, accepted)
-        return scheme.acknowledgement(request) or _our_answer(accepted)
+        return _acknowledgement(scheme.acknowledgement(request), accepted)
 
     async def _shake_hands(
         self,
@@ -233,10 +233,13 @@ async def _refuse(call: Call, refused: Refused, source: KnownSource | None) -> N
         await refuse(call, refused)
 
 
-def _our_answer(accepted: Accepted) -> Answer:
+def _acknowledgement(wanted: Answer | None, accepted: Accepted) -> Answer:
+    """What the vendor asks for, the same for a repeat; what it leaves open is the receiver's."""
+    if wanted is not None and not wanted.own_body:
+        return wanted
     status, word = (200, "duplicate") if accepted.duplicate else (202, "accepted")
     body = f'{{"status":"{word}","delivery":"{accepted.delivery_id}"}}'
-    return Answer(status, body.encode(), "application/json")
+    return Answer(wanted.status if wanted else status, body.encode(), "application/json")
 
 
 def _secret_name(source: KnownSource, verified: Verified) -> str | None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import shlex
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -12,8 +13,12 @@ from receiver.signatures import PRESETS
 from tests.support.markdown import ROOT, Page
 from tests.support.sources_page import (
     DOCS,
+    FACTS,
     PAGE,
+    TABLE,
+    as_facts,
     as_page,
+    as_table,
     mapping_files,
     set_up_pages,
     vendors,
@@ -33,20 +38,31 @@ TWELVE = {
     "jira": "jira",
     "standard-webhooks": "standard-webhooks",
 }
+#: Of each preset in docs/vendors.yaml, in this order.
+LINES = [
+    *("where", "secret", "retries", "quirks", "answer", "docs", "checked"),
+    *("retry_span", "window"),
+]
 PAGES = [Page(DOCS / "sources" / f"{name}.md") for name in TWELVE]
 _MAPPING = re.compile(r"\(\.\./\.\./(mappings/(?:library/)?[\w-]+\.yaml)\)")
 
 
 def test_every_preset_and_no_other_is_described() -> None:
     assert set(vendors()) == set(PRESETS)
-    lines = {"where", "secret", "retries", "quirks", "docs"}
-    assert {name: set(said) for name, said in vendors().items() if set(said) != lines} == {}
+    assert {name: list(said) for name, said in vendors().items() if list(said) != LINES} == {}
     for name in PRESETS:
         assert f"\n`{name}`" in PAGE.read_text("utf-8"), name
 
 
-def test_the_page_is_as_it_would_be_made() -> None:
-    assert PAGE.read_text("utf-8") == as_page(), "run python -m tests.support.sources_page"
+@pytest.mark.parametrize(
+    ("file", "made"),
+    [(FACTS, as_facts), (PAGE, as_page), (TABLE, as_table)],
+    ids=lambda one: one.name if isinstance(one, Path) else "",
+)
+def test_what_is_made_of_the_schemes_is_as_it_would_be_made(
+    file: Path, made: Callable[[], str]
+) -> None:
+    assert file.read_text("utf-8") == made(), "run python -m tests.support.sources_page"
 
 
 def test_the_twelve_have_a_page_each_which_readme_links() -> None:

@@ -10,6 +10,7 @@ from collections.abc import Iterator, Mapping
 
 from receiver.signatures.records import Coverage, Strength
 from receiver.signatures.scheme import Scheme
+from receiver.signatures.spans import span_text
 
 _FIRST = "if it comes before the vendor's, it bills what it says"
 _BODIES: Mapping[tuple[Coverage, bool], str] = {
@@ -66,4 +67,8 @@ def captured(scheme: Scheme) -> Iterator[str]:
 def _how_long(scheme: Scheme) -> str:
     if scheme.expires:
         return " until its token expires"
-    return f" within {scheme.window_seconds} s" if scheme.window_seconds else " at any time"
+    if scheme.window_seconds is None:
+        return " at any time"
+    if scheme.window_seconds > scheme.tolerance_seconds:
+        return f" within {span_text(scheme.window_seconds)}, as its vendor's retries are"
+    return f" within {scheme.window_seconds} s"

@@ -12,6 +12,10 @@ from receiver.signatures.captured import captured, replay
 from receiver.signatures.presets import PRESETS
 from receiver.signatures.records import Strength
 from receiver.signatures.scheme import Scheme
+from receiver.signatures.spans import span_text
+
+#: A longer answer, such as an envelope in SOAP, is named by its media type.
+LONGEST_SHOWN_BODY = 60
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -21,7 +25,9 @@ class Description:
     `window_seconds` is how long after its signing a request passes: None where no time is signed,
     or where the vendor signs until when (`expires`, its `exp`).
     `ahead_seconds` is how far ahead of our clock it may be signed. `replay` says in a word or two
-    what can be made of a captured request, `captured` in sentences.
+    what can be made of a captured request, `captured` in sentences. `answer` is what a delivery
+    is answered, `retry_span` how long after the first request the vendor may send it again;
+    `retries_keep_time` says that it does so under the first signed time.
     """
 
     scheme: str
@@ -40,6 +46,10 @@ class Description:
     remarks: str
     replay: str
     captured: tuple[str, ...]
+    answer: str
+    retry_span_seconds: int | None
+    retry_span: str
+    retries_keep_time: bool | None
 
 
 def describe(scheme: Scheme) -> Description:
@@ -61,6 +71,10 @@ def describe(scheme: Scheme) -> Description:
         remarks=scheme.remarks,
         replay=replay(scheme),
         captured=tuple(captured(scheme)),
+        answer=_answer(scheme),
+        retry_span_seconds=scheme.retry_span_seconds,
+        retry_span=retry_span(scheme),
+        retries_keep_time=scheme.retries_keep_time,
     )
 
 
@@ -137,12 +151,40 @@ def captured_table() -> str:
     return "\n".join(rows) + "\n"
 
 
+def retry_span(scheme: Scheme) -> str:
+    """How long the vendor sends again: `none`, `not documented` or a span."""
+    if scheme.retry_span_seconds is None:
+        return "not documented"
+    return span_text(scheme.retry_span_seconds) if scheme.retry_span_seconds else "none"
+
+
+def _answer(scheme: Scheme) -> str:
+    """What a delivery that was kept is answered."""
+    if scheme.echo is not None:
+        return f"200, with {scheme.echo.field.name} repeated"
+    wanted = scheme.success
+    if wanted is None:
+        return "202, or 200 for a repeat, with JSON"
+    if wanted.own_body:
+        return f"{wanted.status}, with JSON"
+    if len(wanted.body) > LONGEST_SHOWN_BODY:
+        return f"{wanted.status}, with its {(wanted.content_type or '').partition(';')[0]}"
+    return f"{wanted.status}, {f'`{wanted.body.decode()}`' if wanted.body else 'empty'}"
+
+
 def _window(scheme: Scheme) -> str:
-    """The replay window: seconds before and after now alike, unless it is the vendor's to say."""
+    """The replay window: seconds before and after now alike, unless it is the vendor's to say.
+
+    Where retries keep the first signed time it reaches back over them, and no further ahead.
+    """
     if scheme.expires:
         until = "until its exp" if scheme.is_timed else "until its exp, if it has one"
         return f"{until}; iat at most {scheme.ahead_seconds} s ahead"
-    return "none" if scheme.window_seconds is None else f"{scheme.window_seconds} s"
+    if scheme.window_seconds is None:
+        return "none"
+    if scheme.window_seconds == scheme.ahead_seconds:
+        return f"{scheme.window_seconds} s"
+    return f"{span_text(scheme.window_seconds)} for retries, {scheme.ahead_seconds} s ahead"
 
 
 def id_text(one: Description) -> str:

@@ -63,12 +63,20 @@ class Verified:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What a vendor wants to hear. `content_type` None sends no such header."""
+    """What a vendor wants to hear. `content_type` None sends no such header.
+
+    `own_body` says that only the status is the vendor's: the body is the receiver's own JSON.
+    """
 
     status: int = 200
     body: bytes = b""
     content_type: str | None = None
     headers: tuple[tuple[str, str], ...] = ()
+    own_body: bool = False
+
+
+#: For vendors that ask for exactly 200 and ignore the body.
+STATUS_200 = Answer(200, own_body=True)
 
 
 #: Answers GET and HEAD, by which vendors and people test a URL.

@@ -92,7 +92,7 @@ def scheme_of(verify: Mapping[str, object]) -> Scheme:
     scheme = _GENERIC_SCHEMES[name](verify) if name in GENERIC else PRESETS[name]
     changes: dict[str, Any] = {}
     if "tolerance_seconds" in verify:
-        changes["tolerance_seconds"] = verify["tolerance_seconds"]
+        changes |= {"tolerance_seconds": verify["tolerance_seconds"], "covers_retries": False}
     if "format" in verify:
         changes["formats"] = (FORMATS[cast("str", verify["format"])],)
     if "charset" in verify:

@@ -14,6 +14,9 @@ from mappings.engine.payload import BodyRules, Format, FormNames
 from receiver.signatures.handshakes import Echo, Handshake
 from receiver.signatures.records import GREETING, Answer, Coverage, Request, Strength, Verified
 
+#: What a window has beyond the span of retries, at least.
+SHORTEST_MARGIN_SECONDS = 300
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Scheme(ABC):
@@ -25,7 +28,9 @@ class Scheme(ABC):
     `tolerance_seconds` is how far the time of signing may lie from now, before
     and after alike. `retry_span_seconds` is how long after the first request the vendor may send
     the same event again: 0 never, None where its documentation does not say.
-    `retries_keep_time` says that a retry carries the signed time of the first request.
+    `retries_keep_time` says whether a retry carries the signed time of the first request, None
+    where that is not documented. If so, the window reaches back over the span, unless
+    `covers_retries` is False, as under a mapping that sets the tolerance itself.
 
     `failure` answers what is not proven where a vendor insists on its form. `echo` makes every
     success repeat something of the request. `handshakes` are the set-up requests that are
@@ -53,7 +58,8 @@ class Scheme(ABC):
     secret_members: tuple[str, ...] = ()
     tolerance_seconds: int = 300
     retry_span_seconds: int | None = None
-    retries_keep_time: bool = False
+    retries_keep_time: bool | None = None
+    covers_retries: bool = True
 
     @property
     def protects_body(self) -> bool:
@@ -101,7 +107,19 @@ class Scheme(ABC):
     @property
     def window_seconds(self) -> int | None:
         """How long after its signing a request passes; None where that is not ours to say."""
-        return self.tolerance_seconds if self.is_timed else None
+        if not self.is_timed:
+            return None
+        reach = self.retry_reach_seconds if self.covers_retries else 0
+        return max(self.tolerance_seconds, reach)
+
+    @property
+    def retry_reach_seconds(self) -> int:
+        """How far back the window must reach for retries under the first signed time, or 0.
+
+        A margin is added to the span: vendors spread their retries, and queue them when busy.
+        """
+        span = self.retry_span_seconds if self.retries_keep_time else None
+        return span + max(span // 10, SHORTEST_MARGIN_SECONDS) if span else 0
 
     @property
     def ahead_seconds(self) -> int | None:

@@ -1,6 +1,7 @@
-"""docs/sources.md, made of what schemes know of themselves, docs/vendors.yaml and the mappings.
+"""docs/sources.md and docs/vendors.md, made of the schemes, docs/vendors.yaml and the mappings.
 
-`python -m tests.support.sources_page` writes it anew.
+`python -m tests.support.sources_page` writes both, what the schemes know into vendors.yaml, and the
+tables of schemes in docs/schemes.md and docs/security.md.
 """
 
 from __future__ import annotations
@@ -12,18 +13,30 @@ from typing import Any
 
 import yaml
 
-from receiver.signatures.describing import Description, all_described
+from receiver.signatures import PRESETS
+from receiver.signatures.describing import (
+    Description,
+    all_described,
+    captured_table,
+    describe,
+)
+from receiver.signatures.describing import as_table as presets_as_table
 from tests.support.markdown import ROOT
 
 DOCS = ROOT / "docs"
 PAGE = DOCS / "sources.md"
+FACTS = DOCS / "vendors.yaml"
+TABLE = DOCS / "vendors.md"
+SCHEMES = DOCS / "schemes.md"
+SECURITY = DOCS / "security.md"
 
 _HEAD = """\
-# Every source, in five lines each
+# Every source, in six lines each
 
-Where to click, what URL, which secret, what the vendor sends again, and what is odd about it.
-What its signature covers is in [the table of schemes](schemes.md); what to do from beginning to end
-in [the first afternoon](first-source.md). This page is made of `docs/vendors.yaml` and the schemes;
+Where to click, what URL, which secret, what the vendor is answered, what it sends again, and what
+is odd about it. Answers, retries and windows of all stand in [one table](vendors.md), what their
+signatures cover in [the table of schemes](schemes.md); what to do from beginning to end is in
+[the first afternoon](first-source.md). This page is made of `docs/vendors.yaml` and the schemes;
 (?) marks what is from hearsay. Click paths and links were not all looked up anew, and vendors move
 things: where one differs, its own documentation is right.
 
@@ -31,11 +44,33 @@ things: where one differs, its own documentation is right.
 in your mapping. `receiver sources` prints the URL as it has to be pasted.
 """
 
+_TABLE_HEAD = """\
+# What vendors ask for, and how long they send again
+
+Every preset, with the page that the facts are from and the month in which it was looked up. (?)
+marks what is from hearsay; `not documented` is what no public page has. Nothing is guessed.
+
+- **asks for**: the answer that the vendor's documentation wants for a delivery that was taken.
+- **is answered**: what the receiver answers; a repeat is answered the same unless it is named.
+- **sends again for**: the time from the first request to the last retry.
+- **time of a retry**: a few vendors sign once and repeat the request as it was. Their window
+  reaches back over all retries and a margin, since a narrow one refuses every retry. It is no wider
+  ahead of our clock.
+- **window**: how old a signed request may be. A wide one lets a captured request pass for longer,
+  and it still bills nothing: the same bytes, or the same signed id, are a repeat
+  ([security](security.md)). `tolerance_seconds` in the mapping sets another window, for both sides.
+
+| preset | asks for | is answered | sends again for | time of a retry | window | documentation |
+|---|---|---|---|---|---|---|
+"""
+
 
 @cache
 def vendors() -> dict[str, dict[str, str]]:
     """What is said of each preset, by its name."""
-    found: dict[str, dict[str, str]] = yaml.safe_load((DOCS / "vendors.yaml").read_text("utf-8"))
+    # As text: nothing in it is a number or a date.
+    text = FACTS.read_text("utf-8")
+    found: dict[str, dict[str, str]] = yaml.load(text, yaml.BaseLoader)  # noqa: S506 - text only
     return found
 
 
@@ -82,8 +117,15 @@ def _section(
     yield f"- **Where**: {said['where']} [Its documentation]({said['docs']})."
     yield f"- **URL**: {_url(one)}"
     yield f"- **Secret**: {said['secret']} Proof: `{one.header}`, {one.strength}."
+    yield f"- **Answer**: {_asked(said['answer'])}; it gets {one.answer}."
     yield f"- **Sends again**: {said['retries']}"
     yield f"- **Quirks**: {_quirks(one, said['quirks'])}"
+
+
+def _asked(answer: str) -> str:
+    if answer.startswith("not documented"):
+        return "what it asks for is not documented"
+    return f"it asks for {answer}"
 
 
 def _url(one: Description) -> str:
@@ -101,8 +143,70 @@ def _quirks(one: Description, quirks: str) -> str:
     window = f" Its clock may differ from ours by {one.window}."
     if one.expires:
         window = f" A request passes {one.window}."
+    elif one.window_seconds != one.ahead_seconds:
+        window = f" Its retries keep the first signed time, so a request passes for {one.window}."
     return quirks + remarks + (window if one.window != "none" else "")
 
 
+def as_table() -> str:
+    """docs/vendors.md: answer, retry span and window of every preset, with source and date."""
+    rows = [
+        (
+            f"`{one.scheme}`",
+            said["answer"],
+            one.answer,
+            one.retry_span,
+            _kept(one),
+            one.window,
+            f"[{one.vendor}]({said['docs']}), {said['checked']}",
+        )
+        for one in all_described()
+        for said in (vendors()[one.scheme],)
+    ]
+    cells = (" | ".join(cell.replace("|", "\\|") for cell in row) for row in rows)
+    return _TABLE_HEAD + "".join(f"| {row} |\n" for row in cells)
+
+
+def _kept(one: Description) -> str:
+    if one.window_seconds is None:
+        return "no time is judged"
+    if one.retries_keep_time is None:
+        return "not documented"
+    return "the first" if one.retries_keep_time else "its own"
+
+
+def with_table(page: Path, table: str) -> str:
+    """The page with that table in the place of the one that has its head."""
+    lines, head = page.read_text("utf-8").splitlines(), table.partition("\n")[0]
+    start = lines.index(head)
+    end = next(at for at in range(start, len(lines)) if not lines[at].startswith("|"))
+    return "\n".join([*lines[:start], *table.splitlines(), *lines[end:], ""])
+
+
+def as_facts() -> str:
+    """docs/vendors.yaml with what the schemes know of each preset written into it."""
+    lines: list[str] = []
+    name = ""
+    for line in FACTS.read_text("utf-8").splitlines():
+        if line and not line.startswith((" ", "#")):
+            lines += _known(name)
+            name = line.removesuffix(":")
+        if not line.startswith(("  retry_span:", "  window:")):
+            lines.append(line)
+    return "\n".join([*lines, *_known(name), ""])
+
+
+def _known(name: str) -> list[str]:
+    if name not in PRESETS:
+        return []
+    one = describe(PRESETS[name])
+    return [f"  retry_span: {one.retry_span}", f"  window: {one.window}"]
+
+
 if __name__ == "__main__":
+    FACTS.write_text(as_facts(), "utf-8")
+    vendors.cache_clear()
     PAGE.write_text(as_page(), "utf-8")
+    TABLE.write_text(as_table(), "utf-8")
+    for page, table in ((SCHEMES, presets_as_table()), (SECURITY, captured_table())):
+        page.write_text(with_table(page, table), "utf-8")

@@ -45,7 +45,8 @@ SCHEMES: tuple[Scheme, ...] = (
         remarks="proxies log the signature with the URL",
     ),
     # https://developers.hellosign.com/docs/events/walkthrough/ (2026-08). The key is the API key.
-    # Retries come hours later and hold the time of the event, so the window is a day.
+    # https://developers.hellosign.com/api/manual-reference-pages/glossary/callbacks-events
+    # (2026-11): exactly that body, and retries for about three days. The time is the event's.
     SignedMembers(
         name="dropbox-sign",
         formats=(Format.MULTIPART, Format.JSON),
@@ -57,7 +58,8 @@ SCHEMES: tuple[Scheme, ...] = (
         algorithm="sha256",
         encoding="hex",
         signed_content=_BODY,
-        tolerance_seconds=86_400,
+        retry_span_seconds=259_200,
+        retries_keep_time=True,
         success=_HELLO,
         handshakes=(
             Handshake(
