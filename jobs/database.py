@@ -181,15 +181,13 @@ def open_database(
 ) -> Database:
     """Make the engine for `sqlite+aiosqlite://…` or `postgresql+asyncpg://…`.
 
-    Nothing connects yet. A SQLite file's folder is made when it is missing. Errors of both do not
-    tell what was written: it may be a body. `lock_seconds` is how long a statement waits for
-    somebody else's lock before it fails, on PostgreSQL: for as long as it may take unless given.
+    Nothing connects yet. A SQLite file's folder is made at the first connection. Errors of both
+    do not tell what was written: it may be a body. `lock_seconds` is how long a statement waits
+    for another's lock before it fails, on PostgreSQL: for as long as it may take unless given.
     `eager` ones ask for SQLite's one write lock more often than others, and so get it before them.
     """
     parsed = make_url(url)
     if parsed.get_backend_name() == "sqlite":
-        if parsed.database and parsed.database != ":memory:":
-            Path(parsed.database).parent.mkdir(parents=True, exist_ok=True)
         engine = create_async_engine(
             parsed,
             hide_parameters=True,
@@ -224,6 +222,11 @@ def open_database(
 
 def _prepare_sqlite(engine: AsyncEngine, *, tries: int) -> None:
     """WAL, FULL synchronous and our own BEGIN (the driver's would start read transactions)."""
+
+    @event.listens_for(engine.sync_engine, "do_connect")
+    def before_connecting(*_: Any) -> None:
+        if engine.url.database and engine.url.database != ":memory:":
+            Path(engine.url.database).parent.mkdir(parents=True, exist_ok=True)
 
     @event.listens_for(engine.sync_engine, "connect")
     def on_connect(connection: Any, _record: Any) -> None:

@@ -29,6 +29,7 @@ from receiver.up.address import redis_url
 
 PREFIX = "RECEIVER_"
 ENV_FILE = Path(".env")
+DEFAULT_MAPPINGS = Path("mappings")
 #: Set by `receiver up` for its own children, not by an operator.
 INTERNAL_PREFIX = "RECEIVER_UP_"
 
@@ -141,7 +142,7 @@ class Settings(BaseSettings):
         examples=["redis://localhost:6379/0"],
     )
     mappings: Path = Field(
-        default=Path("mappings"),
+        default=DEFAULT_MAPPINGS,
         description="The folder with mapping files, `agents.yaml` and `tables/`.",
         examples=["./mappings"],
     )

@@ -6,11 +6,14 @@ Pure. Owns the words; whoever writes the file sees to it that nothing is overwri
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from mappings.engine.payload import Format
 from mappings.engine.pricing.catalogue import Catalogue
-from receiver.signatures import RULES
+from receiver.authoring.pricelist import as_yaml
+from receiver.signatures import RULES, Scheme, SchemeInvalid, scheme_of
+from receiver.signatures.tokens import SHORTEST_PATH_TOKEN, BasicScheme, PathTokenScheme
 
 SPELLED_OUT = "hmac"
 #: Schemes of no vendor.
@@ -44,18 +47,29 @@ def secret_name(source: str) -> str:
     return f"{'_' if name[:1].isdigit() else ''}{name}_SECRET"
 
 
-def first_billable(catalogue: Catalogue | None) -> Billable | None:
-    """One that a rule can bill without a `value:`; None where nothing has such a price."""
-    for agent, entry in sorted(catalogue.agents.items()) if catalogue else ():
-        for indicator in sorted(entry.known()):
-            if catalogue and not catalogue.needs_value(agent, indicator):
-                return Billable(agent, indicator)
-    return None
+def billables(catalogue: Catalogue | None) -> list[Billable]:
+    """All that a rule can bill without a `value:`, in the order of the catalogue."""
+    if catalogue is None:
+        return []
+    return [
+        Billable(agent, indicator)
+        for agent, entry in catalogue.agents.items()
+        for indicator in entry.known()
+        if not catalogue.needs_value(agent, indicator)
+    ]
 
 
-def starting_text(*, source: str, scheme: str, url: str, billable: Billable) -> str:
-    """The file's text. `url` is what to paste at the vendor."""
-    head = _HEAD.format(source=source, url=url, secret=secret_name(source))
+def starting_text(
+    *, source: str, scheme: str, url: str, billable: Billable | None, among: Sequence[Billable] = ()
+) -> str:
+    """The file's text. `url` is what to paste at the vendor.
+
+    Without a `billable` the payload has to name agent and indicator, until the choice of `among`
+    is written there.
+    """
+    head = _HEAD.format(
+        source=source, url=url, secret=secret_name(source), form=_secret_form(scheme)
+    )
     return "".join(
         (
             head,
@@ -63,8 +77,8 @@ def starting_text(*, source: str, scheme: str, url: str, billable: Billable) -> 
             _verify_block(source, scheme),
             "mode: shadow\n",
             _EVENTS,
-            _rules(billable),
-            _examples(billable) if _sends_json(scheme) else _NO_EXAMPLES,
+            _rules(billable, among),
+            _examples(billable, among) if _sends_json(scheme) else _NO_EXAMPLES,
         )
     )
 
@@ -75,11 +89,11 @@ _HEAD = """\
 # `ignored: shadow` and show what they would bill.
 #
 # 1. At the vendor, enter the URL: {url}
-# 2. Set its secret here, {secret}: in the environment, in .env, or in a file of that name in
-#    RECEIVER_SECRETS_DIR. `receiver sources` says what is still missing.
+# 2. Set its secret here, {secret}{form}: in the environment, in .env, or in a
+#    file of that name in RECEIVER_SECRETS_DIR. `receiver sources` says what is still missing.
 # 3. Let the vendor send something: `receiver deliveries --source {source}`. Nothing there?
 #    `receiver rejections --source {source}` says why.
-# 4. Make a fixture of one: `receiver example DELIVERY --out examples/{source}.json`.
+# 4. Make a fixture of one: `receiver example DELIVERY --out mappings/examples/{source}.json`.
 # 5. Write the rules below: `receiver check`, `receiver try {source} DELIVERY`.
 # 6. When it shows what it should, write `mode: live`.
 """
@@ -106,16 +120,15 @@ let:
 """
 
 
-def _rules(billable: Billable) -> str:
+def _rules(billable: Billable | None, among: Sequence[Billable]) -> str:
     return f"""
 outcomes:
   - name: done
     # When it happened: CEL over `event`, `payload`, `headers` and what `let` names.
     when: kind == "example.done"
-    agent: {billable.agent}
+{_choice(billable, among)}\
     # Whom it is billed to. With a table: ${{{{ lookup("companies", id(event.company_id)) }}}}
     customer: ${{{{ event.customer }}}}
-    indicator: {billable.indicator}
     # Bills once for each of these, ever: the id of the thing that was achieved.
     once_per: ${{{{ id(event.id) }}}}
     # When it happened, where the vendor says so; all rules of one key, or none, map it.
@@ -129,16 +142,56 @@ outcomes:
 """
 
 
-def _examples(billable: Billable) -> str:
+def _choice(billable: Billable | None, among: Sequence[Billable]) -> str:
+    """Which agent achieved which indicator."""
+    if billable is not None:
+        return _named(billable, "    ")
+    choices = "\n".join(_named(one, "    # ") for one in among)
+    return (
+        "    # Whose outcome it is, and which: write one of these pairs of agents.yaml, or new\n"
+        "    # names and a price there. Until then the payload itself has to name both.\n"
+        f"{choices}"
+        "    agent: ${{ event.agent }}\n"
+        "    indicator: ${{ event.indicator }}\n"
+    )
+
+
+def _named(one: Billable, indent: str) -> str:
+    return f"{indent}agent: {as_yaml(one.agent)}\n{indent}indicator: {as_yaml(one.indicator)}\n"
+
+
+def _examples(billable: Billable | None, among: Sequence[Billable]) -> str:
+    billed = billable or among[0]
+    pair = f"agent: {as_yaml(billed.agent)}, indicator: {as_yaml(billed.indicator)}"
+    named = "" if billable else f", {pair}"
     return f"""
 # Run by `receiver check`. Replace it by a payload that the vendor sent.
 examples:
-  - payload: {{type: example.done, id: 17, customer: example-customer}}
+  - payload: {{type: example.done, id: 17, customer: example-customer{named}}}
     outcomes:
-      - {{agent: {billable.agent}, customer: example-customer, indicator: {billable.indicator}}}
+      - {{customer: example-customer, {pair}}}
   - payload: {{type: something.else, id: 18}}
     outcomes: []
 """
+
+
+def preset_of(scheme: str) -> Scheme | None:
+    """The scheme of that name, without knobs; None where it needs some."""
+    try:
+        return scheme_of({"scheme": scheme})
+    except SchemeInvalid:
+        return None
+
+
+def _secret_form(scheme: str) -> str:
+    """What the secret has to look like, where any text does not do."""
+    match preset_of(scheme):
+        case BasicScheme():
+            return ", written as `user:password`"
+        case PathTokenScheme():
+            return f" ({SHORTEST_PATH_TOKEN} characters or more, the end of that URL)"
+        case _:
+            return ""
 
 
 def _sends_json(scheme: str) -> bool:
@@ -155,6 +208,7 @@ _NO_EXAMPLES = """
 
 
 AGENTS_TEXT = """\
+# yaml-language-server: $schema=./agents.schema.json
 # What each agent's outcomes cost. Begun by `receiver new`: write your own names and prices.
 agents:
   example-agent:

@@ -1,6 +1,6 @@
-"""The JSON Schema by which editors complete and check mapping files.
+"""The JSON Schemas by which editors complete and check mapping files and `agents.yaml`.
 
-Owns: the schema's text, made from the same model that loading uses. Refuses: to know schemes;
+Owns: the schemas' texts, made from the same models that loading uses. Refuses: to know schemes;
 their names and knobs are handed in.
 """
 
@@ -9,10 +9,13 @@ from __future__ import annotations
 import json
 from typing import Any
 
+from mappings.engine.pricing.agentsfile import AgentsShape
 from mappings.engine.rules.model import RESERVED, MappingModel
 from mappings.engine.schemes import SchemeRules
 
 FILE = "mapping.schema.json"
+AGENTS_SCHEMA_FILE = "agents.schema.json"
+_DIALECT = "https://json-schema.org/draft/2020-12/schema"
 
 
 def mapping_schema(schemes: SchemeRules) -> dict[str, Any]:
@@ -29,7 +32,7 @@ def mapping_schema(schemes: SchemeRules) -> dict[str, Any]:
     schema["properties"]["let"]["propertyNames"] = {"not": {"enum": sorted(RESERVED)}}
     schema["oneOf"] = [{"required": ["source"]}, {"required": ["sources"]}]
     return {
-        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "$schema": _DIALECT,
         **_without_titles(schema),
         "title": "Mapping file",
     }
@@ -37,7 +40,22 @@ def mapping_schema(schemes: SchemeRules) -> dict[str, Any]:
 
 def schema_text(schemes: SchemeRules) -> str:
     """The same as the text of `mapping.schema.json`."""
-    return json.dumps(mapping_schema(schemes), indent=2, sort_keys=True, ensure_ascii=False) + "\n"
+    return _text(mapping_schema(schemes))
+
+
+def agents_schema() -> dict[str, Any]:
+    """JSON Schema (2020-12) of `agents.yaml`."""
+    schema = _without_titles(AgentsShape.model_json_schema())
+    return {"$schema": _DIALECT, **schema, "title": "Catalogue of prices"}
+
+
+def agents_schema_text() -> str:
+    """The same as the text of `agents.schema.json`."""
+    return _text(agents_schema())
+
+
+def _text(schema: dict[str, Any]) -> str:
+    return json.dumps(schema, indent=2, sort_keys=True, ensure_ascii=False) + "\n"
 
 
 def _without_titles(node: Any, *, is_names: bool = False) -> Any:

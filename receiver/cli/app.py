@@ -17,7 +17,9 @@ from receiver.cli.trouble import MISUSE
 
 app = typer.Typer(
     name="receiver",
-    help="Turns signed webhooks into money, once: revenue-only billing events.",
+    help="Turns signed webhooks into money, once: revenue-only billing events.\n\n"
+    "Begin with `receiver init DIR`, which makes a folder of your own, and `receiver up` in it; "
+    "`receiver up --demo` shows what it does.",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},

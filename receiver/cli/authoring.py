@@ -68,18 +68,55 @@ def try_(
 
 @app.command()
 @explained
+def init(
+    folder: Annotated[Path, typer.Argument(metavar="DIR", help="The folder, made if need be.")],
+    vendors: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--with",
+            metavar="ENTRY,ENTRY",
+            help="Ready-made mappings to copy; asked on a terminal unless given.",
+            show_default=False,
+        ),
+    ] = None,
+    as_json: arg.Json = False,
+) -> None:
+    """Make a folder of your own: mappings, prices, secrets. `receiver up` runs in it."""
+    from receiver.cli.commands import init as command
+
+    command.init(folder, vendors=vendors, as_json=as_json)
+
+
+@app.command()
+@explained
 def new(
     source: Annotated[str, typer.Argument(metavar="SOURCE", help="The new source's name.")],
     scheme: Annotated[
         str | None,
         typer.Option(help="How it signs, such as zendesk, or hmac; SOURCE's own unless given."),
     ] = None,
+    entry: Annotated[
+        str | None,
+        typer.Option(
+            "--from", metavar="ENTRY", help="Copy this ready-made mapping, its tables and examples."
+        ),
+    ] = None,
+    agent: Annotated[
+        str | None, typer.Option(help="Whose outcome it is; asked on a terminal unless given.")
+    ] = None,
+    indicator: Annotated[
+        str | None, typer.Option(help="Which of the agent's; the first unless given.")
+    ] = None,
     as_json: arg.Json = False,
 ) -> None:
     """Write a commented mapping file to start from, in shadow mode; overwrite nothing."""
     from receiver.cli.commands import starting
 
-    starting.new(source, scheme=scheme, as_json=as_json)
+    if entry is not None:
+        given = {"--scheme": scheme, "--agent": agent, "--indicator": indicator}
+        starting.new_from(source, entry, as_json=as_json, given=given)
+        return
+    starting.new(source, scheme=scheme, wanted=(agent, indicator), as_json=as_json)
 
 
 @app.command()
@@ -152,8 +189,12 @@ def verify(
 
 @app.command()
 @explained
-def schema() -> None:
+def schema(
+    agents: Annotated[
+        bool, typer.Option("--agents", help="That of agents.yaml, not of mapping files.")
+    ] = False,
+) -> None:
     """Print the JSON Schema of mapping files, for editors."""
     from receiver.cli.commands import schema as command
 
-    command.schema()
+    command.schema(agents=agents)

@@ -10,8 +10,8 @@ from sqlalchemy.exc import DBAPIError
 from jobs.errors import FilterInvalid, JobsError, is_transient
 from jobs.mapping_watch import MappingsRefused
 from receiver.cli.output import counted
-from receiver.cli.trouble import MISUSE, Trouble
-from receiver.settings import SettingsInvalid, load_settings, variable
+from receiver.cli.trouble import BEGIN, MISUSE, Trouble
+from receiver.settings import DEFAULT_MAPPINGS, SettingsInvalid, load_settings, variable
 
 #: Settings that name a folder, the narrower ones first.
 FOLDERS = ("mappings", "secrets_dir", "data_dir")
@@ -43,7 +43,8 @@ def _says_where(path: Path) -> str:
     for field in FOLDERS:
         folder = getattr(settings, field)
         if folder is not None and path.absolute().is_relative_to(folder.absolute()):
-            return f"; {variable(field)} says where it is"
+            is_begun = path != DEFAULT_MAPPINGS
+            return f"; {variable(field)} says where it is" if is_begun else f"; {BEGIN}"
     return ""
 
 

@@ -113,8 +113,12 @@ class Output:
 
     def confirm(self, question: str) -> bool:
         """Ask on the terminal. Only call where standard input is one."""
-        self.messages.print(_text(f"{question} [y/N] "), end="")
-        return sys.stdin.readline().strip().lower() in ("y", "yes")
+        return self.ask(f"{question} [y/N] ").lower() in ("y", "yes")
+
+    def ask(self, question: str) -> str:
+        """The line that is typed in answer. Only call where standard input is a terminal."""
+        self.messages.print(_text(question), end="", soft_wrap=True)
+        return sys.stdin.readline().strip()
 
 
 def _table(columns: Sequence[str], rows: Iterable[Sequence[Text]]) -> Table:

@@ -30,9 +30,9 @@ from jobs.revision import schema_is_current
 from jobs.timezone import stored_timezone
 from mappings.engine.load import MappingSet, Source, is_mapping, load, read_directory
 from receiver.cli.output import Output
-from receiver.cli.trouble import MISUSE, Trouble
+from receiver.cli.trouble import BEGIN, MISUSE, Trouble
 from receiver.secrets import Secrets, secrets_of
-from receiver.settings import Settings, load_settings
+from receiver.settings import DEFAULT_MAPPINGS, Settings, load_settings
 from receiver.signatures import RULES
 from receiver.up.place import demo_environment
 
@@ -175,7 +175,8 @@ class Session:
         try:
             return read_directory(where)
         except OSError as error:
-            message = f"the mappings at {where} cannot be read: {error.strerror}"
+            begin = f"; {BEGIN}" if where == DEFAULT_MAPPINGS else ""
+            message = f"the mappings at {where} cannot be read: {error.strerror}{begin}"
             raise Trouble(message, code=MISUSE) from error
 
     def _load(self, stored: Stored) -> MappingSet:
@@ -208,4 +209,6 @@ def refuse_missing_file(settings: Settings) -> None:
     if url.get_backend_name() == "sqlite" and url.database and not Path(url.database).exists():
         demo = demo_environment(settings)
         hint = f"; the demo's is seen after `. {shlex.quote(str(demo))}`" if demo.exists() else ""
-        raise NoDatabaseYet(f"there is no database yet at {url.database}; {_MIGRATE}{hint}")
+        is_begun = settings.mappings.is_dir() or settings.mappings != DEFAULT_MAPPINGS
+        begin = _MIGRATE if is_begun else BEGIN
+        raise NoDatabaseYet(f"there is no database yet at {url.database}; {begin}{hint}")

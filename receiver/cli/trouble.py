@@ -16,6 +16,9 @@ GOOD = 0
 PROBLEM = 1
 MISUSE = 2
 
+#: What every command leads to where there is nothing to work with.
+BEGIN = "make a folder of your own with `receiver init DIR`, or go to the one you have"
+
 P = ParamSpec("P")
 R = TypeVar("R")
 

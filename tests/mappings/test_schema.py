@@ -9,7 +9,14 @@ import jsonschema
 import pytest
 
 from mappings.engine.reading import yamlfile
-from mappings.engine.schema import FILE, mapping_schema, schema_text
+from mappings.engine.schema import (
+    AGENTS_SCHEMA_FILE,
+    FILE,
+    agents_schema,
+    agents_schema_text,
+    mapping_schema,
+    schema_text,
+)
 from receiver.signatures import RULES
 from tests.mappings.kit import MAPPING, FakeSchemes, rule
 
@@ -20,6 +27,17 @@ SCHEMA = mapping_schema(FakeSchemes())
 def test_the_shipped_schema_is_what_the_model_gives() -> None:
     shipped = (MAPPINGS / FILE).read_text()
     assert shipped == schema_text(RULES), "run `receiver schema > mappings/mapping.schema.json`"
+
+
+def test_the_shipped_schema_of_prices_is_what_the_model_gives_and_what_is_shipped_fits() -> None:
+    shipped = (MAPPINGS / AGENTS_SCHEMA_FILE).read_text()
+    assert shipped == agents_schema_text(), "run `receiver schema --agents > mappings/agents…`"
+    jsonschema.Draft202012Validator.check_schema(agents_schema())
+    for file in (MAPPINGS / "agents.yaml", MAPPINGS / "library" / "agents.yaml"):
+        data = yamlfile.parse(file.read_bytes(), file=file.name).data
+        jsonschema.validate(data, agents_schema())
+        data["agents"]["sales-agent"]["indicators"]["deal-won"] = {"price": 450, "currency": "USD"}
+        assert not jsonschema.Draft202012Validator(agents_schema()).is_valid(data)
 
 
 def test_the_schema_is_a_schema() -> None:

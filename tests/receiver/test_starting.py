@@ -7,21 +7,47 @@ import pytest
 from mappings.engine.examples import run_examples
 from mappings.engine.load import load
 from receiver.signatures import RULES
-from receiver.starting import AGENTS_TEXT, EXAMPLE, first_billable, secret_name, starting_text
+from receiver.starting import AGENTS_TEXT, EXAMPLE, Billable, billables, secret_name, starting_text
 
 URL = "https://hooks.example.com/webhooks/desk"
 
 
+OTHER = Billable("other-agent", "other-done")
+AGENTS = (
+    AGENTS_TEXT
+    + "  other-agent:\n    indicators:\n      other-done: {price: '1', currency: USD}\n"
+    + "      share: {percent: '1', currency: USD}\n"
+)
+
+
+@pytest.mark.parametrize("billable", [EXAMPLE, None], ids=["chosen", "open"])
 @pytest.mark.parametrize("scheme", list(RULES.names()))
-def test_it_loads_and_its_examples_pass(scheme: str) -> None:
-    text = starting_text(source="desk", scheme=scheme, url=URL, billable=EXAMPLE)
-    files = {"agents.yaml": AGENTS_TEXT.encode(), "desk.yaml": text.encode()}
+def test_it_loads_and_its_examples_pass(scheme: str, billable: Billable | None) -> None:
+    text = starting_text(
+        source="desk", scheme=scheme, url=URL, billable=billable, among=[EXAMPLE, OTHER]
+    )
+    files = {"agents.yaml": AGENTS.encode(), "desk.yaml": text.encode()}
     found = load(files, timezone="UTC", schemes=RULES)
     assert found.problems == ()
     assert run_examples(found, files) == ()
     assert found.sources["desk"].mode == "shadow"
-    assert first_billable(found.catalogue) == EXAMPLE
+    assert billables(found.catalogue) == [EXAMPLE, OTHER]
     assert URL in text
+    assert ("    agent: example-agent\n" in text) == (billable is EXAMPLE)
+
+
+@pytest.mark.parametrize(
+    ("scheme", "said"),
+    [
+        ("basic", "DESK_SECRET, written as `user:password`"),
+        ("pipedrive", "DESK_SECRET, written as `user:password`"),
+        ("path-token", "DESK_SECRET (16 characters or more, the end of that URL)"),
+        ("github", "DESK_SECRET: in the environment"),
+    ],
+)
+def test_it_names_the_form_of_the_secret(scheme: str, said: str) -> None:
+    text = starting_text(source="desk", scheme=scheme, url=URL, billable=EXAMPLE)
+    assert f"# 2. Set its secret here, {said}" in text
 
 
 @pytest.mark.parametrize(

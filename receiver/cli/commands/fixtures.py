@@ -16,6 +16,7 @@ from jobs.queries.stored import read_input
 from mappings.engine.load import MappingSet
 from mappings.engine.redact.errors import NotRedactable
 from mappings.engine.types import DeliveryInput, Mapped, Outcome
+from receiver.cli.files import write_new
 from receiver.cli.output import Output, counted
 from receiver.cli.session import Session
 from receiver.cli.trouble import Trouble
@@ -42,7 +43,7 @@ def example(delivery_id: str, *, path: Path | None, as_json: bool) -> None:
     delivery = _delivery(session, delivery_id)
     found = redacted(session.edited, delivery)
     if path is not None:
-        _write(path, found.body)
+        write_new(path, found.body)
     if as_json:
         body = found.body.decode("utf-8", "replace")
         fixture = {"redacted": found.redacted, "kept": list(found.kept), "body": body}
@@ -148,14 +149,6 @@ def _write_form(fields: Any) -> bytes:
             for name, value in pairs
         ]
     ).encode()
-
-
-def _write(path: Path, body: bytes) -> None:
-    try:
-        with path.open("xb") as file:
-            file.write(body)
-    except FileExistsError:
-        raise Trouble(f"{path} exists already; nothing is overwritten") from None
 
 
 def _example(mapped: Mapped, delivery: DeliveryInput, path: Path | None) -> dict[str, Any]:

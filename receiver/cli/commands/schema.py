@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import sys
 
-from mappings.engine.schema import schema_text
+from mappings.engine.schema import agents_schema_text, schema_text
 from receiver.signatures import RULES
 
 
-def schema() -> None:
-    """The JSON Schema on stdout."""
-    sys.stdout.write(schema_text(RULES))
+def schema(*, agents: bool) -> None:
+    """The JSON Schema on stdout: of mapping files, or of `agents.yaml`."""
+    sys.stdout.write(agents_schema_text() if agents else schema_text(RULES))

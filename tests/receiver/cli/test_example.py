@@ -49,7 +49,6 @@ def test_what_is_printed_for_the_mapping_file_makes_an_example_that_passes(
     installed: Installation,
 ) -> None:
     stored(installed, json.dumps(BODY).encode())
-    (installed.mappings / "examples").mkdir()
     path = installed.mappings / "examples" / "solved.json"
     ran = installed.run("example", "d1", "--out", str(path))
     assert ran.out == f"written: {path}\n"
@@ -100,3 +99,6 @@ def test_no_file_is_overwritten(installed: Installation, tmp_path: Path) -> None
     ran = installed.run("example", "d1", "--out", str(taken))
     assert (ran.code, taken.read_text()) == (1, "mine")
     assert "taken.json exists already" in ran.err
+    ran = installed.run("example", "d1", "--out", str(taken / "solved.json"))
+    assert (ran.code, taken.read_text()) == (1, "mine")
+    assert "taken.json is not a folder" in ran.err

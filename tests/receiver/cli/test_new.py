@@ -11,7 +11,7 @@ from tests.receiver.cli.conftest import Installation
 def test_the_written_file_passes_check(bare: Installation, scheme: str) -> None:
     ran = bare.run("new", "desk", "--scheme", scheme)
     assert ran.code == 0
-    assert "to mend" not in ran.err
+    assert "to fix" not in ran.err
     assert "URL to enter at the vendor: http://127.0.0.1:8080/webhooks/desk" in ran.out
     assert "DESK_SECRET" in ran.out
     checked = bare.run("check", "--offline")
@@ -27,7 +27,10 @@ def test_the_scheme_is_the_sources_name_where_it_is_one(bare: Installation) -> N
 
 
 def test_a_ready_made_mapping_is_pointed_to(bare: Installation) -> None:
-    assert "library/stripe.yaml" in bare.run("new", "money", "--scheme", "stripe").err
+    said = bare.run("new", "money", "--scheme", "stripe").err
+    assert "remove" in said
+    assert "money.yaml and run `receiver new money --from stripe`" in said
+    assert "--from zendesk`" in bare.run("new", "desk-two", "--scheme", "zendesk").err
     assert bare.run("new", "own", "--scheme", "hmac").err == ""
 
 
@@ -38,6 +41,12 @@ def test_it_uses_an_agent_and_indicator_that_have_a_price(bare: Installation) ->
     assert "indicator: ticket-resolved\n" in text
 
 
+def test_what_the_first_lines_name_for_editors_is_there(bare: Installation) -> None:
+    bare.run("new", "github")
+    first = (bare.mappings / "github.yaml").read_text().partition("\n")[0]
+    assert (bare.mappings / first.partition("$schema=./")[2]).is_file()
+
+
 def test_an_empty_folder_gets_a_catalogue_too(bare: Installation) -> None:
     for path in bare.mappings.iterdir():
         path.unlink()
@@ -45,6 +54,8 @@ def test_an_empty_folder_gets_a_catalogue_too(bare: Installation) -> None:
     assert [path.rpartition("/")[2] for path in ran.json["written"]] == [
         "agents.yaml",
         "github.yaml",
+        "mapping.schema.json",
+        "agents.schema.json",
     ]
     assert bare.run("check", "--offline").code == 0
 
@@ -55,7 +66,7 @@ def test_a_catalogue_without_a_fixed_price_is_left_and_told_what_to_add(bare: In
     agents.write_text("agents:\n  a: {indicators: {b: {percent: '2', currency: USD}}}\n")
     ran = bare.run("new", "github")
     assert ran.code == 0
-    assert "to mend: github.yaml:" in ran.err
+    assert "to fix: github.yaml:" in ran.err
     assert "example-agent" in ran.err
     assert "example-agent" not in agents.read_text()
 

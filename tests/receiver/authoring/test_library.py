@@ -1,0 +1,69 @@
+"""Each ready-made mapping can be taken into a folder of one's own, alone or with all the others."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import pytest
+
+from mappings.engine.examples import run_examples
+from mappings.engine.load import MappingSet, load
+from receiver.authoring.folder import folder_files
+from receiver.authoring.library import for_scheme, library
+from receiver.authoring.pricelist import priced_text
+from receiver.signatures import RULES
+
+LIBRARY = library()
+MODELINE = "# yaml-language-server: $schema=./"
+
+
+def loaded(files: Mapping[str, bytes]) -> MappingSet:
+    """The set that these files make, without a problem and with all examples as expected."""
+    own = {k.removeprefix("mappings/"): v for k, v in files.items() if k.startswith("mappings/")}
+    found = load(own, timezone="UTC", schemes=RULES)
+    assert [str(problem) for problem in (*found.problems, *run_examples(found, own))] == []
+    return found
+
+
+@pytest.mark.parametrize("name", LIBRARY)
+def test_an_entry_alone_is_a_whole_folder_that_bills_nothing_yet(name: str) -> None:
+    entry = LIBRARY[name]
+    files = folder_files([entry], token="t")
+    found = loaded(files)
+    assert tuple(found.sources) == entry.sources
+    assert {source.mode for source in found.sources.values()} == {"shadow"}
+    assert found.catalogue is not None
+    assert found.catalogue.agents.keys() == entry.prices.keys()
+    secrets = [line.partition("=")[0] for line in files[".env"].decode().splitlines()]
+    assert all(secret in secrets for one in found.sources.values() for secret in one.secrets)
+
+
+def test_all_entries_go_together() -> None:
+    files = folder_files(LIBRARY.values(), token="t")
+    assert set(loaded(files).sources) == {s for one in LIBRARY.values() for s in one.sources}
+    for name, body in files.items():
+        first = body.decode().partition("\n")[0]
+        if first.startswith(MODELINE):
+            assert f"mappings/{first.removeprefix(MODELINE)}" in files, name
+    assert len(LIBRARY) > 25
+
+
+@pytest.mark.parametrize("name", [n for n, one in LIBRARY.items() if len(one.sources) == 1])
+def test_an_entry_under_another_name_is_a_source_of_that_name(name: str) -> None:
+    entry = LIBRARY[name].under("second-one")
+    files = {f"mappings/{file}": body for file, body in entry.files.items()}
+    files["mappings/agents.yaml"] = priced_text(entry.prices).encode()
+    files["mappings/second-one.yaml"] = entry.text.encode()
+    assert set(loaded(files).sources) == {"second-one"}
+
+
+def test_a_second_account_has_a_secret_of_its_own() -> None:
+    assert LIBRARY["zendesk"].under("zendesk-acme").secrets == ("ZENDESK_ACME_SECRET",)
+    assert LIBRARY["shopify"].under("shop").secrets == ("SHOP_SECRET",)
+    assert LIBRARY["zendesk"].under("zendesk") == LIBRARY["zendesk"]
+
+
+def test_entries_are_found_by_scheme_and_else_by_vendor() -> None:
+    assert [one.name for one in for_scheme("zendesk")] == ["zendesk"]
+    assert "gitlab" in [one.name for one in for_scheme("gitlab-token")]
+    assert for_scheme("hmac") == []
