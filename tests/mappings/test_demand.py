@@ -151,7 +151,7 @@ def test_one_expression_that_is_exhausted_is_not_evaluated_again() -> None:
     """Plain CEL is tried before our own functions: 20,000 steps, not twice as many."""
     evaluated: list[str] = []
     expression = LANGUAGE.compile('payload.a.exists(x, id(x) == "b")')
-    assert expression.native is not None
+    assert expression.programs.native is not None
     activation = LANGUAGE.activation(
         payload={"a": ["a"] * 20_000},
         headers={},
@@ -211,4 +211,4 @@ class _Counting:
 
 
 def _with_program(expression: Any, program: Any) -> Any:
-    return replace(expression, program=program)
+    return replace(expression, programs=replace(expression.programs, program=program))

@@ -135,3 +135,10 @@ def test_a_story_ends_in_what_is_owed_in_whatever_order_it_is_told(
 ) -> None:
     for order in permutations(bodies):
         assert owed([outcome for body in order for outcome in told(source, body)]) == charges
+
+
+def test_a_gitlab_that_is_not_on_utc_is_read() -> None:
+    body = example("gitlab-approved")
+    body["object_attributes"]["actioned_at"] = "2026-09-21 16:13:15 +0200"
+    (outcome,) = told("gitlab", body)
+    assert outcome.occurred_at == datetime(2026, 9, 21, 14, 13, 15, tzinfo=UTC)

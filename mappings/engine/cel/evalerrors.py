@@ -1,7 +1,8 @@
 """Errors at run time, in words of somebody who writes mappings.
 
 Owns: message and remedy of each error value, as parts of a sentence. Refuses: to evaluate. The
-library's texts are those of cel-expr-python 0.1.3 (cel-cpp); one not known here is passed on.
+library's texts are those of cel-expr-python 0.1.3 (cel-cpp); one not known here is passed on
+without the names that the library has for its own functions and types.
 """
 
 from __future__ import annotations
@@ -10,9 +11,19 @@ import json
 import re
 from collections.abc import Callable
 
-from mappings.engine.cel.functions import FUNCTIONS, MARK
-from mappings.engine.cel.words import OPTIONAL, OPTIONAL_REMEDY, TAKES, kinds, listed, sign
+from mappings.engine.cel.functions import MARK
+from mappings.engine.cel.lenient import WRONG, Asked
+from mappings.engine.cel.words import (
+    OF_OPTIONALS,
+    OPTIONAL,
+    OPTIONAL_REMEDY,
+    TAKES,
+    kinds,
+    listed,
+    sign,
+)
 from mappings.engine.confined import MEMORY_BYTES
+from mappings.engine.reading.wording import shown
 from mappings.engine.types import Reason
 
 _STATUS = re.compile(r"^[A-Z_]+: ")
@@ -58,7 +69,32 @@ def runtime_error(said: str) -> EvalError:
         match = pattern.match(text)
         if match:
             return error_of(match)
-    return EvalError(text[:1].lower() + text[1:].rstrip("."))
+    known = _INTERNAL.sub("a value", text)
+    return EvalError(f"it has no value: {known[:1].lower()}{known[1:].rstrip('.')}")
+
+
+class NoObject(EvalError):
+    """A member is read of what is no object; the lenient form knows of what, by `number`."""
+
+    def __init__(self, number: int, kind: str) -> None:
+        super().__init__("a member is read of what is no object", _ASK_FIRST)
+        self.number = number
+        self.kind = kind
+
+
+def no_object(asked: Asked, error: NoObject) -> EvalError:
+    """The same with its place, as a reader of the mapping knows it."""
+    (kind,) = kinds(error.kind)
+    is_optional = "?" in asked.of and not asked.of.endswith(")")
+    place = asked.of.replace(".?", ".").replace("[?", "[") if is_optional else asked.of
+    plain = f"{asked.of}.orValue({{}})" if is_optional else asked.of
+    remedy = f"ask type({plain}) == map first"
+    if error.kind == "list":
+        remedy = f"read one of its items, such as {place}[0], or {remedy}"
+    elif error.kind == "string":
+        remedy = f"read it with json({place}) if it is JSON, or {remedy}"
+    message = f"`{shown(place)}` is {kind}, not an object: it has no member {asked.member}"
+    return EvalError(message, remedy)
 
 
 def _refused(match: re.Match[str]) -> EvalError:
@@ -69,27 +105,31 @@ def _refused(match: re.Match[str]) -> EvalError:
 def _no_member(match: re.Match[str]) -> EvalError:
     key = match[1].strip()
     name = key.strip('"')
-    read = f".?{name}" if name.isidentifier() else f"[?{key}]"
+    read = f".?{name}" if key.startswith('"') and name.isidentifier() else f"[?{key}]"
     return EvalError(f"there is no member {key}", f'write {read}.orValue("") or ask has(…) first')
 
 
-def _no_object(_: re.Match[str]) -> EvalError:
-    return EvalError(
-        "a member is read of something that is no object",
-        'ask has(…) first, or read it with .?member.orValue("")',
-    )
+def _no_object_at_all(match: re.Match[str]) -> EvalError:
+    kind = match.groupdict().get("kind")
+    of = kinds(kind)[0] if kind else "something that is no object"
+    return EvalError(f"a member is read of {of}", _ASK_FIRST)
 
 
 def _no_item(match: re.Match[str]) -> EvalError:
+    items = "1 item" if match[2] == "1" else f"{match[2]} items"
+    return EvalError(f"the list has {items} and no item {match[1]}", "ask its size() first")
+
+
+def _no_index(match: re.Match[str]) -> EvalError:
     return EvalError(
-        f"the list has {match[2]} items and no item {match[1]}", "ask its size() first"
+        f"an item of a list is asked for by {kinds(match[1])[0]}",
+        "items have whole numbers, from 0: write the number, or int(…) around it",
     )
 
 
-def _no_time(_: re.Match[str]) -> EvalError:
-    return EvalError(
-        "timestamp() cannot read the text", "it takes RFC 3339, such as 2026-01-31T09:30:00Z"
-    )
+def _no_key(match: re.Match[str]) -> EvalError:
+    remedy = "members have text for names: write string(…) or id(…) around it"
+    return EvalError(f"a member is asked for by {kinds(match[1])[0]}", remedy)
 
 
 def _over_budget(_: re.Match[str]) -> EvalError:
@@ -101,30 +141,156 @@ def _over_budget(_: re.Match[str]) -> EvalError:
 def _no_match(match: re.Match[str]) -> EvalError:
     method = _METHOD.match(match[1])
     if method:
-        found = kinds(method[1])
-        message = f".{method[2]}() is not for {listed(found)}"
-        return EvalError(message, _optional_or(found, "check its type first"))
+        return _no_method(method[2], kinds(method[1]), kinds(method[3]))
     name, _, arguments = match[1].partition("(")
     found = kinds(arguments.removesuffix(")"))
-    if name in FUNCTIONS:
+    if name in _OF_NO_OBJECT:
+        message = f"a member is read of {found[0]}" if found else _OF_NO_OBJECT[name]
+        return EvalError(message, _optional_or(found, _ASK_FIRST))
+    if name in _NO_VALUE_FOR:
+        return EvalError(*_NO_VALUE_FOR[name])
+    if name in TAKES:
         message = f"{name}() does not take {listed(found)}"
         return EvalError(message, _optional_or(found, TAKES[name]))
     if not found:
-        return EvalError(f"`{sign(name)}` does not take a value of that type", "check its type")
+        return EvalError(f"`{sign(name)}` does not take a value of that type", _ASK_TYPE)
     remedy = "turn one into the other's type with string(…), int(…) or double(…)"
+    if len(found) == 1:
+        remedy = _ASK_TYPE
     return EvalError(f"`{sign(name)}` does not take {listed(found)}", _optional_or(found, remedy))
+
+
+def _no_method(name: str, of: list[str], given: list[str]) -> EvalError:
+    if name in OF_OPTIONALS:
+        remedy = f"only .?member and [?key] give what .{name}() is for: leave it out"
+        return EvalError(f".{name}() is not for {listed(of)}", remedy)
+    message = f".{name}() is not for {listed(of)}"
+    if given and (of in (["text"], ["a timestamp"]) or (name == "join" and of == ["a list"])):
+        message = f".{name}() of {listed(of)} does not take {listed(given)}"
+    return EvalError(message, _optional_or([*of, *given], _ASK_TYPE))
 
 
 def _optional_or(found: list[str], remedy: str) -> str:
     return OPTIONAL_REMEDY if OPTIONAL in found else remedy
 
 
+def _known(message: str, remedy: str) -> Callable[[re.Match[str]], EvalError]:
+    """An error whose parts may quote groups of the library's text, as `{1}`."""
+
+    def error_of(match: re.Match[str]) -> EvalError:
+        groups = [match[0], *(group or "" for group in match.groups())]
+        return EvalError(message.format(*groups), remedy)
+
+    return error_of
+
+
+def _unreadable(match: re.Match[str]) -> EvalError:
+    name = match[1].lower()
+    return EvalError(f"{name}() cannot read the value", _READABLE.get(name, _ASK_TYPE))
+
+
+_ASK_TYPE = "ask its type first, such as type(event.member) == string"
+_ASK_FIRST = "ask type(…) == map of it first: only an object has members"
+_READABLE = {
+    "int": "int() reads decimal digits, such as 12",
+    "uint": "uint() reads decimal digits, such as 12",
+    "double": "double() reads a number, such as 1.5",
+    "bool": "bool() reads true and false",
+    "duration": "duration() reads text such as 90s, 1.5h or 1h30m",
+}
+_OF_NO_OBJECT = dict.fromkeys(("_?._", "_[?_]", "_[_]"), "a member is read of what is no object")
+_CONDITION = "write a comparison, such as event.member == true"
+#: What the library says of no types.
+_NO_VALUE_FOR = {
+    "<iter_range>": (
+        "a loop such as .exists(…) or .map(…) goes through what is no list",
+        "ask type(…) == list of it first",
+    ),
+    "<jump_condition>": ("the condition before `?` is neither true nor false", _CONDITION),
+    "_&&_": ("a side of `&&` is neither true nor false", _CONDITION),
+    "_||_": ("a side of `||` is neither true nor false", _CONDITION),
+    "!_": ("what stands behind `!` is neither true nor false", _CONDITION),
+    "@in": (
+        "what stands behind `in` is no list and no object",
+        "ask type(…) == list of it first; for a part of a text write .contains(…)",
+    ),
+    "join": (
+        ".join() is for a list of texts, and an item is none",
+        "turn the items into texts with .map(item, string(item))",
+    ),
+    "or": (".or() takes another optional value", "write .orValue(…) for a plain one"),
+}
+#: Names of the library for functions, types and places, in a text that is not known here.
+_INTERNAL = re.compile(r"@\w+|<[^<>]*>|\b_\S*_\b|_[^\s\w]+_|\*\w+\*|\b\w+_type\b|\bgoogle\.\S+")
+_TIME_REMEDY = "it takes a time such as 2026-01-31T09:30:00Z"
+
 _ERRORS: tuple[tuple[re.Pattern[str], Callable[[re.Match[str]], EvalError]], ...] = (
     (re.compile(rf"{MARK}(.*)", re.DOTALL), _refused),
+    (
+        re.compile(rf'Key not found in map : "{WRONG} (\d+) (.+)"'),
+        lambda match: NoObject(int(match[1]), match[2]),
+    ),
     (re.compile(r"Key not found in map : (.*)", re.DOTALL), _no_member),
-    (re.compile("Applying SELECT"), _no_object),
+    (re.compile("Applying SELECT"), _no_object_at_all),
+    (re.compile("Invalid container type: '(?P<kind>.*)'"), _no_object_at_all),
+    (re.compile("Invalid map key type: '(.*)'"), _no_key),
     (re.compile(r"Index error: index=(-?\d+) size=(\d+)"), _no_item),
+    (re.compile(r"Index error: expected integer type, got (.*)"), _no_index),
     (re.compile(r"No matching overloads found : (.*)", re.DOTALL), _no_match),
     (re.compile("Iteration budget"), _over_budget),
-    (re.compile("String to Timestamp conversion failed"), _no_time),
+    (
+        re.compile("String to Timestamp conversion failed|timestamp overflow", re.IGNORECASE),
+        _known("timestamp() cannot read the value", _TIME_REMEDY),
+    ),
+    (re.compile("String to (Duration) conversion failed"), _unreadable),
+    (re.compile("(?i:type conversion error) from '.*' to '(.*)'"), _unreadable),
+    (re.compile(r"cannot convert \w+ to (\w+)"), _unreadable),
+    (
+        re.compile(r"duplicate key in map"),
+        _known("the object that is written out has one member twice", "leave one of them out"),
+    ),
+    (
+        re.compile(r"optional\.none\(\) dereference"),
+        _known(".value() is asked of what is absent", "write .orValue(…) in its place"),
+    ),
+    (
+        re.compile(r"<string>\.(\w+)\(|index out of range"),
+        _known("a position lies outside the text", "ask its size() first"),
+    ),
+    (
+        re.compile(r"index \d+ out of range"),
+        _known(".format() has fewer values than its text asks for", "give one for each %"),
+    ),
+    (
+        re.compile(r"unrecognized formatting clause \"(.*)\""),
+        _known(".format() does not know %{1}", "write %s for any value"),
+    ),
+    (
+        re.compile(r"\w+ clause can only be used on .*"),
+        _known(".format() has a value that its % is not for", "write %s for any value"),
+    ),
+    (
+        re.compile("(divide|modulus) by zero"),
+        _known("it divides by zero", "ask for 0 first, such as n == 0 ? 0 : 1 / n"),
+    ),
+    (
+        re.compile("invalid regular expression: (.*)"),
+        _known("the regular expression of .matches() is wrong: {1}", "correct it (RE2 syntax)"),
+    ),
+    (
+        re.compile("malformed UTF-8 bytes"),
+        _known("string() cannot read the bytes: they are not UTF-8", "look at the payload"),
+    ),
+    (
+        re.compile("Invalid timezone"),
+        _known("there is no time zone of that name", "write one such as Europe/Berlin or +02:00"),
+    ),
+    (
+        re.compile("(?i:Duration .* (above|below) |Duration is out of range|duration overflow)"),
+        _known("a duration is beyond the 10,000 years that it can have", "look at the payload"),
+    ),
+    (
+        re.compile(r"(.*\b)?(overflow|underflow|out of u?int\d* range|out of range)\b"),
+        _known("a number is beyond the 64 bits that it can have", "compare it as text, with id(…)"),
+    ),
 )

@@ -14,14 +14,35 @@ from typing import Any
 from cel_expr_python import cel
 
 from mappings.engine.amounts import WrittenNumbers
-from mappings.engine.cel.evalerrors import EvalError, Exhausted, runtime_error, too_much_memory
+from mappings.engine.cel.evalerrors import (
+    EvalError,
+    Exhausted,
+    NoObject,
+    no_object,
+    runtime_error,
+    too_much_memory,
+)
+from mappings.engine.cel.lenient import Asked
 from mappings.engine.cel.native import DOCUMENTS, READ
 from mappings.engine.cel.values import optional_value, plain
 from mappings.engine.identifiers import nfc, trim
 from mappings.engine.payload import PayloadError, parse_json
+from mappings.engine.times import ZONE_MARK, TimeTextError, parse_time, rfc3339
 
 _ERROR = cel.Type.ERROR
-_READERS: Mapping[str, Callable[[str], object]] = {"json": parse_json, "nfc": nfc, "trim": trim}
+
+
+def _time(text: str) -> str:
+    said, _, zone = text.partition(ZONE_MARK)
+    return rfc3339(parse_time(said, zone or None))
+
+
+_READERS: Mapping[str, Callable[[str], object]] = {
+    "json": parse_json,
+    "nfc": nfc,
+    "trim": trim,
+    "timestamp": _time,
+}
 
 
 class Activation:
@@ -54,20 +75,70 @@ class Activation:
 
 
 @dataclass(frozen=True, slots=True)
+class Programs:
+    """What a text compiles to: `native` and `documents` are tried first, `native.py` says why.
+
+    `documents` give the texts that functions in READ are given in `native`; where that gives no
+    value, `program` has the last word.
+    """
+
+    program: cel.Expression
+    native: cel.Expression | None = None
+    documents: tuple[tuple[str, cel.Expression], ...] = ()
+
+    def evaluate(self, activation: Activation) -> Any:
+        """The value as plain Python. Raises EvalError."""
+        if self.native is not None:
+            with suppress(_Inconclusive):
+                return _native(self.native, activation)
+            if self._read_documents(activation):
+                with suppress(_Inconclusive):
+                    return _native(self.native, activation)
+        return _evaluated(self.program, activation)
+
+    def _read_documents(self, activation: Activation) -> bool:
+        """Whether some text was not read before."""
+        is_new = False
+        for function, program in self.documents:
+            with suppress(_Inconclusive, PayloadError, TimeTextError):
+                text = _native(program, activation)
+                known = activation.documents[function]
+                if isinstance(text, str) and text not in known and "\0" not in text:
+                    known[text] = _READERS[function](text)
+                    activation.renew()
+                    is_new = True
+        return is_new
+
+
+@dataclass(frozen=True, slots=True)
+class LenientForm:
+    """An expression in its lenient form (`lenient.py`), and the members it asks for by number."""
+
+    programs: Programs
+    asked: tuple[Asked, ...]
+
+    def placed(self, error: EvalError) -> EvalError:
+        """The error with the place that it only has a number of."""
+        return no_object(self.asked[error.number], error) if isinstance(error, NoObject) else error
+
+
+@dataclass(frozen=True, slots=True)
 class Expression:
     """A compiled expression. `kind` is its static type: BOOL, STRING, LIST, …, or DYN.
 
-    `lets` are the named expressions it uses, by name, each compiled for itself. `native` is the
-    same without our own functions, `documents` give the texts that functions in READ are given in
-    it; where that gives no value, `program` has the last word.
+    `lets` are the named expressions it uses, by name, each compiled for itself. Where `programs`
+    give an error, what `lenient` makes has the last word; None if it does not compile.
     """
 
     text: str
     kind: str
-    program: cel.Expression
-    native: cel.Expression | None = None
-    documents: tuple[tuple[str, cel.Expression], ...] = ()
+    programs: Programs
     lets: Mapping[str, Expression] = field(default_factory=dict)
+    lenient: Callable[[], LenientForm | None] = lambda: None
+
+    @property
+    def program(self) -> cel.Expression:
+        return self.programs.program
 
     def evaluate(self, activation: Activation) -> Any:
         """Its value as plain Python: timestamps as aware datetimes, uint as int.
@@ -76,31 +147,22 @@ class Expression:
         """
         if activation.note is not None:
             activation.note(self.text)
-        if self.native is not None:
-            with suppress(_Inconclusive):
-                return _native(self.native, activation)
-            if self._read_documents(activation):
-                with suppress(_Inconclusive):
-                    return _native(self.native, activation)
         try:
-            return _evaluated(self.program, activation)
+            return self.programs.evaluate(activation)
         except Exhausted:
             raise
         except EvalError as error:
-            raise self._blamed(error, activation) from error.__cause__
+            return self._leniently(error, activation)
 
-    def _read_documents(self, activation: Activation) -> bool:
-        """Whether some text was not read before."""
-        is_new = False
-        for function, program in self.documents:
-            with suppress(_Inconclusive, PayloadError):
-                text = _native(program, activation)
-                known = activation.documents[function]
-                if isinstance(text, str) and text not in known and "\0" not in text:
-                    known[text] = _READERS[function](text)
-                    activation.renew()
-                    is_new = True
-        return is_new
+    def _leniently(self, error: EvalError, activation: Activation) -> Any:
+        """The value of the lenient form. Raises the error that says most of what is wrong."""
+        lenient = self.lenient()
+        if lenient is not None:
+            try:
+                return lenient.programs.evaluate(activation)
+            except EvalError as other:
+                error = lenient.placed(other)
+        raise self._blamed(error, activation) from error.__cause__
 
     def _blamed(self, error: EvalError, activation: Activation) -> EvalError:
         """The error, said to be that of a `let` if it is."""

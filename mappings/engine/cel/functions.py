@@ -20,10 +20,12 @@ from typing import Any
 
 from cel_expr_python import cel
 
+from mappings.engine.cel.lenient import TIME
 from mappings.engine.currencies import CurrencyError, minor_amount
 from mappings.engine.identifiers import illegible, nfc, trim
 from mappings.engine.payload import PayloadError, parse_json
 from mappings.engine.tables import Table
+from mappings.engine.times import TimeTextError, parse_time
 from mappings.engine.types import Reason
 
 FUNCTIONS = ("id", "json", "lookup", "millis", "minor", "nfc", "seconds", "trim")
@@ -76,6 +78,8 @@ def declarations(
         _declare("minor", text, [[kind, text] for kind in (text, *integers)], _minor),
         _declare("nfc", text, [[text]], _nfc),
         _declare("trim", text, [[text]], _trim),
+        _declare("timestamp", _Type.TIMESTAMP, [[text, text]], _time),
+        _declare(TIME, _Type.TIMESTAMP, [[text], [_Type.INT], [_Type.TIMESTAMP]], _time),
     ]
 
 
@@ -117,6 +121,17 @@ def _minor(count: str | int, currency: str) -> str:
         return minor_amount(count, currency)
     except CurrencyError as error:
         raise Refused(f"minor(): {error.message}", error.remedy) from error
+
+
+def _time(value: str | int | datetime, zone: str | None = None) -> datetime:
+    if isinstance(value, datetime):
+        return value
+    if isinstance(value, int):
+        return _seconds(value)
+    try:
+        return parse_time(value, zone)
+    except TimeTextError as error:
+        raise Refused(f"timestamp(): {error.message}", error.remedy) from error
 
 
 def _json(text: str) -> object:

@@ -22,8 +22,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
+from functools import cache
 from types import MappingProxyType
 
 from cel_expr_python import cel
@@ -33,8 +34,9 @@ from mappings.engine.amounts import WrittenNumbers
 from mappings.engine.cel import text as celtext
 from mappings.engine.cel.errors import Fault, compile_faults
 from mappings.engine.cel.evalerrors import EvalError
-from mappings.engine.cel.expression import Activation, Expression
+from mappings.engine.cel.expression import Activation, Expression, LenientForm, Programs
 from mappings.engine.cel.functions import declarations
+from mappings.engine.cel.lenient import WRONG, Lenient
 from mappings.engine.cel.native import DOCUMENTS, MINOR, TABLES, native, read_arguments
 from mappings.engine.currencies import UNITS
 from mappings.engine.tables import Table
@@ -54,8 +56,9 @@ VARIABLES: Mapping[str, cel.Type] = {
 
 
 _NO_BODY = WrittenNumbers()
-#: Variables that only calls of our own functions read, once written in plain CEL.
-_OURS = (TABLES, DOCUMENTS, MINOR)
+#: Variables that only calls of our own functions read, once written in plain CEL, and the lenient
+#: form of an expression.
+_OURS = (TABLES, DOCUMENTS, MINOR, WRONG)
 
 
 class ExpressionError(Exception):
@@ -135,6 +138,7 @@ class Language:
             "received_at": received_at,
             TABLES: self._rows,
             MINOR: UNITS,
+            WRONG: {},
         }
         return Activation(self._runner, values, numbers=numbers, note=note)
 
@@ -153,26 +157,48 @@ class Language:
         except RuntimeError as error:
             faults = compile_faults(str(error), expression, (*variables, *lets.types))
             raise ExpressionError(faults) from error
-        bound = lets.bound(expression)
         try:
-            program = self._runner.compile(bound)
+            programs = self._programs(expression, lets)
         except RuntimeError as error:
+            bound = lets.bound(expression)
             raise ExpressionError(_faults_inside(str(error), bound, expression)) from error
-        used = {name: lets.compiled[name] for name in lets.used_by(expression)}
-        documents = [
-            (function, giving)
-            for text in (*(one.text for one in used.values()), expression)
-            for function, argument in read_arguments(text)
-            if (giving := self._native(lets.bound(argument))) is not None
-        ]
         return Expression(
             text=expression,
             kind=kind.partition("<")[0].upper(),
-            program=program,
+            programs=programs,
+            lets={name: lets.compiled[name] for name in lets.used_by(expression)},
+            lenient=cache(lambda: self._lenient(expression, lets)),
+        )
+
+    def _programs(self, expression: str, lets: Lets) -> Programs:
+        """What the text compiles to with the names it uses. Raises RuntimeError."""
+        bound, used = lets.bound(expression), lets.used_by(expression)
+        documents = [
+            (function, giving)
+            for text in (
+                *(lets.compiled[name].text for name in used),
+                expression,
+            )
+            for function, argument in read_arguments(text)
+            if (giving := self._native(lets.bound(argument))) is not None
+        ]
+        return Programs(
+            program=self._runner.compile(bound),
             native=self._native(bound) if native(bound) is not None else None,
             documents=tuple(documents),
-            lets=used,
         )
+
+    def _lenient(self, expression: str, lets: Lets) -> LenientForm | None:
+        """Compiled when it is first asked for: most expressions never give an error."""
+        writer = Lenient()
+        compiled = {
+            name: replace(lets.compiled[name], text=writer.form(lets.compiled[name].text))
+            for name in lets.used_by(expression)
+        }
+        with suppress(RuntimeError):  # too long or too deep once written out
+            programs = self._programs(writer.form(expression), replace(lets, compiled=compiled))
+            return LenientForm(programs, tuple(writer.asked))
+        return None
 
     def _native(self, bound: str) -> cel.Expression | None:
         with suppress(RuntimeError):  # too deep once written out, or an `exists` names its item

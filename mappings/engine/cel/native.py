@@ -16,12 +16,14 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 
 from mappings.engine.cel import text as celtext
+from mappings.engine.cel.lenient import TIME
 from mappings.engine.cel.text import Token
+from mappings.engine.times import ZONE_MARK
 
 #: The variable that holds every table's rows, by the table's name.
 TABLES = "__tables"
 #: Functions of a text whose answers are worked out before, for the texts that their calls name.
-READ = ("json", "nfc", "trim")
+READ = ("json", "nfc", "trim", "timestamp")
 #: The variable that holds what a function in READ gives, by its name and the text it is given.
 DOCUMENTS = "__documents"
 #: The variable that holds how many minor units a major unit has, by currency.
@@ -31,8 +33,11 @@ _UNIT = "__unit"
 #: Text in which the blank alone can be white space, and which has one form.
 _ASCII = '"^[ -~]*$"'
 _NO_VALUE = "dyn(string(dyn([])))"
-_OPENING = frozenset("([{")
-_CLOSING = frozenset(")]}")
+#: Those of one text; `timestamp` with a zone is read by both, joined.
+_OF_TEXT = frozenset({"json", "nfc", "trim"})
+
+
+_READING = frozenset({*READ, TIME})
 
 
 def native(expression: str) -> str | None:
@@ -47,11 +52,17 @@ def read_arguments(expression: str) -> Iterator[tuple[str, str]]:
     """The calls of functions in READ: name and argument, the inner calls before the outer ones."""
     found = celtext.tokens(expression)
     for index, token in enumerate(found):
-        closing = _call(found, index) if token.text in READ else None
+        closing = _call(found, index) if token.text in _READING else None
         if closing is not None:
-            for argument in _arguments(expression, found[index + 2 : closing]):
+            arguments = _arguments(expression, found[index + 2 : closing])
+            for argument in arguments:
                 yield from read_arguments(argument)
-                yield token.text, argument
+            if token.text in _OF_TEXT:
+                yield from ((token.text, argument) for argument in arguments)
+            elif token.text == TIME:
+                yield from (("timestamp", argument) for argument in arguments)
+            elif len(arguments) == 2:  # noqa: PLR2004 - the text and its zone
+                yield "timestamp", _text_and_zone(*arguments)
 
 
 def _written(text: str) -> str:
@@ -79,31 +90,13 @@ def _call(found: Sequence[Token], index: int) -> int | None:
     following = found[index + 1].text if index + 1 < len(found) else ""
     if name.kind != "name" or before == "." or following != "(":
         return None
-    depth = 0
-    for place in range(index + 1, len(found)):
-        depth += _step(found[place])
-        if depth == 0:
-            return place
-    return None
+    return celtext.closing(found, index + 1)
 
 
 def _arguments(text: str, inside: Sequence[Token]) -> list[str]:
     """The arguments between a call's brackets, without blanks and comments around them."""
-    groups: list[list[Token]] = [[]]
-    depth = 0
-    for token in inside:
-        depth += _step(token)
-        if depth == 0 and token.kind == "sign" and token.text == ",":
-            groups.append([])
-        else:
-            groups[-1].append(token)
-    return [text[group[0].start : group[-1].end] for group in groups if group]
-
-
-def _step(token: Token) -> int:
-    if token.kind != "sign":
-        return 0
-    return (token.text in _OPENING) - (token.text in _CLOSING)
+    groups = celtext.arguments(inside)
+    return [text[group[0].start : group[-1].end] for group in groups]
 
 
 def _id(value: str) -> str:
@@ -119,6 +112,22 @@ def _millis(count: str) -> str:
 
 def _seconds(count: str) -> str:
     return f"cel.bind({_VALUE}, dyn({count}), {_if_whole(f'timestamp({_VALUE})')})"
+
+
+def _time(text: str) -> str:
+    """As the function that reads it writes it, for CEL's own; a number or moment is as it was."""
+    read = f'timestamp({DOCUMENTS}["timestamp"][{_VALUE}])'
+    return (
+        f"cel.bind({_VALUE}, dyn({text}), type({_VALUE}) == string ? {read} : timestamp({_VALUE}))"
+    )
+
+
+def _time_in_zone(text: str, zone: str) -> str:
+    return f'timestamp({DOCUMENTS}["timestamp"][{_text_and_zone(text, zone)}])'
+
+
+def _text_and_zone(text: str, zone: str) -> str:
+    return f'({text}) + "\\u{ord(ZONE_MARK):04x}" + ({zone})'
 
 
 def _if_whole(moment: str) -> str:
@@ -173,6 +182,8 @@ _FORMS: Mapping[tuple[str, int], Callable[..., str | None]] = {
     ("json", 1): _json,
     ("millis", 1): _millis,
     ("seconds", 1): _seconds,
+    (TIME, 1): _time,
+    ("timestamp", 2): _time_in_zone,
     ("minor", 2): _minor,
     ("nfc", 1): _nfc,
     ("trim", 1): _trim,

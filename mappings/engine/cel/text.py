@@ -129,6 +129,35 @@ def end_of_expression(text: str, start: int) -> int | None:
     return None
 
 
+def closing(found: Sequence[Token], opening: int) -> int | None:
+    """Where the bracket at `opening` is closed; None where it never is."""
+    depth = 0
+    for place in range(opening, len(found)):
+        depth += _step(found[place])
+        if depth == 0:
+            return place
+    return None
+
+
+def arguments(inside: Sequence[Token]) -> list[list[Token]]:
+    """The tokens between two brackets, divided at their commas."""
+    groups: list[list[Token]] = [[]]
+    depth = 0
+    for token in inside:
+        depth += _step(token)
+        if depth == 0 and token.kind == "sign" and token.text == ",":
+            groups.append([])
+        else:
+            groups[-1].append(token)
+    return [group for group in groups if group]
+
+
+def _step(token: Token) -> int:
+    if token.kind != "sign":
+        return 0
+    return (token.text in _OPENING) - (token.text in _OPENING.values())
+
+
 @dataclass(frozen=True, slots=True)
 class Operand:
     """A part of a condition: `sign` is what joins its `parts`, "" for one that has none.

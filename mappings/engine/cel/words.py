@@ -18,9 +18,14 @@ TAKES = {
     'currency: minor(event.amount, "USD"); write int(…) around a floating number that is whole',
     "nfc": "nfc() takes one text",
     "trim": "trim() takes one text; for a number write id(…)",
+    "timestamp": "timestamp() takes one text, or a text and a time zone; for a number write "
+    "seconds(…) or millis(…)",
     "millis": "millis() takes one number; for text write millis(int(…))",
     "seconds": "seconds() takes one number; for text write seconds(int(…))",
 }
+
+#: Methods of optional values alone.
+OF_OPTIONALS = frozenset({"hasValue", "value", "orValue", "or", "optMap", "optFlatMap"})
 
 _TYPES = {
     "string": "text",
@@ -58,7 +63,9 @@ def kinds(arguments: str) -> list[str]:
 
 def sign(name: str) -> str:
     """The sign a reader knows for the library's name of it: `_==_` is `==`."""
-    return name.replace("@in", "in").replace("_", "").replace("[?]", "[?…]") or name
+    if name in {"_?._", "_[?_]", "_[_]"}:
+        return ".member"
+    return name.replace("@in", "in").replace("__", "").strip("_") if name else name
 
 
 def listed(words: list[str]) -> str:

@@ -7,7 +7,6 @@ number is no name, a float no id, a blank no customer.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -19,12 +18,10 @@ from mappings.engine.cel.language import Activation, EvalError, Expression, Faul
 from mappings.engine.cel.template import Template
 from mappings.engine.currencies import currency_code
 from mappings.engine.identifiers import unfit
+from mappings.engine.times import parse_time
 from mappings.engine.types import Reason
 
 TAG_CHARS_MAX = 256
-_RFC3339 = re.compile(
-    r"(\d{4}-\d{2}-\d{2})[Tt ](\d{2}:\d{2}:\d{2})(\.\d{1,9})?([Zz]|[+-]\d{2}:\d{2})"
-)
 _ID_REMEDY = "write id(…) around a whole number"
 
 
@@ -181,22 +178,7 @@ def _time(value: datetime | str) -> datetime:
         return value.astimezone(UTC)
     if not value.strip():
         raise ValueError("it is empty; make `when` ask for it, or leave `occurred_at` out")
-    match = _RFC3339.fullmatch(value)
-    try:
-        if match is None:
-            raise ValueError  # noqa: TRY301  # as any text that is no time
-        fraction = (match[3] or "")[:7]
-        zone = "+00:00" if match[4] in "zZ" else match[4]
-        return datetime.fromisoformat(f"{match[1]}T{match[2]}{fraction}{zone}").astimezone(UTC)
-    except (ValueError, OverflowError) as error:
-        raise ValueError(
-            f"{_quoted(value)} is no RFC 3339 time; "
-            "give one such as 2026-01-31T09:30:00Z, or use millis(…) or seconds(…)"
-        ) from error
-
-
-def _quoted(text: str, at_most: int = 60) -> str:
-    return f'"{text}"' if len(text) <= at_most else f'"{text[: at_most - 1]}…"'
+    return parse_time(value)
 
 
 NAME = FieldKind(
@@ -221,7 +203,7 @@ TAG = FieldKind(
     {"float": "write string(…) around it", "timestamp": "write string(…) around it", **_OPTIONAL},
 )
 TIME = FieldKind(
-    "a timestamp or RFC 3339 text",
+    "a timestamp or the text of a time",
     frozenset({"STRING", "TIMESTAMP"}),
     (str, datetime),
     _time,
