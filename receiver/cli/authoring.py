@@ -166,6 +166,37 @@ def send(
 
 @app.command()
 @explained
+def trigger(
+    source: Annotated[
+        str | None,
+        typer.Argument(metavar="SOURCE", help="The source's name.", show_default=False),
+    ] = None,
+    examples: Annotated[
+        list[str] | None,
+        typer.Argument(
+            metavar="EXAMPLE",
+            help="Its examples, by file, or by the rule that they give; listed where none is"
+            " named. Several share their new ids: a charge and what takes it back.",
+            show_default=False,
+        ),
+    ] = None,
+    again: Annotated[
+        bool,
+        typer.Option("--again", help="Post the same request twice: it bills once."),
+    ] = False,
+    url: Annotated[str | None, typer.Option(help="Where to; this service unless given.")] = None,
+    as_json: arg.Json = False,
+) -> None:
+    """Post an example of a mapping file as a new event: fresh ids, the present time, signed."""
+    from receiver.cli.commands import sending
+    from receiver.cli.commands import trigger as command
+
+    posting = sending.Posting(url=url, headers=(), delivery_id=None, tamper=False, as_json=as_json)
+    command.trigger(source, examples or (), posting, again=again)
+
+
+@app.command()
+@explained
 def verify(
     source: _SourceName,
     request: Annotated[

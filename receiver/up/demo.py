@@ -9,19 +9,15 @@ from __future__ import annotations
 import asyncio
 import time
 import uuid
-from collections.abc import Iterator
-from dataclasses import dataclass
-from pathlib import PurePosixPath
+from dataclasses import replace
 
 import httpx
 
 from jobs.queries.shapes import DeliveryEvidence, RevenuePage
-from mappings.engine.load import Source, load, read_directory
-from mappings.engine.reading import yamlfile
-from mappings.engine.rules.examplefiles import body_of
-from mappings.engine.rules.model import ExampleModel, MappingModel
+from mappings.engine.load import load, read_directory
 from receiver.cli.output import Output
 from receiver.signatures import RULES, scheme_of, sign
+from receiver.triggers.examples import Example, examples_of
 from receiver.up.demo_report import Posted, report
 from receiver.up.errors import DemoFailedError
 from receiver.up.place import Place
@@ -31,17 +27,6 @@ POLL_SECONDS = 0.02
 HTTP_SECONDS = 10.0
 #: Vendors' delivery ids are derived from the example, so that a second run repeats the first.
 NAMESPACE = uuid.UUID("6f0c3f0e-5d0a-5f8e-9d0c-3b8f6b1d2a47")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Example:
-    """One payload to post."""
-
-    source: Source
-    name: str
-    body: bytes
-    headers: dict[str, str]
-    delivery_id: str
 
 
 async def run_demo(place: Place, url: str, out: Output) -> None:
@@ -55,7 +40,7 @@ async def run_demo(place: Place, url: str, out: Output) -> None:
         async with httpx.AsyncClient(
             base_url=url, headers=headers, timeout=HTTP_SECONDS, trust_env=False
         ) as client:
-            posted = [await _post(client, place, one) for one in examples_of(place)]
+            posted = [await _post(client, place, one) for one in examples(place)]
             ledger = await client.get("/api/revenue", params={"by": "agent", "limit": 1000})
             ledger.raise_for_status()
     except httpx.HTTPError as error:
@@ -65,46 +50,34 @@ async def run_demo(place: Place, url: str, out: Output) -> None:
     report(out, place, posted, RevenuePage.model_validate_json(ledger.content).items)
 
 
-def examples_of(place: Place) -> Iterator[Example]:
-    """The examples of every mapping file, in the order of the file."""
+def examples(place: Place) -> list[Example]:
+    """The examples of every mapping file, each with a delivery id that stays the same."""
     files = read_directory(place.settings.mappings)
     found = load(files, timezone=place.settings.timezone_name, schemes=RULES)
-    for file in sorted({source.file for source in found.sources.values()}):
-        model = MappingModel.model_validate(yamlfile.parse(files[file], file=file).data)
-        sources = [source for source in found.sources.values() if source.file == file]
-        for number, example in enumerate(model.examples, start=1):
-            body = body_of(example, files)
-            source = next(one for one in sources if example.source in (None, one.name))
-            if body is not None:
-                yield _example(source, number, example, body)
+    return [
+        replace(one, delivery_id=one.delivery_id or _id_of(one))
+        for one in examples_of(found, files)
+    ]
 
 
-def _example(source: Source, number: int, example: ExampleModel, body: bytes) -> Example:
-    is_file = isinstance(example.payload, str)
-    name = PurePosixPath(str(example.payload)).stem if is_file else f"example {number}"
-    named = {name.lower(): value for name, value in example.headers.items()}
-    return Example(
-        source=source,
-        name=name,
-        body=body,
-        headers={"content-type": "application/json", "user-agent": "receiver-demo", **named},
-        delivery_id=example.delivery_id or str(uuid.uuid5(NAMESPACE, f"{source.name}/{name}")),
-    )
+def _id_of(example: Example) -> str:
+    return str(uuid.uuid5(NAMESPACE, f"{example.source.name}/{example.name}"))
 
 
 async def _post(client: httpx.AsyncClient, place: Place, example: Example) -> Posted:
     path = f"/webhooks/{example.source.name}"
+    headers = {"user-agent": "receiver-demo", **example.headers}
     signature = sign(
         scheme_of(example.source.verify),
         secret=place.added[example.source.secrets[0]],
         method="POST",
         url=f"{place.settings.public_url}{path}",
-        headers=example.headers,
+        headers=headers,
         body=example.body,
         now=time.time(),
         delivery_id=example.delivery_id,
     )
-    answer = await client.post(path, content=example.body, headers={**example.headers, **signature})
+    answer = await client.post(path, content=example.body, headers={**headers, **signature})
     evidence = None
     if answer.is_success:
         evidence = await _settled(client, str(answer.json()["delivery"]))

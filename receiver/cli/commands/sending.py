@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import urlsplit
@@ -25,6 +25,37 @@ TIMEOUT_SECONDS = 30.0
 SHOWN_CHARACTERS = 4_000
 
 
+@dataclass(frozen=True, slots=True)
+class Answered:
+    """A request that was posted, where to, and the answer."""
+
+    url: str
+    request: Request
+    response: httpx.Response
+
+    @property
+    def status(self) -> int:
+        return self.response.status_code
+
+    @property
+    def is_success(self) -> bool:
+        return self.response.is_success
+
+    @property
+    def text(self) -> str:
+        return self.response.text[:SHOWN_CHARACTERS]
+
+    @property
+    def content(self) -> Any:
+        """The answer's JSON, or its text."""
+        return _content(self.response)
+
+    def again(self) -> Answered:
+        """The same request, byte for byte, and the answer to it."""
+        response = _post(self.url, self.request.headers, self.request.body)
+        return Answered(self.url, self.request, response)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Posting:
     """How to send, as said on the command line."""
@@ -41,19 +72,27 @@ def send(source_name: str, file: str, posting: Posting) -> None:
     session, out = Session(), Output(as_json=posting.as_json)
     source = session.source(source_name)
     payload = payload_of(session.settings.mappings, source, file).with_headers(posting.headers)
+    answer = post_as_vendor(session, source, payload, posting)
+    if posting.as_json:
+        out.json({"status": answer.status, "answer": answer.content})
+    else:
+        out.line(f"{answer.status} {answer.response.reason_phrase}")
+        out.line(answer.text)
+    if not answer.is_success:
+        raise Trouble(f"{answer.url} answered {answer.status}")
+
+
+def post_as_vendor(
+    session: Session, source: Source, payload: Payload, posting: Posting
+) -> Answered:
+    """Post the payload, signed, to where the service listens or `posting` says."""
     url = posting.url or f"{local_url(session.settings)}/webhooks/{source.name}"
     signed_url = posting.url or source_url(session.settings, source.name)
     request = _as_the_vendor(session, source, payload, signed_url, posting)
     body = _tampered(request.body) if posting.tamper else request.body
     # Some vendors sign in the URL: what they add there goes to wherever this is posted.
-    answer = _post(url + request.url.removeprefix(signed_url), request.headers, body)
-    if posting.as_json:
-        out.json({"status": answer.status_code, "answer": _content(answer)})
-    else:
-        out.line(f"{answer.status_code} {answer.reason_phrase}")
-        out.line(answer.text[:SHOWN_CHARACTERS])
-    if not answer.is_success:
-        raise Trouble(f"{url} answered {answer.status_code}")
+    target = url + request.url.removeprefix(signed_url)
+    return Answered(target, replace(request, body=body), _post(target, request.headers, body))
 
 
 def _as_the_vendor(
