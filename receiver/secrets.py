@@ -14,6 +14,7 @@ import structlog
 
 from receiver.envfile import read_env_file
 from receiver.settings import ENV_FILE, Settings
+from receiver.up.address import is_demo
 
 log = structlog.get_logger(__name__)
 
@@ -116,7 +117,12 @@ class Secrets:
 
 
 def secrets_of(settings: Settings) -> Secrets:
-    """The secrets where these settings say they are."""
+    """The secrets where these settings say they are.
+
+    The demo has its own: those of a real source are in the environment of many terminals.
+    """
+    if is_demo(settings.data_dir):
+        return Secrets(environ={}, directory=settings.secrets_dir, made=settings.made_secrets_dir)
     return Secrets(
         directory=settings.secrets_dir,
         env_file=ENV_FILE,

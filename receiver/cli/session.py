@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import difflib
-import shlex
 import sys
 from collections.abc import Awaitable, Callable
 from functools import cached_property
@@ -29,12 +28,13 @@ from jobs.pairing import read_learnt
 from jobs.revision import schema_is_current
 from jobs.timezone import stored_timezone
 from mappings.engine.load import MappingSet, Source, is_mapping, load, read_directory
+from receiver.cli.here import settings_here
 from receiver.cli.output import Output
 from receiver.cli.trouble import BEGIN, MISUSE, Trouble
 from receiver.secrets import Secrets, secrets_of
-from receiver.settings import DEFAULT_MAPPINGS, Settings, load_settings
+from receiver.settings import DEFAULT_MAPPINGS, Settings
 from receiver.signatures import RULES
-from receiver.up.place import demo_environment
+from receiver.up.address import DEMO, is_demo
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -51,7 +51,7 @@ class Session:
 
     def __init__(self, settings: Settings | None = None) -> None:
         _keep_logs_off_stdout()
-        self.settings = settings or load_settings()
+        self.settings = settings or settings_here()
 
     @cached_property
     def secrets(self) -> Secrets:
@@ -207,8 +207,8 @@ def refuse_missing_file(settings: Settings) -> None:
     """Raise NoDatabaseYet for a SQLite file that is not there: a look would make it, empty."""
     url = make_url(settings.database)
     if url.get_backend_name() == "sqlite" and url.database and not Path(url.database).exists():
-        demo = demo_environment(settings)
-        hint = f"; the demo's is seen after `. {shlex.quote(str(demo))}`" if demo.exists() else ""
+        stopped = is_demo(settings.data_dir / DEMO)
+        hint = "; the demo's is there while `receiver up --demo` runs" if stopped else ""
         is_begun = settings.mappings.is_dir() or settings.mappings != DEFAULT_MAPPINGS
         begin = _MIGRATE if is_begun else BEGIN
         raise NoDatabaseYet(f"there is no database yet at {url.database}; {begin}{hint}")

@@ -18,7 +18,7 @@ from pathlib import Path
 
 from jobs.queries.shapes import DeliveryEvidence, OutcomeItem, RevenueItem
 from receiver.cli.output import Cell, Output, state_text
-from receiver.up.place import Place, write_environment_file
+from receiver.up.place import ADMIN_TOKEN, Place
 
 COLUMNS = ("source", "example", "answer", "became", "billed, or why nothing was", ">amount")
 Row = tuple[Cell, ...]
@@ -125,8 +125,8 @@ def next_steps(place: Place) -> Iterator[str]:
     """Commands that work as they stand, in another terminal in the same directory."""
     receiver = _program()
     examples = _short(place.settings.mappings / "examples")
-    yield "Try next, in another terminal:"
-    yield f"  . {_short(write_environment_file(place))}"
+    token = _short(place.settings.made_secrets_dir / ADMIN_TOKEN)
+    yield "Try next, in another terminal, while this runs:"
     for command in (
         "failures",
         f"try github {examples}/github-approved.json",
@@ -136,7 +136,7 @@ def next_steps(place: Place) -> Iterator[str]:
     ):
         yield f"  {receiver} {command}"
     yield (
-        '  curl -H "Authorization: Bearer $RECEIVER_ADMIN_TOKEN" '
+        f'  curl -H "Authorization: Bearer $(cat {token})" '
         f"'{place.url}/api/billing-events?limit=3'"
     )
 

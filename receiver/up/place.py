@@ -8,7 +8,6 @@ never meets a real ledger.
 from __future__ import annotations
 
 import os
-import shlex
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -21,13 +20,11 @@ from receiver.settings import Settings, variable
 from receiver.signatures import RULES
 from receiver.sources import missing_secrets
 from receiver.up import throwaway
+from receiver.up.address import DEMO, is_demo
 
 #: Shipped examples keep their old times however old this release is.
 DEMO_OLDEST_DAYS = 36_500
 ADMIN_TOKEN = variable("admin_token")
-#: The demo's folder in the data directory, and the environment file of a place.
-DEMO = "demo"
-ENVIRONMENT = "env"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -79,7 +76,8 @@ def real_place(settings: Settings) -> Place:
 
 def demo_place(settings: Settings) -> Place:
     """The demo's own place, under the data directory that the settings name."""
-    home = settings.model_copy(update={"data_dir": settings.data_dir.absolute() / DEMO})
+    asked = settings.data_dir.absolute()
+    home = settings.model_copy(update={"data_dir": asked if is_demo(asked) else asked / DEMO})
     folder = home.made_secrets_dir
     changed = home.model_copy(
         update={
@@ -113,21 +111,6 @@ def as_environment(settings: Settings) -> dict[str, str]:
         "redis_url": settings.redis,
     }
     return {variable(name): str(value) for name, value in values.items() if value != ""}
-
-
-def demo_environment(settings: Settings) -> Path:
-    """Where the environment file of the demo is, if one ran."""
-    return settings.data_dir / DEMO / ENVIRONMENT
-
-
-def write_environment_file(place: Place) -> Path:
-    """A file of the owner only that makes a shell in another terminal see this place."""
-    path = place.settings.data_dir / ENVIRONMENT
-    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-    with os.fdopen(descriptor, "w", encoding="utf-8") as file:
-        for name, value in sorted(place.added.items()):
-            file.write(f"export {name}={shlex.quote(value)}\n")
-    return path
 
 
 def _mappings(settings: Settings) -> MappingSet:

@@ -21,7 +21,8 @@ import structlog
 from receiver.cli.output import Output
 from receiver.logs import configure_logs
 from receiver.settings import Settings
-from receiver.up import valkey
+from receiver.up import running, valkey
+from receiver.up.address import mark_as_demo
 from receiver.up.children import Child, Children, our_own
 from receiver.up.demo import run_demo
 from receiver.up.errors import PortTakenError
@@ -45,7 +46,13 @@ def up(settings: Settings, *, demo: bool = False) -> None:
     os.umask(0o077)  # what is made here, by the children too, is for the owner alone
     place = demo_place(settings) if demo else real_place(settings)
     with only_one(place.settings.data_dir):
-        asyncio.run(_until_stopped(place, demo=demo))
+        running.withdraw(place.settings.data_dir)  # what a killed one left
+        if demo:
+            mark_as_demo(place.settings.data_dir)
+        try:
+            asyncio.run(_until_stopped(place, demo=demo))
+        finally:
+            running.withdraw(place.settings.data_dir)
 
 
 async def _until_stopped(place: Place, *, demo: bool) -> None:
@@ -81,6 +88,7 @@ async def _work(place: Place, children: Children, *, demo: bool) -> None:
     await _wait_for_port(place.settings)
     said = await _start(place, children)
     url = place.url if place.settings.port else said
+    running.announce(place.settings, url)
     watching = asyncio.create_task(children.watch())
     try:
         if demo:

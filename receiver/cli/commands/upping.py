@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import structlog
 
+from receiver.cli.here import refuse_demos_place
 from receiver.cli.trouble import Trouble
 from receiver.envfile import doubtful_values
 from receiver.settings import ENV_FILE, load_settings, misspelt
@@ -16,6 +17,8 @@ log = structlog.get_logger(__name__)
 def up(*, demo: bool, public_url: str | None = None) -> None:
     """Run until a signal; Trouble where it cannot come up."""
     settings = load_settings() if public_url is None else load_settings(public_url=public_url)
+    if not demo:
+        refuse_demos_place(settings)
     for warning in misspelt():
         log.warning("settings.unknown", detail=warning)
     for warning in doubtful_values(ENV_FILE):

@@ -9,9 +9,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import pytest
-from typer.testing import CliRunner
 
-from receiver.cli.app import app
 from tests.receiver.cli.conftest import Installation
 from tests.support.processes import Process, free_port
 
@@ -146,21 +144,6 @@ def test_a_signal_ends_a_process_cleanly(web: Process, sig: signal.Signals) -> N
     web.signal(sig)
     assert web.wait() == 0
     assert "Traceback" not in web.output()
-
-
-def test_without_a_database_the_way_to_the_demo_is_shown(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    for name in ("RECEIVER_DATABASE_URL", "RECEIVER_DATA_DIR"):
-        monkeypatch.delenv(name, raising=False)
-    monkeypatch.chdir(tmp_path)
-    runner = CliRunner()
-    assert "demo" not in runner.invoke(app, ["status"]).stderr
-    (tmp_path / "var" / "demo").mkdir(parents=True)
-    (tmp_path / "var" / "demo" / "env").touch()
-    ran = runner.invoke(app, ["status"])
-    assert ran.exit_code == 1
-    assert "the demo's is seen after `. var/demo/env`" in ran.stderr
 
 
 def test_a_sqlite_file_is_its_owners_alone(tmp_path: Path) -> None:

@@ -2,14 +2,12 @@ from __future__ import annotations
 
 import os
 import shutil
-import stat
-import subprocess
 from pathlib import Path
 
 import pytest
 
 from receiver.settings import Settings, load_settings
-from receiver.up.place import demo_place, local_url, real_place, write_environment_file
+from receiver.up.place import demo_place, local_url, real_place
 
 MAPPINGS = Path(__file__).resolve().parents[3] / "mappings"
 REAL = {
@@ -81,18 +79,6 @@ def test_a_real_place_is_what_the_settings_name(real_settings: Settings) -> None
     assert place.environment["RECEIVER_DATABASE_URL"] == REAL["RECEIVER_DATABASE_URL"]
     assert place.environment["RECEIVER_REDIS_URL"] == REAL["RECEIVER_REDIS_URL"]
     assert not place.embeds_valkey
-
-
-def test_a_shell_can_take_the_demos_environment_over(real_settings: Settings) -> None:
-    place = demo_place(real_settings)
-    path = write_environment_file(place)
-    assert stat.S_IMODE(path.stat().st_mode) == 0o600
-    told = subprocess.run(
-        ["sh", "-c", f". {path} && env"], check=True, capture_output=True, text=True, env={}
-    )
-    assert {f"{name}={value}" for name, value in place.added.items()} <= set(
-        told.stdout.splitlines()
-    )
 
 
 @pytest.mark.parametrize(
