@@ -1,6 +1,7 @@
 """The one filter behind lists, replays and discards, in API and CLI alike.
 
-Owns names and meaning: `ids, state, reason, source, rule, since, until`. Of deliveries, failures
+Owns names and meaning: `ids, state, reason, source, rule, group, since,
+until`; `group` is the id of a group of failures. Of deliveries, failures
 and rejections `since` and `until` are of the time when they were received. Of what was billed they
 are of the time when it occurred, and the other times have names that say which.
 """
@@ -26,6 +27,7 @@ class DeliveryFilter(BaseModel):
     reason: str | None = None
     source: str | None = None
     rule: str | None = None
+    group: str | None = None
     since: AwareDatetime | None = None
     until: AwareDatetime | None = None
 
@@ -43,6 +45,10 @@ class DeliveryFilter(BaseModel):
             wanted: Any = getattr(self, name)
             if wanted is not None:
                 parts.append(columns[name] == wanted)
+        if self.group is not None:
+            # The states that can have one: of many deliveries few are read.
+            parts.append(columns.state.in_(("failed", "discarded")))
+            parts.append(columns.failure_group == self.group)
         parts.extend(between(columns.received_at, self.since, self.until))
         condition = parts[0]
         for part in parts[1:]:

@@ -68,6 +68,7 @@ deliveries = Table(
     Column(
         "held_back", Integer, nullable=False, server_default="0"
     ),  # good outcomes in a failed one
+    Column("failure_group", String(12)),  # of a failed one: which group of failures it is in
     Column("attempts", Integer, nullable=False, server_default="0"),
     Column("next_attempt_at", UtcDateTime, nullable=False),
     Column("duplicates", Integer, nullable=False, server_default="0"),

@@ -27,8 +27,8 @@ FIRST_VALUE = 2
 
 #: Members of our own JSON that hold no customer, even where their text looks like one.
 _NO_CUSTOMER = frozenset({
-    "action", "agent", "agent_id", "amount", "currency", "delivery", "id", "ids", "indicator",
-    "kind", "reason", "replay", "rule", "source", "state",
+    "action", "agent", "agent_id", "amount", "currency", "delivery", "group", "id", "ids",
+    "indicator", "kind", "reason", "replay", "rule", "source", "state",
 })  # fmt: skip
 
 #: What the mapping said, with pseudonyms in place of purged ids.

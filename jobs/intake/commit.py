@@ -18,6 +18,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from jobs.database import Database
 from jobs.errors import InboxUnavailable
+from jobs.failure_groups import group_id
 from jobs.schema import deliveries, intake
 from mappings.engine.types import Reason
 
@@ -123,7 +124,12 @@ class Row:
             "state": "failed" if self.reused else "received",
             "reason": Reason.ID_REUSED.value if self.reused else None,
             "detail": REUSED_DETAIL if self.reused else None,
+            "failure_group": self._group() if self.reused else None,
         }
+
+    def _group(self) -> str:
+        reason = Reason.ID_REUSED.value
+        return group_id(self.pending.incoming.source, reason, None, REUSED_DETAIL)
 
     def _vendor_id(self) -> str | None:
         """What `once_per: delivery` bills once; a reused id stands for this body alone."""
@@ -269,6 +275,7 @@ async def _count_repeats(
             detail=case((wakes, null()), else_=columns.detail),
             rule=case((wakes, null()), else_=columns.rule),
             held_back=case((wakes, 0), else_=columns.held_back),
+            failure_group=case((wakes, null()), else_=columns.failure_group),
         ),
         [
             {"repeated_id": delivery_id, "times": times}

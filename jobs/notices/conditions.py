@@ -6,7 +6,6 @@ anything that a sender wrote.
 
 from __future__ import annotations
 
-import hashlib
 import shlex
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -61,8 +60,6 @@ def of_failures(groups: Iterable[FailureGroup]) -> list[Condition]:
 
 
 def _of_group(group: FailureGroup) -> Condition:
-    parts = (group.source, group.reason, group.rule or "", group.detail)
-    digest = hashlib.sha256("\0".join(parts).encode()).hexdigest()[:32]
     number = _counted(group.count, "delivery", "deliveries")
     rule = f" in rule {group.rule}" if group.rule else ""
     says = f"{number} of {group.source} failed as {group.reason}{rule}"
@@ -76,12 +73,10 @@ def _of_group(group: FailureGroup) -> Condition:
         "count": group.count,
         "outcomes_held_back": held,
     }
-    see = shlex.join(["receiver", "failures", "--source", group.source, "--reason", group.reason])
-    # Two causes of one reason and rule differ in their detail, which may quote a payload: one of
-    # its deliveries tells them apart.
+    see = shlex.join(["receiver", "failures", "--group", group.id])
     show = shlex.join(["receiver", "show", group.example_delivery])
     return Condition(
-        key=f"{FAILURES}:{digest}",
+        key=f"{FAILURES}:{group.id}",
         kind=FAILURES,
         says=f"{says}. {group.mend}",
         run=(see, show, group.replay),

@@ -1,11 +1,10 @@
 """Failures by cause: thousands of failed deliveries as the handful of mends they need.
 
-Owns what counts as one cause, what mends it, and the command that replays it afterwards.
+Owns what mends each cause, and the command that replays it afterwards.
 """
 
 from __future__ import annotations
 
-import re
 import shlex
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -15,28 +14,11 @@ from typing import Any
 from sqlalchemy import select
 
 from jobs.database import Database
+from jobs.failure_groups import collapse_but, group_id, shared, values_of
 from jobs.filters import DeliveryFilter
 from jobs.queries.shapes import FailureGroup
 from jobs.schema import deliveries
 from mappings.engine.types import Reason
-
-#: What settling adds about the delivery as a whole, behind the cause itself.
-_ABOUT_DELIVERY = re.compile(
-    r"( \(\d+ more of its events fail\))?( \(holds back \d+ good outcomes?\))?$"
-)
-#: What varies within one cause, and what is kept although it looks so.
-_VARYING = re.compile(
-    r"""
-      (?P<kept> `[^`]*[ (][^`]*` | \btable\ "[^"]*" )  # an expression as written, a table's name
-    | (?P<quoted> "(?:[^"\\]|\\.)*" | (?<!\w)'(?:[^'\\]|\\.)*'(?!\w) )  # isn't quotes nothing
-    | (?P<triple> \S+\ /\ \S+\ /\ \S+?(?=[,;.]?(?:\s|$)) )  # agent / customer / indicator
-    | (?P<numbered> [\w@+-]*\d(?:[\w@+:.-]*\w)? )  # a number, a time, somebody's id
-    """,
-    re.VERBOSE,
-)
-#: Longer details differ in values, not in cause.
-LONGEST_CAUSE = 1_000
-_INSTEAD = {"quoted": '"…"', "triple": "… / … / …", "numbered": "…"}
 
 MENDS: Mapping[str, str] = {
     Reason.PARSE: (
@@ -67,9 +49,19 @@ _UNKNOWN = "See what the detail says, mend it, then replay."
 
 @dataclass(slots=True)
 class _Group:
+    """Failures of one cause, as far as they were read. `values` is what their details share.
+
+    `is_kept` unless a process of an earlier version recorded one of them, without its group.
+    """
+
+    source: str
+    reason: str
+    rule: str | None
     first: datetime
     last: datetime
     example: tuple[str, str]
+    values: tuple[str | None, ...]
+    is_kept: bool = True
     count: int = 0
     held_back: int = 0
 
@@ -84,36 +76,38 @@ async def read_failures(
     columns = deliveries.c
     query = select(
         columns.id, columns.source, columns.reason, columns.rule, columns.detail,
-        columns.received_at, columns.held_back,
+        columns.received_at, columns.held_back, columns.failure_group,
     ).where(columns.state == "failed")  # fmt: skip
     if where is not None:
         query = query.where(where.where())
-    groups: dict[tuple[str, str, str | None, str], _Group] = {}
+    groups: dict[str, _Group] = {}
     async with database.read() as connection:
         async for row in (await connection.stream(query)).mappings():
             _count(groups, row)
-    found = [_shape(key, group) for key, group in groups.items()]
+    found = [_shape(name, group) for name, group in groups.items()]
     return tuple(
         sorted(found, key=lambda g: (-g.count, g.source, g.reason, g.rule or "", g.detail))
     )
 
 
-def collapse(detail: str) -> str:
-    """The detail without what differs from one delivery to the next of the same cause."""
-    cause = _ABOUT_DELIVERY.sub("", detail)[:LONGEST_CAUSE]
-    return _VARYING.sub(lambda found: _INSTEAD.get(found.lastgroup or "", found[0]), cause)
-
-
-def replay_command(source: str, reason: str, rule: str | None) -> str:
-    """What to paste into a shell once the cause is mended."""
+def replay_command(source: str, reason: str, rule: str | None, group: str | None) -> str:
+    """What to paste into a shell once the cause is removed: it takes this group and no other."""
     words = ["receiver", "replay", "--source", source, "--reason", reason]
-    return shlex.join([*words, "--rule", rule] if rule is not None else words)
+    words += ["--rule", rule] if rule is not None else []
+    words += ["--group", group] if group is not None else []
+    return shlex.join(words)
 
 
-def _count(groups: dict[tuple[str, str, str | None, str], _Group], row: Mapping[Any, Any]) -> None:
-    at, detail = row["received_at"], row["detail"] or ""
-    key = (row["source"], row["reason"] or "", row["rule"], collapse(detail))
-    group = groups.setdefault(key, _Group(at, at, (row["id"], detail)))
+def _count(groups: dict[str, _Group], row: Mapping[Any, Any]) -> None:
+    at, detail, kept = row["received_at"], row["detail"] or "", row["failure_group"]
+    named = (row["source"], row["reason"] or "", row["rule"])
+    name = kept or group_id(*named, detail)
+    values = values_of(detail)
+    group = groups.get(name)
+    if group is None:
+        group = groups[name] = _Group(*named, at, at, (row["id"], detail), values)
+    group.is_kept &= kept is not None
+    group.values = shared(group.values, values)
     if at >= group.last:
         group.last, group.example = at, (row["id"], detail)
     group.first = min(group.first, at)
@@ -121,19 +115,21 @@ def _count(groups: dict[tuple[str, str, str | None, str], _Group], row: Mapping[
     group.held_back += row["held_back"]
 
 
-def _shape(key: tuple[str, str, str | None, str], group: _Group) -> FailureGroup:
-    source, reason, rule, detail = key
+def _shape(name: str, group: _Group) -> FailureGroup:
     return FailureGroup(
-        source=source,
-        reason=reason,
-        rule=rule,
-        detail=detail,
+        id=name,
+        source=group.source,
+        reason=group.reason,
+        rule=group.rule,
+        detail=collapse_but(group.example[1], group.values),
         count=group.count,
         first_seen=group.first,
         last_seen=group.last,
         outcomes_held_back=group.held_back,
-        mend=MENDS.get(reason, _UNKNOWN),
-        replay=replay_command(source, reason, rule),
+        mend=MENDS.get(group.reason, _UNKNOWN),
+        replay=replay_command(
+            group.source, group.reason, group.rule, name if group.is_kept else None
+        ),
         example_delivery=group.example[0],
         example_detail=group.example[1],
     )

@@ -164,11 +164,13 @@ class DeliveryEvidence(DeliveryFields):
 
 
 class FailureGroup(Shape):
-    """Failures that one mend cures. `detail` has ids, numbers and quoted values collapsed.
+    """Failures that one mend cures; `id` is what the filter `group` takes.
 
+    In `detail` the ids, numbers and quoted values that differ between them are collapsed.
     `example_delivery` and `example_detail` are the latest of the group, uncollapsed.
     """
 
+    id: str
     source: str
     reason: str
     rule: str | None

@@ -77,7 +77,9 @@ def selection(where: DeliveryFilter, *, limit: int | None = None) -> tuple[Any, 
     asks for nothing, or for a state that cannot be replayed.
     """
     if where.is_empty():
-        raise FilterInvalid("name what to replay: ids, state, reason, source, rule, since or until")
+        raise FilterInvalid(
+            "name what to replay: ids, state, reason, source, rule, group, since or until"
+        )
     full = where.model_copy(update={"state": where.state or "failed"})
     if full.state not in REPLAYABLE:
         message = f"state {full.state!r} cannot be replayed; use one of {', '.join(REPLAYABLE)}"
@@ -216,7 +218,7 @@ async def discard(
     """
     if where.is_empty():
         raise FilterInvalid(
-            "name what to discard: ids, state, reason, source, rule, since or until"
+            "name what to discard: ids, state, reason, source, rule, group, since or until"
         )
     if where.state is not None and where.state not in DISCARDABLE:
         message = f"state {where.state!r} cannot be discarded; only {' and '.join(DISCARDABLE)}"

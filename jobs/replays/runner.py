@@ -195,6 +195,7 @@ class ReplayRunner:
                 detail=null(),
                 rule=null(),
                 held_back=0,
+                failure_group=null(),
             )
         )
         await connection.execute(

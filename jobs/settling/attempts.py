@@ -13,6 +13,7 @@ from typing import Any
 from sqlalchemy import case, func, select, update
 
 from jobs.database import Database
+from jobs.failure_groups import group_id
 from jobs.replays.items import answer_replays
 from jobs.schema import deliveries
 from jobs.settling.fold import Claimed
@@ -137,6 +138,7 @@ async def put_off(database: Database, ids: Sequence[str], *, after_seconds: floa
 
 async def give_up(database: Database, claimed: Claimed) -> None:
     """Fail a delivery that broke off too often, visibly and replayable."""
+    detail = INTERNAL_DETAIL.format(attempts=LAST_ATTEMPT)
     async with database.write() as connection:
         done = await connection.execute(
             update(deliveries)
@@ -144,7 +146,8 @@ async def give_up(database: Database, claimed: Claimed) -> None:
             .values(
                 state="failed",
                 reason="internal",
-                detail=INTERNAL_DETAIL.format(attempts=LAST_ATTEMPT),
+                detail=detail,
+                failure_group=group_id(claimed.source, "internal", None, detail),
                 attempts=LAST_ATTEMPT,  # giving up is none
                 settled_at=database.now(),
             )

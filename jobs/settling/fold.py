@@ -13,6 +13,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from jobs.erasure.pseudonyms import Erased
+from jobs.failure_groups import group_id
 from jobs.ids import new_id
 from jobs.ledger.book import Arrival, KeyBook, Recorded
 from jobs.ledger.owing import Conflict, Step, admit, post
@@ -52,6 +53,7 @@ class Fate:
     detail: str | None = None
     rule: str | None = None
     held_back: int = 0
+    group: str | None = None
     steps: tuple[tuple[Outcome, Recorded, Step], ...] = field(default=(), compare=False)
 
 
@@ -111,7 +113,7 @@ _Admitted = tuple[Fate, Sequence[tuple[Outcome, Recorded]]]
 
 def _admit(delivery: Claimed, mapped: Erased, books: Mapping[str, KeyBook]) -> _Admitted:
     if mapped.failures:
-        return _failed(mapped.failures, held_back=len(mapped.outcomes)), ()
+        return _failed(delivery, mapped.failures, held_back=len(mapped.outcomes)), ()
     if not mapped.outcomes:
         return Fate("ignored", NO_OUTCOME, _nothing_matched(mapped)), ()
     if mapped.shadow:
@@ -140,7 +142,7 @@ def _record(delivery: Claimed, said: Sequence[Outcome], books: Mapping[str, KeyB
                 rule=outcome.rule,
                 event_index=outcome.event_index,
             )
-            return _failed([failure], held_back=len(said) - 1), ()
+            return _failed(delivery, [failure], held_back=len(said) - 1), ()
         admitted.append((outcome, recorded))
     return Fate("recorded"), admitted
 
@@ -150,7 +152,7 @@ def _take_back(admitted: Sequence[tuple[Outcome, Recorded]], books: Mapping[str,
         books[outcome.key].take_back()
 
 
-def _failed(failures: Sequence[Failure], *, held_back: int) -> Fate:
+def _failed(delivery: Claimed, failures: Sequence[Failure], *, held_back: int) -> Fate:
     first = failures[0]
     detail = first.detail
     if len(failures) > 1:
@@ -158,7 +160,8 @@ def _failed(failures: Sequence[Failure], *, held_back: int) -> Fate:
     if held_back:
         outcomes = "outcome" if held_back == 1 else "outcomes"
         detail += f" (holds back {held_back} good {outcomes})"
-    return Fate("failed", first.reason.value, detail, first.rule, held_back)
+    group = group_id(delivery.source, first.reason.value, first.rule, detail)
+    return Fate("failed", first.reason.value, detail, first.rule, held_back, group)
 
 
 def _nothing_matched(mapped: Mapped) -> str:

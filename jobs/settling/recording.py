@@ -149,6 +149,7 @@ async def _settle_rows(
                 detail=fate.detail,
                 rule=fate.rule,
                 held_back=fate.held_back,
+                failure_group=fate.group,
                 settled_at=settled_at,
             )
         )

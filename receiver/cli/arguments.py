@@ -21,6 +21,10 @@ Reason = Annotated[
 ]
 Source = Annotated[str | None, typer.Option(help="Who posted it.", rich_help_panel=_WHICH)]
 Rule = Annotated[str | None, typer.Option(help="The rule it failed in.", rich_help_panel=_WHICH)]
+Group = Annotated[
+    str | None,
+    typer.Option(help="In this group, as `failures` prints it.", rich_help_panel=_WHICH),
+]
 Since = Annotated[
     str | None,
     typer.Option(

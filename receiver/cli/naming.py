@@ -13,6 +13,7 @@ from collections.abc import Iterator
 from jobs.corrections.charges import ChargeFilter
 from jobs.filters import DeliveryFilter
 from jobs.queries.billing import BillingFilter
+from jobs.queries.listing import count_deliveries
 from jobs.queries.names import COLUMNS, ID_COLUMNS, all_known, is_known
 from receiver.cli.session import Session
 from receiver.cli.trouble import MISUSE, Trouble
@@ -26,6 +27,7 @@ MAPPED = ("source", "rule")
 def refuse_misspelt(session: Session, where: DeliveryFilter | ChargeFilter | BillingFilter) -> None:
     """Raise Trouble for a name or id that neither the mappings nor the records know."""
     _refuse_unknown_ids(session, where)
+    _refuse_empty_group(session, where)
     for kind in COLUMNS:
         name = getattr(where, kind, None)
         if name is None or session.run(is_known, kind, name):
@@ -51,6 +53,18 @@ def _refuse_unknown_ids(
             command = shlex.join(["receiver", "show", text])
             unknown = f"there is no {kind.replace('_', ' ')} {text!r}"
             raise Trouble(f"{unknown}; look for it with `{command}`", code=MISUSE)
+
+
+def _refuse_empty_group(
+    session: Session, where: DeliveryFilter | ChargeFilter | BillingFilter
+) -> None:
+    if not isinstance(where, DeliveryFilter) or where.group is None:
+        return
+    if not session.run(count_deliveries, DeliveryFilter(group=where.group)):
+        raise Trouble(
+            f"no failure is in group {where.group!r}; `receiver failures` lists the groups",
+            code=MISUSE,
+        )
 
 
 def _mapped(session: Session, kind: str) -> Iterator[str]:

@@ -24,6 +24,7 @@ def deliveries(
     reason: arg.Reason = None,
     source: arg.Source = None,
     rule: arg.Rule = None,
+    group: arg.Group = None,
     since: arg.Since = None,
     until: arg.Until = None,
     limit: arg.Limit = None,
@@ -32,7 +33,7 @@ def deliveries(
     """List deliveries, newest first (100 unless --limit says otherwise)."""
     from receiver.cli.commands import lists
 
-    given = _filter(state, reason, source, rule, since, until)
+    given = _filter(state, reason, source, rule, group, since, until)
     lists.deliveries(ids or [], given, limit=limit, as_json=as_json)
 
 
@@ -82,6 +83,7 @@ def failures(
     reason: arg.Reason = None,
     source: arg.Source = None,
     rule: arg.Rule = None,
+    group: arg.Group = None,
     since: arg.Since = None,
     until: arg.Until = None,
     as_json: arg.Json = False,
@@ -89,7 +91,7 @@ def failures(
     """Group what failed by cause, with what mends it and the command that replays it."""
     from receiver.cli.commands import failures as command
 
-    command.failures(_filter(None, reason, source, rule, since, until), as_json=as_json)
+    command.failures(_filter(None, reason, source, rule, group, since, until), as_json=as_json)
 
 
 @app.command()
@@ -101,6 +103,7 @@ def replay(
     reason: arg.Reason = None,
     source: arg.Source = None,
     rule: arg.Rule = None,
+    group: arg.Group = None,
     since: arg.Since = None,
     until: arg.Until = None,
     limit: arg.Limit = None,
@@ -130,7 +133,7 @@ def replay(
         as_json=as_json,
         mapping_version=mapping_version,
     )
-    given = _filter(state, reason, source, rule, since, until)
+    given = _filter(state, reason, source, rule, group, since, until)
     if follow is None:
         replaying.replay(ids or [], given, manner)
     elif ids or any(given.values()) or limit or note or dry_run or mapping_version:
@@ -151,6 +154,7 @@ def discard(
     reason: arg.Reason = None,
     source: arg.Source = None,
     rule: arg.Rule = None,
+    group: arg.Group = None,
     since: arg.Since = None,
     until: arg.Until = None,
     limit: arg.Limit = None,
@@ -171,7 +175,7 @@ def discard(
     manner = replaying.Manner(
         dry_run=dry_run, yes=yes, limit=limit, note=note, wait=wait, as_json=as_json
     )
-    given = _filter(state, reason, source, rule, since, until)
+    given = _filter(state, reason, source, rule, group, since, until)
     replaying.discard_them(ids or [], given, manner)
 
 
@@ -286,6 +290,7 @@ def _filter(
     reason: str | None,
     source: str | None,
     rule: str | None,
+    group: str | None,
     since: str | None,
     until: str | None,
 ) -> dict[str, str | None]:
@@ -294,6 +299,7 @@ def _filter(
         "reason": reason,
         "source": source,
         "rule": rule,
+        "group": group,
         "since": since,
         "until": until,
     }

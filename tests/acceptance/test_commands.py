@@ -73,9 +73,8 @@ CASES = {
     ),
     "failures": Case(
         "failures --reason unpriced",
-        lambda found, _: (
-            "receiver replay --source tickets --reason unpriced --rule resolved"
-            in [group["replay"] for group in found]
+        lambda found, _: all(
+            group["replay"].endswith(f"--rule resolved --group {group['id']}") for group in found
         ),
         lambda _: "receiver replay --source tickets --reason unpriced --rule resolved",
     ),

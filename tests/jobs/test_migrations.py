@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import asyncio
+import importlib
 import sys
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -19,11 +20,13 @@ from jobs.database import Database, assert_durable, open_database
 from jobs.erasure.purge import purge, survey
 from jobs.errors import DatabaseUnsuitable, is_held_up
 from jobs.migrations import _config, migrate, open_for_migration
-from jobs.revision import schema_is_current
+from jobs.queries.failures import read_failures
+from jobs.revision import VERSIONS, schema_is_current
 from jobs.schema import metadata
 from tests.jobs import first_form_of_0003
 from tests.support.postgres import Postgres
 from tests.support.processes import Process, wait_until
+from tests.support.rows import Rows
 
 ROOT = Path(__file__).parents[2]
 MIGRATE = (
@@ -175,6 +178,27 @@ async def test_a_database_of_the_first_form_of_0003_is_brought_along(database: D
             with pytest.raises(DBAPIError, match=f"{table} is append only"):
                 async with database.write() as connection:
                     await connection.execute(text(f"UPDATE {table} SET {change}"))  # noqa: S608 - from above
+
+
+def _upgrade_by(connection: Connection, name: str) -> None:
+    """Do again what the revision of this name does."""
+    (path,) = VERSIONS.glob(f"*_{name}.py")
+    revision = importlib.import_module(f"jobs.migrations.versions.{path.stem}")
+    with Operations.context(MigrationContext.configure(connection)):
+        revision.upgrade()
+
+
+async def test_failures_of_before_are_given_their_groups(database: Database) -> None:
+    await migrate(database)
+    rows = Rows(database)
+    for detail in ('no key "1"', 'no key "2"', "no JSON"):
+        await rows.failure("mapping", detail, failure_group=None)
+    async with database.write() as connection:
+        await connection.execute(text("ALTER TABLE deliveries DROP COLUMN failure_group"))
+        await connection.run_sync(_upgrade_by, "failure_groups")
+    groups = {group.detail: group for group in await read_failures(database)}
+    assert groups.keys() == {'no key "…"', "no JSON"}
+    assert all(f"--group {group.id}" in group.replay for group in groups.values())
 
 
 async def test_a_database_says_whether_it_is_up_to_date(database: Database) -> None:

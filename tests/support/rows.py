@@ -12,6 +12,7 @@ from typing import Any
 from sqlalchemy import Table, insert
 
 from jobs.database import Database
+from jobs.failure_groups import group_id
 from jobs.schema import (
     billing_events,
     deliveries,
@@ -64,7 +65,9 @@ class Rows:
         return str(row["id"])
 
     async def failure(self, reason: str, detail: str, **values: Any) -> str:
-        return await self.delivery("failed", reason=reason, detail=detail, **values)
+        group = group_id(values.get("source", "zendesk"), reason, values.get("rule"), detail)
+        fields = {"failure_group": group, **values}
+        return await self.delivery("failed", reason=reason, detail=detail, **fields)
 
     async def outcome(self, delivery_id: str | None, **values: Any) -> str:
         """An outcome of a key of its own."""

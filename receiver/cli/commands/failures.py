@@ -29,7 +29,8 @@ def failures(given: Mapping[str, str | None], *, as_json: bool) -> None:
     for group in groups:
         rule = f" in rule {group.rule}" if group.rule else ""
         out.line()
-        out.line(Text(f"{group.count} x {group.source}: {group.reason}{rule}", style="bold"))
+        head = f"{group.count} x {group.source}: {group.reason}{rule}"
+        out.line(Text.assemble((head, "bold"), (f"  group {group.id}", "dim")))
         for line in _what_came(group):
             out.line(f"  {line}")
         out.line(f"  {group.mend}")

@@ -97,7 +97,7 @@ async def test_a_failure_group_is_told_once_with_what_mends_it(
     (said,) = place.texts
     assert said.startswith("3 deliveries of crm failed as unpriced in rule resolved")
     assert "holding back 3 good outcomes" in said
-    assert "`receiver replay --source crm --reason unpriced --rule resolved`" in said
+    assert "`receiver replay --source crm --reason unpriced --rule resolved --group " in said
     assert re.search(r"`receiver show [0-9a-f-]{36}`", said)
     assert "gold" not in said
     await failing(workshop, "gold", "gold")

@@ -3,8 +3,10 @@ from datetime import timedelta
 import pytest
 
 from jobs.database import Database
+from jobs.failure_groups import collapse, group_id
 from jobs.filters import DeliveryFilter
-from jobs.queries.failures import MENDS, collapse, read_failures, replay_command
+from jobs.queries.failures import MENDS, read_failures, replay_command
+from jobs.queries.listing import list_deliveries
 from jobs.queries.rules import KnownRule, read_rules
 from mappings.engine.types import Reason
 from tests.support.rows import START, Rows
@@ -21,8 +23,56 @@ async def test_thousands_of_failures_become_a_handful(database: Database, rows: 
     assert first.last_seen == START + timedelta(seconds=30)
     assert (first.example_delivery, '"29"' in first.example_detail) == ("d30", True)
     assert "table" in first.mend
-    assert first.replay == "receiver replay --source zendesk --reason unmapped --rule solved"
-    assert second.replay == "receiver replay --source zendesk --reason unpriced"
+    command = "receiver replay --source zendesk --reason unmapped --rule solved --group"
+    assert first.replay == f"{command} {first.id}"
+    assert (
+        second.replay == f"receiver replay --source zendesk --reason unpriced --group {second.id}"
+    )
+
+
+async def test_each_group_has_an_id_that_the_filter_takes(database: Database, rows: Rows) -> None:
+    details = ["no price for agent a", "no price for agent b", "no price for agent b"]
+    for source in ("desk", "crm"):
+        for detail in details:
+            await rows.failure("unpriced", detail, rule="solved", source=source)
+    groups = await read_failures(database)
+    assert len({group.replay for group in groups}) == len(groups) == 4
+    for group in groups:
+        where = DeliveryFilter(group=group.id)
+        page = await list_deliveries(database, where)
+        assert len(page.items) == group.count
+        assert {(one.source, one.detail) for one in page.items} == {
+            (group.source, group.example_detail)
+        }
+        assert [one.id for one in await read_failures(database, where)] == [group.id]
+
+
+async def test_the_group_that_was_kept_outlives_another_text(
+    database: Database, rows: Rows
+) -> None:
+    kept = group_id("zendesk", "mapping", None, "odd")
+    await rows.failure("mapping", "a text that a purge has changed", failure_group=kept)
+    [group] = await read_failures(database)
+    assert group.id == kept
+    await rows.delivery("ignored", failure_group=kept)
+    assert len((await list_deliveries(database, DeliveryFilter(group=kept))).items) == 1
+
+
+async def test_without_a_kept_group_the_command_takes_the_rule(
+    database: Database, rows: Rows
+) -> None:
+    """As a process of an earlier version writes them in the middle of an upgrade."""
+    await rows.failure("parse", "no JSON", failure_group=None)
+    [group] = await read_failures(database)
+    assert group.replay == "receiver replay --source zendesk --reason parse"
+
+
+async def test_what_a_group_shares_is_not_masked(database: Database, rows: Rows) -> None:
+    limit = "more than 256; cut it with .substring(0, 256), as RFC 3339 says of 2026-01-31"
+    for number in (300, 301):
+        await rows.failure("mapping", f'tag "note" has {number} characters, {limit}')
+    [group] = await read_failures(database)
+    assert group.detail == f'tag "note" has … characters, {limit}'
 
 
 async def test_only_what_is_failed_now_counts(database: Database, rows: Rows) -> None:
@@ -84,8 +134,10 @@ def test_every_reason_has_its_mend() -> None:
 
 
 def test_the_command_can_be_pasted_whatever_the_names() -> None:
-    command = replay_command("zendesk", "mapping", "won; rm -rf")
-    assert command == "receiver replay --source zendesk --reason mapping --rule 'won; rm -rf'"
+    command = replay_command("zendesk", "mapping", "won; rm -rf", "0a1b")
+    assert command == (
+        "receiver replay --source zendesk --reason mapping --rule 'won; rm -rf' --group 0a1b"
+    )
 
 
 async def test_rules_tell_matches_errors_and_silence(database: Database, rows: Rows) -> None:

@@ -121,10 +121,24 @@ async def test_revenue_by_recorded_time(api: httpx.AsyncClient, rows: Rows) -> N
     assert [item["month"] for item in found["items"]] == ["2026-02"]
 
 
+async def test_a_group_of_failures_is_listed_and_replayed_alone(
+    api: httpx.AsyncClient, rows: Rows
+) -> None:
+    for agent in "abb":
+        await rows.failure("unpriced", f"no price for agent {agent}", rule="solved")
+    larger, group = (await api.get("/api/failures")).json()["items"]
+    assert (larger["count"], group["count"]) == (2, 1)
+    of_group = (await api.get(f"/api/deliveries?group={group['id']}")).json()["items"]
+    assert [one["detail"] for one in of_group] == ["no price for agent a"]
+    begun = await api.post("/api/replays", json={"group": group["id"]})
+    assert (begun.status_code, begun.json()["matched"]) == (202, 1)
+
+
 async def test_failures_and_rules_are_lists(api: httpx.AsyncClient, rows: Rows) -> None:
     await rows.failure("unpriced", "no price for agent a", rule="solved", held_back=1)
     [group] = (await api.get("/api/failures")).json()["items"]
-    assert group["replay"] == "receiver replay --source zendesk --reason unpriced --rule solved"
+    command = "receiver replay --source zendesk --reason unpriced --rule solved --group"
+    assert group["replay"] == f"{command} {group['id']}"
     assert (await api.get("/api/rules")).json() == {
         "items": [
             {
