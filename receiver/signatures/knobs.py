@@ -148,7 +148,8 @@ FAILURE_KNOBS: dict[str, Knob] = {name: SUCCESS_KNOBS[name] for name in ("body",
 COMMON_KNOBS: dict[str, Knob] = {
     "tolerance_seconds": Knob(
         says="How far the time of signing may lie before or after now, 300 by default; before now "
-        "a signed token is judged by its exp instead.",
+        "a signed token is judged by its exp instead, and a preset whose vendor repeats the first "
+        "signed time in its retries reaches back over them, unless this is set.",
         shape={"type": "integer", "minimum": 1, "maximum": LONGEST_TOLERANCE_SECONDS},
         fault=_seconds,
     ),

@@ -9,7 +9,7 @@ from receiver.signatures.hmac_scheme import HmacScheme
 from receiver.signatures.odd.hashes import PlainHashScheme
 from receiver.signatures.odd.inbody import BodyToken
 from receiver.signatures.odd.jwts import GongScheme, MondayScheme
-from receiver.signatures.records import Coverage
+from receiver.signatures.records import STATUS_200, Coverage
 from receiver.signatures.scheme import Scheme
 from receiver.signatures.tokens import BasicScheme
 
@@ -29,6 +29,7 @@ SCHEMES: tuple[Scheme, ...] = (
         url_transform="hubspot",
         timestamp_header="X-HubSpot-Request-Timestamp",
         timestamp_unit="milliseconds",
+        retry_span_seconds=86_400,
         remarks="eventId is not unique; a retry changes attemptNumber",
     ),
     # https://legacydocs.hubspot.com/docs/faq/v1-request-validation (2026-08): still the only
@@ -41,6 +42,7 @@ SCHEMES: tuple[Scheme, ...] = (
         algorithm="sha256",
         encoding="hex",
         signed_content=_BODY,
+        retry_span_seconds=86_400,
         remarks="a plain hash, no HMAC",
     ),
     # https://legacydocs.hubspot.com/docs/faq/v2-request-validation (2026-08)
@@ -52,6 +54,7 @@ SCHEMES: tuple[Scheme, ...] = (
         algorithm="sha256",
         encoding="hex",
         signed_content=SignedContent.parse("{method}{url}{body}"),
+        retry_span_seconds=259_200,
         remarks="a plain hash, no HMAC",
     ),
     # https://developer.salesforce.com/docs/data/data-cloud-int/references/webhook-data-action-targets
@@ -74,6 +77,7 @@ SCHEMES: tuple[Scheme, ...] = (
         algorithm="sha256",
         encoding="base64",
         signed_content=_BODY,
+        retry_span_seconds=604_800,
         handshakes=(
             Handshake(
                 name="verification",
@@ -92,6 +96,7 @@ SCHEMES: tuple[Scheme, ...] = (
     BasicScheme(
         name="pipedrive",
         vendor="Pipedrive",
+        retry_span_seconds=183,
         remarks="secret: user:password",
     ),
     # https://developer.close.com/topics/webhooks/ (2026-08). Close names no window; 300 s is ours.
@@ -104,6 +109,7 @@ SCHEMES: tuple[Scheme, ...] = (
         key_encoding="hex",
         signed_content=SignedContent.parse("{timestamp}{body}"),
         timestamp_header="close-sig-timestamp",
+        retry_span_seconds=259_200,
     ),
     # https://docs.attio.com/rest-api/guides/webhooks (2026-08). X-Attio-Signature is a copy.
     HmacScheme(
@@ -114,6 +120,7 @@ SCHEMES: tuple[Scheme, ...] = (
         encoding="hex",
         signed_content=_BODY,
         id_header="Idempotency-Key",
+        retry_span_seconds=259_200,
         remarks="events hold ids only",
     ),
     # https://www.zoho.com/crm/developer/docs/api/v8/notifications/overview.html (2026-08)
@@ -139,6 +146,8 @@ SCHEMES: tuple[Scheme, ...] = (
         vendor="monday.com (apps)",
         algorithm="HS256",
         coverage=Coverage.NOTHING,
+        success=STATUS_200,
+        retry_span_seconds=1800,
         handshakes=(
             Handshake(
                 name="challenge",
@@ -165,6 +174,7 @@ SCHEMES: tuple[Scheme, ...] = (
         algorithm="sha256",
         encoding="hex",
         signed_content=_BODY,
+        retry_span_seconds=18,
         remarks="retries network errors only, never an HTTP status",
     ),
     # https://developers.salesloft.com/docs/platform/webhooks/introduction/ (2026-08)
@@ -176,6 +186,7 @@ SCHEMES: tuple[Scheme, ...] = (
         encoding="hex",
         signed_content=_BODY,
         secret_members=("payload.callback_token",),
+        retry_span_seconds=45,
         remarks="the payload repeats the key (callback_token), which is not stored",
     ),
     # See odd.jwts.

@@ -9,7 +9,7 @@ from receiver.signatures.handshakes import Ask, Echo, Fixed, Handshake
 from receiver.signatures.odd.inbody import SignedMembers
 from receiver.signatures.odd.keys import IroncladScheme
 from receiver.signatures.odd.places import NumberedHeaders, QuerySignature
-from receiver.signatures.records import Answer
+from receiver.signatures.records import STATUS_200, Answer
 from receiver.signatures.scheme import Scheme
 from receiver.signatures.tokens import TokenScheme
 
@@ -33,6 +33,7 @@ SCHEMES: tuple[Scheme, ...] = (
         algorithm="sha256",
         encoding="base64",
         signed_content=_BODY,
+        success=STATUS_200,
         remarks="one numbered header for each key",
     ),
     QuerySignature(
@@ -89,6 +90,7 @@ SCHEMES: tuple[Scheme, ...] = (
         header="X-AdobeSign-ClientId",
         secret_headers=frozenset({"x-adobesign-clientid"}),
         echo=_ADOBE_ECHO,
+        retry_span_seconds=259_200,
         handshakes=(
             Handshake(
                 name="client-id",

@@ -7,6 +7,7 @@ from receiver.signatures.fields import Field
 from receiver.signatures.handshakes import Ask, Handshake
 from receiver.signatures.hmac_scheme import HmacScheme
 from receiver.signatures.odd.inbody import SignedMembers
+from receiver.signatures.records import STATUS_200
 from receiver.signatures.scheme import Scheme
 
 _BODY = SignedContent.parse("{body}")
@@ -22,6 +23,7 @@ SCHEMES: tuple[Scheme, ...] = (
         algorithm="sha256",
         encoding="hex",
         signed_content=_BODY,
+        retry_span_seconds=10_130,
         handshakes=(_PING,),
     ),
     # https://developers.greenhouse.io/webhooks.html (2026-08). The prefix ends in a space.
@@ -34,6 +36,8 @@ SCHEMES: tuple[Scheme, ...] = (
         encoding="hex",
         signed_content=_BODY,
         id_header="Greenhouse-Event-ID",
+        success=STATUS_200,
+        retry_span_seconds=54_960,
         handshakes=(_PING,),
         remarks="a ping that fails leaves the webhook disabled",
     ),

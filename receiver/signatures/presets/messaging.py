@@ -12,10 +12,17 @@ from receiver.signatures.hmac_scheme import HmacScheme
 from receiver.signatures.odd.forms import FormScheme, TwilioForm, TwilioJson
 from receiver.signatures.odd.keys import EcdsaScheme
 from receiver.signatures.presets.twilio import FIELDS as TWILIO_FIELDS
+from receiver.signatures.records import STATUS_200, Answer
 from receiver.signatures.scheme import Scheme
 
 _BODY = SignedContent.parse("{body}")
 _URL = SignedContent.parse("{url}")
+#: Says nothing back to a message, and is no more than read of a status callback.
+_TWIML = Answer(
+    200, b'<?xml version="1.0" encoding="UTF-8"?><Response></Response>', "text/xml; charset=utf-8"
+)
+#: Teams shows it in the thread, and an error where no message comes back.
+_TEAMS_REPLY = Answer(200, b'{"type":"message","text":"Received."}', "application/json")
 
 # https://docs.slack.dev/authentication/verifying-requests-from-slack (2026-08). A button shows
 # whatever text an answer holds, so it is answered with an empty one.
@@ -29,6 +36,7 @@ _SLACK = HmacScheme(
     signed_content=SignedContent.parse("v0:{timestamp}:{body}"),
     timestamp_header="X-Slack-Request-Timestamp",
     success=EMPTY,
+    retry_span_seconds=360,
     handshakes=(
         Handshake(
             name="url-verification",
@@ -45,6 +53,7 @@ SCHEMES: tuple[Scheme, ...] = (
         name="slack-interactive",
         formats=(Format.FORM, Format.JSON),
         vendor="Slack (buttons, commands)",
+        retry_span_seconds=0,
         remarks="a form with a JSON field `payload`; commands are plain forms",
     ),
     # https://learn.microsoft.com/microsoftteams/platform/webhooks-and-connectors/how-to/add-outgoing-webhook
@@ -58,7 +67,8 @@ SCHEMES: tuple[Scheme, ...] = (
         encoding="base64",
         key_encoding="base64",
         signed_content=_BODY,
-        remarks="answers need a message: set success in the mapping",
+        success=_TEAMS_REPLY,
+        remarks="the answer is shown in the thread: `success` in the mapping writes another",
     ),
     # https://developers.facebook.com/docs/graph-api/webhooks/getting-started (2026-08). The key is
     # the app secret; the verify token is another word, compared with any configured secret.
@@ -70,6 +80,8 @@ SCHEMES: tuple[Scheme, ...] = (
         algorithm="sha256",
         encoding="hex",
         signed_content=_BODY,
+        success=STATUS_200,
+        retry_span_seconds=604_800,
         handshakes=(
             Handshake(
                 name="subscribe",
@@ -96,6 +108,7 @@ SCHEMES: tuple[Scheme, ...] = (
         encoding="base64",
         signed_content=_URL,
         id_header="I-Twilio-Idempotency-Token",
+        success=_TWIML,
         remarks="the order of fields is not signed",
     ),
     TwilioForm(
@@ -109,6 +122,7 @@ SCHEMES: tuple[Scheme, ...] = (
         encoding="base64",
         signed_content=_URL,
         id_header="I-Twilio-Idempotency-Token",
+        success=_TWIML,
         remarks="the order of fields is not signed",
     ),
     TwilioJson(
@@ -118,6 +132,7 @@ SCHEMES: tuple[Scheme, ...] = (
         algorithm="sha1",
         encoding="base64",
         signed_content=_URL,
+        success=STATUS_200,
         remarks="the body by its hash in the URL",
     ),
     FormScheme(
@@ -130,6 +145,7 @@ SCHEMES: tuple[Scheme, ...] = (
         encoding="base64",
         signed_content=_URL,
         greeting=EMPTY,
+        success=STATUS_200,
         handshakes=(
             Handshake(
                 name="test",
@@ -147,6 +163,7 @@ SCHEMES: tuple[Scheme, ...] = (
         encoding="base64",
         signed_content=SignedContent.parse("{timestamp}{body}"),
         timestamp_header="X-Twilio-Email-Event-Webhook-Timestamp",
+        retry_span_seconds=86_400,
         remarks="secret: the public key (ECDSA P-256)",
     ),
     # https://docs.customer.io/integrations/api/webhooks/ (2026-08). No prefix stands in the
@@ -159,6 +176,7 @@ SCHEMES: tuple[Scheme, ...] = (
         encoding="hex",
         signed_content=SignedContent.parse("v0:{timestamp}:{body}"),
         timestamp_header="X-CIO-Timestamp",
+        retry_span_seconds=604_800,
     ),
     # https://segment.com/docs/connections/destinations/catalog/webhooks/ (2026-08)
     HmacScheme(
@@ -168,6 +186,7 @@ SCHEMES: tuple[Scheme, ...] = (
         algorithm="sha1",
         encoding="hex",
         signed_content=_BODY,
+        retry_span_seconds=14_400,
         remarks="only with a shared secret set in the destination",
     ),
 )

@@ -7,7 +7,7 @@ from receiver.signatures.content import SignedContent
 from receiver.signatures.fields import Field
 from receiver.signatures.handshakes import EMPTY, Ask, Handshake
 from receiver.signatures.hmac_scheme import HmacScheme
-from receiver.signatures.records import Answer
+from receiver.signatures.records import STATUS_200, Answer
 from receiver.signatures.scheme import Scheme
 
 _BODY = SignedContent.parse("{body}")
@@ -25,6 +25,8 @@ SCHEMES: tuple[Scheme, ...] = (
         encoding="hex",
         signed_content=SignedContent.parse("{timestamp}.{body}"),
         timestamp_element="t",
+        retry_span_seconds=259_200,
+        retries_keep_time=False,
     ),
     # https://shopify.dev/docs/apps/build/webhooks/subscribe/https (2026-08). The id is of this
     # webhook and the same over its retries; X-Shopify-Event-Id is shared by several topics.
@@ -37,6 +39,8 @@ SCHEMES: tuple[Scheme, ...] = (
         encoding="base64",
         signed_content=_BODY,
         id_header="X-Shopify-Webhook-Id",
+        success=STATUS_200,
+        retry_span_seconds=14_400,
     ),
     # As above for the newer events, whose headers lack the X- (2026-08).
     HmacScheme(
@@ -47,6 +51,7 @@ SCHEMES: tuple[Scheme, ...] = (
         encoding="base64",
         signed_content=_BODY,
         id_header="shopify-webhook-id",
+        success=STATUS_200,
     ),
     # https://developer.paddle.com/webhooks/signature-verification (2026-08). Five seconds are
     # Paddle's own advice and its SDKs' default.
@@ -61,6 +66,8 @@ SCHEMES: tuple[Scheme, ...] = (
         signed_content=SignedContent.parse("{timestamp}:{body}"),
         timestamp_element="ts",
         tolerance_seconds=5,
+        success=STATUS_200,
+        retry_span_seconds=259_200,
         remarks="5 s need a clock in step; tolerance_seconds widens them",
     ),
     # https://developer.squareup.com/docs/webhooks/step3validate (2026-08)
@@ -71,6 +78,7 @@ SCHEMES: tuple[Scheme, ...] = (
         algorithm="sha256",
         encoding="base64",
         signed_content=SignedContent.parse("{url}{body}"),
+        retry_span_seconds=86_400,
     ),
     # https://developer.xero.com/documentation/guides/webhooks/configuring-your-server/ (2026-08).
     # The key looks like base64 and is used as the text it is.
@@ -83,6 +91,7 @@ SCHEMES: tuple[Scheme, ...] = (
         signed_content=_BODY,
         success=EMPTY,
         failure=Answer(401),
+        retry_span_seconds=86_400,
         handshakes=(
             # Its own "intent to receive" has no events; what has none bills nothing.
             Handshake(

@@ -8,6 +8,7 @@ from receiver.signatures.fields import Field
 from receiver.signatures.handshakes import Ask, Echo, Handshake, ZoomToken
 from receiver.signatures.hmac_scheme import HmacScheme
 from receiver.signatures.odd.graph import ClientState, SignedData
+from receiver.signatures.records import STATUS_200
 from receiver.signatures.scheme import Scheme
 
 _BODY = SignedContent.parse("{body}")
@@ -32,6 +33,7 @@ SCHEMES: tuple[Scheme, ...] = (
         signed_content=SignedContent.parse("{timestamp}.{body}"),
         timestamp_element="t",
         tolerance_seconds=180,
+        retry_span_seconds=86_400,
     ),
     # https://cal.com/docs/developing/guides/automation/webhooks (2026-08). Without a secret the
     # header says no-secret-provided, which no signature equals.
@@ -54,6 +56,8 @@ SCHEMES: tuple[Scheme, ...] = (
         encoding="hex",
         signed_content=SignedContent.parse("v0:{timestamp}:{body}"),
         timestamp_header="x-zm-request-timestamp",
+        success=STATUS_200,
+        retry_span_seconds=5100,
         handshakes=(
             Handshake(
                 name="url-validation",
@@ -77,6 +81,7 @@ SCHEMES: tuple[Scheme, ...] = (
     ClientState(
         name="msgraph",
         vendor="Microsoft Graph",
+        retry_span_seconds=14_400,
         handshakes=(_GRAPH_VALIDATION,),
         secret_members=("payload.value[*].clientState",),
         remarks="clientState of every element is compared",
@@ -89,6 +94,7 @@ SCHEMES: tuple[Scheme, ...] = (
         encoding="base64",
         key_encoding="base64",
         signed_content=_BODY,
+        retry_span_seconds=14_400,
         handshakes=(_GRAPH_VALIDATION,),
         remarks="secret: the decrypted symmetric key; validationTokens are not checked here",
     ),

@@ -5,11 +5,11 @@ from __future__ import annotations
 from mappings.engine.payload import Format
 from receiver.signatures.content import SignedContent
 from receiver.signatures.fields import Field
-from receiver.signatures.handshakes import Ask, Echo, Handshake
+from receiver.signatures.handshakes import EMPTY, Ask, Echo, Handshake
 from receiver.signatures.hmac_scheme import HmacScheme
 from receiver.signatures.odd.jira import JiraConnectScheme
 from receiver.signatures.odd.places import TimeInBody
-from receiver.signatures.records import Coverage
+from receiver.signatures.records import STATUS_200, Coverage
 from receiver.signatures.scheme import Scheme
 from receiver.signatures.tokens import TokenScheme
 
@@ -30,6 +30,7 @@ SCHEMES: tuple[Scheme, ...] = (
         encoding="hex",
         signed_content=_BODY,
         id_header="X-GitHub-Delivery",
+        retry_span_seconds=0,
         handshakes=(
             Handshake(name="ping", asks=(Ask(Field("header", "X-GitHub-Event"), "ping"),)),
         ),
@@ -41,9 +42,11 @@ SCHEMES: tuple[Scheme, ...] = (
         header="X-Gitlab-Token",
         id_header="Idempotency-Key",
         secret_headers=frozenset({"x-gitlab-token"}),
+        success=STATUS_200,
         remarks="prefer gitlab-signing-token",
     ),
-    # See odd.places.
+    # See odd.places. Retries after 1 minute, 1 hour and 6 hours repeat the first request, with its
+    # webhookTimestamp (https://linear.app/developers/webhooks, 2026-11).
     TimeInBody(
         name="linear",
         vendor="Linear",
@@ -55,6 +58,9 @@ SCHEMES: tuple[Scheme, ...] = (
         timestamp_unit="milliseconds",
         tolerance_seconds=60,
         id_header="Linear-Delivery",
+        success=STATUS_200,
+        retry_span_seconds=25_260,
+        retries_keep_time=True,
     ),
     # https://developer.atlassian.com/cloud/jira/platform/webhooks/ (2026-08). SHA-256 under the
     # name that others use for SHA-1.
@@ -67,6 +73,8 @@ SCHEMES: tuple[Scheme, ...] = (
         encoding="hex",
         signed_content=_BODY,
         id_header="X-Atlassian-Webhook-Identifier",
+        success=STATUS_200,
+        retry_span_seconds=4500,
         remarks="Jira Automation signs nothing: use token",
     ),
     # See odd.jira.
@@ -76,6 +84,8 @@ SCHEMES: tuple[Scheme, ...] = (
         algorithm="HS256",
         coverage=Coverage.NOTHING,
         secret_headers=frozenset({"authorization"}),
+        success=STATUS_200,
+        retry_span_seconds=4500,
         remarks="secret: the app's shared or client secret; Forge signs otherwise",
     ),
     # https://developers.asana.com/docs/webhooks-guide (2026-08). The secret comes with the first
@@ -88,6 +98,8 @@ SCHEMES: tuple[Scheme, ...] = (
         encoding="hex",
         signed_content=_BODY,
         secret_headers=frozenset({"x-hook-secret"}),
+        success=STATUS_200,
+        retry_span_seconds=86_400,
         handshakes=(
             Handshake(
                 name="hook-secret",
@@ -108,6 +120,7 @@ SCHEMES: tuple[Scheme, ...] = (
         algorithm="sha256",
         encoding="hex",
         signed_content=_BODY,
+        retry_span_seconds=86_400,
         handshakes=(
             Handshake(
                 name="verification-token",
@@ -141,6 +154,8 @@ SCHEMES: tuple[Scheme, ...] = (
         encoding="hex",
         key_encoding="base64",
         signed_content=_BODY,
+        success=EMPTY,
+        retry_span_seconds=81_910,
         remarks="a ping without data: a tool must fetch the payloads",
     ),
     # https://developers.webflow.com/data/docs/working-with-webhooks (2026-08)
@@ -153,6 +168,7 @@ SCHEMES: tuple[Scheme, ...] = (
         signed_content=SignedContent.parse("{timestamp}:{body}"),
         timestamp_header="x-webflow-timestamp",
         timestamp_unit="milliseconds",
+        success=STATUS_200,
         remarks="older webhooks made in the dashboard are unsigned: use path-token",
     ),
 )

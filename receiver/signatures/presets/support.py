@@ -38,6 +38,7 @@ SCHEMES: tuple[Scheme, ...] = (
         encoding="hex",
         signed_content=_BODY,
         greeting=EMPTY,
+        retry_span_seconds=60,
         handshakes=(Handshake(name="ping", asks=(Ask(Field("body", "topic"), "ping"),)),),
     ),
     # https://dev.frontapp.com/docs/webhooks-1 (2026-08). The page does not name the unit of the

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from mappings.engine.payload import Format
 from receiver.signatures.handshakes import EMPTY
-from receiver.signatures.records import Answer
+from receiver.signatures.records import STATUS_200, Answer
 from receiver.signatures.scheme import Scheme
 from receiver.signatures.tokens import PathTokenScheme, TokenScheme
 
@@ -25,7 +25,9 @@ _SOAP_ACK = Answer(
 )
 
 
-def _with_header(name: str, vendor: str, remarks: str = _ADDED) -> TokenScheme:
+def _with_header(
+    name: str, vendor: str, remarks: str = _ADDED, *, retry_span_seconds: int | None = None
+) -> TokenScheme:
     return TokenScheme(
         name=name,
         vendor=vendor,
@@ -33,6 +35,7 @@ def _with_header(name: str, vendor: str, remarks: str = _ADDED) -> TokenScheme:
         formats=(),  # whoever writes the call chooses
         secret_headers=_SECRET_HEADERS,
         remarks=remarks,
+        retry_span_seconds=retry_span_seconds,
     )
 
 
@@ -44,15 +47,19 @@ SCHEMES: tuple[Scheme, ...] = (
         formats=(Format.XML,),
         vendor="Salesforce (outbound message)",
         success=_SOAP_ACK,
+        retry_span_seconds=86_400,
         remarks="unsigned; leave `send session id` off: it puts a live token into the body",
     ),
     # Salesforce Named and External Credentials (2026-08, from memory).
-    _with_header("salesforce-flow-or-apex-callout", "Salesforce (Flow, Apex)"),
+    _with_header(
+        "salesforce-flow-or-apex-callout", "Salesforce (Flow, Apex)", retry_span_seconds=0
+    ),
     # Salesforce Event Relay reaches Amazon EventBridge only; an API destination calls from there.
     _with_header(
         "salesforce-event-relay",
         "Salesforce (event relay)",
         f"through an EventBridge API destination with the header {ADDED_HEADER}",
+        retry_span_seconds=86_400,
     ),
     # https://mailchimp.com/developer/marketing/guides/sync-audience-data-webhooks/ (2026-08)
     PathTokenScheme(
@@ -61,10 +68,12 @@ SCHEMES: tuple[Scheme, ...] = (
         vendor="Mailchimp Marketing",
         parameter="key",
         greeting=EMPTY,
+        success=STATUS_200,
+        retry_span_seconds=4500,
         remarks="unsigned; a secret in the URL is all there is",
     ),
     _with_header("freshsales", "Freshsales"),
-    _with_header("freshdesk", "Freshdesk"),
+    _with_header("freshdesk", "Freshdesk", retry_span_seconds=172_800),
     _with_header("retool", "Retool", "sign as Standard Webhooks in a JS step instead, if you can"),
     _with_header("servicenow", "ServiceNow"),
 )
