@@ -2,31 +2,40 @@
 PYTHON ?= python3
 BIN := .venv/bin
 STAMP := .venv/.made-from-the-lock
+RUN_STAMP := .venv/.made-to-run
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run test crashes sabotage check format bench bench-incident chaos lock clean
+.PHONY: help setup run test crashes sabotage check format bench bench-incident chaos lock clean clean-data
 
 help: ## what can be made
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' Makefile
 
-setup: $(STAMP) ## .venv, exactly as locked
+setup: $(STAMP) ## .venv for development and tests, exactly as locked
 	@:
 
-$(STAMP): requirements-dev.lock pyproject.toml
+define environment
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || { \
 	  echo "setup: Python 3.11 or newer is needed; '$(PYTHON)' is $$($(PYTHON) --version 2>&1 | head -n 1)."; \
 	  echo "       Install one and name it: make PYTHON=python3.12 $(or $(MAKECMDGOALS),setup)"; exit 1; }
 	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || { \
 	  echo "setup: this Python cannot make virtual environments: its 'venv' and 'ensurepip' modules are missing."; \
 	  echo "       On Debian and Ubuntu: apt-get install python3-venv"; exit 1; }
-	@echo "setup: installing requirements-dev.lock into .venv (once; a minute or two)"
-	@$(BIN)/python -c '' 2>/dev/null || $(PYTHON) -m venv --clear .venv
-	@$(BIN)/python -m pip install -qq --disable-pip-version-check --require-hashes -r requirements-dev.lock
-	@$(BIN)/python -m pip install -qq --disable-pip-version-check --no-deps --no-build-isolation \
-	  --config-settings editable_mode=compat --editable .
+	@$(BIN)/python -m pip --version >/dev/null 2>&1 || { \
+	  echo "setup: making .venv"; $(PYTHON) -m venv --clear .venv; }
+endef
+
+# What is needed to run, and on top of it what is needed to develop: the pins of both are the same.
+$(RUN_STAMP): requirements.lock pyproject.toml
+	$(environment)
+	@$(BIN)/python .ci/install.py requirements.lock
 	@touch $@
 
-run: setup ## everything on this machine, with the shipped examples posted: the quickest look
+$(STAMP): requirements-dev.lock pyproject.toml
+	$(environment)
+	@$(BIN)/python .ci/install.py requirements-dev.lock
+	@touch $(RUN_STAMP) $@
+
+run: $(RUN_STAMP) ## everything on this machine, with the shipped examples posted: the quickest look
 	@exec $(BIN)/receiver up --demo
 
 # Two at a time: most of them wait for processes. WORKERS=0 runs them one after the other.
@@ -82,5 +91,8 @@ lock: setup ## write both locks again from pyproject.toml (UPGRADE=--upgrade mov
 	$(LOCK) $(UPGRADE) pyproject.toml --group dev -c requirements.lock -o requirements-dev.lock
 	@$(BIN)/python .ci/sbom.py
 
-clean: ## forget .venv, caches and local data
-	rm -rf .venv var .mypy_cache .ruff_cache .pytest_cache .hypothesis build *.egg-info
+clean: ## forget .venv and caches; what was billed, secrets and settings stay
+	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .hypothesis build *.egg-info
+
+clean-data: ## delete var/: ledger, generated secrets, logs (asks first; YES=1 does not)
+	@YES='$(YES)' $(PYTHON) .ci/clean_data.py
