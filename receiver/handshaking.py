@@ -95,7 +95,7 @@ def _token(request: Request) -> str | None:
 
 def _refused(error: SignatureError, *, gate: bool = False) -> Refused:
     """A gate that stays shut is 403, as vendors have it; a missing secret is nobody's fault."""
-    if error.cause == "no-secret":
+    if error.cause in ("no-secret", "malformed-secret"):
         return Refused(
             503,
             "not-ready",

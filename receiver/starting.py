@@ -12,7 +12,8 @@ from dataclasses import dataclass
 from mappings.engine.payload import Format
 from mappings.engine.pricing.catalogue import Catalogue
 from receiver.authoring.pricelist import as_yaml
-from receiver.signatures import RULES, Scheme, SchemeInvalid, scheme_of
+from receiver.signatures import PRESETS, RULES, Scheme, SchemeInvalid, scheme_of
+from receiver.signatures.rules import shown_in_set_up
 from receiver.signatures.tokens import SHORTEST_PATH_TOKEN, BasicScheme, PathTokenScheme
 
 SPELLED_OUT = "hmac"
@@ -30,6 +31,7 @@ _KNOBS = """\
   # timestamp_header: X-Timestamp   # with {timestamp} in what is signed
   # timestamp_unit: seconds
   # id_header: X-Delivery-Id        # the vendor's id of a delivery
+  # handshakes: [{echo: query.challenge}]   # a set-up request that it wants repeated
 """
 
 
@@ -99,8 +101,16 @@ _HEAD = """\
 """
 
 
+def verify_token_name(source: str) -> str:
+    """`whatsapp-acme` → `WHATSAPP_ACME_VERIFY_TOKEN`."""
+    return f"{secret_name(source).removesuffix('_SECRET')}_VERIFY_TOKEN"
+
+
 def _verify_block(source: str, scheme: str) -> str:
     knobs = _KNOBS if scheme == SPELLED_OUT else ""
+    if shown := shown_in_set_up(scheme):
+        name = verify_token_name(source)
+        knobs += f"  handshake_secret: {name}   # a word of yours, which it shows as {shown}\n"
     return (
         "verify:\n"
         f"  scheme: {scheme}\n"
@@ -195,8 +205,8 @@ def _secret_form(scheme: str) -> str:
 
 
 def _sends_json(scheme: str) -> bool:
-    rules = RULES.body_rules({"scheme": scheme})
-    return rules is None or not rules.formats or Format.JSON in rules.formats
+    preset = PRESETS.get(scheme)
+    return preset is None or not preset.formats or Format.JSON in preset.formats
 
 
 _NO_EXAMPLES = """

@@ -131,7 +131,8 @@ class WebhookEndpoint:
         now: float,
     ) -> Answer:
         """Answer a set-up request; its signature is verified first where it has one."""
-        secrets = source.gate_secrets(now)
+        gated = handshake.gate is not None
+        secrets = source.gate_secrets(now) if gated else source.secrets_at(now)
         if handshake.signed:
             extra = handshake.test_secrets
             verified = await self._prove(call, source, scheme, request, now, extra=extra)

@@ -83,18 +83,8 @@ def all_described() -> list[Description]:
     return [describe(PRESETS[name]) for name in sorted(PRESETS)]
 
 
-def concerns(scheme: Scheme, *, has_own_gate: bool = True) -> Iterator[str]:
-    """What an operator should know of a source that signs like this; it is taken all the same.
-
-    `has_own_gate` says that its set-up requests have a secret to show that signs nothing.
-    """
-    if not has_own_gate and scheme.strength is not Strength.SHARED:
-        gates = [one.gate for one in scheme.handshakes if one.gate is not None]
-        yield from (
-            f"its set-up request shows `{gate.name}` in the open, which is held against what it "
-            "signs with: name a secret of its own under handshake_secret"
-            for gate in gates
-        )
+def concerns(scheme: Scheme) -> Iterator[str]:
+    """What an operator should know of a source that signs like this; it is taken all the same."""
     if scheme.strength is Strength.SHARED:
         yield "it shows a shared secret and signs nothing: whoever sees one request can make others"
     elif not scheme.protects_body:

@@ -6,12 +6,13 @@ held, and an unsigned request proves nothing beyond that.
 
 from __future__ import annotations
 
-import hashlib
 import hmac
 import json
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from receiver.signatures import codecs
 from receiver.signatures.errors import SignatureError
 from receiver.signatures.fields import Field
 from receiver.signatures.records import Answer, Request
@@ -22,12 +23,16 @@ LONGEST_ECHO = 8192
 
 EMPTY = Answer(200)
 
-_PLAIN_TOKEN = Field("body", "payload.plainToken")
+#: A challenge whose HMAC is answered to anyone who asks: nothing that a body could be made of.
+_UNSIGNED_CHALLENGE = re.compile(r"[A-Za-z0-9._~+/-]{1,512}={0,2}")
 
 
 @dataclass(frozen=True, slots=True)
 class Echo:
-    """Answers with the text of a field: as it stands, as a JSON member, and/or in a header."""
+    """Answers with the text of a field: as it stands, as a JSON member, and/or in a header.
+
+    Never as HTML, and never with control characters.
+    """
 
     field: Field
     content_type: str | None = "text/plain"
@@ -38,15 +43,13 @@ class Echo:
     def reply(self, request: Request, secret: str) -> Answer:
         """The answer; raise SignatureError where there is nothing to repeat."""
         del secret
-        text = self.field.read(request) or ""
-        if not 0 < len(text) <= LONGEST_ECHO:
-            raise SignatureError("malformed-handshake")
+        text = _challenge(self.field, request)
         content = _compact({self.member: text}) if self.member else text
         return Answer(
             200,
-            content.encode("utf-8", "replace") if self.in_body else b"",
+            content.encode() if self.in_body else b"",
             self.content_type,
-            ((self.header, text),) if self.header else (),
+            ((self.header, _header_text(text)),) if self.header else (),
         )
 
 
@@ -62,25 +65,40 @@ class Fixed:
         return self.answer
 
 
-@dataclass(frozen=True, slots=True)
-class ZoomToken:
-    """Answers Zoom's token together with its HMAC under the secret token.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Digest:
+    """Answers with the HMAC of a field under the secret, read as `key_encoding` says.
 
-    https://developers.zoom.us/docs/api/webhooks/#validate-your-webhook-endpoint (2026-08).
+    `member` is the JSON member that holds it, `repeats` one that holds the field's own text beside
+    it; without `member` the answer is the text alone, in `header` where one is named.
+    `in_the_open` is that of a request that is unsigned: whoever knows the URL has the HMAC of a
+    text of their choice then, so only such a text is taken as no body is made of.
     """
 
-    field: Field = _PLAIN_TOKEN
+    field: Field
+    member: str | None = None
+    repeats: str | None = None
+    header: str | None = None
+    algorithm: str = "sha256"
+    encoding: str = "hex"
+    prefix: str = ""
+    key_encoding: str = "utf8"
+    in_the_open: bool = False
 
     def reply(self, request: Request, secret: str) -> Answer:
-        """The answer; raise SignatureError where there is no token."""
-        token = self.field.read(request) or ""
-        if not 0 < len(token) <= LONGEST_ECHO:
-            raise SignatureError("malformed-handshake")
-        try:
-            digest = hmac.digest(secret.encode(), token.encode(), hashlib.sha256).hex()
-        except UnicodeEncodeError:
-            raise SignatureError("malformed-handshake") from None
-        body = json.dumps({"plainToken": token, "encryptedToken": digest})
+        """The answer; raise SignatureError where there is no challenge or no key."""
+        challenge = _challenge(self.field, request)
+        if self.in_the_open and not _UNSIGNED_CHALLENGE.fullmatch(challenge):
+            raise SignatureError("malformed-handshake", "its challenge is no plain word")
+        [(_, key)] = codecs.usable_keys([secret], self.key_encoding)
+        digest = hmac.digest(key, challenge.encode(), self.algorithm)
+        text = self.prefix + codecs.ENCODINGS[self.encoding](digest)
+        if self.member is None:
+            if self.header is not None:
+                return Answer(200, headers=((self.header, text),))
+            return Answer(200, text.encode(), "text/plain")
+        repeated = {self.repeats: challenge} if self.repeats else {}
+        body = json.dumps({**repeated, self.member: text})
         return Answer(200, body.encode(), "application/json")
 
 
@@ -113,7 +131,7 @@ class Handshake:
 
     name: str
     asks: tuple[Ask, ...]
-    reply: Echo | Fixed | ZoomToken = Fixed()
+    reply: Echo | Fixed | Digest = Fixed()
     method: str = "POST"
     signed: bool = True
     test_secrets: tuple[str, ...] = ()
@@ -137,7 +155,7 @@ class Handshake:
         """
         if self.gate is not None:
             _pass_gate(self.gate.read(request) or "", secrets)
-        return self.reply.reply(request, secrets[0] if secrets else "")
+        return self.reply.reply(request, next((one for one in secrets if one.strip()), ""))
 
 
 def _pass_gate(text: str, secrets: Sequence[str]) -> None:
@@ -147,6 +165,23 @@ def _pass_gate(text: str, secrets: Sequence[str]) -> None:
         raise SignatureError("no-secret")
     if not sum(hmac.compare_digest(secret, given) for secret in known):
         raise SignatureError("wrong-token")
+
+
+def _challenge(field: Field, request: Request) -> str:
+    """The text to answer with; raise SignatureError for none, a long one, or control characters."""
+    text = field.read(request) or ""
+    if not 0 < len(text) <= LONGEST_ECHO or not text.isprintable():
+        raise SignatureError("malformed-handshake")
+    return text
+
+
+def _header_text(text: str) -> str:
+    try:
+        text.encode("latin-1")
+    except UnicodeEncodeError:
+        detail = "its challenge cannot stand in a header"
+        raise SignatureError("malformed-handshake", detail) from None
+    return text
 
 
 def _compact(value: object) -> str:

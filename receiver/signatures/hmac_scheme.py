@@ -56,6 +56,10 @@ class HmacScheme(Scheme):
         return self.header
 
     @property
+    def proof_header(self) -> str | None:
+        return self.header
+
+    @property
     def signed_parts(self) -> tuple[str, ...]:
         parts = self.signed_content.parts(self.id_header)
         return (*parts, "time") if self.is_timed and "time" not in parts else parts

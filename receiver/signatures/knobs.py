@@ -5,8 +5,9 @@ Owns the one table of knobs from which checking, the editor's schema and the doc
 
 from __future__ import annotations
 
+import difflib
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 from mappings.engine.payload import Format
@@ -47,7 +48,9 @@ class Knob:
     required: bool = False
 
 
-def _header(says: str, *, required: bool = False) -> Knob:
+def header_knob(says: str, *, required: bool = False) -> Knob:
+    """A knob that names an HTTP header."""
+
     def fault(value: object) -> str | None:
         if isinstance(value, str) and _HEADER_NAME.fullmatch(value):
             return None
@@ -57,14 +60,18 @@ def _header(says: str, *, required: bool = False) -> Knob:
     return Knob(says=says, shape=shape, fault=fault, required=required)
 
 
-def _choice(says: str, choices: tuple[str, ...], *, required: bool = False) -> Knob:
+def choice_knob(says: str, choices: tuple[str, ...], *, required: bool = False) -> Knob:
+    """A knob that takes one of a few words."""
+
     def fault(value: object) -> str | None:
         return None if value in choices else f"Write one of {', '.join(choices)}."
 
     return Knob(says=says, shape={"enum": list(choices)}, fault=fault, required=required)
 
 
-def _text(says: str, *, empty: bool) -> Knob:
+def text_knob(says: str, *, empty: bool) -> Knob:
+    """A knob that takes text, empty text only where `empty`."""
+
     def fault(value: object) -> str | None:
         if isinstance(value, str) and (value or empty):
             return None
@@ -133,7 +140,7 @@ SUCCESS_KNOBS: dict[str, Knob] = {
         shape={"enum": list(SUCCESS_STATUSES)},
         fault=_status,
     ),
-    "body": _text("The body, empty by default.", empty=True),
+    "body": text_knob("The body, empty by default.", empty=True),
     "content_type": Knob(
         says="The media type of the body, text/plain by default.",
         shape={"type": "string"},
@@ -153,16 +160,16 @@ COMMON_KNOBS: dict[str, Knob] = {
         shape={"type": "integer", "minimum": 1, "maximum": LONGEST_TOLERANCE_SECONDS},
         fault=_seconds,
     ),
-    "dedupe": _choice(
+    "dedupe": choice_knob(
         "none: every POST is a delivery of its own, also when it repeats another.", ("none",)
     ),
-    "format": _choice(
+    "format": choice_knob(
         "What the bodies are, whatever their content type says, which is not signed. Without it a "
         "preset takes what its vendor sends, hmac goes by the first characters, and token, basic "
         "and path-token, which sign nothing, go by the content type.",
         tuple(FORMATS),
     ),
-    "charset": _choice("What texts are written in that are not UTF-8.", CHARSETS),
+    "charset": choice_knob("What texts are written in that are not UTF-8.", CHARSETS),
     "success": Knob(
         says="What a vendor must hear for a delivery that was kept, where it insists.",
         shape={
@@ -196,53 +203,62 @@ COMMON_KNOBS: dict[str, Knob] = {
 
 #: Only under `scheme: hmac`.
 HMAC_KNOBS: dict[str, Knob] = {
-    "header": _header("The header that carries the signature.", required=True),
-    "algorithm": _choice("The hash under the HMAC.", codecs.ALGORITHMS, required=True),
-    "encoding": _choice(
+    "header": header_knob("The header that carries the signature.", required=True),
+    "algorithm": choice_knob("The hash under the HMAC.", codecs.ALGORITHMS, required=True),
+    "encoding": choice_knob(
         "How the digest is written in the header.", tuple(codecs.ENCODINGS), required=True
     ),
     "signed_content": _signed_content(),
-    "prefix": _text("What stands before the signature, such as sha256= or v1=.", empty=True),
-    "separator": _text(
+    "prefix": text_knob("What stands before the signature, such as sha256= or v1=.", empty=True),
+    "separator": text_knob(
         "What stands between several items in the signature header; none: it holds one.",
         empty=False,
     ),
-    "key_encoding": _choice(
+    "key_encoding": choice_knob(
         "How the secret becomes the key: utf8 (the default) takes it as it stands; whsec is "
         "base64 behind an optional whsec_.",
         tuple(codecs.KEY_ENCODINGS),
     ),
-    "timestamp_header": _header("The header that carries the time of signing."),
-    "timestamp_element": _text(
+    "timestamp_header": header_knob("The header that carries the time of signing."),
+    "timestamp_element": text_knob(
         "The item of the signature header that carries the time, such as t for t=….", empty=False
     ),
-    "timestamp_unit": _choice("The unit of the time of signing.", codecs.TIMESTAMP_UNITS),
-    "id_header": _header(
+    "timestamp_unit": choice_knob("The unit of the time of signing.", codecs.TIMESTAMP_UNITS),
+    "id_header": header_knob(
         "The header that carries the vendor's delivery id; signed when signed_content names it."
     ),
-    "url_transform": _choice(
+    "url_transform": choice_knob(
         "How the vendor changes the URL before it signs.", tuple(URL_TRANSFORMS)
     ),
 }
 
 #: The remaining generic schemes, for what signs nothing: a secret that the operator adds.
-_ID_KNOB = {"id_header": _header("The header that carries the vendor's delivery id.")}
+_ID_KNOB = {"id_header": header_knob("The header that carries the vendor's delivery id.")}
 GENERIC_KNOBS: dict[str, dict[str, Knob]] = {
     "hmac": HMAC_KNOBS,
     "token": {
-        "header": _header("The header that carries the token; X-Webhook-Token by default."),
-        "prefix": _text("What stands before the token, such as Bearer and a space.", empty=True),
+        "header": header_knob("The header that carries the token; X-Webhook-Token by default."),
+        "prefix": text_knob(
+            "What stands before the token, such as Bearer and a space.", empty=True
+        ),
         **_ID_KNOB,
     },
     "basic": _ID_KNOB,
     "path-token": {
-        "parameter": _text(
+        "parameter": text_knob(
             "The query parameter that may carry the token instead of the path; token by default.",
             empty=False,
         ),
         **_ID_KNOB,
     },
 }
+
+
+def nearest(word: str, known: Iterable[str]) -> str:
+    """What to write instead of a misspelt word."""
+    names = list(known)
+    close = difflib.get_close_matches(word, names, n=1, cutoff=0.6)
+    return f"Did you mean {close[0]}?" if close else f"Write one of {', '.join(names)}."
 
 
 def schema_of(knobs: Mapping[str, Knob]) -> Iterator[tuple[str, dict[str, object]]]:

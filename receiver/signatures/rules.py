@@ -5,7 +5,6 @@ Owns the meaning of `verify:` except `secrets`, which only name what is configur
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, cast
@@ -13,6 +12,9 @@ from typing import Any, cast
 from mappings.engine.payload import BodyRules
 from receiver.signatures.content import SignedContent
 from receiver.signatures.errors import SchemeInvalid
+from receiver.signatures.handshake_knobs import handshakes_knob
+from receiver.signatures.handshake_rules import faults_of as handshake_faults
+from receiver.signatures.handshake_rules import handshakes_of, secret_headers
 from receiver.signatures.hmac_scheme import HmacScheme
 from receiver.signatures.knobs import (
     COMMON_KNOBS,
@@ -22,17 +24,19 @@ from receiver.signatures.knobs import (
     SUCCESS_KNOBS,
     Fault,
     Knob,
+    nearest,
     schema_of,
 )
 from receiver.signatures.presets import PRESETS
 from receiver.signatures.presets.unsigned import ADDED_HEADER
-from receiver.signatures.records import Answer
+from receiver.signatures.records import Answer, Strength
 from receiver.signatures.scheme import Scheme
 from receiver.signatures.tokens import BasicScheme, PathTokenScheme, TokenScheme
 
 #: The schemes that are spelled out; every other name is a preset.
 GENERIC = tuple(GENERIC_KNOBS)
-_ALL_GENERIC_KNOBS = {
+_HANDSHAKES = {"handshakes": handshakes_knob()}
+_ALL_GENERIC_KNOBS = _HANDSHAKES | {
     name: knob for knobs in reversed(GENERIC_KNOBS.values()) for name, knob in knobs.items()
 }
 HMAC = "hmac"
@@ -103,6 +107,10 @@ def scheme_of(verify: Mapping[str, object]) -> Scheme:
     if "failure" in verify:
         failure = {**cast("Mapping[str, Any]", verify["failure"]), "status": UNAUTHORIZED}
         changes["failure"] = _answer(failure)
+    if "handshakes" in verify:
+        header = scheme.proof_header
+        changes["handshakes"] = found = handshakes_of(verify, proof_header=header)
+        changes["secret_headers"] = scheme.secret_headers | secret_headers(found)
     return replace(scheme, **changes)
 
 
@@ -143,12 +151,15 @@ def _faults(verify: Mapping[str, object]) -> Iterator[Fault]:
     if name is None:
         yield (), "no scheme is named.", f"Write scheme: and one of {_listed(RULES.names())}."
     elif name not in RULES.names():
-        remedy = _nearest(str(name).replace("_", "-"), RULES.names())
+        remedy = nearest(str(name).replace("_", "-"), RULES.names())
         yield ("scheme",), f"unknown scheme {str(name)[:64]!r}.", remedy
     else:
         yield from _knob_faults(verify, str(name))
         yield from _answer_faults("success", verify.get("success"), SUCCESS_KNOBS)
         yield from _answer_faults("failure", verify.get("failure"), FAILURE_KNOBS)
+        yield from _gate_faults(verify, str(name))
+        if name in GENERIC:
+            yield from handshake_faults(verify)
         if name == HMAC:
             yield from _time_faults(verify)
         elif "tolerance_seconds" in verify and not _is_timed(str(name)):
@@ -157,7 +168,8 @@ def _faults(verify: Mapping[str, object]) -> Iterator[Fault]:
 
 
 def _knob_faults(verify: Mapping[str, object], scheme: str) -> Iterator[Fault]:
-    allowed = COMMON_KNOBS | GENERIC_KNOBS.get(scheme, {})
+    own = GENERIC_KNOBS[scheme] | _HANDSHAKES if scheme in GENERIC else {}
+    allowed = COMMON_KNOBS | own
     for key, value in verify.items():
         if key in allowed:
             yield from _value_fault((key,), allowed[key], value)
@@ -165,7 +177,7 @@ def _knob_faults(verify: Mapping[str, object], scheme: str) -> Iterator[Fault]:
             remedy = f"Remove it, or write scheme: {HMAC} and spell out every knob."
             yield (key,), f"`{key}` is fixed by the scheme {scheme}.", remedy
         elif key not in _FOREIGN:
-            yield (key,), f"unknown key {str(key)[:64]!r}.", _nearest(str(key), allowed)
+            yield (key,), f"unknown key {str(key)[:64]!r}.", nearest(str(key), allowed)
     for key, knob in allowed.items():
         if knob.required and key not in verify:
             yield (), f"`{key}` is missing.", f"Add `{key}`. {knob.says}"
@@ -175,6 +187,31 @@ def _value_fault(path: tuple[str, ...], knob: Knob, value: object) -> Iterator[F
     remedy = knob.fault(value)
     if remedy is not None:
         yield path, f"`{path[-1]}` cannot be {str(value)[:64]!r}.", remedy
+
+
+def shown_in_set_up(scheme: str) -> str | None:
+    """The field in which a preset's set-up requests show a word that may sign nothing."""
+    preset = PRESETS.get(scheme)
+    if preset is None or preset.strength is Strength.SHARED:
+        return None
+    return next((one.gate.name for one in preset.handshakes if one.gate is not None), None)
+
+
+def _gate_faults(verify: Mapping[str, object], scheme: str) -> Iterator[Fault]:
+    """A word that set-up requests show in the open must be none that requests are signed with."""
+    named, shown = verify.get("handshake_secret"), shown_in_set_up(scheme)
+    if shown is not None and named is None:
+        message = f"`handshake_secret` is missing: set-up requests show `{shown}` in the open."
+        name = f"{scheme.upper().replace('-', '_')}_VERIFY_TOKEN"
+        yield (), message, f"Add handshake_secret: {name}, the name of a secret that signs nothing."
+    secrets = verify.get("secrets")
+    if named is not None and named in _names(secrets if isinstance(secrets, list) else []):
+        remedy = "Write the name of another secret, which signs nothing."
+        yield ("handshake_secret",), f"`{named}` is one of `secrets` too.", remedy
+
+
+def _names(secrets: Sequence[object]) -> list[object]:
+    return [one.get("name") if isinstance(one, Mapping) else one for one in secrets]
 
 
 def _is_timed(scheme: str) -> bool:
@@ -188,7 +225,7 @@ def _answer_faults(name: str, answer: object, knobs: Mapping[str, Knob]) -> Iter
         if key in knobs:
             yield from _value_fault((name, key), knobs[key], value)
         else:
-            remedy = _nearest(str(key), knobs)
+            remedy = nearest(str(key), knobs)
             yield (name, key), f"unknown key {str(key)[:64]!r}.", remedy
     if answer.get("status") == NO_CONTENT and answer.get("body"):
         yield (name, "body"), "this status has no body.", "Remove it, or write status: 200."
@@ -219,12 +256,6 @@ def _time_faults(verify: Mapping[str, object]) -> Iterator[Fault]:
     if "timestamp_element" in verify and "separator" not in verify:
         remedy = 'Add separator: what stands between the items, such as ",".'
         yield (), "`separator` is missing.", remedy
-
-
-def _nearest(word: str, known: Iterable[str]) -> str:
-    names = list(known)
-    close = difflib.get_close_matches(word, names, n=1, cutoff=0.6)
-    return f"Did you mean {close[0]}?" if close else f"Write one of {_listed(names)}."
 
 
 def _listed(words: Iterable[str]) -> str:

@@ -137,6 +137,11 @@ class Scheme(ABC):
         """Where the proof stands, in words: a header's name, or `body token`."""
 
     @property
+    def proof_header(self) -> str | None:
+        """The header that carries the proof; None where it stands elsewhere."""
+        return None
+
+    @property
     @abstractmethod
     def signed_parts(self) -> tuple[str, ...]:
         """What the signature covers, in words: `body`, `time`, `URL`; empty for a bare token."""

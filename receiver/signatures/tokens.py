@@ -109,6 +109,10 @@ class TokenScheme(SharedSecret):
     def proof_place(self) -> str:
         return self.header
 
+    @property
+    def proof_header(self) -> str | None:
+        return self.header
+
     def shown(self, request: Request) -> list[bytes]:
         """See SharedSecret."""
         return [header_token(request, self.header, self.prefix)]
@@ -128,6 +132,10 @@ class BasicScheme(SharedSecret):
 
     @property
     def proof_place(self) -> str:
+        return "Authorization"
+
+    @property
+    def proof_header(self) -> str | None:
         return "Authorization"
 
     def keys(self, secrets: Sequence[str]) -> list[tuple[int, bytes]]:

@@ -10,6 +10,7 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 
 from receiver.signatures import PRESETS, signed_request
+from receiver.signatures.rules import shown_in_set_up
 
 NOW = 1_790_000_000.25
 URL = "https://hooks.example.com/webhooks/x?a=1&b=%3A"
@@ -58,6 +59,12 @@ def secret_of(name: str, *, key: bytes = KEY, text: str = TEXT) -> str:
     if name in _IN_BASE64:
         return encoded
     return f"whsec_{encoded}" if name in _WHSEC else text
+
+
+def block_of(name: str) -> dict[str, Any]:
+    """The shortest verify block of the preset."""
+    shown = {"handshake_secret": "A_VERIFY_TOKEN"} if shown_in_set_up(name) else {}
+    return {"scheme": name, "secrets": ["A_SECRET"], **shown}
 
 
 def unsigned(name: str, **changes: Any) -> dict[str, Any]:

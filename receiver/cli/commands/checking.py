@@ -76,9 +76,8 @@ def _window(against: str | None, use_database: bool | None) -> Window | None:
 def _concerns(mappings: MappingSet) -> Iterator[str]:
     """What is weak about how a source signs, and what is keyed by; it is taken all the same."""
     for name, source in sorted(mappings.sources.items()):
-        own_gate = "handshake_secret" in source.verify
         scheme = scheme_of(source.verify)
-        for concern in concerns(scheme, has_own_gate=own_gate):
+        for concern in concerns(scheme):
             yield f"source {name} ({source.verify['scheme']}): {concern}"
         for concern in reliance(scheme, source, mappings.programs[name]):
             yield f"source {name}, {concern}"

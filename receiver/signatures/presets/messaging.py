@@ -71,7 +71,7 @@ SCHEMES: tuple[Scheme, ...] = (
         remarks="the answer is shown in the thread: `success` in the mapping writes another",
     ),
     # https://developers.facebook.com/docs/graph-api/webhooks/getting-started (2026-08). The key is
-    # the app secret; the verify token is another word, compared with any configured secret.
+    # the app secret; the verify token is another word, named under handshake_secret.
     HmacScheme(
         name="whatsapp",
         vendor="WhatsApp, Meta",

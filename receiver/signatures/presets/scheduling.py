@@ -5,7 +5,7 @@ from __future__ import annotations
 from mappings.engine.payload import Format
 from receiver.signatures.content import SignedContent
 from receiver.signatures.fields import Field
-from receiver.signatures.handshakes import Ask, Echo, Handshake, ZoomToken
+from receiver.signatures.handshakes import Ask, Digest, Echo, Handshake
 from receiver.signatures.hmac_scheme import HmacScheme
 from receiver.signatures.odd.graph import ClientState, SignedData
 from receiver.signatures.records import STATUS_200
@@ -62,7 +62,13 @@ SCHEMES: tuple[Scheme, ...] = (
             Handshake(
                 name="url-validation",
                 asks=(Ask(Field("body", "event"), "endpoint.url_validation"),),
-                reply=ZoomToken(),
+                # https://developers.zoom.us/docs/api/webhooks/#validate-your-webhook-endpoint
+                # (2026-08)
+                reply=Digest(
+                    field=Field("body", "payload.plainToken"),
+                    repeats="plainToken",
+                    member="encryptedToken",
+                ),
             ),
         ),
         remarks="validates the URL again every 72 hours",

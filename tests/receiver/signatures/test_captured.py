@@ -28,7 +28,7 @@ from receiver.signatures import PRESETS, RULES, Coverage, SignatureError, Streng
 from receiver.signatures.captured import captured
 from receiver.signatures.describing import captured_table, describe
 from tests.support.effort import examples
-from tests.support.requests import NOW, signed
+from tests.support.requests import NOW, block_of, signed
 
 FORMS = [name for name, scheme in PRESETS.items() if scheme.coverage is Coverage.FIELDS]
 TWILIO = [name for name in FORMS if name.startswith("twilio")]
@@ -56,7 +56,7 @@ SMS = {
 AGENTS = b'agents: {bot: {indicators: {won: {percent: "10", currency: USD}}}}\n'
 RULE = """\
 source: %s
-verify: {scheme: %s, secrets: [S]}
+verify: %s
 let: {e: '%s'}
 outcomes:
   - {name: won, when: "true", agent: bot, indicator: won, customer: '${{ e.customer }}',
@@ -64,7 +64,7 @@ outcomes:
 """
 SMS_RULE = """\
 source: %s
-verify: {scheme: %s, secrets: [S]}
+verify: %s
 outcomes:
   - {name: won, when: "true", agent: bot, indicator: won, customer: '${{ payload.From }}',
      once_per: '${{ payload.MessageSid }}', value: "1", meta_tags: {note: '${{ payload.Body }}'}}
@@ -92,7 +92,8 @@ def mappings() -> MappingSet:
         inner = "has(payload.e) ? payload.e : payload"
         if name == "mailchimp-transactional":
             inner = "json(payload.mandrill_events)[0]"
-        text = SMS_RULE % (name, name) if name in TWILIO else RULE % (name, name, inner)
+        verify = json.dumps(block_of(name))
+        text = SMS_RULE % (name, verify) if name in TWILIO else RULE % (name, verify, inner)
         files[f"{name}.yaml"] = text.encode()
     made = load(files, timezone="UTC", schemes=RULES)
     assert [str(problem) for problem in made.problems] == []
@@ -118,7 +119,7 @@ def body_of(name: str, kind: Format) -> bytes:
 
 
 def formats(name: str) -> tuple[Format, ...]:
-    rules = RULES.body_rules({"scheme": name, "secrets": ["S"]})
+    rules = RULES.body_rules(block_of(name))
     assert rules is not None
     return rules.formats or (Format.JSON, Format.FORM, Format.XML, Format.MULTIPART)
 

@@ -149,12 +149,3 @@ def test_what_is_weak_is_said() -> None:
     assert "shared secret" in said["pipedrive"]
     assert "neither" in said["github"]
     assert said["stripe"] == said["standard-webhooks"] == ""
-
-
-def test_a_verify_token_that_is_the_signing_secret_is_said_to_be_weak() -> None:
-    said = {
-        name: " ".join(concerns(scheme, has_own_gate=False)) for name, scheme in PRESETS.items()
-    }
-    assert "`hub.verify_token` in the open" in said["whatsapp"]
-    assert [name for name in said if "handshake_secret" in said[name]] == ["whatsapp"]
-    assert "handshake_secret" not in " ".join(concerns(PRESETS["whatsapp"]))

@@ -10,6 +10,7 @@ import pytest
 
 from receiver.signatures import CAUSES, PRESETS, RULES, Answer, SchemeInvalid, scheme_of
 from receiver.signatures.describing import as_table as presets_as_table
+from receiver.signatures.handshake_knobs import DIGEST_KNOBS, HANDSHAKE_KNOBS
 from receiver.signatures.knobs import (
     COMMON_KNOBS,
     FAILURE_KNOBS,
@@ -17,6 +18,7 @@ from receiver.signatures.knobs import (
     SUCCESS_KNOBS,
     as_table,
 )
+from tests.support.requests import block_of
 
 HMAC = {
     "scheme": "hmac",
@@ -286,7 +288,7 @@ def test_all_faults_are_told_at_once() -> None:
     }
 
 
-@pytest.mark.parametrize("block", [HMAC, TIMED, *({"scheme": name} for name in PRESETS)])
+@pytest.mark.parametrize("block", [HMAC, TIMED, *map(block_of, PRESETS)])
 def test_a_right_block_has_no_faults_and_fits_the_editors_schema(block: dict[str, Any]) -> None:
     assert RULES.problems(block) == []
     properties = RULES.knobs_schema()
@@ -318,7 +320,7 @@ def test_the_answer_to_a_kept_delivery_may_be_set(success: Any, expected: Answer
 
 
 def test_the_delivery_id_counts_as_signed_only_where_the_content_names_its_header() -> None:
-    signs = {name: RULES.signs_delivery_id({"scheme": name}) for name in PRESETS}
+    signs = {name: RULES.signs_delivery_id(block_of(name)) for name in PRESETS}
     assert {name for name, signed in signs.items() if signed} == {
         "gitlab-signing-token",
         "humanlayer",
@@ -337,9 +339,25 @@ def test_names_are_all_that_scheme_may_take() -> None:
     assert dict(RULES.knobs_schema())["scheme"]
 
 
+def test_a_verify_token_must_be_a_secret_of_its_own() -> None:
+    """A word that stands in a URL, in the open, is compared with nothing that signs."""
+    block = {"scheme": "whatsapp", "secrets": ["APP_SECRET", {"name": "OLD"}]}
+    [(path, message, remedy)] = RULES.problems(block)
+    assert (path, "`hub.verify_token` in the open" in message) == ((), True)
+    assert "Add handshake_secret: WHATSAPP_VERIFY_TOKEN" in remedy
+    for name in ("APP_SECRET", "OLD"):
+        [(path, message, _)] = RULES.problems(block | {"handshake_secret": name})
+        assert (path, "one of `secrets`" in message) == (("handshake_secret",), True)
+    assert RULES.problems(block | {"handshake_secret": "A_WORD"}) == []
+    needing = [name for name in PRESETS if RULES.problems({"scheme": name})]
+    assert "whatsapp" in needing
+    assert all("handshake_secret" in RULES.problems({"scheme": name})[0][1] for name in needing)
+
+
 def test_the_documentation_has_every_preset_knob_and_cause() -> None:
     text = (Path(__file__).parents[3] / "docs" / "schemes.md").read_text("utf-8")
     knobs = (*GENERIC_KNOBS.values(), COMMON_KNOBS, SUCCESS_KNOBS, FAILURE_KNOBS)
+    knobs += (HANDSHAKE_KNOBS, DIGEST_KNOBS)
     for table in (presets_as_table(), *map(as_table, knobs)):
         assert table in text, f"docs/schemes.md should hold this table:\n{table}"
     for cause, meaning in CAUSES.items():

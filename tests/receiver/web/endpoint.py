@@ -27,6 +27,7 @@ from receiver.serving import Server
 from receiver.signatures import PRESETS, scheme_of, sign
 from receiver.sources import KnownSource
 from receiver.webhooks import WebhookEndpoint
+from tests.support.requests import block_of
 
 LIMIT = 1_048_576
 SECRET = "a secret of text"
@@ -121,9 +122,10 @@ class Endpoint:
         self.app.router.redirect_slashes = False
 
     def add(self, scheme: str, *, name: str | None = None, **changes: Any) -> None:
-        block = {"scheme": scheme} | {
-            key: changes.pop(key) for key in ("success", "failure") if key in changes
+        block = block_of(scheme) | {
+            key: changes.pop(key) for key in ("success", "failure", "verify") if key in changes
         }
+        block |= block.pop("verify", {})
         name = name or scheme
         self.sources[name] = KnownSource(name=name, scheme=scheme_of(block), **changes)
 

@@ -1,0 +1,157 @@
+"""The keys of an item of `handshakes` in a verify block: what each may hold.
+
+Owns the one table from which checking, the editor's schema and the docs follow.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+
+from receiver.signatures import codecs
+from receiver.signatures.knobs import Knob, choice_knob, header_knob, schema_of, text_knob
+
+MOST_HANDSHAKES = 16
+MOST_MARKS = 16
+LONGEST_TEXT = 1024
+
+_FIELD = re.compile(r"(?:query|form|body)\.[^\s].{0,255}|header\.[!#$%&'*+.^_`|~0-9A-Za-z-]{1,128}")
+_FIELD_REMEDY = "Write where it stands: query.NAME, header.NAME, form.NAME or body.MEMBER."
+_FIELD_SHAPE = {"type": "string", "pattern": r"^(query|header|form|body)\..+$"}
+
+
+def _field_knob(says: str) -> Knob:
+    return Knob(says=says, shape=_FIELD_SHAPE, fault=_field_fault)
+
+
+def _field_fault(value: object) -> str | None:
+    return None if isinstance(value, str) and _FIELD.fullmatch(value) else _FIELD_REMEDY
+
+
+def _when_fault(value: object) -> str | None:
+    if not isinstance(value, Mapping) or not 0 < len(value) <= MOST_MARKS:
+        return "Write {body.type: url_verification}: fields, and the text in each."
+    for name, text in value.items():
+        if (remedy := _field_fault(name)) is not None:
+            return remedy
+        if not isinstance(text, bool) and not _is_text(text):
+            return "Write the text that stands there in quotes; true for any text, false for none."
+    return None
+
+
+def _shows_fault(value: object) -> str | None:
+    if isinstance(value, list) and 0 < len(value) <= MOST_MARKS:
+        return next(filter(None, map(_field_fault, value)), None)
+    return "Write a list of fields, such as [body.verification_token]."
+
+
+def _text_fault(value: object) -> str | None:
+    return None if _is_text(value) else f"Write 1 to {LONGEST_TEXT} characters in quotes."
+
+
+def _is_text(value: object) -> bool:
+    return isinstance(value, str) and 0 < len(value) <= LONGEST_TEXT and value.isprintable()
+
+
+def _bool_fault(value: object) -> str | None:
+    return None if isinstance(value, bool) else "Write true or false."
+
+
+def _digest_fault(value: object) -> str | None:
+    return None if isinstance(value, Mapping) else "Write {member: encryptedToken, encoding: hex}."
+
+
+#: Inside `digest`.
+DIGEST_KNOBS: dict[str, Knob] = {
+    "member": text_knob(
+        "The JSON member that holds the HMAC, beside that of as_json; without it the HMAC is "
+        "answered in the place of the challenge.",
+        empty=False,
+    ),
+    "algorithm": choice_knob("The hash under the HMAC, sha256 by default.", codecs.ALGORITHMS),
+    "encoding": choice_knob("How it is written, hex by default.", tuple(codecs.ENCODINGS)),
+    "prefix": text_knob("What stands before it, such as sha256=.", empty=True),
+}
+
+#: Inside an item of `handshakes`.
+HANDSHAKE_KNOBS: dict[str, Knob] = {
+    "method": choice_knob(
+        "How it is sent: GET by default where `echo` is a field of the query, otherwise POST.",
+        ("GET", "POST"),
+    ),
+    "when": Knob(
+        says="What marks it besides: fields with their text, true for any text, false for none, "
+        "such as {body.type: url_verification}.",
+        shape={
+            "type": "object",
+            "minProperties": 1,
+            "maxProperties": MOST_MARKS,
+            "propertyNames": _FIELD_SHAPE,
+            "additionalProperties": {"type": ["string", "boolean"]},
+        },
+        fault=_when_fault,
+    ),
+    "echo": _field_knob(
+        "The field that is repeated: query.challenge, header.X-Hook-Secret, body.challenge. It is "
+        "answered as plain text unless as_json or as_header is given."
+    ),
+    "as_json": text_knob(
+        'The JSON member in which it is repeated: challenge for {"challenge": …}.', empty=False
+    ),
+    "as_header": header_knob("The header of the answer in which it is repeated."),
+    "digest": Knob(
+        says="Under hmac: the HMAC of what `echo` names, under the secret, is answered.",
+        shape={
+            "type": "object",
+            "additionalProperties": False,
+            "properties": dict(schema_of(DIGEST_KNOBS)),
+        },
+        fault=_digest_fault,
+    ),
+    "text": Knob(
+        says="A fixed answer instead of an echo; without either the answer is empty.",
+        shape={"type": "string", "minLength": 1, "maxLength": LONGEST_TEXT},
+        fault=_text_fault,
+    ),
+    "signed": Knob(
+        says="Whether it must carry the proof that deliveries carry: true by default, but false "
+        "for a GET under hmac, token and basic. An unsigned POST that carries one is a delivery.",
+        shape={"type": "boolean"},
+        fault=_bool_fault,
+    ),
+    "verify_token": _field_knob(
+        "The field that must equal the secret named under handshake_secret: query.hub.verify_token."
+    ),
+    "learns": _field_knob(
+        "The field that holds the secret itself, unsigned; accepted only at the URL that "
+        "`receiver pair` prints."
+    ),
+    "shows": Knob(
+        says="Fields that `receiver pair --wait` shows to you.",
+        shape={"type": "array", "items": _FIELD_SHAPE, "minItems": 1, "maxItems": MOST_MARKS},
+        fault=_shows_fault,
+    ),
+}
+
+
+def handshakes_knob() -> Knob:
+    """The knob `handshakes` itself."""
+    return Knob(
+        says="Set-up requests that are answered and not stored, a list: see below.",
+        shape={
+            "type": "array",
+            "maxItems": MOST_HANDSHAKES,
+            "items": {
+                "type": "object",
+                "additionalProperties": False,
+                "properties": dict(schema_of(HANDSHAKE_KNOBS)),
+            },
+        },
+        fault=_list_fault,
+    )
+
+
+def _list_fault(value: object) -> str | None:
+    if isinstance(value, list) and len(value) <= MOST_HANDSHAKES:
+        return None
+    return "Write a list, such as [{echo: query.challenge}]."

@@ -1,0 +1,174 @@
+"""Set-up requests that a mapping file spells out: what is wrong in one, the handshake it makes.
+
+Owns the meaning of `handshakes:`, for vendors without a preset. Refuses what would compare a word
+with a signing secret, or keep deliveries from being stored.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, cast
+
+from receiver.signatures.fields import Field, Place
+from receiver.signatures.handshake_knobs import DIGEST_KNOBS, HANDSHAKE_KNOBS
+from receiver.signatures.handshakes import Ask, Digest, Echo, Fixed, Handshake
+from receiver.signatures.knobs import Fault, Knob, nearest
+from receiver.signatures.records import Answer
+
+HMAC = "hmac"
+PATH_TOKEN = "path-token"  # noqa: S105 - a scheme's name
+
+
+def handshakes_of(verify: Mapping[str, Any], *, proof_header: str | None) -> tuple[Handshake, ...]:
+    """The handshakes of a block without faults; `proof_header` carries the proof of a delivery."""
+    key_encoding = verify.get("key_encoding", "utf8")
+    return tuple(
+        _handshake(item, verify["scheme"], proof_header, key_encoding)
+        for item in verify.get("handshakes", ())
+    )
+
+
+def faults_of(verify: Mapping[str, Any]) -> Iterator[Fault]:
+    """What is wrong in the items: path inside the block, message, remedy."""
+    items = verify.get("handshakes")
+    for index, item in enumerate(items if isinstance(items, list) else ()):
+        place = ("handshakes", index)
+        if not isinstance(item, Mapping):
+            yield place, "this is no handshake.", "Write {echo: query.challenge}."
+            continue
+        found = [*_key_faults(place, item, HANDSHAKE_KNOBS)]
+        if isinstance(item.get("digest"), Mapping):
+            found += _key_faults((*place, "digest"), item["digest"], DIGEST_KNOBS)
+        yield from found or _contradictions(place, item, verify)
+
+
+def _key_faults(
+    place: tuple[str | int, ...], item: Mapping[str, Any], knobs: Mapping[str, Knob]
+) -> Iterator[Fault]:
+    for key, value in item.items():
+        if key not in knobs:
+            yield (*place, key), f"unknown key {str(key)[:64]!r}.", nearest(str(key), knobs)
+        elif (remedy := knobs[key].fault(value)) is not None:
+            yield (*place, key), f"`{key}` cannot be {str(value)[:64]!r}.", remedy
+
+
+def _contradictions(
+    place: tuple[str | int, ...], item: Mapping[str, Any], verify: Mapping[str, Any]
+) -> Iterator[Fault]:
+    """What each key alone allows and together makes no sense, or is not safe."""
+    scheme, echo = verify["scheme"], item.get("echo", "")
+    if not echo:
+        for key in ("as_json", "as_header", "digest"):
+            if key in item:
+                yield (*place, key), f"nothing says what `{key}` repeats.", "Add echo: FIELD."
+        if "when" not in item and "learns" not in item:
+            yield place, "nothing marks this request.", "Add echo: FIELD or when: {FIELD: TEXT}."
+    elif "text" in item:
+        yield (*place, "text"), "there is an echo already.", "Keep one of echo and text."
+    if "digest" in item and scheme != HMAC:
+        yield (*place, "digest"), f"{scheme} has no key for an HMAC.", f"Write scheme: {HMAC}."
+    if "verify_token" in item and "handshake_secret" not in verify:
+        remedy = "Add handshake_secret: and the name of the verify token's secret."
+        yield (*place, "verify_token"), "nothing says which secret it must equal.", remedy
+    yield from _unsafe(place, item, scheme)
+
+
+def _unsafe(place: tuple[str | int, ...], item: Mapping[str, Any], scheme: str) -> Iterator[Fault]:
+    """What would never be recognised, or would keep deliveries from being stored."""
+    signed, echo = _is_signed(item, scheme), item.get("echo", "")
+    if "learns" in item and signed:
+        yield (
+            (*place, "signed"),
+            "what brings the secret cannot be signed yet.",
+            "Write signed: false.",
+        )
+    if _method(item) == "POST" and not signed and scheme == PATH_TOKEN:
+        yield (*place, "signed"), "the URL carries the token anyway.", "Write signed: true."
+    marks = [echo, *item.get("when", ()), item.get("learns", ""), item.get("verify_token", "")]
+    if _method(item) == "GET" and any(one.startswith(("body.", "form.")) for one in marks):
+        yield (*place, "method"), "a GET has no body.", "Write method: POST, or name the query."
+    reads_body = echo.startswith(("body.", "form."))
+    if _method(item) == "POST" and signed and reads_body and "when" not in item:
+        remedy = "Add when: and what no delivery has, such as {body.type: url_verification}."
+        yield place, f"each delivery that has {echo} would be answered and not stored.", remedy
+
+
+def _handshake(
+    item: Mapping[str, Any], scheme: str, proof_header: str | None, key_encoding: str
+) -> Handshake:
+    signed, method = _is_signed(item, scheme), _method(item)
+    echo, learns, gate = (_optional(item.get(key)) for key in ("echo", "learns", "verify_token"))
+    asks = [_ask(name, text) for name, text in item.get("when", {}).items()]
+    asks += [Ask(found) for found in (echo, learns) if found is not None]
+    if method == "POST" and not signed and proof_header is not None:
+        asks.append(Ask(Field("header", proof_header), absent=True))
+    return Handshake(
+        name=item.get("echo") or next(iter(item.get("when", ())), "") or item["learns"],
+        asks=tuple(asks),
+        reply=_reply(item, echo, key_encoding, in_the_open=not signed),
+        method=method,
+        signed=signed,
+        gate=gate,
+        learns=learns,
+        shows=tuple(map(_field, item.get("shows", ()))),
+    )
+
+
+def _reply(
+    item: Mapping[str, Any], echo: Field | None, key_encoding: str, *, in_the_open: bool
+) -> Echo | Fixed | Digest:
+    if echo is None:
+        text = item.get("text")
+        return Fixed(Answer(200, text.encode(), "text/plain")) if text else Fixed()
+    member, header = item.get("as_json"), item.get("as_header")
+    if "digest" not in item:
+        kind = "application/json" if member else None if header else "text/plain"
+        return Echo(echo, kind, member, header, in_body=bool(member or not header))
+    digest = cast("Mapping[str, Any]", item["digest"])
+    own = digest.get("member")
+    return Digest(
+        field=echo,
+        member=own or member,
+        repeats=member if own else None,
+        header=header,
+        algorithm=digest.get("algorithm", "sha256"),
+        encoding=digest.get("encoding", "hex"),
+        prefix=digest.get("prefix", ""),
+        key_encoding=key_encoding,
+        in_the_open=in_the_open,
+    )
+
+
+def _method(item: Mapping[str, Any]) -> str:
+    default = "GET" if item.get("echo", "").startswith("query.") else "POST"
+    return cast("str", item.get("method", default))
+
+
+def _is_signed(item: Mapping[str, Any], scheme: str) -> bool:
+    if "signed" in item:
+        return cast("bool", item["signed"])
+    return "learns" not in item and (_method(item) == "POST" or scheme == PATH_TOKEN)
+
+
+def _ask(name: str, text: str | bool) -> Ask:
+    if isinstance(text, bool):
+        return Ask(_field(name), absent=not text)
+    return Ask(_field(name), text)
+
+
+def _optional(name: str | None) -> Field | None:
+    return None if name is None else _field(name)
+
+
+def _field(text: str) -> Field:
+    place, _, name = text.partition(".")
+    return Field(cast("Place", place), name)
+
+
+def secret_headers(handshakes: Sequence[Handshake]) -> frozenset[str]:
+    """The headers by which a vendor sends the secret itself, in lower case."""
+    return frozenset(
+        one.learns.name.lower()
+        for one in handshakes
+        if one.learns is not None and one.learns.place == "header"
+    )
