@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from receiver.signatures import PRESETS
+from receiver.signatures import PRESETS, RULES
 from tests.support.markdown import ROOT, Page
 from tests.support.sources_page import (
     DOCS,
@@ -20,6 +20,7 @@ from tests.support.sources_page import (
     as_page,
     as_table,
     mapping_files,
+    not_found,
     set_up_pages,
     vendors,
 )
@@ -63,6 +64,21 @@ def test_what_is_made_of_the_schemes_is_as_it_would_be_made(
     file: Path, made: Callable[[], str]
 ) -> None:
     assert file.read_text("utf-8") == made(), "run python -m tests.support.sources_page"
+
+
+def test_every_vendor_that_was_not_found_says_what_was_read_and_how_to_connect_it() -> None:
+    vendors_with_preset = {one.vendor.casefold() for one in PRESETS.values()}
+    for vendor, said in not_found().items():
+        assert list(said) == ["looked", "found", "instead"], vendor
+        assert all(said.values()), vendor
+        assert re.search(r"20\d\d-(0[1-9]|1[0-2])$", said["looked"]), vendor
+        assert vendor.casefold() not in vendors_with_preset
+        assert f"| {vendor} | {said['looked']} | " in PAGE.read_text("utf-8")
+    names = [*RULES.names(), "path-token"]
+    for scheme in re.findall(
+        r"`([a-z-]+)`", " ".join(one["instead"] for one in not_found().values())
+    ):
+        assert scheme in names, scheme
 
 
 def test_the_twelve_have_a_page_each_which_readme_links() -> None:

@@ -8,6 +8,7 @@ from typing import Any
 
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from receiver.signatures import PRESETS, signed_request
 from receiver.signatures.rules import shown_in_set_up
@@ -20,22 +21,37 @@ OTHER_TEXT = "another one, long enough too"
 
 _FORM = "application/x-www-form-urlencoded"
 _FORMS = ("twilio-form", "twilio-sharedkey", "mailchimp-transactional")
-_IN_BASE64 = ("airtable", "msteams", "msgraph-rich")
-_WHSEC = ("standard-webhooks", "svix", "gitlab-signing-token", "humanlayer")
+_IN_BASE64 = ("airtable", "msteams", "msgraph-rich", "daily", "openphone")
+_WHSEC = (
+    *("standard-webhooks", "svix", "gitlab-signing-token", "humanlayer"),
+    *("quo", "recall-ai", "fathom", "openai", "folk", "loops", "resend", "ada"),
+)
+#: What kind of key pair a preset's secret is of.
+KEY_PAIRS = {
+    **dict.fromkeys(("gong", "ironclad", "freshchat", "highlevel"), "rsa"),
+    "sendgrid": "ec",
+    "telnyx": "ed25519",
+}
 _BODIES = {
     "msgraph": b'{"value":[{"changeType":"updated"},{"changeType":"created"}]}',
     "msgraph-rich": b'{"value":[{"encryptedContent":{"data":"ECBjaXBoZXI="}}]}',
     "dropbox-sign": b'{"event":{"event_type":"signature_request_all_signed"}}',
     "linear": b'{"action":"update","webhookTimestamp":0}',
+    "plain": b'{"type":"thread.thread_created"}',
+    "synthflow": b'{"status":"completed","call":{"call_id":"1711646262471x768387119913843100"}}',
+    "justcall": b'{"webhook_url":"https://hooks.example.com/x?a=1","type":"call.completed"}',
+    "mailgun": b'{"event-data":{"event":"delivered"}}',
 }
 
 
 @functools.cache
 def private_key(kind: str) -> str:
     """A private key in PEM, in the place of the vendor's."""
-    key: ec.EllipticCurvePrivateKey | rsa.RSAPrivateKey
+    key: ec.EllipticCurvePrivateKey | rsa.RSAPrivateKey | Ed25519PrivateKey
     if kind == "rsa":
         key = rsa.generate_private_key(65537, 2048)
+    elif kind == "ed25519":
+        key = Ed25519PrivateKey.generate()
     else:
         key = ec.generate_private_key(ec.SECP256R1())
     return key.private_bytes(
@@ -47,11 +63,9 @@ def private_key(kind: str) -> str:
 
 def secret_of(name: str, *, key: bytes = KEY, text: str = TEXT) -> str:
     """A secret of the kind that the preset takes; of another key, another one of that kind."""
-    if name in ("gong", "ironclad"):
-        return private_key("rsa")
-    if name == "sendgrid":
-        return private_key("ec")
-    if name == "pipedrive":
+    if name in KEY_PAIRS:
+        return private_key(KEY_PAIRS[name])
+    if name in ("pipedrive", "postmark", "deepgram"):
         return f"user:{text}"
     if name == "close":
         return key.hex()

@@ -26,6 +26,7 @@ from tests.support.markdown import ROOT
 DOCS = ROOT / "docs"
 PAGE = DOCS / "sources.md"
 FACTS = DOCS / "vendors.yaml"
+NOT_FOUND = DOCS / "not-found.yaml"
 TABLE = DOCS / "vendors.md"
 SCHEMES = DOCS / "schemes.md"
 SECURITY = DOCS / "security.md"
@@ -42,6 +43,16 @@ things: where one differs, its own documentation is right.
 
 `HOST` is what the vendor can reach, https and a name of yours or a tunnel's; `SOURCE` is the name
 in your mapping. `receiver sources` prints the URL as it has to be pasted.
+"""
+
+_NOT_FOUND_HEAD = """\
+## Not found
+
+Of these vendors no public source says how their webhooks prove themselves, so there is no preset
+for them. This list is made of `docs/not-found.yaml`.
+
+| vendor | what was read | what it says | how to connect it |
+|---|---|---|---|
 """
 
 _TABLE_HEAD = """\
@@ -75,6 +86,14 @@ def vendors() -> dict[str, dict[str, str]]:
 
 
 @cache
+def not_found() -> dict[str, dict[str, str]]:
+    """What was read of each vendor that has no preset, by its name."""
+    text = NOT_FOUND.read_text("utf-8")
+    found: dict[str, dict[str, str]] = yaml.load(text, yaml.BaseLoader)  # noqa: S506 - text only
+    return found
+
+
+@cache
 def mapping_files() -> dict[Path, dict[str, Any]]:
     """The shipped mappings, those in use first: path from the root, and what the file says."""
     paths = [*sorted((ROOT / "mappings").glob("*.yaml"))]
@@ -102,7 +121,16 @@ def as_page() -> str:
     for one in sorted(all_described(), key=lambda found: found.vendor.casefold()):
         ready = [path for path, file in mappings.items() if file["verify"]["scheme"] == one.scheme]
         parts += [*_section(one, said[one.scheme], ready, pages.get(one.scheme)), ""]
-    return "\n".join(parts)
+    return "\n".join(parts) + "\n" + _not_found_table()
+
+
+def _not_found_table() -> str:
+    rows = (
+        (vendor, said["looked"], said["found"], said["instead"])
+        for vendor, said in sorted(not_found().items(), key=lambda one: one[0].casefold())
+    )
+    cells = (" | ".join(cell.replace("|", "\\|") for cell in row) for row in rows)
+    return _NOT_FOUND_HEAD + "".join(f"| {row} |\n" for row in cells)
 
 
 def _section(

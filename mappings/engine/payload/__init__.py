@@ -18,6 +18,7 @@ from mappings.engine.payload.formats import (
 )
 from mappings.engine.payload.forms import form_fields, parse_form, parse_multipart
 from mappings.engine.payload.jsontext import parse_cloud_events, parse_json, parse_json_lines
+from mappings.engine.payload.tokentext import parse_token
 from mappings.engine.payload.xmltext import parse_xml
 from mappings.engine.reading.wording import shown
 
@@ -44,6 +45,8 @@ def parse(body: bytes, content_type: str | None = None, rules: BodyRules | None 
         return parse_multipart(body, found.boundary, found.charset)
     if found.format is Format.XML:
         return parse_xml(found.text)
+    if found.format is Format.JWT:
+        return parse_token(found.text)
     if found.format is Format.FORM:
         if rules is not None and rules.form is not None:
             return certain_fields(form_fields(found.text, None)[0], rules.form)

@@ -31,6 +31,8 @@ _LINE_BREAK = b"\r\n"
 _FIELD_BEGINS = re.compile(r"[^\s=&<>{}\[\]\"][^\s=&<>{}\"]*=")
 _LONGEST_FIELD_NAME = 1024
 _JSON_BEGINS = frozenset('{["')
+#: `{"` in base64url: a token begins with its header.
+_JWT_BEGINS = "ey"
 
 
 class Format(StrEnum):
@@ -42,6 +44,7 @@ class Format(StrEnum):
     FORM = "a form"
     MULTIPART = "a multipart form"
     XML = "XML"
+    JWT = "a signed token"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -185,6 +188,8 @@ def _shown(text: str, formats: tuple[Format, ...]) -> Format:
     start = text.lstrip(_BLANKS + BYTE_ORDER_MARK)
     if start[:1] == "<":
         return Format.XML
+    if Format.JWT in formats and start.startswith(_JWT_BEGINS):
+        return Format.JWT
     if start[:1] not in _JSON_BEGINS and _FIELD_BEGINS.match(start[:_LONGEST_FIELD_NAME]):
         return Format.FORM
     if start[:2] == "--":

@@ -1,4 +1,4 @@
-"""Proofs that lie in the body and leave the rest of it open: Lever, Dropbox Sign, Zoho, Copper.
+"""Proofs that lie in the body and leave the rest of it open: Lever, Dropbox Sign, Zoho, Mailgun.
 
 Whoever has seen one proven request can put another body around its proof. So each is remarked,
 and a mapping should fetch what it bills for, or look only at what is signed.
@@ -101,18 +101,18 @@ class SignedMembers(HmacScheme):
         [(_, key)] = self._keys([secret])
         members = json.loads(json.dumps(document(request)))
         stamp = codecs.write_timestamp(now, self.timestamp_unit)
-        _put(members, self.time_path, int(stamp) if self.token_path else stamp)
+        put(members, self.time_path, int(stamp) if self.token_path else stamp)
         if self.token_path:
             token = hashlib.sha256(repr(now).encode() + request.body).hexdigest()[:32]
-            _put(members, self.token_path, token)
+            put(members, self.token_path, token)
         texts = [self._text(members, path) for path in self.signed_paths]
-        _put(members, self.signature_path, self._digest(key, "".join(texts).encode()))
+        put(members, self.signature_path, self._digest(key, "".join(texts).encode()))
         return with_document(request, members)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BodyToken(SharedSecret):
-    """Zoho CRM and Copper: a token given at subscription stands in each body as `member`."""
+    """Zoho CRM, Copper, Aircall, LiveChat: the subscription's token is each body's `member`."""
 
     member: str
 
@@ -156,7 +156,8 @@ def with_document(request: Request, members: dict[str, Any]) -> Request:
     )
 
 
-def _put(members: dict[str, Any], path: str, value: object) -> None:
+def put(members: dict[str, Any], path: str, value: object) -> None:
+    """Set the member at the path, making the objects on the way."""
     *parents, name = path.split(".")
     for parent in parents:
         members = members.setdefault(parent, {})

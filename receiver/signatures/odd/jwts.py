@@ -46,14 +46,15 @@ _OURS: Options = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class JwtScheme(Scheme):
-    """A token signed with `algorithm`; what its claims must say is up to the subclass."""
+    """A token in `header`, signed with `algorithm`; what its claims must say is the subclass's."""
 
     algorithm: str
+    header: str = "Authorization"
     needs_expiry: bool = True
 
     @property
     def proof_place(self) -> str:
-        return "Authorization"
+        return self.header
 
     @property
     def id_place(self) -> str | None:
@@ -94,7 +95,7 @@ class JwtScheme(Scheme):
     def prove(self, request: Request, *, secrets: Sequence[str], now: float) -> Verified:
         """See Scheme. The time is judged last, so that `stale` always means rightly signed."""
         keys = self._keys(secrets)
-        index, claims = self._claims(keys, _token(request))
+        index, claims = self._claims(keys, _token(request, self.header))
         self.check(claims, request)
         return Verified(
             secret_index=index,
@@ -113,7 +114,7 @@ class JwtScheme(Scheme):
         [(_, key)] = self._keys([secret])
         times = {"iat": int(now), "exp": int(now) + _LIFETIME_SECONDS}
         claims = {**self.claims_for(request), **times}
-        return {"Authorization": jwt.encode(claims, _private(key), algorithm=self.algorithm)}
+        return {self.header: jwt.encode(claims, _private(key), algorithm=self.algorithm)}
 
     def _keys(self, secrets: Sequence[str]) -> list[tuple[int, Any]]:
         """The keys of the algorithm's kind, each with its place."""
@@ -202,17 +203,15 @@ class GongScheme(JwtScheme):
         return list(read_keys(secrets, read))
 
 
-def _token(request: Request) -> str:
-    value = request.headers.get("authorization", "").strip(" \t")
+def _token(request: Request, header: str) -> str:
+    value = request.headers.get(header.lower(), "").strip(" \t")
     if not value:
-        raise SignatureError("missing-signature", "Authorization is missing or empty")
+        raise SignatureError("missing-signature", f"{header} is missing or empty")
     if len(value) > LONGEST_HEADER:
-        raise SignatureError("malformed-signature", "Authorization is too long")
+        raise SignatureError("malformed-signature", f"{header} is too long")
     kind, _, token = value.rpartition(" ")
-    if not all(map(_is_canonical, token.split("."))):
-        raise SignatureError("malformed-signature", "Authorization holds no token")
-    if kind not in ("", "Bearer", "JWT"):
-        raise SignatureError("malformed-signature", "Authorization holds no token")
+    if not all(map(_is_canonical, token.split("."))) or kind not in ("", "Bearer", "JWT"):
+        raise SignatureError("malformed-signature", f"{header} holds no token")
     return token
 
 

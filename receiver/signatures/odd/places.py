@@ -1,4 +1,7 @@
-"""Signatures and times in odd places: numbered headers, a query parameter, a body's member."""
+"""Signatures and times in odd places: numbered headers, a query parameter, a body's member.
+
+And headers whose items are known by their order alone.
+"""
 
 from __future__ import annotations
 
@@ -10,6 +13,7 @@ from receiver.signatures import codecs
 from receiver.signatures.errors import SignatureError
 from receiver.signatures.fields import document, one_of, query_fields, text_at
 from receiver.signatures.hmac_scheme import LONGEST_HEADER, HmacScheme
+from receiver.signatures.odd.inbody import put
 from receiver.signatures.records import Request
 from receiver.signatures.tokens import with_parameter
 
@@ -77,7 +81,7 @@ class QuerySignature(HmacScheme):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TimeInBody(HmacScheme):
-    """Linear: the time of signing is a member of the signed body, here `time_member`.
+    """Linear, Plain: the time of signing is a member of the signed body, at `time_member`.
 
     https://linear.app/developers/webhooks#securing-webhooks (2026-08). The header
     Linear-Timestamp is not signed and never looked at.
@@ -103,6 +107,49 @@ class TimeInBody(HmacScheme):
     def prepare(self, request: Request, *, secret: str, now: float) -> Request:
         """See Scheme; the vendor writes the time of each try into the body."""
         del secret
-        stamp = int(codecs.write_timestamp(now, self.timestamp_unit))
-        changed = {**document(request), self.time_member: stamp}
+        stamp = codecs.write_timestamp(now, self.timestamp_unit)
+        changed = json.loads(json.dumps(document(request)))
+        put(changed, self.time_member, int(stamp) if stamp.isdecimal() else stamp)
         return replace(request, body=json.dumps(changed, separators=(",", ":")).encode())
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OrderedItems(HmacScheme):
+    """OpenPhone and Trengo: a header of `leading` words, the time and the signature, in order.
+
+    https://support.openphone.com/hc/en-us/articles/4690754298903-How-to-use-webhooks and
+    https://developers.trengo.com/docs/verifiying-request (2026-11).
+    """
+
+    separator: str | None = ";"
+    leading: tuple[str, ...] = ()
+
+    @property
+    def is_timed(self) -> bool:
+        return True
+
+    def _signature_items(self, request: Request) -> list[str]:
+        items = HmacScheme._signature_items(self, request)  # noqa: SLF001 - one family of classes
+        count = len(self.leading)
+        if len(items) != count + 2 or tuple(items[:count]) != self.leading:
+            raise SignatureError("malformed-signature", f"{self.header} is of another form")
+        return items[count:]
+
+    def _timestamp_text(self, request: Request, items: Sequence[str]) -> str | None:
+        del request
+        if not items[0]:
+            raise SignatureError("missing-timestamp")
+        return items[0]
+
+    def _candidates(self, items: Sequence[str]) -> list[str]:
+        return [items[1]]
+
+    def sign(
+        self, request: Request, *, secret: str, now: float, delivery_id: str | None
+    ) -> dict[str, str]:
+        """See Scheme."""
+        del delivery_id
+        [(_, key)] = self._keys([secret])
+        stamp = codecs.write_timestamp(now, self.timestamp_unit)
+        signature = self._digest(key, self._contents(request, stamp)[0])
+        return {self.header: (self.separator or "").join((*self.leading, stamp, signature))}

@@ -10,24 +10,36 @@ from collections.abc import Mapping
 from types import MappingProxyType
 
 from receiver.signatures.presets import (
+    bookings,
     crm,
     documents,
+    helpdesks,
     hiring,
     messaging,
+    outreach,
     payments,
     scheduling,
+    senders,
     software,
     standard,
     support,
+    telephony,
     unsigned,
+    voice,
 )
 from receiver.signatures.scheme import Scheme
 
 _MODULES = (
     standard,
+    senders,
     crm,
+    outreach,
     support,
+    helpdesks,
+    voice,
+    telephony,
     scheduling,
+    bookings,
     messaging,
     documents,
     payments,

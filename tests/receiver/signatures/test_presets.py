@@ -12,9 +12,17 @@ from mappings.engine.redact.paths import parse_path
 from mappings.engine.redact.redactor import redactor_of
 from receiver.signatures import CAUSES, PRESETS, SignatureError, Strength, sign, verify
 from receiver.signatures.describing import all_described, as_table, concerns
-from tests.support.requests import NOW, OTHER_TEXT, URL, secret_of, signed, unsigned
+from tests.support.requests import (
+    KEY_PAIRS,
+    NOW,
+    OTHER_TEXT,
+    URL,
+    secret_of,
+    signed,
+    unsigned,
+)
 
-KEYS = ("gong", "ironclad", "sendgrid")
+KEYS = tuple(KEY_PAIRS)
 #: Where one request shows all there is to know.
 SHARED = [name for name, scheme in PRESETS.items() if scheme.strength is Strength.SHARED]
 TIMED = [name for name, scheme in PRESETS.items() if scheme.is_timed]

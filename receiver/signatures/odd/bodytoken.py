@@ -1,0 +1,68 @@
+"""Dialpad: the body is itself a signed token (JWT, HS256), whose claims are the event.
+
+https://developers.dialpad.com/docs/event-subscriptions (2026-11). HS256 is an HMAC-SHA256 over the
+token's first two parts, so the algorithm that a token names is never looked at (RFC 8725 2.1).
+"""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from receiver.signatures.errors import SignatureError
+from receiver.signatures.hmac_scheme import HmacScheme
+from receiver.signatures.records import Request
+
+_HEADER = b'{"alg":"HS256","typ":"JWT"}'
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TokenBody(HmacScheme):
+    """A body of three parts in base64url with points between; the last signs the first two."""
+
+    @property
+    def proof_place(self) -> str:
+        return "body: its third part"
+
+    @property
+    def signed_parts(self) -> tuple[str, ...]:
+        return ("body",)
+
+    @property
+    def ends_of_body(self) -> tuple[str, str]:
+        return "", ""
+
+    def _signature_items(self, request: Request) -> list[str]:
+        return [_parts(request)[2].decode("latin-1")]
+
+    def _contents(self, request: Request, stamp: str | None) -> tuple[bytes, ...]:
+        del stamp
+        return (b".".join(_parts(request)[:2]),)
+
+    def sign(
+        self, request: Request, *, secret: str, now: float, delivery_id: str | None
+    ) -> dict[str, str]:
+        """See Scheme; the signature is in the body, see `prepare`."""
+        del request, now, delivery_id
+        self._keys([secret])
+        return {}
+
+    def prepare(self, request: Request, *, secret: str, now: float) -> Request:
+        """See Scheme; a JSON body becomes the token around it."""
+        del now
+        [(_, key)] = self._keys([secret])
+        content = b".".join(map(_encoded, (_HEADER, request.body)))
+        signature = self._digest(key, content).rstrip("=").encode()
+        return replace(request, body=b".".join((content, signature)))
+
+
+def _encoded(part: bytes) -> bytes:
+    return base64.urlsafe_b64encode(part).rstrip(b"=")
+
+
+def _parts(request: Request) -> Sequence[bytes]:
+    parts = request.body.split(b".")
+    if len(parts) != len(("header", "claims", "signature")) or not all(parts):
+        raise SignatureError("missing-signature", "the body is no signed token of three parts")
+    return parts

@@ -1,0 +1,101 @@
+"""Signatures in a header over a few members of the body, the rest of it open: Synthflow, JustCall.
+
+Whoever has seen one proven request can put another body around the signed members, so a mapping
+should fetch what it bills for, or bill by what is signed alone.
+"""
+
+from __future__ import annotations
+
+import hmac
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import quote
+
+from receiver.signatures import codecs
+from receiver.signatures.errors import SignatureError
+from receiver.signatures.fields import document, text_at
+from receiver.signatures.hmac_scheme import HmacScheme
+from receiver.signatures.records import Coverage, Request
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SignedMember(HmacScheme):
+    """Synthflow: the text of the member at `member_path`.
+
+    https://docs.synthflow.ai/webhooks-security (2026-11). The page writes the header's name as
+    Python's WSGI does, HTTP_…; `other_header` is the same one as HTTP has it.
+    """
+
+    member_path: str
+    other_header: str
+    coverage: Coverage = Coverage.PARTS
+
+    @property
+    def signed_parts(self) -> tuple[str, ...]:
+        return (self.member_path,)
+
+    @property
+    def one_body(self) -> bool:
+        return True  # two events of one call are signed alike
+
+    def _signature_items(self, request: Request) -> list[str]:
+        names = (self.header.lower(), self.other_header.lower())
+        found = next((request.headers[name] for name in names if request.headers.get(name)), "")
+        if not found.strip(" \t"):
+            raise SignatureError("missing-signature", f"{self.header} is missing or empty")
+        return [found.strip(" \t")]
+
+    def _contents(self, request: Request, stamp: str | None) -> tuple[bytes, ...]:
+        del stamp
+        return (member_text(request, self.member_path),)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class JustCallScheme(HmacScheme):
+    """JustCall: secret, URL, type and time with `|` between; the URL is that in the body.
+
+    https://developer.justcall.io/docs/dynamic-webhook-signatures (2026-11). The time is written
+    without a zone, so no window is judged by it.
+    """
+
+    time_header: str
+    coverage: Coverage = Coverage.PARTS
+
+    @property
+    def signed_parts(self) -> tuple[str, ...]:
+        return ("webhook_url", "type", self.time_header)
+
+    @property
+    def one_body(self) -> bool:
+        return True  # two events of one type in one second are signed alike
+
+    def _contents(self, request: Request, stamp: str | None) -> tuple[bytes, ...]:
+        del stamp
+        sent_at = request.headers.get(self.time_header.lower(), "").strip(" \t")
+        if not sent_at:
+            raise SignatureError("missing-timestamp")
+        url = quote(member_text(request, "webhook_url"), safe="!'()*~-_.").encode()
+        kind = member_text(request, "type")
+        return (b"|".join((url, kind, sent_at.encode("latin-1", "backslashreplace"))),)
+
+    def _digest(self, key: Any, content: bytes) -> str:
+        return hmac.digest(key, key + b"|" + content, self.algorithm).hex()
+
+    def sign(
+        self, request: Request, *, secret: str, now: float, delivery_id: str | None
+    ) -> dict[str, str]:
+        """See Scheme."""
+        sent_at = codecs.write_timestamp(now, "iso8601").rstrip("Z").replace("T", " ")
+        added = {self.time_header: sent_at}
+        headers = {**request.headers, self.time_header.lower(): sent_at}
+        timed = Request(request.method, request.url, headers, request.body)
+        signed = HmacScheme.sign(self, timed, secret=secret, now=now, delivery_id=delivery_id)
+        return {**added, **signed}
+
+
+def member_text(request: Request, path: str) -> bytes:
+    """The text of a member of the body; raise SignatureError where there is none."""
+    found = text_at(document(request), path)
+    if not found:
+        raise SignatureError("missing-signature", f"the body lacks {path}, which is signed")
+    return found.encode("utf-8", "backslashreplace")

@@ -1,0 +1,156 @@
+"""More support desks: Help Scout, Chatwoot, Crisp, Plain, Pylon, Trengo, Freshchat and others."""
+
+from __future__ import annotations
+
+from mappings.engine.payload import Format
+from receiver.signatures.content import SignedContent
+from receiver.signatures.hmac_scheme import HmacScheme
+from receiver.signatures.odd.inbody import BodyToken
+from receiver.signatures.odd.places import OrderedItems, TimeInBody
+from receiver.signatures.odd.publickeys import RsaScheme
+from receiver.signatures.scheme import Scheme
+from receiver.signatures.tokens import PathTokenScheme, TokenScheme
+
+_BODY = SignedContent.parse("{body}")
+_ADDED_HEADER = "X-Webhook-Token"
+_ADDED = frozenset({_ADDED_HEADER.lower()})
+
+SCHEMES: tuple[Scheme, ...] = (
+    # https://developer.helpscout.com/webhooks/ and helpscout-api-php src/Webhooks (2026-11). A 410
+    # ends the subscription at once.
+    HmacScheme(
+        name="helpscout",
+        vendor="Help Scout",
+        header="X-HelpScout-Signature",
+        algorithm="sha1",
+        encoding="base64",
+        signed_content=_BODY,
+        remarks="the event's name is in a header that is not signed",
+    ),
+    # https://developers.chatwoot.com/api-reference/webhooks/add-a-webhook (2026-11). The delivery
+    # id is the same over retries. Versions before the secret existed send unsigned requests.
+    HmacScheme(
+        name="chatwoot",
+        vendor="Chatwoot",
+        header="X-Chatwoot-Signature",
+        prefix="sha256=",
+        algorithm="sha256",
+        encoding="hex",
+        signed_content=SignedContent.parse("{timestamp}.{body}"),
+        timestamp_header="X-Chatwoot-Timestamp",
+        id_header="X-Chatwoot-Delivery",
+        remarks="older servers do not sign: use path-token there",
+    ),
+    # https://docs.crisp.chat/references/web-hooks/v1/ and node-crisp-api lib/crisp.ts (2026-11).
+    # The unit of the time is not documented.
+    HmacScheme(
+        name="crisp",
+        vendor="Crisp (plugin hooks)",
+        header="X-Crisp-Signature",
+        algorithm="sha256",
+        encoding="hex",
+        signed_content=SignedContent.parse("[{timestamp};{body}]"),
+        timestamp_header="X-Crisp-Request-Timestamp",
+        timestamp_unit="seconds-or-milliseconds",
+        remarks="website hooks are unsigned: use crisp-website",
+    ),
+    # The same page: hooks of a website, whose secret is a parameter of the URL.
+    PathTokenScheme(
+        name="crisp-website",
+        vendor="Crisp (website hooks)",
+        parameter="key",
+        remarks="unsigned; a secret in the URL is all there is",
+    ),
+    # https://www.plain.com/docs/api-reference/request-signing and team-plain/typescript-sdk
+    # src/webhooks/verify.ts (2026-11): five minutes are the SDK's, the time is of each attempt.
+    TimeInBody(
+        name="plain",
+        vendor="Plain",
+        header="Plain-Request-Signature",
+        algorithm="sha256",
+        encoding="hex",
+        signed_content=_BODY,
+        time_member="webhookMetadata.webhookDeliveryAttemptTimestamp",
+        timestamp_unit="iso8601",
+    ),
+    # https://kb.help.usepylon.com/articles/6080966819-how-do-i-verify-the-webhook-signatures
+    # (2026-11). No time is signed.
+    HmacScheme(
+        name="pylon",
+        vendor="Pylon",
+        header="X-Pylon-Signature",
+        algorithm="sha256",
+        encoding="hex",
+        signed_content=_BODY,
+    ),
+    # See odd.places.
+    OrderedItems(
+        name="trengo",
+        formats=(Format.FORM, Format.JSON),
+        vendor="Trengo",
+        header="Trengo-Signature",
+        algorithm="sha256",
+        encoding="hex",
+        signed_content=SignedContent.parse("{timestamp}.{body}"),
+    ),
+    # https://crmsupport.freshworks.com/support/solutions/articles/50000004461 (2026-11): RSA with
+    # SHA-256, the public key stands beside the URL in the settings.
+    RsaScheme(
+        name="freshchat",
+        vendor="Freshchat",
+        header="X-Freshchat-Signature",
+        algorithm="sha256",
+        encoding="base64",
+        signed_content=_BODY,
+        remarks="secret: the public key (RSA) shown in the settings",
+    ),
+    # https://ww1.autotask.net/help/DeveloperHelp/Content/APIs/Webhooks/SecretKeyPayloadVerification.htm
+    # (2026-11). No time is signed.
+    HmacScheme(
+        name="autotask",
+        vendor="Autotask (PSA)",
+        header="X-Hook-Signature",
+        prefix="sha1=",
+        algorithm="sha1",
+        encoding="base64",
+        signed_content=_BODY,
+    ),
+    # https://platform.text.com/docs/management/webhooks (2026-11): secret_key in each body.
+    BodyToken(
+        name="livechat",
+        vendor="LiveChat (Text)",
+        member="secret_key",
+        secret_members=("payload.secret_key",),
+        remarks="unsigned; the secret_key of the webhook is in each body",
+    ),
+    # https://docs.gorgias.com/http-integrations-81822 (2026-11): headers and body are what you
+    # write; nothing is signed.
+    TokenScheme(
+        name="gorgias",
+        vendor="Gorgias",
+        header=_ADDED_HEADER,
+        formats=(),
+        secret_headers=_ADDED,
+        remarks=f"unsigned; add the header {_ADDED_HEADER} to the HTTP integration",
+    ),
+    # https://developer.kustomer.com/kustomer-apps-platform/docs/outbound-webhooks (2026-11): custom
+    # headers. A secret is shown in the settings, but no page says how it signs. Ten tries in 80
+    # minutes.
+    TokenScheme(
+        name="kustomer",
+        vendor="Kustomer",
+        header=_ADDED_HEADER,
+        secret_headers=_ADDED,
+        retry_span_seconds=80 * 60,
+        remarks=f"how its secret signs is not documented; add the header {_ADDED_HEADER}",
+    ),
+    # https://docs.smooch.io/guide/webhooks/ (2026-11, from memory): the webhook's secret, shown in
+    # each request.
+    TokenScheme(
+        name="sunshine-conversations",
+        vendor="Sunshine Conversations",
+        header="X-API-Key",
+        secret_headers=frozenset({"x-api-key"}),
+        remarks="unsigned; secret: the `secret` of the integration's webhook",
+    ),
+)

@@ -1,0 +1,102 @@
+"""Sales and e-mail: HighLevel, Jobber, ActiveCampaign, Mailgun, Postmark and others."""
+
+from __future__ import annotations
+
+from mappings.engine.payload import Format
+from receiver.signatures.content import SignedContent
+from receiver.signatures.hmac_scheme import HmacScheme
+from receiver.signatures.odd.inbody import SignedMembers
+from receiver.signatures.odd.publickeys import RsaScheme
+from receiver.signatures.records import STATUS_200
+from receiver.signatures.scheme import Scheme
+from receiver.signatures.tokens import BasicScheme, PathTokenScheme, TokenScheme
+
+_BODY = SignedContent.parse("{body}")
+
+SCHEMES: tuple[Scheme, ...] = (
+    # https://marketplace.gohighlevel.com/docs/webhook/WebhookIntegrationGuide and
+    # GoHighLevel/highlevel-api-docs docs/oauth/WebhookAuthentication.md (2026-11). The page has the
+    # public key. Of its newer x-ghl-signature (Ed25519) no key was found.
+    RsaScheme(
+        name="highlevel",
+        vendor="HighLevel (GoHighLevel)",
+        header="x-wh-signature",
+        algorithm="sha256",
+        encoding="base64",
+        signed_content=_BODY,
+        remarks="secret: HighLevel's public key (RSA), the same for all apps",
+    ),
+    # https://developer.getjobber.com/docs/using_jobbers_api/setting_up_webhooks/ and Nango's
+    # jobber-webhook-routing.ts (2026-11). No time is signed.
+    HmacScheme(
+        name="jobber",
+        vendor="Jobber",
+        header="X-Jobber-Hmac-SHA256",
+        algorithm="sha256",
+        encoding="base64",
+        signed_content=_BODY,
+        remarks="secret: the app's client secret; bodies hold ids only",
+    ),
+    # https://documentation.mailgun.com/docs/mailgun/user-manual/webhooks/securing-webhooks
+    # (2026-11). The token is used once, so it is the delivery id. Whether a retry is signed again
+    # is not documented: the window covers the 8 hours for which Mailgun tries (from memory).
+    SignedMembers(
+        name="mailgun",
+        vendor="Mailgun",
+        header="",
+        algorithm="sha256",
+        encoding="hex",
+        signed_content=_BODY,
+        signature_path="signature.signature",
+        signed_paths=("signature.timestamp", "signature.token"),
+        time_path="signature.timestamp",
+        token_path="signature.token",  # noqa: S106 - a path, no password
+        retry_span_seconds=8 * 3600,
+        retries_keep_time=True,
+        success=STATUS_200,
+        remarks="event-data itself is not signed; secret: the HTTP webhook signing key",
+    ),
+    # https://postmarkapp.com/developer/webhooks/webhooks-overview (2026-11)
+    BasicScheme(
+        name="postmark",
+        vendor="Postmark",
+        success=STATUS_200,
+        remarks="unsigned; secret: user:password, as in the webhook's basic auth",
+    ),
+    # https://developers.brevo.com/docs/how-to-use-webhooks (2026-11, from memory): `auth` with a
+    # bearer token when the webhook is made by API.
+    TokenScheme(
+        name="brevo",
+        vendor="Brevo",
+        header="Authorization",
+        prefix="Bearer ",
+        secret_headers=frozenset({"authorization"}),
+        remarks="unsigned; secret: the token of the webhook's auth",
+    ),
+    # https://developers.activecampaign.com/page/webhooks (2026-11): no signature, no headers of
+    # your own, and never tried again. A 410 ends the webhook.
+    PathTokenScheme(
+        name="activecampaign",
+        formats=(Format.FORM,),
+        vendor="ActiveCampaign",
+        retry_span_seconds=0,
+        remarks="unsigned; a secret in the URL is all there is",
+    ),
+    # https://developer.copper.com/webhooks/create-new-subscription.html (2026-11): a newer form of
+    # a subscription may have headers of its own. Never tried again.
+    TokenScheme(
+        name="copper-headers",
+        vendor="Copper (headers)",
+        header="X-Webhook-Token",
+        secret_headers=frozenset({"x-webhook-token"}),
+        retry_span_seconds=0,
+        remarks='unsigned; subscribe with "headers": {"X-Webhook-Token": "…"}',
+    ),
+    # https://api-docs.affinity.co/#webhooks, as Nango's affinity-webhook-routing.ts takes it
+    # (2026-11): nothing to verify by.
+    PathTokenScheme(
+        name="affinity",
+        vendor="Affinity",
+        remarks="unsigned; a secret in the URL is all there is",
+    ),
+)

@@ -1,0 +1,194 @@
+"""Telephony and meetings beside Twilio: Telnyx, Vonage, MessageBird, Sinch, Aircall, Dialpad."""
+
+from __future__ import annotations
+
+from mappings.engine.payload import Format
+from receiver.signatures.content import SignedContent
+from receiver.signatures.fields import Field
+from receiver.signatures.handshakes import Ask, Echo, Handshake
+from receiver.signatures.hmac_scheme import HmacScheme
+from receiver.signatures.odd.bodyhashes import BodyHashScheme
+from receiver.signatures.odd.bodytoken import TokenBody
+from receiver.signatures.odd.inbody import BodyToken
+from receiver.signatures.odd.members import JustCallScheme
+from receiver.signatures.odd.places import OrderedItems
+from receiver.signatures.odd.publickeys import Ed25519Scheme
+from receiver.signatures.records import STATUS_200
+from receiver.signatures.scheme import Scheme
+from receiver.signatures.tokens import BasicScheme, TokenScheme
+
+_BODY = SignedContent.parse("{body}")
+_TIME_THEN_BODY = SignedContent.parse("{timestamp}.{body}")
+_VALIDATION = Field("header", "Validation-Token")
+
+SCHEMES: tuple[Scheme, ...] = (
+    # https://developers.telnyx.com/docs/voice/programmable-voice/voice-api-webhooks and
+    # telnyx-python src/telnyx/lib/webhook_verification.py (2026-11); five minutes are the SDK's.
+    Ed25519Scheme(
+        name="telnyx",
+        vendor="Telnyx",
+        header="telnyx-signature-ed25519",
+        algorithm="sha512",
+        encoding="base64",
+        signed_content=SignedContent.parse("{timestamp}|{body}"),
+        timestamp_header="telnyx-timestamp",
+        remarks="secret: the account's public key (Ed25519)",
+    ),
+    # https://developer.vonage.com/en/getting-started/concepts/webhooks#decoding-signed-webhooks
+    # (2026-11). No exp is documented, so an old token passes; payload_hash is asked for always.
+    BodyHashScheme(
+        name="vonage",
+        vendor="Vonage (signed webhooks)",
+        algorithm="HS256",
+        body_claim="payload_hash",
+        needs_expiry=False,
+        remarks="secret: the signature secret of the account; POST only",
+    ),
+    # https://developers.messagebird.com/docs/verify-http-requests and messagebird's
+    # request_validator.py (2026-11). Tokens live 60 s in its test data.
+    BodyHashScheme(
+        name="messagebird",
+        formats=(Format.JSON, Format.FORM),
+        vendor="MessageBird",
+        header="MessageBird-Signature-JWT",
+        algorithm="HS256",
+        body_claim="payload_hash",
+        url_claim="url_hash",
+        issuer="MessageBird",
+    ),
+    # https://docs.livekit.io/home/server/webhooks/ and livekit-api webhook.py (2026-11). The key's
+    # id (iss) is not compared: the secret alone proves it.
+    BodyHashScheme(
+        name="livekit",
+        vendor="LiveKit",
+        algorithm="HS256",
+        body_claim="sha256",
+        in_base64=True,
+        remarks="secret: the API secret",
+    ),
+    # https://developers.sinch.com/docs/conversation/callbacks and sinch-sdk-node
+    # authorization.helper.ts (2026-11). No window is documented; 300 s is ours.
+    HmacScheme(
+        name="sinch",
+        vendor="Sinch (Conversation)",
+        header="x-sinch-webhook-signature",
+        algorithm="sha256",
+        encoding="base64",
+        signed_content=SignedContent.parse(
+            "{body}.{header:x-sinch-webhook-signature-nonce}.{timestamp}"
+        ),
+        timestamp_header="x-sinch-webhook-signature-timestamp",
+        id_header="x-sinch-webhook-signature-nonce",
+        remarks="callbacks of the Voice API sign otherwise and are not taken",
+    ),
+    # https://docs.daily.co/reference/rest-api/webhooks (2026-11). No window is documented.
+    HmacScheme(
+        name="daily",
+        vendor="Daily",
+        header="X-Webhook-Signature",
+        algorithm="sha256",
+        encoding="base64",
+        key_encoding="base64",
+        signed_content=_TIME_THEN_BODY,
+        timestamp_header="X-Webhook-Timestamp",
+        timestamp_unit="seconds-or-milliseconds",
+        success=STATUS_200,
+    ),
+    # https://docs.whereby.com/meeting-content-and-quality/insights-suite-and-api/webhooks (2026-11)
+    HmacScheme(
+        name="whereby",
+        vendor="Whereby",
+        header="Whereby-Signature",
+        prefix="v1=",
+        separator=",",
+        algorithm="sha256",
+        encoding="hex",
+        signed_content=_TIME_THEN_BODY,
+        timestamp_element="t",
+        timestamp_unit="seconds-or-milliseconds",
+    ),
+    # https://developer.webex.com/messaging/docs/api/guides/webhooks (2026-11)
+    HmacScheme(
+        name="webex",
+        vendor="Webex",
+        header="X-Spark-Signature",
+        algorithm="sha1",
+        encoding="hex",
+        signed_content=_BODY,
+    ),
+    # https://developer.aircall.io/tutorials/webhooks-guide (2026-11): a token in each body.
+    BodyToken(
+        name="aircall",
+        vendor="Aircall",
+        member="token",
+        secret_members=("payload.token",),
+        success=STATUS_200,
+        remarks="unsigned; the token of the webhook is in each body",
+    ),
+    # See odd.bodytoken. JSON is what examples are written in; only tokens can be proven.
+    TokenBody(
+        name="dialpad",
+        vendor="Dialpad",
+        formats=(Format.JWT, Format.JSON),
+        header="",
+        algorithm="sha256",
+        encoding="base64url",
+        signed_content=_BODY,
+        remarks="the body is a JWT; without a secret Dialpad sends unsigned JSON, refused here",
+    ),
+    # See odd.places. The key is the signing secret's base64.
+    OrderedItems(
+        name="openphone",
+        vendor="OpenPhone (Quo, legacy webhooks)",
+        header="openphone-signature",
+        leading=("hmac", "1"),
+        algorithm="sha256",
+        encoding="base64",
+        key_encoding="base64",
+        signed_content=_TIME_THEN_BODY,
+        timestamp_unit="milliseconds",
+    ),
+    # See odd.members.
+    JustCallScheme(
+        name="justcall",
+        vendor="JustCall",
+        header="x-justcall-signature",
+        algorithm="sha256",
+        encoding="hex",
+        signed_content=_BODY,
+        time_header="x-justcall-request-timestamp",
+        remarks="secret: the API secret; the event's data are not signed",
+    ),
+    # https://developers.ringcentral.com/guide/notifications/webhooks/creating-webhooks (2026-11):
+    # the URL is tried by a Validation-Token, to be repeated in a header; nothing is signed.
+    TokenScheme(
+        name="ringcentral",
+        vendor="RingCentral",
+        header="Verification-Token",
+        secret_headers=frozenset({"verification-token"}),
+        success=STATUS_200,
+        handshakes=(
+            Handshake(
+                name="validation",
+                asks=(Ask(_VALIDATION),),
+                reply=Echo(_VALIDATION, None, header="Validation-Token", in_body=False),
+                signed=False,
+            ),
+        ),
+        remarks="unsigned; set verificationToken when you subscribe",
+    ),
+    # https://developers.deepgram.com/docs/callback (2026-11): user and password in the URL.
+    BasicScheme(
+        name="deepgram",
+        vendor="Deepgram (callbacks)",
+        remarks="unsigned; secret: user:password, written into the callback's URL",
+    ),
+    # https://www.assemblyai.com/docs/concepts/webhooks (2026-11): a header of your choice.
+    TokenScheme(
+        name="assemblyai",
+        vendor="AssemblyAI",
+        header="X-Webhook-Token",
+        secret_headers=frozenset({"x-webhook-token"}),
+        remarks="unsigned; set webhook_auth_header_name to X-Webhook-Token",
+    ),
+)

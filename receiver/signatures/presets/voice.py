@@ -1,0 +1,124 @@
+"""Voice agents: Vapi, Retell, ElevenLabs, Bland, Hume, Ultravox, Synthflow, Cartesia."""
+
+from __future__ import annotations
+
+from receiver.signatures.content import SignedContent
+from receiver.signatures.hmac_scheme import HmacScheme
+from receiver.signatures.odd.members import SignedMember
+from receiver.signatures.records import STATUS_200
+from receiver.signatures.scheme import Scheme
+from receiver.signatures.tokens import TokenScheme
+
+_BODY = SignedContent.parse("{body}")
+_TIME_THEN_BODY = SignedContent.parse("{timestamp}.{body}")
+_BODY_THEN_TIME = SignedContent.parse("{body}{timestamp}")
+
+SCHEMES: tuple[Scheme, ...] = (
+    # https://docs.vapi.ai/server-url/server-authentication, and HMACAuthenticationPlan of Vapi's
+    # OpenAPI (2026-11): the defaults of a custom credential of type HMAC. The unit of the time is
+    # not documented. Vapi tries again only where the server has a backoffPlan.
+    HmacScheme(
+        name="vapi",
+        vendor="Vapi (HMAC credential)",
+        header="x-signature",
+        algorithm="sha256",
+        encoding="hex",
+        signed_content=_TIME_THEN_BODY,
+        timestamp_header="x-timestamp",
+        timestamp_unit="seconds-or-milliseconds",
+        remarks="leave the credential's fields at their defaults; with others use hmac",
+    ),
+    # The same page: a bearer credential under the older header, or `secret` of the server object.
+    TokenScheme(
+        name="vapi-secret",
+        vendor="Vapi (secret)",
+        header="X-Vapi-Secret",
+        secret_headers=frozenset({"x-vapi-secret"}),
+        remarks="unsigned; an HMAC credential is better",
+    ),
+    # https://docs.retellai.com/features/secure-webhook and retell-sdk src/lib/webhook_auth.ts
+    # (2026-11). The key is the API key with the webhook badge; five minutes are the SDK's.
+    HmacScheme(
+        name="retell",
+        vendor="Retell AI",
+        header="x-retell-signature",
+        prefix="d=",
+        separator=",",
+        algorithm="sha256",
+        encoding="hex",
+        signed_content=_BODY_THEN_TIME,
+        timestamp_element="v",
+        timestamp_unit="milliseconds",
+    ),
+    # https://elevenlabs.io/docs/agents-platform/workflows/post-call-webhooks and the SDKs'
+    # webhooks.constructEvent (2026-11). ElevenLabs's own code takes 30 minutes; 300 s is ours.
+    HmacScheme(
+        name="elevenlabs",
+        vendor="ElevenLabs",
+        header="ElevenLabs-Signature",
+        prefix="v0=",
+        separator=",",
+        algorithm="sha256",
+        encoding="hex",
+        signed_content=_TIME_THEN_BODY,
+        timestamp_element="t",
+        success=STATUS_200,
+    ),
+    # https://docs.bland.ai/tutorials/webhook-signing (2026-11)
+    HmacScheme(
+        name="bland",
+        vendor="Bland",
+        header="X-Webhook-Signature",
+        algorithm="sha256",
+        encoding="hex",
+        signed_content=_BODY,
+    ),
+    # https://dev.hume.ai/docs/speech-to-speech-evi/configuration/webhooks (2026-11; what is signed
+    # is from memory of its sample code: body, a point, time). The key is the API key.
+    HmacScheme(
+        name="hume",
+        vendor="Hume (EVI)",
+        header="X-Hume-AI-Webhook-Signature",
+        algorithm="sha256",
+        encoding="hex",
+        signed_content=SignedContent.parse("{body}.{timestamp}"),
+        timestamp_header="X-Hume-AI-Webhook-Timestamp",
+        timestamp_unit="seconds-or-milliseconds",
+        remarks="secret: the API key; what is signed is second-hand",
+    ),
+    # https://docs.ultravox.ai/webhooks/securing-webhooks and errors-and-retries (2026-11): ten
+    # retries, the first after 30 s, each after twice the time. Ultravox advises a minute; the
+    # wider window is ours. Several signatures while a secret is changed.
+    HmacScheme(
+        name="ultravox",
+        vendor="Ultravox",
+        header="X-Ultravox-Webhook-Signature",
+        separator=",",
+        algorithm="sha256",
+        encoding="hex",
+        signed_content=_BODY_THEN_TIME,
+        timestamp_header="X-Ultravox-Webhook-Timestamp",
+        timestamp_unit="iso8601",
+        retry_span_seconds=30 * (2**10 - 1),
+    ),
+    # See odd.members.
+    SignedMember(
+        name="synthflow",
+        vendor="Synthflow",
+        header="HTTP_SYNTHFLOW_SIGNATURE",
+        other_header="Synthflow-Signature",
+        algorithm="sha256",
+        encoding="base64",
+        signed_content=_BODY,
+        member_path="call.call_id",
+        remarks="only the call's id is signed; a proxy may drop a header with underscores",
+    ),
+    # https://docs.cartesia.ai/agents/webhooks (2026-11)
+    TokenScheme(
+        name="cartesia",
+        vendor="Cartesia (agents)",
+        header="X-Webhook-Secret",
+        secret_headers=frozenset({"x-webhook-secret"}),
+        remarks="unsigned; the secret is sent with each call",
+    ),
+)
