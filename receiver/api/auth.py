@@ -8,6 +8,7 @@ from starlette.requests import Request
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from receiver.api.answers import error
+from receiver.signatures.authorization import credentials
 
 
 class BearerGate:
@@ -34,7 +35,7 @@ class BearerGate:
         await self._app(scope, receive, send)
 
     def _is_proven(self, request: Request) -> bool:
-        scheme, _, given = request.headers.get("authorization", "").partition(" ")
+        scheme, given = credentials(request.headers.get("authorization", ""))
         # Header text is Latin-1 for whatever bytes came: encoding it gives those back.
-        right = hmac.compare_digest(given.strip().encode("latin-1"), self._token)
-        return right and scheme.lower() == "bearer"
+        right = hmac.compare_digest(given.encode("latin-1"), self._token)
+        return right and scheme == "bearer"

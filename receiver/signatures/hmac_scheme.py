@@ -13,6 +13,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from receiver.signatures import codecs
+from receiver.signatures.authorization import behind, prefixed
 from receiver.signatures.content import URL_TRANSFORMS, SignedContent
 from receiver.signatures.errors import SignatureError
 from receiver.signatures.records import Request, Strength, Verified
@@ -124,7 +125,7 @@ class HmacScheme(Scheme):
             added[self.timestamp_header] = stamp
         known = {**request.headers, **{name.lower(): value for name, value in added.items()}}
         content = self._contents(replace(request, headers=known), stamp)[0]
-        signature = self.prefix + self._digest(key, content)
+        signature = prefixed(self.header, self.prefix, self._digest(key, content))
         if stamp and self.timestamp_element:
             signature = f"{self.timestamp_element}={stamp}{self.separator or ','}{signature}"
         return {**added, self.header: signature}
@@ -171,9 +172,8 @@ class HmacScheme(Scheme):
         return codecs.ENCODINGS[self.encoding](hmac.digest(key, content, self.algorithm))
 
     def _candidates(self, items: Sequence[str]) -> list[str]:
-        candidates = [
-            item.removeprefix(self.prefix) for item in items if item.startswith(self.prefix)
-        ]
+        found = [behind(self.header, self.prefix, item) for item in items]
+        candidates = [candidate for candidate in found if candidate is not None]
         if not candidates:
             raise SignatureError("malformed-signature", f"{self.header} holds no {self.prefix}…")
         return candidates

@@ -239,7 +239,9 @@ GENERIC_KNOBS: dict[str, dict[str, Knob]] = {
     "token": {
         "header": header_knob("The header that carries the token; X-Webhook-Token by default."),
         "prefix": text_knob(
-            "What stands before the token, such as Bearer and a space.", empty=True
+            "What stands before the token. In Authorization the name of a scheme, such as Bearer, "
+            "whose case does not matter.",
+            empty=True,
         ),
         **_ID_KNOB,
     },

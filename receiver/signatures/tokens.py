@@ -15,6 +15,7 @@ from dataclasses import dataclass, replace
 from urllib.parse import quote, unquote, urlsplit
 
 from receiver.signatures import codecs
+from receiver.signatures.authorization import behind, prefixed
 from receiver.signatures.errors import SignatureError
 from receiver.signatures.fields import one_of, query_fields
 from receiver.signatures.records import Coverage, Request, Strength, Verified
@@ -123,7 +124,8 @@ class TokenScheme(SharedSecret):
         """See Scheme."""
         del request, now
         [(_, key)] = self.keys([secret])
-        return {self.header: self.prefix + key.decode(), **self._id_to_send(delivery_id)}
+        shown = prefixed(self.header, self.prefix, key.decode())
+        return {self.header: shown, **self._id_to_send(delivery_id)}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -213,10 +215,11 @@ class PathTokenScheme(SharedSecret):
 def header_token(request: Request, header: str, prefix: str) -> bytes:
     """The header's value behind the prefix."""
     value = request.headers.get(header.lower(), "").strip(" \t")
-    if not value.startswith(prefix) or not value[len(prefix) :]:
+    token = behind(header, prefix, value)
+    if not token:
         raise SignatureError("missing-token", f"{header} is missing or not of the named form")
     try:
-        return value[len(prefix) :][:LONGEST_TOKEN].encode("latin-1")
+        return token[:LONGEST_TOKEN].encode("latin-1")
     except UnicodeEncodeError:
         raise SignatureError("malformed-header", f"{header} is not Latin-1 text") from None
 

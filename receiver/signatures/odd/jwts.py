@@ -22,6 +22,7 @@ from jwt.types import Options
 from jwt.warnings import InsecureKeyLengthWarning
 
 from receiver.signatures import codecs
+from receiver.signatures.authorization import credentials
 from receiver.signatures.errors import SignatureError
 from receiver.signatures.hmac_scheme import LONGEST_HEADER
 from receiver.signatures.odd.keys import KeyPair, read_key_pair, read_keys
@@ -209,8 +210,8 @@ def _token(request: Request, header: str) -> str:
         raise SignatureError("missing-signature", f"{header} is missing or empty")
     if len(value) > LONGEST_HEADER:
         raise SignatureError("malformed-signature", f"{header} is too long")
-    kind, _, token = value.rpartition(" ")
-    if not all(map(_is_canonical, token.split("."))) or kind not in ("", "Bearer", "JWT"):
+    kind, token = credentials(value)
+    if not all(map(_is_canonical, token.split("."))) or kind not in ("", "bearer", "jwt"):
         raise SignatureError("malformed-signature", f"{header} holds no token")
     return token
 

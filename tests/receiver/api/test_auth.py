@@ -36,7 +36,7 @@ async def test_without_the_token_everything_is_401(
     assert answer.json()["error"] == "unauthorized"
 
 
-@pytest.mark.parametrize("scheme", ["Bearer", "bearer"])
+@pytest.mark.parametrize("scheme", ["Bearer", "bearer", "BEARER", "Bearer  "])
 async def test_the_token_opens(parts: ApiParts, scheme: str) -> None:
     async with client(parts, authorization=f"{scheme} {TOKEN}") as owner:
         assert (await owner.get("/api/status")).status_code == 200
