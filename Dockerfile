@@ -1,5 +1,6 @@
-# One image for `receiver serve` and `receiver work`.
-# BASE is any image with Python 3.11 or newer as `python3`, its venv module included.
+# One image for `receiver serve`, `receiver work` and `receiver migrate`.
+# BASE is any image with Python 3.11 or newer as `python3`, its venv module included. A tag moves:
+# name a digest to have the same base each time, --build-arg BASE=python:3.13-slim@sha256:…
 ARG BASE=python:3.13-slim
 
 FROM ${BASE} AS build
@@ -24,12 +25,16 @@ COPY --from=build /src/mappings /srv/receiver/mappings
 # What this image is made of (CycloneDX), and where that stands.
 COPY sbom.cdx.json /usr/share/receiver/sbom.cdx.json
 LABEL receiver.sbom="/usr/share/receiver/sbom.cdx.json"
+# All that is written goes to the one volume, temporary files too: the root may be read-only.
 ENV PATH=/opt/receiver/bin:${PATH} \
+    PYTHONDONTWRITEBYTECODE=1 \
     PYTHONUNBUFFERED=1 \
     RECEIVER_DATA_DIR=/var/lib/receiver \
     RECEIVER_HOST=0.0.0.0 \
     RECEIVER_MAPPINGS=/srv/receiver/mappings \
-    RECEIVER_PORT=8080
+    RECEIVER_PORT=8080 \
+    SQLITE_TMPDIR=/var/lib/receiver \
+    TMPDIR=/var/lib/receiver
 WORKDIR /srv/receiver
 USER receiver
 EXPOSE 8080

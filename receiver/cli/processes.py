@@ -59,8 +59,12 @@ def work(strict: _Strict = False) -> None:
 
 @app.command()
 @explained
-def migrate() -> None:
+def migrate(
+    wait: Annotated[
+        bool, typer.Option("--wait", help="Wait for the database, at most a minute.")
+    ] = False,
+) -> None:
     """Bring the database to this version's tables."""
     from receiver.cli.commands import migrating
 
-    migrating.migrate()
+    migrating.migrate(wait=wait)
