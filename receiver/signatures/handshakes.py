@@ -14,7 +14,7 @@ from dataclasses import dataclass
 
 from receiver.signatures import codecs
 from receiver.signatures.errors import SignatureError
-from receiver.signatures.fields import Field
+from receiver.signatures.fields import Field, form_fields
 from receiver.signatures.records import Answer, Request
 
 #: No set-up request is longer, and nothing longer is repeated to its sender.
@@ -126,7 +126,8 @@ class Handshake:
     `test_secrets`, which prove nothing else. `gate` names a field that must equal a configured
     secret. `learns` names the field whose text becomes the secret of the source: taken only
     while the operator has opened a window for it. `shows` names fields that the operator needs
-    to see; they are kept for a window that is open, and otherwise dropped.
+    to see; they are kept for a window that is open, and otherwise dropped. `form_of` names the
+    fields of a form that is nothing else: with another field, or one twice, it is a delivery.
     """
 
     name: str
@@ -138,15 +139,22 @@ class Handshake:
     gate: Field | None = None
     learns: Field | None = None
     shows: tuple[Field, ...] = ()
+    form_of: frozenset[str] | None = None
 
     def recognises(self, request: Request) -> bool:
         """Whether this is that kind; never raises."""
         if request.method != self.method or len(request.body) > LONGEST_BODY:
             return False
         try:
-            return all(ask.met_by(request) for ask in self.asks)
+            return self._has_form(request) and all(ask.met_by(request) for ask in self.asks)
         except SignatureError:
             return False
+
+    def _has_form(self, request: Request) -> bool:
+        if self.form_of is None:
+            return True
+        names = [name for name, _ in form_fields(request.body)]
+        return len(names) == len(set(names)) and self.form_of.issuperset(names)
 
     def answer(self, request: Request, secrets: Sequence[str]) -> Answer:
         """The answer to a recognised request; `secrets` are those that may have signed it.

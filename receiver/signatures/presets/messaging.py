@@ -26,6 +26,9 @@ _TEAMS_REPLY = Answer(200, b'{"type":"message","text":"Received."}', "applicatio
 
 # https://docs.slack.dev/authentication/verifying-requests-from-slack (2026-08). A button shows
 # whatever text an answer holds, so it is answered with an empty one.
+# Slack checks the certificate of a request URL by a form of ssl_check=1 and, at most, the old
+# verification token, without a signature
+# (https://docs.slack.dev/tools/bolt-python/reference/middleware/ssl_check, 2026-11).
 _SLACK = HmacScheme(
     name="slack-events",
     vendor="Slack (events)",
@@ -42,6 +45,12 @@ _SLACK = HmacScheme(
             name="url-verification",
             asks=(Ask(Field("body", "type"), "url_verification"),),
             reply=Echo(Field("body", "challenge")),
+        ),
+        Handshake(
+            name="ssl-check",
+            asks=(Ask(Field("form", "ssl_check"), "1"),),
+            form_of=frozenset({"ssl_check", "token"}),
+            signed=False,
         ),
     ),
 )

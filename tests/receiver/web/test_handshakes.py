@@ -274,6 +274,53 @@ async def test_a_mapping_may_say_what_a_refusal_looks_like(pairing: MemoryPairin
     assert answer.headers["content-type"] == "text/x"
 
 
+SLACK = ["slack-events", "slack-interactive"]
+
+
+@pytest.mark.parametrize("name", SLACK)
+@pytest.mark.parametrize("content_type", ["application/x-www-form-urlencoded", ""])
+@pytest.mark.parametrize(
+    "body", [b"ssl_check=1", b"token=Jhj5dZ&ssl_check=1", b"ssl_check=1&token="]
+)
+async def test_slacks_check_of_the_certificate_is_answered_and_not_stored(
+    name: str, content_type: str, body: bytes, pairing: MemoryPairing
+) -> None:
+    endpoint = endpoint_for(name, pairing, "s")
+    headers = {"content-type": content_type}
+    request = {"method": "POST", "url": f"{BASE}/webhooks/{name}", "headers": headers, "body": body}
+    answer = await call(endpoint, request)
+    assert (answer.status_code, answer.content) == (200, b"")
+    assert endpoint.inbox.kept == {}
+    assert endpoint.rejections == []
+
+
+@pytest.mark.parametrize("name", [*SLACK, "github"])
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"ssl_check=0",
+        b"ssl_check=",
+        b"ssl_check=1&ssl_check=1",
+        b"ssl_check=1&token=a&token=b",
+        b"ssl_check=1&payload=%7B%7D",
+        b"command=%2Fdeploy&ssl_check=1",
+        b'{"ssl_check":"1"}',
+        b"token=Jhj5dZ",
+        b"",
+        b"ssl_check=1&\xff=1",
+    ],
+)
+async def test_what_is_no_more_than_like_it_is_refused_as_unsigned(
+    name: str, body: bytes, pairing: MemoryPairing
+) -> None:
+    endpoint = endpoint_for(name, pairing, "s")
+    url = f"{BASE}/webhooks/{name}"
+    for sent in (body, b"ssl_check=1") if name == "github" else (body,):
+        request = {"method": "POST", "url": url, "headers": {}, "body": sent}
+        assert (await call(endpoint, request)).status_code == 401
+    assert endpoint.inbox.kept == {}
+
+
 PATH_TOKEN = "an-unguessable-part"
 
 
