@@ -397,6 +397,12 @@ rejections = Table(
     Column("header_names", JSON, nullable=False),
     Column("body_bytes", BigInteger),  # null where none was read and none declared
     Column("body_sha256", String(64)),  # null where the body was not read whole
+    # Of what reached no source: what may be kept of the path, the source that was meant, and how
+    # many of the kind there were; the row is that of the last one.
+    Column("path", String(200)),
+    Column("nearest_source", String(64)),
+    Column("remediation", Text),
+    Column("count", BigInteger, nullable=False, server_default="1"),
     Index("ix_rejections_at", "at", "id"),
 )
 

@@ -14,6 +14,9 @@ from zoneinfo import ZoneInfo
 
 import structlog
 from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 
 from jobs import pairing
@@ -31,7 +34,7 @@ from jobs.tasks import within
 from mappings.engine.load import MappingSet
 from receiver import looks
 from receiver.api import api_routes
-from receiver.api.answers import HANDLERS
+from receiver.api.answers import HANDLERS, on_http_exception
 from receiver.api.parts import ApiParts
 from receiver.counting import DatabaseCounts
 from receiver.doctor.checkup import Checkup
@@ -48,7 +51,9 @@ from receiver.secrets import Secrets, secrets_of
 from receiver.settings import Settings
 from receiver.signatures import RULES
 from receiver.signedlags import SignedLags
+from receiver.sourcelist import public_base
 from receiver.sources import KnownSource, known_sources, missing_secrets, without_public_url
+from receiver.strays import Strays
 from receiver.webhooks import WebhookEndpoint
 
 log = structlog.get_logger(__name__)
@@ -83,6 +88,12 @@ class WebProcess:
         self.doorbell = Doorbell(settings.redis)
         self.inbox = Inbox(self._for_intake, self.doorbell.ring)
         self.rejections = RejectionBook(self.database)
+        self._on_rejection = Rejections(self.metrics, self.rejections.add)
+        self.strays = Strays(
+            sources=lambda: self._sources,
+            base=public_base(settings),
+            on_rejection=self._on_rejection,
+        )
         self.uses = SecretUses(self.database)
         self.signed_lags = SignedLags()
         self.watch = MappingWatch(
@@ -116,9 +127,10 @@ class WebProcess:
         )
         return [
             Route("/webhooks/{source}", webhooks),
+            Route("/webhooks/{source}/", webhooks),
             Route("/webhooks/{source}/{token}", webhooks),
             *health_routes(self._health(), self.metrics, count=counts.refresh),
-            *api_routes(parts, token=self._settings.admin_token),
+            *api_routes(parts, token=self._settings.admin_token, on_refusal=self.strays.note),
         ]
 
     @contextlib.asynccontextmanager
@@ -183,7 +195,7 @@ class WebProcess:
                 body_seconds=self._settings.body_timeout_seconds,
                 room=Room(self._settings.room_for_bodies),
             ),
-            on_rejection=Rejections(self.metrics, self.rejections.add),
+            on_rejection=self._on_rejection,
             metrics=self.metrics,
             public_url=self._settings.public_url,
             on_proof=self._count_proof,
@@ -191,6 +203,7 @@ class WebProcess:
             handshakes=Handshakes(
                 partial(pairing.take, self.database), on_learnt=self._read_secrets
             ),
+            strays=self.strays,
         )
 
     def _count_proof(self, source: str, secret: str, now: float) -> None:
@@ -277,7 +290,12 @@ def create_app(settings: Settings, *, strict: bool = False) -> Starlette:
         async with process.running():
             yield
 
-    app = Starlette(routes=process.routes(), exception_handlers=HANDLERS, lifespan=lifespan)
+    async def on_nothing_served(request: Request, error: Exception) -> Response:
+        process.strays.note(request.scope)
+        return await on_http_exception(request, error)
+
+    handlers = {**HANDLERS, HTTPException: on_nothing_served}
+    app = Starlette(routes=process.routes(), exception_handlers=handlers, lifespan=lifespan)
     # A path with a slash too many is answered 404: a vendor's POST does not follow a redirect.
     app.router.redirect_slashes = False
     return app

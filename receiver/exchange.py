@@ -86,6 +86,11 @@ class Call:
         return str(self._scope["path_params"]["source"])
 
     @property
+    def path(self) -> str:
+        """The path, percent-decoded."""
+        return str(self._scope["path"])
+
+    @property
     def body_sha256(self) -> str | None:
         """The hex SHA-256 of the body, worked out once; None until the body was read."""
         if self._body_sha256 is None and self.body is not None:

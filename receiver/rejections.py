@@ -39,7 +39,8 @@ class Rejection:
 
     `source` is a configured one, or `unknown`. `detail` holds nothing that the sender wrote.
     `body_bytes` is what was declared where the body was not read whole, if anything was;
-    `body_sha256` (hex) is None then.
+    `body_sha256` (hex) is None then. Of one that no source takes, `path` is what may be shown of
+    the path, and those of one `group` are kept as one.
     """
 
     source: str
@@ -49,6 +50,10 @@ class Rejection:
     header_names: tuple[str, ...] = ()
     body_bytes: int | None = None
     body_sha256: str | None = None
+    path: str | None = None
+    nearest_source: str | None = None
+    remediation: str | None = None
+    group: str | None = None
 
 
 class Rejections:
@@ -85,7 +90,9 @@ class Rejections:
         )
 
 
-def rejection_of(call: Call, *, source: str, cause: str, detail: str) -> Rejection:
+def rejection_of(
+    call: Call, *, source: str, cause: str, detail: str, **more: str | None
+) -> Rejection:
     """What is told of a request that was not taken."""
     body = call.body
     return Rejection(
@@ -96,6 +103,7 @@ def rejection_of(call: Call, *, source: str, cause: str, detail: str) -> Rejecti
         header_names=header_names(call.headers),
         body_bytes=_declared(call) if body is None else len(body),
         body_sha256=call.body_sha256,
+        **more,
     )
 
 
@@ -127,4 +135,8 @@ def _kept(rejection: Rejection) -> Rejected:
         header_names=rejection.header_names,
         body_bytes=rejection.body_bytes,
         body_sha256=rejection.body_sha256,
+        path=rejection.path,
+        nearest_source=rejection.nearest_source,
+        remediation=rejection.remediation,
+        group=rejection.group,
     )

@@ -20,7 +20,7 @@ from receiver.exchange import Call, Disconnected, Refused, refuse, respond
 from receiver.handshaking import Handshakes
 from receiver.identity import dedupe_key, vendor_id
 from receiver.keeping import Kept, kept_of
-from receiver.metrics import UNKNOWN, Metrics
+from receiver.metrics import Metrics
 from receiver.proving import LARGE_BYTES, ProofQueue
 from receiver.readiness import (
     RETRY_SOON_SECONDS,
@@ -42,6 +42,7 @@ from receiver.signatures import (
     Verified,
 )
 from receiver.sources import KnownSource
+from receiver.strays import Strays
 
 UNAUTHORIZED = 401
 
@@ -73,6 +74,7 @@ class WebhookEndpoint:
         on_proof: Callable[[str, str, float], None] = lambda _source, _secret, _now: None,
         on_signed_time: Callable[[str, float], None] = lambda _source, _lag_seconds: None,
         handshakes: Handshakes | None = None,
+        strays: Strays | None = None,
     ) -> None:
         self._sources = sources
         self._inbox = inbox
@@ -83,6 +85,9 @@ class WebhookEndpoint:
         self._on_proof = on_proof
         self._on_signed_time = on_signed_time
         self._handshakes = handshakes or Handshakes()
+        self._strays = strays or Strays(
+            sources=sources, base=public_url or "", on_rejection=on_rejection
+        )
         self._proofs = ProofQueue()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -218,11 +223,10 @@ class WebhookEndpoint:
         self._metrics.intake_seconds.observe(time.perf_counter() - call.began)
 
     def _note(self, call: Call, source: KnownSource | None, cause: str, detail: str) -> None:
-        self._on_rejection(
-            rejection_of(
-                call, source=source.name if source else UNKNOWN, cause=cause, detail=detail
-            )
-        )
+        if source is None:
+            self._strays.note_unknown(call)
+        else:
+            self._on_rejection(rejection_of(call, source=source.name, cause=cause, detail=detail))
 
 
 async def _refuse(call: Call, refused: Refused, source: KnownSource | None) -> None:

@@ -1,17 +1,20 @@
 """Requests that were not taken, kept so that an operator can see why.
 
 Owns what is kept of them and how little that may cost: they wait in a small ring in memory, a
-batch a second goes to the database, and the table keeps the last 1,000. Refuses to grow under
-attack, to let one source's flood hide another's single rejection, and to lose the counts.
+batch a second goes to the database, and the table keeps the last 1,000. Those of a group are one
+row, with the last of them and how many there were. Refuses to grow under attack, to let one
+source's flood hide another's single rejection, and to lose the counts.
 """
 
 from __future__ import annotations
 
 import asyncio
+import uuid
 from collections import Counter, deque
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import datetime
+from types import MappingProxyType
 
 import structlog
 from sqlalchemy import Delete, delete, func, select
@@ -28,6 +31,8 @@ KEPT = 1_000
 #: At most so many are written at a time, whatever comes in.
 BATCH = 200
 EVERY_SECONDS = 1.0
+#: The row of a group has an id made of the group's name.
+_GROUPS = uuid.UUID("0d6f0b0c-51a5-5c57-9f0e-7c8c3a2f9b11")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,7 +40,8 @@ class Rejected:
     """One request that was not taken. It holds no body, no secret and no value of a header.
 
     `source` is a configured one, or `unknown`; `body_bytes` is what was declared where the body
-    was not read whole, and then `body_sha256` (hex) is None.
+    was not read whole, and then `body_sha256` (hex) is None. `path` is what may be kept of the
+    path of one that reached no source. Those of a `group` are one row, the last one's, of `count`.
     """
 
     at: datetime
@@ -46,6 +52,15 @@ class Rejected:
     header_names: tuple[str, ...] = ()
     body_bytes: int | None = None
     body_sha256: str | None = None
+    path: str | None = None
+    nearest_source: str | None = None
+    remediation: str | None = None
+    count: int = 1
+    group: str | None = None
+
+    def after(self, earlier: Rejected | None) -> Rejected:
+        """This one of a group, with those before it counted."""
+        return self if earlier is None else replace(self, count=self.count + earlier.count)
 
 
 class Ring:
@@ -89,6 +104,7 @@ class RejectionBook:
     def __init__(self, database: Database) -> None:
         self._database = database
         self._ring = Ring()
+        self._groups: dict[str, Rejected] = {}
         self._counts: Counter[tuple[str, str]] = Counter()
         self._last: dict[tuple[str, str], datetime] = {}
         self._is_failing = False
@@ -98,7 +114,13 @@ class RejectionBook:
         key = (one.source, one.cause)
         self._counts[key] += 1
         self._last[key] = one.at
-        self._ring.add(one)
+        self._keep(one)
+
+    def _keep(self, one: Rejected) -> None:
+        if one.group is None:
+            self._ring.add(one)
+        elif one.group in self._groups or len(self._groups) < KEPT:
+            self._groups[one.group] = one.after(self._groups.get(one.group))
 
     async def run(self) -> None:
         """Write a batch a second until cancelled; while the database is away, what fits waits."""
@@ -115,14 +137,15 @@ class RejectionBook:
         if not self._counts and not len(self._ring):
             return
         rows = self._ring.take(BATCH)
+        groups, self._groups = self._groups, {}
         counts, self._counts = self._counts, Counter()
         last = {key: self._last[key] for key in counts}
         try:
-            await write_rejections(self._database, rows, counts=counts, last=last)
+            await write_rejections(self._database, rows, counts=counts, last=last, groups=groups)
         except Exception as error:  # noqa: BLE001 - whatever it is, intake goes on without it
             self._counts.update(counts)
-            for one in rows if is_transient(error) else ():
-                self._ring.add(one)
+            for one in (*groups.values(), *rows) if is_transient(error) else ():
+                self._keep(one)
             if not self._is_failing:
                 log.warning("rejections.not_written", error=brief(error))
             self._is_failing = True
@@ -137,6 +160,7 @@ async def write_rejections(
     *,
     counts: Mapping[tuple[str, str], int],
     last: Mapping[tuple[str, str], datetime],
+    groups: Mapping[str, Rejected] = MappingProxyType({}),
 ) -> None:
     """Add rows and counts, by source and cause, and keep no more rows than `KEPT`."""
     async with database.write() as connection:
@@ -148,14 +172,26 @@ async def write_rejections(
                     rejection_counts, key=["source", "cause"], values=row, adding=["count"]
                 )
             )
+        for group in sorted(groups):
+            row = {"id": str(uuid.uuid5(_GROUPS, group)), **_fields(groups[group])}
+            await connection.execute(
+                database.upsert(rejections, key=["id"], values=row, adding=["count"])
+            )
         if rows:
             await connection.execute(rejections.insert(), list(_values(rows)))
+        if rows or groups:
             await connection.execute(_beyond_what_is_kept())
 
 
 def _values(rows: Sequence[Rejected]) -> Iterator[dict[str, object]]:
     for one in sorted(rows, key=lambda row: row.at):
-        yield {"id": new_id(), **asdict(one), "header_names": list(one.header_names)}
+        yield {"id": new_id(), **_fields(one)}
+
+
+def _fields(one: Rejected) -> dict[str, object]:
+    fields = {**asdict(one), "header_names": list(one.header_names)}
+    del fields["group"]
+    return fields
 
 
 def _beyond_what_is_kept() -> Delete:

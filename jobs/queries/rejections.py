@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict
-from sqlalchemy import ColumnElement, and_, func, literal, select, true, tuple_
+from sqlalchemy import ColumnElement, and_, func, literal, or_, select, true, tuple_
 
 from jobs.columns import UtcDateTime
 from jobs.database import Database
@@ -17,7 +17,10 @@ _LIST = "rejections"
 
 
 class RejectionFilter(BaseModel):
-    """Which rejections: all given parts must fit; `since` ≤ at < `until`."""
+    """Which rejections: all given parts must fit; `since` ≤ at < `until`.
+
+    Those of a source are also the requests that were meant for it and missed its URL.
+    """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -31,7 +34,7 @@ class RejectionFilter(BaseModel):
         columns = rejections.c
         parts: list[ColumnElement[bool]] = [true()]
         if self.source is not None:
-            parts.append(columns.source == self.source)
+            parts.append(or_(columns.source == self.source, columns.nearest_source == self.source))
         if self.cause is not None:
             parts.append(columns.cause == self.cause)
         if self.since is not None:

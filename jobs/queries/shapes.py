@@ -218,7 +218,11 @@ class SourceTraffic(Shape):
 
 
 class RejectionItem(Shape):
-    """A request that was not taken; of its headers only the names are known."""
+    """A request that was not taken; of its headers only the names are known.
+
+    Of those that reached no source, the last of a kind: `count` is how many there were, `path` what
+    may be shown of its path, and `remediation` has the URL of the source that was meant.
+    """
 
     id: str
     at: AwareDatetime
@@ -229,6 +233,10 @@ class RejectionItem(Shape):
     header_names: tuple[str, ...]
     body_bytes: int | None
     body_sha256: str | None
+    path: str | None
+    nearest_source: str | None
+    remediation: str | None
+    count: int
 
 
 class Begun(Shape):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hmac
+from collections.abc import Callable
 
 from starlette.requests import Request
 from starlette.types import ASGIApp, Receive, Scope, Send
@@ -18,12 +19,16 @@ class BearerGate:
     which paths exist.
     """
 
-    def __init__(self, app: ASGIApp, *, token: str) -> None:
+    def __init__(
+        self, app: ASGIApp, *, token: str, on_refusal: Callable[[Scope], None] = lambda _: None
+    ) -> None:
         self._app = app
+        self._on_refusal = on_refusal
         self._token = token.encode()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "http" and not self._is_proven(Request(scope)):
+            self._on_refusal(scope)
             refusal = error(
                 401,
                 "unauthorized",

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
 from starlette.routing import BaseRoute, Mount, Route
+from starlette.types import Scope
 
 from receiver.api.answers import HANDLERS, SafeHeaders
 from receiver.api.auth import BearerGate
@@ -13,8 +16,13 @@ from receiver.api.operations import OPENAPI_PATH, OPERATIONS
 from receiver.api.parts import ApiParts
 
 
-def api_routes(parts: ApiParts, *, token: str | None) -> list[BaseRoute]:
-    """`/api` and all below it; nothing at all without a token, so that it answers 404."""
+def api_routes(
+    parts: ApiParts, *, token: str | None, on_refusal: Callable[[Scope], None] = lambda _: None
+) -> list[BaseRoute]:
+    """`/api` and all below it; nothing at all without a token, so that it answers 404.
+
+    `on_refusal` hears of each request without the token.
+    """
     if not token:
         return []
     api = Starlette(
@@ -22,7 +30,10 @@ def api_routes(parts: ApiParts, *, token: str | None) -> list[BaseRoute]:
             Route(OPENAPI_PATH, serve_document),
             *(Route(one.path, one.answered_by, methods=[one.method]) for one in OPERATIONS),
         ],
-        middleware=[Middleware(SafeHeaders), Middleware(BearerGate, token=token)],
+        middleware=[
+            Middleware(SafeHeaders),
+            Middleware(BearerGate, token=token, on_refusal=on_refusal),
+        ],
         exception_handlers=HANDLERS,
     )
     api.state.parts = parts

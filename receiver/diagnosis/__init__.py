@@ -1,9 +1,10 @@
 """Why a captured request is refused: checked offline, trying the likely mistakes.
 
 Pure: `captured` reads the request, `mistakes` knows what goes wrong on the way, `search` finds
-out which of it did.
+out which of it did; `address` judges where it was sent.
 """
 
+from receiver.diagnosis.address import judged_by_address
 from receiver.diagnosis.captured import Captured, CaptureInvalid, read_capture
 from receiver.diagnosis.search import Diagnosis, Finding, NamedSecret, diagnose
 
@@ -14,5 +15,6 @@ __all__ = [
     "Finding",
     "NamedSecret",
     "diagnose",
+    "judged_by_address",
     "read_capture",
 ]

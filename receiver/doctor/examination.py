@@ -122,6 +122,7 @@ CHECKS: tuple[Check, ...] = (
     Check("failures", lambda a: mapping_health.check_failures(a.database)),
     Check("exceptions", lambda a: mapping_health.check_exceptions(a.database, a.mappings)),
     Check("silence", lambda a: mapping_health.check_silence(a.database, a.mappings)),
+    Check("paths", lambda a: mapping_health.check_paths(a.database)),
     Check("settings", _settings, tables=False),
     Check("secrets", _secrets, tables=False),
     Check("files", _files, tables=False),

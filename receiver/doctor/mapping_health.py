@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
 
 from jobs.database import Database
 from jobs.queries.exception_texts import REMEDIATIONS
 from jobs.queries.exceptions import Tally, count_exceptions, detail_of
 from jobs.queries.failures import read_failures
+from jobs.queries.paging import MOST as MOST_OF_A_PAGE
+from jobs.queries.rejections import RejectionFilter, list_rejections
 from jobs.queries.rules import KnownRule, read_rules
 from jobs.queries.shapes import FailureGroup, RuleItem
 from jobs.queries.sources import read_silent
@@ -18,6 +21,7 @@ from receiver.doctor.findings import Finding, Report, note
 MANY_DELIVERIES = 100
 #: At most so many are told; a command has them all.
 MOST = 10
+LATELY = timedelta(days=1)
 
 
 def check_mappings(mappings: MappingSet) -> Report:
@@ -76,6 +80,23 @@ async def check_silence(database: Database, mappings: MappingSet) -> Report:
     findings = [Finding(str(one), mend) for one in await read_silent(database, mappings)]
     watched = sum(source.expect_every is not None for source in mappings.sources.values())
     return Report.of(f"sources that have an expect_every: {watched}", findings)
+
+
+async def check_paths(database: Database) -> Report:
+    """Whether requests reach the service and miss every source."""
+    since = datetime.now(UTC) - LATELY
+    found = await list_rejections(database, RejectionFilter(since=since), limit=MOST_OF_A_PAGE)
+    strays = [one for one in found.items if one.path is not None]
+    return Report.of(
+        f"kinds of requests in the last day that reached no source: {len(strays)}",
+        [
+            note(
+                f"{one.count} to {one.path} reached no source: {one.detail}",
+                f"{one.remediation}; see `receiver rejections`",
+            )
+            for one in strays[:MOST]
+        ],
+    )
 
 
 async def check_exceptions(database: Database, mappings: MappingSet) -> Report:

@@ -21,14 +21,26 @@ def rejections(given: Mapping[str, str | None], *, limit: int | None, as_json: b
     if as_json:
         out.json([item.model_dump(mode="json") for item in items])
         return
-    if not counts:
+    if not counts and not items:
         out.line("nothing rejected")
         return
-    causes = ", ".join(f"{cause} {number}" for cause, number in counts.items())
+    causes = ", ".join(f"{cause} {number}" for cause, number in counts.items()) or "none"
     out.line(f"{counted(sum(counts.values()), 'request')} not taken so far: {causes}")
     if items:
-        columns = ("=at", "source", "cause", "from", ">bytes", "headers", "detail")
+        columns = (
+            "=at",
+            "source",
+            "cause",
+            ">times",
+            "path",
+            "from",
+            ">bytes",
+            "headers",
+            "detail",
+        )
         out.table(columns, [_row(item) for item in items])
+        for remediation in dict.fromkeys(one.remediation for one in items if one.remediation):
+            out.say(f"→ {remediation}")
         out.say("`receiver verify SOURCE --request FILE` says what is wrong with a captured one")
 
 
@@ -41,4 +53,14 @@ async def _read(
 
 def _row(item: RejectionItem) -> tuple[Cell, ...]:
     names = " ".join(item.header_names)
-    return (item.at, item.source, item.cause, item.remote, item.body_bytes, names, item.detail)
+    return (
+        item.at,
+        item.source,
+        item.cause,
+        item.count,
+        item.path,
+        item.remote,
+        item.body_bytes,
+        names,
+        item.detail,
+    )

@@ -23,10 +23,11 @@ from receiver.diagnosis import (
     Diagnosis,
     NamedSecret,
     diagnose,
+    judged_by_address,
     read_capture,
 )
 from receiver.signatures import SchemeInvalid, scheme_of
-from receiver.sourcelist import public_base
+from receiver.sourcelist import public_base, source_url
 
 
 def verify(source_name: str, file: str, *, at: str | None, as_json: bool) -> None:
@@ -39,14 +40,24 @@ def verify(source_name: str, file: str, *, at: str | None, as_json: bool) -> Non
     except SchemeInvalid as error:
         raise Trouble(f"source {source.name}: {error}") from error
     base = public_base(session.settings)
+    captured = _captured(file)
     found = diagnose(
         scheme,
         secrets=tuple(_secrets(session, source, now)),
         others=tuple(_secrets_of_others(session, source, now)),
-        request=_captured(file, source, base),
+        request=_whole(captured, source, base),
         public_url=base,
         source=source.name,
         now=now,
+    )
+    found = judged_by_address(
+        found,
+        captured,
+        source=source.name,
+        others=session.edited.sources.keys() - {source.name},
+        takes_path=scheme.takes_path,
+        url=source_url(session.settings, source.name),
+        has_public_url=session.settings.public_url is not None,
     )
     if as_json:
         out.json(_as_json(found))
@@ -56,20 +67,25 @@ def verify(source_name: str, file: str, *, at: str | None, as_json: bool) -> Non
         raise Trouble(f"refused: {found.cause}")
 
 
-def _captured(file: str, source: Source, base: str) -> Captured:
-    """The request, its URL made whole by what the host is known to be."""
+def _captured(file: str) -> Captured:
+    """The request as it stands in the file."""
     try:
         data = sys.stdin.buffer.read() if file == STANDARD_INPUT else Path(file).read_bytes()
     except OSError as error:
         raise Trouble(f"{file} cannot be read: {error.strerror}", code=MISUSE) from error
     try:
         request = read_capture(data)
-        whole = bool(urlsplit(request.url).netloc)
+        urlsplit(request.url)
     except CaptureInvalid as error:
         raise Trouble(f"{file}: {error}", code=MISUSE) from error
     except ValueError as error:
         raise Trouble(f"{file}: its URL cannot be read: {error}", code=MISUSE) from error
-    if whole:
+    return request
+
+
+def _whole(request: Captured, source: Source, base: str) -> Captured:
+    """The request, its URL made whole by what the host is known to be."""
+    if urlsplit(request.url).netloc:
         return request
     return replace(request, url=base + (request.url or f"/webhooks/{source.name}"))
 
@@ -108,6 +124,9 @@ def _show(out: Output, found: Diagnosis) -> None:
     if found.proven:
         when = f", at {found.signed_at:%Y-%m-%d %H:%M:%SZ}" if found.signed_at else ""
         out.line(f"proven: signed with {found.secret}{when}")
+        for finding in found.findings:
+            out.line(f"  note     {finding.said}")
+            out.line(f"  {'':<8} → {finding.mend}")
         return
     out.line(f"refused: {found.cause} ({found.detail})")
     for finding in found.findings:

@@ -179,3 +179,39 @@ async def test_uses_of_a_secret_add_up(workshop: Workshop) -> None:
     found = (await read_uses(workshop.database))["zendesk"]
     assert {name: use.count for name, use in found.items()} == {"OLD": 2, "NEW": 2}
     assert found["NEW"].last_used_at == START + timedelta(seconds=2)
+
+
+async def test_those_of_a_group_are_one_row_counted_over_all_flushes(workshop: Workshop) -> None:
+    """A scanner's many do not push out the others: they are as many rows as there are groups."""
+    book = RejectionBook(workshop.database)
+    book.add(rejected(0, "github"))
+    for number in range(1, 4 * KEPT):
+        book.add(rejected(number, "unknown", group=f"g{number % 3}", path=f"/{number % 3}"))
+        if number == KEPT:
+            await book.flush()
+    await book.flush()
+    items = (await list_rejections(workshop.database, RejectionFilter(), limit=1000)).items
+    assert {(one.source, one.path) for one in items} == {
+        ("github", None),
+        *(("unknown", f"/{number}") for number in range(3)),
+    }
+    assert sum(one.count for one in items if one.source == "unknown") == 4 * KEPT - 1
+    assert items[0].at == START + timedelta(seconds=4 * KEPT - 1)
+
+
+async def test_groups_that_could_not_be_written_are_written_later(
+    workshop: Workshop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    book = RejectionBook(workshop.database)
+    book.add(rejected(1, "unknown", group="g"))
+
+    async def away(*_: Any, **__: Any) -> None:
+        raise ConnectionError
+
+    with monkeypatch.context() as patched:
+        patched.setattr("jobs.intake.rejections.write_rejections", away)
+        await book.flush()
+    book.add(rejected(2, "unknown", group="g"))
+    await book.flush()
+    [item] = (await list_rejections(workshop.database, RejectionFilter())).items
+    assert (item.count, item.at) == (2, START + timedelta(seconds=2))

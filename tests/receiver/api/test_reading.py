@@ -222,6 +222,8 @@ async def test_rejections_are_a_list_as_the_others(
         "header_names": ["host"],
         "body_bytes": 2,
         "body_sha256": "0" * 64,
+        **dict.fromkeys(("path", "nearest_source", "remediation")),
+        "count": 1,
     }
     rest = await api.get(
         "/api/rejections", params={"source": "zendesk", "cursor": first["next"], "limit": 1}

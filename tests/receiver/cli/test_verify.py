@@ -97,3 +97,52 @@ def test_misuse_exits_2(
     ran = bare.run("verify", *arguments)
     assert (ran.code, ran.out) == (2, "")
     assert says in ran.err
+
+
+@pytest.mark.parametrize(
+    ("path", "says"),
+    [
+        ("/webhook/zendesk", "it was sent to /webhook/zendesk, which is not this source's path"),
+        ("/webhooks//zendesk", "the path has two slashes in a row"),
+        ("/webhooks/zendesk/more-s3cret", "it was sent to /webhooks/zendesk/…"),
+        ("/webhooks/zendsk", "it was sent to /webhooks/zendsk"),
+        ("/hooks/webhooks/zendesk", "something stands before /webhooks/"),
+        ("https://hooks.example.com/", "the URL has no path"),
+    ],
+)
+def test_a_request_that_missed_the_sources_url_is_refused(
+    bare: Installation, tmp_path: Path, path: str, says: str
+) -> None:
+    file = Path(captured(tmp_path))
+    file.write_bytes(file.read_bytes().replace(b"/webhooks/zendesk", path.encode(), 1))
+    ran = bare.run("verify", "zendesk", "--request", str(file))
+    assert ran.code == 1
+    assert says in ran.out
+    assert "let the vendor call http://127.0.0.1:8080/webhooks/zendesk" in ran.out
+    assert "more-s3cret" not in ran.out + ran.err
+    shown = bare.run("verify", "zendesk", "--request", str(file), "--json").json
+    assert (shown["proven"], shown["findings"][0]["step"]) == (False, "url")
+
+
+@pytest.mark.parametrize("path", ["/webhooks/zendesk/", "/hooks/webhooks/zendesk"])
+def test_one_slash_at_the_end_and_the_prefix_of_the_public_url_are_right(
+    bare: Installation, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, path: str
+) -> None:
+    monkeypatch.setenv("RECEIVER_PUBLIC_URL", "https://hooks.example.com/hooks")
+    file = Path(captured(tmp_path))
+    file.write_bytes(file.read_bytes().replace(b"/webhooks/zendesk", path.encode(), 1))
+    ran = bare.run("verify", "zendesk", "--request", str(file))
+    assert ran.code == 0, ran.out
+    assert len(ran.out.splitlines()) == 1
+
+
+def test_another_host_is_named_and_an_inner_one_is_not(
+    bare: Installation, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("RECEIVER_PUBLIC_URL", "https://new.example.com")
+    file = Path(captured(tmp_path))
+    ran = bare.run("verify", "zendesk", "--request", str(file))
+    assert ran.code == 0
+    assert "it was sent to the host hooks.example.com" in ran.out
+    file.write_bytes(file.read_bytes().replace(b"hooks.example.com", b"127.0.0.1:8080"))
+    assert "host" not in bare.run("verify", "zendesk", "--request", str(file)).out
