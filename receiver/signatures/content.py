@@ -53,6 +53,18 @@ class SignedContent:
                 pieces.append(part.encode())
         return cls(tuple(pieces))
 
+    def template(self, id_header: str | None = None) -> str:
+        """The template as it is written; `id_header` is named as the id."""
+        known = f"header:{(id_header or '').lower()}"
+        return "".join(
+            piece.decode()
+            if isinstance(piece, bytes)
+            else "{id}"
+            if piece == known
+            else f"{{{piece}}}"
+            for piece in self.pieces
+        )
+
     def covers(self, placeholder: str) -> bool:
         """Whether the placeholder (`body`, `header:webhook-id`, …) is part of what is signed."""
         return placeholder.lower() in self.pieces

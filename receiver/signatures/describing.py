@@ -9,10 +9,13 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from receiver.signatures.captured import captured, replay
+from receiver.signatures.formulas import Formula, openssl_command
+from receiver.signatures.formulas import as_table as formulas_as_table
 from receiver.signatures.presets import PRESETS
 from receiver.signatures.records import Strength
 from receiver.signatures.scheme import Scheme
 from receiver.signatures.spans import span_text
+from receiver.signatures.worked_example import WorkedExample, worked_example
 
 #: A longer answer, such as an envelope in SOAP, is named by its media type.
 LONGEST_SHOWN_BODY = 60
@@ -46,6 +49,9 @@ class Description:
     remarks: str
     replay: str
     captured: tuple[str, ...]
+    formula: Formula
+    openssl: str | None
+    example: WorkedExample | None
     answer: str
     retry_span_seconds: int | None
     retry_span: str
@@ -71,6 +77,9 @@ def describe(scheme: Scheme) -> Description:
         remarks=scheme.remarks,
         replay=replay(scheme),
         captured=tuple(captured(scheme)),
+        formula=scheme.formula(),
+        openssl=openssl_command(scheme.formula()),
+        example=worked_example(scheme),
         answer=_answer(scheme),
         retry_span_seconds=scheme.retry_span_seconds,
         retry_span=retry_span(scheme),
@@ -129,6 +138,11 @@ def as_table() -> str:
         )
         rows.append(f"| {' | '.join(cell.replace('|', chr(92) + '|') for cell in cells)} |")
     return "\n".join(rows) + "\n"
+
+
+def formula_table() -> str:
+    """Every preset's formula, as a Markdown table for docs/schemes.md."""
+    return formulas_as_table((one.scheme, one.formula) for one in all_described())
 
 
 def captured_table() -> str:

@@ -16,6 +16,7 @@ from receiver.signatures import codecs
 from receiver.signatures.authorization import behind, prefixed
 from receiver.signatures.content import URL_TRANSFORMS, SignedContent
 from receiver.signatures.errors import SignatureError
+from receiver.signatures.formulas import Formula, Written
 from receiver.signatures.records import Request, Strength, Verified
 from receiver.signatures.scheme import Scheme
 
@@ -88,6 +89,24 @@ class HmacScheme(Scheme):
     def time_is_inside(self) -> bool:
         """Whether the time stands in signed bytes that are looked into only once proven."""
         return False
+
+    def formula(self) -> Formula:
+        signature = f"{self.prefix}{{signature}}"
+        if self.timestamp_element:
+            time = f"{self.timestamp_element}={{timestamp}}"
+            signature = f"{time}{self.separator or ','}{signature}"
+        before = ((self.id_header, "{id}"), (self.timestamp_header, "{timestamp}"))
+        return Formula(
+            method="hmac",
+            key=self.key_encoding,
+            algorithm=self.algorithm,
+            content=self.signed_content.template(self.id_header),
+            encoding=self.encoding,
+            before=tuple(Written("header", name, text) for name, text in before if name),
+            after=(Written("header", self.header, signature),),
+            time_unit=self.timestamp_unit if self.is_timed else None,
+            url_transform=self.url_transform,
+        )
 
     def prove(self, request: Request, *, secrets: Sequence[str], now: float) -> Verified:
         """See Scheme. The time is judged last, so that `stale` always means rightly signed."""

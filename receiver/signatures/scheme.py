@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from mappings.engine.payload import BodyRules, Format, FormNames
+from receiver.signatures.formulas import Formula
 from receiver.signatures.handshakes import Echo, Handshake
 from receiver.signatures.records import GREETING, Answer, Coverage, Request, Strength, Verified
 
@@ -155,6 +156,10 @@ class Scheme(ABC):
     @abstractmethod
     def strength(self) -> Strength:
         """What the proof is worth."""
+
+    @abstractmethod
+    def formula(self) -> Formula:
+        """How a request is signed, step by step."""
 
     @abstractmethod
     def prove(self, request: Request, *, secrets: Sequence[str], now: float) -> Verified:

@@ -18,6 +18,7 @@ from receiver.signatures import codecs
 from receiver.signatures.authorization import behind, prefixed
 from receiver.signatures.errors import SignatureError
 from receiver.signatures.fields import one_of, query_fields
+from receiver.signatures.formulas import Formula, Written
 from receiver.signatures.records import Coverage, Request, Strength, Verified
 from receiver.signatures.scheme import Scheme
 
@@ -69,6 +70,15 @@ class SharedSecret(Scheme):
         """The secrets that can be compared with, each with its place."""
         return codecs.usable_keys(secrets, "utf8")
 
+    def formula(self) -> Formula:
+        sent_id = (Written("header", self.id_header, "{id}"),) if self.id_header else ()
+        return Formula(method="none", before=sent_id, after=(self.shows_secret,))
+
+    @property
+    @abstractmethod
+    def shows_secret(self) -> Written:
+        """Where the secret is written."""
+
     def prove(self, request: Request, *, secrets: Sequence[str], now: float) -> Verified:
         """See Scheme."""
         del now
@@ -114,6 +124,10 @@ class TokenScheme(SharedSecret):
     def proof_header(self) -> str | None:
         return self.header
 
+    @property
+    def shows_secret(self) -> Written:
+        return Written("header", self.header, f"{self.prefix}{{secret}}")
+
     def shown(self, request: Request) -> list[bytes]:
         """See SharedSecret."""
         return [header_token(request, self.header, self.prefix)]
@@ -139,6 +153,10 @@ class BasicScheme(SharedSecret):
     @property
     def proof_header(self) -> str | None:
         return "Authorization"
+
+    @property
+    def shows_secret(self) -> Written:
+        return Written("header", "Authorization", "Basic {secret_base64}")
 
     def keys(self, secrets: Sequence[str]) -> list[tuple[int, bytes]]:
         """See SharedSecret; a secret without a colon is none."""
@@ -178,6 +196,10 @@ class PathTokenScheme(SharedSecret):
     @property
     def proof_place(self) -> str:
         return f"URL: last part of the path, or ?{self.parameter}="
+
+    @property
+    def shows_secret(self) -> Written:
+        return Written("query", self.parameter, "{secret}")
 
     def keys(self, secrets: Sequence[str]) -> list[tuple[int, bytes]]:
         """See SharedSecret; a short secret is refused, for URLs are tried out."""

@@ -10,6 +10,8 @@ from receiver.cli.output import Output, counted
 from receiver.cli.trouble import MISUSE, Trouble
 from receiver.signatures import Strength
 from receiver.signatures.describing import Description, all_described, id_text
+from receiver.signatures.formulas import steps
+from receiver.signatures.worked_example import EXAMPLE_TIME
 
 _STYLES = {Strength.STRONG: "green", Strength.LEGACY: "yellow"}
 _COLUMNS = (
@@ -36,10 +38,31 @@ def schemes(word: str | None, *, as_json: bool) -> None:
         return
     out.table(_COLUMNS, map(_row, found))
     for one in found if word else ():
+        _show_formula(out, one)
         out.line(f"\n{one.scheme}: what can be made of a captured request")
         for sentence in one.captured:
             out.line(f"  {sentence}")
     out.say(f"{counted(len(found), 'scheme')}; any other vendor: hmac, token, basic, path-token")
+
+
+def _show_formula(out: Output, one: Description) -> None:
+    """How a request is signed, so that it can be copied whole from any terminal."""
+    out.line(f"\n{one.scheme}: how a request is signed")
+    for name, text in (steps(one.formula) | _example(one)).items():
+        for number, line in enumerate(text.splitlines()):
+            out.line(f"  {'' if number else name:<10} {line}")
+
+
+def _example(one: Description) -> dict[str, str]:
+    """A request that is signed so, as it is sent."""
+    if one.example is None:
+        return {}
+    headers = [f"{name}: {value}" for name, value in one.example.headers.items()]
+    with_what = f"SECRET='{one.example.secret}'"
+    if one.formula.time_unit is not None:
+        with_what += f", at {EXAMPLE_TIME}"
+    request = [f"{one.example.method} {one.example.url}", *headers, "", one.example.body]
+    return {"example": "\n".join([with_what, *request])}
 
 
 def _is_meant(one: Description, word: str) -> bool:

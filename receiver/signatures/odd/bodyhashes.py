@@ -32,6 +32,14 @@ class BodyHashScheme(JwtScheme):
         parts = ("URL", "body") if self.url_claim else ("body",)
         return (*parts, "time") if self.needs_expiry else parts
 
+    @property
+    def own_claims(self) -> tuple[tuple[str, str], ...]:
+        """See JwtScheme."""
+        body = "{body_sha256_base64}" if self.in_base64 else "{body_sha256}"
+        url = ((self.url_claim, "{url_sha256}"),) if self.url_claim else ()
+        issuer = (("iss", self.issuer),) if self.issuer else ()
+        return ((self.body_claim, body), *url, *issuer)
+
     def check(self, claims: Mapping[str, Any], request: Request) -> None:
         """See JwtScheme."""
         for name, value in self.claims_for(request).items():

@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from receiver.signatures.errors import SignatureError
+from receiver.signatures.formulas import Formula, Written
 from receiver.signatures.hmac_scheme import HmacScheme
 from receiver.signatures.records import Request
 
@@ -32,6 +33,16 @@ class TokenBody(HmacScheme):
     @property
     def ends_of_body(self) -> tuple[str, str]:
         return "", ""
+
+    def formula(self) -> Formula:
+        """See Scheme."""
+        return Formula(
+            method="jwt",
+            algorithm="HS256",
+            after=(Written("body", "", "{signature}"),),
+            claims=(("*", "{body}"),),
+            note="the body is the token, whose claims are the members of the event",
+        )
 
     def _signature_items(self, request: Request) -> list[str]:
         return [_parts(request)[2].decode("latin-1")]

@@ -10,12 +10,15 @@ from urllib.parse import urlsplit
 
 from receiver.signatures.errors import SignatureError
 from receiver.signatures.fields import form_fields, one_of, query_fields
+from receiver.signatures.formulas import Formula, Written
 from receiver.signatures.hmac_scheme import HmacScheme
 from receiver.signatures.records import Coverage, Request
 from receiver.signatures.tokens import with_parameter
 
 _DEFAULT_PORTS = {"http": 80, "https": 443}
 BODY_HASH = "bodySHA256"
+_SETTINGS_HEADER = "X-Twilio-Webhooks-Signature-Settings"
+_SETTINGS = "key=webhooks_sharedkey,algorithm={}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,6 +34,9 @@ class FormScheme(HmacScheme):
     @property
     def signed_parts(self) -> tuple[str, ...]:
         return ("URL", "form fields")
+
+    def formula(self) -> Formula:
+        return replace(HmacScheme.formula(self), content="{url}{fields}")
 
     def _contents(self, request: Request, stamp: str | None) -> tuple[bytes, ...]:
         del stamp
@@ -59,6 +65,14 @@ class TwilioForm(FormScheme):
 
     settings: str | None = None
 
+    def formula(self) -> Formula:
+        """See Scheme."""
+        formula = FormScheme.formula(self)
+        if self.settings is None:
+            return formula
+        written = Written("header", _SETTINGS_HEADER, _SETTINGS.format(self.settings))
+        return replace(formula, before=(*formula.before, written))
+
     def _urls(self, url: str) -> tuple[str, ...]:
         return url_with_and_without_port(url)
 
@@ -77,8 +91,7 @@ class TwilioForm(FormScheme):
         """See Scheme."""
         added = HmacScheme.sign(self, request, secret=secret, now=now, delivery_id=delivery_id)
         if self.settings:
-            named = f"key=webhooks_sharedkey,algorithm={self.settings}"
-            added["X-Twilio-Webhooks-Signature-Settings"] = named
+            added[_SETTINGS_HEADER] = _SETTINGS.format(self.settings)
         return added
 
 
@@ -92,6 +105,11 @@ class TwilioJson(HmacScheme):
     @property
     def signed_parts(self) -> tuple[str, ...]:
         return ("URL", "body")
+
+    def formula(self) -> Formula:
+        """See Scheme."""
+        hashed = Written("query", BODY_HASH, "{body_sha256}")
+        return replace(HmacScheme.formula(self), before=(hashed,))
 
     def _contents(self, request: Request, stamp: str | None) -> tuple[bytes, ...]:
         del stamp

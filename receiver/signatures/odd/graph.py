@@ -7,12 +7,13 @@ import hashlib
 import hmac
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from receiver.signatures import codecs
 from receiver.signatures.errors import SignatureError
 from receiver.signatures.fields import document, text_at
+from receiver.signatures.formulas import Formula, Written
 from receiver.signatures.hmac_scheme import HmacScheme
 from receiver.signatures.odd.inbody import with_document
 from receiver.signatures.records import Coverage, Request
@@ -33,6 +34,10 @@ class ClientState(SharedSecret):
     @property
     def proof_place(self) -> str:
         return "body: value[].clientState"
+
+    @property
+    def shows_secret(self) -> Written:
+        return Written("body", "value[].clientState", "{secret}")
 
     def shown(self, request: Request) -> list[bytes]:
         """See SharedSecret."""
@@ -74,6 +79,14 @@ class SignedData(HmacScheme):
     @property
     def signed_parts(self) -> tuple[str, ...]:
         return (f"value[].{_DATA}",)
+
+    def formula(self) -> Formula:
+        """See Scheme."""
+        return replace(
+            HmacScheme.formula(self),
+            content="{data}",
+            after=(Written("body", f"value[].{_SIGNATURE}", "{signature}"),),
+        )
 
     def _keys(self, secrets: Sequence[str]) -> list[tuple[int, Any]]:
         keys = codecs.usable_keys(secrets, "base64")

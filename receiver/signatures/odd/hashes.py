@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from receiver.signatures.errors import SignatureError
+from receiver.signatures.formulas import Formula, Written
 from receiver.signatures.hmac_scheme import HmacScheme
 from receiver.signatures.records import Request, Strength
 
@@ -25,6 +26,13 @@ class PlainHashScheme(HmacScheme):
     @property
     def strength(self) -> Strength:
         return Strength.LEGACY
+
+    def formula(self) -> Formula:
+        """See Scheme."""
+        formula = HmacScheme.formula(self)
+        version = Written("header", "X-HubSpot-Signature-Version", self.version)
+        content = f"{{secret}}{formula.content}"
+        return replace(formula, method="hash", content=content, before=(version,))
 
     def _signature_items(self, request: Request) -> list[str]:
         version = request.headers.get("x-hubspot-signature-version", self.version).strip(" \t")

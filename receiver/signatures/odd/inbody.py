@@ -15,6 +15,7 @@ from typing import Any
 from receiver.signatures import codecs
 from receiver.signatures.errors import SignatureError
 from receiver.signatures.fields import document, text_at
+from receiver.signatures.formulas import Formula, Written
 from receiver.signatures.hmac_scheme import HmacScheme
 from receiver.signatures.records import Coverage, Request
 from receiver.signatures.tokens import LONGEST_TOKEN, SharedSecret
@@ -51,6 +52,18 @@ class SignedMembers(HmacScheme):
     @property
     def signs_delivery_id(self) -> bool:
         return self.token_path is not None
+
+    def formula(self) -> Formula:
+        """See Scheme."""
+        stamp = Written("body", self.time_path, "{timestamp}")
+        token = (Written("body", self.token_path, "{token}"),) if self.token_path else ()
+        return replace(
+            HmacScheme.formula(self),
+            content="".join(f"{{member:{path}}}" for path in self.signed_paths),
+            before=(stamp, *token),
+            after=(Written("body", self.signature_path, "{signature}"),),
+            time_unit=self.timestamp_unit,
+        )
 
     @property
     def one_body(self) -> bool:
@@ -119,6 +132,10 @@ class BodyToken(SharedSecret):
     @property
     def proof_place(self) -> str:
         return f"body: {self.member}"
+
+    @property
+    def shows_secret(self) -> Written:
+        return Written("body", self.member, "{secret}")
 
     def shown(self, request: Request) -> list[bytes]:
         """See SharedSecret."""

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 from urllib.parse import quote, urlsplit
 
 from receiver.signatures.errors import SignatureError
 from receiver.signatures.fields import query_fields
+from receiver.signatures.formulas import Formula
 from receiver.signatures.odd.jwts import JwtScheme
 from receiver.signatures.records import Request
 
@@ -25,6 +26,15 @@ class JiraConnectScheme(JwtScheme):
     @property
     def signed_parts(self) -> tuple[str, ...]:
         return ("method", "path", "query", "time")
+
+    @property
+    def own_claims(self) -> tuple[tuple[str, str], ...]:
+        return ()
+
+    def formula(self) -> Formula:
+        """See Scheme."""
+        qsh = "Connect apps add the claim qsh: the SHA-256 of `METHOD&path&sorted query`, in hex"
+        return replace(JwtScheme.formula(self), note=qsh)
 
     def check(self, claims: Mapping[str, Any], request: Request) -> None:
         """See JwtScheme."""

@@ -24,6 +24,7 @@ from jwt.warnings import InsecureKeyLengthWarning
 from receiver.signatures import codecs
 from receiver.signatures.authorization import credentials
 from receiver.signatures.errors import SignatureError
+from receiver.signatures.formulas import Formula, Written
 from receiver.signatures.hmac_scheme import LONGEST_HEADER
 from receiver.signatures.odd.keys import KeyPair, read_key_pair, read_keys
 from receiver.signatures.records import Request, Strength, Verified
@@ -84,6 +85,23 @@ class JwtScheme(Scheme):
     @property
     def strength(self) -> Strength:
         return Strength.STRONG if self.protects_body else Strength.BODY_OPEN
+
+    @property
+    @abstractmethod
+    def own_claims(self) -> tuple[tuple[str, str], ...]:
+        """The claims that bind a token to a request, as templates of a formula."""
+
+    def formula(self) -> Formula:
+        """See Scheme."""
+        times = (("iat", "{timestamp}"), ("exp", "{expiry}"))
+        return Formula(
+            method="jwt",
+            key="utf8" if self.algorithm.startswith("HS") else "pem",
+            algorithm=self.algorithm,
+            after=(Written("header", self.header, "{signature}"),),
+            claims=(*self.own_claims, *times),
+            time_unit="seconds",
+        )
 
     @abstractmethod
     def check(self, claims: Mapping[str, Any], request: Request) -> None:
@@ -160,6 +178,10 @@ class MondayScheme(JwtScheme):
     def signed_parts(self) -> tuple[str, ...]:
         return ("URL", "time")
 
+    @property
+    def own_claims(self) -> tuple[tuple[str, str], ...]:
+        return (("aud", "{url}"),)
+
     def check(self, claims: Mapping[str, Any], request: Request) -> None:
         """See JwtScheme."""
         audience = claims.get("aud")
@@ -181,6 +203,10 @@ class GongScheme(JwtScheme):
     @property
     def signed_parts(self) -> tuple[str, ...]:
         return ("URL", "body")
+
+    @property
+    def own_claims(self) -> tuple[tuple[str, str], ...]:
+        return (("webhook_url", "{url}"), ("body_sha256", "{body_sha256}"))
 
     def check(self, claims: Mapping[str, Any], request: Request) -> None:
         """See JwtScheme."""

@@ -10,7 +10,7 @@ import base64
 import json
 import re
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, TypeVar
 
 from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
@@ -20,6 +20,7 @@ from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa
 from receiver.signatures.borders import PLAIN
 from receiver.signatures.errors import SignatureError
 from receiver.signatures.fields import json_value, text_at
+from receiver.signatures.formulas import Formula, Written
 from receiver.signatures.hmac_scheme import HmacScheme
 from receiver.signatures.records import Request, Strength
 
@@ -87,6 +88,10 @@ class EcdsaScheme(HmacScheme):
     def strength(self) -> Strength:
         return Strength.STRONG
 
+    def formula(self) -> Formula:
+        """See Scheme."""
+        return replace(HmacScheme.formula(self), method="ecdsa", key="pem")
+
     def _keys(self, secrets: Sequence[str]) -> list[tuple[int, Any]]:
         def read(secret: str) -> KeyPair | None:
             pair = read_key_pair(secret)
@@ -121,6 +126,21 @@ class IroncladScheme(HmacScheme):
     @property
     def ends_of_body(self) -> tuple[str, str]:
         return PLAIN, PLAIN
+
+    def formula(self) -> Formula:
+        """See Scheme."""
+        members = (
+            *(("nonce", "{nonce}"), ("signAlgorithm", "RSA-SHA256")),
+            *(("signature", "{signature}"), ("encoding", "base64")),
+        )
+        header = json.dumps(dict(members))
+        return replace(
+            HmacScheme.formula(self),
+            method="rsa",
+            key="pem",
+            content="{id}{body}{nonce}",
+            after=(Written("header", self.header, header),),
+        )
 
     @property
     def strength(self) -> Strength:

@@ -7,13 +7,14 @@ should fetch what it bills for, or bill by what is signed alone.
 from __future__ import annotations
 
 import hmac
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 from urllib.parse import quote
 
 from receiver.signatures import codecs
 from receiver.signatures.errors import SignatureError
 from receiver.signatures.fields import document, text_at
+from receiver.signatures.formulas import Formula, Written
 from receiver.signatures.hmac_scheme import HmacScheme
 from receiver.signatures.records import Coverage, Request
 
@@ -33,6 +34,10 @@ class SignedMember(HmacScheme):
     @property
     def signed_parts(self) -> tuple[str, ...]:
         return (self.member_path,)
+
+    def formula(self) -> Formula:
+        """See Scheme."""
+        return replace(HmacScheme.formula(self), content=f"{{member:{self.member_path}}}")
 
     @property
     def one_body(self) -> bool:
@@ -64,6 +69,16 @@ class JustCallScheme(HmacScheme):
     @property
     def signed_parts(self) -> tuple[str, ...]:
         return ("webhook_url", "type", self.time_header)
+
+    def formula(self) -> Formula:
+        """See Scheme."""
+        time = f"{{header:{self.time_header}}}"
+        return replace(
+            HmacScheme.formula(self),
+            content=f"{{secret}}|{{member_quoted:webhook_url}}|{{member:type}}|{time}",
+            before=(Written("header", self.time_header, "{timestamp}"),),
+            time_unit="date and time",
+        )
 
     @property
     def one_body(self) -> bool:

@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 from receiver.signatures import codecs
 from receiver.signatures.errors import SignatureError
 from receiver.signatures.fields import document, one_of, query_fields, text_at
+from receiver.signatures.formulas import Formula, Written
 from receiver.signatures.hmac_scheme import LONGEST_HEADER, HmacScheme
 from receiver.signatures.odd.inbody import put
 from receiver.signatures.records import Request
@@ -30,6 +31,11 @@ class NumberedHeaders(HmacScheme):
     @property
     def proof_place(self) -> str:
         return f"{self.header}-1 … -{DOCUSIGN_KEYS}"
+
+    def formula(self) -> Formula:
+        """See Scheme."""
+        signature = Written("header", f"{self.header}-1", f"{self.prefix}{{signature}}")
+        return replace(HmacScheme.formula(self), after=(signature,))
 
     def _signature_items(self, request: Request) -> list[str]:
         names = [f"{self.header.lower()}-{number}" for number in range(1, DOCUSIGN_KEYS + 1)]
@@ -57,6 +63,11 @@ class QuerySignature(HmacScheme):
     @property
     def proof_place(self) -> str:
         return f"URL: ?{self.header}="
+
+    def formula(self) -> Formula:
+        """See Scheme."""
+        signature = Written("query", self.header, "{signature}")
+        return replace(HmacScheme.formula(self), after=(signature,))
 
     def _signature_items(self, request: Request) -> list[str]:
         found = one_of(query_fields(request.url), self.header)
@@ -97,6 +108,12 @@ class TimeInBody(HmacScheme):
     def time_is_inside(self) -> bool:
         return True
 
+    def formula(self) -> Formula:
+        """See Scheme."""
+        formula = HmacScheme.formula(self)
+        stamp = Written("body", self.time_member, "{timestamp}")
+        return replace(formula, before=(*formula.before, stamp))
+
     def _timestamp_text(self, request: Request, items: Sequence[str]) -> str | None:
         del items
         stamp = text_at(document(request), self.time_member)
@@ -127,6 +144,12 @@ class OrderedItems(HmacScheme):
     @property
     def is_timed(self) -> bool:
         return True
+
+    def formula(self) -> Formula:
+        """See Scheme."""
+        items = (*self.leading, "{timestamp}", "{signature}")
+        written = Written("header", self.header, (self.separator or "").join(items))
+        return replace(HmacScheme.formula(self), after=(written,))
 
     def _signature_items(self, request: Request) -> list[str]:
         items = HmacScheme._signature_items(self, request)  # noqa: SLF001 - one family of classes

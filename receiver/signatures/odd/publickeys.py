@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import base64
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
@@ -17,6 +17,7 @@ from cryptography.hazmat.primitives.asymmetric import padding, rsa
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 
 from receiver.signatures.errors import SignatureError
+from receiver.signatures.formulas import Formula
 from receiver.signatures.hmac_scheme import HmacScheme
 from receiver.signatures.odd.keys import KeyPair, read_key_pair, read_keys
 from receiver.signatures.records import Strength
@@ -32,6 +33,10 @@ class RsaScheme(HmacScheme):
     @property
     def strength(self) -> Strength:
         return Strength.STRONG
+
+    def formula(self) -> Formula:
+        """See Scheme."""
+        return replace(HmacScheme.formula(self), method="rsa", key="pem")
 
     def _keys(self, secrets: Sequence[str]) -> list[tuple[int, Any]]:
         def read(secret: str) -> KeyPair | None:
@@ -58,6 +63,10 @@ class Ed25519Scheme(HmacScheme):
     @property
     def strength(self) -> Strength:
         return Strength.STRONG
+
+    def formula(self) -> Formula:
+        """See Scheme."""
+        return replace(HmacScheme.formula(self), method="ed25519", key="pem")
 
     def _keys(self, secrets: Sequence[str]) -> list[tuple[int, Any]]:
         return list(read_keys(secrets, _ed25519_key))
