@@ -6,11 +6,14 @@ Owns formats and the rule that one event is one line: what a sender chose can ne
 from __future__ import annotations
 
 import logging
+import os
 import re
 import sys
+from collections.abc import Iterator
 from typing import Any, Literal, TextIO
 
 import structlog
+from rich.cells import cell_len
 from structlog.typing import EventDict, Processor, WrappedLogger
 
 #: Libraries that say at info what we say better, at debug what is nobody's business (aiosqlite:
@@ -25,6 +28,11 @@ QUIETER = {
     "uvicorn.error": logging.ERROR,  # a warning for each malformed request, without bound
     "watchfiles": logging.WARNING,
 }
+
+#: Columns where a terminal does not say how many it has.
+UNKNOWN_COLUMNS = 80
+INDENT = "    "
+_COLOURS = re.compile(r"\x1b\[[0-9;]*m")
 
 #: Half characters, control characters, line separators, and what turns the reading direction round.
 _UNFIT = re.compile("[\ud800-\udfff\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069]")
@@ -100,4 +108,39 @@ def _written_out(text: str) -> str:
 def _renderer(stream: TextIO, *, on_console: bool) -> Processor:
     if not on_console:
         return structlog.processors.JSONRenderer(ensure_ascii=False)
-    return structlog.dev.ConsoleRenderer(colors=stream.isatty())
+    if not stream.isatty():
+        return structlog.dev.ConsoleRenderer(colors=False)
+    rendered = structlog.dev.ConsoleRenderer(colors=True)
+
+    def fitted(logger: WrappedLogger, method: str, event: EventDict) -> str:
+        return wrapped_lines(str(rendered(logger, method, event)), _columns_of(stream))
+
+    return fitted
+
+
+def _columns_of(stream: TextIO) -> int:
+    try:
+        return os.get_terminal_size(stream.fileno()).columns or UNKNOWN_COLUMNS
+    except (OSError, ValueError):
+        return UNKNOWN_COLUMNS
+
+
+def wrapped_lines(text: str, columns: int) -> str:
+    """The lines of a log event, broken between words where a terminal is narrower; colours stay.
+
+    What follows a break is set in, so that it cannot pass for the start of another event.
+    """
+    return "\n".join(broken for line in text.split("\n") for broken in _broken(line, columns))
+
+
+def _broken(line: str, columns: int) -> Iterator[str]:
+    start = ""
+    used = 0
+    for blanks, word in re.findall(r"( *)([^ ]+)", line.rstrip(" ")):
+        width = cell_len(_COLOURS.sub("", word))
+        if used and used + len(blanks) + width > columns:
+            yield start
+            start, used = INDENT + word, len(INDENT) + width
+        else:
+            start, used = start + blanks + word, used + len(blanks) + width
+    yield start

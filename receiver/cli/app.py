@@ -13,10 +13,13 @@ from typing import Annotated
 import typer
 
 from receiver.cli import authoring, money, operating, processes, setting_up, watching
+from receiver.cli.help import Command, Group
+from receiver.cli.pipes import expect_readers_to_go, flush
 from receiver.cli.trouble import MISUSE
 
 app = typer.Typer(
     name="receiver",
+    cls=Group,
     help="Turns signed webhooks into money, once: revenue-only billing events.\n\n"
     "Begin with `receiver init DIR`, which makes a folder of your own, and `receiver up` in it; "
     "`receiver up --demo` shows what it does.",
@@ -35,6 +38,7 @@ for title, group in {
 }.items():
     for command in group.registered_commands:
         command.rich_help_panel = title
+        command.cls = Command
     app.add_typer(group)
 
 
@@ -55,6 +59,14 @@ def options(
 
 def main() -> None:
     """The entry point of the console script."""
+    expect_readers_to_go()
+    try:
+        _run()
+    finally:
+        flush()
+
+
+def _run() -> None:
     for argument in sys.argv[1:]:
         try:
             argument.encode()

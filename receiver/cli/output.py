@@ -9,14 +9,24 @@ from __future__ import annotations
 import json
 import re
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, Literal
 
 from rich import box
+from rich.cells import cell_len
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
+
+from receiver.cli.layout import (
+    GAP,
+    MOST_LINES,
+    column_widths,
+    lines_needed,
+    wrapped,
+    wrapped_command,
+)
 
 STATE_STYLES = {
     "received": "cyan",
@@ -27,8 +37,6 @@ STATE_STYLES = {
 }
 #: Wide enough that nothing is folded where no terminal sets a width.
 PIPED_WIDTH = 4_000
-#: Tables are not squeezed below this: on a narrower terminal rows that do not fit are paragraphs.
-NARROWEST = 110
 #: A terminal from here on has room for a sentence beside an id.
 WIDE = 150
 
@@ -47,8 +55,6 @@ class Output:
     def __init__(self, *, as_json: bool = False) -> None:
         self.as_json = as_json
         self._out = _console(stderr=False)
-        self._terminal_width = self._out.width
-        self._out.width = max(self._out.width, NARROWEST)
         self.messages = _console(stderr=True)
 
     @property
@@ -75,41 +81,74 @@ class Output:
         if self.as_json:
             self.json(value)
 
-    def line(self, text: str | Text = "") -> None:
-        """A line for people on stdout; nothing with `--json`."""
+    def line(self, text: str | Text = "", *, hang: int | None = None) -> None:
+        """A line for people on stdout; nothing with `--json`.
+
+        A terminal has it broken between words, what follows set in by `hang` or a little more.
+        """
+        if not self.as_json:
+            _print(self._out, _text(text), hang=hang)
+
+    def verbatim(self, text: str) -> None:
+        """Text that is copied as it is, such as a body: no line break is added."""
         if not self.as_json:
             self._out.print(_text(text), soft_wrap=True)
 
+    def command(self, command: str, *, indent: int = 2) -> None:
+        """A shell command to copy; on a narrow terminal on several lines that a shell joins."""
+        if self.as_json:
+            return
+        text = visible(command)
+        lines = [" " * indent + text]
+        if self._out.is_terminal and cell_len(lines[0]) > self._out.width:
+            lines = list(wrapped_command(text, self._out.width, indent=indent))
+        for line in lines:
+            self._out.print(Text(line, style="cyan"), soft_wrap=True)
+
+    def facts(
+        self, facts: Mapping[str, str | None], *, styles: Mapping[str, str] | None = None
+    ) -> None:
+        """Names and values, a line each, the values one below the other; no value, no line."""
+        width = max(map(len, facts), default=0)
+        for name, value in facts.items():
+            if value:
+                style = (styles or {}).get(name, "")
+                line = Text(visible(f"  {name:<{width}} {value}"), style=style)
+                self.line(line, hang=width + 3)
+
     def say(self, text: str | Text) -> None:
         """A line for people on stderr: what goes on, counts, hints."""
-        self.messages.print(_text(text), soft_wrap=True)
+        _print(self.messages, _text(text))
 
     def table(self, columns: Sequence[str], rows: Iterable[Sequence[Cell]]) -> None:
         """A table on stdout.
 
         A column whose name starts with `>` is set to the right; with `=` it is never folded, so
         that what stands in it can be copied. Where a terminal has no room for the table, each row
-        is a paragraph.
+        is a paragraph. No line is wider than the terminal, and none breaks within a word that fits.
         """
         listed = [[cell_text(cell) for cell in row] for row in rows]
-        table = _table(columns, listed)
-        natural = self._out.measure(table, options=self._out.options.update(width=PIPED_WIDTH))
-        if self._terminal_width < min(natural.maximum, NARROWEST):
-            self._paragraphs([name.lstrip(">=") for name in columns], listed)
+        names = [name.lstrip(">=") for name in columns]
+        cells = [names, *([cell.plain for cell in row] for row in listed)]
+        whole = [name.startswith((">", "=")) for name in columns]
+        widths = column_widths(cells, whole=whole, width=self._out.width)
+        if widths is None or max(lines_needed(row, widths) for row in cells) > MOST_LINES:
+            self._paragraphs(names, listed)
         else:
-            self._out.print(table)
+            self._out.print(_table(columns, listed, widths))
 
     def _paragraphs(self, names: Sequence[str], rows: Iterable[Sequence[Text]]) -> None:
         """The first cell on a line of its own, the others below it with their names."""
         for first, *others in rows:
-            self._out.print(Text(first.plain, style="bold"), soft_wrap=True)
-            said = [
+            if first.plain:
+                self.line(Text(first.plain, style="bold"))
+            parts = [
                 f"{name} {cell.plain}"
                 for name, cell in zip(names[1:], others, strict=True)
-                if cell.plain != _NOTHING
+                if cell.plain not in ("", _NOTHING)
             ]
-            for line in _packed(said, self._terminal_width - 2):
-                self._out.print(Text(f"  {line}"), soft_wrap=True)
+            for line in _packed(parts, self._out.width - 2):
+                self.line(f"  {line}")
 
     def confirm(self, question: str) -> bool:
         """Ask on the terminal. Only call where standard input is one."""
@@ -121,18 +160,23 @@ class Output:
         return sys.stdin.readline().strip()
 
 
-def _table(columns: Sequence[str], rows: Iterable[Sequence[Text]]) -> Table:
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False, padding=(0, 1, 0, 0))
-    for name in columns:
-        if name.startswith(">"):
-            table.add_column(name[1:], justify="right", no_wrap=True)
-        elif name.startswith("="):
-            table.add_column(name[1:], no_wrap=True)
-        else:
-            table.add_column(name, overflow="fold")
+def _table(columns: Sequence[str], rows: Iterable[Sequence[Text]], widths: Sequence[int]) -> Table:
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False, padding=(0, GAP - 1, 0, 0))
+    for name, width in zip(columns, widths, strict=True):
+        justify: Literal["left", "right"] = "right" if name.startswith(">") else "left"
+        table.add_column(name.lstrip(">="), justify=justify, overflow="fold", width=width)
     for row in rows:
         table.add_row(*row)
     return table
+
+
+def _print(console: Console, text: Text, *, hang: int | None = None) -> None:
+    """Print the text; a terminal has its lines broken between words."""
+    if not console.is_terminal:
+        console.print(text, soft_wrap=True)
+        return
+    for line in wrapped(text, console.width, hang=hang):
+        console.print(line, soft_wrap=True)
 
 
 def _packed(parts: Iterable[str], width: int) -> list[str]:
@@ -140,7 +184,7 @@ def _packed(parts: Iterable[str], width: int) -> list[str]:
     lines: list[str] = []
     for part in parts:
         joined = f"{lines[-1]}  {part}" if lines else part
-        if lines and len(joined) <= width:
+        if lines and cell_len(joined) <= width:
             lines[-1] = joined
         else:
             lines.append(part)

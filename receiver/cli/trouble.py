@@ -6,7 +6,6 @@ Owns 0 good, 1 a problem found, 2 misuse. What is not explained here is a bug an
 from __future__ import annotations
 
 import functools
-import sys
 from collections.abc import Callable
 from typing import ParamSpec, TypeVar
 
@@ -57,5 +56,8 @@ def explained(command: Callable[P, R]) -> Callable[P, R]:
 
 
 def _exit(message: str, code: int) -> typer.Exit:
-    print(f"receiver: {message}", file=sys.stderr)  # noqa: T201 - the one place that complains
+    # Imported late, as above.
+    from receiver.cli.output import Output
+
+    Output().say(f"receiver: {message}")
     return typer.Exit(code)

@@ -65,8 +65,10 @@ def report(
     total = [(item.currency, Decimal(item.amount)) for item in ledger]
     out.line(f"the demo's ledger:   {sums(total) or 'empty'}")
     out.line()
-    for line in next_steps(place):
-        out.line(line)
+    first, *commands = next_steps(place)
+    out.line(first)
+    for command in commands:
+        out.command(command)
     out.line()
 
 
@@ -122,7 +124,7 @@ def sums(amounts: Iterable[tuple[str, Decimal]]) -> str:
 
 
 def next_steps(place: Place) -> Iterator[str]:
-    """Commands that work as they stand, in another terminal in the same directory."""
+    """A sentence, then commands that work as they stand, in another terminal in this directory."""
     receiver = _program()
     examples = _short(place.settings.mappings / "examples")
     token = _short(place.settings.made_secrets_dir / ADMIN_TOKEN)
@@ -134,10 +136,9 @@ def next_steps(place: Place) -> Iterator[str]:
         "revenue --by agent,customer",
         "status",
     ):
-        yield f"  {receiver} {command}"
+        yield f"{receiver} {command}"
     yield (
-        f'  curl -H "Authorization: Bearer $(cat {token})" '
-        f"'{place.url}/api/billing-events?limit=3'"
+        f"curl -H \"Authorization: Bearer $(cat {token})\" '{place.url}/api/billing-events?limit=3'"
     )
 
 

@@ -61,7 +61,7 @@ def _show(out: Output, item: ExceptionItem) -> None:
     out.line(f"  {item.remediation}")
     for example in item.examples:
         out.line(f"  - {_in_words(example)}")
-        out.line(Text(f"    {example.command}", style="cyan"))
+        out.command(example.command, indent=4)
     if item.count > len(item.examples):
         out.say(f"  the latest {len(item.examples)} of {item.count}; --examples shows more")
 

@@ -34,7 +34,7 @@ def failures(given: Mapping[str, str | None], *, as_json: bool) -> None:
         for line in _what_came(group):
             out.line(f"  {line}")
         out.line(f"  {group.mend}")
-        out.line(Text(f"  {group.replay}", style="cyan"))
+        out.command(group.replay)
 
 
 def _what_came(group: FailureGroup) -> Iterator[str]:

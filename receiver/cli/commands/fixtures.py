@@ -50,7 +50,7 @@ def example(delivery_id: str, *, path: Path | None, as_json: bool) -> None:
         out.json({**fixture, "example": _example(found.mapped, delivery, path)})
         return
     if path is None:
-        out.line(found.body.decode("utf-8", "replace").rstrip("\n"))
+        out.verbatim(found.body.decode("utf-8", "replace").rstrip("\n"))
     else:
         out.line(f"written: {path}")
     out.say(f"{counted(found.redacted, 'value')} redacted; read it before you share it")

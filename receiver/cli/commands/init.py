@@ -41,7 +41,7 @@ def init(folder: Path, *, vendors: Sequence[str] | None, as_json: bool) -> None:
         out.line(f"sources, all in shadow: {', '.join(sources)}")
     out.line("next:")
     for command in (f"cd {folder}", "receiver check", "receiver up"):
-        out.line(f"  {command}")
+        out.command(command)
 
 
 def chosen_entries(names: Iterable[str]) -> list[Entry]:

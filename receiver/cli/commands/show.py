@@ -124,7 +124,8 @@ def _show_story(out: Output, found: Story) -> None:
             _show_action(out, found)
         case VersionText():
             _show_facts(out, found.kind, found.version, {"name": found.name, **found.parts})
-            out.line(f"\n{found.text}")
+            out.line()
+            out.verbatim(found.text)
 
 
 def _show_billing_event(out: Output, found: BillingEventEvidence) -> None:
@@ -226,11 +227,13 @@ def _show_lines(out: Output, lines: Sequence[BillingEventItem]) -> None:
 
 def _show_facts(out: Output, what: str, name: str, facts: dict[str, Any]) -> None:
     out.line(Text.assemble((name, "bold"), f"  {what}"))
-    width = max((len(one) for one in facts), default=0)
-    for fact, value in facts.items():
-        if value not in (None, {}, []):
-            shown = f"{value:%Y-%m-%d %H:%M:%S.%f}Z" if isinstance(value, datetime) else value
-            out.line(f"  {fact:<{width}} {shown}")
+    out.facts({fact: _shown(value) for fact, value in facts.items()})
+
+
+def _shown(value: Any) -> str | None:
+    if value in (None, {}, []):
+        return None
+    return f"{value:%Y-%m-%d %H:%M:%S.%f}Z" if isinstance(value, datetime) else str(value)
 
 
 def _event_row(one: BillingEventItem) -> tuple[Cell, ...]:
@@ -266,9 +269,7 @@ def _show_head(out: Output, found: DeliveryEvidence) -> None:
         "body": f"SHA-256 {found.body_sha256}",
         "redacted": counted(found.redacted, "value") if found.redacted else None,
     }
-    for name, value in facts.items():
-        if value is not None:
-            out.line(f"  {name:<9} {value}")
+    out.facts({fact: _shown(value) for fact, value in facts.items()})
 
 
 def _show_request(out: Output, found: DeliveryEvidence) -> None:
@@ -280,4 +281,4 @@ def _show_request(out: Output, found: DeliveryEvidence) -> None:
         out.line(f"  {name}: {value}")
     encoded = f" ({found.body_encoding})" if found.body_encoding else ""
     out.line(f"\nbody{encoded}")
-    out.line(found.body)
+    out.verbatim(found.body)

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from rich.text import Text
 
 from jobs.queries.silence import span
-from receiver.cli.output import Output, deliveries_counted, visible
+from receiver.cli.output import Output, deliveries_counted
 from receiver.cli.session import Session
 from receiver.sourcelist import SecretState, SourceItem, has_ended, read_sources, source_items
 
@@ -56,14 +56,12 @@ def _show(out: Output, item: SourceItem) -> None:
         "scheme": item.scheme,
         "secrets": ", ".join(secrets),
         "last": f"{last}{number}",
-        "rejected": item.last_rejection
-        and f"{_moment(item.last_rejection)} {item.last_rejection_cause}",
+        "rejected": f"{_moment(item.last_rejection)} {item.last_rejection_cause}"
+        if item.last_rejection
+        else None,
         "redacts": ", ".join(item.redacts),
         "warning": "; ".join(item.warnings),
         "missing": "; ".join(item.missing),
     }
-    for name, value in facts.items():
-        if value:
-            style = "yellow" if name in ("missing", "warning") else ""
-            out.line(Text(visible(f"  {name:<8} {value}"), style=style))
+    out.facts(facts, styles={"missing": "yellow", "warning": "yellow"})
     out.line()

@@ -5,9 +5,12 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
+from rich.cells import cell_len
 
 from jobs.queries.shapes import BillingEventItem, DeliveryEvidence, OutcomeItem
-from receiver.up.demo_report import Posted, first_part, rows, sums
+from receiver.cli.output import Output
+from receiver.up.demo_report import COLUMNS, Posted, first_part, rows, sums
+from tests.support.terminal import be_terminal, unstyled
 
 NOW = datetime(2026, 11, 1, tzinfo=UTC)
 TRIPLE = {"agent_id": "bot", "customer_id": "acme", "indicator": "solved"}
@@ -123,3 +126,20 @@ def test_sums_are_by_currency() -> None:
 )
 def test_the_first_part_of_a_detail_says_what_is_wrong(detail: str, part: str) -> None:
     assert first_part(detail) == part
+
+
+@pytest.mark.parametrize("columns", [60, 80, 120])
+def test_the_table_is_no_wider_than_the_terminal(
+    columns: int, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    be_terminal(monkeypatch, columns)
+    two = posted(
+        outcomes=(outcome("charged", "event-1"), outcome("charged", "event-2")),
+        billing_events=(event("1.00"), event("-2500.00", 2)),
+    )
+    failed = posted(state="failed", reason="unmapped", detail=f"no key {'x' * 30} in companies")
+    Output().table(COLUMNS, [row for one in (two, failed) for row in rows(one)])
+    printed = unstyled(capsys.readouterr().out)
+    assert all(cell_len(line.rstrip()) <= columns for line in printed.splitlines())
+    for words in ("bot · acme · solved", "-2500.00 USD", "x" * 30):
+        assert words in printed
