@@ -8,7 +8,7 @@ anything else, such as the customer, stays, and is named. Refuses to guess by a 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Literal
 
@@ -84,7 +84,7 @@ def freshen(
             ids.keep(leaf.value)
     new = {leaf: value for leaf, value in new.items() if value != leaf.value}
     body = body_with(new) if new else example.body
-    mapped = mappings.map(example.delivery(body))
+    mapped = mappings.map(replace(example.delivery(body), received_at=now))
     return FreshExample(
         body=body,
         replacements=tuple(_replacements(new, wanted)),

@@ -138,6 +138,46 @@ RETRIES: dict[str, tuple[str, Any, Any]] = {
         lambda body: body["user"].update(id=42, username="bo"),
         lambda body: body["object_attributes"].pop("actioned_at"),
     ),
+    "vapi": (
+        "vapi-resolved",
+        lambda body: body["message"].update(timestamp=1790000999000, cost=0.2),
+        lambda body: body["message"]["analysis"].update(summary="Told otherwise."),
+    ),
+    "retell": (
+        "retell-resolved",
+        lambda body: body["call"].update(transcript="Agent: hello"),
+        lambda body: body["call"]["call_analysis"].update(user_sentiment="Neutral"),
+    ),
+    "elevenlabs": (
+        "elevenlabs-resolved",
+        lambda body: body.update(event_timestamp=1790000999),
+        lambda body: body["data"]["metadata"].update(cost=300),
+    ),
+    "telnyx": (
+        "telnyx-resolved",
+        lambda body: body["data"].update(id="another event"),
+        lambda body: body["data"]["payload"].update(call_leg_id="another leg"),
+    ),
+    "chatwoot": (
+        "chatwoot-resolved",
+        lambda body: body.update(unread_count=1, labels=["vip"]),
+        lambda body: body.update(updated_at=1790000063.5),
+    ),
+    "gorgias": (
+        "gorgias-closed",
+        lambda body: body["ticket"].update(channel="chat"),
+        lambda body: body["ticket"].update(updated_datetime="2026-09-21T14:20:00+00:00"),
+    ),
+    "front": (
+        "front-archived",
+        lambda body: body["payload"].update(id="evt_other", emitted_at=1790000063.5),
+        lambda body: body["payload"]["conversation"].update(subject="Re: something"),
+    ),
+    "plain": (
+        "plain-done",
+        lambda body: body["webhookMetadata"].update(webhookDeliveryAttemptNumber=2),
+        lambda body: body.update(id="pEv_other"),
+    ),
     "linear": (
         "linear-done",
         lambda body: body.update(webhookTimestamp=1790001798118),
@@ -162,6 +202,20 @@ def test_what_a_vendor_changes_when_it_sends_again_is_no_part_of_the_key(
 
 #: A charge, and what takes it back.
 PAIRS = {
+    "aircall": ("ended.json", "escalated.json"),
+    "dialpad": ("answered.json", "voicemail.json"),
+    "gorgias": ("closed.json", "reopened.json"),
+    "helpscout": ("closed.json", "reopened.json"),
+    "chatwoot": ("resolved.json", "reopened.json"),
+    "kustomer": ("done.json", "reopened.json"),
+    "front": ("archived.json", "reopened.json"),
+    "freshchat": ("resolved.json", "reopened.json"),
+    "plain": ("done.json", "reopened.json"),
+    "activecampaign": ("won.txt", "reopened.txt"),
+    "savvycal": ("booked.json", "cancelled.json"),
+    "acuity": ("booked.txt", "cancelled.txt"),
+    "oncehub": ("booked.json", "cancelled.json"),
+    "highlevel": ("won.json", "reopened.json"),
     "hubspot-workflows": ("won.json", "reopened.json"),
     "hubspot-private": ("won.json", "reopened.json"),
     "salesforce-outbound": ("won.xml", "reopened.xml"),

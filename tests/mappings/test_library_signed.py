@@ -14,6 +14,7 @@ from mappings.engine.load import Source, load, read_directory
 from mappings.engine.reading.yamlfile import parse
 from mappings.engine.types import DeliveryInput
 from receiver.signatures import RULES, SignatureError, scheme_of, signed_request, verify
+from tests.support.requests import KEY_PAIRS, private_key
 
 FILES = read_directory(Path(__file__).parents[2] / "mappings" / "library")
 MAPPINGS = load(FILES, timezone="UTC", schemes=RULES)
@@ -29,6 +30,12 @@ SECRETS = {
 }
 
 
+def secret_of(name: str) -> str:
+    if name in KEY_PAIRS:
+        return private_key(KEY_PAIRS[name])
+    return SECRETS.get(name, "0123456789abcdef0123456789abcdef")
+
+
 def billing_example(source: Source) -> tuple[bytes, Mapping[str, str]]:
     examples = parse(FILES[source.file], file=source.file).data["examples"]
     found: Any = next(one for one in examples if one["outcomes"])
@@ -40,7 +47,7 @@ def test_a_signed_example_is_let_in_and_bills(name: str) -> None:
     source = MAPPINGS.sources[name]
     scheme = scheme_of(source.verify)
     body, headers = billing_example(source)
-    secret = SECRETS.get(name, "0123456789abcdef0123456789abcdef")
+    secret = secret_of(name)
     sent = signed_request(
         scheme, secret=secret, method="POST", url=URL, headers=headers, body=body, now=NOW
     )
@@ -70,7 +77,7 @@ def test_a_signed_example_is_let_in_and_bills(name: str) -> None:
 def test_an_unsigned_example_is_refused(name: str) -> None:
     source = MAPPINGS.sources[name]
     body, headers = billing_example(source)
-    secret = SECRETS.get(name, "0123456789abcdef0123456789abcdef")
+    secret = secret_of(name)
     with pytest.raises(SignatureError):
         verify(
             scheme_of(source.verify),

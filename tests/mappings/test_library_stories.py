@@ -63,6 +63,16 @@ CALENDLY_MOVED = [
 ]
 CALCOM_MOVED = [example("calcom-booked"), example("calcom-rescheduled")]
 
+FRONT_ARCHIVED_AGAIN = copy.deepcopy(example("front-archived"))
+FRONT_ARCHIVED_AGAIN["payload"]["emitted_at"] = 1790007262.5
+
+
+def gorgias(status: str, at: str, **more: str) -> Any:
+    body = copy.deepcopy(example("gorgias-closed"))
+    body["ticket"].update(status=status, updated_datetime=f"2026-09-21T{at}:00+00:00", **more)
+    return body
+
+
 STORIES: dict[str, tuple[str, list[Any], int]] = {
     "calendly-moved": ("calendly", CALENDLY_MOVED, 1),
     "calendly-moved-and-cancelled": ("calendly", [*CALENDLY_MOVED, CALENDLY_CANCELLED_AFTER], 0),
@@ -99,6 +109,59 @@ STORIES: dict[str, tuple[str, list[Any], int]] = {
             example("jira-reopened"),
             example("jira-done", timestamp=1790007200000),
         ],
+        1,
+    ),
+    "gorgias-open-closed-open-closed": (
+        "gorgias",
+        [
+            gorgias("open", "13:00"),
+            gorgias("closed", "14:00"),
+            gorgias("open", "15:00"),
+            gorgias("closed", "16:00"),
+        ],
+        1,
+    ),
+    "gorgias-taken-over-by-a-person": (
+        "gorgias",
+        [
+            gorgias("closed", "14:00"),
+            gorgias("open", "15:00"),
+            gorgias("closed", "16:00", assignee="kim@example.com"),
+        ],
+        0,
+    ),
+    "chatwoot-reopened-and-resolved-by-a-person": (
+        "chatwoot",
+        [example(f"chatwoot-{name}") for name in ("resolved", "reopened", "resolved-by-a-person")],
+        0,
+    ),
+    "chatwoot-handed-over-first": (
+        "chatwoot",
+        [
+            example("chatwoot-reopened", updated_at=1789999000.0),
+            example("chatwoot-resolved"),
+            example("chatwoot-resolved", updated_at=1790000065.5),
+        ],
+        1,
+    ),
+    "front-archived-again": (
+        "front",
+        [example("front-archived"), example("front-reopened"), FRONT_ARCHIVED_AGAIN],
+        1,
+    ),
+    "aircall-escalated-then-ended": (
+        "aircall",
+        [example("aircall-escalated"), example("aircall-ended")],
+        0,
+    ),
+    "dialpad-went-to-voicemail": (
+        "dialpad",
+        [example("dialpad-ringing"), example("dialpad-voicemail"), example("dialpad-answered")],
+        0,
+    ),
+    "retell-ended-then-analyzed": (
+        "retell",
+        [example("retell-ended"), example("retell-resolved"), example("retell-resolved")],
         1,
     ),
     "linear-reopened": ("linear", [example("linear-done"), example("linear-reopened")], 0),

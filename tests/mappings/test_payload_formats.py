@@ -2,11 +2,12 @@
 
 import base64
 import json
+import re
 from typing import Any
 
 import pytest
 
-from mappings.engine.payload import PayloadError, parse
+from mappings.engine.payload import BodyRules, Format, PayloadError, parse
 
 FORM = "application/x-www-form-urlencoded"
 MULTIPART = "multipart/form-data; boundary=xYz"
@@ -22,6 +23,35 @@ def multipart(*parts: str, newline: str = "\r\n") -> bytes:
 
 def field(name: str, value: str) -> str:
     return f'Content-Disposition: form-data; name="{name}"\r\n\r\n{value}'
+
+
+def token(*parts: bytes) -> bytes:
+    return b".".join(base64.urlsafe_b64encode(part).rstrip(b"=") for part in parts)
+
+
+TOKENS = BodyRules(formats=(Format.JWT, Format.JSON))
+
+
+def test_the_claims_of_a_token_are_its_payload() -> None:
+    body = token(b'{"alg":"HS256"}', '{"id": 7, "note": "Zoë", "gone": null}'.encode(), b"sig")
+    assert parse(body, "application/json", TOKENS) == {"id": 7, "note": "Zoë"}
+    assert parse(b'{"id": 7}', None, TOKENS) == {"id": 7}
+
+
+@pytest.mark.parametrize(
+    ("body", "says"),
+    [
+        (token(b'{"alg":"HS256"}', b'{"id": 7}'), "no token of three parts"),
+        (token(b'{"alg":"HS256"}', b"\xff\xfe", b"sig"), "no base64url of UTF-8"),
+        (b"eyJhbGciOiJIUzI1NiJ9.{}.c2ln", "no base64url of UTF-8"),
+        (token(b'{"alg":"HS256"}', b'{"id": 7, "id": 8}', b"sig"), '"id"'),
+        (b"id=7&state=won", "begins as a form"),
+    ],
+    ids=["two-parts", "no-text", "no-base64", "twice", "form"],
+)
+def test_what_is_no_token_with_json_in_it_is_refused(body: bytes, says: str) -> None:
+    with pytest.raises(PayloadError, match=re.escape(says)):
+        parse(body, None, TOKENS)
 
 
 READ: dict[str, tuple[bytes, str | None, Any]] = {
