@@ -40,8 +40,12 @@ def run(
     directory: Path,
     given: bytes,
     seconds: float,
+    is_merged: bool = False,
 ) -> tuple[int, bytes, bytes]:
-    """Exit code, standard output and standard error. Raises subprocess.TimeoutExpired."""
+    """Exit code, standard output and standard error. Raises subprocess.TimeoutExpired.
+
+    `is_merged`: both go to standard output, in the order in which a terminal shows them.
+    """
     with contextlib.ExitStack() as stack:
         streams: list[IO[bytes]] = [stack.enter_context(tempfile.TemporaryFile()) for _ in "ioe"]
         streams[0].write(given)
@@ -51,7 +55,8 @@ def run(
         with socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as call:
             call.settimeout(seconds)
             call.connect(str(_server()))
-            socket.send_fds(call, [line], [stream.fileno() for stream in streams])
+            used = [streams[0], streams[1], streams[1]] if is_merged else streams
+            socket.send_fds(call, [line], [stream.fileno() for stream in used])
             pid = int(call.recv(_MESSAGE_BYTES))
             try:
                 code = int(call.recv(_MESSAGE_BYTES))

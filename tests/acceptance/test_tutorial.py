@@ -1,0 +1,31 @@
+"""The tutorial, followed command by command by somebody who believes every word of it."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+from pathlib import Path
+
+import pytest
+
+from tests.support.tutorial import PAGE, Tutorial, languages, normal
+
+pytestmark = pytest.mark.acceptance
+
+
+def test_every_command_shows_what_the_page_shows(tmp_path: Path) -> None:
+    """After a change of what a command prints: `python -m tests.support.tutorial`, and read it."""
+    tutorial = Tutorial(tmp_path)
+    try:
+        for commands, expected, shown in tutorial.follow():
+            assert normal(shown) == normal(expected), commands
+    finally:
+        tutorial.close()
+
+
+def test_the_output_of_every_command_is_on_the_page() -> None:
+    found = languages()
+    assert found.count("sh") == found.count("text") > 8
+    for first, second in pairwise(found):
+        assert first != "sh" or second == "text"
+    assert found[-1] == "text"
+    assert "first live outcome" in PAGE.text
