@@ -6,7 +6,6 @@ misspelt filter that was passed over would replay or discard everything.
 
 from __future__ import annotations
 
-import difflib
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
@@ -24,6 +23,7 @@ from jobs.queries.rejections import RejectionFilter
 from jobs.queries.times import parse_time
 from jobs.schema import STATES
 from jobs.settling.fold import IGNORED_REASONS
+from mappings.engine.suggest import nearest
 from mappings.engine.types import Reason
 
 DELIVERY_FILTERS = tuple(DeliveryFilter.model_fields)
@@ -48,8 +48,8 @@ def refuse_unknown(given: Iterable[str], known: Iterable[str]) -> None:
     names = sorted(known)
     for name in given:
         if name not in names:
-            near = difflib.get_close_matches(name, names, n=1)
-            hint = f"did you mean {near[0]}?" if near else f"known are {', '.join(names)}"
+            near = nearest(name, names)
+            hint = f"did you mean {near}?" if near else f"known are {', '.join(names)}"
             raise FilterInvalid(f"{name[:80]!r} is no parameter here; {hint}")
 
 
@@ -161,6 +161,6 @@ def _refuse_empty(named: Mapping[str, str]) -> None:
 
 def _refuse_other(name: str, value: str | None, known: Sequence[str]) -> None:
     if value is not None and value not in known:
-        near = difflib.get_close_matches(value, known, n=1)
-        hint = f"did you mean {near[0]}? Choose" if near else "choose"
+        near = nearest(value, known)
+        hint = f"did you mean {near}? Choose" if near else "choose"
         raise FilterInvalid(f"{name} is {value[:80]!r}; {hint} from {', '.join(known)}")

@@ -8,7 +8,6 @@ sources are no settings: see `receiver.secrets`.
 from __future__ import annotations
 
 import base64
-import difflib
 import os
 from collections.abc import Iterable, Mapping
 from ipaddress import ip_network
@@ -24,6 +23,7 @@ from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError
 
 from jobs.timezone import DEFAULT_TIMEZONE
+from mappings.engine.suggest import nearest
 from receiver.envfile import read_env_file
 from receiver.up.address import redis_url
 
@@ -371,8 +371,8 @@ def as_table() -> str:
 
 
 def _suggestion(name: str, known: list[str]) -> str:
-    near = difflib.get_close_matches(name, known, n=1, cutoff=0.75)
-    return f"; did you mean {near[0]}?" if near else " and is not read."
+    near = nearest(name, known)
+    return f"; did you mean {near}?" if near else " and is not read."
 
 
 def _line(error: dict[str, Any]) -> str:

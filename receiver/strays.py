@@ -14,7 +14,7 @@ from time import monotonic
 
 from starlette.types import Message, Scope
 
-from mappings.engine.reading.wording import nearest
+from mappings.engine.suggest import nearest
 from receiver.exchange import Call
 from receiver.metrics import UNKNOWN
 from receiver.rejections import Rejection, rejection_of

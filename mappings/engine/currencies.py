@@ -13,7 +13,8 @@ import re
 from collections.abc import Mapping
 from types import MappingProxyType
 
-from mappings.engine.reading.wording import nearest, shown
+from mappings.engine.reading.wording import shown
+from mappings.engine.suggest import nearest
 
 _TWO_DECIMALS = """
 AED AFN ALL AMD AOA ARS AUD AWG AZN BAM BBD BDT BMD BND BOB BOV BRL BSD BTN BWP BYN BZD CAD CDF CHE

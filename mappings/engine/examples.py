@@ -18,7 +18,9 @@ from mappings.engine.reading.report import Report
 from mappings.engine.redact.errors import NotRedactable
 from mappings.engine.rules.examplefiles import body_of
 from mappings.engine.rules.model import ExampleModel, Expected, MappingModel
-from mappings.engine.types import DeliveryInput, Mapped, Outcome, Problem
+from mappings.engine.rules.usage import looks_into
+from mappings.engine.tables import is_table, table_name
+from mappings.engine.types import DeliveryInput, Mapped, Outcome, Problem, Reason
 
 #: When an example arrives that does not say so; without limits to how old its events are.
 RECEIVED_AT = datetime(2026, 1, 1, tzinfo=UTC)
@@ -28,7 +30,8 @@ def run_examples(mappings: MappingSet, files: Mapping[str, bytes]) -> tuple[Prob
     """A problem for each example that bills something else than it says, at its line.
 
     `files` are those that `mappings` was loaded from. Files that are served from an earlier text,
-    or not at all, are left out.
+    or not at all, are left out, and so are examples that need a table or prices which cannot be
+    read: what they bill now says nothing of the mapping.
     """
     found: list[Problem] = []
     for file in sorted({source.file for source in mappings.sources.values()} - mappings.stale):
@@ -40,17 +43,31 @@ def _run_file(mappings: MappingSet, file: str, files: Mapping[str, bytes]) -> Se
     read = yamlfile.parse(files[file], file=file)
     model = MappingModel.model_validate(read.data)
     report = Report(file, files[file].decode(), read.positions)
+    if looks_into(read.data, _unreadable_tables(mappings)):
+        return ()
     first = model.source or next(iter(model.sources or ())).name
     for index, example in enumerate(model.examples):
         body = body_of(example, files) or b""
         delivery = _delivery(example, body, example.source or first)
         mapped = mappings.map(delivery)
+        if mappings.catalogue is None and _is_unpriced(mapped):
+            continue
         for path, message in _differences(example, mapped):
             at = ("examples", index, *path)
             report.at_value(at, message, "Mend the rule, or what the example expects.")
         if fault := _redaction_fault(mappings, delivery, mapped):
             report.at_value(("examples", index, "payload"), *fault)
     return report.problems
+
+
+def _unreadable_tables(mappings: MappingSet) -> frozenset[str]:
+    """The names of tables that have a problem, and so are not there."""
+    files = {problem.file for problem in mappings.problems if is_table(problem.file)}
+    return frozenset(map(table_name, files)) - mappings.tables.keys()
+
+
+def _is_unpriced(mapped: Mapped) -> bool:
+    return any(failure.reason is Reason.UNPRICED for failure in mapped.failures)
 
 
 def _redaction_fault(

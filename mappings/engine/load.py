@@ -101,7 +101,7 @@ def load(
 
     `timezone` is the name of the zone in which days begin at 00:00. With `history` an edit that
     would bill again what has billed is bad, too. Never raises for what is in a file: see
-    `MappingSet.problems`.
+    `MappingSet.problems`, which has prices and tables before what needs them.
     """
     return _Loader(files, timezone, schemes, last_good, history or History()).load()
 
@@ -150,7 +150,7 @@ class _Loader:
         self.stale |= serving.stale
         self.problems += serving.problems
         self._refuse_yml()
-        problems = tuple(sorted(set(self.problems)))
+        problems = tuple(sorted(set(self.problems), key=_causes_first))
         bad = {problem.file for problem in problems}
         zone = ZoneInfo(self.timezone)
         return MappingSet(
@@ -299,6 +299,11 @@ class _Loader:
 
     def _add(self, file: str, message: str, remedy: str) -> None:
         self.problems.append(Problem(file=file, line=0, column=0, message=message, remedy=remedy))
+
+
+def _causes_first(problem: Problem) -> tuple[bool, Problem]:
+    """Prices and tables come before the files that need them."""
+    return is_mapping(problem.file), problem
 
 
 def _counts(name: str, bad: set[str]) -> bool:

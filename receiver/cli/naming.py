@@ -6,7 +6,6 @@ billed name agents, customers, indicators and currencies too: those that were bi
 
 from __future__ import annotations
 
-import difflib
 import shlex
 from collections.abc import Iterator
 
@@ -15,11 +14,10 @@ from jobs.filters import DeliveryFilter
 from jobs.queries.billing import BillingFilter
 from jobs.queries.listing import count_deliveries
 from jobs.queries.names import COLUMNS, ID_COLUMNS, all_known, is_known
+from mappings.engine.suggest import hint
 from receiver.cli.session import Session
 from receiver.cli.trouble import MISUSE, Trouble
 
-#: Names listed where none is near.
-MOST_NAMES = 10
 #: Kinds that the mappings name whether or not anything came of them.
 MAPPED = ("source", "rule")
 
@@ -36,11 +34,8 @@ def refuse_misspelt(session: Session, where: DeliveryFilter | ChargeFilter | Bil
         if name in names:
             continue
         names |= session.run(all_known, kind)
-        near = difflib.get_close_matches(name, sorted(names), n=1)
-        listed = ", ".join(sorted(names)[:MOST_NAMES]) or "none yet"
-        hint = f"did you mean {near[0]}?" if near else f"there are {listed}"
         unknown = f"there is no {kind}" if kind in MAPPED else f"nothing was billed for {kind}"
-        raise Trouble(f"{unknown} {name!r}; {hint}", code=MISUSE)
+        raise Trouble(f"{unknown} {name!r}; {hint(name, sorted(names))}", code=MISUSE)
 
 
 def _refuse_unknown_ids(

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import difflib
 import sys
 from collections.abc import Awaitable, Callable
 from functools import cached_property
@@ -28,6 +27,7 @@ from jobs.pairing import read_learnt
 from jobs.revision import schema_is_current
 from jobs.timezone import stored_timezone
 from mappings.engine.load import MappingSet, Source, is_mapping, load, read_directory
+from mappings.engine.suggest import hint
 from receiver.cli.here import settings_here
 from receiver.cli.output import Output
 from receiver.cli.trouble import BEGIN, MISUSE, Trouble
@@ -164,10 +164,9 @@ class Session:
         if name in self.edited.unusable:
             listed = "\n".join(f"  {problem}" for problem in self.edited.problems)
             raise Trouble(f"source {name} cannot be used:\n{listed}")
-        known = sorted(self.edited.sources)
-        near = difflib.get_close_matches(name, known, n=1)
-        hint = f"did you mean {near[0]}?" if near else f"there are {', '.join(known) or 'none'}"
-        raise Trouble(f"there is no source {name!r}; {hint}", code=MISUSE)
+        raise Trouble(
+            f"there is no source {name!r}; {hint(name, sorted(self.edited.sources))}", code=MISUSE
+        )
 
     def files(self, folder: Path | None = None) -> dict[str, bytes]:
         """The files of the mappings folder, or of another one; Trouble if it cannot be read."""

@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from dataclasses import replace
 from urllib.parse import unquote, urlsplit
 
-from mappings.engine.reading.wording import nearest
+from mappings.engine.suggest import nearest
 from receiver.diagnosis.captured import Captured
 from receiver.diagnosis.search import Diagnosis, Finding
 from receiver.strays import is_path_of, stray

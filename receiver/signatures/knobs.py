@@ -5,12 +5,12 @@ Owns the one table of knobs from which checking, the editor's schema and the doc
 
 from __future__ import annotations
 
-import difflib
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 from mappings.engine.payload import Format
+from mappings.engine.suggest import completed
 from receiver.signatures import codecs
 from receiver.signatures.content import PLACEHOLDERS, URL_TRANSFORMS, SignedContent
 from receiver.signatures.errors import SchemeInvalid
@@ -259,8 +259,8 @@ GENERIC_KNOBS: dict[str, dict[str, Knob]] = {
 def nearest(word: str, known: Iterable[str]) -> str:
     """What to write instead of a misspelt word."""
     names = list(known)
-    close = difflib.get_close_matches(word, names, n=1, cutoff=0.6)
-    return f"Did you mean {close[0]}?" if close else f"Write one of {', '.join(names)}."
+    close = completed(word, names)
+    return f"Did you mean {' or '.join(close)}?" if close else f"Write one of {', '.join(names)}."
 
 
 def schema_of(knobs: Mapping[str, Knob]) -> Iterator[tuple[str, dict[str, object]]]:

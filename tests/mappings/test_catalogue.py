@@ -87,7 +87,7 @@ UNPRICED = {
     ),
     "misspelt-agent": (
         ("suport-agent", "deal-won", None),
-        "currency: …}}}`; or mend the rule, if it means `support-agent`.",
+        "currency: …}}}`; or correct the rule, if it means `support-agent`.",
     ),
     "no-indicator": (
         ("support-agent", "churn-averted", None),
@@ -95,7 +95,7 @@ UNPRICED = {
     ),
     "misspelt-indicator": (
         ("support-agent", "deal-one", None),
-        "currency: …}`; or mend the rule, if it means `deal-won`.",
+        "currency: …}`; or correct the rule, if it means `deal-won`.",
     ),
     "another-customers": (("support-agent", "only-acme", None), "has no price of `only-acme`"),
     "not-yet": (

@@ -7,7 +7,16 @@ import pytest
 from mappings.engine.examples import amount_text, run_examples
 from mappings.engine.load import load
 from mappings.engine.types import Problem
-from tests.mappings.kit import AT, MAPPING, FakeSchemes, delivery, files_of, good, only_outcome
+from tests.mappings.kit import (
+    AGENTS,
+    AT,
+    MAPPING,
+    FakeSchemes,
+    delivery,
+    files_of,
+    good,
+    only_outcome,
+)
 
 SOLVED = f'{{type: solved, company: "1", id: 7, at: "{AT}"}}'
 REOPENED = SOLVED.replace("solved", "reopened")
@@ -173,3 +182,78 @@ def test_amounts_have_two_decimals_or_as_many_as_they_take(price: str, text: str
     payload = {"type": "solved", "company": 1, "id": 7, "at": AT}
     outcome = only_outcome(good(MAPPING, agents_yaml=agents).map(delivery(payload)))
     assert amount_text(outcome) == text
+
+
+EXAMPLES = f"""\
+examples:
+  - {{payload: {SOLVED}, outcomes: [{{rule: solved, amount: 0.80 USD}}]}}
+  - {{payload: {REOPENED}, outcomes: [{{rule: reopened, kind: reversal}}]}}
+  - {{payload: {SOLVED.replace('"1"', '"9"')}, fails: unmapped}}
+"""
+
+
+def check(mapping: str = MAPPING + EXAMPLES, **others: str) -> list[str]:
+    """What `receiver check` lists, cause first."""
+    files = files_of(mapping, **others)
+    found = load(files, timezone="UTC", schemes=FakeSchemes())
+    return [str(problem) for problem in (*found.problems, *run_examples(found, files))]
+
+
+BROKEN = {
+    "an unquoted price": ({"agents_yaml": AGENTS.replace('"0.99"', "0.99")}, ["agents.yaml:4"]),
+    "no YAML in prices": ({"agents_yaml": "agents: ["}, ["agents.yaml"]),
+    "a table that cannot be read": ({"tables__companies_yaml": "a: [b"}, ["tables/companies.yaml"]),
+    "both": (
+        {"agents_yaml": "agents: [", "tables__companies_yaml": "a: [b"},
+        ["agents.yaml", "tables/companies.yaml"],
+    ),
+}
+
+
+@pytest.mark.parametrize(("others", "causes"), BROKEN.values(), ids=BROKEN.keys())
+def test_of_a_broken_file_that_others_need_the_cause_alone_is_listed(
+    others: dict[str, str], causes: list[str]
+) -> None:
+    listed = check(**others)
+    assert len(listed) == len(causes), listed
+    assert all(line.startswith(cause) for line, cause in zip(listed, causes, strict=True))
+
+
+def test_without_prices_that_alone_is_listed() -> None:
+    files = files_of(MAPPING + EXAMPLES)
+    del files["agents.yaml"]
+    found = load(files, timezone="UTC", schemes=FakeSchemes())
+    listed = (*found.problems, *run_examples(found, files))
+    assert [problem.message for problem in listed] == ["There is no agents.yaml."]
+
+
+def test_examples_that_need_no_broken_file_are_run_all_the_same() -> None:
+    wrong = EXAMPLES.replace("rule: reopened", "rule: solved")
+    (cause, echo) = check(MAPPING + wrong, agents_yaml="agents: [")
+    assert cause.startswith("agents.yaml")
+    assert "Expected rule solved, got reopened" in echo
+
+
+def test_causes_come_before_the_files_that_sort_before_them() -> None:
+    listed = check(MAPPING.replace("agent: bot", "agent:"), tables__companies_yaml="a: [b")
+    assert [line.partition(":")[0] for line in listed] == ["tables/companies.yaml", "desk.yaml"]
+
+
+ECHOES = {
+    "a misspelt key of a rule": MAPPING.replace("    once_per", "    onceper", 1) + EXAMPLES,
+    "a rule without a good name": MAPPING.replace("name: solved", "name: sol ved") + EXAMPLES,
+    "a misspelt let": MAPPING.replace("outcomes:", "lets: {kind: event.type}\noutcomes:").replace(
+        "event.type ==", "kind =="
+    ),
+    "a let of the wrong type": MAPPING.replace("outcomes:", "let: {kind: 1}\noutcomes:").replace(
+        "event.type ==", "kind =="
+    ),
+    "misspelt vars": MAPPING.replace("outcomes:", "var: {bot: bot}\noutcomes:").replace(
+        "agent: bot", "agent: ${{ vars.bot }}"
+    ),
+}
+
+
+@pytest.mark.parametrize("mapping", ECHOES.values(), ids=ECHOES.keys())
+def test_what_uses_a_broken_part_of_a_file_is_not_blamed_as_well(mapping: str) -> None:
+    assert len(check(mapping)) == 1

@@ -87,7 +87,7 @@ CASES = {
         f"{TOP}mode: live\n⟦mode: shadow\noutcomes:\n{ONE}", "`mode` is here twice", "Keep one"
     ),
     "unknown mode": Wrong(
-        f"{TOP}mode: ⟦dry-run\noutcomes:\n{ONE}", "`mode` is dry-run", "Write `live`"
+        f"{TOP}mode: ⟦dry-run\noutcomes:\n{ONE}", "`mode` is dry-run", "Write `shadow`"
     ),
     "a rhythm without a unit": Wrong(
         f"{TOP}expect_every: ⟦90\noutcomes:\n{ONE}", "`90` is no time between deliveries", "2h"
@@ -396,7 +396,7 @@ CASES = {
     ),
     # amount
     "an amount that is no rule": Wrong(
-        rule(amount="⟦last"), "is last, expected 'first' or 'latest'", "Write `latest`"
+        rule(amount="⟦last"), "is last, expected 'first' or 'latest'", "`first`, `latest`"
     ),
     "a reversal with a rule for amounts": Wrong(
         rules(ONE + "    amount: latest\n" + REVERSAL + "    ⟦amount: latest\n"),
@@ -449,7 +449,7 @@ CASES = {
         rule(when="⟦evnt.type == 'a'"), "no variable `evnt`", "Write event"
     ),
     "an unknown function": Wrong(
-        rule(once_per="${{ ⟦idd(event.id) }}"), "no function `idd`", "Write id()"
+        rule(once_per="${{ ⟦lokup(event.id) }}"), "no function `lokup`", "Write lookup()"
     ),
     "when is text": Wrong(rule(when="⟦event.type + 'x'"), "`when` never gives true or false", "=="),
     "when compares text with a number": Wrong(
@@ -551,7 +551,7 @@ CASES = {
     ),
     # prices
     "an agent that has no price": Wrong(
-        rule(agent="⟦robot"), "agents.yaml has no agent `robot`", "Write `bot`"
+        rule(agent="⟦robot"), "agents.yaml has no agent `robot`", "Add under agents: `robot:"
     ),
     "an indicator that has no price": Wrong(
         rule(indicator="⟦solvd"), "no price of `solvd`", "Write `solved`"

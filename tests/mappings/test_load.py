@@ -424,8 +424,8 @@ def test_a_file_that_cannot_be_read_costs_only_itself(tmp_path: Path) -> None:
         read_directory(tmp_path), timezone="UTC", schemes=FakeSchemes(), last_good=last_good
     )
     assert [(one.file, one.message) for one in found.problems] == [
-        ("chat.yaml", "The file cannot be read."),
         ("tables/people.csv", "The file cannot be read."),
+        ("chat.yaml", "The file cannot be read."),
     ]
     assert sorted(found.sources) == ["chat", "desk"]
     assert found.stale == {"chat.yaml"}

@@ -6,8 +6,8 @@ import pytest
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
 from mappings.engine.reading.validation import validate, wrong
-from mappings.engine.reading.wording import nearest
 from mappings.engine.reading.yamlfile import parse
+from mappings.engine.suggest import nearest
 from mappings.engine.types import Problem
 
 

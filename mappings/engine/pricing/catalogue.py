@@ -13,7 +13,8 @@ from decimal import Decimal
 from types import MappingProxyType
 
 from mappings.engine.pricing.prices import AmountError, Entry, in_effect
-from mappings.engine.reading.wording import nearest, shown
+from mappings.engine.reading.wording import shown
+from mappings.engine.suggest import nearest
 
 FILE = "agents.yaml"
 
@@ -222,4 +223,4 @@ def _remedy(close: str | None, where: str, *, written: bool) -> str:
         return f"Add {where}."
     if written:
         return f"Write `{close}` in the rule, or add {where}."
-    return f"Add {where}; or mend the rule, if it means `{close}`."
+    return f"Add {where}; or correct the rule, if it means `{close}`."

@@ -11,7 +11,8 @@ from dataclasses import dataclass
 
 from mappings.engine.lookalikes import skeleton
 from mappings.engine.pricing.catalogue import FILE, Agent, Catalogue
-from mappings.engine.reading.wording import nearest, shown
+from mappings.engine.reading.wording import shown
+from mappings.engine.suggest import nearest
 
 #: Agent, customer and indicator of a charge.
 Triple = tuple[str, str, str]

@@ -16,7 +16,7 @@ from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails, PydanticCustomError
 
 from mappings.engine.reading.positions import Path, Positions
-from mappings.engine.reading.wording import nearest, shown
+from mappings.engine.reading.wording import shown
 from mappings.engine.rules.modelschema import (
     allowed_keys,
     description_of,
@@ -25,6 +25,7 @@ from mappings.engine.rules.modelschema import (
     parts_at,
     schema_of,
 )
+from mappings.engine.suggest import nearest
 from mappings.engine.types import Problem
 
 __all__ = ["nearest", "validate", "wrong"]
@@ -224,12 +225,12 @@ def _plain(details: ErrorDetails) -> str:
 
 
 def _remedy(path: Path, value: object, schemas: Sequence[Mapping[str, Any]], text: str) -> str:
+    choices = [str(choice) for schema in schemas for choice in schema.get("enum", ())]
+    if choices:
+        return _choice(str(value), choices, example_of(schemas))
     takes_text = any("string" in kinds_of(schema) for schema in schemas)
     if isinstance(value, (bool, int, float)) and takes_text:
         return f'Put it in quotes: "{_shown(text or value)}".'
-    choices = [str(choice) for schema in schemas for choice in schema.get("enum", ())]
-    if choices:
-        return f"Write `{nearest(str(value), choices) or choices[0]}`."
     example = example_of(schemas)
     if example is not None:
         key = next((step for step in reversed(path) if isinstance(step, str)), "")
@@ -237,6 +238,14 @@ def _remedy(path: Path, value: object, schemas: Sequence[Mapping[str, Any]], tex
     if allowed_keys(schemas):
         return _shape(schemas)
     return description_of(schemas) or _shape(schemas)
+
+
+def _choice(value: str, choices: Sequence[str], harmless: str | None) -> str:
+    """`harmless` is the one that is suggested whatever stands there, as it bills nothing."""
+    meant = harmless or nearest(value, choices)
+    if meant is not None:
+        return f"Write `{meant}`."
+    return f"Write one of: {', '.join(f'`{choice}`' for choice in choices)}."
 
 
 def _shape(schemas: Sequence[Mapping[str, Any]]) -> str:

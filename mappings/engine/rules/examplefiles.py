@@ -11,8 +11,9 @@ from collections.abc import Mapping, Sequence
 from mappings.engine.payload import BodyRules, PayloadError, parse
 from mappings.engine.reading.positions import Path
 from mappings.engine.reading.report import Report
-from mappings.engine.reading.wording import nearest, shown
+from mappings.engine.reading.wording import shown
 from mappings.engine.rules.model import ExampleModel
+from mappings.engine.suggest import nearest
 from mappings.engine.types import Reason
 
 
@@ -27,12 +28,12 @@ def check_examples(
     report: Report,
     examples: Sequence[tuple[Path, ExampleModel]],
     sources: Sequence[str],
-    rules: Sequence[str],
+    rules: Sequence[str] | None,
     files: Mapping[str, bytes],
     *,
     body_rules: BodyRules | None,
 ) -> None:
-    """Report examples that cannot be run."""
+    """Report examples that cannot be run; `rules` is None where not all names are known."""
     for path, example in examples:
         _check_payload(report, path, example, files, body_rules)
         if (example.outcomes is None) == (example.fails is None):
@@ -49,7 +50,7 @@ def check_examples(
                 path, "The example does not say for which source.", f"Add `source: {sources[0]}`."
             )
         for index, expected in enumerate(example.outcomes or ()):
-            if expected.rule is not None and expected.rule not in rules:
+            if rules is not None and expected.rule is not None and expected.rule not in rules:
                 close = nearest(expected.rule, rules)
                 remedy = f"Write {close}." if close else f"Rules: {', '.join(rules)}."
                 report.at_value(
@@ -71,7 +72,14 @@ def _check_payload(
     if body is None:
         here = [name for name in files if name.startswith("examples/")]
         close = nearest(str(example.payload), here)
-        remedy = f"Write {close}." if close else "Put the payload there."
+        name = shown(str(example.payload))
+        remedy = (
+            "Put the payload there: `receiver example DELIVERY` makes one of a stored delivery."
+        )
+        if not name.startswith("examples/"):
+            remedy = "Put the payload into examples/, and write examples/NAME.json."
+        if close:
+            remedy = f"Write {close}, if that is meant, or put the payload there."
         report.at_value(at, f"There is no file {shown(str(example.payload))}.", remedy)
         return
     if example.fails == Reason.PARSE.value:

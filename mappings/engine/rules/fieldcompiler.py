@@ -16,7 +16,7 @@ from mappings.engine.cel.template import Template, compile_template
 from mappings.engine.identifiers import illegible, unfit
 from mappings.engine.reading.positions import Path
 from mappings.engine.reading.report import Report
-from mappings.engine.reading.wording import nearest, shown
+from mappings.engine.reading.wording import shown
 from mappings.engine.rules.cents import lost_cents
 from mappings.engine.rules.fields import (
     CURRENCY,
@@ -29,6 +29,7 @@ from mappings.engine.rules.fields import (
     FieldKind,
     kind_faults,
 )
+from mappings.engine.suggest import nearest
 
 _NAME_REMEDY = "Write a name: 1 to 256 visible characters in form NFC, no blank at an end."
 _CALL = re.compile(r"(?:id|lookup|json|string)\(")

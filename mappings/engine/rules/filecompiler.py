@@ -27,7 +27,13 @@ from mappings.engine.rules.fieldcompiler import FieldCompiler
 from mappings.engine.rules.model import ExampleModel, MappingModel, RuleModel, SourceItem
 from mappings.engine.rules.redacting import RedactChecker, redact_paths
 from mappings.engine.rules.rulecompiler import RuleCompiler
-from mappings.engine.rules.usage import check_variables, mapping_version, tables_used, texts_of
+from mappings.engine.rules.usage import (
+    check_variables,
+    mapping_version,
+    misspelt_parts,
+    tables_used,
+    texts_of,
+)
 from mappings.engine.schemes import SchemeRules
 from mappings.engine.tables import Table
 from mappings.engine.types import Problem
@@ -36,6 +42,8 @@ PartT = TypeVar("PartT", bound=BaseModel)
 
 _LISTS = frozenset({"LIST", "DYN"})
 _ONE_EVENT = "[payload]"
+#: For a name whose own expression is a problem already.
+_ANY_VALUE = "dyn(null)"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -141,6 +149,7 @@ class _FileCompiler:
             fields=fields,
             report=self.report,
             rules={model.name: model for _, model in reversed(models)},
+            has_all_rules=self._has_all(models),
             signs_delivery_id=self.schemes.signs_delivery_id(verify),
         )
         events = self._events(fields)
@@ -155,7 +164,7 @@ class _FileCompiler:
         examples = tuple(self._parts("examples", ExampleModel))
         body_rules = _for_mapping(self.schemes.body_rules(verify), events, rules)
         if files is not None:
-            names = [model.name for _, model in models]
+            names = [model.name for _, model in models] if self._has_all(models) else None
             check_examples(
                 self.report, examples, self.claims(), names, files, body_rules=body_rules
             )
@@ -202,6 +211,11 @@ class _FileCompiler:
             except ValidationError:
                 continue
 
+    def _has_all(self, models: Sequence[tuple[Path, RuleModel]]) -> bool:
+        """Whether every rule has the right shape: else one may be missing for that alone."""
+        items = self.data.get("outcomes")
+        return isinstance(items, list) and len(models) == len(items)
+
     def _check_sources(self, verify: Mapping[str, Any]) -> None:
         report, data = self.report, self.data
         if not data:
@@ -245,7 +259,13 @@ class _FileCompiler:
                 self.report.at_value(at, sentence, remedy)
 
     def _lets(self) -> Lets:
-        texts = {name: text for name, text in self._mapping("let").items() if isinstance(text, str)}
+        texts = {
+            name: text if isinstance(text, str) else _ANY_VALUE
+            for name, text in self._mapping("let").items()
+        }
+        for part in misspelt_parts(self.data):  # its users are not blamed as well
+            names = part if isinstance(part, dict) else ()
+            texts |= {name: _ANY_VALUE for name in names if str(name).isidentifier()}
         try:
             lets, faults = self.language.lets(texts)
         except RuntimeError:  # a name that is none; the shape says so

@@ -304,7 +304,8 @@ class MappingModel(Part):
     ] = None
     verify: Verify
     mode: Annotated[
-        Literal["live", "shadow"], Field(description="shadow shows what it would bill.")
+        Literal["live", "shadow"],
+        Field(description="shadow shows what it would bill.", examples=["shadow"]),
     ] = "live"
     expect_every: Every | None = None
     vars: Variables = {}

@@ -11,12 +11,12 @@ from dataclasses import dataclass
 
 from mappings.engine.reading.positions import Path
 from mappings.engine.reading.report import Report
-from mappings.engine.reading.wording import nearest
 from mappings.engine.rules.behind import key_name
 from mappings.engine.rules.deciding import Rule
 from mappings.engine.rules.fieldcompiler import FieldCompiler
 from mappings.engine.rules.fields import CURRENCY, KEY, NAME, TAG, TIME, VALUE, Field
 from mappings.engine.rules.model import RuleModel
+from mappings.engine.suggest import nearest
 from mappings.engine.types import Kind
 
 PER_DELIVERY = "delivery"
@@ -25,11 +25,15 @@ _BOOLEAN = frozenset({"BOOL", "DYN"})
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RuleCompiler:
-    """Compiles the rules of one file. `rules` are all of its rules, by name."""
+    """Compiles the rules of one file. `rules` are those of the right shape, by name.
+
+    Unless these are all, a rule that is not among them may be there.
+    """
 
     fields: FieldCompiler
     report: Report
     rules: Mapping[str, RuleModel]
+    has_all_rules: bool
     signs_delivery_id: bool
 
     def compile(self, model: RuleModel, path: Path) -> Rule | None:
@@ -74,6 +78,8 @@ class RuleCompiler:
         charge = self.rules.get(name)
         at = (*path, "reverses" if model.reverses else "reinstates")
         charges = [name for name, rule in self.rules.items() if rule.kind is Kind.CHARGE]
+        if charge is None and not self.has_all_rules:
+            return None
         if charge is None:
             renamed = [n for n, rule in self.rules.items() if name in rule.was]
             close = renamed[0] if renamed else nearest(name, charges)

@@ -14,6 +14,7 @@ from typing import Any
 from mappings.engine.cel import text as celtext
 from mappings.engine.reading.positions import Path
 from mappings.engine.reading.report import Report
+from mappings.engine.rules.model import MappingModel
 from mappings.engine.tables import Table
 
 _LOOKUP = re.compile(r"\blookup\s*\(")
@@ -48,6 +49,15 @@ def tables_used(texts: Iterable[str], tables: Mapping[str, Table]) -> dict[str, 
     return {name: tables[name].version for name in sorted(used) if name in tables}
 
 
+def looks_into(data: Mapping[str, Any], tables: frozenset[str]) -> bool:
+    """Whether some text of the mapping file may look into one of these tables."""
+    for _, text in texts_of(data):
+        named = [name for name, _ in celtext.literal_arguments(text, "lookup")]
+        if tables and (not tables.isdisjoint(named) or len(_LOOKUP.findall(text)) > len(named)):
+            return True
+    return False
+
+
 def mapping_version(body: bytes, tables: Mapping[str, str]) -> str:
     """The version of a mapping file together with the tables it looks into."""
     parts = [hashlib.sha256(body).hexdigest(), dict(tables)]
@@ -73,8 +83,11 @@ def check_variables(
 
 
 def _owners(data: Mapping[str, Any]) -> Iterator[tuple[str, frozenset[str]]]:
-    """Each source of a file with the names in its vars."""
-    shared = _keys(data.get("vars"))
+    """Each source of a file with the names in its vars, or where a misspelt `vars` may have them.
+
+    That key is a problem of its own; those who use its names are not blamed as well.
+    """
+    shared = frozenset[str]().union(_keys(data.get("vars")), *map(_keys, misspelt_parts(data)))
     items = data.get("sources")
     if not isinstance(items, list):
         yield str(data.get("source")), shared
@@ -82,6 +95,11 @@ def _owners(data: Mapping[str, Any]) -> Iterator[tuple[str, frozenset[str]]]:
     for item in items:
         if isinstance(item, dict):
             yield str(item.get("name")), shared | _keys(item.get("vars"))
+
+
+def misspelt_parts(data: Mapping[str, Any]) -> list[Any]:
+    """What stands under keys that a mapping file does not have."""
+    return [value for key, value in data.items() if key not in MappingModel.model_fields]
 
 
 def _keys(value: object) -> frozenset[str]:

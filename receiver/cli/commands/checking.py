@@ -43,7 +43,7 @@ def check(
     timezone = session.settings.timezone_name if is_offline else session.timezone
     stored, customers = _recorded(session, out, use_database)
     mappings = load(files, timezone=timezone, schemes=RULES, history=stored.history)
-    problems = sorted({*mappings.problems, *run_examples(mappings, files)})
+    problems = tuple(dict.fromkeys((*mappings.problems, *run_examples(mappings, files))))
     for problem in problems:
         out.line(f"{where}/{problem}")
     listed = [asdict(problem) for problem in problems]

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import difflib
 import os
 import secrets
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
+from mappings.engine.suggest import completed
 from receiver.authoring.folder import ENV, folder_files
 from receiver.authoring.library import Entry, library
 from receiver.cli.consent import can_ask
@@ -57,8 +57,7 @@ def entry_of(name: str) -> Entry:
     if found is not None:
         return found
     names = list(library())
-    near = [one for one in names if one.startswith(name)] if name else []
-    near = near or difflib.get_close_matches(name, names, n=3)
+    near = completed(name, names)
     hint = f"did you mean {' or '.join(near)}?" if near else f"there are {', '.join(names)}"
     raise Trouble(f"there is no ready-made mapping {name!r}; {hint}", code=MISUSE)
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -12,6 +11,7 @@ from mappings.engine.examples import run_examples
 from mappings.engine.load import RESERVED_FILES, load
 from mappings.engine.pricing.catalogue import FILE as AGENTS_FILE
 from mappings.engine.rules.model import SourceName
+from mappings.engine.suggest import completed
 from receiver.authoring.folder import schema_files
 from receiver.authoring.library import Entry, for_scheme, library
 from receiver.authoring.pricelist import extended, priced_text
@@ -117,8 +117,7 @@ def _refuse_unknown_scheme(scheme: str | None, source: str) -> None:
         return
     names = list(RULES.names())
     wanted = scheme or source
-    near = [name for name in names if name.startswith(wanted)]
-    near = near or difflib.get_close_matches(wanted, names, n=3)
+    near = completed(wanted, names)
     hint = f"did you mean {' or '.join(near)}?" if near else f"there are {', '.join(names)}"
     what = f"there is no scheme {scheme!r}" if scheme else "say how it signs with --scheme"
     ready = [name for name in library() if name.startswith(wanted)]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import random
 import time
 from collections.abc import Iterator, Sequence
@@ -11,6 +10,7 @@ from datetime import UTC, datetime, timedelta
 
 from jobs.money import money
 from mappings.engine.mappingset import MappingSet, Source
+from mappings.engine.suggest import hint
 from mappings.engine.types import Kind, Mapped
 from receiver.cli.commands.payloads import Payload
 from receiver.cli.commands.sending import Answered, Posting, post_as_vendor
@@ -77,9 +77,8 @@ def _chosen(known: Sequence[Example], name: str, mappings: MappingSet, source: s
         return example
     names = {one.short_name: None for one in known}
     names |= {word: None for one in known for word in outcomes_of(mappings.map(one.delivery()))}
-    near = difflib.get_close_matches(name, names, n=1)
-    hint = f"did you mean {near[0]}?" if near else f"there are {', '.join(names) or 'none'}"
-    raise Trouble(f"source {source} has no example {name!r}; {hint}", code=MISUSE)
+    message = f"source {source} has no example {name!r}; {hint(name, names)}"
+    raise Trouble(message, code=MISUSE)
 
 
 def _id_place(source: Source) -> str | None:

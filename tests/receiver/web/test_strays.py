@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from jobs.queries.rejections import RejectionFilter, list_rejections
-from mappings.engine.reading.wording import nearest
+from mappings.engine.suggest import nearest
 from receiver.app import WebProcess
 from receiver.metrics import Metrics
 from receiver.rejections import Rejection, Rejections
