@@ -128,7 +128,7 @@ class WebProcess:
         return [
             Route("/webhooks/{source}", webhooks),
             Route("/webhooks/{source}/", webhooks),
-            Route("/webhooks/{source}/{token}", webhooks),
+            Route("/webhooks/{source}/{token:path}", webhooks),
             *health_routes(self._health(), self.metrics, count=counts.refresh),
             *api_routes(parts, token=self._settings.admin_token, on_refusal=self.strays.note),
         ]

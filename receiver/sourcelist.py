@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
+from urllib.parse import quote
 
 from pydantic import AwareDatetime
 
@@ -105,7 +106,7 @@ def _item(
     return SourceItem(
         source=name,
         file=source.file if source else None,
-        url=source_url(settings, name) + _path_behind(source),
+        url=source_url(settings, name) + _path_behind(source, secrets),
         scheme=str(source.verify["scheme"]) if source else None,
         mode=source.mode if source else None,
         secrets=tuple(states),
@@ -124,13 +125,18 @@ def _seconds(time: timedelta | None) -> int | None:
     return None if time is None else int(time.total_seconds())
 
 
-def _path_behind(source: Source | None) -> str:
-    """Where a secret in the URL goes; the secret itself is shown nowhere."""
+def _path_behind(source: Source | None, secrets: Secrets) -> str:
+    """Where a secret in the URL goes, and how; the secret itself is shown nowhere."""
     try:
         takes_path = source is not None and scheme_of(source.verify).takes_path
     except SchemeInvalid:
         return ""
-    return f"/<{source.secrets[0]}>" if source and takes_path else ""
+    if source is None or not takes_path:
+        return ""
+    name = source.secrets[0]
+    value = secrets.get(name) or ""
+    encoded = "" if quote(value, safe="") == value else ", percent-encoded"
+    return f"/<{name}{encoded}>"
 
 
 def _secret_states(

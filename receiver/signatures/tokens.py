@@ -12,20 +12,22 @@ import hmac
 from abc import abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from urllib.parse import quote, unquote, urlsplit
+from urllib.parse import quote
 
 from receiver.signatures import codecs
 from receiver.signatures.authorization import behind, prefixed
 from receiver.signatures.errors import SignatureError
-from receiver.signatures.fields import one_of, query_fields
 from receiver.signatures.formulas import Formula, Written
 from receiver.signatures.records import Coverage, Request, Strength, Verified
 from receiver.signatures.scheme import Scheme
+from receiver.signatures.url_secrets import shown_in
 
 #: A part of a URL that can be guessed is none.
 SHORTEST_PATH_TOKEN = 16
 #: Nobody's honest token is longer.
 LONGEST_TOKEN = 8192
+#: A token may be percent-encoded, twice, and stand behind a path.
+LONGEST_URL = 4 * LONGEST_TOKEN
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,6 +64,11 @@ class SharedSecret(Scheme):
     def shown(self, request: Request) -> list[bytes]:
         """What the request shows, each of which must be the secret; SignatureError if nothing."""
 
+    def is_shown(self, key: bytes, shown: Sequence[bytes]) -> bool:
+        """Whether all that the request shows is the secret; compared in constant time."""
+        expected = self.expected(key)
+        return sum(not hmac.compare_digest(expected, one) for one in shown) == 0
+
     def expected(self, secret: bytes) -> bytes:
         """The secret in the form in which a request shows it."""
         return secret
@@ -84,11 +91,7 @@ class SharedSecret(Scheme):
         del now
         keys = self.keys(secrets)
         shown = self.shown(request)
-        matched = [
-            index
-            for index, key in keys
-            if sum(not hmac.compare_digest(self.expected(key), one) for one in shown) == 0
-        ]
+        matched = [index for index, key in keys if self.is_shown(key, shown)]
         if not shown or not matched:
             raise SignatureError("wrong-token")
         return Verified(
@@ -212,13 +215,15 @@ class PathTokenScheme(SharedSecret):
         return keys
 
     def shown(self, request: Request) -> list[bytes]:
-        """See SharedSecret."""
-        token = one_of(query_fields(request.url), self.parameter)
-        if token is None:
-            token = unquote(_path_behind_the_source(request.url))
-        if not 0 < len(token) <= LONGEST_TOKEN:
+        """See SharedSecret; here the spellings that it may have in a URL."""
+        found = shown_in(request.url, self.parameter)
+        if not found or len(request.url) > LONGEST_URL:
             raise SignatureError("missing-token")
-        return [token.encode("utf-8", "backslashreplace")]
+        return found
+
+    def is_shown(self, key: bytes, shown: Sequence[bytes]) -> bool:
+        """Whether one of the spellings is the secret; compared in constant time."""
+        return sum(hmac.compare_digest(key, one) for one in shown) > 0
 
     def sign(
         self, request: Request, *, secret: str, now: float, delivery_id: str | None
@@ -244,15 +249,6 @@ def header_token(request: Request, header: str, prefix: str) -> bytes:
         return token[:LONGEST_TOKEN].encode("latin-1")
     except UnicodeEncodeError:
         raise SignatureError("malformed-header", f"{header} is not Latin-1 text") from None
-
-
-def _path_behind_the_source(url: str) -> str:
-    """What follows `/webhooks/SOURCE/`; the source's own name is no secret."""
-    try:
-        path = urlsplit(url).path
-    except ValueError:
-        raise SignatureError("malformed-url") from None
-    return path.rpartition("/webhooks/")[2].partition("/")[2]
 
 
 def with_parameter(url: str, name: str, value: str) -> str:

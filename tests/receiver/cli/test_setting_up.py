@@ -83,6 +83,10 @@ def test_a_secret_in_the_url_is_named_and_never_shown(
     assert url.endswith("/webhooks/salesforce-outbound-message/<A_SECRET>")
     assert listed["zendesk"].endswith("/webhooks/zendesk")
     assert "unguessable" not in bare.run("sources").out
+    monkeypatch.setenv("A_SECRET", "an/unguessable+part")
+    listed = {one["source"]: one["url"] for one in bare.run("sources", "--json").json}
+    assert listed["salesforce-outbound-message"].endswith("/<A_SECRET, percent-encoded>")
+    assert "unguessable" not in bare.run("sources").out
 
 
 def test_check_warns_of_a_weak_source_and_takes_it(bare: Installation) -> None:

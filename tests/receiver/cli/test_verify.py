@@ -146,3 +146,18 @@ def test_another_host_is_named_and_an_inner_one_is_not(
     assert "it was sent to the host hooks.example.com" in ran.out
     file.write_bytes(file.read_bytes().replace(b"hooks.example.com", b"127.0.0.1:8080"))
     assert "host" not in bare.run("verify", "zendesk", "--request", str(file)).out
+
+
+@pytest.mark.parametrize("tail", ["b64/with+slash==/part", "b64%2Fwith%2Bslash%3D%3D%2Fpart"])
+def test_a_secret_of_any_characters_in_the_path_is_judged_as_the_endpoint_does(
+    bare: Installation, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, tail: str
+) -> None:
+    text = (bare.mappings / "zendesk.yaml").read_text()
+    other = text.replace("source: zendesk", "source: crm").replace("ZENDESK_", "CRM_")
+    (bare.mappings / "crm.yaml").write_text(other.replace("scheme: zendesk", "scheme: path-token"))
+    monkeypatch.setenv("CRM_SECRET", "b64/with+slash==/part")
+    file = tmp_path / "request.txt"
+    file.write_text(f"POST /webhooks/crm/{tail} HTTP/1.1\r\nHost: h\r\n\r\n{{}}")
+    assert bare.run("verify", "crm", "--request", str(file)).code == 0
+    file.write_text(f"POST /webhooks/crm/{tail}-no HTTP/1.1\r\nHost: h\r\n\r\n{{}}")
+    assert "wrong-token" in bare.run("verify", "crm", "--request", str(file)).err

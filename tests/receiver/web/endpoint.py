@@ -117,7 +117,7 @@ class Endpoint:
             on_proof=lambda *proof: self.proofs.append(proof),
             on_signed_time=lambda *lag: self.lags.append(lag),
         )
-        paths = ("/webhooks/{source}", "/webhooks/{source}/{token}")
+        paths = ("/webhooks/{source}", "/webhooks/{source}/", "/webhooks/{source}/{token:path}")
         self.app = Starlette(routes=[Route(path, webhooks) for path in paths])
         self.app.router.redirect_slashes = False
 
