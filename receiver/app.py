@@ -52,7 +52,14 @@ from receiver.settings import Settings
 from receiver.signatures import RULES
 from receiver.signedlags import SignedLags
 from receiver.sourcelist import public_base
-from receiver.sources import KnownSource, known_sources, missing_secrets, without_public_url
+from receiver.sources import (
+    KnownSource,
+    SecretProblem,
+    known_sources,
+    missing_secrets,
+    secret_problems,
+    without_public_url,
+)
 from receiver.strays import Strays
 from receiver.webhooks import WebhookEndpoint
 
@@ -222,13 +229,17 @@ class WebProcess:
                 "secrets": looks.look_at_secrets(
                     lambda: missing_secrets(
                         self.watch.current, self._secrets, now=datetime.now(UTC)
-                    )
+                    ),
+                    self._secret_problems,
                 ),
                 "rotation": look_at_endings(lambda: self.watch.current, self.database),
                 **self.checkup.looks(),
             },
             warnings=lambda: looks.mapping_warnings(self.watch.current),
         )
+
+    def _secret_problems(self) -> list[SecretProblem]:
+        return secret_problems(self.watch.current, self._secrets, now=datetime.now(UTC))
 
     def _around(self) -> Around:
         return Around(
@@ -245,6 +256,8 @@ class WebProcess:
             missing_secrets(mappings, self._secrets, now=datetime.now(UTC)).items()
         ):
             log.warning("source.without_secret", source=source, set_one_of=list(names))
+        for one in secret_problems(mappings, self._secrets, now=datetime.now(UTC)):
+            log.warning("source.secret_form", source=one.source, secret=one.name, detail=str(one))
         for source in without_public_url(self._sources.values(), self._settings):
             log.warning(
                 "source.without_public_url",

@@ -15,6 +15,7 @@ from jobs.heartbeat import ALIVE_SECONDS, alive
 from jobs.queries.backlog import oldest_received_age_seconds
 from mappings.engine.load import MappingSet
 from receiver.health import Look, Trouble
+from receiver.sources import SecretProblem
 
 #: A delivery that waits longer than this is a backlog, not a moment.
 BACKLOG_SECONDS = 60.0
@@ -91,14 +92,17 @@ def mapping_warnings(mappings: MappingSet) -> list[Trouble]:
     return [Trouble("mappings", str(one)) for one in mappings.warnings[:MOST_PROBLEMS]]
 
 
-def look_at_secrets(missing: Callable[[], Mapping[str, Sequence[str]]]) -> Look:
-    """Which sources have no secret, and so answer 503."""
+def look_at_secrets(
+    missing: Callable[[], Mapping[str, Sequence[str]]],
+    problems: Callable[[], Sequence[SecretProblem]] = tuple,
+) -> Look:
+    """Which sources have no secret, and so answer 503; which secrets are of another form."""
 
     async def look() -> Sequence[Trouble]:
         return [
             Trouble("secrets", f"source {source} is shut: set {' or '.join(names)}")
             for source, names in sorted(missing().items())
-        ]
+        ] + [Trouble("secrets", f"source {one.source}: {one}") for one in problems()]
 
     return look
 

@@ -52,11 +52,18 @@ class Secrets:
         self._learnt_before: frozenset[str] = frozenset()
         self._set_by_hand: frozenset[str] = frozenset()
         self._unreadable: frozenset[Path] = frozenset()
+        self._empty: frozenset[str] = frozenset()
         self.reload()
 
     def get(self, name: str) -> str | None:
         """The value, or None where there is none."""
         return self._environ.get(name) or self._files.get(name) or None
+
+    def is_empty(self, name: str) -> bool:
+        """Whether the name is there, without a value: an empty file or variable."""
+        if self.get(name) is not None:
+            return False
+        return name in self._empty or self._environ.get(name) == ""
 
     @property
     def unreadable(self) -> frozenset[Path]:
@@ -79,35 +86,38 @@ class Secrets:
     def reload(self) -> bool:
         """Read the files again; whether anything changed. A file under way counts as missing."""
         unreadable: set[Path] = set()
+        empty: set[str] = set()
         found: dict[str, str] = {}
         if self._made is not None and self._made.is_dir():
-            found |= _read_folder(self._made, unreadable)
+            found |= _read_folder(self._made, unreadable, empty)
         if self._paired is not None and self._paired.is_dir():
-            before = _read_folder(self._paired, unreadable)
+            before = _read_folder(self._paired, unreadable, empty)
             self._learnt_before = frozenset(before)
             found |= before
         found |= self._learnt
-        by_hand = self._read_env_file(unreadable)
+        by_hand = self._read_env_file(unreadable, empty)
         if self._directory is not None:
-            by_hand |= _read_folder(self._directory, unreadable)
+            by_hand |= _read_folder(self._directory, unreadable, empty)
         self._set_by_hand = frozenset(by_hand)
         found |= by_hand
         self._complain_of(frozenset(unreadable))
-        changed = found != self._files
-        self._files = found
+        changed = found != self._files or empty != self._empty
+        self._files, self._empty = found, frozenset(empty)
         return changed
 
     def __repr__(self) -> str:
         return f"<Secrets: {len(self._files)} from files>"
 
-    def _read_env_file(self, unreadable: set[Path]) -> dict[str, str]:
+    def _read_env_file(self, unreadable: set[Path], empty: set[str]) -> dict[str, str]:
         if self._env_file is None or not self._env_file.is_file():
             return {}
         try:
-            return {name: value for name, value in read_env_file(self._env_file).items() if value}
+            values = read_env_file(self._env_file)
         except (OSError, ValueError):
             unreadable.add(self._env_file)
             return {}
+        empty |= {name for name, value in values.items() if not value}
+        return {name: value for name, value in values.items() if value}
 
     def _complain_of(self, unreadable: frozenset[Path]) -> None:
         """Name each unreadable file once, not at every look."""
@@ -131,8 +141,8 @@ def secrets_of(settings: Settings) -> Secrets:
     )
 
 
-def _read_folder(folder: Path, unreadable: set[Path]) -> dict[str, str]:
-    """The folder's secrets by name; adds what cannot be read to `unreadable`."""
+def _read_folder(folder: Path, unreadable: set[Path], empty: set[str]) -> dict[str, str]:
+    """The folder's secrets by name; adds what cannot be read to `unreadable`, likewise `empty`."""
     values: dict[str, str] = {}
     try:
         paths = [path for path in folder.iterdir() if _NAME.fullmatch(path.name)]
@@ -147,6 +157,8 @@ def _read_folder(folder: Path, unreadable: set[Path]) -> dict[str, str]:
         else:
             if value:
                 values[path.name] = value
+            elif value is not None:
+                empty.add(path.name)
     return values
 
 

@@ -21,18 +21,22 @@ from receiver.rotation import endings_of
 from receiver.secrets import Secrets
 from receiver.settings import Settings
 from receiver.signatures import SchemeInvalid, scheme_of
-from receiver.sources import known_sources, without_public_url
+from receiver.sources import SecretProblem, known_sources, secret_problems, without_public_url
 from receiver.up.place import local_url
 
 
 class SecretState(Shape):
-    """Whether a secret has a value, until when it is accepted, and its use; never the value."""
+    """Whether a secret has a value, until when it is accepted, and its use; never the value.
+
+    `problem` is what is wrong with its form, if anything.
+    """
 
     name: str
     is_set: bool
     not_after: AwareDatetime | None
     uses: int
     last_used: AwareDatetime | None
+    problem: str | None
 
 
 class SourceItem(Shape):
@@ -102,7 +106,8 @@ def _item(
     traffic: SourceTraffic,
 ) -> SourceItem:
     source = mappings.sources.get(name)
-    states = _secret_states(source, secrets, traffic.uses) if source else []
+    problems = {one.name: one for one in secret_problems(mappings, secrets, source=name)}
+    states = _secret_states(source, secrets, traffic.uses, problems) if source else []
     return SourceItem(
         source=name,
         file=source.file if source else None,
@@ -116,7 +121,7 @@ def _item(
         last_rejection=traffic.last_rejection,
         last_rejection_cause=traffic.last_rejection_cause,
         redacts=source.redact if source else (),
-        warnings=tuple(_warnings(source, traffic)) if source else (),
+        warnings=(*(_warnings(source, traffic) if source else ()), *map(str, problems.values())),
         missing=tuple(_missing(settings, name, source, mappings, secrets, states)),
     )
 
@@ -140,7 +145,10 @@ def _path_behind(source: Source | None, secrets: Secrets) -> str:
 
 
 def _secret_states(
-    source: Source, secrets: Secrets, uses: Mapping[str, SecretUse]
+    source: Source,
+    secrets: Secrets,
+    uses: Mapping[str, SecretUse],
+    problems: Mapping[str, SecretProblem],
 ) -> list[SecretState]:
     return [
         SecretState(
@@ -149,6 +157,7 @@ def _secret_states(
             not_after=source.secret_ends.get(name),
             uses=uses[name].count if name in uses else 0,
             last_used=uses[name].last_used_at if name in uses else None,
+            problem=problems[name].says if name in problems else None,
         )
         for name in source.secrets
     ]

@@ -5,7 +5,7 @@ Owns what is worked out once a change and not once a request.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 
@@ -16,6 +16,7 @@ from mappings.engine.redact.redactor import Redactor
 from receiver.secrets import Secrets
 from receiver.settings import Settings
 from receiver.signatures import Scheme, SchemeInvalid, scheme_of
+from receiver.signatures.secret_forms import FormProblem, form_problem, text_problem
 
 log = structlog.get_logger(__name__)
 
@@ -101,6 +102,73 @@ def missing_secrets(
         for name, names in wanted.items()
         if not any(secrets.get(secret) for secret in names)
     }
+
+
+@dataclass(frozen=True, slots=True)
+class SecretProblem:
+    """A secret of a source that has not the form which its scheme takes, and what to do."""
+
+    source: str
+    name: str
+    says: str
+    remedy: str
+
+    def __str__(self) -> str:
+        return f"{self.name} {self.says}: {self.remedy}"
+
+
+def secret_problems(
+    mappings: MappingSet,
+    secrets: Secrets,
+    *,
+    now: datetime | None = None,
+    source: str | None = None,
+) -> list[SecretProblem]:
+    """Each secret of wrong form, of all sources or of one; not those that have ended by `now`."""
+    return [
+        SecretProblem(name, secret, problem.says, problem.remedy)
+        for name, known in sorted(mappings.sources.items())
+        if source in (None, name)
+        for secret, problem in _problems_of(known, secrets, now)
+    ]
+
+
+def _problems_of(
+    source: Source, secrets: Secrets, now: datetime | None
+) -> Iterator[tuple[str, FormProblem]]:
+    try:
+        scheme = scheme_of(source.verify)
+    except SchemeInvalid:
+        return
+    values: dict[str, str] = {}
+    for name in usable_secrets(source, now):
+        value = secrets.get(name)
+        if value is not None:
+            values[name] = value
+            problem = form_problem(scheme, value, name=name)
+        else:
+            problem = _EMPTY if secrets.is_empty(name) else None
+        if problem is not None:
+            yield name, problem
+    gate = source.verify.get("handshake_secret")
+    if isinstance(gate, str):
+        problem = _problem_of_gate(gate, secrets, values)
+        if problem is not None:
+            yield gate, problem
+
+
+_EMPTY = FormProblem("is there and empty", "put the secret into it")
+
+
+def _problem_of_gate(name: str, secrets: Secrets, signing: Mapping[str, str]) -> FormProblem | None:
+    """What is wrong with the word that set-up requests show in the open."""
+    value = secrets.get(name)
+    if value is None:
+        return FormProblem("is not set", "set it to the word that set-up requests are to show")
+    for other, secret in signing.items():
+        if value == secret:
+            return FormProblem(f"is the same as {other}, which signs", "choose another word")
+    return text_problem(None, value, name=name)
 
 
 def usable_secrets(source: Source, now: datetime | None) -> tuple[str, ...]:

@@ -19,17 +19,21 @@ from receiver.doctor.findings import Finding, Report, note
 from receiver.envfile import doubtful_values
 from receiver.secrets import Secrets
 from receiver.settings import ENV_FILE, Settings, misspelt
-from receiver.sources import known_sources, missing_secrets, without_public_url
+from receiver.sources import known_sources, missing_secrets, secret_problems, without_public_url
 
 
 def check_secrets(
     settings: Settings, mappings: MappingSet, secrets: Secrets, now: datetime
 ) -> Report:
-    """Whether each source has a secret."""
+    """Whether each source has a secret, of the form that its scheme takes."""
     missing = missing_secrets(mappings, secrets, now=now)
     findings = [
         Finding(f"source {source} has no secret and answers 503", f"set {' or '.join(names)}")
         for source, names in sorted(missing.items())
+    ]
+    findings += [
+        Finding(f"source {one.source}: {one.name} {one.says}", one.remedy)
+        for one in secret_problems(mappings, secrets, now=now)
     ]
     findings += [
         note(

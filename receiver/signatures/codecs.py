@@ -43,12 +43,18 @@ def _from_hex(text: str) -> bytes:
     return binascii.unhexlify(text)
 
 
+def _from_whsec(secret: str) -> bytes:
+    """Decode what stands behind whsec_; some vendors show v1,whsec_… (Supabase, 2026-11)."""
+    shown = secret.removeprefix("v1,") if secret.startswith(f"v1,{_WHSEC}") else secret
+    return from_base64(shown.removeprefix(_WHSEC))
+
+
 #: How a secret, exactly as the vendor shows it, becomes the key's bytes.
 KEY_ENCODINGS: dict[str, Callable[[str], bytes]] = {
     "utf8": str.encode,
     "base64": from_base64,
     "hex": _from_hex,
-    "whsec": lambda secret: from_base64(secret.removeprefix(_WHSEC)),
+    "whsec": _from_whsec,
 }
 
 #: How a digest becomes text. Texts are compared, not bytes: the last character of base64 has

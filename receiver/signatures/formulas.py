@@ -141,7 +141,7 @@ _OUT = {
 _HEX_KEYS = {
     "hex": "$SECRET",
     "base64": f'$(printf %s "$SECRET" | openssl base64 -d -A | {_IN_HEX})',
-    "whsec": f'$(printf %s "${{SECRET#whsec_}}" | openssl base64 -d -A | {_IN_HEX})',
+    "whsec": f'$(printf %s "${{SECRET##*whsec_}}" | openssl base64 -d -A | {_IN_HEX})',
 }
 
 

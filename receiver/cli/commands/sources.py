@@ -30,6 +30,8 @@ def sources(*, as_json: bool) -> None:
 def _secret_said(one: SecretState, *, alone: bool) -> str:
     """`OLD set, ended at … (last used …)`; the use where there is a choice."""
     said = f"{one.name} {'set' if one.is_set else 'not set'}"
+    if one.problem is not None:
+        said = f"{one.name} {one.problem}"
     if one.not_after is not None:
         verb = "ended" if has_ended(one, datetime.now(UTC)) else "ends"
         said += f" and {verb} {_moment(one.not_after)}"

@@ -89,6 +89,17 @@ def test_a_secret_in_the_url_is_named_and_never_shown(
     assert "unguessable" not in bare.run("sources").out
 
 
+def test_a_secret_of_another_form_is_named_where_it_was_said_to_be_set(
+    bare: Installation, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shown = "v1,whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
+    monkeypatch.setenv("ZENDESK_SECRET", shown)
+    ran = bare.run("sources")
+    assert "ZENDESK_SECRET has the form v1,whsec_… of Standard Webhooks" in ran.out
+    assert "write scheme: standard-webhooks" in ran.out
+    assert shown not in ran.out + ran.err
+
+
 def test_check_warns_of_a_weak_source_and_takes_it(bare: Installation) -> None:
     add_source(bare, "lever")
     add_source(bare, "pipedrive")
