@@ -203,6 +203,8 @@ def test_what_a_vendor_changes_when_it_sends_again_is_no_part_of_the_key(
 #: A charge, and what takes it back.
 PAIRS = {
     "aircall": ("ended.json", "escalated.json"),
+    "crisp": ("resolved.json", "reopened.json"),
+    "livechat": ("resolved.json", "untagged.json"),
     "dialpad": ("answered.json", "voicemail.json"),
     "gorgias": ("closed.json", "reopened.json"),
     "helpscout": ("closed.json", "reopened.json"),

@@ -149,6 +149,16 @@ STORIES: dict[str, tuple[str, list[Any], int]] = {
         [example("front-archived"), example("front-reopened"), FRONT_ARCHIVED_AGAIN],
         1,
     ),
+    "crisp-customer-writes-again": (
+        "crisp",
+        [example(f"crisp-{name}") for name in ("resolved", "reopened", "other-segments")],
+        0,
+    ),
+    "crisp-open-before-it-was-resolved": (
+        "crisp",
+        [example("crisp-reopened", timestamp=1789999000000), example("crisp-resolved")],
+        1,
+    ),
     "aircall-escalated-then-ended": (
         "aircall",
         [example("aircall-escalated"), example("aircall-ended")],

@@ -28,9 +28,9 @@ _WHSEC = (
 )
 #: What kind of key pair a preset's secret is of.
 KEY_PAIRS = {
-    **dict.fromkeys(("gong", "ironclad", "freshchat", "highlevel"), "rsa"),
+    **dict.fromkeys(("gong", "ironclad", "freshchat", "highlevel-rsa"), "rsa"),
     "sendgrid": "ec",
-    "telnyx": "ed25519",
+    **dict.fromkeys(("telnyx", "highlevel"), "ed25519"),
 }
 _BODIES = {
     "msgraph": b'{"value":[{"changeType":"updated"},{"changeType":"created"}]}',

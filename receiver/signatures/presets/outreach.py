@@ -6,7 +6,7 @@ from mappings.engine.payload import Format
 from receiver.signatures.content import SignedContent
 from receiver.signatures.hmac_scheme import HmacScheme
 from receiver.signatures.odd.inbody import SignedMembers
-from receiver.signatures.odd.publickeys import RsaScheme
+from receiver.signatures.odd.publickeys import Ed25519Scheme, RsaScheme
 from receiver.signatures.records import STATUS_200
 from receiver.signatures.scheme import Scheme
 from receiver.signatures.tokens import BasicScheme, PathTokenScheme, TokenScheme
@@ -14,17 +14,27 @@ from receiver.signatures.tokens import BasicScheme, PathTokenScheme, TokenScheme
 _BODY = SignedContent.parse("{body}")
 
 SCHEMES: tuple[Scheme, ...] = (
-    # https://marketplace.gohighlevel.com/docs/webhook/WebhookIntegrationGuide and
-    # GoHighLevel/highlevel-api-docs docs/oauth/WebhookAuthentication.md (2026-11). The page has the
-    # public key. Of its newer x-ghl-signature (Ed25519) no key was found.
-    RsaScheme(
+    # GoHighLevel/highlevel-api-sdk README.md and lib/webhook/webhook-manager.ts (2026-11): Ed25519
+    # over the body, preferred to the older header wherever it is sent.
+    Ed25519Scheme(
         name="highlevel",
         vendor="HighLevel (GoHighLevel)",
+        header="x-ghl-signature",
+        algorithm="sha512",
+        encoding="base64",
+        signed_content=_BODY,
+        remarks="secret: HighLevel's public key (Ed25519), the same for all apps",
+    ),
+    # GoHighLevel/highlevel-api-docs docs/oauth/WebhookAuthentication.md, which has the public key
+    # (2026-11).
+    RsaScheme(
+        name="highlevel-rsa",
+        vendor="HighLevel (older header)",
         header="x-wh-signature",
         algorithm="sha256",
         encoding="base64",
         signed_content=_BODY,
-        remarks="secret: HighLevel's public key (RSA), the same for all apps",
+        remarks="secret: HighLevel's older public key (RSA); take highlevel where it is sent",
     ),
     # https://developer.getjobber.com/docs/using_jobbers_api/setting_up_webhooks/ and Nango's
     # jobber-webhook-routing.ts (2026-11). No time is signed.

@@ -93,6 +93,10 @@ SCHEMES: tuple[Scheme, ...] = (
         timestamp_header="X-Webhook-Timestamp",
         timestamp_unit="seconds-or-milliseconds",
         success=STATUS_200,
+        handshakes=(
+            # When the webhook is made, before its key is known (from memory).
+            Handshake(name="test", asks=(Ask(Field("body", "test"), "test"),), signed=False),
+        ),
     ),
     # https://docs.whereby.com/meeting-content-and-quality/insights-suite-and-api/webhooks (2026-11)
     HmacScheme(
