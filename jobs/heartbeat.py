@@ -11,7 +11,7 @@ import os
 import socket
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
 import structlog
@@ -19,6 +19,7 @@ from sqlalchemy import delete, select
 
 from jobs.database import Database
 from jobs.errors import brief
+from jobs.moments import in_utc
 from jobs.schema import heartbeats
 from mappings.engine.load import MappingSet
 
@@ -71,6 +72,7 @@ class Heartbeat:
         self._role = role
         self._detail = detail
         self._name = process_name()
+        self._since = in_utc(datetime.now(UTC))
 
     async def run(self) -> None:
         """Beat until cancelled; a database that is away is tried again."""
@@ -87,7 +89,7 @@ class Heartbeat:
             "name": self._name,
             "role": self._role,
             "seen_at": self._database.now(),
-            "detail": self._detail(),
+            "detail": {**self._detail(), "since": self._since},
         }
         async with self._database.write() as connection:
             await connection.execute(self._database.upsert(heartbeats, key=["name"], values=row))

@@ -16,6 +16,7 @@ from decimal import Decimal
 from http import HTTPStatus
 from pathlib import Path
 
+from jobs.money import sums
 from jobs.queries.shapes import DeliveryEvidence, OutcomeItem, RevenueItem
 from receiver.cli.output import Cell, Output, state_text
 from receiver.up.place import ADMIN_TOKEN, Place
@@ -113,14 +114,6 @@ def first_part(detail: str) -> str:
     """What is wrong, without what mends it."""
     found = _FIRST_PART.match(detail)
     return found[0] if found else detail
-
-
-def sums(amounts: Iterable[tuple[str, Decimal]]) -> str:
-    """The sum of each currency, by its name."""
-    totals: dict[str, Decimal] = {}
-    for currency, amount in amounts:
-        totals[currency] = totals.get(currency, Decimal(0)) + amount
-    return ", ".join(f"{amount} {currency}" for currency, amount in sorted(totals.items()))
 
 
 def next_steps(place: Place) -> Iterator[str]:

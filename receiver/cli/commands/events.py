@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
+from decimal import Decimal
 from enum import StrEnum
 
 from jobs.database import Database
 from jobs.moments import in_utc
+from jobs.money import sums
 from jobs.queries.billing import BillingFilter, all_billing_events
 from jobs.queries.billing_csv import csv_header, csv_lines
 from jobs.queries.forward import read_forward
@@ -82,7 +84,11 @@ def events(
 def show_events(out: Output, items: Iterable[BillingEventItem]) -> None:
     """A table of billing events."""
     columns = ("=id", "kind", ">amount", "=occurred", "agent", "customer", "indicator", "from")
-    out.table(columns, [_row(item) for item in items])
+    listed = list(items)
+    out.table(columns, [_row(item) for item in listed])
+    if listed:
+        amounts = sums((item.currency, Decimal(item.amount)) for item in listed)
+        out.line(f"{counted(len(listed), 'billing event')}: {amounts}")
 
 
 def write_page(out: Output, form: Form, items: Items) -> None:

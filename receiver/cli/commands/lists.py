@@ -6,6 +6,7 @@ from collections.abc import Mapping
 
 from jobs.database import Database
 from jobs.filters import DeliveryFilter
+from jobs.queries.billed import Billed, amounts, in_words, read_billed, total
 from jobs.queries.listing import count_deliveries, list_deliveries
 from jobs.queries.paging import DEFAULT_LIMIT, MOST
 from jobs.queries.shapes import (
@@ -24,22 +25,25 @@ def deliveries(
     session, out = Session(), Output(as_json=as_json)
     where = delivery_filter(given, session.zone, ids=ids or None)
     refuse_misspelt(session, where)
-    total, items = session.run(_newest, where, limit or DEFAULT_LIMIT)
+    number, items, billed = session.run(_newest, where, limit or DEFAULT_LIMIT)
     if as_json:
         out.json([item.model_dump(mode="json") for item in items])
         return
     out.line(
-        deliveries_counted(total) + (f", the newest {len(items)}:" if total > len(items) else "")
+        deliveries_counted(number) + (f", the newest {len(items)}:" if number > len(items) else "")
     )
     if items:
-        columns = ("=id", "source", "=state", "=received", ">outcomes", ">repeats", "why")
-        out.table(columns, [_row(item, in_full=out.is_wide) for item in items])
+        columns = ("=id", "source", "=state", "=received", ">outcomes", "billed", ">repeats", "why")
+        rows = [_row(item, billed[item.id], in_full=out.is_wide) for item in items]
+        out.table(columns, rows)
+        if sums := total(billed.values()):
+            out.line(f"billed by these: {amounts(sums)}")
 
 
 async def _newest(
     database: Database, where: DeliveryFilter, limit: int
-) -> tuple[int, list[DeliveryItem]]:
-    total = await count_deliveries(database, where)
+) -> tuple[int, list[DeliveryItem], dict[str, Billed]]:
+    number = await count_deliveries(database, where)
     items: list[DeliveryItem] = []
     cursor = None
     while len(items) < limit:
@@ -49,16 +53,17 @@ async def _newest(
         cursor = page.next
         if cursor is None:
             break
-    return total, items
+    return number, items, await read_billed(database, [item.id for item in items])
 
 
-def _row(item: DeliveryItem, *, in_full: bool) -> tuple[Cell, ...]:
+def _row(item: DeliveryItem, billed: Billed, *, in_full: bool) -> tuple[Cell, ...]:
     return (
         item.id,
         item.source,
         state_text(item.state),
         item.received_at,
         item.outcomes,
+        in_words(billed, state=item.state, reason=item.reason),
         item.duplicates,
         why(item.reason, item.detail) if in_full else item.reason,
     )

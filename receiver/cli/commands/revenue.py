@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from decimal import Decimal
 
 from jobs.ledger.horizon import horizon_if_known
 from jobs.moments import in_utc
+from jobs.money import sums
 from jobs.queries.revenue import all_revenue, check_groups
 from receiver.asking import basis_of, billing_filter
 from receiver.cli.naming import refuse_misspelt
@@ -41,3 +43,5 @@ def revenue(
         heads = (*heads, ">payable")
         rows = [(*row, i.payable or i.amount) for row, i in zip(rows, items, strict=True)]
     out.table(heads, rows)
+    if len(items) > 1:
+        out.line(f"in all: {sums((item.currency, Decimal(item.amount)) for item in items)}")

@@ -12,6 +12,7 @@ from urllib.parse import urlsplit
 import httpx
 
 from mappings.engine.load import Source
+from receiver.cli.became import what_became
 from receiver.cli.commands.payloads import Payload, payload_of
 from receiver.cli.output import Output
 from receiver.cli.session import Session
@@ -78,8 +79,19 @@ def send(source_name: str, file: str, posting: Posting) -> None:
     else:
         out.line(f"{answer.status} {answer.response.reason_phrase}")
         out.line(answer.text)
+        say_what_became(session, out, answer)
     if not answer.is_success:
         raise Trouble(f"{answer.url} answered {answer.status}")
+
+
+def say_what_became(session: Session, out: Output, answer: Answered) -> None:
+    """Print what the delivery billed; nothing where it is not in this installation's database."""
+    content = answer.content
+    delivery = content.get("delivery") if isinstance(content, dict) else None
+    if answer.is_success and isinstance(delivery, str):
+        became = what_became(session, delivery)
+        if became is not None:
+            out.line(became)
 
 
 def post_as_vendor(

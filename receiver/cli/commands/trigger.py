@@ -13,7 +13,7 @@ from mappings.engine.mappingset import MappingSet, Source
 from mappings.engine.suggest import hint
 from mappings.engine.types import Kind, Mapped
 from receiver.cli.commands.payloads import Payload
-from receiver.cli.commands.sending import Answered, Posting, post_as_vendor
+from receiver.cli.commands.sending import Answered, Posting, post_as_vendor, say_what_became
 from receiver.cli.output import Output
 from receiver.cli.session import Session
 from receiver.cli.trouble import MISUSE, Trouble
@@ -54,7 +54,7 @@ def trigger(
         at = first + timedelta(seconds=number)
         fresh = freshen(example, session.edited, ids=ids, now=at, id_place=_id_place(source))
         done.append(_post(session, example, fresh, posting, again=again))
-        _show(out, done[-1])
+        _show(session, out, done[-1])
     if posting.as_json:
         out.json([_as_json(one) for one in done])
     refused = [answer for one in done for answer in one.answers if not answer.is_success]
@@ -97,7 +97,7 @@ def _post(
     return Triggered(example=example, fresh=fresh, answers=answers)
 
 
-def _show(out: Output, done: Triggered) -> None:
+def _show(session: Session, out: Output, done: Triggered) -> None:
     out.line(f"{done.example.name} → {gives(done.fresh.mapped)}")
     for one in done.fresh.replacements:
         out.line(f"  {one.kind:<5} {one.path}: {one.old} → {one.new}")
@@ -109,6 +109,7 @@ def _show(out: Output, done: Triggered) -> None:
         out.line("  nothing replaced: the rules read no id or time in it")
     for answer in done.answers:
         out.line(f"  {answer.status} {answer.text}")
+    say_what_became(session, out, done.answers[0])
 
 
 def _as_json(done: Triggered) -> dict[str, object]:

@@ -1,10 +1,12 @@
 """The commands that show what came, what became of it, and what was billed."""
 
 import json
+import os
 from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from jobs.heartbeat import Heartbeat
 from tests.receiver.cli.conftest import Installation
 from tests.support.rows import Rows
 
@@ -41,7 +43,20 @@ def test_status_as_json_is_the_object_of_the_api(filled: Installation) -> None:
         "failed": 2,
         "discarded": 0,
         "oldest_received_age_seconds": None,
+        "processes": [],
     }
+
+
+def test_status_lists_the_processes(filled: Installation) -> None:
+    async def beat(rows: Rows) -> None:
+        await Heartbeat(rows.database, role="work", detail=lambda: {"mappings": "5b0c"}).beat()
+
+    filled.fill(beat)
+    (one,) = filled.run("status", "--json").json["processes"]
+    assert one.keys() == {"kind", "host", "pid", "since", "last_seen", "mapping_version"}
+    assert (one["kind"], one["pid"], one["mapping_version"]) == ("work", os.getpid(), "5b0c")
+    assert one["since"] <= one["last_seen"]
+    assert "5b0c" in filled.run("status").out
 
 
 def test_status_exits_1_when_something_acknowledged_is_missing(installed: Installation) -> None:
@@ -58,6 +73,21 @@ def test_deliveries_are_counted_and_listed_newest_first(filled: Installation) ->
     lines = [line.split()[0] for line in ran.out.splitlines() if line.startswith("d")]
     assert lines == ["d4", "d3", "d2", "d1"]
     assert 'unmapped: no key "18"' in ran.out
+    assert ran.out.endswith("billed by these: 0.99 USD\n")
+    (recorded,) = [line for line in ran.out.splitlines() if line.startswith("d1 ")]
+    assert " 0.99 USD " in recorded
+    assert "billed in the last 24 hours: nothing" in filled.run("status").out
+
+
+def test_totals_are_one_figure_for_each_currency(installed: Installation) -> None:
+    async def fill(rows: Rows) -> None:
+        charge = await rows.charge()
+        await rows.reversal(charge)
+        await rows.charge(micros=400_000_000, currency="EUR")
+
+    installed.fill(fill)
+    assert "3 billing events: 400.00 EUR, 0.00 USD\n" in installed.run("events").out
+    assert "in all: 400.00 EUR, 0.00 USD\n" in installed.run("revenue", "--by", "agent").out
 
 
 def test_a_limit_goes_over_as_many_pages_as_it_takes(installed: Installation) -> None:

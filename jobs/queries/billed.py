@@ -1,0 +1,103 @@
+"""What deliveries billed: `recorded` says that outcomes were decided, not that they cost anything.
+
+Owns the words for a delivery that billed nothing. Sums are by currency, never across.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from sqlalchemy import func, select
+
+from jobs.database import Database
+from jobs.ledger.keybook import chunks
+from jobs.money import money
+from jobs.queries.snapshot import snapshot
+from jobs.schema import billing_events, outcomes
+
+#: Why a recorded outcome posted nothing, the first that applies.
+_POSTED_NOTHING = {
+    "duplicate": "already billed",
+    "waiting": "waits for its charge",
+    "superseded": "superseded",
+}
+#: Why a delivery in this state has billed nothing.
+_OF_STATES = {
+    "received": "nothing yet",
+    "failed": "nothing yet",
+    "ignored": "ignored",
+    "discarded": "discarded",
+}
+SHADOW = "shadow"
+
+
+@dataclass(slots=True)
+class Billed:
+    """What one delivery posted: `micros` by currency, and how many outcomes had which verdict."""
+
+    micros: Counter[str] = field(default_factory=Counter)
+    verdicts: Counter[str] = field(default_factory=Counter)
+
+
+async def read_billed(database: Database, ids: Sequence[str]) -> dict[str, Billed]:
+    """What these deliveries posted themselves; corrections by hand are not theirs."""
+    found = {one: Billed() for one in ids}
+    lines, said = billing_events.c, outcomes.c
+    async with snapshot(database) as connection:
+        for chunk in chunks(ids):
+            sums = await connection.execute(
+                select(lines.delivery_id, lines.currency, func.sum(lines.amount_micros))
+                .join(outcomes, said.id == lines.outcome_id)
+                .where(lines.delivery_id.in_(chunk), said.action_id.is_(None))
+                .group_by(lines.delivery_id, lines.currency)
+            )
+            for delivery, currency, micros in sums:
+                found[delivery].micros[currency] += int(micros)
+            verdicts = await connection.execute(
+                select(said.delivery_id, said.verdict, func.count())
+                .where(said.delivery_id.in_(chunk), said.action_id.is_(None))
+                .group_by(said.delivery_id, said.verdict)
+            )
+            for delivery, verdict, count in verdicts:
+                found[delivery].verdicts[verdict] += count
+    return found
+
+
+def in_words(billed: Billed, *, state: str, reason: str | None) -> str:
+    """The amounts, or why there is none."""
+    if billed.micros:
+        return amounts(billed.micros)
+    if state == "ignored" and reason == SHADOW:
+        return SHADOW
+    if state != "recorded":
+        return _OF_STATES[state]
+    words = (text for verdict, text in _POSTED_NOTHING.items() if billed.verdicts[verdict])
+    return next(words, "nothing")
+
+
+def amounts(micros: Mapping[str, int]) -> str:
+    """`-400.00 EUR, 12.00 USD`: one figure a currency."""
+    return ", ".join(f"{money(sum_)} {currency}" for currency, sum_ in sorted(micros.items()))
+
+
+def total(found: Iterable[Billed]) -> Counter[str]:
+    """The sums of all of them, by currency; a currency of which nothing is left stays, as 0."""
+    sums: Counter[str] = Counter()
+    for one in found:
+        sums.update(one.micros)
+    return sums
+
+
+async def billed_lately(database: Database, *, seconds: float) -> tuple[int, dict[str, int]]:
+    """How many lines were recorded in the last `seconds`, and their sums by currency."""
+    columns = billing_events.c
+    query = (
+        select(columns.currency, func.count(), func.sum(columns.amount_micros))
+        .where(columns.recorded_at >= database.now(plus_seconds=-seconds))
+        .group_by(columns.currency)
+    )
+    async with database.read() as connection:
+        rows = (await connection.execute(query)).all()
+    return sum(row[1] for row in rows), {row[0]: int(row[2]) for row in rows}
