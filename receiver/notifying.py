@@ -31,13 +31,19 @@ Format = Literal["slack", "json"]
 
 def post_of(settings: Settings) -> Post | None:
     """How notices are posted under these settings; None where nobody is to be told."""
+    notifier = notifier_of(settings)
+    return None if notifier is None else notifier.post
+
+
+def notifier_of(settings: Settings) -> Notifier | None:
+    """What posts notices under these settings; None where alerts are off."""
     if settings.notify_url is None:
         return None
     return Notifier(
         settings.notify_url,
         format_=format_of(settings.notify_url, settings.notify_format),
         secret=settings.notify_secret,
-    ).post
+    )
 
 
 def format_of(url: str, wanted: Literal["auto", "slack", "json"]) -> Format:
@@ -63,8 +69,13 @@ class Notifier:
         self._secret = secret
         self._clock = clock
 
-    async def post(self, notice: Notice) -> None:
-        """Post one; raises NotPosted unless it was answered 2xx."""
+    @property
+    def format(self) -> Format:
+        """The shape in which it posts."""
+        return self._format
+
+    async def post(self, notice: Notice) -> int:
+        """Post one and return the status; raises NotPosted unless it was answered 2xx."""
         body = body_of(notice, self._format)
         try:
             headers = self._headers(notice, body)
@@ -78,6 +89,7 @@ class Notifier:
             raise NotPosted(type(error).__name__) from None
         if not httpx.codes.is_success(status):
             raise NotPosted(f"it was answered {status}")
+        return status
 
     def _headers(self, notice: Notice, body: bytes) -> dict[str, str]:
         headers = {"content-type": "application/json", "user-agent": "receiver"}

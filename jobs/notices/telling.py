@@ -37,7 +37,7 @@ class NotPosted(JobsError):
 
 
 #: Posts a notice, or raises NotPosted.
-Post = Callable[[Notice], Awaitable[None]]
+Post = Callable[[Notice], Awaitable[object]]
 
 
 class Teller:

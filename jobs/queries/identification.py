@@ -8,7 +8,7 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
@@ -17,7 +17,8 @@ from sqlalchemy import Column, func, select, tuple_
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from jobs.database import Database
-from jobs.filters import can_be_stored
+from jobs.errors import FilterInvalid
+from jobs.filters import DeliveryFilter, can_be_stored
 from jobs.queries.snapshot import snapshot
 from jobs.schema import (
     actions,
@@ -31,8 +32,10 @@ from jobs.schema import (
 
 #: So many of one kind are given.
 MOST = 20
-#: So much of an id at least; fewer characters of a UUIDv7 are the time of a whole day.
-LEAST_PREFIX = 8
+#: So much of an id at least, as git has it.
+LEAST_PREFIX = 4
+#: Candidates that an error lists.
+LISTED = 5
 #: A vendor's id that is longer, or odd, is kept as its hash.
 LONGEST_VENDOR_ID = 255
 _UUID = "00000000-0000-0000-0000-000000000000"
@@ -86,7 +89,46 @@ async def identify(database: Database, text: str, starts: KeyStarts = ()) -> lis
         found = await _whole(connection, text)
         found += await _by_vendor_id(connection, text)
         found += await _keys(connection, text, starts)
-        return list(dict.fromkeys(found)) or await _beginning(connection, text)
+        return list(dict.fromkeys(found)) or await _beginning(connection, text, IdKind)
+
+
+class AmbiguousId(FilterInvalid):
+    """Several ids begin with what was written."""
+
+
+async def whole_ids(
+    database: Database, texts: Iterable[str], kinds: Collection[IdKind]
+) -> list[str]:
+    """The ids of these kinds that the texts name: each the id itself, or the start of one alone.
+
+    What begins no id stays as it is: whoever looks for it says that it is not there. Raises
+    AmbiguousId with the candidates.
+    """
+    return [await whole_id(database, text, kinds) for text in texts]
+
+
+async def whole_id(database: Database, text: str, kinds: Collection[IdKind]) -> str:
+    """The same of one id."""
+    if len(text) >= len(_UUID) or not _is_start(text):
+        return text
+    async with database.read() as connection:
+        found = await _beginning(connection, text, kinds)
+    whole = {one.id for one in found}
+    if text in whole or not found:
+        return text
+    if len(whole) == 1:
+        return whole.pop()
+    listed = ", ".join(f"{one.kind} {one.id}" for one in found[:LISTED])
+    more = " and others" if len(found) > LISTED else ""
+    raise AmbiguousId(f"{text!r} is the start of several ids: {listed}{more}; write more of it")
+
+
+async def whole_filter(database: Database, where: DeliveryFilter) -> DeliveryFilter:
+    """The filter with whole ids of deliveries."""
+    if not where.ids:
+        return where
+    ids = await whole_ids(database, where.ids, {IdKind.DELIVERY})
+    return where.model_copy(update={"ids": tuple(ids)})
 
 
 async def _whole(connection: AsyncConnection, text: str) -> list[Named]:
@@ -97,12 +139,19 @@ async def _whole(connection: AsyncConnection, text: str) -> list[Named]:
     return found
 
 
-async def _beginning(connection: AsyncConnection, text: str) -> list[Named]:
+def _is_start(text: str) -> bool:
+    return re.fullmatch(rf"[0-9a-f-]{{{LEAST_PREFIX},{_HASH_CHARS}}}", text) is not None
+
+
+async def _beginning(
+    connection: AsyncConnection, text: str, kinds: Iterable[IdKind]
+) -> list[Named]:
     """Ids between the least and the greatest that begin so, which any collation sorts alike."""
     found: list[Named] = []
-    if not re.fullmatch(rf"[0-9a-f-]{{{LEAST_PREFIX},{_HASH_CHARS}}}", text):
+    if not _is_start(text):
         return found
-    for kind, column in _OURS:
+    wanted = frozenset(kinds)
+    for kind, column in (one for one in _OURS if one[0] in wanted):
         shape = "0" * _HASH_CHARS if kind is IdKind.VERSION else _UUID
         least = text + shape[len(text) :]
         greatest = text + shape[len(text) :].replace("0", "f")

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
+from dataclasses import asdict, replace
 
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
 from jobs.errors import FilterInvalid
+from jobs.queries.identification import IdKind, whole_filter, whole_id
 from jobs.queries.listing import unknown_ids
 from jobs.replays.dry_run import dry_run
 from jobs.replays.replay import discard, replay_status, start_replay
@@ -23,7 +24,7 @@ async def start(request: Request) -> Response:
     query(request, (), paged=False)
     parts = parts_of(request)
     wanted = await order(request, parts.zone, REPLAY_EXTRAS)
-    await _refuse_unknown_ids(parts, wanted)
+    wanted = await _with_known_ids(parts, wanted)
     mappings = await mappings_named(parts, wanted.mapping_version)
     if wanted.dry_run:
         found = await dry_run(
@@ -49,8 +50,9 @@ async def start(request: Request) -> Response:
 async def progress(request: Request) -> Response:
     """`GET /api/replays/{id}`; with the differences found, where recorded ones were compared."""
     query(request, (), paged=False)
-    replay_id = id_in_path(request, "replay")
-    found = await replay_status(parts_of(request).database, replay_id)
+    database = parts_of(request).database
+    replay_id = await whole_id(database, id_in_path(request, "replay"), {IdKind.REPLAY})
+    found = await replay_status(database, replay_id)
     if found is None:
         raise not_found("replay", replay_id)
     answer = asdict(found)
@@ -64,7 +66,7 @@ async def put_away(request: Request) -> Response:
     query(request, (), paged=False)
     parts = parts_of(request)
     wanted = await order(request, parts.zone)
-    await _refuse_unknown_ids(parts, wanted)
+    wanted = await _with_known_ids(parts, wanted)
     if wanted.note is None or not wanted.note.strip():
         raise FilterInvalid("note is missing; say why these deliveries are discarded")
     done = await discard(
@@ -80,7 +82,9 @@ async def put_away(request: Request) -> Response:
     return JSONResponse({"id": done.id, "matched": done.matched}, 202)
 
 
-async def _refuse_unknown_ids(parts: ApiParts, wanted: Order) -> None:
-    """A mistyped id is an error, not one delivery fewer."""
-    for unknown in await unknown_ids(parts.database, wanted.where.ids or ()):
+async def _with_known_ids(parts: ApiParts, wanted: Order) -> Order:
+    """The order with whole ids; a mistyped one is an error, not one delivery fewer."""
+    where = await whole_filter(parts.database, wanted.where)
+    for unknown in await unknown_ids(parts.database, where.ids or ()):
         raise not_found("delivery", unknown)
+    return replace(wanted, where=where)

@@ -7,6 +7,7 @@ names other mappings, as a dry run answered with them.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
@@ -18,6 +19,7 @@ from jobs.corrections.rebilling import Proposals, find_origin
 from jobs.corrections.reversed import NAMES_NOTHING, find_named
 from jobs.corrections.wishes import Correction, Reinstatement, Wish
 from jobs.errors import FilterInvalid
+from jobs.queries.identification import IdKind, whole_id, whole_ids
 from mappings.engine.load import MappingSet
 from receiver.api.acting import ACTOR
 from receiver.api.answers import ApiError
@@ -29,7 +31,7 @@ async def reverse(request: Request) -> Response:
     """`POST /api/reversals`."""
     query(request, (), paged=False)
     parts = parts_of(request)
-    wanted = await reversal_order(request, parts.zone)
+    wanted = await _with_whole_ids(parts, await reversal_order(request, parts.zone))
     mappings = await mappings_named(parts, wanted.mapping_version)
     await _refuse_wrong_ids(parts, wanted.where.ids or ())
     wish = await _wish(parts, wanted, mappings)
@@ -44,12 +46,26 @@ async def reinstate(request: Request) -> Response:
     query(request, (), paged=False)
     parts = parts_of(request)
     wanted = await reinstatement_order(request)
-    named, unknown = await find_named(parts.database, wanted.ids)
+    kinds = {IdKind.BILLING_EVENT, IdKind.DELIVERY, IdKind.ACTION}
+    ids = await whole_ids(parts.database, wanted.ids, kinds)
+    named, unknown = await find_named(parts.database, ids)
     if unknown:
         raise ApiError(404, "not-found", NAMES_NOTHING.format(unknown[0]))
     wish = Reinstatement(named)
     found = await _made(parts, wish, dry_run=wanted.dry_run, note=wanted.note)
     return JSONResponse(found.as_json())
+
+
+async def _with_whole_ids(parts: ApiParts, wanted: ReversalOrder) -> ReversalOrder:
+    origin = wanted.origin
+    if origin is not None:
+        origin = await whole_id(parts.database, origin, {IdKind.DELIVERY})
+    if not wanted.where.ids:
+        return replace(wanted, origin=origin)
+    kinds = {IdKind.BILLING_EVENT, IdKind.DELIVERY}
+    ids = await whole_ids(parts.database, wanted.where.ids, kinds)
+    where = wanted.where.model_copy(update={"ids": tuple(ids)})
+    return replace(wanted, where=where, origin=origin)
 
 
 async def _wish(parts: ApiParts, wanted: ReversalOrder, mappings: MappingSet) -> Wish:

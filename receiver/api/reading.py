@@ -11,6 +11,7 @@ from jobs.queries.billing import list_billing_events
 from jobs.queries.exceptions import EXAMPLES, MOST_EXAMPLES, read_exceptions
 from jobs.queries.failures import read_failures
 from jobs.queries.forward import read_forward
+from jobs.queries.identification import IdKind, whole_filter, whole_id
 from jobs.queries.listing import list_deliveries, read_delivery
 from jobs.queries.mappings import read_mappings
 from jobs.queries.rejections import list_rejections
@@ -46,15 +47,17 @@ async def status(request: Request) -> Response:
 
 async def deliveries(request: Request) -> Response:
     parts, part = parts_of(request), slice_of(request)
-    where = delivery_filter(query(request, DELIVERY_FILTERS), parts.zone)
+    given = delivery_filter(query(request, DELIVERY_FILTERS), parts.zone)
+    where = await whole_filter(parts.database, given)
     found = await list_deliveries(parts.database, where, limit=part.limit, cursor=part.cursor)
     return shape(found)
 
 
 async def delivery(request: Request) -> Response:
     query(request, (), paged=False)
-    delivery_id = id_in_path(request, "delivery")
-    found = await read_delivery(parts_of(request).database, delivery_id)
+    database = parts_of(request).database
+    delivery_id = await whole_id(database, id_in_path(request, "delivery"), {IdKind.DELIVERY})
+    found = await read_delivery(database, delivery_id)
     if found is None:
         raise not_found("delivery", delivery_id)
     return shape(found)
@@ -91,8 +94,9 @@ async def billing_events(request: Request) -> Response:
 
 async def billing_event(request: Request) -> Response:
     query(request, (), paged=False)
-    event_id = id_in_path(request, "billing_event")
-    found = await read_billing_event(parts_of(request).database, event_id)
+    database, given = parts_of(request).database, id_in_path(request, "billing_event")
+    event_id = await whole_id(database, given, {IdKind.BILLING_EVENT})
+    found = await read_billing_event(database, event_id)
     if found is None:
         raise not_found("billing event", event_id)
     return shape(found)

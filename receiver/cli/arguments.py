@@ -10,7 +10,9 @@ _WHICH = "Which deliveries"
 _LINES = "Which billing events"
 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON, the same objects as the API.")]
-Ids = Annotated[list[str] | None, typer.Argument(help="Delivery ids.", show_default=False)]
+Ids = Annotated[
+    list[str] | None, typer.Argument(help="Delivery ids, or the starts of ids.", show_default=False)
+]
 State = Annotated[
     str | None,
     typer.Option(help="received, recorded, ignored, failed or discarded.", rich_help_panel=_WHICH),

@@ -76,7 +76,7 @@ EXAMPLES: Mapping[str, tuple[str, str]] = {
         "receiver exceptions --dismiss KEY --note 'agreed with the customer'",
     ),
     "status": ("receiver status", "receiver status --json"),
-    "doctor": ("receiver doctor", "receiver doctor --full"),
+    "doctor": ("receiver doctor", "receiver doctor --send-test-alert"),
     "sources": ("receiver sources", "receiver sources --json"),
     "rules": ("receiver rules", "receiver rules --json"),
     "purge": (

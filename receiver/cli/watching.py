@@ -28,11 +28,22 @@ def doctor(
         bool,
         typer.Option("--full", help="Look at every key and delivery, however long it takes."),
     ] = False,
+    test_alert: Annotated[
+        bool,
+        typer.Option(
+            "--send-test-alert",
+            help="Only post a test alert to RECEIVER_NOTIFY_URL, and show what answered.",
+        ),
+    ] = False,
     as_json: arg.Json = False,
 ) -> None:
     """Look for whatever is wrong, and say what mends it; exit 1 if there is a problem."""
+    from receiver.cli.commands import alerting
     from receiver.cli.commands import doctor as command
 
+    if test_alert:
+        alerting.send_test_alert(as_json=as_json)
+        return
     command.doctor(is_full=full, as_json=as_json)
 
 

@@ -14,6 +14,7 @@ from jobs.money import sums
 from jobs.queries.billing import BillingFilter, all_billing_events
 from jobs.queries.billing_csv import csv_header, csv_lines
 from jobs.queries.forward import read_forward
+from jobs.queries.identification import IdKind, whole_id
 from jobs.queries.paging import DEFAULT_LIMIT, MOST
 from jobs.queries.shapes import BillingEventItem
 from receiver.asking import billing_filter
@@ -62,6 +63,9 @@ def events(
     """The billing events that fit, latest recorded first; forwards with `after`."""
     session, out = Session(), Output(as_json=form is Form.JSON)
     where = billing_filter(given, session.zone)
+    if where.delivery is not None:
+        delivery = session.run(whole_id, where.delivery, {IdKind.DELIVERY})
+        where = where.model_copy(update={"delivery": delivery})
     refuse_misspelt(session, where)
     if after is not None:
         _export(out, session.run(_forward, where, after, limit, out, form), form)

@@ -11,6 +11,7 @@ from urllib.parse import parse_qsl, urlencode
 
 from jobs.moments import in_utc
 from jobs.money import money
+from jobs.queries.identification import IdKind, whole_id
 from jobs.queries.listing import read_delivery
 from jobs.queries.stored import read_input
 from mappings.engine.load import MappingSet
@@ -61,6 +62,7 @@ def example(delivery_id: str, *, path: Path | None, as_json: bool) -> None:
 
 
 def _delivery(session: Session, delivery_id: str) -> DeliveryInput:
+    delivery_id = session.run(whole_id, delivery_id, {IdKind.DELIVERY})
     evidence = session.run(read_delivery, delivery_id)
     if evidence is None:
         raise Trouble(f"there is no delivery {delivery_id!r}; `receiver deliveries` lists them")

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from jobs.database import Database
 from jobs.filters import DeliveryFilter
 from jobs.queries.billed import Billed, amounts, in_words, read_billed, total
+from jobs.queries.identification import whole_filter
 from jobs.queries.listing import count_deliveries, list_deliveries
 from jobs.queries.paging import DEFAULT_LIMIT, MOST
 from jobs.queries.shapes import (
@@ -23,7 +24,7 @@ def deliveries(
 ) -> None:
     """The newest deliveries that fit; `limit` over as many pages as it takes."""
     session, out = Session(), Output(as_json=as_json)
-    where = delivery_filter(given, session.zone, ids=ids or None)
+    where = session.run(whole_filter, delivery_filter(given, session.zone, ids=ids or None))
     refuse_misspelt(session, where)
     number, items, billed = session.run(_newest, where, limit or DEFAULT_LIMIT)
     if as_json:

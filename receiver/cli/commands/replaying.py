@@ -16,6 +16,7 @@ from jobs.filters import DeliveryFilter
 from jobs.heartbeat import alive
 from jobs.mapping_store import MappingsChanged, NoMappingsInForce, mappings_in_force
 from jobs.money import money
+from jobs.queries.identification import IdKind, whole_filter, whole_id
 from jobs.queries.listing import unknown_ids
 from jobs.replays.dry_run import DryRun, dry_run
 from jobs.replays.replay import (
@@ -58,7 +59,7 @@ class Manner:
 def replay(ids: list[str], given: Mapping[str, str | None], manner: Manner) -> None:
     """Settle deliveries again from their stored bytes."""
     session, out = Session(), Output(as_json=manner.as_json)
-    where = delivery_filter(given, session.zone, ids=ids or None)
+    where = session.run(whole_filter, delivery_filter(given, session.zone, ids=ids or None))
     refuse_misspelt(session, where)
     session.run(_refuse_unknown, where)
     if manner.dry_run:
@@ -117,13 +118,14 @@ def _rehearsed(session: Session, out: Output, where: DeliveryFilter, manner: Man
 def follow(replay_id: str, *, as_json: bool) -> None:
     """Stay with a replay that was begun before, here or elsewhere, until it is done."""
     session, out = Session(), Output(as_json=as_json)
-    _finish(out, session.run(_wait, out, replay_id))
+    whole = session.run(whole_id, replay_id, {IdKind.REPLAY})
+    _finish(out, session.run(_wait, out, whole))
 
 
 def discard_them(ids: list[str], given: Mapping[str, str | None], manner: Manner) -> None:
     """Discard failed or ignored deliveries, with a note why."""
     session, out = Session(), Output(as_json=manner.as_json)
-    where = delivery_filter(given, session.zone, ids=ids or None)
+    where = session.run(whole_filter, delivery_filter(given, session.zone, ids=ids or None))
     refuse_misspelt(session, where)
     session.run(_refuse_unknown, where)
     if not manner.dry_run and not (manner.note or "").strip():

@@ -19,6 +19,7 @@ from jobs.corrections.wishes import Correction, Reinstatement, Wish
 from jobs.database import Database
 from jobs.mapping_store import MappingsChanged, refuse_changed
 from jobs.money import money
+from jobs.queries.identification import IdKind, whole_id, whole_ids
 from receiver.asking import charge_filter, usable_ids
 from receiver.cli.commands.replaying import actor, progress_bar
 from receiver.cli.consent import can_ask, require_consent
@@ -54,7 +55,8 @@ class Manner:
 def reverse(ids: list[str], given: Mapping[str, str | None], manner: Manner) -> None:
     """Correct open charges by hand; Trouble where one of them is refused."""
     session, out = Session(), Output(as_json=manner.as_json)
-    where = charge_filter(given, session.zone, ids=ids or None)
+    whole = session.run(whole_ids, ids, {IdKind.BILLING_EVENT, IdKind.DELIVERY}) if ids else None
+    where = charge_filter(given, session.zone, ids=whole)
     if not manner.dry_run and not (manner.note or "").strip():
         raise Trouble("--note is missing; say why these charges are corrected", code=MISUSE)
     if manner.origin is not None and not manner.rebill:
@@ -84,7 +86,9 @@ def reinstate(ids: list[str], *, note: str | None, dry_run: bool, yes: bool, as_
     session, out = Session(), Output(as_json=as_json)
     if not dry_run and not (note or "").strip():
         raise Trouble("--note is missing; say why these charges are reinstated", code=MISUSE)
-    named, unknown = session.run(find_named, usable_ids(ids, "charges"))
+    kinds = {IdKind.BILLING_EVENT, IdKind.DELIVERY, IdKind.ACTION}
+    whole = session.run(whole_ids, usable_ids(ids, "charges"), kinds)
+    named, unknown = session.run(find_named, whole)
     if unknown:
         raise Trouble("; ".join(NAMES_NOTHING.format(one) for one in unknown[:5]))
     wish = Reinstatement(named)
@@ -106,7 +110,10 @@ def _wish(session: Session, where: ChargeFilter, manner: Manner) -> Wish:
     session.run(refuse_other_mappings, manner.mapping_version)
     if manner.rebill:
         oldest = session.settings.oldest_outcome_days
-        origin = session.run(find_origin, manner.origin) if manner.origin is not None else None
+        origin = None
+        if manner.origin is not None:
+            delivery = session.run(whole_id, manner.origin, {IdKind.DELIVERY})
+            origin = session.run(find_origin, delivery)
         mappings = session.mappings_in_force()
         if manner.mapping_version not in (None, mappings.digest):  # taken up since
             raise MappingsChanged(named=manner.mapping_version or "", in_force=mappings.digest)

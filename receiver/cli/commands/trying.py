@@ -10,6 +10,7 @@ from typing import Any
 from rich.text import Text
 
 from jobs.money import money
+from jobs.queries.identification import IdKind, whole_id
 from jobs.queries.stored import read_input
 from mappings.engine.load import MappingSet
 from mappings.engine.redact.errors import NotRedactable
@@ -67,7 +68,8 @@ def _redacted(mappings: MappingSet, delivery: DeliveryInput) -> DeliveryInput:
 def _stored(session: Session, source: str, delivery_id: str) -> DeliveryInput:
     """A delivery in the database, as `source` would take it."""
     oldest = session.settings.oldest_outcome_days
-    found = session.run(read_input, delivery_id, source=source, oldest_days=oldest)
+    whole = session.run(whole_id, delivery_id, {IdKind.DELIVERY})
+    found = session.run(read_input, whole, source=source, oldest_days=oldest)
     if found is None:
         message = f"{delivery_id!r} is neither a file nor a delivery"
         raise Trouble(message)

@@ -4,10 +4,18 @@ from __future__ import annotations
 
 import hashlib
 
+import pytest
 from sqlalchemy import insert
 
 from jobs.database import Database
-from jobs.queries.identification import IdKind, Named, identify
+from jobs.queries.identification import (
+    AmbiguousId,
+    IdKind,
+    Named,
+    identify,
+    whole_id,
+    whole_ids,
+)
 from jobs.schema import actions, mapping_versions, replays
 from tests.support.rows import START, Rows
 
@@ -77,7 +85,7 @@ NAMES: dict[str, list[Named]] = {
         Named(IdKind.BILLING_EVENT, EVENT),
     ],  # beginning-of-several
     VERSION[:12]: [Named(IdKind.VERSION, VERSION)],  # beginning-of-a-version
-    DELIVERY[:4]: [],  # too-short
+    DELIVERY[:3]: [],  # too-short
     "msg_7": [],  # unknown
     "47": [],  # part-of-a-value
     "a\0b": [],  # nul
@@ -91,3 +99,19 @@ async def test_an_id_names_what_has_it(database: Database, rows: Rows) -> None:
     await fill(database, rows)
     starts = [("deals", ""), ("desk", "ticket-resolved")]
     assert {text: await identify(database, text, starts) for text in NAMES} == NAMES
+
+
+async def test_the_start_of_one_id_alone_stands_for_it(database: Database, rows: Rows) -> None:
+    await fill(database, rows)
+    of_deliveries = await whole_ids(database, [DELIVERY[:4], DELIVERY, "d2"], {IdKind.DELIVERY})
+    assert of_deliveries == [DELIVERY, DELIVERY, "d2"]
+    assert await whole_id(database, EVENT[:18], {IdKind.BILLING_EVENT}) == EVENT
+    for unknown in ("ffffffff", DELIVERY[:3], '["desk"', "a\0b", ""):
+        assert await whole_id(database, unknown, set(IdKind)) == unknown
+
+
+async def test_the_start_of_several_ids_names_them(database: Database, rows: Rows) -> None:
+    await fill(database, rows)
+    with pytest.raises(AmbiguousId) as refused:
+        await whole_id(database, DELIVERY[:8], {IdKind.DELIVERY, IdKind.BILLING_EVENT})
+    assert f"delivery {DELIVERY}, billing event {EVENT}; write more" in str(refused.value)

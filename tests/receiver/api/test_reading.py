@@ -354,3 +354,16 @@ async def test_exceptions_are_listed_by_kind_and_counted_in_metrics(
         "lookalike-customer": 0,
         "unused-price": 0,
     }
+
+
+async def test_the_start_of_an_id_is_taken(api: httpx.AsyncClient, rows: Rows) -> None:
+    first, second = "0198f2c4-5f7b-7c3e-9f55-0c6bd5a1f2d0", "0198f2c4-6f7b-7c3e-9f55-0c6bd5a1f2d0"
+    for one in (first, second):
+        await rows.delivery(id=one)
+    assert (await api.get(f"/api/deliveries/{first[:13]}")).json()["id"] == first
+    listed = (await api.get(f"/api/deliveries?ids={second[:13]}")).json()["items"]
+    assert [one["id"] for one in listed] == [second]
+    several = await api.get(f"/api/deliveries/{first[:8]}")
+    assert several.status_code == 400
+    assert first in several.json()["detail"]
+    assert second in several.json()["detail"]

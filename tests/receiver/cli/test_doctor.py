@@ -16,6 +16,7 @@ from mappings.engine.load import load, read_directory
 from receiver.doctor.examination import NAMES
 from receiver.signatures import RULES
 from tests.receiver.cli.conftest import Installation, Ran
+from tests.support.notices import place as a_place
 from tests.support.rows import Rows
 from tests.support.valkey import Valkey
 
@@ -361,3 +362,22 @@ def test_failures_are_worth_knowing_with_the_command_that_mends_them(
     ((level, says, mend),) = findings(ran, "failures")
     assert (ran.code, level, says) == (0, "note", "1 of zendesk failed as unpriced: no price")
     assert "receiver replay --source zendesk --reason unpriced --rule solved" in mend
+
+
+def test_a_test_alert_says_what_answered(
+    installed: Installation, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    off = installed.run("doctor", "--send-test-alert")
+    assert (off.code, off.out) == (1, "")
+    assert "alerts are off: set RECEIVER_NOTIFY_URL" in off.err
+    with a_place() as place:
+        monkeypatch.setenv("RECEIVER_NOTIFY_URL", place.url)
+        sent = installed.run("doctor", "--send-test-alert", "--json")
+        assert (sent.code, sent.json["status"], sent.json["format"]) == (0, 200, "json")
+        (posted,) = place.posted
+        assert (posted.json["id"], posted.json["kind"]) == (sent.json["id"], "test")
+        place.answers.append(503)
+        refused = installed.run("doctor", "--send-test-alert")
+    assert (refused.code, refused.out) == (1, "")
+    assert "it was answered 503" in refused.err
+    assert place.url not in refused.err
