@@ -29,7 +29,7 @@ EXAMPLES: Mapping[str, tuple[str, str]] = {
         "receiver try zendesk 01a208d2",
     ),
     "init": ("receiver init billing", "receiver init billing --with stripe,zendesk"),
-    "new": ("receiver new desk --scheme hmac", "receiver new zendesk"),
+    "new": ("receiver new desk --scheme hmac", "receiver new stripe --from stripe"),
     "example": (
         "receiver example 01a208d2",
         "receiver example 01a208d2 --out mappings/examples/desk-solved.json",

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import tempfile
+from collections.abc import Iterator
 from itertools import pairwise
 from pathlib import Path
 
@@ -12,9 +14,16 @@ from tests.support.tutorial import PAGE, Tutorial, languages, normal
 pytestmark = pytest.mark.acceptance
 
 
-def test_every_command_shows_what_the_page_shows(tmp_path: Path) -> None:
+@pytest.fixture
+def directory() -> Iterator[Path]:
+    """One with a short name, so that no line is broken within it."""
+    with tempfile.TemporaryDirectory() as name:
+        yield Path(name)
+
+
+def test_every_command_shows_what_the_page_shows(directory: Path) -> None:
     """After a change of what a command prints: `python -m tests.support.tutorial`, and read it."""
-    tutorial = Tutorial(tmp_path)
+    tutorial = Tutorial(directory)
     try:
         for commands, expected, shown in tutorial.follow():
             assert normal(shown) == normal(expected), commands

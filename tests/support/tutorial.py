@@ -173,10 +173,13 @@ def languages() -> list[str]:
 
 
 def normal(text: str) -> str:
-    """The text with what differs from run to run replaced by its kind."""
+    """The text with what differs from run to run replaced by its kind.
+
+    Where a line is broken depends on the place of the folder.
+    """
     for pattern, kind in _DIFFERS:
         text = re.sub(pattern, kind, text)
-    return text
+    return re.sub(r"\s+", " ", text)
 
 
 def _commands(text: str) -> Iterator[str]:
