@@ -81,6 +81,42 @@ def test_every_vendor_that_was_not_found_says_what_was_read_and_how_to_connect_i
         assert scheme in names, scheme
 
 
+#: Those that teams which bill by outcome asked for first; None has no public source.
+ASKED_FOR = {
+    "Vapi": "vapi",
+    "Retell": "retell",
+    "ElevenLabs": "elevenlabs",
+    "Bland": "bland",
+    "Telnyx": "telnyx",
+    "Aircall": "aircall",
+    "Dialpad": "dialpad",
+    "Gorgias": "gorgias",
+    "Help Scout": "helpscout",
+    "Chatwoot": "chatwoot",
+    "Kustomer": "kustomer",
+    "Crisp": "crisp",
+    "LiveChat": "livechat",
+    "ActiveCampaign": "activecampaign",
+    "Chili Piper": "chili-piper",
+    "SavvyCal": "savvycal",
+    "Acuity": "acuity",
+    "Copper": "copper-headers",
+    "Front": "front-app",
+    "Apollo": None,
+}
+
+
+@pytest.mark.parametrize(("vendor", "preset"), ASKED_FOR.items())
+def test_a_vendor_that_was_asked_for_has_a_preset_or_is_listed_as_not_found(
+    vendor: str, preset: str | None
+) -> None:
+    if preset is None:
+        assert vendor in not_found()
+    else:
+        assert PRESETS[preset].vendor.startswith(vendor)
+        assert vendors()[preset]["checked"] >= "2026-08"
+
+
 def test_the_twelve_have_a_page_each_which_readme_links() -> None:
     assert sorted(page.path for page in PAGES) == sorted((DOCS / "sources").glob("*.md"))
     readme = Page(ROOT / "README.md").links()

@@ -144,6 +144,38 @@ STORIES: dict[str, tuple[str, list[Any], int]] = {
         ],
         1,
     ),
+    "front-archived-again-by-a-person": (
+        "front",
+        [example(f"front-{name}") for name in ("archived", "reopened", "archived-by-a-person")],
+        0,
+    ),
+    "helpscout-closed-again-by-a-person": (
+        "helpscout",
+        [
+            example("helpscout-closed"),
+            example("helpscout-reopened"),
+            example("helpscout-closed-by-a-person", closedAt="2026-02-01T09:30:00Z"),
+        ],
+        0,
+    ),
+    "kustomer-done-again-by-a-person": (
+        "kustomer",
+        [
+            example("kustomer-done"),
+            example("kustomer-reopened"),
+            example("kustomer-done-by-a-person", createdAt="2026-09-21T16:14:22.000Z"),
+        ],
+        0,
+    ),
+    "freshchat-resolved-again-by-a-person": (
+        "freshchat",
+        [
+            example("freshchat-resolved"),
+            example("freshchat-reopened"),
+            example("freshchat-resolved-by-a-person", action_time="2026-09-21T16:14:22.207Z"),
+        ],
+        0,
+    ),
     "front-archived-again": (
         "front",
         [example("front-archived"), example("front-reopened"), FRONT_ARCHIVED_AGAIN],
