@@ -174,7 +174,13 @@ class Call:
 
 def too_large(limit_bytes: int) -> Refused:
     """The refusal of a body over the limit."""
-    return Refused(413, "body-too-large", f"A body may have {limit_bytes} bytes at most.")
+    return Refused(
+        413,
+        "body-too-large",
+        f"A body may have {limit_bytes} bytes at most (RECEIVER_BODY_LIMIT_BYTES).",
+        why=f"a body of more than {limit_bytes} bytes; raise RECEIVER_BODY_LIMIT_BYTES, or have the"
+        " sender post less",
+    )
 
 
 def no_room() -> Refused:

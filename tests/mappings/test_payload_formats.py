@@ -61,6 +61,12 @@ READ: dict[str, tuple[bytes, str | None, Any]] = {
     "form-in-utf-8-called-latin-1": (b"a=%C3%A9", f"{FORM}; charset=iso-8859-1", {"a": "é"}),
     "form-with-json": (b"json=%7B%22a%22%3A1%7D", FORM, {"a": 1}),
     "form-with-two-documents": (b"json={}&payload={}", FORM, {"json": "{}", "payload": "{}"}),
+    "json-of-an-unknown-charset": (b'{"a": 1}', "application/json; charset=utf8mb4", {"a": 1}),
+    "utf-8-of-an-unknown-charset": ('"é"'.encode(), "application/json; charset=x-user", "é"),
+    "form-of-an-unknown-charset": (b"a=%C3%A9", f"{FORM}; charset=nonsense", {"a": "é"}),
+    "xml-of-an-unknown-charset": (b"<?xml version='1.0' encoding='x-user'?><a/>", XML, {"a": ""}),
+    "form-called-so-twice": (b"a=1", f"{FORM}, {FORM}", {"a": "1"}),
+    "form-called-so-twice-in-two-ways": (b"a=1", f"{FORM},{FORM};charset=utf-8", {"a": "1"}),
     "json-in-latin-1": ('"é"'.encode("latin-1"), 'text/plain; charset="ISO-8859-1"', "é"),
     "json-in-utf-8-called-latin-1": ('"é"'.encode(), "application/json;charset=latin1", "é"),
     "json-in-utf-16": ('{"a": "é"}'.encode("utf-16-le"), "text/json; charset=utf-16le", {"a": "é"}),
@@ -166,8 +172,13 @@ def test_a_batch_of_cloud_events_is_a_list_with_the_json_that_stands_in_base64()
 
 
 REFUSED = {
-    "charset": (b"{}", "application/json; charset=shift_jis", "charset, 'shift_jis', is none"),
-    "charset-nonsense": (b"{}", 'text/plain; charset="\x00"', "is none that is read"),
+    "charset": (b'"\x82"', "application/json; charset=shift_jis", "charset, 'shift_jis', is none"),
+    "charset-nonsense": (b'"\xe9"', 'text/plain; charset="\x00"', "is none that is read"),
+    "utf-7-json": (b'{"id": "+AGE-"}', "application/json; charset=utf-7", "'utf-7', is none"),
+    "iso-2022": (b"{}", "application/json; charset=ISO-2022-JP", "'ISO-2022-JP', is none"),
+    "hz": (b"{}", "application/json; charset=hz-gb-2312", "'hz-gb-2312', is none"),
+    "form-charset": (b"a=%e9", f"{FORM}; charset=nonsense", "a field that is not UTF-8"),
+    "two-content-types": (b"a=1", f"{FORM}, application/json", "not JSON"),
     "utf-7": (b"<?xml version='1.0' encoding='utf-7'?><a/>", None, "'utf-7', is none"),
     "utf-16-cut-off": (b"\xff\xfe<", XML, "not UTF-16 at byte"),
     "form-neither": (b"a=%ff", f"{FORM}; charset=ascii", "not ASCII"),

@@ -2,12 +2,14 @@
 
 UTF-8 goes first whatever is said: senders that write UTF-8 and name another charset are many,
 and text of another charset is hardly ever UTF-8 by chance. UTF-16 alone has to be said, or shown
-by its byte order mark. Refuses: charsets that are not in `_CHARSETS`; a guess is a wrong id.
+by its byte order mark. A charset that is not in `_CHARSETS` says nothing of bytes that are UTF-8,
+unless it writes other text in ASCII. Refuses: to read other bytes by it; a guess is a wrong id.
 """
 
 from __future__ import annotations
 
 import codecs
+import re
 
 from mappings.engine.payload.errors import PayloadError
 from mappings.engine.reading.wording import shown
@@ -15,6 +17,8 @@ from mappings.engine.reading.wording import shown
 #: As codecs.lookup() names them. No codec here can run away with time or memory.
 _CHARSETS = frozenset({"utf-8", "ascii", "iso8859-1", "iso8859-15", "cp1252"})
 _UTF_16 = frozenset({"utf-16", "utf-16-le", "utf-16-be"})
+#: Write other letters in bytes that are ASCII.
+_OTHER_TEXT_IN_ASCII = re.compile(r".*utf[-_]?7.*|u7|hz.*|.*2022.*", re.IGNORECASE)
 _UTF_16_MARKS = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 
 
@@ -26,6 +30,11 @@ def decoded(body: bytes, charset: str | None) -> str:
 def decoding(body: bytes, charset: str | None) -> tuple[str, str]:
     """The same, and the codec that read it. Raises PayloadError."""
     said = _codec(charset)
+    if said is None and (utf_8 := _utf_8(body, charset)) is not None:
+        return utf_8, "utf-8"
+    if said is None:
+        message = f"The body's charset, {shown(charset or '')!a}, is none that is read here."
+        raise PayloadError(message)
     if body.startswith(_UTF_16_MARKS):
         said = "utf-16"
     if said in _UTF_16:
@@ -38,16 +47,28 @@ def decoding(body: bytes, charset: str | None) -> tuple[str, str]:
     return _by(body, said), said
 
 
-def _codec(charset: str | None) -> str:
+def known_charset(charset: str | None) -> str | None:
+    """`charset` if text in it is read here; else None."""
+    return charset if charset and _codec(charset) is not None else None
+
+
+def _utf_8(body: bytes, charset: str | None) -> str | None:
+    """`body` as UTF-8, if it is that and can be no text of the charset but the same."""
+    try:
+        return None if _OTHER_TEXT_IN_ASCII.fullmatch(charset or "") else body.decode("utf-8")
+    except UnicodeDecodeError:
+        return None
+
+
+def _codec(charset: str | None) -> str | None:
+    """The codec of the charset; None for one that is not read here."""
     if not charset:
         return "utf-8"
     try:
         name = codecs.lookup(charset).name
     except (LookupError, ValueError):
         name = ""
-    if name not in _CHARSETS | _UTF_16:
-        raise PayloadError(f"The body's charset, {shown(charset)!a}, is none that is read here.")
-    return name
+    return name if name in _CHARSETS | _UTF_16 else None
 
 
 def _by(body: bytes, codec: str) -> str:

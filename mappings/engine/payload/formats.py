@@ -11,9 +11,9 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from mappings.engine.payload.borderless import FormNames
-from mappings.engine.payload.charsets import decoding
+from mappings.engine.payload.charsets import decoding, known_charset
 from mappings.engine.payload.errors import PayloadError
-from mappings.engine.payload.parameters import parameters
+from mappings.engine.payload.parameters import parameters, single
 from mappings.engine.payload.xmltext import declared_charset
 
 BYTE_ORDER_MARK = "\ufeff"
@@ -93,8 +93,9 @@ def recognised(body: bytes, content_type: str | None, rules: BodyRules | None = 
     """
     if rules is not None and not rules.by_content_type:
         return _by_rules(body, rules)
-    media_type = (content_type or "").partition(";")[0].strip().lower()
-    named = parameters(content_type or "")
+    content_type = single(content_type or "")
+    media_type = content_type.partition(";")[0].strip().lower()
+    named = parameters(content_type)
     charset = named.get("charset") or declared_charset(body)
     if not body.strip():
         raise PayloadError("The body is empty.")
@@ -113,7 +114,7 @@ def recognised(body: bytes, content_type: str | None, rules: BodyRules | None = 
         format=_format(text, media_type),
         text=text,
         media_type=media_type,
-        charset=charset,
+        charset=known_charset(charset),
         codec=codec,
     )
 

@@ -5,7 +5,21 @@ from __future__ import annotations
 import re
 
 HEADER_BYTES_MAX = 4096
+_VALUE = re.compile(r'(?:[^,"]|"(?:[^"\\]|\\.)*")+')
 _PARAMETER = re.compile(r';\s*([\w*-]+)\s*=\s*(?:"((?:[^"\\]|\\.)*)"|([^\s;"]*))')
+
+
+def single(header: str) -> str:
+    """The value of a header that came several times with one value, which a server joins by commas.
+
+    Values that are not the same are left as they are: which of them counts nobody can know.
+    """
+    values: list[str] = [one.strip() for one in _VALUE.findall(header[:HEADER_BYTES_MAX])]
+    types = {one.partition(";")[0].strip().lower() for one in values}
+    with_parameters = {one for one in values if ";" in one}
+    if len(types) != 1 or len(with_parameters) > 1:
+        return header
+    return next(iter(with_parameters), values[0])
 
 
 def parameters(header: str) -> dict[str, str]:

@@ -137,7 +137,7 @@ async def test_a_body_of_the_limit_is_taken_and_one_byte_more_is_413(endpoint: E
     answer = await call(endpoint, content=body, headers=signed(body))
     assert answer.status_code == 413
     assert answer.json()["error"] == "body-too-large"
-    assert str(LIMIT) in answer.json()["detail"]
+    assert f"{LIMIT} bytes at most (RECEIVER_BODY_LIMIT_BYTES)" in answer.json()["detail"]
     assert endpoint.causes == [("github", "body-too-large")]
 
 
