@@ -46,10 +46,16 @@ def place(outcome: Outcome) -> tuple[datetime, bool]:
 
 def owed(outcomes: Sequence[Outcome]) -> int:
     """How many keys are left with a charge: their latest outcome is none that takes back."""
-    latest: dict[str, Outcome] = {}
+    open_: dict[str, bool] = {}
+    taken: dict[str, bool] = {}
     for outcome in sorted(outcomes, key=place):
-        latest[outcome.key] = outcome
-    return sum(outcome.kind is Kind.CHARGE for outcome in latest.values())
+        key, before = outcome.key, open_.get(outcome.key, False)
+        if outcome.kind is Kind.REINSTATEMENT:
+            open_[key] = before or taken.get(key, False)
+        else:
+            open_[key] = outcome.kind is Kind.CHARGE
+            taken[key] = before
+    return sum(open_.values())
 
 
 CALENDLY_CANCELLED_AFTER = copy.deepcopy(example("calendly-cancelled"))
@@ -73,7 +79,35 @@ def gorgias(status: str, at: str, **more: str) -> Any:
     return body
 
 
+def hubspot(happened: str, hour: int, stage: str | None = None) -> Any:
+    (body,) = json.loads(FILES["examples/hubspot-private-reopened.json"])
+    body |= {"subscriptionType": f"deal.{happened}", "occurredAt": 1790000000000 + hour * 3_600_000}
+    if stage is None:
+        return [{key: value for key, value in body.items() if not key.startswith("property")}]
+    return [{**body, "propertyValue": stage}]
+
+
+HUBSPOT_WON = hubspot("propertyChange", 1, "closedwon")
+HUBSPOT_DELETED, HUBSPOT_RESTORED = hubspot("deletion", 3), hubspot("restore", 4)
+
 STORIES: dict[str, tuple[str, list[Any], int]] = {
+    "hubspot-won-and-deleted": ("hubspot-private", [HUBSPOT_WON, HUBSPOT_DELETED], 0),
+    "hubspot-won-deleted-and-restored": (
+        "hubspot-private",
+        [HUBSPOT_WON, HUBSPOT_DELETED, HUBSPOT_RESTORED],
+        1,
+    ),
+    "hubspot-lost-deleted-and-restored": (
+        "hubspot-private",
+        [
+            HUBSPOT_WON,
+            hubspot("propertyChange", 2, "closedlost"),
+            HUBSPOT_DELETED,
+            HUBSPOT_RESTORED,
+        ],
+        0,
+    ),
+    "hubspot-restored-alone": ("hubspot-private", [HUBSPOT_RESTORED], 0),
     "calendly-moved": ("calendly", CALENDLY_MOVED, 1),
     "calendly-moved-and-cancelled": ("calendly", [*CALENDLY_MOVED, CALENDLY_CANCELLED_AFTER], 0),
     "calcom-moved": ("calcom", CALCOM_MOVED, 1),
