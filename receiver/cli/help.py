@@ -38,7 +38,14 @@ EXAMPLES: Mapping[str, tuple[str, str]] = {
         "receiver send zendesk mappings/examples/zendesk-solved.json",
         "receiver send zendesk mappings/examples/zendesk-solved.json --tamper",
     ),
-    "trigger": ("receiver trigger", "receiver trigger zendesk"),
+    "trigger": (
+        "receiver trigger zendesk",
+        "receiver trigger zendesk ticket-resolved ticket-reopened",
+    ),
+    "tail": (
+        "receiver tail --source zendesk",
+        "receiver tail --url https://hooks.example.com --json",
+    ),
     "verify": (
         "receiver verify zendesk --request captured.http",
         "receiver verify zendesk --request captured.http --at 2026-01-31T08:00:00Z",

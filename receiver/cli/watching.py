@@ -58,6 +58,31 @@ def sources(as_json: arg.Json = False) -> None:
 
 @app.command()
 @explained
+def tail(
+    *,
+    url: Annotated[
+        str | None,
+        typer.Option(
+            help="A service elsewhere, by its API; its token is RECEIVER_ADMIN_TOKEN.",
+            show_default=False,
+        ),
+    ] = None,
+    source: arg.Source = None,
+    state: arg.State = None,
+    reason: arg.Reason = None,
+    rule: arg.Rule = None,
+    since: arg.Since = None,
+    as_json: Annotated[bool, typer.Option("--json", help="A JSON document on each line.")] = False,
+) -> None:
+    """Show deliveries as they settle, and requests that are refused, until Ctrl-C."""
+    from receiver.cli.commands import tail as command
+
+    given = {"state": state, "reason": reason, "source": source, "rule": rule, "since": since}
+    command.tail(given, url=url, as_json=as_json)
+
+
+@app.command()
+@explained
 def rules(as_json: arg.Json = False) -> None:
     """List the rules: how often each matched or erred, and which never matched."""
     from receiver.cli.commands import rules as command

@@ -6,7 +6,6 @@ Owns the words. Each line says what was billed, or why nothing was.
 from __future__ import annotations
 
 import os
-import re
 import shlex
 import shutil
 import sys
@@ -17,20 +16,13 @@ from http import HTTPStatus
 from pathlib import Path
 
 from jobs.money import sums
-from jobs.queries.shapes import DeliveryEvidence, OutcomeItem, RevenueItem
+from jobs.queries.shapes import DeliveryEvidence, RevenueItem
 from receiver.cli.output import Cell, Output, state_text
+from receiver.live.lines import results
 from receiver.up.place import ADMIN_TOKEN, Place
 
 COLUMNS = ("source", "example", "answer", "became", "billed, or why nothing was", ">amount")
 Row = tuple[Cell, ...]
-
-WHY_NOTHING = {
-    "duplicate": "billed before, as",
-    "superseded": "a later outcome stands, of",
-    "waiting": "no charge to take back yet, of",
-}
-#: A failure's detail says what is wrong, then what mends it; `receiver failures` has both.
-_FIRST_PART = re.compile(r".*?(?=; |\. |\.?$)", re.DOTALL)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -91,29 +83,10 @@ def rows(posted: Posted) -> Iterator[Row]:
 
 
 def _results(posted: Posted, evidence: DeliveryEvidence) -> Iterator[tuple[str, str]]:
-    if evidence.state == "failed":
-        yield f"nothing: {first_part(evidence.detail or '')}", ""
-    elif not posted.is_new:
+    if evidence.state != "failed" and not posted.is_new:
         yield "nothing more: this delivery came before", ""
-    elif not evidence.outcomes:
-        yield f"nothing: {evidence.detail or 'no rule matched'}", ""
     else:
-        for outcome in evidence.outcomes:
-            yield _posting(outcome, evidence)
-
-
-def _posting(outcome: OutcomeItem, evidence: DeliveryEvidence) -> tuple[str, str]:
-    if outcome.verdict in WHY_NOTHING:
-        return f"nothing: {WHY_NOTHING[outcome.verdict]} {outcome.outcome_key}", ""
-    event = next(one for one in evidence.billing_events if one.id == outcome.billing_event_id)
-    triple = f"{event.agent_id} · {event.customer_id} · {event.indicator}"
-    return triple, f"{event.amount} {event.currency}"
-
-
-def first_part(detail: str) -> str:
-    """What is wrong, without what mends it."""
-    found = _FIRST_PART.match(detail)
-    return found[0] if found else detail
+        yield from results(evidence)
 
 
 def next_steps(place: Place) -> Iterator[str]:

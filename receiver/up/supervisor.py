@@ -13,12 +13,17 @@ import errno
 import os
 import signal
 import socket
+import sys
 from functools import partial
 from pathlib import Path
 
 import structlog
 
+from jobs.database import open_database
 from receiver.cli.output import Output
+from receiver.live.feeds import DatabaseFeed
+from receiver.live.follow import Wanted, follow
+from receiver.live.lines import line_of
 from receiver.logs import configure_logs
 from receiver.settings import Settings
 from receiver.up import running, valkey
@@ -89,18 +94,33 @@ async def _work(place: Place, children: Children, *, demo: bool) -> None:
     said = await _start(place, children)
     url = place.url if place.settings.port else said
     running.announce(place.settings, url)
-    watching = asyncio.create_task(children.watch())
+    watching, showing = asyncio.create_task(children.watch()), None
     try:
         if demo:
             await run_demo(place, url, out)
         if place.settings.public_url and not demo:
             out.say(f"vendors call {place.settings.public_url}/webhooks/SOURCE")
         out.say(f"receiver is up at {url}; Ctrl-C ends it")
+        if sys.stdout.isatty():
+            showing = asyncio.create_task(show_deliveries(place.settings, out))
         await watching
     finally:
-        watching.cancel()
-        with contextlib.suppress(asyncio.CancelledError):
-            await watching
+        for task in filter(None, (watching, showing)):
+            task.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await task
+
+
+async def show_deliveries(settings: Settings, out: Output) -> None:
+    """A line for each delivery once it has settled, and for each refused request, on and on."""
+    database = open_database(settings.database, pool_size=1)
+    try:
+        await follow(DatabaseFeed(database), Wanted(), lambda one: out.line(line_of(one)))
+    except Exception:
+        # The service goes on without its lines.
+        log.exception("up.lines_ended")
+    finally:
+        await database.close()
 
 
 async def _start(place: Place, children: Children) -> str:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from receiver.live.follow import Wanted
 from receiver.secrets import secrets_of
 from receiver.settings import Settings, load_settings
 from receiver.up.address import mark_as_demo
@@ -164,3 +165,23 @@ def test_without_a_database_the_way_to_the_demo_is_shown(
     ran = unset.run("status")
     assert ran.code == 1
     assert "the demo's is there while `receiver up --demo` runs" in ran.err
+
+
+def test_tail_follows_the_running_service_and_ends_by_ctrl_c_with_130(
+    started: Settings, unset: Installation, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen: list[object] = []
+
+    async def follow(feed: object, wanted: object, show: object, **_: object) -> None:
+        seen.append(wanted)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("receiver.cli.commands.tail.follow", follow)
+    with running(started):
+        ran = unset.run("tail", "--source", "zendesk", "--state", "failed")
+        assert unset.run("tail", "--url", "ftp://x").code == 2
+        assert unset.run("tail", "--state", "failde").code == 2
+        misspelt = unset.run("tail", "--source", "zendsk")
+    assert (ran.code, ran.out) == (130, "")
+    assert seen == [Wanted(source="zendesk", state="failed")]
+    assert (misspelt.code, "did you mean zendesk?" in misspelt.err) == (2, True)

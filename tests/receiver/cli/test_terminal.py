@@ -74,7 +74,7 @@ RUNS: dict[str, list[str]] = {
     "revenue": ["revenue --by agent,customer,indicator,day"],
 }
 #: They run until they are stopped: their help, their table and their log lines are looked at.
-SERVING = {"up", "serve", "work"}
+SERVING = {"up", "serve", "work", "tail"}
 #: It prints one JSON document, which stays as it is.
 DATA = {"schema"}
 #: What is printed as it came: bodies, and a fixture.

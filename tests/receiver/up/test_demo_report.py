@@ -10,7 +10,8 @@ from rich.cells import cell_len
 from jobs.money import sums
 from jobs.queries.shapes import BillingEventItem, DeliveryEvidence, OutcomeItem
 from receiver.cli.output import Output
-from receiver.up.demo_report import COLUMNS, Posted, first_part, rows
+from receiver.live.lines import first_part
+from receiver.up.demo_report import COLUMNS, Posted, rows
 from tests.support.terminal import be_terminal, unstyled
 
 NOW = datetime(2026, 11, 1, tzinfo=UTC)
