@@ -126,13 +126,20 @@ def _from_iso8601(text: str) -> float:
     return datetime.fromisoformat(text).timestamp()
 
 
+def _from_iso8601_of_utc(text: str) -> float:
+    return _from_iso8601(text if _ISO_8601.fullmatch(text) else f"{text}Z")
+
+
 _TIME_READERS: dict[str, Callable[[str], float]] = {
     "seconds": _from_seconds,
     "milliseconds": _from_milliseconds,
     "seconds-or-milliseconds": _from_either,
     "iso8601": _from_iso8601,
+    "iso8601-utc": _from_iso8601_of_utc,
 }
 TIMESTAMP_UNITS = tuple(_TIME_READERS)
+#: Those that are no number. Without an offset only where the vendor means UTC by that.
+ISO_8601_UNITS = ("iso8601", "iso8601-utc")
 
 
 def read_timestamp(text: str, unit: str) -> float:
@@ -145,6 +152,7 @@ def read_timestamp(text: str, unit: str) -> float:
 
 def write_timestamp(now: float, unit: str) -> str:
     """The time as a vendor with that unit writes it."""
-    if unit == "iso8601":
-        return datetime.fromtimestamp(int(now), UTC).isoformat().replace("+00:00", "Z")
+    if unit in ISO_8601_UNITS:
+        text = datetime.fromtimestamp(int(now), UTC).replace(tzinfo=None).isoformat()
+        return text if unit == "iso8601-utc" else f"{text}Z"
     return str(int(now * 1000)) if unit == "milliseconds" else str(int(now))

@@ -20,6 +20,8 @@ PLACEHOLDERS = {
     "id": "the id of the delivery",
     "header:NAME": "the value of that header",
     "member:PATH": "the text of that member of the body",
+    "element:PATH": "the text of that member of the element; empty where it has none",
+    "field:NAME": "the value of that form field, decoded",
     "fields": "each form field's name and value, decoded, sorted by name, with nothing between",
     "member_quoted:PATH": "the same, as JavaScript's encodeURIComponent writes it",
     "body_sha256": "the SHA-256 of the body, in hex",
@@ -30,10 +32,11 @@ PLACEHOLDERS = {
     "token": "a word that is used once",
     "secret": "the secret as it is shown",
     "secret_base64": "the secret in base64",
+    "user": "what stands in front of the secret's colon",
     "signature": "the signature",
 }
 
-Place = Literal["header", "query", "body"]
+Place = Literal["header", "query", "body", "form"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +54,8 @@ class Written:
     def __str__(self) -> str:
         if self.place == "query":
             return f"?{self.name}={self.text}"
+        if self.place == "form":
+            return f"form field {self.name}: {self.text}"
         if self.place == "body":
             return f"body {self.name}: {self.text}".replace(" :", ":")
         return f"{self.name}: {self.text}"
@@ -63,7 +68,8 @@ class Formula:
     `method` is hmac, hash (of the content, which holds the secret), ecdsa, rsa, ed25519, jwt (a
     token with `claims`; `*` are all members of the body) or none (the secret itself is written).
     `key` says how the secret becomes the key: utf8 (its text), base64, hex, whsec (base64 behind
-    whsec_) or pem. `time_unit` is that of {timestamp}. `url_transform` names how {url} is changed.
+    whsec_), sha1 (the SHA-1 of what follows its colon) or pem. `time_unit` is that of {timestamp}.
+    `url_transform` names how {url} is changed.
     """
 
     method: Literal["hmac", "hash", "ecdsa", "rsa", "ed25519", "jwt", "none"]
@@ -89,6 +95,7 @@ _KEYS = {
     "base64": "the secret, decoded from base64",
     "hex": "the secret, decoded from hex",
     "whsec": "the secret behind whsec_, decoded from base64",
+    "sha1": "the SHA-1 of what follows the secret's colon",
     "pem": "a private key (the secret here is its public half)",
 }
 _METHODS = {
@@ -127,6 +134,8 @@ def time_said(formula: Formula) -> str:
         return ""
     if formula.time_unit == "iso8601":
         return "{timestamp} as 2026-09-21T14:13:20Z"
+    if formula.time_unit == "iso8601-utc":
+        return "{timestamp} as 2026-09-21T14:13:20, in UTC"
     if formula.time_unit == "date and time":
         return "{timestamp} as 2026-09-21 14:13:20"
     return f"{{timestamp}} in {formula.time_unit.replace('-', ' ')} since 1970"
@@ -148,6 +157,8 @@ _HEX_KEYS = {
 def openssl_command(formula: Formula) -> str | None:
     """What prints the signature in a shell that has BODY, SECRET and so on as variables."""
     if formula.content is None or formula.encoding is None or formula.method == "ed25519":
+        return None
+    if formula.key == "sha1" or "{element:" in formula.content:
         return None
     if formula.method == "hmac" and formula.key == "utf8":
         how = '-hmac "$SECRET"'

@@ -11,6 +11,7 @@ import json
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Protocol
 
 from receiver.signatures import codecs
 from receiver.signatures.errors import SignatureError
@@ -63,6 +64,14 @@ class Fixed:
         """The answer."""
         del request, secret
         return self.answer
+
+
+class Reply(Protocol):
+    """How a set-up request is answered."""
+
+    def reply(self, request: Request, secret: str) -> Answer:
+        """The answer; raise SignatureError where nothing can be answered."""
+        ...
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -132,7 +141,7 @@ class Handshake:
 
     name: str
     asks: tuple[Ask, ...]
-    reply: Echo | Fixed | Digest = Fixed()
+    reply: Reply = Fixed()
     method: str = "POST"
     signed: bool = True
     test_secrets: tuple[str, ...] = ()

@@ -72,7 +72,7 @@ class HmacScheme(Scheme):
 
     @property
     def ends_of_body(self) -> tuple[str, str]:
-        digits = self.is_timed and self.timestamp_unit != "iso8601"
+        digits = self.is_timed and self.timestamp_unit not in codecs.ISO_8601_UNITS
         return self.signed_content.ends_of_body(timed_by_digits=digits)
 
     @property

@@ -223,7 +223,9 @@ HMAC_KNOBS: dict[str, Knob] = {
     "timestamp_element": text_knob(
         "The item of the signature header that carries the time, such as t for t=….", empty=False
     ),
-    "timestamp_unit": choice_knob("The unit of the time of signing.", codecs.TIMESTAMP_UNITS),
+    "timestamp_unit": choice_knob(
+        "The unit of the time of signing; iso8601-utc may lack its offset.", codecs.TIMESTAMP_UNITS
+    ),
     "id_header": header_knob(
         "The header that carries the vendor's delivery id; signed when signed_content names it."
     ),

@@ -12,6 +12,7 @@ from base64 import b64encode
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
+from urllib.parse import urlencode
 
 from receiver.signatures.errors import SignatureError
 from receiver.signatures.formulas import Formula
@@ -30,8 +31,11 @@ _SECRETS = {
     "base64": _BASE64,
     "hex": _KEY.hex(),
     "whsec": f"whsec_{_BASE64}",
+    "sha1": "user:password",
 }
 _MEMBER = re.compile(r"\{member(?:_quoted)?:([^}]+)\}")
+_ELEMENT = re.compile(r"\{element:([^}]+)\}")
+_FIELD = re.compile(r"\{field:([^}]+)\}")
 _URL = "https://hooks.example.com/webhooks/SOURCE"
 
 
@@ -65,9 +69,14 @@ def _body(formula: Formula) -> bytes:
     content = formula.content or ""
     if "{fields}" in content:
         return b"id=1"
-    if any("[]" in one.name for one in formula.written):
-        return b'{"value":[{"encryptedContent":{"data":"ZXhhbXBsZQ=="}}]}'
+    if "{field:" in content:
+        return urlencode(dict.fromkeys(_FIELD.findall(content), "PGV4YW1wbGUvPg==")).encode()
     document: dict[str, Any] = {"id": 1}
+    for name in [one.name for one in formula.written if "[]" in one.name]:
+        element: dict[str, Any] = {"encryptedContent": {"data": "ZXhhbXBsZQ=="}}
+        for path in _ELEMENT.findall(content):
+            put(element, path, "example")
+        document = {name.partition("[]")[0]: [element]}
     for path in _MEMBER.findall(content):
         put(document, path, "example")
     return json.dumps(document, separators=(",", ":")).encode()

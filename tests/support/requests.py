@@ -20,22 +20,27 @@ TEXT = "a secret of text, long enough"
 OTHER_TEXT = "another one, long enough too"
 
 _FORM = "application/x-www-form-urlencoded"
-_FORMS = ("twilio-form", "twilio-sharedkey", "mailchimp-transactional")
-_IN_BASE64 = ("airtable", "msteams", "msgraph-rich", "daily", "openphone")
+_FORMS = ("braintree", "twilio-form", "twilio-sharedkey", "mailchimp-transactional")
+_IN_BASE64 = ("airtable", "brex", "daily", "finch", "msteams", "msgraph-rich", "openphone")
+_IN_HEX = ("adyen", "adyen-platform", "close")
 _WHSEC = (
-    *("standard-webhooks", "svix", "gitlab-signing-token", "humanlayer"),
+    *("standard-webhooks", "svix", "gitlab-signing-token", "humanlayer", "incident-io"),
     *("quo", "recall-ai", "fathom", "openai", "folk", "loops", "resend", "ada"),
 )
 #: What kind of key pair a preset's secret is of.
 KEY_PAIRS = {
-    **dict.fromkeys(("gong", "ironclad", "freshchat", "highlevel-rsa"), "rsa"),
+    **dict.fromkeys(("gong", "ironclad", "freshchat", "highlevel-rsa", "wise"), "rsa"),
     "sendgrid": "ec",
     **dict.fromkeys(("telnyx", "highlevel"), "ed25519"),
 }
+#: A name and a password, or two keys, with a colon between them.
+_PAIRS = ("braintree", "chargebee", "deepgram", "pipedrive", "postmark")
 _BODIES = {
     "msgraph": b'{"value":[{"changeType":"updated"},{"changeType":"created"}]}',
     "msgraph-rich": b'{"value":[{"encryptedContent":{"data":"ECBjaXBoZXI="}}]}',
     "dropbox-sign": b'{"event":{"event_type":"signature_request_all_signed"}}',
+    "adyen": b'{"notificationItems":[{"NotificationRequestItem":{"pspReference":"8"}}]}',
+    "braintree": b"bt_payload=PG5vdGlmaWNhdGlvbi8%2B",
     "linear": b'{"action":"update","webhookTimestamp":0}',
     "plain": b'{"type":"thread.thread_created"}',
     "synthflow": b'{"status":"completed","call":{"call_id":"1711646262471x768387119913843100"}}',
@@ -65,9 +70,9 @@ def secret_of(name: str, *, key: bytes = KEY, text: str = TEXT) -> str:
     """A secret of the kind that the preset takes; of another key, another one of that kind."""
     if name in KEY_PAIRS:
         return private_key(KEY_PAIRS[name])
-    if name in ("pipedrive", "postmark", "deepgram"):
+    if name in _PAIRS:
         return f"user:{text}"
-    if name == "close":
+    if name in _IN_HEX:
         return key.hex()
     encoded = base64.b64encode(key).decode()
     if name in _IN_BASE64:

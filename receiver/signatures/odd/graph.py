@@ -62,15 +62,41 @@ class ClientState(SharedSecret):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class SignedData(HmacScheme):
+class SignedElements(HmacScheme):
+    """A list in the body, each element of which holds its own signature; all under one key."""
+
+    coverage: Coverage = Coverage.PARTS
+
+    def _match(
+        self,
+        keys: Sequence[tuple[int, Any]],
+        candidates: Sequence[str],
+        contents: Sequence[bytes],
+    ) -> tuple[int, bytes]:
+        """One key must have signed every element."""
+        for index, key in keys:
+            pairs = zip(contents, candidates, strict=True)
+            if sum(not self._signed_by(key, content, [one]) for content, one in pairs) == 0:
+                return index, b"".join(hashlib.sha256(content).digest() for content in contents)
+        raise SignatureError("wrong-signature")
+
+    def sign(
+        self, request: Request, *, secret: str, now: float, delivery_id: str | None
+    ) -> dict[str, str]:
+        """See Scheme; the signatures are in the body, see `prepare`."""
+        del request, now, delivery_id
+        self._keys([secret])
+        return {}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SignedData(SignedElements):
     """Rich notifications: dataSignature of every element under the symmetric key, in base64.
 
     https://learn.microsoft.com/graph/change-notifications-with-resource-data (2026-08). The key
     itself must have been taken out of dataKey, and validationTokens checked, by whoever stands
     in front: both need Microsoft's keys, which this code does not fetch.
     """
-
-    coverage: Coverage = Coverage.PARTS
 
     @property
     def proof_place(self) -> str:
@@ -104,27 +130,6 @@ class SignedData(HmacScheme):
     def _contents(self, request: Request, stamp: str | None) -> tuple[bytes, ...]:
         del stamp
         return tuple(_data(element) for element in elements(request))
-
-    def _match(
-        self,
-        keys: Sequence[tuple[int, Any]],
-        candidates: Sequence[str],
-        contents: Sequence[bytes],
-    ) -> tuple[int, bytes]:
-        """One key must have signed every element."""
-        for index, key in keys:
-            pairs = zip(contents, candidates, strict=True)
-            if sum(not self._signed_by(key, content, [one]) for content, one in pairs) == 0:
-                return index, b"".join(hashlib.sha256(content).digest() for content in contents)
-        raise SignatureError("wrong-signature")
-
-    def sign(
-        self, request: Request, *, secret: str, now: float, delivery_id: str | None
-    ) -> dict[str, str]:
-        """See Scheme; the signatures are in the body, see `prepare`."""
-        del request, now, delivery_id
-        self._keys([secret])
-        return {}
 
     def prepare(self, request: Request, *, secret: str, now: float) -> Request:
         """See Scheme."""

@@ -1,4 +1,4 @@
-"""Signatures and times in odd places: numbered headers, a query parameter, a body's member.
+"""Signatures and times in odd places: several headers, a query parameter, a body's member.
 
 And headers whose items are known by their order alone.
 """
@@ -131,11 +131,33 @@ class TimeInBody(HmacScheme):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class OrderedItems(HmacScheme):
-    """OpenPhone and Trengo: a header of `leading` words, the time and the signature, in order.
+class SeveralHeaders(HmacScheme):
+    """Box, Wrike: the signature stands in `header`, in one of `others`, or in both.
 
-    https://support.openphone.com/hc/en-us/articles/4690754298903-How-to-use-webhooks and
-    https://developers.trengo.com/docs/verifiying-request (2026-11).
+    Box signs with two keys while one is replaced; Wrike has renamed its header. Any may match.
+    """
+
+    others: tuple[str, ...]
+
+    @property
+    def proof_place(self) -> str:
+        return " or ".join((self.header, *self.others))
+
+    def _signature_items(self, request: Request) -> list[str]:
+        names = (self.header, *self.others)
+        values = [request.headers.get(name.lower(), "").strip(" \t") for name in names]
+        items = [value for value in values if 0 < len(value) <= LONGEST_HEADER]
+        if not items:
+            raise SignatureError("missing-signature", f"{self.proof_place} is missing or empty")
+        return items
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OrderedItems(HmacScheme):
+    """A header of `leading` words, the time, and the signatures of all active keys, in order.
+
+    OpenPhone and Trengo: https://support.openphone.com/hc/en-us/articles/4690754298903-How-to-use-webhooks
+    and https://developers.trengo.com/docs/verifiying-request (2026-11); Recurly and DocuSeal too.
     """
 
     separator: str | None = ";"
@@ -154,7 +176,7 @@ class OrderedItems(HmacScheme):
     def _signature_items(self, request: Request) -> list[str]:
         items = HmacScheme._signature_items(self, request)  # noqa: SLF001 - one family of classes
         count = len(self.leading)
-        if len(items) != count + 2 or tuple(items[:count]) != self.leading:
+        if len(items) < count + 2 or tuple(items[:count]) != self.leading:
             raise SignatureError("malformed-signature", f"{self.header} is of another form")
         return items[count:]
 
@@ -165,7 +187,7 @@ class OrderedItems(HmacScheme):
         return items[0]
 
     def _candidates(self, items: Sequence[str]) -> list[str]:
-        return [items[1]]
+        return list(items[1:])
 
     def sign(
         self, request: Request, *, secret: str, now: float, delivery_id: str | None

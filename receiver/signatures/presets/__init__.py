@@ -10,14 +10,19 @@ from collections.abc import Mapping
 from types import MappingProxyType
 
 from receiver.signatures.presets import (
+    billing,
     bookings,
+    commerce,
     crm,
     documents,
     helpdesks,
     hiring,
     messaging,
+    operations,
     outreach,
     payments,
+    people,
+    processors,
     scheduling,
     senders,
     software,
@@ -26,6 +31,7 @@ from receiver.signatures.presets import (
     telephony,
     unsigned,
     voice,
+    work,
 )
 from receiver.signatures.scheme import Scheme
 
@@ -43,8 +49,14 @@ _MODULES = (
     messaging,
     documents,
     payments,
+    billing,
+    processors,
+    commerce,
     software,
+    operations,
+    work,
     hiring,
+    people,
     unsigned,
 )
 

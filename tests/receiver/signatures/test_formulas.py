@@ -68,6 +68,9 @@ class ByHand:
         elif one.place == "query":
             joint = "&" if "?" in self.url else "?"
             self.url += f"{joint}{one.name}={quote(self.filled(one.text), safe='')}"
+        elif one.place == "form":
+            pair = f"{one.name}={quote(self.filled(one.text), safe='')}".encode()
+            self.body = b"&".join((self.body, pair))
         elif "[]" in one.name:
             self.write_in_each(one)
         elif not one.name:
@@ -109,9 +112,15 @@ class ByHand:
 
     def value(self, name: str) -> bytes:
         kind, _, rest = name.partition(":")
-        assert (f"{kind}:NAME" if kind == "header" else f"{kind}:PATH" if rest else kind) in (
-            PLACEHOLDERS
-        )
+        known = "NAME" if kind in ("header", "field") else "PATH"
+        assert (f"{kind}:{known}" if rest else kind) in PLACEHOLDERS
+        if kind == "field":
+            return dict(parse_qsl(self.body.decode()))[rest].encode()
+        if kind == "element":
+            found: Any = self.element
+            for step in rest.split("."):
+                found = found.get(step, {})
+            return b"" if found == {} else str(found).encode()
         if kind == "member_quoted":
             return quote(self.value(f"member:{rest}"), safe="!'()*~-_.").encode()
         if kind == "header":
@@ -149,6 +158,7 @@ class ByHand:
             "nonce": b"n0nce",
             "token": b"t0ken",
             "secret": self.secret.encode(),
+            "user": self.secret.partition(":")[0].encode(),
             "secret_base64": base64.b64encode(self.secret.encode()),
             "signature": self.signature.encode(),
         }
@@ -159,6 +169,9 @@ class ByHand:
             return bytes.fromhex(self.secret)
         if self.formula.key in ("base64", "whsec"):
             return base64.b64decode(self.secret.removeprefix("whsec_"))
+        if self.formula.key == "sha1":
+            private = self.secret.partition(":")[2].encode()
+            return hashlib.sha1(private, usedforsecurity=False).digest()
         return self.secret.encode()
 
     def signed(self) -> str:
@@ -194,8 +207,8 @@ def signed_by_private_key(pem: str, content: bytes) -> bytes:
 
 
 def written_time(unit: str | None) -> str:
-    if unit == "iso8601":
-        return "2026-09-21T14:13:20Z"
+    if unit in ("iso8601", "iso8601-utc"):
+        return "2026-09-21T14:13:20" + ("Z" if unit == "iso8601" else "")
     if unit == "date and time":
         return "2026-09-21 14:13:20"
     return str(int(NOW * 1000)) if unit == "milliseconds" else str(int(NOW))
@@ -249,7 +262,7 @@ def test_the_command_for_openssl_prints_the_signature_of_the_example(name: str) 
     sent = {"METHOD": one.example.method, "URL": one.example.url, "BODY": one.example.body}
     unit = one.formula.time_unit
     stamp = f"{EXAMPLE_TIME}000" if unit == "milliseconds" else str(EXAMPLE_TIME)
-    stamp = "2026-09-21T14:13:20Z" if unit == "iso8601" else stamp
+    stamp = written_time(unit) if unit in ("iso8601", "iso8601-utc") else stamp
     variables = sent | {"TIMESTAMP": stamp, "ID": EXAMPLE_ID, "SECRET": one.example.secret}
     for path in re.findall(r"\{member(?:_quoted)?:([^}]+)\}", one.formula.content or ""):
         value: Any = json.loads(one.example.body)

@@ -14,8 +14,8 @@ from receiver.signatures import PRESETS, Scheme, SignatureError, verify
 from tests.support.effort import examples
 from tests.support.requests import NOW, secret_of, signed
 
-FORMS = ("mailchimp-transactional", "twilio-form", "twilio-sharedkey")
-KEYS = ("gong", "ironclad", "sendgrid")
+FORMS = ("braintree", "mailchimp-transactional", "twilio-form", "twilio-sharedkey")
+KEYS = ("gong", "ironclad", "sendgrid", "wise")
 CLOSED = [name for name, scheme in PRESETS.items() if scheme.protects_body]
 all_presets = st.sampled_from(sorted(PRESETS))
 once = functools.cache(signed)

@@ -71,6 +71,11 @@ def test_without_an_id_two_bodies_are_two_deliveries(name: str) -> None:
     if name.startswith("msgraph"):
         texts = ("AAAA", "BBBB")
         bodies = [f'{{"value":[{{"encryptedContent":{{"data":"{t}"}}}}]}}'.encode() for t in texts]
+    elif name == "adyen":
+        item = '{{"notificationItems":[{{"NotificationRequestItem":{{"pspReference":"{}"}}}}]}}'
+        bodies = [item.format(reference).encode() for reference in "12"]
+    elif name == "braintree":
+        bodies = [b"bt_payload=PGE%2B", b"bt_payload=PGI%2B"]
     elif name.startswith(("twilio-s", "twilio-f", "mailchimp-t")):
         bodies = [b"a=1", b"a=2"]
     else:

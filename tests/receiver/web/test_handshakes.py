@@ -389,3 +389,26 @@ async def test_a_token_of_any_characters_reaches_its_verifier(
         wrong = {"method": "POST", "url": f"{url}-no", "headers": {}, "body": b"{}"}
         assert (await call(endpoint, wrong)).status_code == 401
     assert endpoint.causes == [("crm", "wrong-token")] * 3
+
+
+@pytest.mark.parametrize(
+    ("name", "request_"),
+    [
+        ("wrike", {"headers": {"X-Hook-Secret": '[{"taskId":"I"}]'}}),
+        ("wrike", {"headers": {"X-Hook-Secret": ""}}),
+        ("braintree", {"url": f"{BASE}/webhooks/braintree?bt_challenge=PG5vdGlmaWNhdGlvbi8"}),
+        ("braintree", {"url": f"{BASE}/webhooks/braintree?bt_challenge=abc"}),
+    ],
+    ids=["a-body", "nothing", "a-payload", "too-short"],
+)
+async def test_no_set_up_request_gets_something_signed_that_could_be_a_delivery(
+    name: str, request_: dict[str, Any], pairing: MemoryPairing
+) -> None:
+    [vector] = [one for one in json.loads(VECTORS.read_text("utf-8")) if name_of(one) == name]
+    request = asked(vector)
+    request |= request_ | {"headers": request["headers"] | request_.get("headers", {})}
+    endpoint = endpoint_for(name, pairing, secret_of(name))
+    answer = await call(endpoint, request)
+    assert "x-hook-secret" not in answer.headers
+    assert b"|" not in answer.content
+    assert endpoint.inbox.kept == {}

@@ -1,0 +1,107 @@
+"""Billing: Chargebee, Recurly, Maxio, Orb, Polar, Lemon Squeezy, QuickBooks."""
+
+from __future__ import annotations
+
+from mappings.engine.payload import Format
+from receiver.signatures.content import SignedContent
+from receiver.signatures.hmac_scheme import HmacScheme
+from receiver.signatures.odd.places import OrderedItems
+from receiver.signatures.records import STATUS_200
+from receiver.signatures.scheme import Scheme
+from receiver.signatures.tokens import BasicScheme
+
+_BODY = SignedContent.parse("{body}")
+_DAY = 86_400
+
+SCHEMES: tuple[Scheme, ...] = (
+    # https://www.chargebee.com/docs/webhook_settings.html (2026-11): signs nothing, shows the user
+    # and password of its settings. 200 is asked for; tries again for about 3 days.
+    BasicScheme(
+        name="chargebee",
+        vendor="Chargebee",
+        secret_headers=frozenset({"authorization"}),
+        success=STATUS_200,
+        retry_span_seconds=3 * _DAY,
+        remarks="unsigned; user and password of the webhook's own settings",
+    ),
+    # https://docs.recurly.com/recurly-subscriptions/docs/webhooks and webhooks.rb of Recurly's Ruby
+    # library (2026-11): `recurly-signature: TIME,SIGNATURE,…`, milliseconds, 5 minutes by default;
+    # one signature for each active key. Ten retries, the last after some 73 hours.
+    OrderedItems(
+        name="recurly",
+        vendor="Recurly",
+        header="recurly-signature",
+        separator=",",
+        algorithm="sha256",
+        encoding="hex",
+        signed_content=SignedContent.parse("{timestamp}.{body}"),
+        timestamp_unit="milliseconds",
+        retry_span_seconds=262_308,
+        remarks="for endpoints that post JSON; older ones post XML and sign nothing: use basic",
+    ),
+    # https://developers.maxio.com (Advanced Billing, once Chargify; 2026-11) and public verifiers:
+    # the hexadecimal one of two headers; the older X-Chargify-Webhook-Signature is MD5.
+    HmacScheme(
+        name="maxio",
+        vendor="Maxio (Chargify)",
+        formats=(Format.FORM, Format.JSON),
+        header="X-Chargify-Webhook-Signature-Hmac-Sha-256",
+        algorithm="sha256",
+        encoding="hex",
+        signed_content=_BODY,
+        id_header="X-Chargify-Webhook-Id",
+        remarks="secret: the site's shared key; its form has names such as payload[site][id]",
+    ),
+    # https://docs.withorb.com/webhooks/signature-verification and webhooks.py of Orb's Python
+    # library (2026-11): the time may lack its offset, and is UTC then.
+    HmacScheme(
+        name="orb",
+        vendor="Orb",
+        header="X-Orb-Signature",
+        prefix="v1=",
+        separator=" ",
+        algorithm="sha256",
+        encoding="hex",
+        signed_content=SignedContent.parse("v1:{timestamp}:{body}"),
+        timestamp_header="X-Orb-Timestamp",
+        timestamp_unit="iso8601-utc",
+    ),
+    # https://docs.polar.sh/integrate/webhooks/delivery (2026-11): Standard Webhooks, but the key is
+    # the text of the secret, whatever its first characters are.
+    HmacScheme(
+        name="polar",
+        vendor="Polar",
+        header="webhook-signature",
+        prefix="v1,",
+        separator=" ",
+        algorithm="sha256",
+        encoding="base64",
+        signed_content=SignedContent.parse("{header:webhook-id}.{timestamp}.{body}"),
+        timestamp_header="webhook-timestamp",
+        id_header="webhook-id",
+        remarks="Standard Webhooks with the secret's text as the key",
+    ),
+    # https://docs.lemonsqueezy.com/help/webhooks/signing-requests and VerifyWebhookSignature.php of
+    # its Laravel library (2026-11).
+    HmacScheme(
+        name="lemon-squeezy",
+        vendor="Lemon Squeezy",
+        header="X-Signature",
+        algorithm="sha256",
+        encoding="hex",
+        signed_content=_BODY,
+        success=STATUS_200,
+    ),
+    # https://developer.intuit.com/app/developer/qbo/docs/develop/webhooks (2026-11) and public
+    # verifiers. The key is the app's verifier token.
+    HmacScheme(
+        name="quickbooks",
+        vendor="QuickBooks Online",
+        header="intuit-signature",
+        algorithm="sha256",
+        encoding="base64",
+        signed_content=_BODY,
+        success=STATUS_200,
+        remarks="names of what changed, no amounts: a tool must fetch the invoice",
+    ),
+)

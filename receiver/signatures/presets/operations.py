@@ -1,0 +1,131 @@
+"""Operations: PagerDuty, Sentry, incident.io, Rootly, and what builds and deploys."""
+
+from __future__ import annotations
+
+from receiver.signatures.content import SignedContent
+from receiver.signatures.hmac_scheme import HmacScheme
+from receiver.signatures.scheme import Scheme
+
+_BODY = SignedContent.parse("{body}")
+_DAY = 86_400
+
+SCHEMES: tuple[Scheme, ...] = (
+    # docs/webhooks of github.com/PagerDuty/developer-docs (2026-11): 2xx within 5 s; 4xx but 429 is
+    # final, everything else is tried again for 48 hours. One signature for each active secret.
+    HmacScheme(
+        name="pagerduty",
+        vendor="PagerDuty (v3)",
+        header="X-PagerDuty-Signature",
+        prefix="v1=",
+        separator=",",
+        algorithm="sha256",
+        encoding="hex",
+        signed_content=_BODY,
+        retry_span_seconds=2 * _DAY,
+    ),
+    # https://docs.sentry.io/organization/integrations/integration-platform/webhooks/ (2026-11). The
+    # key is the integration's client secret; Sentry-Hook-Timestamp is not signed.
+    HmacScheme(
+        name="sentry",
+        vendor="Sentry",
+        header="Sentry-Hook-Signature",
+        algorithm="sha256",
+        encoding="hex",
+        signed_content=_BODY,
+        id_header="Request-ID",
+        remarks="the kind of event is in Sentry-Hook-Resource, which is not signed",
+    ),
+    # https://docs.incident.io/api-reference/webhooks (2026-11): as Standard Webhooks, by Svix.
+    HmacScheme(
+        name="incident-io",
+        vendor="incident.io",
+        header="webhook-signature",
+        prefix="v1,",
+        separator=" ",
+        algorithm="sha256",
+        encoding="base64",
+        key_encoding="whsec",
+        signed_content=SignedContent.parse("{header:webhook-id}.{timestamp}.{body}"),
+        timestamp_header="webhook-timestamp",
+        id_header="webhook-id",
+        retry_span_seconds=_DAY,
+    ),
+    # https://docs.rootly.com/configuration/webhooks (2026-11): time and body touch.
+    HmacScheme(
+        name="rootly",
+        vendor="Rootly",
+        header="X-Rootly-Signature",
+        prefix="v1=",
+        separator=",",
+        algorithm="sha256",
+        encoding="hex",
+        signed_content=SignedContent.parse("{timestamp}{body}"),
+        timestamp_element="t",
+    ),
+    # https://support.atlassian.com/bitbucket-cloud/docs/manage-webhooks/ (2026-11); Bitbucket Data
+    # Center signs alike. Without a secret it signs nothing.
+    HmacScheme(
+        name="bitbucket",
+        vendor="Bitbucket",
+        header="X-Hub-Signature",
+        prefix="sha256=",
+        algorithm="sha256",
+        encoding="hex",
+        signed_content=_BODY,
+        remarks="the kind of event is in X-Event-Key, which is not signed",
+    ),
+    # https://vercel.com/docs/webhooks (2026-11).
+    HmacScheme(
+        name="vercel",
+        vendor="Vercel",
+        header="x-vercel-signature",
+        algorithm="sha1",
+        encoding="hex",
+        signed_content=_BODY,
+    ),
+    # https://circleci.com/docs/guides/integration/outbound-webhooks/ (2026-11): other versions may
+    # stand beside v1 and are passed over. 2xx within 10 s.
+    HmacScheme(
+        name="circleci",
+        vendor="CircleCI",
+        header="circleci-signature",
+        prefix="v1=",
+        separator=",",
+        algorithm="sha256",
+        encoding="hex",
+        signed_content=_BODY,
+    ),
+    # https://buildkite.com/docs/apis/webhooks/pipelines (2026-11): with "send an HMAC signature";
+    # the plain token is the alternative. The time is that of this request.
+    HmacScheme(
+        name="buildkite",
+        vendor="Buildkite",
+        header="X-Buildkite-Signature",
+        prefix="signature=",
+        separator=",",
+        algorithm="sha256",
+        encoding="hex",
+        signed_content=SignedContent.parse("{timestamp}.{body}"),
+        timestamp_element="timestamp",
+    ),
+    # https://developer.hashicorp.com/terraform/cloud-docs/workspaces/settings/notifications
+    # (2026-11) and public verifiers.
+    HmacScheme(
+        name="terraform-cloud",
+        vendor="HCP Terraform",
+        header="X-TFE-Notification-Signature",
+        algorithm="sha512",
+        encoding="hex",
+        signed_content=_BODY,
+        remarks="a first notification, `verification`, must be answered 2xx; it bills nothing",
+    ),
+    # https://launchdarkly.com/docs/home/infrastructure/webhooks (2026-11) and public verifiers.
+    HmacScheme(
+        name="launchdarkly",
+        vendor="LaunchDarkly",
+        header="X-LD-Signature",
+        algorithm="sha256",
+        encoding="hex",
+        signed_content=_BODY,
+    ),
+)

@@ -1,0 +1,85 @@
+"""People and identity: BambooHR, Workable, Checkr, Finch, Onfido, WorkOS."""
+
+from __future__ import annotations
+
+from receiver.signatures.content import SignedContent
+from receiver.signatures.hmac_scheme import HmacScheme
+from receiver.signatures.records import STATUS_200
+from receiver.signatures.scheme import Scheme
+
+_BODY = SignedContent.parse("{body}")
+
+SCHEMES: tuple[Scheme, ...] = (
+    # https://documentation.bamboohr.com/docs/webhooks (2026-11, by way of public verifiers that
+    # quote its sample): the time behind the body. The key is shown once, when it is created.
+    HmacScheme(
+        name="bamboohr",
+        vendor="BambooHR",
+        header="X-BambooHR-Signature",
+        algorithm="sha256",
+        encoding="hex",
+        signed_content=SignedContent.parse("{body}{timestamp}"),
+        timestamp_header="X-BambooHR-Timestamp",
+    ),
+    # https://workable.readme.io/reference/webhook-subscriptions (2026-11, by way of public
+    # verifiers). The key is the account's access token.
+    HmacScheme(
+        name="workable",
+        vendor="Workable",
+        header="X-Workable-Signature",
+        algorithm="sha256",
+        encoding="hex",
+        signed_content=_BODY,
+    ),
+    # https://docs.checkr.com/#section/Webhooks (2026-11, by way of Nango's connector). The key is
+    # the account's API key.
+    HmacScheme(
+        name="checkr",
+        vendor="Checkr",
+        header="X-Checkr-Signature",
+        algorithm="sha256",
+        encoding="hex",
+        signed_content=_BODY,
+    ),
+    # https://developer.tryfinch.com/implementation-guide/Webhooks and webhooks.py of Finch's Python
+    # library (2026-11): as Standard Webhooks under other names; the secret is base64.
+    HmacScheme(
+        name="finch",
+        vendor="Finch",
+        header="Finch-Signature",
+        prefix="v1,",
+        separator=" ",
+        algorithm="sha256",
+        encoding="base64",
+        key_encoding="whsec",
+        signed_content=SignedContent.parse("{header:finch-event-id}.{timestamp}.{body}"),
+        timestamp_header="Finch-Timestamp",
+        id_header="Finch-Event-Id",
+    ),
+    # https://documentation.onfido.com/api/latest/#webhooks and webhook_event_verifier.py of
+    # Onfido's Python library (2026-11).
+    HmacScheme(
+        name="onfido",
+        vendor="Onfido",
+        header="X-SHA2-Signature",
+        algorithm="sha256",
+        encoding="hex",
+        signed_content=_BODY,
+    ),
+    # https://workos.com/docs/events/data-syncing/webhooks and _verification.py of WorkOS' Python
+    # library (2026-11), which allows 3 minutes.
+    HmacScheme(
+        name="workos",
+        vendor="WorkOS",
+        header="WorkOS-Signature",
+        prefix="v1=",
+        separator=",",
+        algorithm="sha256",
+        encoding="hex",
+        signed_content=SignedContent.parse("{timestamp}.{body}"),
+        timestamp_element="t",
+        timestamp_unit="milliseconds",
+        tolerance_seconds=180,
+        success=STATUS_200,
+    ),
+)
