@@ -21,6 +21,7 @@ from receiver.rotation import endings_of
 from receiver.secrets import Secrets
 from receiver.settings import Settings
 from receiver.signatures import SchemeInvalid, scheme_of
+from receiver.signatures.describing import describe
 from receiver.sources import SecretProblem, known_sources, secret_problems, without_public_url
 from receiver.up.place import local_url
 
@@ -47,6 +48,7 @@ class SourceItem(Shape):
     url: str
     scheme: str | None
     mode: str | None
+    window: str | None
     secrets: tuple[SecretState, ...]
     deliveries: int
     last_delivery: AwareDatetime | None
@@ -114,6 +116,7 @@ def _item(
         url=source_url(settings, name) + _path_behind(source, secrets),
         scheme=str(source.verify["scheme"]) if source else None,
         mode=source.mode if source else None,
+        window=_window(source) if source else None,
         secrets=tuple(states),
         deliveries=traffic.deliveries,
         last_delivery=traffic.last_delivery,
@@ -124,6 +127,15 @@ def _item(
         warnings=(*(_warnings(source, traffic) if source else ()), *map(str, problems.values())),
         missing=tuple(_missing(settings, name, source, mappings, secrets, states)),
     )
+
+
+def _window(source: Source) -> str | None:
+    """How old a signed request may be; None where no time of signing is judged."""
+    try:
+        described = describe(scheme_of(source.verify))
+    except SchemeInvalid:
+        return None
+    return None if described.window == "none" else described.window
 
 
 def _seconds(time: timedelta | None) -> int | None:

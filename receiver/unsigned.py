@@ -121,7 +121,7 @@ def _repeated(scheme: Scheme, source: Source) -> str:
         return "under `dedupe: none` whoever sees one request can send it again"
     if scheme.strength is Strength.SHARED or not takes_unsigned_id(scheme):
         return ""
-    window = f" within {scheme.tolerance_seconds} s" if scheme.is_timed else ""
+    window = f" within {scheme.window_seconds} s" if scheme.window_seconds else ""
     return (
         f"whoever sees one request can send it again{window} with another {scheme.id_place}, which"
         " is not signed"

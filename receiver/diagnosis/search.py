@@ -12,6 +12,7 @@ from itertools import chain
 
 from receiver.diagnosis.captured import Captured
 from receiver.diagnosis.mistakes import Variant, bodies, spellings, urls
+from receiver.diagnosis.retries import retry_cause
 from receiver.signatures import PRESETS, HmacScheme, Scheme, SignatureError, Verified, verify
 
 #: With a window this wide the time of signing never refuses.
@@ -251,7 +252,7 @@ def _clock(scheme: Scheme, verified: Verified, now: float) -> Iterator[Finding]:
         f"checked at; {allowed} s are allowed"
     )
     mend = f"--at {signed:%Y-%m-%dT%H:%M:%SZ} checks it as of then; in use, set the clocks right"
-    yield Finding("clock", said, mend)
+    yield Finding("clock", said, mend + (retry_cause(scheme, apart) if is_past else ""))
 
 
 def _mend_of(request: Captured) -> str:

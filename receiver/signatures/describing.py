@@ -94,6 +94,12 @@ def all_described() -> list[Description]:
 
 def concerns(scheme: Scheme) -> Iterator[str]:
     """What an operator should know of a source that signs like this; it is taken all the same."""
+    if not scheme.covers_retries and scheme.retry_reach_seconds > scheme.tolerance_seconds:
+        yield (
+            "its vendor repeats the first time of signing in its retries, for "
+            f"{retry_span(scheme)}: a tolerance of {scheme.tolerance_seconds} s refuses them; "
+            "remove tolerance_seconds"
+        )
     if scheme.strength is Strength.SHARED:
         yield "it shows a shared secret and signs nothing: whoever sees one request can make others"
     elif not scheme.protects_body:

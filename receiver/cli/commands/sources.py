@@ -56,6 +56,7 @@ def _show(out: Output, item: SourceItem) -> None:
     facts = {
         "URL": item.url,
         "scheme": item.scheme,
+        "window": item.window,
         "secrets": ", ".join(secrets),
         "last": f"{last}{number}",
         "rejected": f"{_moment(item.last_rejection)} {item.last_rejection_cause}"

@@ -87,7 +87,7 @@ def database(sqlite_tables: Database) -> Database:
 def answered(route: Route) -> str:
     """`METHOD /path` as the page writes it."""
     method = "POST" if route.methods is None or "POST" in route.methods else "GET"
-    path = re.sub(r"\{(\w+)_id\}", "{id}", route.path)
+    path = re.sub(r"\{(\w+)_id\}", "{id}", route.path.replace(":path}", "}"))
     return f"{method} {path}"
 
 

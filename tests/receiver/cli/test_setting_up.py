@@ -112,6 +112,26 @@ def test_check_warns_of_a_weak_source_and_takes_it(bare: Installation) -> None:
     assert "zendesk" not in ran.err
 
 
+def test_a_window_for_retries_is_listed_and_a_narrow_one_is_warned_of(bare: Installation) -> None:
+    add_source(bare, "linear")
+    assert "linear" not in bare.run("check", "--offline").err
+    listed = {one["source"]: one["window"] for one in bare.run("sources", "--json").json}
+    assert listed["linear"] == "7h 43m for retries, 60 s ahead"
+    assert listed["zendesk"] == "300 s"
+    assert "7h 43m for retries" in bare.run("sources").out
+    assert "Sent again within 7h 43m, as its vendor's retries are" in bare.run(
+        "schemes", "linear"
+    ).out.replace("\n", " ")
+    file = bare.mappings / "linear.yaml"
+    narrow = "scheme: linear, tolerance_seconds: 60"
+    file.write_text(file.read_text().replace("scheme: linear", narrow))
+    assert "in its retries, for 7h 1m: a tolerance of 60 s refuses them" in bare.run(
+        "check", "--offline"
+    ).err.replace("\n", " ")
+    listed = {one["source"]: one["window"] for one in bare.run("sources", "--json").json}
+    assert listed["linear"] == "60 s"
+
+
 def test_pair_opens_a_window_for_the_first_secret_that_is_not_set(
     bare: Installation, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from receiver.diagnosis import Captured, Diagnosis, NamedSecret, diagnose
-from receiver.signatures import PRESETS, SignatureError, sign, signed_request
+from receiver.signatures import PRESETS, Scheme, SignatureError, scheme_of, sign, signed_request
 
 NOW = 1_790_000_000.0
 SECRET = NamedSecret("DESK_SECRET", "correct horse battery staple")
@@ -171,6 +171,54 @@ def test_a_clock_is_told_from_a_wrong_signature(shift: float, cause: str, word: 
     assert f"900 s {word}" in diagnosis.findings[0].said
     assert "--at 2026-09-21T14:13:20Z" in diagnosis.findings[0].mend
     assert diagnosis.secret == "DESK_SECRET"
+
+
+RETRIED = {
+    "of a documented span": (PRESETS["hubspot-v3"], 900, "sends again for 1d: if retries repeat"),
+    "of an undocumented one": (PRESETS["zendesk"], 900, "for how long is not documented"),
+    "past its span": (PRESETS["hubspot-v3"], 100_000, "too old for a retry of the vendor"),
+    "under a tolerance of the mapping": (
+        scheme_of({"scheme": "linear", "tolerance_seconds": 60}),
+        900,
+        "repeats the first time of signing for 7h 1m: remove tolerance_seconds",
+    ),
+    "past the last of them": (PRESETS["linear"], 40_000, "which sends again for 7h 1m"),
+}
+NEVER_RETRIED = {
+    "signed at its own time": (PRESETS["stripe"], 900),
+    "in the future": (PRESETS["hubspot-v3"], -900),
+}
+
+
+def stale(scheme: Scheme, age_seconds: int) -> str:
+    """The advice on a request of that age."""
+    body = b'{"webhookTimestamp":0}'
+    sent = signed_request(
+        scheme, secret=SECRET.value, method="POST", url=URL, headers={}, body=body, now=NOW
+    )
+    diagnosis = diagnose(
+        scheme,
+        secrets=(SECRET,),
+        others=(),
+        request=Captured("POST", URL, dict(sent.headers), sent.body),
+        public_url=PUBLIC,
+        source="desk",
+        now=NOW + age_seconds,
+    )
+    [finding] = diagnosis.findings
+    assert finding.step == "clock"
+    return finding.mend
+
+
+@pytest.mark.parametrize("case", RETRIED.values(), ids=RETRIED)
+def test_a_stale_time_may_be_a_retry_of_the_vendor(case: tuple[Scheme, int, str]) -> None:
+    scheme, age_seconds, says = case
+    assert says in stale(scheme, age_seconds)
+
+
+@pytest.mark.parametrize("case", NEVER_RETRIED.values(), ids=NEVER_RETRIED)
+def test_no_retry_is_named_where_none_explains_it(case: tuple[Scheme, int]) -> None:
+    assert "retry" not in stale(*case)
 
 
 @pytest.mark.parametrize(
