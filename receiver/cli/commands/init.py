@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import secrets
+import shlex
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
@@ -40,7 +41,9 @@ def init(folder: Path, *, vendors: Sequence[str] | None, as_json: bool) -> None:
     if sources:
         out.line(f"sources, all in shadow: {', '.join(sources)}")
     out.line("next:")
-    for command in (f"cd {folder}", "receiver check", "receiver up"):
+    if folder.resolve() != Path.cwd():
+        out.command(shlex.join(["cd", str(folder)]))
+    for command in ("receiver check", "receiver up"):
         out.command(command)
 
 

@@ -76,6 +76,13 @@ def test_without_a_choice_it_has_those_that_can_be_tried_at_once(empty: Installa
     assert "own/.env" in ran.json["written"]
 
 
+def test_the_folder_may_be_the_one_that_the_command_is_in(empty: Installation) -> None:
+    ran = empty.run("init", ".", "--with", "zendesk")
+    assert (ran.code, empty.run("check").code) == (0, 0)
+    assert "cd " not in ran.out
+    assert "cd 'of my own'" in empty.run("init", "of my own", "--with", "").out
+
+
 def test_on_a_terminal_it_asks(empty: Installation, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(command, "can_ask", lambda: True)
     ran = empty.run("init", "own", given="zendesk, linear\n")
