@@ -123,6 +123,13 @@ async def whole_id(database: Database, text: str, kinds: Collection[IdKind]) -> 
     raise AmbiguousId(f"{text!r} is the start of several ids: {listed}{more}; write more of it")
 
 
+async def ids_from(database: Database, start: str, *, limit: int) -> list[str]:
+    """Ids of deliveries from that text on, in their order; some of them may begin otherwise."""
+    ids = select(deliveries.c.id).where(deliveries.c.id >= start)
+    async with database.read() as connection:
+        return list(await connection.scalars(ids.order_by(deliveries.c.id).limit(limit)))
+
+
 async def whole_filter(database: Database, where: DeliveryFilter) -> DeliveryFilter:
     """The filter with whole ids of deliveries."""
     if not where.ids:

@@ -11,6 +11,7 @@ from typing import Any
 
 import typer.core
 
+from receiver.cli.completion import CHOICES, complete
 from receiver.cli.layout import wrapped_command
 
 #: On a narrower terminal the frames with their columns would cut names of options off.
@@ -120,7 +121,11 @@ class Group(typer.core.TyperGroup):
 
 
 class Command(typer.core.TyperCommand):
-    """A command with its examples."""
+    """A command with its examples, and with what its parameters complete to."""
+
+    def __init__(self, *given: Any, **named: Any) -> None:
+        super().__init__(*given, **named)
+        complete(self, CHOICES)
 
     def format_help(self, ctx: Any, formatter: Any) -> None:
         """Write its help; on a terminal too long an example goes on behind a backslash."""
