@@ -84,6 +84,9 @@ sbom: setup ## write sbom.cdx.json, the list of parts that goes with the image
 bench-incident: setup ## a replay of 100,000 beside live traffic: latency, memory, time
 	@$(BIN)/python -W 'ignore:XDG_RUNTIME_DIR' -m benchmarks.incident
 
+man: setup ## write the manual page receiver(1) again, from the parser
+	@$(BIN)/python -m tests.support.man_page
+
 LOCK = $(BIN)/uv pip compile --quiet --universal --generate-hashes --no-emit-index-url --no-header --no-annotate
 
 lock: setup ## write both locks again from pyproject.toml (UPGRADE=--upgrade moves the pins)
