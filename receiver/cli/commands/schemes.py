@@ -39,6 +39,7 @@ def schemes(word: str | None, *, as_json: bool) -> None:
     out.table(_COLUMNS, map(_row, found))
     for one in found if word else ():
         _show_formula(out, one)
+        _show_answer(out, one)
         out.line(f"\n{one.scheme}: what can be made of a captured request")
         for sentence in one.captured:
             out.line(f"  {sentence}")
@@ -51,6 +52,23 @@ def _show_formula(out: Output, one: Description) -> None:
     for name, text in (steps(one.formula) | _example(one)).items():
         for number, line in enumerate(text.splitlines()):
             out.line(f"  {'' if number else name:<10} {line}")
+
+
+def _show_answer(out: Output, one: Description) -> None:
+    """What the vendor is answered, and when it sends again."""
+    out.line(f"\n{one.scheme}: what it is answered, and how long it sends again")
+    out.facts({"answer": one.answer, "retries": _retries(one), "window": one.window})
+
+
+def _retries(one: Description) -> str:
+    if one.retry_span_seconds is None or not one.retry_span_seconds:
+        return one.retry_span
+    if one.retries_keep_time is None:
+        return f"for {one.retry_span}"
+    when = (
+        "under the first time of signing" if one.retries_keep_time else "signed at their own time"
+    )
+    return f"for {one.retry_span}, {when}"
 
 
 def _example(one: Description) -> dict[str, str]:

@@ -119,6 +119,10 @@ def test_a_window_for_retries_is_listed_and_a_narrow_one_is_warned_of(bare: Inst
     assert listed["linear"] == "7h 43m for retries, 60 s ahead"
     assert listed["zendesk"] == "300 s"
     assert "7h 43m for retries" in bare.run("sources").out
+    shown = bare.run("schemes", "linear").out
+    assert "answer  200, with JSON" in shown
+    assert "retries for 7h 1m, under the first time of signing" in shown
+    assert "window  7h 43m for retries, 60 s ahead" in shown
     assert "Sent again within 7h 43m, as its vendor's retries are" in bare.run(
         "schemes", "linear"
     ).out.replace("\n", " ")
