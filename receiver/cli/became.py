@@ -15,8 +15,8 @@ from jobs.queries.listing import list_deliveries
 from jobs.queries.shapes import DeliveryItem
 from receiver.cli.session import Session
 
-#: A delivery is settled within milliseconds where a worker is at hand.
-PATIENCE_SECONDS = 3.0
+#: A delivery is settled within milliseconds where a worker is at hand and the machine is not busy.
+PATIENCE_SECONDS = 10.0
 LOOK_SECONDS = 0.05
 
 
