@@ -6,7 +6,8 @@ out which of it did; `address` judges where it was sent.
 
 from receiver.diagnosis.address import judged_by_address
 from receiver.diagnosis.captured import Captured, CaptureInvalid, read_capture
-from receiver.diagnosis.search import Diagnosis, Finding, NamedSecret, diagnose
+from receiver.diagnosis.finding import Diagnosis, Finding, NamedSecret
+from receiver.diagnosis.search import diagnose
 
 __all__ = [
     "CaptureInvalid",

@@ -12,7 +12,7 @@ from urllib.parse import unquote, urlsplit
 
 from mappings.engine.suggest import nearest
 from receiver.diagnosis.captured import Captured
-from receiver.diagnosis.search import Diagnosis, Finding
+from receiver.diagnosis.finding import Diagnosis, Finding
 from receiver.strays import is_path_of, stray
 
 

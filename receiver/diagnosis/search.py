@@ -6,14 +6,27 @@ Owns the order of the search and its answer. Names secrets and never shows one.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from itertools import chain
 
 from receiver.diagnosis.captured import Captured
+from receiver.diagnosis.finding import Diagnosis, Finding, NamedSecret
+from receiver.diagnosis.knob_findings import nearly_right, proof_by_knobs
 from receiver.diagnosis.mistakes import Variant, bodies, spellings, urls
 from receiver.diagnosis.retries import retry_cause
-from receiver.signatures import PRESETS, HmacScheme, Scheme, SignatureError, Verified, verify
+from receiver.signatures import (
+    PRESETS,
+    HmacScheme,
+    Request,
+    Scheme,
+    SignatureError,
+    Verified,
+    verify,
+)
+from receiver.signatures.knob_lines import as_hmac_block
+from receiver.signatures.rules import GENERIC
+from receiver.signatures.secret_forms import form_problem
 
 #: With a window this wide the time of signing never refuses.
 _ANY_TIME_SECONDS = 10**9
@@ -21,47 +34,6 @@ _CLOCK = frozenset({"stale-timestamp", "future-timestamp"})
 #: What no other secret, URL or body would mend.
 _HOPELESS = frozenset({"missing-signature", "missing-token", "missing-timestamp", "missing-header"})
 _KEY_ENCODINGS = ("utf8", "base64", "hex", "whsec")
-
-
-@dataclass(frozen=True, slots=True)
-class NamedSecret:
-    """A secret with its name and, where it is another source's, that source."""
-
-    name: str
-    value: str = field(repr=False)
-    of: str | None = None
-    has_ended: bool = False
-
-    @property
-    def said(self) -> str:
-        whose = f" of source {self.of}" if self.of else ""
-        return f"{self.name}{whose}"
-
-
-@dataclass(frozen=True, slots=True)
-class Finding:
-    """What is wrong (`step`: secret, url, body, clock, scheme or request) and what mends it."""
-
-    step: str
-    said: str
-    mend: str
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Diagnosis:
-    """`cause` and `detail` are verification's own, None where the request is proven.
-
-    `secret` is the name of the one that signed it, where that was found out. `signed_at` is the
-    time of signing where the scheme has one. `findings` are empty where nothing tried proves it.
-    """
-
-    proven: bool
-    cause: str | None
-    detail: str | None
-    secret: str | None
-    signed_at: datetime | None
-    delivery_id: str | None
-    findings: tuple[Finding, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,6 +79,9 @@ def _explain(
     source: str,
     now: float,
 ) -> Diagnosis:
+    by_knobs = _by_knobs(first, refused, now) if first.scheme.name in GENERIC else None
+    if by_knobs is not None:
+        return by_knobs
     if refused.cause in _HOPELESS:
         finding = Finding("request", refused.detail, _mend_of(first.request))
         return _answer(first, None, refused, (finding,))
@@ -138,7 +113,43 @@ def _explain(
         return _answer(
             one, verified, refused, (*one.findings, *_clock(first.scheme, verified, now))
         )
-    return _answer(first, None, refused, (_nobodys(first),))
+    for one in (first, *changed_secret):
+        by_knobs = _by_knobs(one, refused, now)
+        if by_knobs is not None:
+            return by_knobs
+    return _answer(first, None, refused, tuple(_unexplained(first)))
+
+
+def _by_knobs(one: _Try, refused: SignatureError, now: float) -> Diagnosis | None:
+    """The diagnosis where other lines of `verify:` prove the request."""
+    request = Request(one.request.method, one.request.url, one.request.headers, one.request.body)
+    proof = proof_by_knobs(one.scheme, request, [secret.value for secret in one.secrets])
+    if proof is None or not proof.findings:
+        return None
+    signer = one.secrets[proof.secret_index]
+    fixed = replace(one, scheme=proof.scheme, secrets=(signer,))
+    findings = (*one.findings, *proof.findings)
+    try:
+        verified = _prove(fixed, _timeless(proof.scheme), now)
+    except SignatureError:
+        answer = _answer(one, None, refused, findings)
+        return replace(answer, secret=signer.said)
+    return _answer(fixed, verified, refused, (*findings, *_clock(one.scheme, verified, now)))
+
+
+def _unexplained(first: _Try) -> Iterator[Finding]:
+    """What can be said where nothing that was tried proves the request."""
+    request = Request(
+        first.request.method, first.request.url, first.request.headers, first.request.body
+    )
+    half = nearly_right(first.scheme, request, [one.value for one in first.secrets])
+    forms = [(one, form_problem(first.scheme, one.value, name=one.name)) for one in first.secrets]
+    yield from (
+        Finding("secret", f"{one.said} {problem.says}", problem.remedy)
+        for one, problem in forms
+        if problem is not None
+    )
+    yield half or _nobodys(first)
 
 
 def _nobodys(first: _Try) -> Finding:
@@ -210,7 +221,11 @@ def _with_key_encodings(first: _Try, scheme: HmacScheme) -> Iterator[_Try]:
     for encoding in _KEY_ENCODINGS:
         if encoding != scheme.key_encoding:
             said = f"it proves with the secret read as {encoding}, not {scheme.key_encoding}"
-            mend = "set the secret that the vendor shows for webhooks, as it shows it"
+            block = as_hmac_block(scheme, key_encoding=encoding)
+            mend = (
+                "set the secret that the vendor shows for webhooks, as it shows it; where this is "
+                f"that secret, spell the scheme out: verify: {block}, with `secrets`"
+            )
             finding = Finding("secret", said, mend)
             other = replace(scheme, key_encoding=encoding)
             yield replace(first, scheme=other, findings=(finding,))

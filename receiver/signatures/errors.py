@@ -24,7 +24,8 @@ CAUSES: dict[str, str] = {
     "no-window": "a secret was offered while no window was open for it: run `receiver pair`",
     "missing-timestamp": "the time of signing is missing",
     "malformed-timestamp": "the time of signing cannot be read",
-    "stale-timestamp": "rightly signed, but too long ago: a replay, or a clock that is wrong",
+    "stale-timestamp": "rightly signed, but too long ago: a replay, a retry that repeats the first "
+    "time of signing, or a clock that is wrong",
     "future-timestamp": "rightly signed, but for later: a clock that is wrong",
 }
 
