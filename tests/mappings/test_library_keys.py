@@ -178,6 +178,16 @@ RETRIES: dict[str, tuple[str, Any, Any]] = {
         lambda body: body["webhookMetadata"].update(webhookDeliveryAttemptNumber=2),
         lambda body: body.update(id="pEv_other"),
     ),
+    "chargebee": (
+        "chargebee-recovered",
+        lambda body: body.update(id="ev_other", source="api"),
+        lambda body: body["content"]["transaction"].update(id="txn_other"),
+    ),
+    "pagerduty": (
+        "pagerduty-resolved",
+        lambda body: body["event"].update(id="01OTHER"),
+        lambda body: body["event"]["data"].update(title="Renamed"),
+    ),
     "linear": (
         "linear-done",
         lambda body: body.update(webhookTimestamp=1790001798118),
@@ -226,6 +236,10 @@ PAIRS = {
     "calendly": ("booked.json", "cancelled.json"),
     "slack-approvals": ("approved.txt", "withdrawn.txt"),
     "stripe": ("paid.json", "refunded.json"),
+    "chargebee": ("recovered.json", "refunded.json"),
+    "razorpay": ("captured.json", "refunded.json"),
+    "woocommerce": ("completed.json", "refunded.json"),
+    "pagerduty": ("resolved.json", "reopened.json"),
     "shopify": ("paid.json", "cancelled.json"),
     "jira": ("done.json", "reopened.json"),
     "pipedrive": ("won.json", "reopened.json"),

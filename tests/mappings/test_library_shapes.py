@@ -174,7 +174,7 @@ def test_a_payment_is_priced_in_its_own_currency_or_not_at_all() -> None:
     dollars = {**paid, "data": {"object": {**session, "currency": "usd"}}}
     [failure] = mapped("stripe", dollars).failures
     assert failure.reason is Reason.UNPRICED
-    assert "in USD, only in EUR and JPY. Add `{percent:" in failure.detail
+    assert "in USD, only in EUR and INR and JPY. Add `{percent:" in failure.detail
     order = {**example("shopify-paid"), "currency": "EUR"}
     assert mapped("shopify-acme", order).failures[0].reason is Reason.UNPRICED
 

@@ -27,6 +27,7 @@ SECRETS = {
     "close": "6" * 64,
     "gitlab": "whsec_MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY=",
     "pipedrive": "hook:s3cr3t:with:colons",
+    "chargebee": "hook:s3cr3t:with:colons",
 }
 
 

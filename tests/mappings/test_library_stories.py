@@ -126,6 +126,78 @@ STORIES: dict[str, tuple[str, list[Any], int]] = {
         ],
         0,
     ),
+    "stripe-refunded-and-it-failed": (
+        "stripe",
+        [example("stripe-paid"), example("stripe-refunded"), example("stripe-refund-failed")],
+        1,
+    ),
+    "stripe-refunded-in-part-and-that-failed": (
+        "stripe",
+        [
+            example("stripe-paid"),
+            example("stripe-refunded-in-part"),
+            example("stripe-refund-failed"),
+        ],
+        1,
+    ),
+    "stripe-disputed-and-won": (
+        "stripe",
+        [example("stripe-paid"), example("stripe-disputed"), example("stripe-dispute-won")],
+        1,
+    ),
+    "stripe-disputed-and-lost": (
+        "stripe",
+        [example("stripe-paid"), example("stripe-disputed"), example("stripe-dispute-lost")],
+        0,
+    ),
+    "stripe-refunded-then-disputed-and-won": (
+        "stripe",
+        [
+            example("stripe-paid"),
+            example("stripe-refunded"),
+            example("stripe-disputed"),
+            example("stripe-dispute-won"),
+        ],
+        0,
+    ),
+    "stripe-won-without-a-payment": ("stripe", [example("stripe-dispute-won")], 0),
+    "razorpay-disputed-and-won": (
+        "razorpay",
+        [example(f"razorpay-{name}") for name in ("captured", "disputed", "dispute-won")],
+        1,
+    ),
+    "chargebee-refunded": (
+        "chargebee",
+        [
+            example("chargebee-recovered"),
+            example("chargebee-refunded-in-part"),
+            example("chargebee-refunded"),
+        ],
+        0,
+    ),
+    "woocommerce-refunded-in-two-steps": (
+        "woocommerce-acme",
+        [example(f"woocommerce-{n}") for n in ("completed", "refunded-in-part", "refunded")],
+        0,
+    ),
+    "pagerduty-reopened": (
+        "pagerduty",
+        [example("pagerduty-resolved"), example("pagerduty-reopened")],
+        0,
+    ),
+    "pagerduty-resolved-again": (
+        "pagerduty",
+        [
+            example("pagerduty-resolved"),
+            example("pagerduty-reopened"),
+            example(
+                "pagerduty-resolved",
+                event=example("pagerduty-resolved")["event"]
+                | {"occurred_at": "2026-09-21T18:00:00Z"},
+            ),
+        ],
+        1,
+    ),
     "shopify-edited-and-refunded": (
         "shopify-acme",
         [
