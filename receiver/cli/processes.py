@@ -28,11 +28,19 @@ def up(
         str | None,
         typer.Option(help="What vendors call, such as a tunnel's; before RECEIVER_PUBLIC_URL."),
     ] = None,
+    tunnel: Annotated[
+        str | None,
+        typer.Option(
+            metavar="cloudflared|ngrok",
+            help="Open a tunnel with a program that is installed; its URL is what vendors call.",
+            show_default=False,
+        ),
+    ] = None,
 ) -> None:
     """Run everything here: Valkey, migrations, a worker and the web process."""
     from receiver.cli.commands import upping
 
-    upping.up(demo=demo, public_url=public_url)
+    upping.up(demo=demo, public_url=public_url, tunnel=tunnel)
 
 
 @app.command()

@@ -36,6 +36,7 @@ class Child:
 
     `ready` says whether it does its work yet; None: it says so itself (`lifeline.say_ready`).
     `foreign` is a program that knows nothing of lifelines. `log` takes its output; None: ours.
+    One that does not restart is let go when it dies: `Children.watch` reports it.
     """
 
     name: str
@@ -46,6 +47,7 @@ class Child:
     log: Path | None = None
     ready_seconds: float = 30.0
     stop_seconds: float = 10.0
+    restarts: bool = True
 
 
 def our_own(*arguments: str) -> tuple[str, ...]:
@@ -119,6 +121,7 @@ class Children:
 
     def __init__(self) -> None:
         self._running: dict[str, Running] = {}
+        self._replacements: dict[str, Child] = {}
         # Nobody writes to it: its end, when this process is gone, is the message.
         self._lifeline_fd, self._held_open_fd = os.pipe()
 
@@ -139,30 +142,49 @@ class Children:
         log.info("up.ready", child=child.name, pid=running.process.pid)
         return running.said
 
-    async def watch(self) -> None:
-        """Start again whatever dies, until cancelled."""
+    async def watch(
+        self, on_end: Callable[[Child, int], None] = lambda _child, _code: None
+    ) -> None:
+        """Start again whatever dies, until cancelled; `on_end` hears of what is not restarted."""
         async with asyncio.TaskGroup() as group:
             for running in self._running.values():
-                group.create_task(self._keep(running), name=f"keep {running.child.name}")
+                group.create_task(self._keep(running, on_end), name=f"keep {running.child.name}")
 
-    async def _keep(self, running: Running) -> None:
+    def replace(self, child: Child) -> None:
+        """Stop the child of that name; `watch` starts this one in its place."""
+        self._replacements[child.name] = child
+        with contextlib.suppress(ProcessLookupError):
+            self._running[child.name].process.terminate()
+
+    async def _keep(self, running: Running, on_end: Callable[[Child, int], None]) -> None:
         deaths = 0
         while True:
             code = await running.process.wait()
+            if not running.child.restarts:
+                on_end(running.child, code)
+                return
+            if replacement := self._replacements.pop(running.child.name, None):
+                running = await self._restarted(replacement)
+                continue
             if time.monotonic() - running.started_at > STABLE_SECONDS:
                 deaths = 0
             pause = RESTART_SECONDS[min(deaths, len(RESTART_SECONDS) - 1)]
             deaths += 1
             log.warning("up.died", child=running.child.name, code=code, again_in_seconds=pause)
             await asyncio.sleep(pause)
-            running = await self._spawn(running.child)
-            self._running[running.child.name] = running
-            try:
-                await running.become_ready()
-            except ChildFailedError as error:
-                log.warning("up.not_ready", child=running.child.name, detail=str(error))
-            else:
-                log.info("up.ready", child=running.child.name, pid=running.process.pid)
+            running = await self._restarted(running.child)
+
+    async def _restarted(self, child: Child) -> Running:
+        """The child, started again and waited for."""
+        running = await self._spawn(child)
+        self._running[child.name] = running
+        try:
+            await running.become_ready()
+        except ChildFailedError as error:
+            log.warning("up.not_ready", child=child.name, detail=str(error))
+        else:
+            log.info("up.ready", child=child.name, pid=running.process.pid)
+        return running
 
     def pids(self) -> dict[str, int]:
         """The process ids by name, of what was started and not stopped."""

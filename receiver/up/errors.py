@@ -19,5 +19,13 @@ class PortTakenError(UpError):
     """Another program listens on the port; stop it, or set RECEIVER_PORT to another one."""
 
 
+class TunnelMissingError(UpError):
+    """The tunnel's program is not installed."""
+
+
+class TunnelUnfitError(UpError):
+    """A tunnel cannot lead to what is started; the message says what to change."""
+
+
 class DemoFailedError(UpError):
     """The demo could not post its examples or did not see them settle."""

@@ -14,6 +14,7 @@ import os
 import signal
 import socket
 import sys
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
@@ -30,9 +31,10 @@ from receiver.up import running, valkey
 from receiver.up.address import mark_as_demo
 from receiver.up.children import Child, Children, our_own
 from receiver.up.demo import run_demo
-from receiver.up.errors import PortTakenError
+from receiver.up.errors import ChildFailedError, PortTakenError, TunnelUnfitError
 from receiver.up.lock import only_one
-from receiver.up.place import Place, demo_place, real_place
+from receiver.up.place import Place, as_environment, demo_place, real_place
+from receiver.up.tunnel import Tunnel, last_words, tunnel_child
 
 log = structlog.get_logger(__name__)
 
@@ -42,25 +44,38 @@ POLL_SECONDS = 0.1
 STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
-def up(settings: Settings, *, demo: bool = False) -> None:
+def up(settings: Settings, *, demo: bool = False, tunnel: Tunnel | None = None) -> None:
     """Run until a signal ends it; with `demo`, post the shipped examples to a place of its own.
+
+    With `tunnel`, its URL is the public one while it lives.
 
     Raises UpError where it cannot come up, and OSError where the mappings cannot be read.
     """
     configure_logs(settings.log_format, "warning" if demo else settings.log_level)
     os.umask(0o077)  # what is made here, by the children too, is for the owner alone
+    if tunnel is not None:
+        refuse_unfit_tunnel(settings, tunnel, demo=demo)
     place = demo_place(settings) if demo else real_place(settings)
     with only_one(place.settings.data_dir):
         running.withdraw(place.settings.data_dir)  # what a killed one left
         if demo:
             mark_as_demo(place.settings.data_dir)
         try:
-            asyncio.run(_until_stopped(place, demo=demo))
+            asyncio.run(_until_stopped(place, demo=demo, tunnel=tunnel))
         finally:
             running.withdraw(place.settings.data_dir)
 
 
-async def _until_stopped(place: Place, *, demo: bool) -> None:
+def refuse_unfit_tunnel(settings: Settings, tunnel: Tunnel, *, demo: bool) -> None:
+    """Raise UpError where the tunnel is not installed or has nowhere to lead to."""
+    tunnel.program()
+    if demo:
+        raise TunnelUnfitError("the demo takes no webhooks from outside; leave --tunnel out")
+    if not settings.port:
+        raise TunnelUnfitError("a tunnel needs a port to lead to; set RECEIVER_PORT to one")
+
+
+async def _until_stopped(place: Place, *, demo: bool, tunnel: Tunnel | None) -> None:
     children = Children()
     loop = asyncio.get_running_loop()
     stop = asyncio.Event()
@@ -72,7 +87,7 @@ async def _until_stopped(place: Place, *, demo: bool) -> None:
 
     for one in STOP_SIGNALS:
         loop.add_signal_handler(one, on_signal)
-    work = asyncio.create_task(_work(place, children, demo=demo))
+    work = asyncio.create_task(_work(place, children, demo=demo, tunnel=tunnel))
     stopping = asyncio.create_task(stop.wait())
     try:
         await asyncio.wait({work, stopping}, return_when=asyncio.FIRST_COMPLETED)
@@ -86,15 +101,29 @@ async def _until_stopped(place: Place, *, demo: bool) -> None:
         children.close()
 
 
-async def _work(place: Place, children: Children, *, demo: bool) -> None:
+async def _work(
+    place: Place, children: Children, *, demo: bool, tunnel: Tunnel | None = None
+) -> None:
     out = Output()
+    without_tunnel = place
     for note in place.notes:
         out.say(note)
     await _wait_for_port(place.settings)
+    if tunnel is not None:
+        place = await with_tunnel(place, children, tunnel)
     said = await _start(place, children)
     url = place.url if place.settings.port else said
     running.announce(place.settings, url)
-    watching, showing = asyncio.create_task(children.watch()), None
+
+    def on_end(_: Child, code: int) -> None:
+        out.say(
+            f"the tunnel ended, by {code}: {place.settings.public_url} does not lead here any more"
+            " and is withdrawn. Stop `receiver up` and start it again for another one"
+        )
+        running.announce(without_tunnel.settings, url)
+        children.replace(_web(without_tunnel))
+
+    watching, showing = asyncio.create_task(children.watch(on_end)), None
     try:
         if demo:
             await run_demo(place, url, out)
@@ -131,9 +160,25 @@ async def _start(place: Place, children: Children) -> str:
         await children.start(_valkey(place, logs))
     await children.run_once(_own("migrate", place, command=("migrate",)))
     await children.start(_own("worker", place, command=("work",)))
-    return await children.start(
-        _own("web", place, command=("serve",), stop_seconds=place.settings.shutdown_seconds + 5)
-    )
+    return await children.start(_web(place))
+
+
+async def with_tunnel(place: Place, children: Children, tunnel: Tunnel) -> Place:
+    """The place with the tunnel's URL as the public one, once the tunnel has it."""
+    logs = place.settings.data_dir / "log"
+    logs.mkdir(parents=True, exist_ok=True, mode=0o700)
+    output = _new_log(logs, "tunnel")
+    try:
+        await children.start(tunnel_child(tunnel, place.url, output))
+    except ChildFailedError as error:
+        raise ChildFailedError(f"{error}: {last_words(output)}") from error
+    url = tunnel.url_in(output.read_text("utf-8", "replace"))
+    settings = place.settings.model_copy(update={"public_url": url})
+    return replace(place, settings=settings, added=as_environment(settings))
+
+
+def _web(place: Place) -> Child:
+    return _own("web", place, command=("serve",), stop_seconds=place.settings.shutdown_seconds + 5)
 
 
 def _own(name: str, place: Place, *, command: tuple[str, ...], stop_seconds: float = 10) -> Child:

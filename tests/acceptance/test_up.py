@@ -20,6 +20,7 @@ import pytest
 import mappings
 from tests.support.processes import Process, free_port, wait_until
 from tests.support.service import RECEIVER, TOKEN
+from tests.support.tunnels import CLOUDFLARED, URLS, install
 from tests.support.vendors import SECRETS, Post, helpdesk, solved
 
 pytestmark = pytest.mark.acceptance
@@ -226,9 +227,12 @@ def test_up_makes_throw_away_secrets_for_shipped_sources_and_serve_never_does(pl
     folder = place.root / "var" / "secrets"
     assert not folder.exists()
 
-    up = place.start()
+    programs = install(place.root / "programs", "cloudflared", CLOUDFLARED).parent
+    place.environment["PATH"] = f"{programs}:{place.environment['PATH']}"
+    up = place.start("--tunnel", "cloudflared")
     up.wait_for_output("receiver is up at")
     assert httpx.post(f"{place.url}/webhooks/zendesk", content=b"{}").status_code == 401
+    _tunnel_is_known_while_it_lives(place, up)
     assert "throw-away secrets" in up.output()
     made = {path.name: path.read_text().strip() for path in folder.iterdir()}
     assert {"APPROVALS_SECRET", "GITHUB_SECRET", "HUBSPOT_SECRET", "ZENDESK_SECRET"} <= made.keys()
@@ -237,6 +241,36 @@ def test_up_makes_throw_away_secrets_for_shipped_sources_and_serve_never_does(pl
         assert stat.S_IMODE(path.stat().st_mode) & 0o077 == 0
     up.press_ctrl_c()
     assert up.wait() == 0
+
+
+def _tunnel_is_known_while_it_lives(place: Up, up: Process) -> None:
+    """Its URL is in the API and in another terminal, until it dies."""
+
+    def url() -> str:
+        with contextlib.suppress(httpx.HTTPError):
+            return str(place.get("/api/sources").json()["items"][0]["url"])
+        return "the web process is being started again"
+
+    wanted = f"{URLS['cloudflared']}/webhooks/approvals"
+    assert f"vendors call {URLS['cloudflared']}/webhooks/SOURCE" in up.output()
+    assert url() == wanted
+    # A terminal in which nothing is set but where the mappings are.
+    bare = {"PATH": place.environment["PATH"], "HOME": str(place.root)}
+    sources = subprocess.run(
+        [*RECEIVER, "sources", "--json"],
+        check=True,
+        capture_output=True,
+        text=True,
+        env=bare,
+        cwd=place.root,
+        timeout=60,
+    )
+    assert wanted in sources.stdout
+    tunnels = psutil.Process(up.pid).children(recursive=True)
+    (tunnel,) = [child for child in tunnels if child.name() == "sleep"]
+    tunnel.kill()
+    up.wait_for_output("is withdrawn")
+    up.wait_until(lambda: url() == f"{place.url}/webhooks/approvals", what="another URL")
 
 
 def _table(output: str) -> dict[str, str]:

@@ -4,19 +4,23 @@ from __future__ import annotations
 
 import structlog
 
+from mappings.engine.suggest import hint
 from receiver.cli.here import refuse_demos_place
-from receiver.cli.trouble import Trouble
+from receiver.cli.trouble import MISUSE, Trouble
 from receiver.envfile import doubtful_values
 from receiver.settings import ENV_FILE, load_settings, misspelt
 from receiver.up.errors import UpError
 from receiver.up.supervisor import up as run
+from receiver.up.tunnel import Tunnel
 
 log = structlog.get_logger(__name__)
 
 
-def up(*, demo: bool, public_url: str | None = None) -> None:
+def up(*, demo: bool, public_url: str | None = None, tunnel: str | None = None) -> None:
     """Run until a signal; Trouble where it cannot come up."""
     settings = load_settings() if public_url is None else load_settings(public_url=public_url)
+    if tunnel is not None and public_url is not None:
+        raise Trouble("--tunnel has a public URL of its own; leave --public-url out", code=MISUSE)
     if not demo:
         refuse_demos_place(settings)
     for warning in misspelt():
@@ -24,6 +28,13 @@ def up(*, demo: bool, public_url: str | None = None) -> None:
     for warning in doubtful_values(ENV_FILE):
         log.warning("settings.doubtful", detail=warning)
     try:
-        run(settings, demo=demo)
+        run(settings, demo=demo, tunnel=_tunnel(tunnel))
     except UpError as error:
         raise Trouble(str(error)) from error
+
+
+def _tunnel(name: str | None) -> Tunnel | None:
+    known = [one.value for one in Tunnel]
+    if name is not None and name not in known:
+        raise Trouble(f"--tunnel is {name!r}; {hint(name, known)}", code=MISUSE)
+    return None if name is None else Tunnel(name)
