@@ -34,6 +34,17 @@ DEFAULT_MAPPINGS = Path("mappings")
 INTERNAL_PREFIX = "RECEIVER_UP_"
 
 DATABASES = ("sqlite+aiosqlite://", "postgresql+asyncpg://")
+#: How hosts of databases write the second one.
+POSTGRES = ("postgres://", "postgresql://")
+#: Parameters of libpq by their names in asyncpg; None: asyncpg has no use for it.
+_LIBPQ: Mapping[str, str | None] = {
+    "sslmode": "ssl",
+    "connect_timeout": "timeout",
+    "channel_binding": None,
+    "gssencmode": None,
+    "pgbouncer": None,
+}
+_SSL_MODES = ("disable", "allow", "prefer", "require", "verify-ca", "verify-full")
 REDIS_SCHEMES = ("redis://", "rediss://", "unix://")
 
 
@@ -52,16 +63,29 @@ def _one_of_starts(starts: tuple[str, ...], value: str) -> str:
 
 
 def _database_url(value: str) -> str:
-    _one_of_starts(DATABASES, value)
+    """The URL for asyncpg, also where it is written as hosts of databases give it."""
+    for start in POSTGRES:
+        if value.startswith(start):
+            value = DATABASES[1] + value.removeprefix(start)
+    _one_of_starts((*DATABASES, *POSTGRES), value)
     try:
-        query = make_url(value).query
+        url = make_url(value)
     except (ArgumentError, ValueError):
         raise ValueError(
             "it cannot be read; percent-encode what is special in a password"
         ) from None
-    if "sslmode" in query:
-        raise ValueError("`sslmode` is libpq's word; asyncpg's is `ssl`, as in ?ssl=require")
-    return value
+    if not url.query.keys() & _LIBPQ.keys():
+        return value
+    return url.set(query=_asyncpg_query(url.query)).render_as_string(hide_password=False)
+
+
+def _asyncpg_query(query: Mapping[str, str | tuple[str, ...]]) -> dict[str, str | tuple[str, ...]]:
+    if "sslmode" in query and "ssl" in query:
+        raise ValueError("`sslmode` and `ssl` say the same; leave one of them out")
+    if "sslmode" in query and query["sslmode"] not in _SSL_MODES:
+        raise ValueError(f"`sslmode` is one of {', '.join(_SSL_MODES)}")
+    named = {_LIBPQ.get(name, name): text for name, text in query.items()}
+    return {name: text for name, text in named.items() if name is not None}
 
 
 def _redis_url(value: str) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 import shlex
+import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -253,3 +254,27 @@ def test_every_log_event_is_documented_and_no_other() -> None:
     )
     logged = set(re.findall(r'log\.(?:info|warning|error|exception)\(\s*"([a-z_.]+)"', sources))
     assert first_spans(OPERATING.table("event", "what it means")) == logged
+
+
+def _commands_into_env() -> Iterator[Any]:
+    """Each command of a page that writes into `.env`, its continued lines joined."""
+    for page in pages():
+        for fence in page.fences("sh"):
+            for command in fence.text.replace("\\\n", " ").splitlines():
+                if re.search(r">\s*\.env\b", command):
+                    yield pytest.param(command, id=f"{page.name}:{fence.line}")
+
+
+@pytest.mark.parametrize("command", list(_commands_into_env()))
+def test_a_command_that_writes_into_env_makes_it_for_its_owner_alone(
+    command: str, tmp_path: Path
+) -> None:
+    script = f"umask 022; openssl() {{ echo 00; }}\n{command}\n"
+    subprocess.run(["/bin/sh", "-c", script], check=True, cwd=tmp_path, timeout=60)
+    path = tmp_path / ".env"
+    assert path.read_text()
+    assert path.stat().st_mode & 0o777 == 0o600
+
+
+def test_a_page_shows_how_to_write_a_secret_into_env() -> None:
+    assert list(_commands_into_env())

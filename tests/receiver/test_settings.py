@@ -5,7 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from sqlalchemy import make_url, text
+from sqlalchemy.ext.asyncio import create_async_engine
 
+from jobs.database import open_database
 from receiver.settings import Settings, SettingsInvalid, as_table, load_settings, misspelt, variable
 
 DOCS = Path(__file__).parents[2] / "docs" / "settings.md"
@@ -40,6 +43,44 @@ def test_the_environment_goes_before_the_file_and_a_given_value_before_both(
     assert load_settings(env_file, port=3).port == 3
 
 
+@pytest.mark.parametrize(
+    ("given", "query"),
+    [
+        ("postgres://u:p%40w@h:5433/d", ""),
+        ("postgresql://u:p%40w@h:5433/d", ""),
+        ("postgres://u:p%40w@h:5433/d?sslmode=require", "?ssl=require"),
+        ("postgresql+asyncpg://u:p%40w@h:5433/d?sslmode=verify-full", "?ssl=verify-full"),
+        ("postgresql://u:p%40w@h:5433/d?sslmode=require&channel_binding=require", "?ssl=require"),
+        ("postgresql://u:p%40w@h:5433/d?connect_timeout=10&pgbouncer=true", "?timeout=10"),
+    ],
+)
+def test_a_database_url_is_taken_as_its_host_gives_it(
+    monkeypatch: pytest.MonkeyPatch, given: str, query: str
+) -> None:
+    monkeypatch.setenv("RECEIVER_DATABASE_URL", given)
+    url = f"postgresql+asyncpg://u:p%40w@h:5433/d{query}"
+    assert load_settings(None).database == url
+    (_, options) = create_async_engine(url).dialect.create_connect_args(make_url(url))
+    assert (options["password"], options["port"]) == ("p@w", 5433)
+    assert options.keys() <= {"host", "port", "user", "password", "database", "ssl", "timeout"}
+
+
+async def test_a_url_with_sslmode_opens_a_database(
+    postgres_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    given = postgres_url.replace("postgresql+asyncpg://", "postgres://", 1)
+    parameters = "sslmode=prefer&connect_timeout=10"
+    monkeypatch.setenv(
+        "RECEIVER_DATABASE_URL", f"{given}{'&' if '?' in given else '?'}{parameters}"
+    )
+    database = open_database(load_settings(None).database)
+    try:
+        async with database.read() as connection:
+            assert await connection.scalar(text("SELECT 1")) == 1
+    finally:
+        await database.close()
+
+
 def test_an_empty_variable_counts_as_unset(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("RECEIVER_ADMIN_TOKEN", "")
     monkeypatch.setenv("RECEIVER_PORT", "")
@@ -52,9 +93,9 @@ def test_an_empty_variable_counts_as_unset(monkeypatch: pytest.MonkeyPatch) -> N
     [
         ("PORT", "eighty", "RECEIVER_PORT=8080"),
         ("PORT", "70000", "less than or equal to 65535"),
-        ("DATABASE_URL", "postgres://u:hunter2@h/d", "postgresql+asyncpg://"),
         ("DATABASE_URL", "mysql://u@h/d", "sqlite+aiosqlite://"),
-        ("DATABASE_URL", "postgresql+asyncpg://u:hunter2@h/d?sslmode=require", "?ssl=require"),
+        ("DATABASE_URL", "postgres://u:hunter2@h/d?sslmode=on", "is one of disable, allow"),
+        ("DATABASE_URL", "postgres://u:hunter2@h/d?sslmode=require&ssl=require", "leave one"),
         ("DATABASE_URL", "postgresql+asyncpg://u:hunter2/@h:x/d", "percent-encode"),
         ("REDIS_URL", "localhost:6379", "redis://, rediss://, unix://"),
         ("REDIS_URL", "redis://:hunter2@localhost:x/0", "percent-encode"),
