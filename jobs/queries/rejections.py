@@ -83,6 +83,14 @@ async def count_rejections(
         return {name: int(total) for name, total in await connection.execute(query)}
 
 
+async def known_to_rejections(database: Database) -> tuple[frozenset[str], frozenset[str]]:
+    """The sources and the causes that any rejection ever had."""
+    columns = rejection_counts.c
+    async with database.read() as connection:
+        rows = (await connection.execute(select(columns.source, columns.cause))).all()
+    return frozenset(row[0] for row in rows), frozenset(row[1] for row in rows)
+
+
 async def last_rejections(database: Database) -> dict[str, tuple[datetime, str]]:
     """When each source last had one, and its cause."""
     columns = rejection_counts.c

@@ -15,6 +15,7 @@ from jobs.replays.replay import discard, replay_status, start_replay
 from receiver.api.answers import not_found
 from receiver.api.params import REPLAY_EXTRAS, Order, id_in_path, order, query
 from receiver.api.parts import ApiParts, mappings_named, parts_of
+from receiver.naming import refuse_misspelt
 
 ACTOR = "api"
 
@@ -83,7 +84,8 @@ async def put_away(request: Request) -> Response:
 
 
 async def _with_known_ids(parts: ApiParts, wanted: Order) -> Order:
-    """The order with whole ids; a mistyped one is an error, not one delivery fewer."""
+    """The order with whole ids; a mistyped id or name is an error, not one delivery fewer."""
+    await refuse_misspelt(parts.database, wanted.where, parts.mappings())
     where = await whole_filter(parts.database, wanted.where)
     for unknown in await unknown_ids(parts.database, where.ids or ()):
         raise not_found("delivery", unknown)

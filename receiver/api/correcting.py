@@ -25,6 +25,7 @@ from receiver.api.acting import ACTOR
 from receiver.api.answers import ApiError
 from receiver.api.params import ReversalOrder, query, reinstatement_order, reversal_order
 from receiver.api.parts import ApiParts, mappings_named, parts_of
+from receiver.naming import refuse_misspelt
 
 
 async def reverse(request: Request) -> Response:
@@ -57,6 +58,7 @@ async def reinstate(request: Request) -> Response:
 
 
 async def _with_whole_ids(parts: ApiParts, wanted: ReversalOrder) -> ReversalOrder:
+    await refuse_misspelt(parts.database, wanted.where, parts.mappings())
     origin = wanted.origin
     if origin is not None:
         origin = await whole_id(parts.database, origin, {IdKind.DELIVERY})

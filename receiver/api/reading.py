@@ -37,6 +37,7 @@ from receiver.asking import (
     rejection_filter,
     whole_number,
 )
+from receiver.naming import names_in, refuse_misspelt, refuse_misspelt_rejections
 from receiver.sourcelist import read_sources
 
 
@@ -48,6 +49,7 @@ async def status(request: Request) -> Response:
 async def deliveries(request: Request) -> Response:
     parts, part = parts_of(request), slice_of(request)
     given = delivery_filter(query(request, DELIVERY_FILTERS), parts.zone)
+    await refuse_misspelt(parts.database, given, parts.mappings())
     where = await whole_filter(parts.database, given)
     found = await list_deliveries(parts.database, where, limit=part.limit, cursor=part.cursor)
     return shape(found)
@@ -66,12 +68,15 @@ async def delivery(request: Request) -> Response:
 async def failures(request: Request) -> Response:
     parts = parts_of(request)
     where = delivery_filter(query(request, DELIVERY_FILTERS, paged=False), parts.zone)
+    await refuse_misspelt(parts.database, where, parts.mappings())
     return whole_list(await read_failures(parts.database, where))
 
 
 async def rejections(request: Request) -> Response:
     parts, part = parts_of(request), slice_of(request)
     where = rejection_filter(query(request, REJECTION_FILTERS), parts.zone)
+    sources = names_in(parts.mappings(), "source")
+    await refuse_misspelt_rejections(parts.database, where, sources)
     found = await list_rejections(parts.database, where, limit=part.limit, cursor=part.cursor)
     return shape(found)
 
@@ -81,6 +86,7 @@ async def billing_events(request: Request) -> Response:
     given = query(request, (*BILLING_FILTERS, "format", "after"))
     as_csv, after = wants_csv(request, given.pop("format", None)), given.pop("after", None)
     where = billing_filter(given, parts.zone)
+    await refuse_misspelt(parts.database, where, parts.mappings())
     if after is not None:
         if part.cursor is not None:
             raise FilterInvalid("after and cursor are two ways through the list; give one of them")
@@ -107,9 +113,11 @@ async def revenue(request: Request) -> Response:
     given = query(request, (*BILLING_FILTERS, "by", "basis"))
     by = [name.strip() for name in given.pop("by", "").split(",") if name.strip()]
     basis = basis_of(given.pop("basis", None))
+    where = billing_filter(given, parts.zone)
+    await refuse_misspelt(parts.database, where, parts.mappings())
     found = await read_revenue(
         parts.database,
-        billing_filter(given, parts.zone),
+        where,
         basis=basis,
         by=by,
         zone=parts.zone,

@@ -13,29 +13,26 @@ from jobs.corrections.charges import ChargeFilter
 from jobs.filters import DeliveryFilter
 from jobs.queries.billing import BillingFilter
 from jobs.queries.listing import count_deliveries
-from jobs.queries.names import COLUMNS, ID_COLUMNS, all_known, is_known
-from mappings.engine.suggest import hint
+from jobs.queries.names import ID_COLUMNS, all_known, is_known
 from receiver.cli.session import Session
 from receiver.cli.trouble import MISUSE, Trouble
-
-#: Kinds that the mappings name whether or not anything came of them.
-MAPPED = ("source", "rule")
+from receiver.naming import MAPPED, refusal, unrecorded
 
 
 def refuse_misspelt(session: Session, where: DeliveryFilter | ChargeFilter | BillingFilter) -> None:
     """Raise Trouble for a name or id that neither the mappings nor the records know."""
     _refuse_unknown_ids(session, where)
     _refuse_empty_group(session, where)
-    for kind in COLUMNS:
-        name = getattr(where, kind, None)
-        if name is None or session.run(is_known, kind, name):
-            continue
+    for kind, name in session.run(unrecorded, where).items():
         names = {*_mapped(session, kind)}
-        if name in names:
-            continue
-        names |= session.run(all_known, kind)
-        unknown = f"there is no {kind}" if kind in MAPPED else f"nothing was billed for {kind}"
-        raise Trouble(f"{unknown} {name!r}; {hint(name, sorted(names))}", code=MISUSE)
+        if name not in names:
+            names |= session.run(all_known, kind)
+            raise Trouble(refusal(kind, name, names), code=MISUSE)
+
+
+def sources_at_hand(session: Session) -> frozenset[str]:
+    """The sources of the mappings; none where there are no mappings at hand."""
+    return frozenset(_mapped(session, "source"))
 
 
 def _refuse_unknown_ids(

@@ -9,15 +9,18 @@ from jobs.queries.paging import DEFAULT_LIMIT
 from jobs.queries.rejections import RejectionFilter, count_rejections, list_rejections
 from jobs.queries.shapes import RejectionItem
 from receiver.asking import rejection_filter
+from receiver.cli.naming import sources_at_hand
 from receiver.cli.output import Cell, Output, counted
 from receiver.cli.session import Session
+from receiver.naming import refuse_misspelt_rejections
 
 
 def rejections(given: Mapping[str, str | None], *, limit: int | None, as_json: bool) -> None:
     """The newest that are kept, and how many there ever were by cause."""
     session, out = Session(), Output(as_json=as_json)
     where = rejection_filter(given, session.zone)
-    counts, items = session.run(_read, where, limit or DEFAULT_LIMIT)
+    sources = sources_at_hand(session) if where.source is not None else frozenset()
+    counts, items = session.run(_read, where, limit or DEFAULT_LIMIT, sources)
     if as_json:
         out.json([item.model_dump(mode="json") for item in items])
         return
@@ -45,8 +48,9 @@ def rejections(given: Mapping[str, str | None], *, limit: int | None, as_json: b
 
 
 async def _read(
-    database: Database, where: RejectionFilter, limit: int
+    database: Database, where: RejectionFilter, limit: int, sources: frozenset[str]
 ) -> tuple[dict[str, int], tuple[RejectionItem, ...]]:
+    await refuse_misspelt_rejections(database, where, sources)
     counts = await count_rejections(database, source=where.source, cause=where.cause)
     return counts, (await list_rejections(database, where, limit=limit)).items
 

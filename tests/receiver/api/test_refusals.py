@@ -6,6 +6,7 @@ import pytest
 
 from jobs.database import Database
 from jobs.queries.paging import write_cursor
+from tests.support.rows import Rows
 
 BEYOND_TIME = write_cursor("deliveries", ("0001-01-01T00:00:00+23:59", "d1"))
 
@@ -136,3 +137,55 @@ async def test_another_method_is_told_all_that_are_served_at_the_path(
     answer = await api.delete("/api/replays")
     assert (answer.status_code, answer.headers["allow"]) == (405, "GET, HEAD, POST")
     assert "use GET, HEAD, POST" in answer.json()["detail"]
+
+
+@pytest.mark.parametrize(
+    ("path", "misspelt", "right"),
+    [
+        ("deliveries", {"source": "zendsk"}, "zendesk"),
+        ("deliveries", {"rule": "solvd"}, "solved"),
+        ("deliveries", {"state": "recordd"}, "recorded"),
+        ("deliveries", {"reason": "unprised"}, "unpriced"),
+        ("failures", {"source": "Zendesk"}, "zendesk"),
+        ("billing-events", {"agent": "suport-agent"}, "support-agent"),
+        ("billing-events", {"indicator": "ticket-resolve"}, "ticket-resolved"),
+        ("billing-events?after=", {"source": "zendsk"}, "zendesk"),
+        ("billing-events?format=csv", {"source": "zendsk"}, "zendesk"),
+        ("billing-events", {"kind": "chargee"}, "charge"),
+        ("revenue", {"rule": "solvd"}, "solved"),
+        ("revenue", {"currency": "UDS"}, ""),
+        ("rejections", {"source": "zendsk"}, "zendesk"),
+        ("rejections", {"cause": "wrong-signatur"}, "wrong-signature"),
+        ("actions", {"kind": "replya"}, "replay"),
+    ],
+)
+async def test_a_misspelt_name_is_400_with_the_nearest(
+    api: httpx.AsyncClient, path: str, misspelt: dict[str, str], right: str
+) -> None:
+    path, _, query = path.partition("?")
+    given = {**dict([query.split("=")] if query else ()), **misspelt}
+    answer = await api.get(f"/api/{path}", params=given)
+    assert answer.status_code == 400, answer.text
+    assert answer.json()["error"] == "bad-parameter"
+    assert (f"did you mean {right}?" if right else "'UDS'") in answer.json()["detail"]
+
+
+@pytest.mark.parametrize("path", ["replays", "discards", "reversals"])
+async def test_a_misspelt_name_begins_nothing(api: httpx.AsyncClient, path: str) -> None:
+    given = {"source": "zendsk", "note": "why", "dry_run": True}
+    answer = await api.post(f"/api/{path}", json=given)
+    assert answer.status_code == 400
+    assert "did you mean zendesk?" in answer.json()["detail"]
+
+
+async def test_what_may_come_yet_is_an_empty_list(api: httpx.AsyncClient, rows: Rows) -> None:
+    """A customer is known when it is first billed; a source or rule that is gone by its records."""
+    await rows.delivery("failed", source="gone", rule="of-old", reason="mapping")
+    for path, given in (
+        ("billing-events", {"customer": "not-billed-yet"}),
+        ("billing-events", {"agent": "support-agent", "currency": "EUR"}),
+        ("deliveries", {"source": "gone", "rule": "of-old"}),
+        ("rejections", {"source": "unknown", "cause": "unknown-path"}),
+    ):
+        answer = await api.get(f"/api/{path}", params=given)
+        assert answer.status_code == 200, answer.text
