@@ -134,7 +134,7 @@ def _rules(billable: Billable | None, among: Sequence[Billable]) -> str:
     return f"""
 outcomes:
   - name: done
-    # When it happened: CEL over `event`, `payload`, `headers` and what `let` names.
+    # Which events: CEL over `event`, `payload`, `headers` and what `let` names.
     when: kind == "example.done"
 {_choice(billable, among)}\
     # Whom it is billed to. With a table: ${{{{ lookup("companies", id(event.company_id)) }}}}

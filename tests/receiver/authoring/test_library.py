@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 
 import pytest
@@ -11,6 +12,7 @@ from mappings.engine.load import MappingSet, load
 from receiver.authoring.folder import folder_files
 from receiver.authoring.library import for_scheme, library
 from receiver.signatures import RULES
+from tests.support.markdown import ROOT, pages
 
 LIBRARY = library()
 MODELINE = "# yaml-language-server: $schema=./"
@@ -60,3 +62,13 @@ def test_entries_are_found_by_scheme_and_else_by_vendor() -> None:
     assert [one.name for one in for_scheme("zendesk")] == ["zendesk"]
     assert "gitlab" in [one.name for one in for_scheme("gitlab-token")]
     assert for_scheme("hmac") == []
+
+
+def test_every_entry_that_the_pages_tell_to_copy_is_there() -> None:
+    readme = (ROOT / "mappings" / "library" / "README.md").read_text()
+    text = "".join(page.text for page in pages()) + readme
+    shown = re.findall(r"receiver new ([a-z][\w-]*) --from ([a-z][\w-]*)", text)
+    assert len(shown) > 10
+    assert {entry for _, entry in shown} <= LIBRARY.keys()
+    initialised = re.findall(r"receiver init \w+ --with ([\w,-]+)", text)
+    assert {name for one in initialised for name in one.split(",")} <= LIBRARY.keys()
