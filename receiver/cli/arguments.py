@@ -30,7 +30,7 @@ Group = Annotated[
 Since = Annotated[
     str | None,
     typer.Option(
-        help="Received then or later: 2026-01-31T08:00:00Z, a date, or 7d for 7 days ago.",
+        help="Received then or later: 2026-01-31T08:00:00Z, a date, or a span: 1h, 7d.",
         rich_help_panel=_WHICH,
     ),
 ]
@@ -38,7 +38,7 @@ Until = Annotated[str | None, typer.Option(help="Received before that.", rich_he
 OccurredSince = Annotated[
     str | None,
     typer.Option(
-        help="Occurred then or later: 2026-01-31T08:00:00Z, a date, or 7d for 7 days ago.",
+        help="Occurred then or later: 2026-01-31T08:00:00Z, a date, or a span: 1h, 7d.",
         rich_help_panel=_LINES,
     ),
 ]

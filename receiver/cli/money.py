@@ -100,7 +100,9 @@ def actions(
         str | None, typer.Option(help="Of this kind only, such as reverse, replay or purge.")
     ] = None,
     actor: Annotated[str | None, typer.Option(help="By this person only.")] = None,
-    since: Annotated[str | None, typer.Option(help="From then on: a time, or a date.")] = None,
+    since: Annotated[
+        str | None, typer.Option(help="From then on: a time, a date, or 1h for an hour ago.")
+    ] = None,
     until: Annotated[str | None, typer.Option(help="Before that.")] = None,
     limit: arg.Limit = None,
     *,

@@ -44,7 +44,9 @@ def rejections(
         str | None, typer.Option(help="Of this source; unknown for those not configured.")
     ] = None,
     cause: Annotated[str | None, typer.Option(help="Of this cause only.")] = None,
-    since: Annotated[str | None, typer.Option(help="From then on: a time, or a date.")] = None,
+    since: Annotated[
+        str | None, typer.Option(help="From then on: a time, a date, or 1h for an hour ago.")
+    ] = None,
     until: Annotated[str | None, typer.Option(help="Before that.")] = None,
     limit: arg.Limit = None,
     *,
