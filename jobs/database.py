@@ -178,13 +178,15 @@ def open_database(
     statement_seconds: float = STATEMENT_SECONDS,
     lock_seconds: float | None = None,
     eager: bool = False,
+    busy_seconds: float = BUSY_SECONDS,
 ) -> Database:
     """Make the engine for `sqlite+aiosqlite://…` or `postgresql+asyncpg://…`.
 
     Nothing connects yet. A SQLite file's folder is made at the first connection. Errors of both
     do not tell what was written: it may be a body. `lock_seconds` is how long a statement waits
     for another's lock before it fails, on PostgreSQL: for as long as it may take unless given.
-    `eager` ones ask for SQLite's one write lock more often than others, and so get it before them.
+    `eager` ones ask for SQLite's one write lock more often than others, and so get it before them;
+    after `busy_seconds` without it they fail.
     """
     parsed = make_url(url)
     if parsed.get_backend_name() == "sqlite":
@@ -193,9 +195,9 @@ def open_database(
             hide_parameters=True,
             pool_size=pool_size,
             pool_timeout=5,
-            connect_args={"timeout": EAGER_SECONDS if eager else BUSY_SECONDS},
+            connect_args={"timeout": EAGER_SECONDS if eager else busy_seconds},
         )
-        _prepare_sqlite(engine, tries=int(BUSY_SECONDS / EAGER_SECONDS) if eager else 1)
+        _prepare_sqlite(engine, tries=int(busy_seconds / EAGER_SECONDS) if eager else 1)
         return Database(engine)
     engine = create_async_engine(
         parsed,

@@ -13,7 +13,7 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import Subquery, delete, func, select
+from sqlalchemy import Subquery, delete, func, insert, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from jobs.database import Database
@@ -25,12 +25,15 @@ from jobs.schema import (
     mapping_versions,
     outcomes,
     rekeyings,
+    replaced_texts,
 )
 from mappings.engine.load import MappingSet, SchemeRules, load_accepted
 from mappings.engine.rules.billed import Billed, History, Rekeying
 
 #: The one row of `mapping_set`.
 ROW = 1
+#: So many edits back the replaced texts are kept.
+EDITS_KEPT = 20
 
 
 class NoMappingsInForce(JobsError):
@@ -90,6 +93,36 @@ async def mappings_in_force(
     return await asyncio.to_thread(load_accepted, texts, timezone=timezone, schemes=schemes)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Before:
+    """The set before the last edit that changed a text; `files` are those that it changed."""
+
+    mappings: MappingSet
+    edited_at: datetime
+    files: tuple[str, ...]
+
+
+async def mappings_before(
+    database: Database, *, timezone: str, schemes: SchemeRules
+) -> Before | None:
+    """What was in force before the last edit; None where none is known."""
+    columns = replaced_texts.c
+    newest = select(func.max(columns.generation)).scalar_subquery()
+    async with database.read() as connection:
+        texts = await _texts(connection)
+        query = select(columns.name, columns.text, columns.replaced_at)
+        rows = (await connection.execute(query.where(columns.generation == newest))).all()
+    if not rows:
+        return None
+    before = {row.name: bytes(row.text) for row in rows if row.text is not None}
+    kept = {name: text for name, text in texts.items() if name not in {row.name for row in rows}}
+    mappings = await asyncio.to_thread(
+        load_accepted, {**before, **kept}, timezone=timezone, schemes=schemes
+    )
+    files = tuple(sorted(row.name for row in rows))
+    return Before(mappings=mappings, edited_at=rows[0].replaced_at, files=files)
+
+
 async def version_in_force(database: Database) -> str | None:
     """The `mapping_version` that processes map with; None before the first has started."""
     async with database.read() as connection:
@@ -137,6 +170,7 @@ async def accept(database: Database, stored: Stored, mappings: MappingSet) -> bo
         await connection.execute(select(mapping_set.c.id).with_for_update())
         if await _stamp(connection) != stored.stamp:
             return False
+        await _keep_replaced(connection, stored, {*changed, *gone}, now)
         await _write_texts(database, connection, changed, gone, now)
         if rekeyed:
             await _write_rekeyings(database, connection, stored, mappings, now)
@@ -212,6 +246,22 @@ async def _rekeyings(connection: AsyncConnection) -> dict[tuple[str, str], Rekey
         (row.source, row.key_name): Rekeying(form=row.form, source=row.now_source)
         for row in await connection.execute(select(rekeyings))
     }
+
+
+async def _keep_replaced(
+    connection: AsyncConnection, stored: Stored, names: Collection[str], now: datetime
+) -> None:
+    """Keep what an edit replaces; before the first texts there is nothing to replace."""
+    if not (names and stored.texts):
+        return
+    generation = stored.stamp[0] + 1
+    rows = [
+        {"generation": generation, "name": name, "text": stored.texts.get(name), "replaced_at": now}
+        for name in sorted(names)
+    ]
+    await connection.execute(insert(replaced_texts), rows)
+    old = replaced_texts.c.generation <= generation - EDITS_KEPT
+    await connection.execute(delete(replaced_texts).where(old))
 
 
 async def _write_texts(

@@ -263,6 +263,17 @@ mapping_files = Table(
     Column("updated_at", UtcDateTime, nullable=False),
 )
 
+#: What stood in a file before an edit: `check --against` compares an edit in force with it.
+replaced_texts = Table(
+    "replaced_texts",
+    metadata,
+    # That of `mapping_set` which the edit made.
+    Column("generation", Integer, primary_key=True, autoincrement=False),
+    Column("name", String(255), primary_key=True),
+    Column("text", LargeBinary),  # null: the file was not there
+    Column("replaced_at", UtcDateTime, nullable=False),
+)
+
 #: Which set of mappings is in force. Its row is the lock under which an edit is accepted and
 #: under which the first charge of a rule by one text is recorded: neither misses the other.
 mapping_set = Table(

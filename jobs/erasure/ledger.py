@@ -18,6 +18,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from jobs.actions import note_action
 from jobs.database import Database
 from jobs.erasure.keys import change, keys_of, portions
+from jobs.erasure.leftovers import forget_replaced
 from jobs.erasure.pseudonyms import escaped, pseudonym_of
 from jobs.erasure.purged import hold_off_settling, read_secret
 from jobs.erasure.report import InLedger, Names
@@ -59,6 +60,7 @@ async def erase_from_ledger(
         await hold_off_settling(database, connection)
         names = Names(customer, pseudonym_of(customer, secret=await _secret(database, connection)))
         found = await _change_all(database, connection, names)
+        await forget_replaced(database, connection, names)
         await connection.execute(
             database.insert_or_skip(purged_customers).values(
                 pseudonym=names.pseudonym, purged_at=datetime.now(UTC)

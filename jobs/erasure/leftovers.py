@@ -17,6 +17,7 @@ from sqlalchemy import (
     and_,
     case,
     cast,
+    delete,
     func,
     or_,
     select,
@@ -24,6 +25,7 @@ from sqlalchemy import (
     update,
 )
 from sqlalchemy.engine import RowMapping
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 from jobs.database import Database
 from jobs.erasure.pseudonyms import escaped
@@ -31,7 +33,15 @@ from jobs.erasure.report import SHOWN, Elsewhere, Names
 from jobs.ledger.keybook import chunks
 from jobs.retention.evidence import Evidence, in_steps, remove_bodies
 from jobs.retention.walking import Place, next_page, place_of
-from jobs.schema import audits, deliveries, mapping_versions, notices, outcomes, replay_items
+from jobs.schema import (
+    audits,
+    deliveries,
+    mapping_versions,
+    notices,
+    outcomes,
+    replaced_texts,
+    replay_items,
+)
 
 #: Deliveries looked at in one read, and texts mended in one transaction.
 PAGE = 500
@@ -44,7 +54,8 @@ async def look_elsewhere(database: Database, names: Names, linked: set[str]) -> 
     """Count texts and bodies that have the id, a page at a time. Changes nothing."""
     found = Elsewhere()
     of_body = case(
-        (deliveries.c.evidence == Evidence.KEPT, _in_body(database, names.customer)), else_=None
+        (deliveries.c.evidence == Evidence.KEPT, _in(database, deliveries.c.body, names.customer)),
+        else_=None,
     ).label("mentions")
     place = None
     while rows := await _page(database, place, names, of_body):
@@ -102,6 +113,12 @@ async def mend_texts(database: Database, names: Names) -> int:
         async for page in _noted(database, names, table, column):
             mended += await mend_noted(database, table, column, page)
     return mended
+
+
+async def forget_replaced(database: Database, connection: AsyncConnection, names: Names) -> None:
+    """Texts of mappings that an edit replaced are kept for a comparison alone."""
+    naming = _in(database, replaced_texts.c.text, names.customer)
+    await connection.execute(delete(replaced_texts).where(naming))
 
 
 async def _page(
@@ -173,11 +190,10 @@ async def mend_noted(
     return len(mended)
 
 
-def _in_body(database: Database, customer: str) -> ColumnElement[bool]:
+def _in(database: Database, column: ColumnElement[Any], customer: str) -> ColumnElement[bool]:
     """However it is written there: plain, within JSON, in a form."""
     forms = {customer, *escaped(customer), quote(customer, safe=""), quote_plus(customer)}
-    body = deliveries.c.body
-    return or_(*(database.holds(body, form.encode()) for form in sorted(forms)))
+    return or_(*(database.holds(column, form.encode()) for form in sorted(forms)))
 
 
 def _count(found: Elsewhere, row: RowMapping, linked: set[str]) -> None:

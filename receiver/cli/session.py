@@ -39,6 +39,9 @@ from receiver.up.address import DEMO, is_demo
 P = ParamSpec("P")
 R = TypeVar("R")
 
+#: How long a command that takes several transactions waits for each of them.
+PATIENCE_SECONDS = 60.0
+
 _MIGRATE = "make it with `receiver migrate` (`receiver up` does so by itself)"
 
 
@@ -90,18 +93,32 @@ class Session:
         **kwargs: P.kwargs,
     ) -> R:
         """Do `work` on the migrated database and close it again. Raises NoDatabaseYet."""
+        database = open_database(self.settings.database, pool_size=2)
+        return asyncio.run(self._on(database, lambda: work(database, *args, **kwargs)))
 
-        async def with_database() -> R:
-            refuse_missing_file(self.settings)
-            database = open_database(self.settings.database, pool_size=2)
-            try:
-                if not await schema_is_current(database):
-                    raise NoDatabaseYet(f"the database lacks this version's tables; {_MIGRATE}")
-                return await work(database, *args, **kwargs)
-            finally:
-                await database.close()
+    def run_patiently(
+        self,
+        work: Callable[Concatenate[Database, P], Awaitable[R]],
+        *args: P.args,
+        **kwargs: P.kwargs,
+    ) -> R:
+        """Like `run`, for what takes several transactions beside busy workers.
 
-        return asyncio.run(with_database())
+        It asks for SQLite's one write lock more often than they do, and waits longer for it.
+        """
+        database = open_database(
+            self.settings.database, pool_size=2, eager=True, busy_seconds=PATIENCE_SECONDS
+        )
+        return asyncio.run(self._on(database, lambda: work(database, *args, **kwargs)))
+
+    async def _on(self, database: Database, work: Callable[[], Awaitable[R]]) -> R:
+        refuse_missing_file(self.settings)
+        try:
+            if not await schema_is_current(database):
+                raise NoDatabaseYet(f"the database lacks this version's tables; {_MIGRATE}")
+            return await work()
+        finally:
+            await database.close()
 
     def run_if_made(self, work: Callable[[Database], Awaitable[R]], *, otherwise: R) -> R:
         """Like `run`, for what can do without: `otherwise` where there is no database yet."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 from jobs.against.rehearsal import Sides, compare_over
@@ -15,7 +16,8 @@ from jobs.against.report import (
 )
 from jobs.against.window import Window
 from jobs.database import Database
-from jobs.mapping_store import NoMappingsInForce, mappings_in_force
+from jobs.mapping_store import Before, NoMappingsInForce, mappings_before, mappings_in_force
+from jobs.moments import in_utc
 from jobs.money import money
 from mappings.engine.load import MappingSet
 from receiver.cli.commands.replaying import progress_bar
@@ -34,8 +36,28 @@ _WORDS = {
 }
 
 
-def differences(session: Session, out: Output, window: Window, edited: MappingSet) -> Report | None:
-    """Print them; None, with the reason said, where there is nothing to compare."""
+@dataclass(frozen=True, slots=True)
+class Differences:
+    """What was found. `edit` is that which is in force already, and was undone for comparing."""
+
+    report: Report
+    edit: Before | None
+
+    def as_json(self) -> dict[str, Any]:
+        """The object that `check --against` prints."""
+        since = self.edit and in_utc(self.edit.edited_at)
+        files = list(self.edit.files) if self.edit else []
+        return {**self.report.as_json(), "in_force_since": since, "files_edited": files}
+
+
+def differences(
+    session: Session, out: Output, window: Window, edited: MappingSet
+) -> Differences | None:
+    """Print them; None, with the reason said, where there is nothing to compare.
+
+    An edit of the folder that the service reads is in force within seconds: then the comparison is
+    with what was in force before it.
+    """
     if edited.problems:
         out.say("not compared with what is in force: mend these problems first")
         return None
@@ -44,14 +66,28 @@ def differences(session: Session, out: Output, window: Window, edited: MappingSe
     except NoMappingsInForce:
         out.say("not compared: no process has used mappings with this database yet")
         return None
+    edit = None
+    if edited.digest == in_force.digest:
+        edit = session.run(mappings_before, timezone=session.timezone, schemes=RULES)
+        in_force = edit.mappings if edit is not None else in_force
+        out.say(_in_force_already(edit))
     for source in sorted(in_force.unusable):
         out.say(f"what is in force of source {source} cannot be read: it is taken for nothing")
     sides = Sides(
         in_force=in_force, edited=edited, oldest_days=session.settings.oldest_outcome_days
     )
     found = session.run(_compare, out, sides, window)
-    _show(out, found)
-    return found
+    _show(out, found, "did before" if edit else "do now")
+    return Differences(found, edit)
+
+
+def _in_force_already(edit: Before | None) -> str:
+    if edit is None:
+        return "these mappings are in force already, and nothing was in force before them"
+    return (
+        f"these mappings are in force already, since {in_utc(edit.edited_at)}; compared with what"
+        f" was in force before ({', '.join(edit.files)} changed)"
+    )
 
 
 async def _compare(database: Database, out: Output, sides: Sides, window: Window) -> Report:
@@ -65,11 +101,11 @@ async def _compare(database: Database, out: Output, sides: Sides, window: Window
         )
 
 
-def _show(out: Output, found: Report) -> None:
+def _show(out: Output, found: Report, now: str) -> None:
     out.line(_scope(found))
     if not found.changed:
         if found.compared:
-            out.line("  no difference: all of them bill as they do now")
+            out.line(f"  no difference: all of them bill as they {now}")
         return
     differing = {one: micros for one, micros in found.differences_micros.items() if micros}
     for currency, micros in differing.items():

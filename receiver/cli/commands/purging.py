@@ -33,7 +33,7 @@ def purge_customer(
     """Erase the customer, or with `dry_run` say what that would be."""
     session, out = Session(), Output(as_json=as_json)
     _refuse_what_is_no_id(customer)
-    found = session.run(survey, customer)
+    found = session.run_patiently(survey, customer)
     if dry_run or not found.found:
         _show(out, found, did=False)
         return
@@ -41,7 +41,8 @@ def purge_customer(
     out.say(f"to erase: {counts}")
     question = "It cannot be undone. Erase it?"
     require_consent(out, question, counts=counts, done="erased", yes=yes)
-    _show(out, session.run(purge, customer, found, actor=actor(), note=note), did=True)
+    done = session.run_patiently(purge, customer, found, actor=actor(), note=note)
+    _show(out, done, did=True)
 
 
 def _refuse_what_is_no_id(customer: str) -> None:

@@ -176,3 +176,36 @@ def test_with_nothing_in_force_yet_there_is_nothing_to_compare_with(
     assert ran.code == 0
     assert ran.json == {"problems": [], "against": None}
     assert "no process has used mappings" in ran.err
+
+
+def test_an_edit_that_is_in_force_already_is_compared_with_what_was_before(
+    installed: Installation,
+) -> None:
+    """The folder that the service reads: within seconds of an edit nothing would differ."""
+    installed.fill(_deliveries)
+    installed.take_up()
+    path = installed.mappings / "agents.yaml"
+    path.write_text(path.read_text().replace("0.99", "7.24"))
+    ran = installed.run("check", "--against", "7d")
+    assert ("in force already" in ran.err, "+12.50 USD in all" in ran.out) == (False, True)
+    installed.take_up()
+    ran = installed.run("check", "--against", "7d")
+    assert ran.code == 0
+    assert "in force already, since 2" in ran.err
+    assert "before (agents.yaml changed)" in ran.err
+    assert "+12.50 USD in all" in ran.out
+    against = installed.run("check", "--against", "7d", "--json").json["against"]
+    assert against["files_edited"] == ["agents.yaml"]
+    assert against["in_force_since"].endswith("Z")
+
+
+def test_where_nothing_was_in_force_before_it_is_said(installed: Installation) -> None:
+    installed.take_up()
+    installed.fill(_one_delivery)
+    ran = installed.run("check", "--against", "7d")
+    assert "in force already, and nothing was in force before them" in ran.err
+    assert "no difference: all of them bill as they do now" in ran.out
+
+
+async def _one_delivery(rows: Rows) -> None:
+    await rows.delivery("received", body=b"{}", received_at=datetime.now(UTC))

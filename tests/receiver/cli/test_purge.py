@@ -2,8 +2,14 @@
 
 from __future__ import annotations
 
-import pytest
+import sqlite3
+from typing import Any
 
+import pytest
+from sqlalchemy.engine import make_url
+
+from jobs import database
+from receiver.cli.session import PATIENCE_SECONDS
 from tests.receiver.cli.conftest import Installation
 from tests.support.rows import Rows
 
@@ -118,3 +124,30 @@ def test_who_is_in_a_body_only_is_told_where(filled: Installation) -> None:
     assert (ran.code, ran.out) == (1, "")
     assert "a kept body has its text somewhere" in ran.err
     assert "d9" in ran.err
+
+
+def test_it_waits_for_a_database_that_workers_keep_busy(
+    filled: Installation, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """SQLite's one write lock is free again once it was asked for in vain a few times."""
+    if not filled.url.startswith("sqlite"):
+        pytest.skip("rows have locks of their own")
+    holder = sqlite3.connect(str(make_url(filled.url).database), isolation_level=None)
+    holder.execute("BEGIN IMMEDIATE")
+    waits = []
+    began = database._began
+
+    def counted(connection: Any, mode: str) -> bool:
+        if mode == "IMMEDIATE" and not began(connection, mode):
+            waits.append(mode)
+            if len(waits) == 3 and holder.in_transaction:
+                holder.rollback()
+            return False
+        return mode == "IMMEDIATE" or began(connection, mode)
+
+    monkeypatch.setattr(database, "_began", counted)
+    ran = filled.run("purge", "--customer", "acme", "--yes")
+    holder.close()
+    assert (ran.code, "purged: it is purged-" in ran.out) == (0, True)
+    assert waits
+    assert PATIENCE_SECONDS > database.BUSY_SECONDS
