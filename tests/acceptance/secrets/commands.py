@@ -15,8 +15,8 @@ from typer.testing import CliRunner
 
 from receiver.cli.app import app
 
-#: They run as processes of their own.
-SERVING = {"up", "serve", "work"}
+#: They go on until they are stopped.
+SERVING = {"up", "serve", "work", "tail"}
 #: What goes with a command beside what it needs.
 MORE = {
     "replay": ("--state", "recorded", "--dry-run"),
