@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import hmac
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -63,11 +63,19 @@ async def close_window(database: Database, source: str) -> None:
 
 
 async def take(
-    database: Database, source: str, *, token: str, learnt: str | None, shown: Mapping[str, str]
+    database: Database,
+    source: str,
+    *,
+    token: str,
+    learnt: str | None,
+    shown: Mapping[str, str],
+    is_in_use: Callable[[str], bool] = lambda _name: False,
 ) -> Window | None:
     """Keep what came through the open window and close it; None where it is not taken.
 
     Of several processes that try, one gets through. A wrong token leaves the window open.
+    `is_in_use` says of a secret's name that this process has a value from elsewhere, which is not
+    replaced without asking either.
     """
     if learnt is not None and not _is_a_secret(learnt):
         return None
@@ -82,7 +90,10 @@ async def take(
         if (
             window.secret is not None
             and learnt is not None
-            and not await _keep(database, connection, window, window.secret, learnt)
+            and (
+                (is_in_use(window.secret) and not window.replaces)
+                or not await _keep(database, connection, window, window.secret, learnt)
+            )
         ):
             return None
         change = update(pairing_windows).where(is_open).values(shown=dict(shown))

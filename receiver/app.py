@@ -208,7 +208,8 @@ class WebProcess:
             on_proof=self._count_proof,
             on_signed_time=self.signed_lags.add,
             handshakes=Handshakes(
-                partial(pairing.take, self.database), on_learnt=self._read_secrets
+                partial(pairing.take, self.database, is_in_use=self._secrets.is_kept_elsewhere),
+                on_learnt=self._read_secrets,
             ),
             strays=self.strays,
         )

@@ -78,6 +78,10 @@ class Secrets:
         """Whether a vendor sent the secret of that name while it was set up."""
         return name in self._learnt or name in self._learnt_before
 
+    def is_kept_elsewhere(self, name: str) -> bool:
+        """Whether the secret of that name is set by hand, or learnt in a file of this machine."""
+        return not self.may_be_paired(name) or name in self._learnt_before
+
     def learn(self, values: Mapping[str, str]) -> bool:
         """Use these as the learnt ones; whether anything changed."""
         self._learnt = dict(values)

@@ -106,7 +106,7 @@ def _secret_to_learn(session: Session, source: Source, options: PairOptions) -> 
     unused = [name for name in free if not session.secrets.was_learnt(name)]
     if unused or options.replace:
         return (unused or free)[0]
-    listed = ", ".join([*source.secrets, _next_name(source)])
+    listed = ", ".join([*source.secrets, _next_name(session, source)])
     raise Trouble(
         f"{' and '.join(free)} came from the vendor and is in use: the webhook that signs with it"
         f" would be refused. Give {source.file} another name, `secrets: [{listed}]`, and both are"
@@ -114,9 +114,10 @@ def _secret_to_learn(session: Session, source: Source, options: PairOptions) -> 
     )
 
 
-def _next_name(source: Source) -> str:
-    """A name that the source does not have yet."""
+def _next_name(session: Session, source: Source) -> str:
+    """A name that no source has yet, and nothing a value for."""
+    named = {name for one in session.edited.sources.values() for name in one.secrets}
     first, number = source.secrets[0], 2
-    while f"{first}_{number}" in source.secrets:
+    while f"{first}_{number}" in named or session.secrets.get(f"{first}_{number}") is not None:
         number += 1
     return f"{first}_{number}"

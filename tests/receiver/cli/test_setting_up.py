@@ -154,7 +154,7 @@ def test_pair_opens_a_window_for_the_first_secret_that_is_not_set(
 
 
 def test_a_second_pair_takes_the_next_name_or_refuses_and_replaces_on_request(
-    bare: Installation,
+    bare: Installation, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     bare.migrate()
     add_source(bare, "asana")
@@ -166,6 +166,9 @@ def test_a_second_pair_takes_the_next_name_or_refuses_and_replaces_on_request(
         assert "A_SECRET came from the vendor and is in use" in ran.err
         assert "asana.yaml" in ran.err
         assert "`secrets: [A_SECRET, A_SECRET_2]`" in ran.err
+    monkeypatch.setenv("A_SECRET_2", "that of something else")
+    assert "`secrets: [A_SECRET, A_SECRET_3]`" in bare.run("pair", "asana").err
+    monkeypatch.delenv("A_SECRET_2")
     replaced = bare.run("pair", "asana", "--replace", "--json").json
     assert replaced["secret"] == "A_SECRET"
     assert offered(bare, "asana", replaced["url"], "another webhook's")
