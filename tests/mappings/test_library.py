@@ -54,20 +54,6 @@ def test_each_starts_in_shadow_and_teaches_where_it_is_set_up(name: str) -> None
     assert len(head) >= 4
 
 
-@pytest.mark.parametrize("name", NAMES)
-def test_each_can_be_copied_alone_with_what_begins_with_its_name(name: str) -> None:
-    """Whoever copies NAME.yaml, tables/NAME* and examples/NAME* has all but the prices."""
-    own = {
-        file: body
-        for file, body in FILES.items()
-        if file in {f"{name}.yaml", "agents.yaml"}
-        or file.startswith((f"tables/{name}-", f"examples/{name}-"))
-    }
-    found = load(own, timezone="UTC", schemes=RULES)
-    assert [str(problem) for problem in found.problems] == []
-    assert run_examples(found, own) == ()
-
-
 def test_every_file_is_used() -> None:
     texts = b"\n".join(body for file, body in FILES.items() if is_mapping(file)).decode()
     for file in FILES:
