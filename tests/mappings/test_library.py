@@ -16,7 +16,7 @@ NAMES = sorted(file.removesuffix(".yaml") for file in FILES if is_mapping(file))
 MAPPINGS = load(FILES, timezone="UTC", schemes=RULES)
 #: What cannot be taken back, because the vendor has no event that says so.
 WITHOUT_REVERSAL = {
-    *("docusign", "docusign-xml", "dropbox-sign", "zoom"),
+    *("bitbucket", "docusign", "docusign-xml", "dropbox-sign", "zoom"),
     *("vapi", "retell", "elevenlabs", "bland", "telnyx"),
 }
 

@@ -240,6 +240,7 @@ PAIRS = {
     "razorpay": ("captured.json", "refunded.json"),
     "woocommerce": ("completed.json", "refunded.json"),
     "pagerduty": ("resolved.json", "reopened.json"),
+    "trello": ("done.json", "taken-out.json"),
     "shopify": ("paid.json", "cancelled.json"),
     "jira": ("done.json", "reopened.json"),
     "pipedrive": ("won.json", "reopened.json"),

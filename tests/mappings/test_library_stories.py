@@ -180,6 +180,7 @@ STORIES: dict[str, tuple[str, list[Any], int]] = {
         [example(f"woocommerce-{n}") for n in ("completed", "refunded-in-part", "refunded")],
         0,
     ),
+    "trello-taken-out": ("trello", [example("trello-done"), example("trello-taken-out")], 0),
     "pagerduty-reopened": (
         "pagerduty",
         [example("pagerduty-resolved"), example("pagerduty-reopened")],
