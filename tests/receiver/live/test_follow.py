@@ -14,10 +14,13 @@ from sqlalchemy import update
 from jobs.database import Database
 from jobs.intake.rejections import Rejected, write_rejections
 from jobs.schema import deliveries
+from receiver.cli.output import Output
 from receiver.live import follow as following
 from receiver.live.feeds import ApiFeed, DatabaseFeed, Feed, FeedRefused
 from receiver.live.follow import Follower, Wanted, follow
 from receiver.live.lines import Shown, json_of, line_of
+from receiver.settings import load_settings
+from receiver.up.supervisor import show_deliveries
 from tests.receiver.api.conftest import api, client, parts
 from tests.support.rows import Rows
 
@@ -212,3 +215,22 @@ async def test_a_line_has_source_verdict_customer_and_amount_or_why_not(
     assert [one["type"] for one in kinds] == ["delivery", "delivery", "rejection"]
     assert kinds[0]["outcomes"][0]["verdict"] == "charged"
     assert "body" not in kinds[0]
+
+
+async def test_up_prints_a_line_for_each_delivery(
+    rows: Rows, database: Database, capsys: pytest.CaptureFixture[str]
+) -> None:
+    url = database.engine.url.render_as_string(hide_password=False)
+    settings = load_settings(None, database_url=url)
+    task = asyncio.create_task(show_deliveries(settings, Output()))
+    printed = ""
+    try:
+        async with asyncio.timeout(60):
+            while "recorded" not in printed:  # one that came before it began is not shown
+                await rows.delivery("recorded")
+                await asyncio.sleep(0.05)
+                printed += capsys.readouterr().out
+    finally:
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+    assert "  zendesk  recorded  " in printed
