@@ -26,6 +26,9 @@ WATCH_SECONDS = 15.0
 POST_SECONDS = 2.0
 #: Posting takes no longer; the lease of a claimed notice is longer.
 POST_TIMEOUT_SECONDS = 30.0
+#: What is left of the lease then, to note that it was taken; and the pause between tries.
+NOTING_SECONDS = 25.0
+NOTING_PAUSE_SECONDS = 0.5
 #: A look takes no longer; if its process dies, another one looks after this.
 LEASE_SECONDS = 60.0
 #: The name under which the rounds are claimed, beside those of the audits.
@@ -74,9 +77,21 @@ class Teller:
                 self._tell_of_failure(notice, error)
                 await self._book.not_sent(notice)
                 return
-            await self._book.sent(notice)
+            await self._note_sent(notice)
             self._is_failing = False
             log.info("notice.posted", kind=notice.kind, notice=notice.id)
+
+    async def _note_sent(self, notice: Notice) -> None:
+        """Until the lease ends a database that is away is waited for: else it is posted again."""
+        async with asyncio.timeout(NOTING_SECONDS):
+            while True:
+                try:
+                    return await self._book.sent(notice)
+                except Exception as error:
+                    if not is_transient(error):
+                        raise
+                    log.warning("notice.put_off", error=brief(error))
+                    await asyncio.sleep(NOTING_PAUSE_SECONDS)
 
     async def _post_again_and_again(self) -> None:
         while True:

@@ -80,6 +80,14 @@ FORGED = '${{ headers["x-tenant"] }}'
         ("meta_tags.tenant", {"meta_tags": "{tenant: '${{ headers.tenant }}'}"}),
         ("once_per", {"once_per": "['${{ id(event.ticket) }}', '${{ headers.tenant }}']"}),
         ("customer", {"customer": "${{ headers[event.name] }}"}),
+        ("once_per", {"once_per": "${{ vars[headers.tenant] }}", "head": "vars: {a: acme}\n"}),
+        ("once_per", {"once_per": "${{ headers[vars.name] }}", "head": "vars: {name: x-id}\n"}),
+        ("once_per", {"once_per": '${{ lookup("tenants", headers["x-tenant"]) }}'}),
+        ("once_per", {"once_per": '${{ headers[lookup("tenants", id(event.ticket))] }}'}),
+        (
+            "once_per",
+            {"once_per": "${{ key }}", "head": "let: {key: 'lookup(\"tenants\", headers.t)'}\n"},
+        ),
     ],
 )
 def test_an_unsigned_header_is_named_wherever_it_reaches_an_outcome(

@@ -13,7 +13,7 @@ from sqlalchemy import delete, insert, select, update
 
 from jobs.filters import DeliveryFilter
 from jobs.heartbeat import Heartbeat
-from jobs.notices import keeping
+from jobs.notices import keeping, telling
 from jobs.notices.book import Notice, read_unsent
 from jobs.notices.telling import NotPosted, Teller
 from jobs.replays.replay import start_replay
@@ -302,3 +302,27 @@ async def test_a_round_without_news_reads_no_failures(
     await look_and_tell(workshop, one)
     async with workshop.database.write() as connection:
         await connection.execute(delete(notices))
+
+
+async def test_one_that_was_taken_is_not_posted_again_where_noting_it_fails_at_first(
+    workshop: Workshop, place: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(telling, "NOTING_PAUSE_SECONDS", 0.0)
+    one = teller(workshop, place)
+    noted, tries = one._book.sent, []
+
+    async def away_at_first(notice: Notice) -> None:
+        tries.append(notice.id)
+        if len(tries) == 1:
+            raise ConnectionResetError("the database is away")
+        await noted(notice)
+
+    monkeypatch.setattr(one._book, "sent", away_at_first)
+    await failing(workshop, "gold")
+    await look_and_tell(workshop, one)
+    past = {"next_attempt_at": datetime.now(UTC) - timedelta(hours=1)}
+    async with workshop.database.write() as connection:
+        await connection.execute(update(notices).values(past))
+    await one.post_due()
+    assert len(place.taken) == 1
+    assert tries == [place.taken[0].id] * 2
