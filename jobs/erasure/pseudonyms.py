@@ -17,13 +17,16 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any, NewType
 
-from mappings.engine.types import Mapped, Outcome
+from mappings.engine.types import Failure, Mapped, Outcome
 
 PREFIX = "purged-"
 #: 128 bits: two customers never share a pseudonym.
 HEX_CHARS = 32
 #: The values of an outcome key follow its source and rule, or its scope and an empty text.
 FIRST_VALUE = 2
+_QUOTED = re.compile(r'"[^"]*"|\'[^\']*\'|`[^`]*`')
+#: Signs around a word of a sentence.
+_AROUND = "\"'`.,;:()[]{}"
 
 #: Members of our own JSON that hold no customer, even where their text looks like one.
 _NO_CUSTOMER = frozenset({
@@ -56,7 +59,23 @@ def erased(mapped: Mapped, purged: Mapping[str, str]) -> Erased:
     """
     if not purged:
         return Erased(mapped)
-    return Erased(replace(mapped, outcomes=tuple(_erase(o, purged) for o in mapped.outcomes)))
+    outcomes = tuple(_erase(outcome, purged) for outcome in mapped.outcomes)
+    failures = tuple(_erase_text(failure, purged) for failure in mapped.failures)
+    return Erased(replace(mapped, outcomes=outcomes, failures=failures))
+
+
+def ids_in_text(text: str) -> set[str]:
+    """What in the text of a failure may be a purged id: what it quotes, and its words."""
+    quoted = {found[1:-1] for found in _QUOTED.findall(text)}
+    return quoted | {word.strip(_AROUND) for word in text.split()} - {""}
+
+
+def _erase_text(failure: Failure, purged: Mapping[str, str]) -> Failure:
+    detail = failure.detail
+    for customer in sorted(purged, key=len, reverse=True):
+        if customer in detail:
+            detail = Wording(customer, purged[customer]).text(detail)
+    return replace(failure, detail=detail)
 
 
 def _erase(outcome: Outcome, purged: Mapping[str, str]) -> Outcome:

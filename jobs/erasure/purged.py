@@ -16,7 +16,7 @@ from sqlalchemy import select, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from jobs.database import Database
-from jobs.erasure.pseudonyms import Erased, erased, ids_of, pseudonym_of
+from jobs.erasure.pseudonyms import Erased, erased, ids_in_text, ids_of, pseudonym_of
 from jobs.errors import PurgeUnderWay
 from jobs.ledger.keybook import chunks
 from jobs.schema import pseudonym_keys, purged_customers
@@ -69,7 +69,9 @@ async def erase(connection: AsyncConnection, mapped: Mapping[Name, Mapped]) -> d
     secret = await read_secret(connection)
     purged: dict[str, str] = {}
     if secret is not None:
+        failures = chain.from_iterable(one.failures for one in mapped.values())
         found = set(chain.from_iterable(map(ids_of, outcomes)))
+        found |= set(chain.from_iterable(ids_in_text(one.detail) for one in failures))
         purged = await _purged_among(
             connection, {one: pseudonym_of(one, secret=secret) for one in found}
         )

@@ -33,7 +33,7 @@ from jobs.schema import (
     pseudonym_keys,
     replay_items,
 )
-from tests.jobs.doubles import Telling, bill, body, incoming, mapping_set, undo
+from tests.jobs.doubles import Telling, bill, body, incoming, mapping_set, needing, undo
 from tests.jobs.workshop import Workshop
 
 NOT_FOR_TEXTS = {"mapping_files", "mapping_versions"}
@@ -643,3 +643,12 @@ async def test_no_byte_of_a_purged_id_is_left_in_sqlites_files(on_sqlite: Worksh
     await purged(on_sqlite, "mary-miller")
     assert on_disk(on_sqlite, "mary-miller") == []
     assert await on_sqlite.is_balanced()
+
+
+async def test_a_failure_after_the_purge_quotes_the_pseudonym(workshop: Workshop) -> None:
+    await settled(workshop, body(bill(key("acme", "1"))))
+    report = await purged(workshop)
+    told = needing('"acme" in the table', bill(key("2")))
+    (failed,) = await settled(workshop, body(told))
+    detail = (await workshop.delivery(failed)).detail
+    assert detail == f'nothing is known of "{report.pseudonym}" in the table'
