@@ -69,6 +69,6 @@ def _how_long(scheme: Scheme) -> str:
         return " until its token expires"
     if scheme.window_seconds is None:
         return " at any time"
-    if scheme.window_seconds > scheme.tolerance_seconds:
+    if scheme.window_seconds == scheme.retry_reach_seconds > scheme.tolerance_seconds:
         return f" within {span_text(scheme.window_seconds)}, as its vendor's retries are"
     return f" within {scheme.window_seconds} s"

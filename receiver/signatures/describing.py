@@ -185,7 +185,8 @@ def _answer(scheme: Scheme) -> str:
 def _window(scheme: Scheme) -> str:
     """The replay window: seconds before and after now alike, unless it is the vendor's to say.
 
-    Where retries keep the first signed time it reaches back over them, and no further ahead.
+    Where retries keep the first signed time, or the vendor's own code takes older requests, it
+    reaches further back, and no further ahead.
     """
     if scheme.expires:
         until = "until its exp" if scheme.is_timed else "until its exp, if it has one"
@@ -194,7 +195,9 @@ def _window(scheme: Scheme) -> str:
         return "none"
     if scheme.window_seconds == scheme.ahead_seconds:
         return f"{scheme.window_seconds} s"
-    return f"{span_text(scheme.window_seconds)} for retries, {scheme.ahead_seconds} s ahead"
+    back = span_text(scheme.window_seconds)
+    which = "for retries" if scheme.window_seconds == scheme.retry_reach_seconds else "back"
+    return f"{back} {which}, {scheme.ahead_seconds} s ahead"
 
 
 def id_text(one: Description) -> str:

@@ -30,8 +30,10 @@ class Scheme(ABC):
     and after alike. `retry_span_seconds` is how long after the first request the vendor may send
     the same event again: 0 never, None where its documentation does not say.
     `retries_keep_time` says whether a retry carries the signed time of the first request, None
-    where that is not documented. If so, the window reaches back over the span, unless
-    `covers_retries` is False, as under a mapping that sets the tolerance itself.
+    where that is not documented. If so, the window reaches back over the span.
+    `vendor_window_seconds` is how old a request the vendor's own code takes, where that is more
+    than the tolerance. Both count unless `covers_retries` is False, as under a mapping that sets
+    the tolerance itself.
 
     `failure` answers what is not proven where a vendor insists on its form. `echo` makes every
     success repeat something of the request. `handshakes` are the set-up requests that are
@@ -58,6 +60,7 @@ class Scheme(ABC):
     secret_headers: frozenset[str] = frozenset()
     secret_members: tuple[str, ...] = ()
     tolerance_seconds: int = 300
+    vendor_window_seconds: int = 0
     retry_span_seconds: int | None = None
     retries_keep_time: bool | None = None
     covers_retries: bool = True
@@ -110,8 +113,10 @@ class Scheme(ABC):
         """How long after its signing a request passes; None where that is not ours to say."""
         if not self.is_timed:
             return None
-        reach = self.retry_reach_seconds if self.covers_retries else 0
-        return max(self.tolerance_seconds, reach)
+        if not self.covers_retries:
+            return self.tolerance_seconds
+        reach = self.retry_reach_seconds
+        return max(self.tolerance_seconds, self.vendor_window_seconds, reach)
 
     @property
     def retry_reach_seconds(self) -> int:

@@ -22,7 +22,7 @@ OTHER_TEXT = "another one, long enough too"
 _FORM = "application/x-www-form-urlencoded"
 _FORMS = ("braintree", "twilio-form", "twilio-sharedkey", "mailchimp-transactional")
 _IN_BASE64 = ("airtable", "brex", "daily", "finch", "msteams", "msgraph-rich", "openphone")
-_IN_HEX = ("adyen", "adyen-platform", "close")
+_IN_HEX = ("adyen", "adyen-platform", "close", "dixa")
 _WHSEC = (
     *("standard-webhooks", "svix", "gitlab-signing-token", "humanlayer", "incident-io"),
     *("quo", "recall-ai", "fathom", "openai", "folk", "loops", "resend", "ada"),

@@ -171,7 +171,7 @@ def _quirks(one: Description, quirks: str) -> str:
     window = f" Its clock may differ from ours by {one.window}."
     if one.expires:
         window = f" A request passes {one.window}."
-    elif one.window_seconds != one.ahead_seconds:
+    elif one.retries_keep_time:
         window = f" Its retries keep the first signed time, so a request passes for {one.window}."
     return quirks + remarks + (window if one.window != "none" else "")
 

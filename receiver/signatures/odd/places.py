@@ -132,9 +132,10 @@ class TimeInBody(HmacScheme):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SeveralHeaders(HmacScheme):
-    """Box, Wrike: the signature stands in `header`, in one of `others`, or in both.
+    """Box, Wrike, Ramp: the signature stands in `header`, in one of `others`, or in both.
 
-    Box signs with two keys while one is replaced; Wrike has renamed its header. Any may match.
+    Box signs with two keys while one is replaced; Wrike and Ramp have renamed their header. Any may
+    match.
     """
 
     others: tuple[str, ...]

@@ -37,7 +37,8 @@ SCHEMES: tuple[Scheme, ...] = (
         signed_content=_BODY,
         remarks="secret: the API key; bodies hold ids only",
     ),
-    # https://developers.oncehub.com/docs/webhook-signatures (2026-11). No window is documented.
+    # https://developers.oncehub.com/docs/webhook-signatures (2026-11): seconds. No window is
+    # documented.
     HmacScheme(
         name="oncehub",
         vendor="OnceHub",
@@ -93,7 +94,7 @@ SCHEMES: tuple[Scheme, ...] = (
         signed_content=_BODY,
         retry_span_seconds=0,
     ),
-    # https://tally.so/help/webhooks (2026-11)
+    # https://tally.so/help/webhooks (2026-11, and as public receivers take it)
     HmacScheme(
         name="tally",
         vendor="Tally",

@@ -1,4 +1,4 @@
-"""More support desks: Help Scout, Chatwoot, Crisp, Plain, Pylon, Trengo, Freshchat and others."""
+"""More support desks: Help Scout, Chatwoot, Crisp, Plain, Dixa, Tidio, Missive and others."""
 
 from __future__ import annotations
 
@@ -123,6 +123,47 @@ SCHEMES: tuple[Scheme, ...] = (
         secret_members=("payload.secret_key",),
         remarks="unsigned; the secret_key of the webhook is in each body",
     ),
+    # https://docs.dixa.io/docs/webhooks/webhooks-security (2026-11): milliseconds; the secret key
+    # is hexadecimal and decoded. No window is documented; 300 s are ours.
+    HmacScheme(
+        name="dixa",
+        vendor="Dixa",
+        header="X-DIXA-SIGNATURE",
+        prefix="v1=",
+        separator=",",
+        algorithm="sha256",
+        encoding="hex",
+        key_encoding="hex",
+        signed_content=SignedContent.parse("{timestamp}.{body}"),
+        timestamp_element="t",
+        timestamp_unit="milliseconds",
+    ),
+    # https://developers.tidio.com/docs/webhooks-signature-verification (2026-11): seconds, and a
+    # signature for each secret. No window is documented; 300 s are ours.
+    HmacScheme(
+        name="tidio",
+        vendor="Tidio",
+        header="x-tidio-signature",
+        prefix="s=",
+        separator=",",
+        algorithm="sha256",
+        encoding="hex",
+        signed_content=SignedContent.parse("{body}_{timestamp}"),
+        timestamp_element="t",
+    ),
+    # https://missiveapp.com/docs/developers/webhooks (2026-11, by way of public receivers that
+    # quote it): 5 retries in 8 minutes, and 15 s for an answer.
+    HmacScheme(
+        name="missive",
+        vendor="Missive",
+        header="X-Hook-Signature",
+        prefix="sha256=",
+        algorithm="sha256",
+        encoding="hex",
+        signed_content=_BODY,
+        retry_span_seconds=8 * 60,
+        remarks="only with a validation secret set in the rule",
+    ),
     # https://docs.gorgias.com/http-integrations-81822 (2026-11): headers and body are what you
     # write; nothing is signed.
     TokenScheme(
@@ -144,8 +185,8 @@ SCHEMES: tuple[Scheme, ...] = (
         retry_span_seconds=80 * 60,
         remarks=f"how its secret signs is not documented; add the header {_ADDED_HEADER}",
     ),
-    # https://docs.smooch.io/guide/webhooks/ (2026-11, from memory): the webhook's secret, shown in
-    # each request.
+    # https://docs.smooch.io/guide/webhooks/ (2026-11, by way of `auth` in client.ts of Botpress'
+    # channel-smooch): the webhook's secret, shown in each request.
     TokenScheme(
         name="sunshine-conversations",
         vendor="Sunshine Conversations",

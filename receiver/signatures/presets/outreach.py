@@ -48,8 +48,9 @@ SCHEMES: tuple[Scheme, ...] = (
         remarks="secret: the app's client secret; bodies hold ids only",
     ),
     # https://documentation.mailgun.com/docs/mailgun/user-manual/webhooks/securing-webhooks
-    # (2026-11). The token is used once, so it is the delivery id. Whether a retry is signed again
-    # is not documented: the window covers the 8 hours for which Mailgun tries (from memory).
+    # and ../webhook-retries (2026-11). The token is used once, so it is the delivery id. Mailgun
+    # tries for 8 hours, and a 406 ends it. Whether a retry is signed again is not documented: the
+    # window covers them.
     SignedMembers(
         name="mailgun",
         vendor="Mailgun",
@@ -73,8 +74,8 @@ SCHEMES: tuple[Scheme, ...] = (
         success=STATUS_200,
         remarks="unsigned; secret: user:password, as in the webhook's basic auth",
     ),
-    # https://developers.brevo.com/docs/how-to-use-webhooks (2026-11, from memory): `auth` with a
-    # bearer token when the webhook is made by API.
+    # https://developers.brevo.com/docs/secured-webhooks (2026-11): `auth` with a bearer token when
+    # the webhook is made by API; a user and password in the URL are the alternative.
     TokenScheme(
         name="brevo",
         vendor="Brevo",
@@ -82,6 +83,18 @@ SCHEMES: tuple[Scheme, ...] = (
         prefix="Bearer ",
         secret_headers=frozenset({"authorization"}),
         remarks="unsigned; secret: the token of the webhook's auth",
+    ),
+    # https://helpcenter.smartlead.ai/en/articles/403-quick-tips-for-testing-with-sample-webhook-payloads
+    # (2026-11): `sha256=…`, the raw body under the signing secret; hexadecimal in public receivers.
+    HmacScheme(
+        name="smartlead",
+        vendor="Smartlead",
+        header="X-Smartlead-Signature",
+        prefix="sha256=",
+        algorithm="sha256",
+        encoding="hex",
+        signed_content=_BODY,
+        id_header="X-Request-Id",
     ),
     # https://developers.activecampaign.com/page/webhooks (2026-11): no signature, no headers of
     # your own, and never tried again. A 410 ends the webhook.
@@ -102,8 +115,8 @@ SCHEMES: tuple[Scheme, ...] = (
         retry_span_seconds=0,
         remarks='unsigned; subscribe with "headers": {"X-Webhook-Token": "…"}',
     ),
-    # https://api-docs.affinity.co/#webhooks, as Nango's affinity-webhook-routing.ts takes it
-    # (2026-11): nothing to verify by.
+    # https://api-docs.affinity.co/#webhooks (2026-11, by way of github.com/yaniv-golan/
+    # affinity-api-docs): a subscription has a URL and events, and no secret.
     PathTokenScheme(
         name="affinity",
         vendor="Affinity",

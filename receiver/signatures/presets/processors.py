@@ -11,6 +11,7 @@ from receiver.signatures.fields import Field
 from receiver.signatures.handshakes import Ask, Handshake
 from receiver.signatures.hmac_scheme import HmacScheme
 from receiver.signatures.odd.payments import AdyenScheme, BraintreeChallenge, BraintreeScheme
+from receiver.signatures.odd.places import SeveralHeaders
 from receiver.signatures.odd.publickeys import RsaScheme
 from receiver.signatures.records import STATUS_200, Answer
 from receiver.signatures.scheme import Scheme
@@ -175,11 +176,14 @@ SCHEMES: tuple[Scheme, ...] = (
         id_header="Webhook-Id",
         remarks="secret: from GET /v1/webhooks/secrets; two while one is rotated",
     ),
-    # https://docs.ramp.com/developer-api/v1/webhooks (2026-11): 2xx within 10 s; up to 10 tries.
-    HmacScheme(
+    # https://docs.ramp.com/developer-api/v1/webhooks (2026-11, and an earlier text of it in
+    # github.com/riker-t/ramp-dev-mcp data/developer-api/webhooks.mdx, where the header has its
+    # other name): hexadecimal; 2xx within 10 s; up to 10 tries.
+    SeveralHeaders(
         name="ramp",
         vendor="Ramp",
         header="X-Ramp-Signature",
+        others=("X-Ramp-Webhook-Signature",),
         algorithm="sha256",
         encoding="hex",
         signed_content=_BODY,

@@ -81,7 +81,8 @@ SCHEMES: tuple[Scheme, ...] = (
         id_header="x-sinch-webhook-signature-nonce",
         remarks="callbacks of the Voice API sign otherwise and are not taken",
     ),
-    # https://docs.daily.co/reference/rest-api/webhooks (2026-11). No window is documented.
+    # https://docs.daily.co/reference/rest-api/webhooks/create (2026-11): a secret in base64. No
+    # window is documented, and no unit of the time.
     HmacScheme(
         name="daily",
         vendor="Daily",
@@ -94,11 +95,14 @@ SCHEMES: tuple[Scheme, ...] = (
         timestamp_unit="seconds-or-milliseconds",
         success=STATUS_200,
         handshakes=(
-            # When the webhook is made, before its key is known (from memory).
+            # Sent before a webhook is made or changed, unsigned; anything but 200 is an error.
+            # Its body is {"test": "test"}, as public receivers take it.
             Handshake(name="test", asks=(Ask(Field("body", "test"), "test"),), signed=False),
         ),
     ),
-    # https://docs.whereby.com/meeting-content-and-quality/insights-suite-and-api/webhooks (2026-11)
+    # https://docs.whereby.com/meeting-content-and-quality/insights-suite-and-api/webhooks
+    # (2026-11): two retries soon after a 5xx, or where the answer takes more than 5 s. The time is
+    # in seconds in its sample, which takes a minute; 300 s, and milliseconds too, are ours.
     HmacScheme(
         name="whereby",
         vendor="Whereby",
@@ -111,7 +115,8 @@ SCHEMES: tuple[Scheme, ...] = (
         timestamp_element="t",
         timestamp_unit="seconds-or-milliseconds",
     ),
-    # https://developer.webex.com/messaging/docs/api/guides/webhooks (2026-11)
+    # https://developer.webex.com/messaging/docs/api/guides/webhooks and WebhookAuth of n8n's Cisco
+    # Webex node (2026-11)
     HmacScheme(
         name="webex",
         vendor="Webex",
@@ -140,7 +145,8 @@ SCHEMES: tuple[Scheme, ...] = (
         signed_content=_BODY,
         remarks="the body is a JWT; without a secret Dialpad sends unsigned JSON, refused here",
     ),
-    # See odd.places. The key is the signing secret's base64.
+    # See odd.places: `hmac;1;TIME;SIGNATURE` (2026-11). The key is the signing secret's base64; the
+    # sample strips white space from the body, which is sent without any.
     OrderedItems(
         name="openphone",
         vendor="OpenPhone (Quo, legacy webhooks)",

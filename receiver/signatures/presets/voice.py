@@ -50,8 +50,9 @@ SCHEMES: tuple[Scheme, ...] = (
         timestamp_element="v",
         timestamp_unit="milliseconds",
     ),
-    # https://elevenlabs.io/docs/agents-platform/workflows/post-call-webhooks and the SDKs'
-    # webhooks.constructEvent (2026-11). ElevenLabs's own code takes 30 minutes; 300 s is ours.
+    # https://elevenlabs.io/docs/agents-platform/workflows/post-call-webhooks and src/wrapper/
+    # webhooks.ts of elevenlabs-js (2026-11), which takes a request for 30 minutes; ahead of our
+    # clock 300 s are ours.
     HmacScheme(
         name="elevenlabs",
         vendor="ElevenLabs",
@@ -62,6 +63,7 @@ SCHEMES: tuple[Scheme, ...] = (
         encoding="hex",
         signed_content=_TIME_THEN_BODY,
         timestamp_element="t",
+        vendor_window_seconds=30 * 60,
         success=STATUS_200,
     ),
     # https://docs.bland.ai/tutorials/webhook-signing (2026-11)
@@ -73,8 +75,10 @@ SCHEMES: tuple[Scheme, ...] = (
         encoding="hex",
         signed_content=_BODY,
     ),
-    # https://dev.hume.ai/docs/speech-to-speech-evi/configuration/webhooks (2026-11; what is signed
-    # is from memory of its sample code: body, a point, time). The key is the API key.
+    # https://dev.hume.ai/docs/speech-to-speech-evi/configuration/webhooks, and its sample in
+    # github.com/HumeAI/hume-api-examples evi/evi-typescript-webhooks (2026-11): seconds, and 180 s
+    # of age. The key is the webhook signing key of the developer portal, which older versions of
+    # the sample do not have: there it is the API key.
     HmacScheme(
         name="hume",
         vendor="Hume (EVI)",
@@ -83,8 +87,7 @@ SCHEMES: tuple[Scheme, ...] = (
         encoding="hex",
         signed_content=SignedContent.parse("{body}.{timestamp}"),
         timestamp_header="X-Hume-AI-Webhook-Timestamp",
-        timestamp_unit="seconds-or-milliseconds",
-        remarks="secret: the API key; what is signed is second-hand",
+        remarks="secret: the webhook signing key; the API key where the account has none",
     ),
     # https://docs.ultravox.ai/webhooks/securing-webhooks and errors-and-retries (2026-11): ten
     # retries, the first after 30 s, each after twice the time. Ultravox advises a minute; the

@@ -33,7 +33,7 @@ def test_the_window_covers_retries_under_the_first_time_and_no_more_ahead(name: 
         assert scheme.window_seconds is not None
         assert scheme.window_seconds > (scheme.retry_span_seconds or 0)
     elif scheme.window_seconds is not None:
-        assert scheme.window_seconds == scheme.tolerance_seconds
+        assert scheme.window_seconds == max(scheme.tolerance_seconds, scheme.vendor_window_seconds)
     if scheme.ahead_seconds is not None:
         assert scheme.ahead_seconds == scheme.tolerance_seconds <= 300
 
@@ -69,6 +69,14 @@ def test_a_tolerance_that_a_mapping_sets_is_the_window_on_both_sides() -> None:
     )
     assert (wide.window_seconds, wide.ahead_seconds) == (23_760, 300)
     own = replace(wide, tolerance_seconds=60, covers_retries=False)
+    assert (own.window_seconds, own.ahead_seconds) == (60, 60)
+
+
+def test_a_request_is_taken_as_long_as_the_vendors_own_code_takes_it() -> None:
+    elevenlabs, box = PRESETS["elevenlabs"], PRESETS["box"]
+    assert (elevenlabs.window_seconds, elevenlabs.ahead_seconds) == (1_800, 300)
+    assert (box.window_seconds, box.ahead_seconds) == (600, 300)
+    own = replace(elevenlabs, tolerance_seconds=60, covers_retries=False)
     assert (own.window_seconds, own.ahead_seconds) == (60, 60)
 
 

@@ -43,7 +43,8 @@ def test_the_seconds_shown_are_those_judged_before_and_after(name: str) -> None:
     if window == ahead:
         assert shown.window == f"{window} s"
     else:
-        assert shown.window == f"{span_text(window)} for retries, {ahead} s ahead"
+        which = "for retries" if PRESETS[name].retries_keep_time else "back"
+        assert shown.window == f"{span_text(window)} {which}, {ahead} s ahead"
     assert cause(name, request, NOW + window - ROUNDING) is None
     assert cause(name, request, NOW + window + ROUNDING) == "stale-timestamp"
     assert cause(name, request, NOW - ahead + ROUNDING) is None
