@@ -27,6 +27,8 @@ _WORDS = _LIKE_WEBHOOKS | {"api", "v1", "v2", "v3", "receiver"}
 _VENDORS_HEADER = re.compile(r"signature|hmac|webhook|hook-|-(?:event|topic|delivery)\b")
 _NAME = re.compile(r"[A-Za-z0-9_-]{2,64}")
 MOST_PARTS = 6
+#: As long as the column in which it is kept.
+LONGEST_SHOWN = 200
 #: A part that differs by more than this from a source's name may be more than its misspelling.
 _MISSPELT_BY = 2
 #: So many misspelt names are compared with all sources in a second.
@@ -95,7 +97,7 @@ def stray(path: str, names: Iterable[str], suggest: Callable[[str], str | None])
     like = mistake == "no-path" or any(
         part.lower() in _LIKE_WEBHOOKS or part.lower() in known for part in parts[:MOST_PARTS]
     )
-    return Stray(mistake, found, "/" + "/".join(shown), like)
+    return Stray(mistake, found, ("/" + "/".join(shown))[:LONGEST_SHOWN], like)
 
 
 def _mistake(parts: list[str], known: Iterable[str]) -> str:

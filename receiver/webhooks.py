@@ -119,7 +119,7 @@ class WebhookEndpoint:
         if call.method != "POST":
             return scheme.greeting
         verified = await self._prove(call, source, ensure_ready(source), request, now)
-        if verified.timestamp is not None:
+        if verified.timestamp is not None and not _is_retry(scheme, now - verified.timestamp):
             self._on_signed_time(source.name, now - verified.timestamp)
         kept = await kept_of(source, scheme, request, verified)
         accepted = await self._store(call, source, kept, verified)
@@ -245,6 +245,14 @@ def _acknowledgement(wanted: Answer | None, accepted: Accepted) -> Answer:
     status, word = (200, "duplicate") if accepted.duplicate else (202, "accepted")
     body = f'{{"status":"{word}","delivery":"{accepted.delivery_id}"}}'
     return Answer(wanted.status if wanted else status, body.encode(), "application/json")
+
+
+def _is_retry(scheme: Scheme, lag_seconds: float) -> bool:
+    """Whether only the part of the window that covers retries lets the request pass.
+
+    Its time of signing is that of the first request, and shows nothing of our clock.
+    """
+    return scheme.window_seconds is not None and lag_seconds > scheme.tolerance_seconds
 
 
 def _secret_name(source: KnownSource, verified: Verified) -> str | None:

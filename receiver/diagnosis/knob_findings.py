@@ -41,10 +41,15 @@ class Proof:
     findings: tuple[Finding, ...]
 
 
-def proof_by_knobs(scheme: Scheme, request: Request, secrets: Sequence[str]) -> Proof | None:
-    """The proof by other knobs than those of `scheme`, one that needs no change included."""
+def proof_by_knobs(
+    scheme: Scheme, request: Request, secrets: Sequence[str], *, share: int = 1
+) -> Proof | None:
+    """The proof by other knobs than those of `scheme`, one that needs no change included.
+
+    `share` is that of `fitting_knobs`.
+    """
     if type(scheme) is HmacScheme:
-        fit = fitting_knobs(scheme, request, secrets)
+        fit = fitting_knobs(scheme, request, secrets, share=share)
         if fit is not None:
             said = _lines(scheme, fit) if scheme.name == _HMAC else _whole(scheme, fit)
             return Proof(fit.scheme, fit.secret_index, tuple(said))
@@ -53,7 +58,7 @@ def proof_by_knobs(scheme: Scheme, request: Request, secrets: Sequence[str]) -> 
     for shown in shown_secrets(request, secrets):
         return _of_shown(scheme, shown)
     if isinstance(scheme, _SHOWING):
-        fit = fitting_knobs(_UNCONFIGURED, request, secrets)
+        fit = fitting_knobs(_UNCONFIGURED, request, secrets, share=share)
         if fit is not None:
             return Proof(fit.scheme, fit.secret_index, tuple(_whole(scheme, fit)))
     return None
@@ -103,14 +108,15 @@ def _whole(configured: Scheme, fit: Fit) -> Iterator[Finding]:
 
 def _of_shown(configured: Scheme, shown: Shown) -> Proof:
     knobs = dict(shown.knobs)
-    before = {
-        "scheme": configured.name,
-        **{name: getattr(configured, name, None) for name in knobs if name != "scheme"},
-    }
+    if knobs["scheme"] != configured.name:  # whose other lines have no meaning under the new one
+        said = f"it shows the secret as {knobs['scheme']} does, and is not signed"
+        block = ", ".join(f"{name}: {_shown(value)}" for name, value in knobs.items())
+        whole = Finding("verify", said, f"verify: {{{block}}}, with `secrets`")
+        return Proof(configured, shown.secret_index, (whole,))
     findings = tuple(
         Finding("verify", f"it shows the secret with {_said(name, value)}", _line(name, value))
         for name, value in knobs.items()
-        if not _is_same(before[name], value)
+        if name != "scheme" and not _is_same(getattr(configured, name), value)
     )
     return Proof(configured, shown.secret_index, findings)
 

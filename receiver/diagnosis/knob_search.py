@@ -69,8 +69,8 @@ class Fit:
 
 @dataclass(slots=True)
 class _Budget:
-    hmacs: int = MOST_HMACS
-    bytes: int = MOST_BYTES
+    hmacs: int
+    bytes: int
 
     def spend(self, size: int) -> bool:
         self.hmacs -= 1
@@ -78,12 +78,19 @@ class _Budget:
         return self.hmacs >= 0 and self.bytes >= 0
 
 
-def fitting_knobs(configured: HmacScheme, request: Request, secrets: Sequence[str]) -> Fit | None:
-    """The nearest knobs that prove the request; None where none of those tried do."""
+def fitting_knobs(
+    configured: HmacScheme, request: Request, secrets: Sequence[str], *, share: int = 1
+) -> Fit | None:
+    """The nearest knobs that prove the request; None where none of those tried do.
+
+    The search ends after one `share`th of the bounds.
+    """
+    budget = _Budget(MOST_HMACS // share, MOST_BYTES // share)
     seen: dict[tuple[str, bytes], list[Digest]] = {}
     for one in digests(request.headers):
         seen.setdefault((one.algorithm, one.value), []).append(one)
-    for signed in _hashed(configured, request, secrets, {algorithm for algorithm, _ in seen}):
+    algorithms = {algorithm for algorithm, _ in seen}
+    for signed in _hashed(configured, request, secrets, algorithms, budget):
         if signed.result in seen:
             fit = _nearest(configured, request, seen[signed.result], signed, secrets)
             if fit is not None:
@@ -103,12 +110,15 @@ class _Hashed:
 
 
 def _hashed(
-    configured: HmacScheme, request: Request, secrets: Sequence[str], algorithms: Collection[str]
+    configured: HmacScheme,
+    request: Request,
+    secrets: Sequence[str],
+    algorithms: Collection[str],
+    budget: _Budget,
 ) -> Iterator[_Hashed]:
-    """Every HMAC that may be the signature, as far as the bounds go."""
+    """Every HMAC that may be the signature, as far as the budget goes."""
     in_order = sorted(algorithms, key=lambda name: (name != configured.algorithm, name))
     keys = list(_keys(secrets, configured.key_encoding))
-    budget = _Budget()
     for template, stamp in _contents(configured, request) if algorithms else ():
         content = _rendered(template, configured, request, stamp)
         if content is None:

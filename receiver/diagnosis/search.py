@@ -33,6 +33,8 @@ _ANY_TIME_SECONDS = 10**9
 _CLOCK = frozenset({"stale-timestamp", "future-timestamp"})
 #: What no other secret, URL or body would mend.
 _HOPELESS = frozenset({"missing-signature", "missing-token", "missing-timestamp", "missing-header"})
+#: The part of the bounds of a search for knobs that each changed body and URL has.
+_SHARE = 16
 _KEY_ENCODINGS = ("utf8", "base64", "hex", "whsec")
 
 
@@ -113,17 +115,22 @@ def _explain(
         return _answer(
             one, verified, refused, (*one.findings, *_clock(first.scheme, verified, now))
         )
-    for one in (first, *changed_secret):
-        by_knobs = _by_knobs(one, refused, now)
-        if by_knobs is not None:
-            return by_knobs
+    by_share = ((1, (first, *changed_secret)), (_SHARE, (*changed_body, *changed_url)))
+    for share, tries in by_share:
+        for one in tries:
+            by_knobs = _by_knobs(one, refused, now, share=share)
+            if by_knobs is not None:
+                return by_knobs
     return _answer(first, None, refused, tuple(_unexplained(first)))
 
 
-def _by_knobs(one: _Try, refused: SignatureError, now: float) -> Diagnosis | None:
+def _by_knobs(
+    one: _Try, refused: SignatureError, now: float, *, share: int = 1
+) -> Diagnosis | None:
     """The diagnosis where other lines of `verify:` prove the request."""
     request = Request(one.request.method, one.request.url, one.request.headers, one.request.body)
-    proof = proof_by_knobs(one.scheme, request, [secret.value for secret in one.secrets])
+    secrets = [secret.value for secret in one.secrets]
+    proof = proof_by_knobs(one.scheme, request, secrets, share=share)
     if proof is None or not proof.findings:
         return None
     signer = one.secrets[proof.secret_index]

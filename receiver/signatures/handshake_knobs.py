@@ -61,6 +61,19 @@ def _digest_fault(value: object) -> str | None:
     return None if isinstance(value, Mapping) else "Write {member: encryptedToken, encoding: hex}."
 
 
+_AS_HEADER = header_knob("The header of the answer in which it is repeated.")
+#: With these a sender would decide where the answer ends, or what a browser makes of it.
+_OWN_HEADERS = frozenset(
+    {"connection", "content-encoding", "content-length", "content-type", "location", "set-cookie"}
+    | {"trailer", "transfer-encoding", "upgrade", "x-content-type-options"}
+)
+
+
+def _own_header_fault(value: object) -> str | None:
+    is_own = str(value).lower() in _OWN_HEADERS
+    return "Write another header: this one is the receiver's own." if is_own else None
+
+
 #: Inside `digest`.
 DIGEST_KNOBS: dict[str, Knob] = {
     "member": text_knob(
@@ -98,7 +111,11 @@ HANDSHAKE_KNOBS: dict[str, Knob] = {
     "as_json": text_knob(
         'The JSON member in which it is repeated: challenge for {"challenge": …}.', empty=False
     ),
-    "as_header": header_knob("The header of the answer in which it is repeated."),
+    "as_header": Knob(
+        says=_AS_HEADER.says,
+        shape=_AS_HEADER.shape,
+        fault=lambda value: _AS_HEADER.fault(value) or _own_header_fault(value),
+    ),
     "digest": Knob(
         says="Under hmac: the HMAC of what `echo` names, under the secret, is answered.",
         shape={

@@ -17,6 +17,11 @@ from receiver.signatures.records import Answer
 
 HMAC = "hmac"
 PATH_TOKEN = "path-token"  # noqa: S105 - a scheme's name
+#: The knobs that name headers of every delivery, and those that every request has.
+_OWN_HEADERS = ("header", "timestamp_header", "id_header")
+_COMMON_HEADERS = frozenset(
+    {"accept", "authorization", "content-length", "content-type", "host", "user-agent"}
+)
 
 
 def handshakes_of(verify: Mapping[str, Any], *, proof_header: str | None) -> tuple[Handshake, ...]:
@@ -70,11 +75,14 @@ def _contradictions(
     if "verify_token" in item and "handshake_secret" not in verify:
         remedy = "Add handshake_secret: and the name of the verify token's secret."
         yield (*place, "verify_token"), "nothing says which secret it must equal.", remedy
-    yield from _unsafe(place, item, scheme)
+    yield from _unsafe(place, item, verify)
 
 
-def _unsafe(place: tuple[str | int, ...], item: Mapping[str, Any], scheme: str) -> Iterator[Fault]:
+def _unsafe(
+    place: tuple[str | int, ...], item: Mapping[str, Any], verify: Mapping[str, Any]
+) -> Iterator[Fault]:
     """What would never be recognised, or would keep deliveries from being stored."""
+    scheme = verify["scheme"]
     signed, echo = _is_signed(item, scheme), item.get("echo", "")
     if "learns" in item and signed:
         yield (
@@ -87,10 +95,25 @@ def _unsafe(place: tuple[str | int, ...], item: Mapping[str, Any], scheme: str) 
     marks = [echo, *item.get("when", ()), item.get("learns", ""), item.get("verify_token", "")]
     if _method(item) == "GET" and any(one.startswith(("body.", "form.")) for one in marks):
         yield (*place, "method"), "a GET has no body.", "Write method: POST, or name the query."
-    reads_body = echo.startswith(("body.", "form."))
-    if _method(item) == "POST" and signed and reads_body and "when" not in item:
+    when = {**({echo: True} if echo else {}), **item.get("when", {})}
+    if _method(item) == "POST" and signed and not any(_tells(verify, *one) for one in when.items()):
         remedy = "Add when: and what no delivery has, such as {body.type: url_verification}."
-        yield place, f"each delivery that has {echo} would be answered and not stored.", remedy
+        named = " and ".join(when)
+        yield place, f"each delivery that has {named} would be answered and not stored.", remedy
+
+
+def _tells(verify: Mapping[str, Any], name: str, text: str | bool) -> bool:
+    """Whether a mark tells a signed set-up request from a delivery.
+
+    A member that is merely there does not, nor a header that deliveries have.
+    """
+    place, _, header = name.partition(".")
+    if place == "query" or text is not True:
+        return name.lower() != "header.content-type"
+    if place != "header":
+        return False
+    own = {str(verify.get(key, "")).lower() for key in _OWN_HEADERS}
+    return header.lower() not in own | _COMMON_HEADERS
 
 
 def _handshake(

@@ -175,10 +175,13 @@ def test_a_vendor_that_signs_with_the_text_of_whsec_gets_the_whole_block() -> No
                      {"Authorization": f"Bearer {SECRET}"}, "", ['verify.prefix: "Bearer "'],
                      id="prefix"),
         pytest.param({"scheme": "token"}, {}, "?key=correct%20horse%20battery%20staple",
-                     ["verify.scheme: path-token", "verify.parameter: key"], id="in-the-url"),
+                     ["verify: {scheme: path-token, parameter: key}, with `secrets`"],
+                     id="in-the-url"),
         pytest.param({"scheme": "path-token"}, {}, "?key=correct%20horse%20battery%20staple",
                      ["verify.parameter: key"], id="parameter"),
-        pytest.param(PLAIN, {"X-Signature": SECRET}, "", ["verify.scheme: token"], id="unsigned"),
+        pytest.param(PLAIN, {"X-Signature": SECRET}, "",
+                     ['verify: {scheme: token, header: x-signature, prefix: ""}, with `secrets`'],
+                     id="unsigned"),
     ],
 )  # fmt: skip
 def test_where_the_secret_itself_is_shown_is_named(
@@ -186,15 +189,19 @@ def test_where_the_secret_itself_is_shown_is_named(
 ) -> None:
     diagnosis = found(block, headers, url=URL + query)
     assert not diagnosis.proven
-    assert [line for line in mends(diagnosis) if line in expected] == expected
+    assert mends(diagnosis) == expected
     assert diagnosis.secret == "DESK_SECRET"
+    for line in expected:
+        if line.startswith("verify: "):  # the block alone, without a line of the other scheme
+            written = yaml.safe_load(line.partition("verify: ")[2].partition(", with")[0])
+            assert found(written, headers, url=URL + query).proven
 
 
 def test_a_token_that_stands_behind_basic_is_named() -> None:
     secret = "user:the password"
     shown = base64.b64encode(secret.encode()).decode()
     diagnosis = found({"scheme": "token"}, {"Authorization": f"Basic {shown}"}, secret=secret)
-    assert mends(diagnosis) == ["verify.scheme: basic"]
+    assert mends(diagnosis) == ["verify: {scheme: basic}, with `secrets`"]
     other = base64.b64encode(b"user:other").decode()
     [finding] = found(
         {"scheme": "basic"}, {"Authorization": f"Basic {other}"}, secret=secret
@@ -213,6 +220,22 @@ def test_a_wrong_knob_and_a_badly_copied_secret_are_both_found() -> None:
     diagnosis = found(PLAIN, {"X-Signature": f"sha256={HEX}"}, secret=f"{SECRET}\n")
     assert [one.step for one in diagnosis.findings] == ["secret", "verify"]
     assert mends(diagnosis) == ['verify.prefix: "sha256="']
+
+
+@pytest.mark.parametrize(
+    ("signed", "url", "body", "step"),
+    [
+        (BODY, URL, BODY + b"\n", "body"),
+        (URL.encode() + BODY, URL.replace("https:", "http:"), BODY, "url"),
+    ],
+)
+def test_a_wrong_knob_and_a_changed_body_or_url_are_both_found(
+    signed: bytes, url: str, body: bytes, step: str
+) -> None:
+    headers = {"X-Signature": f"sha256={mac(signed).hex()}"}
+    diagnosis = found(PLAIN, headers, url=url, body=body)
+    assert {one.step for one in diagnosis.findings} == {step, "verify"}
+    assert 'verify.prefix: "sha256="' in mends(diagnosis)
 
 
 def test_with_another_secret_no_knob_is_blamed() -> None:

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from jobs.queries.rejections import RejectionFilter, list_rejections
+from jobs.schema import rejections
 from mappings.engine.suggest import nearest
 from receiver.app import WebProcess
 from receiver.metrics import Metrics
@@ -51,6 +52,13 @@ def test_a_path_has_its_mistake_the_source_that_was_meant_and_no_word_of_a_sende
 ) -> None:
     found = stray(path, NAMES, lambda part: nearest(part, NAMES))
     assert (found.mistake, found.nearest, found.shown) == (mistake, meant, shown)
+
+
+def test_what_is_shown_of_a_path_fits_the_column_whatever_the_names_are() -> None:
+    name = "n" * 64
+    found = stray(f"/webhooks{f'/{name}' * 5}", {name}, lambda part: nearest(part, [name]))
+    assert len(found.shown) == getattr(rejections.c.path.type, "length", None)
+    assert found.nearest == name
 
 
 def test_one_slash_at_the_end_is_taken() -> None:

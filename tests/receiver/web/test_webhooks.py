@@ -5,11 +5,13 @@ from __future__ import annotations
 import gzip
 import hashlib
 import json
+import time
 from typing import Any
 
 import httpx
 import pytest
 
+from receiver.signatures import signed_request
 from tests.receiver.web.endpoint import LIMIT, SECRET, WHSEC, Endpoint, signed
 
 BODY = b'{"action": "submitted"}'
@@ -110,7 +112,7 @@ async def test_an_unknown_source_is_404_whatever_the_method(endpoint: Endpoint) 
     assert endpoint.causes == [("unknown", "unknown-source")] * 4
 
 
-@pytest.mark.parametrize("path", ["/webhooks/", "/webhooks/github/", "/webhooks/git/hub"])
+@pytest.mark.parametrize("path", ["/webhooks/", "/webhooks/github//", "/webhooks/git/hub"])
 async def test_a_path_that_is_none_is_404(endpoint: Endpoint, path: str) -> None:
     assert (await call(endpoint, path=path, content=BODY)).status_code == 404
 
@@ -340,3 +342,19 @@ async def test_how_long_ago_a_request_was_signed_is_told_where_it_says_so(
         ("standard-webhooks", 0),
         ("standard-webhooks", 100),
     ]
+
+
+async def test_a_retry_under_the_first_signed_time_says_nothing_of_our_clock(
+    endpoint: Endpoint,
+) -> None:
+    endpoint.add("linear", secrets=(SECRET,))
+    url = "http://testserver/webhooks/linear"
+    for age in (0, 6 * 3600):
+        sent = signed_request(
+            "linear", secret=SECRET, method="POST", url=url, headers={}, body=b"{}",
+            now=time.time() - age,
+        )  # fmt: skip
+        headers = dict(sent.headers)
+        answer = await call(endpoint, path="/webhooks/linear", content=sent.body, headers=headers)
+        assert answer.status_code == 200
+    assert [(source, round(lag, -1)) for source, lag in endpoint.lags] == [("linear", 0)]
