@@ -28,6 +28,8 @@ _FORMS = tuple(
     re.compile(form + "[ ]*" + _OFFSET, re.IGNORECASE | re.ASCII)
     for form in (_EXTENDED, _BASIC, _OF_MAIL)
 )
+#: The digits behind the microseconds, down to the nanosecond.
+_FRACTION = re.compile(r"[.,]\d{6}(\d{1,3})")
 _DATE = re.compile(r"\d{4}-?\d{2}-?\d{2}")
 _NUMBER = re.compile(r"-?\d+(\.\d+)?")
 _MONTHS = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
@@ -66,9 +68,14 @@ def parse_time(text: str, zone: str | None = None) -> datetime:
         raise TimeTextError(f"{_quoted(said)} names no moment that exists", _EXAMPLE) from error
 
 
-def rfc3339(moment: datetime) -> str:
-    """A moment as CEL's own `timestamp()` reads it."""
-    return moment.isoformat()
+def rfc3339(text: str, zone: str | None = None) -> str:
+    """The moment that `text` names, as CEL's own `timestamp()` reads it: to the nanosecond, so that
+    a key made of it is the same whichever of the two readers read it. Raises TimeTextError.
+    """
+    moment = parse_time(text, zone)
+    fraction = _FRACTION.search(text)
+    finer = fraction[1] if fraction is not None else ""
+    return moment.strftime(f"{moment.year:04}-%m-%dT%H:%M:%S.%f{finer}Z")
 
 
 def _local(parts: dict[str, str | None]) -> datetime:

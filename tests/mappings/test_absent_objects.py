@@ -12,6 +12,7 @@ import pytest
 
 from mappings.engine.cel.evalerrors import runtime_error
 from mappings.engine.cel.language import Activation, EvalError, ExpressionError, Language
+from mappings.engine.cel.lenient import Lenient
 from mappings.engine.types import Reason
 from tests.mappings.kit import mapped, only_failure, only_outcome, rule
 
@@ -127,6 +128,41 @@ def test_a_list_stays_a_list_where_no_member_is_asked_for() -> None:
     assert evaluate("event.tags", event) == []
     with pytest.raises(EvalError, match="0 items and no item 0"):
         evaluate("event.tags[0]", event)
+
+
+@pytest.mark.parametrize("step", [".?k{}", '[?"k{}"]', "[?string({})]"])
+def test_a_long_chain_has_a_lenient_form_of_a_size_that_grows_with_it(step: str) -> None:
+    chain = "".join(step.format(number) for number in range(11))
+    assert evaluate(f"event{chain}.orValue(1)", {"k0": [], "0": []}) == 1
+    sizes = [
+        len(Lenient().form("event" + "".join(step.format(number) for number in range(count))))
+        for count in (10, 20)
+    ]
+    assert sizes[1] < 3 * sizes[0]
+
+
+@pytest.mark.parametrize(
+    "expression",
+    [
+        "string(timestamp(event.ns))",
+        "string(timestamp(event.whole))",
+        'event["l"][1][event.s].y',
+        "event.l.map(x, x.?x.orValue(7))",
+        "event.l[?1].?agent.?y.orValue(0)",
+        'event.s in ["agent"] && event.s in event.l[1]',
+        "event.e == [] && event.f == false && size(event.e) == 0 && event.e.map(x, x.y) == []",
+    ],
+)
+def test_what_has_a_value_as_written_has_the_same_in_its_lenient_form(expression: str) -> None:
+    """A key is the same whether another member of its expression is absent as {} or as []."""
+    event = {
+        "ns": "2026-01-31T09:30:00.123456789Z",
+        "whole": "2026-01-31T10:30:00+01:00",
+        "l": [{"x": 1}, {"agent": {"y": 2}}],
+        **{"s": "agent", "e": [], "f": False},
+    }
+    both = f'[{expression}, dyn(event.?m.?id.orValue("none"))]'
+    assert evaluate(both, {**event, "m": []}) == evaluate(both, {**event, "m": {}})
 
 
 def test_no_remedy_leads_back_to_another() -> None:

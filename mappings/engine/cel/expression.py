@@ -27,14 +27,14 @@ from mappings.engine.cel.native import DOCUMENTS, READ
 from mappings.engine.cel.values import optional_value, plain
 from mappings.engine.identifiers import nfc, trim
 from mappings.engine.payload import PayloadError, parse_json
-from mappings.engine.times import ZONE_MARK, TimeTextError, parse_time, rfc3339
+from mappings.engine.times import ZONE_MARK, TimeTextError, rfc3339
 
 _ERROR = cel.Type.ERROR
 
 
 def _time(text: str) -> str:
     said, _, zone = text.partition(ZONE_MARK)
-    return rfc3339(parse_time(said, zone or None))
+    return rfc3339(said, zone or None)
 
 
 _READERS: Mapping[str, Callable[[str], object]] = {

@@ -22,8 +22,9 @@ TIME = "__timestamp"
 _OF = "__of"
 _OBJECT = "__object"
 _KEY = "__key"
+_BASE = "__base"
 _ABSENT = "[dyn([]), false]"
-_OPTIONAL = f"type({_OF}) == optional_type"
+_OPTIONAL = f"type(dyn({_OF})) == optional_type"
 _LITERALS = frozenset({"true", "false", "null", "in"})
 
 
@@ -108,8 +109,12 @@ class _Writer:
             numbered = self._object(
                 of, f"[{self.source[found[behind].start : found[end - 2].end]}]"
             )
-            of_key = f"type({_KEY}) == string ? {_wrapped(text, numbered)} : dyn({text})"
-            return f"cel.bind({_KEY}, dyn({key}), ({of_key})[{optional}{_KEY}])", end
+            if end == behind + 2 and found[behind].kind in {"string", "quoted"}:
+                return f"{_wrapped(text, numbered)}[{optional}{key}]", end
+            # `text` is bound: written twice, it would double with each index of a chain.
+            of_key = f"type({_KEY}) == string ? {_wrapped(_BASE, numbered)} : dyn({_BASE})"
+            value = f"cel.bind({_KEY}, dyn({key}), ({of_key})[{optional}{_KEY}])"
+            return f"cel.bind({_BASE}, {text}, {value})", end
         name = found[behind].text if behind < len(found) else ""
         if behind + 1 < len(found) and found[behind + 1].text == "(":
             inside, end = self._inside(found, behind + 1)
@@ -132,6 +137,6 @@ def _wrapped(text: str, number: int) -> str:
     """`text` where it is an object or an optional one; an empty one for what counts as absent."""
     absent = f"{_OPTIONAL} ? dyn(optional.none()) : dyn({{}})"
     wrong = f'{WRONG}["{WRONG} {number} %s".format([type({_OBJECT})])]'
-    judged = f"type({_OBJECT}) == map ? {_OF} : {_OBJECT} in {_ABSENT} ? ({absent}) : {wrong}"
-    plain = f"{_OPTIONAL} ? dyn({_OF}.orValue({{}})) : {_OF}"
-    return f"cel.bind({_OF}, dyn({text}), cel.bind({_OBJECT}, {plain}, {judged}))"
+    judged = f"type({_OBJECT}) == map ? dyn({_OF}) : {_OBJECT} in {_ABSENT} ? ({absent}) : {wrong}"
+    plain = f"{_OPTIONAL} ? dyn(dyn({_OF}).orValue({{}})) : dyn({_OF})"
+    return f"cel.bind({_OF}, {text}, cel.bind({_OBJECT}, {plain}, {judged}))"
