@@ -69,8 +69,9 @@ def parse_time(text: str, zone: str | None = None) -> datetime:
 
 
 def rfc3339(text: str, zone: str | None = None) -> str:
-    """The moment that `text` names, as CEL's own `timestamp()` reads it: to the nanosecond, so that
-    a key made of it is the same whichever of the two readers read it. Raises TimeTextError.
+    """The moment that `text` names, to the nanosecond as CEL's own `timestamp()` keeps it.
+
+    So a key made of it is the same whichever of the two readers read it. Raises TimeTextError.
     """
     moment = parse_time(text, zone)
     fraction = _FRACTION.search(text)

@@ -159,7 +159,9 @@ def test_what_has_a_value_as_written_has_the_same_in_its_lenient_form(expression
         "ns": "2026-01-31T09:30:00.123456789Z",
         "whole": "2026-01-31T10:30:00+01:00",
         "l": [{"x": 1}, {"agent": {"y": 2}}],
-        **{"s": "agent", "e": [], "f": False},
+        "s": "agent",
+        "e": [],
+        "f": False,
     }
     both = f'[{expression}, dyn(event.?m.?id.orValue("none"))]'
     assert evaluate(both, {**event, "m": []}) == evaluate(both, {**event, "m": {}})

@@ -4,6 +4,7 @@ import copy
 import json
 from collections.abc import Sequence
 from datetime import UTC, datetime
+from decimal import Decimal
 from itertools import permutations
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,7 @@ import pytest
 
 from mappings.engine.examples import RECEIVED_AT
 from mappings.engine.load import load, read_directory
+from mappings.engine.mappingset import MappingSet
 from mappings.engine.types import DeliveryInput, Kind, Outcome
 from receiver.signatures import RULES
 
@@ -25,8 +27,8 @@ def example(name: str, **changes: Any) -> Any:
     return {**json.loads(FILES[f"examples/{name}.json"]), **changes}
 
 
-def told(source: str, body: Any) -> Sequence[Outcome]:
-    found = MAPPINGS.map(
+def told(source: str, body: Any, mappings: MappingSet = MAPPINGS) -> Sequence[Outcome]:
+    found = mappings.map(
         DeliveryInput(
             source=source,
             body=json.dumps(body).encode(),
@@ -354,3 +356,30 @@ def test_a_gitlab_that_is_not_on_utc_is_read() -> None:
     body["object_attributes"]["actioned_at"] = "2026-09-21 16:13:15 +0200"
     (outcome,) = told("gitlab", body)
     assert outcome.occurred_at == datetime(2026, 9, 21, 14, 13, 15, tzinfo=UTC)
+
+
+@pytest.mark.parametrize(
+    ("currency", "counted", "share"),
+    [
+        *(("eur", 48_000, "12.00"), ("jpy", 48_000, "1200"), ("kwd", 480_000, "12.000")),
+        *(("isk", 4_800_000, "1200"), ("ugx", 4_800_000, "1200"), ("mga", 48_000, "1200.00")),
+    ],
+)
+def test_stripe_counts_some_currencies_in_other_units_than_iso_4217(
+    currency: str, counted: int, share: str
+) -> None:
+    in_euros = b'- {percent: "2.5", currency: EUR'
+    prices = [
+        b'- {percent: "2.5", currency: %s, round: minor}' % unpriced
+        for unpriced in (b"KWD", b"ISK", b"UGX", b"MGA")
+    ]
+    files = {name: text for name, text in FILES.items() if "stripe" in name}
+    agents = FILES["agents.yaml"].replace(in_euros, b"\n        ".join([*prices, in_euros]))
+    mappings = load({**files, "agents.yaml": agents}, timezone="UTC", schemes=RULES)
+    body = example("stripe-paid")
+    body["data"]["object"] |= {"amount_total": counted, "currency": currency}
+    (outcome,) = told("stripe", body, mappings)
+    assert (outcome.amount_micros, outcome.currency) == (
+        int(Decimal(share) * 1_000_000),
+        currency.upper(),
+    )
