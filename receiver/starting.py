@@ -20,18 +20,30 @@ SPELLED_OUT = "hmac"
 #: Schemes of no vendor.
 GENERIC = frozenset({SPELLED_OUT, "token", "basic", "path-token"})
 
+#: What a vendor that has no preset takes.
+WITHOUT_PRESET = (
+    "A vendor without a preset: `--scheme hmac` where it signs by HMAC, `--scheme token` where it "
+    "signs nothing"
+)
+
 _KNOBS = """\
-  # Every knob spelled out; docs/schemes.md says what each may be. Look the vendor's page up.
+  # How it signs: the vendor's page says it, `receiver schemes hmac` what each key may be. Or leave
+  # this as it is, save one request with its headers, and `receiver verify {source} --request FILE`
+  # names the lines to write. `receiver schemes {source}` prints what this comes to, for openssl.
   header: X-Signature               # where the signature stands
-  prefix: ""                        # what stands before it there, such as "sha256="
-  algorithm: sha256
-  encoding: hex                     # or base64
+  prefix: ""                        # what stands before it there, such as "sha256=" or "v1="
+  algorithm: sha256                 # or sha512, sha384, sha1
+  encoding: hex                     # or base64, base64url
   key_encoding: utf8                # the secret as it is shown; or base64, hex, whsec
-  signed_content: "{body}"          # or "{timestamp}.{body}", "{method}{url}{body}" …
-  # timestamp_header: X-Timestamp   # with {timestamp} in what is signed
-  # timestamp_unit: seconds
+  signed_content: "{{body}}"          # or "{{timestamp}}.{{body}}", "{{method}}{{url}}{{body}}" …
+  # With {{timestamp}} in what is signed, where the time stands: in a header of its own,
+  # timestamp_header: X-Timestamp
+  # or in the header of the signature, as in t=1790000000,v1=5257a8…:
+  # separator: ","
+  # timestamp_element: t
+  # timestamp_unit: seconds         # or milliseconds, iso8601 …
   # id_header: X-Delivery-Id        # the vendor's id of a delivery
-  # handshakes: [{echo: query.challenge}]   # a set-up request that it wants repeated
+  # handshakes: [{{echo: query.challenge}}]   # a set-up request that it wants repeated
 """
 
 
@@ -107,7 +119,7 @@ def verify_token_name(source: str) -> str:
 
 
 def _verify_block(source: str, scheme: str) -> str:
-    knobs = _KNOBS if scheme == SPELLED_OUT else ""
+    knobs = _KNOBS.format(source=source) if scheme == SPELLED_OUT else ""
     if shown := shown_in_set_up(scheme):
         name = verify_token_name(source)
         knobs += f"  handshake_secret: {name}   # a word of yours, which it shows as {shown}\n"

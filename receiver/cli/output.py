@@ -43,6 +43,8 @@ WIDE = 150
 #: Of these, what is not printable is written out in JSON: only strings have any.
 _UNPLAIN = re.compile(r"[^\n -~]")
 
+#: What may stand before the name of a column; `Output.table` says what each does.
+_MARKS = ">=~"
 #: What stands for no value.
 _NOTHING = "-"
 
@@ -120,31 +122,39 @@ class Output:
         """A line for people on stderr: what goes on, counts, hints."""
         _print(self.messages, _text(text))
 
-    def table(self, columns: Sequence[str], rows: Iterable[Sequence[Cell]]) -> None:
+    def table(
+        self, columns: Sequence[str], rows: Iterable[Sequence[Cell]], *, titles: int = 1
+    ) -> None:
         """A table on stdout.
 
         A column whose name starts with `>` is set to the right; with `=` it is never folded, so
         that what stands in it can be copied. Where a terminal has no room for the table, each row
-        is a paragraph. No line is wider than the terminal, and none breaks within a word that fits.
+        is a paragraph: its first `titles` cells are the title, and a column whose name starts with
+        `~` is written without its name. No line is wider than the terminal, and none breaks within
+        a word that fits.
         """
         listed = [[cell_text(cell) for cell in row] for row in rows]
-        names = [name.lstrip(">=") for name in columns]
+        names = [name.lstrip(_MARKS) for name in columns]
         cells = [names, *([cell.plain for cell in row] for row in listed)]
         whole = [name.startswith((">", "=")) for name in columns]
         widths = column_widths(cells, whole=whole, width=self._out.width)
         if widths is None or max(lines_needed(row, widths) for row in cells) > MOST_LINES:
-            self._paragraphs(names, listed)
+            labels = ["" if name.startswith("~") else f"{name.lstrip(_MARKS)} " for name in columns]
+            self._paragraphs(labels, listed, titles)
         else:
             self._out.print(_table(columns, listed, widths))
 
-    def _paragraphs(self, names: Sequence[str], rows: Iterable[Sequence[Text]]) -> None:
-        """The first cell on a line of its own, the others below it with their names."""
-        for first, *others in rows:
-            if first.plain:
-                self.line(Text(first.plain, style="bold"))
+    def _paragraphs(
+        self, labels: Sequence[str], rows: Iterable[Sequence[Text]], titles: int
+    ) -> None:
+        """The title on a line of its own, the other cells below it behind their labels."""
+        for row in rows:
+            title = "  ".join(cell.plain for cell in row[:titles] if cell.plain)
+            if title:
+                self.line(Text(title, style="bold"))
             parts = [
-                f"{name} {cell.plain}"
-                for name, cell in zip(names[1:], others, strict=True)
+                f"{label}{cell.plain}"
+                for label, cell in zip(labels[titles:], row[titles:], strict=True)
                 if cell.plain not in ("", _NOTHING)
             ]
             for line in _packed(parts, self._out.width - 2):
@@ -164,7 +174,7 @@ def _table(columns: Sequence[str], rows: Iterable[Sequence[Text]], widths: Seque
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False, padding=(0, GAP - 1, 0, 0))
     for name, width in zip(columns, widths, strict=True):
         justify: Literal["left", "right"] = "right" if name.startswith(">") else "left"
-        table.add_column(name.lstrip(">="), justify=justify, overflow="fold", width=width)
+        table.add_column(name.lstrip(_MARKS), justify=justify, overflow="fold", width=width)
     for row in rows:
         table.add_row(*row)
     return table

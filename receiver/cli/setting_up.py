@@ -16,7 +16,11 @@ app = typer.Typer()
 @explained
 def schemes(
     name: Annotated[
-        str | None, typer.Argument(help="A word in its name or vendor.", show_default=False)
+        str | None,
+        typer.Argument(
+            help="A word in its name or vendor, `hmac` for its keys, or a source of yours.",
+            show_default=False,
+        ),
     ] = None,
     as_json: arg.Json = False,
 ) -> None:

@@ -77,7 +77,8 @@ def nearly_right(scheme: Scheme, request: Request, secrets: Sequence[str]) -> Fi
 def _lines(configured: HmacScheme, fit: Fit) -> Iterator[Finding]:
     before = knobs_of(configured)
     for name, value in fit.changes.items():
-        said = f"it proves with {_said(name, value)}, not {_said(name, before[name])}"
+        instead = f"not {_said(name, before[name])}" if before[name] else "which is not set"
+        said = f"it proves with {_said(name, value)}, {instead}"
         yield Finding("verify", said, _line(name, value))
 
 

@@ -21,7 +21,7 @@ from receiver.cli.output import Cell, Output, state_text
 from receiver.live.lines import results
 from receiver.up.place import ADMIN_TOKEN, Place
 
-COLUMNS = ("source", "example", "answer", "became", "billed, or why nothing was", ">amount")
+COLUMNS = ("source", "example", "answer", "~became", "~billed, or why nothing was", ">amount")
 Row = tuple[Cell, ...]
 
 
@@ -46,7 +46,7 @@ def report(
 ) -> None:
     """Print all of it."""
     out.line()
-    out.table(COLUMNS, [row for one in posted for row in rows(one)])
+    out.table(COLUMNS, [row for one in posted for row in rows(one)], titles=2)
     fresh = [
         (event.currency, Decimal(event.amount))
         for one in posted

@@ -218,8 +218,9 @@ async def _wait_for_port(settings: Settings) -> None:
             return
         await asyncio.sleep(POLL_SECONDS)
     raise PortTakenError(
-        f"{settings.host}:{settings.port} is taken by another program; "
-        "stop it, or set RECEIVER_PORT to another port"
+        f"{settings.host}:{settings.port} is taken by another program, perhaps a demo or another "
+        "`receiver up` in another terminal; stop it there (Ctrl-C), or set RECEIVER_PORT to "
+        "another port"
     )
 
 

@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
+from collections.abc import Mapping
+from dataclasses import asdict, replace
 
 from rich.text import Text
 
 from receiver.cli.output import Output, counted
+from receiver.cli.session import Session
 from receiver.cli.trouble import MISUSE, Trouble
-from receiver.signatures import Strength
-from receiver.signatures.describing import Description, all_described, id_text
+from receiver.signatures import Strength, scheme_of
+from receiver.signatures.describing import Description, all_described, describe, id_text
 from receiver.signatures.formulas import steps
+from receiver.signatures.handshake_knobs import HANDSHAKE_KNOBS
+from receiver.signatures.knobs import COMMON_KNOBS, GENERIC_KNOBS, Knob
 from receiver.signatures.worked_example import EXAMPLE_TIME
+from receiver.starting import WITHOUT_PRESET
 
 _STYLES = {Strength.STRONG: "green", Strength.LEGACY: "yellow"}
 _COLUMNS = (
@@ -28,22 +33,64 @@ _COLUMNS = (
 
 
 def schemes(word: str | None, *, as_json: bool) -> None:
-    """Print all schemes, or those with the word in name or vendor and what is weak in them."""
+    """Print all schemes, or those with the word in name or vendor and what is weak in them.
+
+    The word may also be a source of the mappings, or a scheme of no vendor: then its keys follow.
+    """
     out = Output(as_json=as_json)
+    knobs = GENERIC_KNOBS.get(word or "")
     found = [one for one in all_described() if not word or _is_meant(one, word)]
-    if word and not found:
-        raise Trouble(f"no scheme has {word!r} in its name", code=MISUSE)
+    if word and knobs is None:
+        found = _of_source(word) or found
+    if word and knobs is None and not found:
+        raise Trouble(
+            f"no scheme has {word!r} in its name, and no source here; `receiver schemes` lists "
+            f"the presets. {WITHOUT_PRESET}",
+            code=MISUSE,
+        )
     if as_json:
         out.json([asdict(one) for one in found])
         return
-    out.table(_COLUMNS, map(_row, found))
-    for one in found if word else ():
+    if word and knobs is not None:
+        _show_knobs(out, word, knobs)
+    if found:
+        out.table(_COLUMNS, map(_row, found))
+    for one in found if word and knobs is None else ():
         _show_formula(out, one)
         _show_answer(out, one)
         out.line(f"\n{one.scheme}: what can be made of a captured request")
         for sentence in one.captured:
             out.line(f"  {sentence}")
     out.say(f"{counted(len(found), 'scheme')}; any other vendor: hmac, token, basic, path-token")
+
+
+def _of_source(name: str) -> list[Description]:
+    """How the source of this name signs, where its scheme is no preset."""
+    session = Session()
+    if not session.settings.mappings.is_dir():
+        return []
+    source = session.edited.sources.get(name)
+    if source is None or source.verify["scheme"] not in GENERIC_KNOBS:
+        return []
+    return [replace(describe(scheme_of(source.verify)), scheme=name, vendor=f"source {name}")]
+
+
+def _show_knobs(out: Output, scheme: str, knobs: Mapping[str, Knob]) -> None:
+    """What a verify block with this scheme may say."""
+    out.line(f"scheme: {scheme}, the keys under `verify:`")
+    for name, knob in {**knobs, **COMMON_KNOBS}.items():
+        _show_knob(out, name, knob)
+    out.line("\nand `handshakes`, a list of set-up requests such as `{echo: query.challenge}`:")
+    for name, knob in HANDSHAKE_KNOBS.items():
+        _show_knob(out, name, knob)
+    out.line()
+
+
+def _show_knob(out: Output, name: str, knob: Knob) -> None:
+    choices = knob.shape.get("enum")
+    listed = f" One of {', '.join(map(str, choices))}." if isinstance(choices, list) else ""
+    required = " Required." if knob.required else ""
+    out.line(Text.assemble("  ", (name, "bold"), f"  {knob.says}{required}{listed}"), hang=4)
 
 
 def _show_formula(out: Output, one: Description) -> None:

@@ -26,6 +26,7 @@ from receiver.sourcelist import source_url
 from receiver.starting import (
     AGENTS_TEXT,
     EXAMPLE,
+    WITHOUT_PRESET,
     Billable,
     billables,
     known_scheme,
@@ -118,11 +119,11 @@ def _refuse_unknown_scheme(scheme: str | None, source: str) -> None:
     names = list(RULES.names())
     wanted = scheme or source
     near = completed(wanted, names)
-    hint = f"did you mean {' or '.join(near)}?" if near else f"there are {', '.join(names)}"
+    hint = f"did you mean {' or '.join(near)}?" if near else "`receiver schemes` lists all."
     what = f"there is no scheme {scheme!r}" if scheme else "say how it signs with --scheme"
     ready = [name for name in library() if name.startswith(wanted)]
     copied = f" A ready-made mapping: --from {' or --from '.join(ready)}" if ready else ""
-    raise Trouble(f"{what}; {hint}{copied}", code=MISUSE)
+    raise Trouble(f"{what}; {hint}{copied} {WITHOUT_PRESET}", code=MISUSE)
 
 
 def _refuse_known(session: Session, source: str) -> None:

@@ -15,6 +15,8 @@ import pytest
 
 from jobs.pairing import take
 from receiver.signatures import PRESETS, verify
+from receiver.signatures.handshake_knobs import HANDSHAKE_KNOBS
+from receiver.signatures.knobs import GENERIC_KNOBS
 from tests.receiver.cli.conftest import Installation
 from tests.support.rows import Rows
 
@@ -71,6 +73,40 @@ def test_schemes_as_json_and_by_a_word(bare: Installation) -> None:
     assert len(bare.run("schemes", "--json").json) == len(PRESETS)
     ran = bare.run("schemes", "nobody")
     assert (ran.code, ran.out) == (2, "")
+    assert "A vendor without a preset: `--scheme hmac`" in ran.err.replace("\n  ", " ")
+
+
+@pytest.mark.parametrize("scheme", sorted(GENERIC_KNOBS))
+def test_schemes_shows_the_keys_of_a_scheme_of_no_vendor(bare: Installation, scheme: str) -> None:
+    shown = bare.run("schemes", scheme).out
+    for name in (*GENERIC_KNOBS[scheme], *HANDSHAKE_KNOBS, "tolerance_seconds"):
+        assert f"\n  {name}  " in shown
+
+
+def test_schemes_shows_how_a_source_of_ones_own_signs(bare: Installation) -> None:
+    bare.run("new", "acme-desk", "--scheme", "hmac")
+    file = bare.mappings / "acme-desk.yaml"
+    text = file.read_text()
+    for old, new in (
+        ("header: X-Signature ", "header: X-Acme-Signature "),
+        ('prefix: "" ', 'prefix: "v1=" '),
+        ("algorithm: sha256", "algorithm: sha512"),
+        ("encoding: hex ", "encoding: base64 "),
+        ("key_encoding: utf8", "key_encoding: hex"),
+        ('"{body}" ', '"{timestamp}:{body}" '),
+        ("# separator", "separator"),
+        ("# timestamp_element", "timestamp_element"),
+        ("# timestamp_unit: seconds", "timestamp_unit: milliseconds"),
+    ):
+        assert old in text, "the file that was begun has each knob"
+        text = text.replace(old, new)
+    file.write_text(text)
+    ran = bare.run("schemes", "acme-desk")
+    assert "X-Acme-Signature: t={timestamp},v1={signature}" in ran.out
+    assert "HMAC-SHA512 in base64" in ran.out
+    assert '-macopt "hexkey:$SECRET" -binary | openssl base64 -A' in ran.out
+    [one] = bare.run("schemes", "acme-desk", "--json").json
+    assert one["openssl"] in ran.out
 
 
 def test_a_secret_in_the_url_is_named_and_never_shown(

@@ -52,7 +52,7 @@ RUNS: dict[str, list[str]] = {
     "send": ["send zendesk {payload} --url http://127.0.0.1:1/webhooks/zendesk"],
     "trigger": ["trigger", "trigger zendesk nothing"],
     "verify": ["verify zendesk --request {request}"],
-    "schemes": ["schemes", "schemes stripe"],
+    "schemes": ["schemes", "schemes stripe", "schemes hmac"],
     "pair": ["pair zendesk"],
     "deliveries": ["deliveries", "deliveries --source nothing"],
     "rejections": ["rejections"],

@@ -140,8 +140,11 @@ def test_the_table_is_no_wider_than_the_terminal(
         billing_events=(event("1.00"), event("-2500.00", 2)),
     )
     failed = posted(state="failed", reason="unmapped", detail=f"no key {'x' * 30} in companies")
-    Output().table(COLUMNS, [row for one in (two, failed) for row in rows(one)])
+    Output().table(COLUMNS, [row for one in (two, failed) for row in rows(one)], titles=2)
     printed = unstyled(capsys.readouterr().out)
+    if columns == 60:
+        assert "crm  won\n" in printed, "the title of a paragraph is the source and its example"
+        assert "why nothing was" not in printed, "what was billed needs no name before it"
     assert all(cell_len(line.rstrip()) <= columns for line in printed.splitlines())
     for words in ("bot · acme · solved", "-2500.00 USD", "x" * 30):
         assert words in printed
