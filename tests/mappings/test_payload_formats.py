@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from mappings.engine.payload import BodyRules, Format, PayloadError, parse
+from mappings.engine.payload.parameters import single
 
 FORM = "application/x-www-form-urlencoded"
 MULTIPART = "multipart/form-data; boundary=xYz"
@@ -238,3 +239,9 @@ def test_refuses_in_one_sentence(body: bytes, content_type: str, said: str) -> N
 
 def test_32_elements_deep_are_read() -> None:
     parse(b"<a>" * 32 + b"</a>" * 32, XML)
+
+
+@pytest.mark.parametrize("end", ['"', '"\\', '"' + '\\"' * 2000])
+def test_a_value_with_an_open_quote_is_another_value(end: str) -> None:
+    """And is read in one pass, however often a quote is escaped in it."""
+    assert single(f"{FORM}, {FORM}{end}") == f"{FORM}, {FORM}{end}"

@@ -5,7 +5,8 @@ from __future__ import annotations
 import re
 
 HEADER_BYTES_MAX = 4096
-_VALUE = re.compile(r'(?:[^,"]|"(?:[^"\\]|\\.)*")+')
+#: An open quote reaches to the end: one that must be closed costs a pass for each that is not.
+_VALUE = re.compile(r'(?:[^,"]|"(?:[^"\\]|\\.)*(?:"|\\?\Z))+', re.DOTALL)
 _PARAMETER = re.compile(r';\s*([\w*-]+)\s*=\s*(?:"((?:[^"\\]|\\.)*)"|([^\s;"]*))')
 
 
