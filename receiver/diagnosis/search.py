@@ -22,7 +22,6 @@ from receiver.signatures import (
     Scheme,
     SignatureError,
     Verified,
-    verify,
 )
 from receiver.signatures.knob_lines import as_hmac_block
 from receiver.signatures.rules import GENERIC
@@ -85,8 +84,7 @@ def _explain(
     if by_knobs is not None:
         return by_knobs
     if refused.cause in _HOPELESS:
-        finding = Finding("request", refused.detail, _mend_of(first.request))
-        return _answer(first, None, refused, (finding,))
+        return _answer(first, None, refused, (_without_proof(first, refused),))
     changed_body = [
         _with_body(first, one) for one in bodies(first.request.body, first.request.headers)
     ]
@@ -128,9 +126,8 @@ def _by_knobs(
     one: _Try, refused: SignatureError, now: float, *, share: int = 1
 ) -> Diagnosis | None:
     """The diagnosis where other lines of `verify:` prove the request."""
-    request = Request(one.request.method, one.request.url, one.request.headers, one.request.body)
     secrets = [secret.value for secret in one.secrets]
-    proof = proof_by_knobs(one.scheme, request, secrets, share=share)
+    proof = proof_by_knobs(one.scheme, _request(one), secrets, share=share)
     if proof is None or not proof.findings:
         return None
     signer = one.secrets[proof.secret_index]
@@ -146,10 +143,7 @@ def _by_knobs(
 
 def _unexplained(first: _Try) -> Iterator[Finding]:
     """What can be said where nothing that was tried proves the request."""
-    request = Request(
-        first.request.method, first.request.url, first.request.headers, first.request.body
-    )
-    half = nearly_right(first.scheme, request, [one.value for one in first.secrets])
+    half = nearly_right(first.scheme, _request(first), [one.value for one in first.secrets])
     forms = [(one, form_problem(first.scheme, one.value, name=one.name)) for one in first.secrets]
     yield from (
         Finding("secret", f"{one.said} {problem.says}", problem.remedy)
@@ -168,15 +162,13 @@ def _nobodys(first: _Try) -> Finding:
 
 
 def _prove(one: _Try, scheme: Scheme, now: float) -> Verified:
-    return verify(
-        scheme,
-        secrets=[secret.value for secret in one.secrets],
-        method=one.request.method,
-        url=one.request.url,
-        headers=one.request.headers,
-        body=one.request.body,
-        now=now,
-    )
+    secrets = [secret.value for secret in one.secrets]
+    return scheme.prove(_request(one), secrets=secrets, now=now)
+
+
+def _request(one: _Try) -> Request:
+    request = one.request
+    return Request(request.method, request.url, request.headers, request.body)
 
 
 def _timeless(scheme: Scheme) -> Scheme:
@@ -277,9 +269,19 @@ def _clock(scheme: Scheme, verified: Verified, now: float) -> Iterator[Finding]:
     yield Finding("clock", said, mend + (retry_cause(scheme, apart) if is_past else ""))
 
 
-def _mend_of(request: Captured) -> str:
-    names = ", ".join(sorted(request.headers)) or "none"
-    return f"capture the request with all its headers (there are: {names}), or set the secret there"
+def _without_proof(first: _Try, refused: SignatureError) -> Finding:
+    """What a request is that carries no proof at all."""
+    set_up = [one for one in first.scheme.handshakes if one.recognises(_request(first))]
+    if set_up and not set_up[0].signed:
+        said = f"it is the set-up request {set_up[0].name}, which carries no proof"
+        return Finding("request", said, "nothing is wrong: it is answered, and not stored")
+    method = first.request.method
+    if method != "POST":
+        said = f"it is a {method} request, and no set-up request of this source"
+        return Finding("request", said, "capture the POST; or add the set-up request: `handshakes`")
+    names = ", ".join(sorted(first.request.headers)) or "none"
+    mend = f"capture the request with all its headers (there are: {names}), or set the secret there"
+    return Finding("request", refused.detail, mend)
 
 
 def _answer(

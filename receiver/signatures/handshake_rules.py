@@ -12,7 +12,7 @@ from typing import Any, cast
 from receiver.signatures.fields import Field, Place
 from receiver.signatures.handshake_knobs import DIGEST_KNOBS, HANDSHAKE_KNOBS
 from receiver.signatures.handshakes import Ask, Digest, Echo, Fixed, Handshake
-from receiver.signatures.knobs import Fault, Knob, nearest
+from receiver.signatures.knobs import Fault, key_faults
 from receiver.signatures.records import Answer
 
 HMAC = "hmac"
@@ -41,20 +41,10 @@ def faults_of(verify: Mapping[str, Any]) -> Iterator[Fault]:
         if not isinstance(item, Mapping):
             yield place, "this is no handshake.", "Write {echo: query.challenge}."
             continue
-        found = [*_key_faults(place, item, HANDSHAKE_KNOBS)]
+        found = [*key_faults(place, item, HANDSHAKE_KNOBS)]
         if isinstance(item.get("digest"), Mapping):
-            found += _key_faults((*place, "digest"), item["digest"], DIGEST_KNOBS)
+            found += key_faults((*place, "digest"), item["digest"], DIGEST_KNOBS)
         yield from found or _contradictions(place, item, verify)
-
-
-def _key_faults(
-    place: tuple[str | int, ...], item: Mapping[str, Any], knobs: Mapping[str, Knob]
-) -> Iterator[Fault]:
-    for key, value in item.items():
-        if key not in knobs:
-            yield (*place, key), f"unknown key {str(key)[:64]!r}.", nearest(str(key), knobs)
-        elif (remedy := knobs[key].fault(value)) is not None:
-            yield (*place, key), f"`{key}` cannot be {str(value)[:64]!r}.", remedy
 
 
 def _contradictions(

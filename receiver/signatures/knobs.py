@@ -265,6 +265,24 @@ def nearest(word: str, known: Iterable[str]) -> str:
     return f"Did you mean {' or '.join(close)}?" if close else f"Write one of {', '.join(names)}."
 
 
+def key_faults(
+    place: tuple[str | int, ...], block: Mapping[str, object], knobs: Mapping[str, Knob]
+) -> Iterator[Fault]:
+    """The keys of a block that are none of these knobs, and the values that a knob cannot have."""
+    for key, value in block.items():
+        if key in knobs:
+            yield from value_fault((*place, key), knobs[key], value)
+        else:
+            yield (*place, key), f"unknown key {str(key)[:64]!r}.", nearest(str(key), knobs)
+
+
+def value_fault(place: tuple[str | int, ...], knob: Knob, value: object) -> Iterator[Fault]:
+    """What is wrong with the value of one knob."""
+    remedy = knob.fault(value)
+    if remedy is not None:
+        yield place, f"`{place[-1]}` cannot be {str(value)[:64]!r}.", remedy
+
+
 def schema_of(knobs: Mapping[str, Knob]) -> Iterator[tuple[str, dict[str, object]]]:
     """Each knob as a JSON Schema property."""
     for name, knob in knobs.items():

@@ -24,8 +24,10 @@ from receiver.signatures.knobs import (
     SUCCESS_KNOBS,
     Fault,
     Knob,
+    key_faults,
     nearest,
     schema_of,
+    value_fault,
 )
 from receiver.signatures.presets import PRESETS
 from receiver.signatures.presets.unsigned import ADDED_HEADER
@@ -172,7 +174,7 @@ def _knob_faults(verify: Mapping[str, object], scheme: str) -> Iterator[Fault]:
     allowed = COMMON_KNOBS | own
     for key, value in verify.items():
         if key in allowed:
-            yield from _value_fault((key,), allowed[key], value)
+            yield from value_fault((key,), allowed[key], value)
         elif key in _ALL_GENERIC_KNOBS:
             remedy = f"Remove it, or write scheme: {HMAC} and spell out every knob."
             yield (key,), f"`{key}` is fixed by the scheme {scheme}.", remedy
@@ -181,12 +183,6 @@ def _knob_faults(verify: Mapping[str, object], scheme: str) -> Iterator[Fault]:
     for key, knob in allowed.items():
         if knob.required and key not in verify:
             yield (), f"`{key}` is missing.", f"Add `{key}`. {knob.says}"
-
-
-def _value_fault(path: tuple[str, ...], knob: Knob, value: object) -> Iterator[Fault]:
-    remedy = knob.fault(value)
-    if remedy is not None:
-        yield path, f"`{path[-1]}` cannot be {str(value)[:64]!r}.", remedy
 
 
 def shown_in_set_up(scheme: str) -> str | None:
@@ -221,12 +217,7 @@ def _is_timed(scheme: str) -> bool:
 def _answer_faults(name: str, answer: object, knobs: Mapping[str, Knob]) -> Iterator[Fault]:
     if not isinstance(answer, Mapping):
         return
-    for key, value in answer.items():
-        if key in knobs:
-            yield from _value_fault((name, key), knobs[key], value)
-        else:
-            remedy = nearest(str(key), knobs)
-            yield (name, key), f"unknown key {str(key)[:64]!r}.", remedy
+    yield from key_faults((name,), answer, knobs)
     if answer.get("status") == NO_CONTENT and answer.get("body"):
         yield (name, "body"), "this status has no body.", "Remove it, or write status: 200."
 

@@ -70,7 +70,7 @@ def _spellings(text: str) -> Iterator[bytes]:
 
 
 def _tails(form: bytes) -> Iterator[bytes]:
-    """What follows `/webhooks/SOURCE/`, with and without a slash at its end.
+    """What follows `/webhooks/SOURCE/`, with and without a slash before it and at its end.
 
     The path before it, or the secret itself, may hold the same words.
     """
@@ -79,3 +79,4 @@ def _tails(form: bytes) -> Iterator[bytes]:
         tail = _WEBHOOKS.join(pieces[at:]).partition(b"/")[2]
         yield tail
         yield tail.removesuffix(b"/")
+        yield tail.removeprefix(b"/")

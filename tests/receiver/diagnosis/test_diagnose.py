@@ -265,6 +265,23 @@ def test_a_missing_header_is_told_with_those_that_are_there() -> None:
     assert "host, user-agent" in diagnosis.findings[0].mend
 
 
+@pytest.mark.parametrize(
+    ("method", "scheme", "url", "body", "says"),
+    [
+        ("GET", "nylas", f"{URL}?challenge=abc", b"", "the set-up request challenge"),
+        ("POST", "slack-events", URL, b"ssl_check=1&token=abc", "the set-up request ssl-check"),
+        ("GET", "zendesk", URL, b"", "a GET request, and no set-up request"),
+    ],
+)
+def test_what_no_vendor_signs_is_named(
+    method: str, scheme: str, url: str, body: bytes, says: str
+) -> None:
+    diagnosis = found(Captured(method, url, {"host": "x"}, body), scheme)
+    assert not diagnosis.proven
+    [finding] = diagnosis.findings
+    assert says in finding.said
+
+
 def test_without_a_secret_that_is_told() -> None:
     diagnosis = found(signed(), secrets=())
     assert (diagnosis.cause, steps(diagnosis)) == ("no-secret", ["secret"])

@@ -61,6 +61,7 @@ def test_in_the_path(secret: str, base: str) -> None:
         assert proves(f"{base}/webhooks/crm/{text}", secret), text
     encoded = quote(secret, safe="")
     assert proves(f"{base}/webhooks/crm/{encoded}/", secret)
+    assert proves(f"{base}/webhooks/crm//{encoded}", secret)
     assert proves(f"{base}/webhooks/crm/{encoded}?utm=1", secret)
     assert proves(f"{base}/webhooks/crm%2F{encoded}", secret)
 
