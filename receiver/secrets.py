@@ -48,6 +48,7 @@ class Secrets:
         self._made = made
         self._paired = paired
         self._files: dict[str, str] = {}
+        self._throwaway: dict[str, str] = {}
         self._learnt: dict[str, str] = {}
         self._learnt_before: frozenset[str] = frozenset()
         self._set_by_hand: frozenset[str] = frozenset()
@@ -74,6 +75,10 @@ class Secrets:
         """Whether a paired secret of that name would be the one in use."""
         return not self._environ.get(name) and name not in self._set_by_hand
 
+    def is_throwaway(self, name: str) -> bool:
+        """Whether the value is the one that `receiver up` made, wherever it is set now."""
+        return name in self._throwaway and self._throwaway[name] == self.get(name)
+
     def was_learnt(self, name: str) -> bool:
         """Whether a vendor sent the secret of that name while it was set up."""
         return name in self._learnt or name in self._learnt_before
@@ -93,7 +98,8 @@ class Secrets:
         empty: set[str] = set()
         found: dict[str, str] = {}
         if self._made is not None and self._made.is_dir():
-            found |= _read_folder(self._made, unreadable, empty)
+            self._throwaway = _read_folder(self._made, unreadable, empty)
+            found |= self._throwaway
         if self._paired is not None and self._paired.is_dir():
             before = _read_folder(self._paired, unreadable, empty)
             self._learnt_before = frozenset(before)

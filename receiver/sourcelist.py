@@ -124,7 +124,10 @@ def _item(
         last_rejection=traffic.last_rejection,
         last_rejection_cause=traffic.last_rejection_cause,
         redacts=source.redact if source else (),
-        warnings=(*(_warnings(source, traffic) if source else ()), *map(str, problems.values())),
+        warnings=(
+            *(_warnings(source, traffic, secrets) if source else ()),
+            *map(str, problems.values()),
+        ),
         missing=tuple(_missing(settings, name, source, mappings, secrets, states)),
     )
 
@@ -200,8 +203,10 @@ def _missing(
     return missing
 
 
-def _warnings(source: Source, traffic: SourceTraffic) -> Iterator[str]:
+def _warnings(source: Source, traffic: SourceTraffic, secrets: Secrets) -> Iterator[str]:
     """What works now and will not for long."""
+    for name in filter(secrets.is_throwaway, source.secrets):
+        yield f"{name} is a throw-away secret of `receiver up`: set the vendor's before it calls"
     for ending in endings_of(source, traffic.uses, datetime.now(UTC)):
         yield str(ending)
 

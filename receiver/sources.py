@@ -104,6 +104,14 @@ def missing_secrets(
     }
 
 
+def throwaway_secrets(mappings: MappingSet, secrets: Secrets) -> Iterator[tuple[str, str]]:
+    """The sources that take requests signed with what `receiver up` made, and the secret's name."""
+    for name, source in sorted(mappings.sources.items()):
+        for secret in source.secrets:
+            if secrets.is_throwaway(secret):
+                yield name, secret
+
+
 @dataclass(frozen=True, slots=True)
 class SecretProblem:
     """A secret of a source that has not the form which its scheme takes, and what to do."""

@@ -82,7 +82,7 @@ async def _of_mappings(around: Around) -> Report:
 
 async def _secrets(around: Around) -> Report:
     now = datetime.now(UTC)
-    return keys.check_secrets(around.settings, around.mappings, around.secrets, now)
+    return keys.check_secrets(around.mappings, around.secrets, now)
 
 
 async def _settings(_: Around) -> Report:

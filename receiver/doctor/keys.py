@@ -8,7 +8,6 @@ from __future__ import annotations
 import os
 import shlex
 import stat
-from collections.abc import Iterator, Mapping
 from datetime import datetime
 from pathlib import Path
 
@@ -19,12 +18,16 @@ from receiver.doctor.findings import Finding, Report, note
 from receiver.envfile import doubtful_values
 from receiver.secrets import Secrets
 from receiver.settings import ENV_FILE, Settings, misspelt
-from receiver.sources import known_sources, missing_secrets, secret_problems, without_public_url
+from receiver.sources import (
+    known_sources,
+    missing_secrets,
+    secret_problems,
+    throwaway_secrets,
+    without_public_url,
+)
 
 
-def check_secrets(
-    settings: Settings, mappings: MappingSet, secrets: Secrets, now: datetime
-) -> Report:
+def check_secrets(mappings: MappingSet, secrets: Secrets, now: datetime) -> Report:
     """Whether each source has a secret, of the form that its scheme takes."""
     missing = missing_secrets(mappings, secrets, now=now)
     findings = [
@@ -40,7 +43,7 @@ def check_secrets(
             f"source {source} has the throw-away secret that `receiver up` made for {name}",
             f"set {name} to the vendor's before you count on it",
         )
-        for source, name in throwaway_secrets(settings, mappings, secrets)
+        for source, name in throwaway_secrets(mappings, secrets)
     ]
     return Report.of(f"{len(mappings.sources)} sources", findings)
 
@@ -95,29 +98,9 @@ def _is_open(path: Path) -> bool:
     return is_ours and bool(status.st_mode & stat.S_IROTH)
 
 
-def throwaway_secrets(
-    settings: Settings, mappings: MappingSet, secrets: Secrets
-) -> Iterator[tuple[str, str]]:
-    """Sources whose value in use is one that `receiver up` made, with the secret's name."""
-    made = _made(settings)
-    for name, source in sorted(mappings.sources.items()):
-        for secret in source.secrets:
-            value = secrets.get(secret)
-            if value is not None and value == made.get(secret):
-                yield name, secret
-
-
-def _made(settings: Settings) -> Mapping[str, str]:
-    nowhere = settings.data_dir / "no-such-folder"
-    only_made = Secrets(environ={}, made=settings.made_secrets_dir, paired=nowhere)
-    folder = settings.made_secrets_dir
-    names = [path.name for path in folder.iterdir()] if folder.is_dir() else []
-    return {name: value for name in names if (value := only_made.get(name)) is not None}
-
-
 def check_public_url(settings: Settings, mappings: MappingSet, secrets: Secrets) -> Report:
     """Whether it is known what vendors call, where they sign that."""
-    tried = {source for source, _ in throwaway_secrets(settings, mappings, secrets)}
+    tried = {source for source, _ in throwaway_secrets(mappings, secrets)}
     known = known_sources(mappings, secrets)
     mend = "set RECEIVER_PUBLIC_URL to what it calls"
     findings = [

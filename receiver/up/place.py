@@ -10,15 +10,16 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from pathlib import Path
 
 import mappings
 from jobs.timezone import DEFAULT_TIMEZONE
-from mappings.engine.load import MappingSet, load, read_directory
-from receiver.secrets import secrets_of
+from mappings.engine.load import MappingSet, Source, load, read_directory
+from receiver.secrets import Secrets, secrets_of
 from receiver.settings import Settings, variable
-from receiver.signatures import RULES
-from receiver.sources import missing_secrets
+from receiver.signatures import RULES, Scheme, SchemeInvalid, scheme_of
+from receiver.sources import missing_secrets, throwaway_secrets, usable_secrets
 from receiver.up import throwaway
 from receiver.up.address import DEMO, is_demo
 
@@ -62,15 +63,15 @@ def local_url(settings: Settings) -> str:
 
 
 def real_place(settings: Settings) -> Place:
-    """The place that the settings name; shipped sources without a secret get a throw-away one."""
-    missing = missing_secrets(_mappings(settings), secrets_of(settings))
-    wanted = {source: names[0] for source, names in missing.items() if source in throwaway.SHIPPED}
+    """The place that the settings name; sources without a secret get a throw-away one."""
+    found, known = _mappings(settings), secrets_of(settings)
+    wanted = _secrets_to_make(found, known)
     if wanted:
-        throwaway.make_missing(wanted.values(), settings.made_secrets_dir)
+        throwaway.make_missing(wanted, settings.made_secrets_dir)
+        known.reload()
+    tried = sorted({source for source, _ in throwaway_secrets(found, known)})
     return Place(
-        settings=settings,
-        added=as_environment(settings),
-        notes=_note_on_secrets(sorted(wanted), settings),
+        settings=settings, added=as_environment(settings), notes=_note_on_secrets(tried, settings)
     )
 
 
@@ -81,7 +82,7 @@ def demo_place(settings: Settings) -> Place:
     folder = home.made_secrets_dir
     changed = home.model_copy(
         update={
-            "admin_token": throwaway.make_missing([ADMIN_TOKEN], folder)[ADMIN_TOKEN],
+            "admin_token": throwaway.make_missing({ADMIN_TOKEN: None}, folder)[ADMIN_TOKEN],
             "database_url": "",
             "mappings": _folder_of_mappings(settings),
             "oldest_outcome_days": DEMO_OLDEST_DAYS,
@@ -92,10 +93,10 @@ def demo_place(settings: Settings) -> Place:
         }
     )
     found = _mappings(changed)
-    names = sorted({name for source in found.sources.values() for name in source.secrets})
+    schemes = {name: _scheme(one) for one in found.sources.values() for name in one.secrets}
     return Place(
         settings=changed,
-        added={**as_environment(changed), **throwaway.make_missing(names, folder)},
+        added={**as_environment(changed), **throwaway.make_missing(schemes, folder)},
         notes=(_note_on_demo(settings, home), *_note_on_secrets(sorted(found.sources), home)),
         log_dir=home.data_dir / "log",
     )
@@ -116,6 +117,26 @@ def as_environment(settings: Settings) -> dict[str, str]:
 def _mappings(settings: Settings) -> MappingSet:
     files = read_directory(settings.mappings)
     return load(files, timezone=settings.timezone_name, schemes=RULES)
+
+
+def _secrets_to_make(found: MappingSet, known: Secrets) -> dict[str, Scheme | None]:
+    """For each source of which no secret is set, the first that has not ended.
+
+    None while a file of secrets cannot be read: what it holds is not missing.
+    """
+    if known.unreadable:
+        return {}
+    sources = [found.sources[name] for name in missing_secrets(found, known)]
+    usable = [(usable_secrets(one, datetime.now(UTC)), one) for one in sources]
+    return {names[0]: _scheme(one) for names, one in usable if names}
+
+
+def _scheme(source: Source) -> Scheme | None:
+    """The scheme of the source; None where its file holds what no scheme takes."""
+    try:
+        return scheme_of(source.verify)
+    except SchemeInvalid:
+        return None
 
 
 def _folder_of_mappings(settings: Settings) -> Path:

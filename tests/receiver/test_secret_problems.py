@@ -59,7 +59,7 @@ async def test_sources_doctor_and_readyz_name_the_secret_and_its_form() -> None:
     [item] = source_items(settings, made, secrets, {})
     assert item.secrets[0].problem == problem.says
     assert str(problem) in item.warnings
-    report = check_secrets(settings, made, secrets, NOW)
+    report = check_secrets(made, secrets, NOW)
     [finding] = report.findings
     assert (finding.is_problem, problem.says in finding.says) == (True, True)
     look = looks.look_at_secrets(dict, lambda: [problem])

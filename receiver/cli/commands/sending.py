@@ -115,7 +115,10 @@ def _as_the_vendor(
     secret = next(filter(None, map(session.secrets.get, names)), None)
     if secret is None:
         wanted = " or ".join(names or source.secrets)
-        raise Trouble(f"source {source.name} has no secret to sign with; set {wanted}")
+        raise Trouble(
+            f"source {source.name} has no secret to sign with; set {wanted}, or"
+            " start `receiver up` again: it makes a throw-away one"
+        )
     try:
         return signed_request(
             scheme_of(source.verify),

@@ -1,12 +1,15 @@
 from __future__ import annotations
 
 import os
-import shutil
 from pathlib import Path
 
 import pytest
 
+from mappings.engine.load import load, read_directory
+from receiver.secrets import secrets_of
 from receiver.settings import Settings, load_settings
+from receiver.signatures import RULES
+from receiver.sourcelist import source_items
 from receiver.up.place import demo_place, local_url, real_place
 
 MAPPINGS = Path(__file__).resolve().parents[3] / "mappings"
@@ -50,7 +53,7 @@ def test_the_demo_says_what_it_ignores(real_settings: Settings) -> None:
     assert "throw-away secrets for approvals, github, hubspot, zendesk" in notes
 
 
-def test_a_real_place_makes_secrets_for_shipped_sources_that_have_none(
+def test_a_real_place_makes_secrets_for_sources_that_have_none(
     real_settings: Settings,
 ) -> None:
     place = real_place(real_settings)
@@ -58,20 +61,53 @@ def test_a_real_place_makes_secrets_for_shipped_sources_that_have_none(
     made = {path.name for path in real_settings.made_secrets_dir.iterdir()}
     assert made == {"APPROVALS_SECRET", "HUBSPOT_SECRET", "ZENDESK_SECRET"}
     assert "approvals, hubspot, zendesk" in place.notes[0]
-    assert real_place(real_settings).notes == ()  # said when made
+    assert real_place(real_settings).notes == place.notes  # at every start, while they are in use
 
 
-def test_a_real_place_makes_none_for_a_source_of_somebody_elses(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+HEX = """\
+source: desk
+verify:
+  scheme: close
+  secrets: [{name: DESK_OLD, not_after: 2026-01-01}, DESK_SECRET]
+outcomes:
+  - name: solved
+    when: "true"
+    agent: ${{ event.agent }}
+    customer: ${{ event.customer }}
+    indicator: ${{ event.indicator }}
+    once_per: ${{ id(event.id) }}
+"""
+
+
+@pytest.fixture
+def desk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Settings:
+    """A folder of a user's own, whose source takes a secret in hex; the older one has ended."""
     monkeypatch.chdir(tmp_path)
-    shutil.copytree(MAPPINGS, tmp_path / "mappings")
-    text = (tmp_path / "mappings" / "github.yaml").read_text()
-    own = text.replace("source: github", "source: gitea").replace("GITHUB_SECRET", "GITEA_SECRET")
-    (tmp_path / "mappings" / "github.yaml").write_text(own)
-    settings = load_settings(None)
-    real_place(settings)
-    assert not (settings.made_secrets_dir / "GITEA_SECRET").exists()
+    (tmp_path / "mappings").mkdir()
+    (tmp_path / "mappings" / "desk.yaml").write_text(HEX)
+    (tmp_path / ".env").write_text("DESK_OLD=\nDESK_SECRET=\n")
+    return load_settings(None)
+
+
+def test_a_source_of_ones_own_gets_a_secret_in_the_form_of_its_scheme(desk: Settings) -> None:
+    place = real_place(desk)
+    assert "throw-away secrets for desk" in place.notes[0]
+    (made,) = desk.made_secrets_dir.iterdir()
+    assert made.name == "DESK_SECRET"
+    assert len(bytes.fromhex(made.read_text())) == 32
+    secrets = secrets_of(desk)
+    mappings = load(read_directory(desk.mappings), timezone="UTC", schemes=RULES)
+    (item,) = source_items(desk, mappings, secrets, {})
+    assert "DESK_SECRET is a throw-away secret" in item.warnings[0]
+    (Path.cwd() / ".env").write_text("DESK_SECRET=0123\n")
+    assert real_place(desk).notes == ()
+
+
+@pytest.mark.parametrize("env", ["DESK_OLD=ended\n", b"\xff"], ids=["ended", "unreadable"])
+def test_no_secret_is_made_where_a_person_has_set_one(desk: Settings, env: str | bytes) -> None:
+    (Path.cwd() / ".env").write_bytes(env if isinstance(env, bytes) else env.encode())
+    assert real_place(desk).notes == ()
+    assert not desk.made_secrets_dir.exists()
 
 
 def test_a_real_place_is_what_the_settings_name(real_settings: Settings) -> None:
