@@ -12,9 +12,13 @@ from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 from urllib.parse import urlsplit, urlunsplit
 
+from receiver.signatures.secret_forms import QUOTES
+
 V = TypeVar("V")
 
 _LENGTH = re.compile(r"[0-9]{1,15}")
+#: What vendors show before a key, and some sign without.
+_MARKS = ("v1,whsec_", "v1,", "whsec_")
 _BOM = b"\xef\xbb\xbf"
 _DEFAULT_PORTS = {"http": ":80", "https": ":443"}
 
@@ -139,8 +143,16 @@ def spellings(secret: str, name: str) -> Iterator[Variant[str]]:
     mend = f"set {name} to exactly what the vendor shows"
     if secret.strip() != secret:
         yield Variant(secret.strip(), f"with {name} without the blanks around it", mend)
-    if secret[:1] == secret[-1:] and secret[:1] in ("'", '"') and len(secret) > 1:
+    if len(secret) > 1 and secret[0] in QUOTES and secret[-1] in QUOTES:
         yield Variant(secret[1:-1], f"with {name} without the quotes around it", mend)
+    if secret.startswith(f"{name}="):
+        yield Variant(secret.removeprefix(f"{name}="), f"without `{name}=` in {name} itself", mend)
+    visible = "".join(filter(str.isprintable, secret))
+    if visible != secret.strip():
+        yield Variant(visible, f"with {name} without the invisible characters in it", mend)
+    for mark in filter(secret.startswith, _MARKS):
+        alone = f"set {name} to what stands behind `{mark}`: it is signed with the text of that"
+        yield Variant(secret.removeprefix(mark), f"with {name} without `{mark}`", alone)
     yield Variant(f"{secret}\n", f"with a line break after {name}", mend)
     if "\\n" in secret:
         unescaped = secret.replace("\\n", "\n")

@@ -10,14 +10,16 @@ import base64
 import binascii
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from urllib.parse import unquote, urlsplit
 
 from receiver.diagnosis.sightings import LONGEST_PREFIX
 from receiver.signatures import Request, SignatureError
 from receiver.signatures.authorization import credentials
 from receiver.signatures.fields import query_fields
+from receiver.signatures.url_secrets import shown_in
 
 _AUTHORIZATION = "authorization"
+#: The name of no parameter, so that the path alone is looked at.
+_NO_PARAMETER = "\0"
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,13 +46,13 @@ def _places(request: Request, secret: str) -> Iterator[dict[str, str]]:
             yield {"scheme": "token", "header": header, "prefix": prefix}
     try:
         fields = query_fields(request.url)
-        path = urlsplit(request.url).path
-    except (SignatureError, ValueError):
+        in_path = shown_in(request.url, _NO_PARAMETER)
+    except SignatureError:
         return
     for name, value in fields:
         if value == secret:
             yield {"scheme": "path-token", "parameter": name}
-    if unquote(path.rpartition("/webhooks/")[2].partition("/")[2]) == secret:
+    if secret.encode("utf-8", "replace") in in_path:
         yield {"scheme": "path-token"}
 
 

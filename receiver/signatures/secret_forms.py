@@ -15,7 +15,7 @@ from receiver.signatures.knob_lines import as_hmac_block
 from receiver.signatures.records import Request
 from receiver.signatures.scheme import Scheme
 
-_QUOTES = frozenset("'\"`\u2018\u2019\u201c\u201d")
+QUOTES = frozenset("'\"`\u2018\u2019\u201c\u201d")
 _PEM = "-----BEGIN"
 _CERTIFICATE = "-----BEGIN CERTIFICATE"
 _SHOWN_STANDARD = "v1,whsec_"
@@ -55,7 +55,7 @@ def _copied_wrongly(secret: str, name: str) -> Iterator[FormProblem]:
         yield FormProblem("has a blank or a line break at an end", "take it away")
     if name and secret.startswith(f"{name}="):
         yield FormProblem(f"repeats `{name}=` in its value", "leave the name out of the value")
-    if len(secret) > 1 and secret[0] in _QUOTES and secret[-1] in _QUOTES:
+    if len(secret) > 1 and secret[0] in QUOTES and secret[-1] in QUOTES:
         yield FormProblem("stands in quotes, which count as part of it", "take the quotes away")
     if not secret.isprintable():
         yield FormProblem("holds an invisible character", f"{_AGAIN}, into a plain text")

@@ -125,6 +125,11 @@ def test_another_url_is_found(called: str, captured: str, headers: dict[str, str
         pytest.param(SECRET.value, f" {SECRET.value}\t", "without the blanks", id="blanks"),
         pytest.param(SECRET.value, f'"{SECRET.value}"', "without the quotes", id="quotes"),
         pytest.param("c2VjcmV0", "c2VjcmV0\n", "without the blanks", id="line-break"),
+        pytest.param("a word", "\u201ca word\u201d", "without the quotes", id="curly-quotes"),
+        pytest.param("a word", f"{SECRET.name}=a word", f"without `{SECRET.name}=`", id="name"),
+        pytest.param("a word", "a\u200b word", "without the invisible", id="zero-width"),
+        pytest.param("whsec_YQ==", "v1,whsec_YQ==", "without `v1,`", id="text-of-whsec"),
+        pytest.param("YQ==", "whsec_YQ==", "without `whsec_`", id="text-behind-whsec"),
     ],
 )
 def test_a_wrong_secret_is_found(vendors: str, ours: str, says: str) -> None:

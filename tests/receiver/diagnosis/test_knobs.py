@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import hmac
 from typing import Any
+from urllib.parse import quote
 
 import pytest
 import yaml
@@ -195,6 +196,13 @@ def test_where_the_secret_itself_is_shown_is_named(
         if line.startswith("verify: "):  # the block alone, without a line of the other scheme
             written = yaml.safe_load(line.partition("verify: ")[2].partition(", with")[0])
             assert found(written, headers, url=URL + query).proven
+
+
+def test_a_secret_in_the_path_is_found_in_every_spelling() -> None:
+    secret = "an/unguessable+part?of=it"
+    for part in (secret, quote(secret, safe=""), quote(quote(secret, safe=""), safe="")):
+        diagnosis = found(PLAIN, {}, url=f"{URL}/{part}", secret=secret)
+        assert mends(diagnosis) == ["verify: {scheme: path-token}, with `secrets`"], part
 
 
 def test_a_token_that_stands_behind_basic_is_named() -> None:
