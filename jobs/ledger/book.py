@@ -136,7 +136,8 @@ class Held(NamedTuple):
 class Memory(NamedTuple):
     """What a reinstatement behind a reversal brings back, and whether that reversal closed it.
 
-    A reversal that finds nothing open remembers what the reversal before it does.
+    A reversal that finds nothing open remembers nothing, unless it is a copy: of the same moment as
+    the reversal before it, whose memory it has.
     """
 
     charge: Recorded | None
@@ -215,9 +216,11 @@ class Line:
         return other
 
     def keeps_closed(self, reversal: Recorded) -> bool:
-        """Whether this reversal makes a reinstatement by hand behind it count for nothing."""
+        """Whether this reversal makes a reinstatement behind it count for nothing."""
         interval = bisect_right(self.reversals, reversal.moment, key=_moment)
         behind = self.reinstatements[self._span(self.reinstatements, interval)]
+        if self.remembered[interval - 1].charge is None:
+            return bool(behind)
         return not self._undoes_by_hand(interval) and any(one.action_id for one in behind)
 
     def is_latest(self, moment: Moment) -> bool:
@@ -263,13 +266,17 @@ class Line:
         """What the reversals from there on remember, until one remembers what it did before."""
         for index in range(start, len(self.reversals)):
             held = self.held(index)
-            earlier = self.remembered[index - 1].charge if index else None
+            earlier = self.remembered[index - 1].charge if self._is_copy(index) else None
             now = Memory(earlier if held is None else held.charge, held is not None)
             known = self.remembered[index]
             is_same = now.charge is known.charge and now.is_closing == known.is_closing
             if is_same and index + 1 >= start + at_least:
                 return
             self.remembered[index] = now
+
+    def _is_copy(self, index: int) -> bool:
+        found = self.reversals
+        return index > 0 and found[index - 1].moment == found[index].moment
 
     def _list_of(self, outcome: Recorded) -> tuple[list[Recorded], Callable[[Recorded], Any]]:
         if outcome.kind is Kind.REVERSAL:

@@ -1,7 +1,7 @@
 """What a key owes, a second time: written from the design's words, knowing nothing of `jobs`.
 
 It walks a key's line from its beginning and remembers two things: the charge that is open, and the
-charge that the last reversal closed.
+charge that the last reversal closed, if it closed one. Copies of a reversal count as one.
 """
 
 from __future__ import annotations
@@ -67,14 +67,16 @@ def owes(recorded: Sequence[Said]) -> Said | None:
     """The charge that is owed, given all outcomes in the order they were recorded."""
     standing: Said | None = None
     remembered: Said | None = None
+    last: Said | None = None
     closed_by_hand = False
     for said in _along_the_line(recorded):
         if said.kind == "charge" and (standing is None or said.rule == "latest"):
             standing = said
         elif said.kind == "reversal":
             closed_by_hand = said.by_hand and standing is not None
-            if standing is not None:
+            if standing is not None or last is None or _place(last) != _place(said):
                 standing, remembered = None, standing
+            last = said
         elif said.kind == "reinstatement" and standing is None:
             standing = remembered if closed_by_hand or not said.by_hand else None
     return standing

@@ -14,13 +14,12 @@ import pytest
 from mappings.engine.examples import RECEIVED_AT
 from mappings.engine.load import load, read_directory
 from mappings.engine.mappingset import MappingSet
-from mappings.engine.types import DeliveryInput, Kind, Outcome
+from mappings.engine.types import DeliveryInput, Outcome
 from receiver.signatures import RULES
+from tests.jobs.model import Said, owes
 
 FILES = read_directory(Path(__file__).parents[2] / "mappings" / "library")
 MAPPINGS = load(FILES, timezone="UTC", schemes=RULES)
-BEFORE_ALL = datetime.min.replace(tzinfo=UTC)
-AFTER_ALL = datetime.max.replace(tzinfo=UTC)
 
 
 def example(name: str, **changes: Any) -> Any:
@@ -41,23 +40,14 @@ def told(source: str, body: Any, mappings: MappingSet = MAPPINGS) -> Sequence[Ou
     return found.outcomes
 
 
-def place(outcome: Outcome) -> tuple[datetime, bool]:
-    reversal = outcome.kind is Kind.REVERSAL
-    return outcome.occurred_at or (AFTER_ALL if reversal else BEFORE_ALL), reversal
-
-
 def owed(outcomes: Sequence[Outcome]) -> int:
-    """How many keys are left with a charge: their latest outcome is none that takes back."""
-    open_: dict[str, bool] = {}
-    taken: dict[str, bool] = {}
-    for outcome in sorted(outcomes, key=place):
-        key, before = outcome.key, open_.get(outcome.key, False)
-        if outcome.kind is Kind.REINSTATEMENT:
-            open_[key] = before or taken.get(key, False)
-        else:
-            open_[key] = outcome.kind is Kind.CHARGE
-            taken[key] = before
-    return sum(open_.values())
+    """How many keys are left with a charge, by the model that the ledger is held to."""
+    said: dict[str, list[Said]] = {}
+    for outcome in outcomes:
+        at = outcome.occurred_at.timestamp() if outcome.occurred_at else None
+        rule = str(outcome.amount_rule)
+        said.setdefault(outcome.key, []).append(Said(outcome.kind, at, 0, rule=rule))
+    return sum(owes(history) is not None for history in said.values())
 
 
 CALENDLY_CANCELLED_AFTER = copy.deepcopy(example("calendly-cancelled"))
@@ -167,6 +157,14 @@ STORIES: dict[str, tuple[str, list[Any], int]] = {
         "razorpay",
         [example(f"razorpay-{name}") for name in ("captured", "disputed", "dispute-won")],
         1,
+    ),
+    "razorpay-refunded-then-disputed-and-won": (
+        "razorpay",
+        [
+            example(f"razorpay-{name}")
+            for name in ("captured", "refunded", "disputed", "dispute-won")
+        ],
+        0,
     ),
     "chargebee-refunded": (
         "chargebee",
@@ -304,6 +302,11 @@ STORIES: dict[str, tuple[str, list[Any], int]] = {
         "aircall",
         [example("aircall-escalated"), example("aircall-ended")],
         0,
+    ),
+    "aircall-ended-with-nobody-it-was-escalated-to": (
+        "aircall",
+        [example("aircall-ended", data=example("aircall-ended")["data"] | {"escalated_to": None})],
+        1,
     ),
     "dialpad-went-to-voicemail": (
         "dialpad",

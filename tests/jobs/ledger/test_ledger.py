@@ -272,6 +272,30 @@ VERDICTS: dict[str, tuple[list[Said], Said, Verdict, list[int]]] = {
         Verdict.CHARGED,
         [30],
     ),
+    "a reinstatement behind a reversal that took nothing changes nothing": (
+        [charge(1, 10), reversal(2), reversal(3)],
+        reinstatement(4),
+        Verdict.WAITING,
+        [],
+    ),
+    "a copy of the reversal before a reinstatement is no other reversal": (
+        [charge(1, 10), reversal(2), reversal(2)],
+        reinstatement(4),
+        Verdict.CHARGED,
+        [10],
+    ),
+    "a reversal that took nothing takes back what a reinstatement behind it brought back": (
+        [charge(1, 10), reversal(2), reinstatement(4)],
+        reversal(3),
+        Verdict.REVERSED,
+        [-10],
+    ),
+    "so it does where that was closed and brought back again": (
+        [charge(1, 10), reversal(2), reinstatement(4), reversal(5), reinstatement(6)],
+        reversal(3),
+        Verdict.REVERSED,
+        [-10],
+    ),
     "a reinstatement before its reversal waits": (
         [],
         reinstatement(3),
