@@ -6,6 +6,7 @@ from receiver.signatures.content import SignedContent
 from receiver.signatures.fields import Field
 from receiver.signatures.handshakes import Ask, Digest, Echo, Handshake
 from receiver.signatures.hmac_scheme import HmacScheme
+from receiver.signatures.odd.encodings import AnyEncoding
 from receiver.signatures.odd.places import OrderedItems, SeveralHeaders
 from receiver.signatures.records import STATUS_200
 from receiver.signatures.scheme import Scheme
@@ -54,13 +55,15 @@ SCHEMES: tuple[Scheme, ...] = (
         remarks="give the webhook a `secret` when you create it; without one nothing is signed",
     ),
     # https://developers.smartsheet.com/api/smartsheet/guides/webhooks/webhook-verification and
-    # webhook-callbacks (2026-11). The challenge comes again every 100 callbacks.
-    HmacScheme(
+    # webhook-callbacks (2026-11). The challenge comes again every 100 callbacks. In base 16 by
+    # _webhooks.html.md.erb of github.com/smartsheet-platform/api-docs; some verifiers use base64.
+    AnyEncoding(
         name="smartsheet",
         vendor="Smartsheet",
         header="Smartsheet-Hmac-SHA256",
         algorithm="sha256",
         encoding="hex",
+        other_encodings=("base64",),
         signed_content=_BODY,
         success=STATUS_200,
         handshakes=(
