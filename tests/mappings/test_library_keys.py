@@ -183,6 +183,35 @@ RETRIES: dict[str, tuple[str, Any, Any]] = {
         lambda body: body.update(id="ev_other", source="api"),
         lambda body: body["content"]["transaction"].update(id="txn_other"),
     ),
+    "incident-io": (
+        "incident-io-resolved",
+        lambda body: body["public_incident.incident_status_updated_v2"].update(message="Other"),
+        lambda body: body["public_incident.incident_status_updated_v2"]["incident"].update(
+            name="B"
+        ),
+    ),
+    "sentry": (
+        "sentry-resolved",
+        lambda body: body.update(installation={"uuid": "other"}),
+        lambda body: body["data"]["issue"].update(title="Other", count="42"),
+    ),
+    "adyen": (
+        "adyen-authorised",
+        lambda body: body["notificationItems"][0]["NotificationRequestItem"].update(reason="Other"),
+        lambda body: body["notificationItems"][0]["NotificationRequestItem"].update(
+            eventDate="2026-09-21T16:13:20+02:00"
+        ),
+    ),
+    "gocardless": (
+        "gocardless-confirmed",
+        lambda body: body.update(meta={"webhook_id": "WB000OTHER"}),
+        lambda body: body["events"].reverse(),
+    ),
+    "wrike-acme": (
+        "wrike-done",
+        lambda body: body[0].update(webhookId="OTHER"),
+        lambda body: body.reverse(),
+    ),
     "pagerduty": (
         "pagerduty-resolved",
         lambda body: body["event"].update(id="01OTHER"),
@@ -240,6 +269,11 @@ PAIRS = {
     "razorpay": ("captured.json", "refunded.json"),
     "woocommerce": ("completed.json", "refunded.json"),
     "pagerduty": ("resolved.json", "reopened.json"),
+    "incident-io": ("resolved.json", "reopened.json"),
+    "sentry": ("resolved.json", "unresolved.json"),
+    "adyen": ("authorised.json", "charged-back.json"),
+    "gocardless": ("confirmed.json", "charged-back.json"),
+    "wrike": ("done.json", "reopened.json"),
     "trello": ("done.json", "taken-out.json"),
     "shopify": ("paid.json", "cancelled.json"),
     "jira": ("done.json", "reopened.json"),

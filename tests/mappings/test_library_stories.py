@@ -23,7 +23,8 @@ MAPPINGS = load(FILES, timezone="UTC", schemes=RULES)
 
 
 def example(name: str, **changes: Any) -> Any:
-    return {**json.loads(FILES[f"examples/{name}.json"]), **changes}
+    body = json.loads(FILES[f"examples/{name}.json"])
+    return {**body, **changes} if changes else body
 
 
 def told(source: str, body: Any, mappings: MappingSet = MAPPINGS) -> Sequence[Outcome]:
@@ -68,6 +69,13 @@ FRONT_ARCHIVED_AGAIN["payload"]["emitted_at"] = 1790007262.5
 def gorgias(status: str, at: str, **more: str) -> Any:
     body = copy.deepcopy(example("gorgias-closed"))
     body["ticket"].update(status=status, updated_datetime=f"2026-09-21T{at}:00+00:00", **more)
+    return body
+
+
+def adyen(name: str, at: str, code: str | None = None) -> Any:
+    body = copy.deepcopy(example(f"adyen-{name}"))
+    item = body["notificationItems"][0]["NotificationRequestItem"]
+    item |= {"eventDate": at, "eventCode": code or item["eventCode"]}
     return body
 
 
@@ -175,6 +183,94 @@ STORIES: dict[str, tuple[str, list[Any], int]] = {
         ],
         0,
     ),
+    "gocardless-charged-back-and-cancelled": (
+        "gocardless",
+        [
+            example(f"gocardless-{name}")
+            for name in ("confirmed", "paid-out", "charged-back", "chargeback-cancelled")
+        ],
+        1,
+    ),
+    "gocardless-failed-late": (
+        "gocardless",
+        [example("gocardless-confirmed"), example("gocardless-failed")],
+        0,
+    ),
+    "gocardless-failed-and-tried-again": (
+        "gocardless",
+        [
+            example("gocardless-failed"),
+            json.loads(
+                FILES["examples/gocardless-confirmed.json"].replace(
+                    b"2026-09-21T14", b"2026-09-24T14"
+                )
+            ),
+        ],
+        1,
+    ),
+    "adyen-refund-failed": (
+        "adyen",
+        [
+            example(f"adyen-{name}")
+            for name in ("authorised", "captured", "refunded", "refund-failed")
+        ],
+        1,
+    ),
+    "adyen-chargeback-reversed": (
+        "adyen",
+        [
+            example(f"adyen-{name}")
+            for name in ("authorised", "dispute-opened", "charged-back", "chargeback-reversed")
+        ],
+        1,
+    ),
+    "adyen-charged-back-twice": (
+        "adyen",
+        [
+            example("adyen-authorised"),
+            example("adyen-charged-back"),
+            example("adyen-chargeback-reversed"),
+            adyen("charged-back", "2026-10-14T01:00:00+02:00", "SECOND_CHARGEBACK"),
+        ],
+        0,
+    ),
+    "adyen-cancelled": (
+        "adyen",
+        [
+            example("adyen-authorised"),
+            adyen("refunded", "2026-09-21T16:20:00+02:00", "CANCELLATION"),
+        ],
+        0,
+    ),
+    "incident-io-closed-after-resolved": (
+        "incident-io",
+        [example(f"incident-io-{name}") for name in ("fixing", "resolved", "closed")],
+        1,
+    ),
+    "incident-io-reopened-and-resolved-by-a-person": (
+        "incident-io",
+        [
+            example(f"incident-io-{name}")
+            for name in ("resolved", "reopened", "resolved-by-a-person")
+        ],
+        0,
+    ),
+    "sentry-regressed": (
+        "sentry",
+        [example("sentry-created"), example("sentry-resolved"), example("sentry-unresolved")],
+        0,
+    ),
+    "sentry-resolved-twice": (
+        "sentry",
+        [example("sentry-resolved"), example("sentry-resolved")],
+        1,
+    ),
+    "wrike-done-again-by-a-person": (
+        "wrike-acme",
+        [example(f"wrike-{name}") for name in ("done", "reopened", "done-by-a-person")],
+        0,
+    ),
+    "wrike-deleted": ("wrike-acme", [example("wrike-done"), example("wrike-deleted")], 0),
     "woocommerce-refunded-in-two-steps": (
         "woocommerce-acme",
         [example(f"woocommerce-{n}") for n in ("completed", "refunded-in-part", "refunded")],
@@ -386,3 +482,24 @@ def test_stripe_counts_some_currencies_in_other_units_than_iso_4217(
         int(Decimal(share) * 1_000_000),
         currency.upper(),
     )
+
+
+@pytest.mark.parametrize(
+    ("currency", "counted"),
+    [("CLP", 48_000), ("ISK", 48_000), ("CVE", 480), ("IDR", 480), ("KWD", 480_000), ("JPY", 480)],
+)
+def test_adyen_counts_some_currencies_in_other_units_than_iso_4217(
+    currency: str, counted: int
+) -> None:
+    in_euros = b'- {percent: "2.5", currency: EUR, min: "1.00", max: "500.00", round: minor}'
+    price = b'- {percent: "2.5", currency: %s}' % currency.encode()
+    files = {name: text for name, text in FILES.items() if "adyen" in name}
+    others = b'- {percent: "2.5", currency: JPY'
+    agents = FILES["agents.yaml"].replace(in_euros, in_euros + b"\n        " + price)
+    agents = b"\n".join(line for line in agents.split(b"\n") if others + b"," not in line)
+    body = example("adyen-authorised")
+    item = body["notificationItems"][0]["NotificationRequestItem"]
+    item["amount"] = {"value": counted, "currency": currency}
+    mappings = load({**files, "agents.yaml": agents}, timezone="UTC", schemes=RULES)
+    (outcome,) = told("adyen", body, mappings)
+    assert (outcome.amount_micros, outcome.currency) == (12_000_000, currency)
