@@ -70,7 +70,9 @@ async def refuse_misspelt_rejections(
         ("cause", {*CAUSES, *_OTHER_CAUSES, *known_causes}),
     ):
         name = getattr(where, kind, None)
-        if name is not None and name not in names:
+        if name is None or name in names:
+            continue
+        if kind != "source" or not await is_known(database, kind, name):
             raise FilterInvalid(f"there is no {kind} {name[:80]!r}; {hint(name, sorted(names))}")
 
 

@@ -13,10 +13,12 @@ from pydantic import BaseModel
 from jobs.database import Database
 from jobs.errors import JobsError
 from jobs.filters import DeliveryFilter
+from jobs.queries.billing import BillingFilter, list_billing_events
 from jobs.queries.listing import list_deliveries, read_delivery
 from jobs.queries.paging import MOST
 from jobs.queries.rejections import RejectionFilter, list_rejections
 from jobs.queries.shapes import (
+    BillingEventItem,
     DeliveryEvidence,
     DeliveryItem,
     Page,
@@ -52,6 +54,11 @@ class Feed(Protocol):
     ) -> list[RejectionItem]:
         """The newest requests that were not taken."""
 
+    async def lines(
+        self, *, source: str | None, recorded_since: datetime | None, limit: int = MOST
+    ) -> list[BillingEventItem]:
+        """The billing events recorded last, newest first."""
+
 
 class DatabaseFeed:
     """Deliveries of the service whose database this is."""
@@ -85,6 +92,12 @@ class DatabaseFeed:
     ) -> list[RejectionItem]:
         where = RejectionFilter(source=source, since=since)
         return list((await list_rejections(self._database, where, limit=limit)).items)
+
+    async def lines(
+        self, *, source: str | None, recorded_since: datetime | None, limit: int = MOST
+    ) -> list[BillingEventItem]:
+        where = BillingFilter(source=source, recorded_since=recorded_since)
+        return list((await list_billing_events(self._database, where, limit=limit)).items)
 
 
 class ApiFeed:
@@ -123,6 +136,13 @@ class ApiFeed:
     ) -> list[RejectionItem]:
         given = {"source": source, "since": since and since.isoformat(), "limit": limit}
         return list((await self._get("/api/rejections", given, Page[RejectionItem])).items)
+
+    async def lines(
+        self, *, source: str | None, recorded_since: datetime | None, limit: int = MOST
+    ) -> list[BillingEventItem]:
+        since = recorded_since and recorded_since.isoformat()
+        given = {"source": source, "recorded_since": since, "limit": limit}
+        return list((await self._get("/api/billing-events", given, Page[BillingEventItem])).items)
 
     async def _get(self, path: str, given: dict[str, Any], form: type[S]) -> S:
         return form.model_validate_json(_good(await self._ask(path, given)).content)

@@ -1,5 +1,7 @@
 """Which deliveries are new: each is shown once, when it has settled, whatever restarts meanwhile.
 
+One that is settled again, as by a replay, is shown again where that posts a billing event.
+
 Owns the position. What was received is read from a little before the latest that is known, since a
 commit may come later than its time; each delivery is known by its id. Refuses to lose any where the
 service does not answer for a while, and to grow without bound.
@@ -15,12 +17,17 @@ from datetime import datetime, timedelta
 import httpx
 
 from jobs.errors import is_transient
-from jobs.queries.shapes import DeliveryEvidence, DeliveryItem, RejectionItem
+from jobs.queries.shapes import (
+    BillingEventItem,
+    DeliveryEvidence,
+    DeliveryItem,
+    RejectionItem,
+)
 from receiver.live.feeds import Feed
 from receiver.live.lines import Shown
 
 POLL_SECONDS = 0.5
-#: A delivery is committed, and a rejection written, at most this long after its time.
+#: A delivery or a line is committed, and a rejection written, at most this long after its time.
 DELIVERY_LATE = timedelta(seconds=3)
 REJECTION_LATE = timedelta(seconds=10)
 #: So many that have not settled are asked for at a time, and so many are waited for at all.
@@ -88,11 +95,17 @@ class Follower:
         self._wanted = wanted
         self._deliveries = Position(DELIVERY_LATE)
         self._rejections = Position(REJECTION_LATE)
+        self._lines = Position(DELIVERY_LATE)
         self._waiting: dict[str, None] = {}
 
     async def start(self) -> None:
         """Take what there is now as seen, or all before `since`."""
         source, since = self._wanted.source, self._wanted.since
+        posted = await self._feed.lines(source=source, recorded_since=None, limit=1)
+        if posted:
+            self._lines.latest = posted[0].recorded_at
+            for line in await self._read_lines():
+                self._lines.is_new(line.id, line.recorded_at)
         if since is not None:
             self._deliveries.latest = since + DELIVERY_LATE
             self._rejections.latest = since + REJECTION_LATE
@@ -116,6 +129,8 @@ class Follower:
         self._deliveries.forget()
         async for found in self._settled():
             yield found
+        async for found in self._settled_again():
+            yield found
         if self._wanted.rejections:
             for one in reversed(await self._read_rejections()):
                 if self._rejections.is_new(_key(one), one.at):
@@ -134,8 +149,35 @@ class Follower:
                 if item.state != RECEIVED:
                     evidence = await self._feed.delivery(item.id)
                     del self._waiting[item.id]
-                    if evidence is not None and self._wanted.fits(evidence):
-                        yield evidence
+                    if evidence is not None:
+                        self._know_lines(evidence)
+                        if self._wanted.fits(evidence):
+                            yield evidence
+
+    async def _settled_again(self) -> AsyncIterator[DeliveryEvidence]:
+        """Those shown before, or received before all this, that have posted a line since."""
+        for line in reversed(await self._read_lines()):
+            delivery = line.delivery_id
+            if delivery is None or delivery in self._waiting:
+                continue  # by hand; or it has yet to be shown, with this line
+            if not self._lines.is_new(line.id, line.recorded_at):
+                continue
+            evidence = await self._feed.delivery(delivery)
+            if evidence is None or not _is_its_own(line, evidence):
+                continue
+            self._know_lines(evidence)
+            self._deliveries.is_new(evidence.id, evidence.received_at)
+            if self._wanted.fits(evidence):
+                yield evidence
+        self._lines.forget()
+
+    def _know_lines(self, evidence: DeliveryEvidence) -> None:
+        for line in evidence.billing_events:
+            self._lines.is_new(line.id, line.recorded_at)
+
+    async def _read_lines(self) -> list[BillingEventItem]:
+        since = self._lines.since
+        return await self._feed.lines(source=self._wanted.source, recorded_since=since)
 
     async def _read_deliveries(self) -> list[DeliveryItem]:
         since = self._deliveries.since
@@ -174,6 +216,14 @@ async def follow(
                 on_away(str(error).splitlines()[0] if str(error) else type(error).__name__)
             is_away = True
         await asyncio.sleep(pause)
+
+
+def _is_its_own(line: BillingEventItem, evidence: DeliveryEvidence) -> bool:
+    """Whether settling the delivery posted the line, and no correction by hand."""
+    return any(
+        outcome.billing_event_id == line.id and outcome.action_id is None
+        for outcome in evidence.outcomes
+    )
 
 
 def _key(one: RejectionItem) -> tuple[str, datetime]:

@@ -13,7 +13,7 @@ from sqlalchemy import update
 
 from jobs.database import Database
 from jobs.intake.rejections import Rejected, write_rejections
-from jobs.schema import deliveries
+from jobs.schema import deliveries, outcomes
 from receiver.cli.output import Output
 from receiver.live import follow as following
 from receiver.live.feeds import ApiFeed, DatabaseFeed, Feed, FeedRefused
@@ -46,6 +46,15 @@ async def settle(database: Database, delivery: str, **values: Any) -> None:
         )
 
 
+async def bill(rows: Rows, delivery: str, at: datetime) -> None:
+    """Post a charge of the delivery's own outcome."""
+    line = await rows.charge(at, delivery_id=delivery)
+    async with rows.database.write() as connection:
+        await connection.execute(
+            update(outcomes).where(outcomes.c.delivery_id == delivery).values(billing_event_id=line)
+        )
+
+
 async def reject(database: Database, seconds: float, **values: Any) -> None:
     at = START + timedelta(seconds=seconds)
     given = {"source": "zendesk", "cause": "wrong-signature", "detail": "none matches", **values}
@@ -70,6 +79,31 @@ async def test_a_delivery_is_shown_when_it_has_settled_and_once(
     assert await shown(follower) == [waits]
     assert await shown(follower) == []
     assert before not in (waits, charged)
+
+
+async def test_one_that_a_replay_bills_is_shown_again(
+    feed: Feed, rows: Rows, database: Database
+) -> None:
+    before = await rows.delivery("failed", reason="unmapped")
+    old = await rows.charge()
+    follower = Follower(feed, Wanted())
+    await follower.start()
+    failed = await rows.delivery("failed", reason="unmapped")
+    assert await shown(follower) == [failed]
+    later = START + timedelta(hours=1)
+    for one in (before, failed):
+        await bill(rows, one, later)
+        await settle(database, one, state="recorded", reason=None, settled_at=later)
+    assert await shown(follower) == [before, failed]
+    assert await shown(follower) == []
+    await rows.reversal(old, later)  # a correction by hand: no outcome of a delivery posted it
+    waits = await rows.delivery("received", received_at=later)
+    await bill(rows, waits, later)
+    first = await shown(follower)
+    assert waits not in first, "it is shown once it has settled"
+    await settle(database, waits, state="recorded", reason=None, settled_at=later)
+    assert await shown(follower) == [waits]
+    assert await shown(follower) == []
 
 
 async def test_what_commits_late_is_shown_too(feed: Feed, rows: Rows, database: Database) -> None:
