@@ -13,14 +13,15 @@ from receiver.signatures.fields import Field, Place
 from receiver.signatures.handshake_knobs import DIGEST_KNOBS, HANDSHAKE_KNOBS
 from receiver.signatures.handshakes import Ask, Digest, Echo, Fixed, Handshake
 from receiver.signatures.knobs import Fault, key_faults
+from receiver.signatures.presets.unsigned import ADDED_HEADER
 from receiver.signatures.records import Answer
 
 HMAC = "hmac"
 PATH_TOKEN = "path-token"  # noqa: S105 - a scheme's name
-#: The knobs that name headers of every delivery, and those that every request has.
-_OWN_HEADERS = ("header", "timestamp_header", "id_header")
+#: The headers that requests have anyway.
 _COMMON_HEADERS = frozenset(
-    {"accept", "authorization", "content-length", "content-type", "host", "user-agent"}
+    f"header.{name}"
+    for name in ("accept", "authorization", "content-length", "content-type", "host", "user-agent")
 )
 
 
@@ -95,15 +96,15 @@ def _unsafe(
 def _tells(verify: Mapping[str, Any], name: str, text: str | bool) -> bool:
     """Whether a mark tells a signed set-up request from a delivery.
 
-    A member that is merely there does not, nor a header that deliveries have.
+    A member that is merely there does not, nor what deliveries have for their proof.
     """
-    place, _, header = name.partition(".")
-    if place == "query" or text is not True:
+    if text is not True:
         return name.lower() != "header.content-type"
-    if place != "header":
-        return False
-    own = {str(verify.get(key, "")).lower() for key in _OWN_HEADERS}
-    return header.lower() not in own | _COMMON_HEADERS
+    headers = (verify.get("header", ADDED_HEADER), verify.get("timestamp_header"))
+    own = {f"header.{one}".lower() for one in (*headers, verify.get("id_header"))}
+    own.add(f"query.{verify.get('parameter', 'token')}")
+    is_elsewhere = not name.startswith(("body.", "form."))
+    return is_elsewhere and not {name, name.lower()} & (own | _COMMON_HEADERS)
 
 
 def _handshake(

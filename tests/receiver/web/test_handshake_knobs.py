@@ -269,6 +269,12 @@ def test_what_is_wrong_in_one_is_named_with_what_to_write(
     [
         (block("path-token", {"echo": "body.c", "signed": False}), ("signed",), "the URL carries"),
         (block("token", {"echo": "query.c", "digest": {}}), ("digest",), "no key"),
+        (
+            block("token", {"method": "POST", "when": {"header.x-webhook-token": True}}),
+            (),
+            "not stored",
+        ),
+        (block("path-token", {"method": "POST", "when": {"query.token": True}}), (), "not stored"),
     ],
 )
 def test_some_make_no_sense_under_some_schemes(
