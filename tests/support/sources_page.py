@@ -67,9 +67,10 @@ marks what is from hearsay; `not documented` is what no public page has. Nothing
 - **time of a retry**: a few vendors sign once and repeat the request as it was. Their window
   reaches back over all retries and a margin, since a narrow one refuses every retry. It is no wider
   ahead of our clock.
-- **window**: how old a signed request may be. A wide one lets a captured request pass for longer,
-  and it still bills nothing: the same bytes, or the same signed id, are a repeat
-  ([security](security.md)). `tolerance_seconds` in the mapping sets another window, for both sides.
+- **window**: how old a signed request may be: 300 s, or what the vendor's own code takes. A wide
+  one lets a captured request pass for longer, and it still bills nothing: the same bytes, or the
+  same signed id, are a repeat ([security](security.md)). `tolerance_seconds` in the mapping sets
+  another window, for both sides.
 
 | preset | asks for | is answered | sends again for | time of a retry | window | documentation |
 |---|---|---|---|---|---|---|

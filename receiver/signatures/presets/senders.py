@@ -10,8 +10,9 @@ from receiver.signatures.hmac_scheme import HmacScheme
 from receiver.signatures.records import STATUS_200, Answer
 from receiver.signatures.scheme import Scheme
 
-#: Svix's schedule, as Resend's page has it: 5 s, 5 min, 30 min, 2 h, 5 h and 10 h apart.
-_SVIX_SPAN_SECONDS = 5 + 300 + 1_800 + 7_200 + 18_000 + 36_000
+#: Svix's schedule, as https://resend.com/docs/webhooks/retries-and-replays has it (2026-11): 5 s,
+#: 5 min, 30 min, 2 h, 5 h, 10 h and 10 h apart.
+_SVIX_SPAN_SECONDS = 5 + 300 + 1_800 + 7_200 + 18_000 + 36_000 + 36_000
 
 
 def _standard(

@@ -130,7 +130,8 @@ SCHEMES: tuple[Scheme, ...] = (
         id_header="BOX-DELIVERY-ID",
     ),
     # https://www.sanity.io/docs/webhooks and signature.ts of github.com/sanity-io/webhook-toolkit
-    # (2026-11).
+    # (2026-11). Two retries at 30 s, since April 2026:
+    # https://www.sanity.io/docs/changelog/50ec6abf-fe0c-475b-ae72-314148860132
     HmacScheme(
         name="sanity",
         vendor="Sanity",
@@ -142,5 +143,6 @@ SCHEMES: tuple[Scheme, ...] = (
         signed_content=SignedContent.parse("{timestamp}.{body}"),
         timestamp_element="t",
         timestamp_unit="milliseconds",
+        retry_span_seconds=60,
     ),
 )
