@@ -1,4 +1,4 @@
-"""Smartsheet: one HMAC that may be written in several ways."""
+"""Smartsheet and Flutterwave: one HMAC that may be written in several ways."""
 
 from __future__ import annotations
 

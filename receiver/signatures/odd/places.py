@@ -13,7 +13,7 @@ from receiver.signatures import codecs
 from receiver.signatures.errors import SignatureError
 from receiver.signatures.fields import document, one_of, query_fields, text_at
 from receiver.signatures.formulas import Formula, Written
-from receiver.signatures.hmac_scheme import LONGEST_HEADER, HmacScheme
+from receiver.signatures.hmac_scheme import LONGEST_HEADER, MOST_SIGNATURES, HmacScheme
 from receiver.signatures.odd.inbody import put
 from receiver.signatures.records import Request
 from receiver.signatures.tokens import with_parameter
@@ -199,3 +199,16 @@ class OrderedItems(HmacScheme):
         stamp = codecs.write_timestamp(now, self.timestamp_unit)
         signature = self._digest(key, self._contents(request, stamp)[0])
         return {self.header: (self.separator or "").join((*self.leading, stamp, signature))}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SpacedPairs(HmacScheme):
+    """Persona: `t=TIME,v1=SIGNATURE`, and while a secret is replaced two of these, spaced.
+
+    https://docs.withpersona.com/webhooks-best-practices (2026-11).
+    """
+
+    def _signature_items(self, request: Request) -> list[str]:
+        items = HmacScheme._signature_items(self, request)  # noqa: SLF001 - one family of classes
+        parts = (part for item in items for part in item.split(" "))
+        return list(dict.fromkeys(parts))[: 2 * MOST_SIGNATURES]

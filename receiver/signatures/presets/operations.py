@@ -1,4 +1,4 @@
-"""Operations: PagerDuty, Sentry, incident.io, Rootly, and what builds and deploys."""
+"""Operations: PagerDuty, Sentry, incident.io, FireHydrant, Rootly, and what builds and deploys."""
 
 from __future__ import annotations
 
@@ -49,6 +49,17 @@ SCHEMES: tuple[Scheme, ...] = (
         timestamp_header="webhook-timestamp",
         id_header="webhook-id",
         retry_span_seconds=_DAY,
+    ),
+    # https://docs.firehydrant.com/docs/runbook-step-send-a-webhook (2026-11): a runbook step, whose
+    # body you write.
+    HmacScheme(
+        name="firehydrant",
+        vendor="FireHydrant",
+        header="fh-signature",
+        algorithm="sha256",
+        encoding="hex",
+        signed_content=_BODY,
+        remarks="the webhook step of a runbook, with an HMAC secret set",
     ),
     # https://docs.rootly.com/configuration/webhooks (2026-11): time and body touch.
     HmacScheme(

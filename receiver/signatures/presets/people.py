@@ -1,9 +1,10 @@
-"""People and identity: BambooHR, Workable, Checkr, Finch, Onfido, WorkOS."""
+"""People and identity: BambooHR, Workable, Checkr, Finch, Onfido, Persona, WorkOS."""
 
 from __future__ import annotations
 
 from receiver.signatures.content import SignedContent
 from receiver.signatures.hmac_scheme import HmacScheme
+from receiver.signatures.odd.places import SpacedPairs
 from receiver.signatures.records import STATUS_200
 from receiver.signatures.scheme import Scheme
 
@@ -65,6 +66,19 @@ SCHEMES: tuple[Scheme, ...] = (
         algorithm="sha256",
         encoding="hex",
         signed_content=_BODY,
+    ),
+    # https://docs.withpersona.com/webhooks-best-practices (2026-11): seconds, the time of this
+    # request; the key is the text with wbhsec_. No window is documented; 300 s are ours.
+    SpacedPairs(
+        name="persona",
+        vendor="Persona",
+        header="Persona-Signature",
+        prefix="v1=",
+        separator=",",
+        algorithm="sha256",
+        encoding="hex",
+        signed_content=SignedContent.parse("{timestamp}.{body}"),
+        timestamp_element="t",
     ),
     # https://workos.com/docs/events/data-syncing/webhooks and _verification.py of WorkOS' Python
     # library (2026-11), which allows 3 minutes.

@@ -1,4 +1,4 @@
-"""Work and approvals: Trello, Wrike, Smartsheet, Todoist, DocuSeal, Documenso, Box, Sanity."""
+"""Work and approvals: Trello, Wrike, Smartsheet, Todoist, DocuSeal, Box, Dropbox and others."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from receiver.signatures.tokens import TokenScheme
 
 _BODY = SignedContent.parse("{body}")
 _WRIKE_TOKEN = Field("header", "X-Hook-Secret")
+_DROPBOX_CHALLENGE = Field("query", "challenge")
 _SMARTSHEET_CHALLENGE = Field("header", "Smartsheet-Hook-Challenge")
 
 SCHEMES: tuple[Scheme, ...] = (
@@ -128,6 +129,26 @@ SCHEMES: tuple[Scheme, ...] = (
         timestamp_unit="iso8601",
         vendor_window_seconds=10 * 60,
         id_header="BOX-DELIVERY-ID",
+    ),
+    # https://www.dropbox.com/developers/reference/webhooks (2026-11). The key is the app's secret;
+    # the URL is tried with a challenge first.
+    HmacScheme(
+        name="dropbox",
+        vendor="Dropbox",
+        header="X-Dropbox-Signature",
+        algorithm="sha256",
+        encoding="hex",
+        signed_content=_BODY,
+        handshakes=(
+            Handshake(
+                name="challenge",
+                method="GET",
+                asks=(Ask(_DROPBOX_CHALLENGE),),
+                reply=Echo(_DROPBOX_CHALLENGE),
+                signed=False,
+            ),
+        ),
+        remarks="ids of accounts whose files changed, and nothing else",
     ),
     # https://www.sanity.io/docs/webhooks and signature.ts of github.com/sanity-io/webhook-toolkit
     # (2026-11). Two retries at 30 s, since April 2026:
