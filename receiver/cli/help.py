@@ -85,7 +85,7 @@ EXAMPLES: Mapping[str, tuple[str, str]] = {
     ),
     "status": ("receiver status", "receiver status --json"),
     "doctor": ("receiver doctor", "receiver doctor --send-test-alert"),
-    "sources": ("receiver sources", "receiver sources --json"),
+    "sources": ("receiver sources", "receiver sources zendesk"),
     "rules": ("receiver rules", "receiver rules --json"),
     "purge": (
         "receiver purge --customer acme --dry-run",

@@ -49,11 +49,17 @@ def doctor(
 
 @app.command()
 @explained
-def sources(as_json: arg.Json = False) -> None:
+def sources(
+    source: Annotated[
+        str | None,
+        typer.Argument(metavar="SOURCE", help="Only this source.", show_default=False),
+    ] = None,
+    as_json: arg.Json = False,
+) -> None:
     """List the sources: URL to paste, scheme, secrets set or not, last delivery."""
     from receiver.cli.commands import sources as command
 
-    command.sources(as_json=as_json)
+    command.sources(source, as_json=as_json)
 
 
 @app.command()

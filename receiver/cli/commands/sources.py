@@ -9,17 +9,24 @@ from rich.text import Text
 from jobs.queries.silence import span
 from receiver.cli.output import Output, deliveries_counted
 from receiver.cli.session import Session
+from receiver.cli.trouble import MISUSE, Trouble
+from receiver.naming import refusal
 from receiver.sourcelist import SecretState, SourceItem, has_ended, read_sources, source_items
 
 
-def sources(*, as_json: bool) -> None:
-    """Every source of the mappings, and those that only deliveries remember."""
+def sources(name: str | None, *, as_json: bool) -> None:
+    """Every source of the mappings, and those that only deliveries remember; or the one named."""
     session, out = Session(), Output(as_json=as_json)
     mappings, settings = session.mappings(), session.settings
     items = session.run_if_made(
         lambda database: read_sources(database, settings, mappings, session.secrets),
         otherwise=source_items(settings, mappings, session.secrets, {}),
     )
+    if name is not None:
+        known = sorted(item.source for item in items)
+        items = [item for item in items if item.source == name]
+        if not items:
+            raise Trouble(refusal("source", name, known), code=MISUSE)
     if as_json:
         out.json([item.model_dump(mode="json") for item in items])
         return

@@ -125,6 +125,18 @@ def test_a_secret_in_the_url_is_named_and_never_shown(
     assert "unguessable" not in bare.run("sources").out
 
 
+def test_sources_shows_the_one_that_is_named(bare: Installation) -> None:
+    add_source(bare, "linear")
+    [one] = bare.run("sources", "linear", "--json").json
+    assert one["source"] == "linear"
+    shown = bare.run("sources", "linear").out
+    assert "/webhooks/linear" in shown
+    assert "zendesk" not in shown
+    ran = bare.run("sources", "linaer")
+    assert (ran.code, ran.out) == (2, "")
+    assert "there is no source 'linaer'; did you mean linear?" in ran.err
+
+
 def test_a_secret_of_another_form_is_named_where_it_was_said_to_be_set(
     bare: Installation, monkeypatch: pytest.MonkeyPatch
 ) -> None:
