@@ -216,8 +216,9 @@ class PathTokenScheme(SharedSecret):
 
     def shown(self, request: Request) -> list[bytes]:
         """See SharedSecret; here the spellings that it may have in a URL."""
-        found = shown_in(request.url, self.parameter)
-        if not found or len(request.url) > LONGEST_URL:
+        is_too_long = len(request.url) > LONGEST_URL
+        found = [] if is_too_long else shown_in(request.url, self.parameter)
+        if not found:
             raise SignatureError("missing-token")
         return found
 

@@ -7,6 +7,7 @@ shows are several texts, of which one is what the vendor was given.
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Iterator
 from urllib.parse import unquote_plus, unquote_to_bytes
 
@@ -28,7 +29,7 @@ def shown_in(url: str, parameter: str) -> list[bytes]:
     found = [tail for form in _spellings(url) for tail in _tails(form)]
     if _has(url, query, parameter):
         found += [form for text in _values(query, parameter) for form in _spellings(text)]
-    else:
+    elif path != url:
         found += [tail for form in _spellings(path) for tail in _tails(form)]
     return [shown for shown in dict.fromkeys(found) if shown]
 
@@ -59,14 +60,15 @@ def _spellings(text: str) -> Iterator[bytes]:
 
     A URL is Latin-1 text of what came over the wire, and any text in a captured request.
     """
+    for form in dict.fromkeys(_encoded(text)):
+        once = unquote_to_bytes(form)
+        yield from (form, once, unquote_to_bytes(once))
+
+
+def _encoded(text: str) -> Iterator[bytes]:
     for encoding in ("latin-1", "utf-8"):
-        try:
-            form = text.encode(encoding)
-        except UnicodeEncodeError:
-            continue
-        for _ in range(3):
-            yield form
-            form = unquote_to_bytes(form)
+        with contextlib.suppress(UnicodeEncodeError):
+            yield text.encode(encoding)
 
 
 def _tails(form: bytes) -> Iterator[bytes]:

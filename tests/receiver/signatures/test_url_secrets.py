@@ -7,7 +7,7 @@ from urllib.parse import quote, quote_plus
 
 import pytest
 
-from receiver.signatures import SignatureError, scheme_of, signed_request, verify
+from receiver.signatures import SignatureError, scheme_of, signed_request, tokens, verify
 
 PATH_TOKEN = scheme_of({"scheme": "path-token"})
 SECRETS = [
@@ -63,6 +63,7 @@ def test_in_the_path(secret: str, base: str) -> None:
     assert proves(f"{base}/webhooks/crm/{encoded}/", secret)
     assert proves(f"{base}/webhooks/crm//{encoded}", secret)
     assert proves(f"{base}/webhooks/crm/{encoded}?utm=1", secret)
+    assert proves(f"{base}/webhooks/crm/{encoded}?", secret)
     assert proves(f"{base}/webhooks/crm%2F{encoded}", secret)
 
 
@@ -108,5 +109,7 @@ def test_a_parameter_that_is_given_twice_is_malformed() -> None:
         proves(url, "an-unguessable-part")
 
 
-def test_what_is_too_long_for_a_secret_is_none() -> None:
+def test_what_is_too_long_for_a_secret_is_none(monkeypatch: pytest.MonkeyPatch) -> None:
+    """And is not even decoded: nobody has shown a secret yet."""
+    monkeypatch.setattr(tokens, "shown_in", lambda _url, _parameter: pytest.fail("it was read"))
     assert not proves("https://h.example/webhooks/crm/" + "a" * 40_000, "a" * 40_000)
