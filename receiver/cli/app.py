@@ -14,7 +14,7 @@ import typer
 
 from receiver.cli import authoring, money, operating, processes, setting_up, watching
 from receiver.cli.help import Command, Group
-from receiver.cli.pipes import expect_readers_to_go, flush
+from receiver.cli.pipes import expect_readers_to_go, flush, open_closed
 from receiver.cli.trouble import MISUSE
 
 app = typer.Typer(
@@ -59,6 +59,7 @@ def options(
 
 def main() -> None:
     """The entry point of the console script."""
+    open_closed()
     expect_readers_to_go()
     try:
         _run()

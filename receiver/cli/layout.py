@@ -72,7 +72,7 @@ def wrapped_command(command: str, width: int, *, indent: int = 0) -> Iterator[st
     line = start
     for word in _ARGUMENT.findall(command):
         joined = line + word if not line.strip() else f"{line} {word}"
-        if cell_len(joined) <= width - 2 or (not line.strip() and cell_len(joined) <= width - 2):
+        if cell_len(joined) <= width - 2:
             line = joined
             continue
         if line.strip():

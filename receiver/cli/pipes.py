@@ -11,6 +11,7 @@ import io
 import os
 import stat
 import sys
+from pathlib import Path
 from typing import Any, TextIO
 
 
@@ -32,6 +33,21 @@ class Pipe(io.FileIO):
                 if self._ends_command:
                     raise SystemExit(0) from None
         return len(data)
+
+
+def open_closed() -> None:
+    """Open standard input, output and error where they are closed, as after `<&-`.
+
+    Otherwise the next file or socket takes their number, and is written to.
+    """
+    for descriptor in range(3):
+        try:
+            os.fstat(descriptor)
+        except OSError:
+            os.open(os.devnull, os.O_RDWR)  # takes the lowest free number, which is this one
+    for name in ("stdin", "stdout", "stderr"):
+        if getattr(sys, name) is None:
+            setattr(sys, name, Path(os.devnull).open("r+", encoding="utf-8"))  # noqa: SIM115
 
 
 def expect_readers_to_go() -> None:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import io
 import os
+import subprocess
+import sys
 from collections.abc import Iterator
 
 import pytest
@@ -35,3 +37,26 @@ def test_a_service_outlives_the_reader_of_its_log(nowhere: int) -> None:
     for _ in range(2):
         stream.write("a line\n")
         stream.flush()
+
+
+CLOSED = """\
+import os, socket, sys
+from receiver.cli.pipes import flush, open_closed
+open_closed()
+print("a line")
+flush()
+assert sys.stdin.read() == ""
+sys.exit(0 if socket.socket().fileno() > 2 else 1)
+"""
+
+
+@pytest.mark.parametrize("closed", ["<&-", ">&-", "2>&-", "<&- >&- 2>&-"])
+def test_no_file_or_socket_takes_the_number_of_a_closed_stream(closed: str) -> None:
+    command = f'exec "$0" -c "$1" {closed}'
+    ran = subprocess.run(
+        ["/bin/sh", "-c", command, sys.executable, CLOSED],
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        check=False,
+    )
+    assert (ran.returncode, ran.stderr) == (0, b"")
