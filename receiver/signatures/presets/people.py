@@ -11,8 +11,8 @@ from receiver.signatures.scheme import Scheme
 _BODY = SignedContent.parse("{body}")
 
 SCHEMES: tuple[Scheme, ...] = (
-    # https://documentation.bamboohr.com/docs/webhooks (2026-11, by way of public verifiers that
-    # quote its sample): the time behind the body. The key is shown once, when it is created.
+    # https://documentation.bamboohr.com/docs/webhooks-2 (2026-11) and Nango's page on it: the time
+    # behind the body. The key is shown once, when it is created.
     HmacScheme(
         name="bamboohr",
         vendor="BambooHR",
@@ -22,8 +22,8 @@ SCHEMES: tuple[Scheme, ...] = (
         signed_content=SignedContent.parse("{body}{timestamp}"),
         timestamp_header="X-BambooHR-Timestamp",
     ),
-    # https://workable.readme.io/reference/webhook-subscriptions (2026-11, by way of public
-    # verifiers). The key is the account's access token.
+    # https://workable.readme.io/reference/webhooks (2026-11): anything but 200 is sent again. The
+    # key is the account's token or the OAuth app's secret; public receivers read hex.
     HmacScheme(
         name="workable",
         vendor="Workable",
@@ -31,9 +31,10 @@ SCHEMES: tuple[Scheme, ...] = (
         algorithm="sha256",
         encoding="hex",
         signed_content=_BODY,
+        success=STATUS_200,
     ),
-    # https://docs.checkr.com/#section/Webhooks (2026-11, by way of Nango's connector). The key is
-    # the account's API key.
+    # https://docs.checkr.com/apis/webhooks and github.com/checkr/webhook-verification-examples
+    # (2026-11). The key is the account's API key.
     HmacScheme(
         name="checkr",
         vendor="Checkr",
