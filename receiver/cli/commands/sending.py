@@ -6,6 +6,7 @@ import time
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from http import HTTPStatus
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -81,7 +82,9 @@ def send(source_name: str, file: str, posting: Posting) -> None:
         out.line(answer.text)
         say_what_became(session, out, answer)
     if not answer.is_success:
-        raise Trouble(f"{answer.url} answered {answer.status}")
+        is_refused_rightly = posting.tamper and answer.status == HTTPStatus.UNAUTHORIZED
+        why = ", as it should: the body was changed after it was signed"
+        raise Trouble(f"{answer.url} answered {answer.status}{why if is_refused_rightly else ''}")
 
 
 def say_what_became(session: Session, out: Output, answer: Answered) -> None:
