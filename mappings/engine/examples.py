@@ -6,6 +6,7 @@ whose mapping has problems of its own; those come first.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from decimal import Decimal
@@ -24,6 +25,7 @@ from mappings.engine.types import DeliveryInput, Mapped, Outcome, Problem, Reaso
 
 #: When an example arrives that does not say so; without limits to how old its events are.
 RECEIVED_AT = datetime(2026, 1, 1, tzinfo=UTC)
+_OF_A_LET = re.compile(r": (.*? in `let` \w+): ")
 
 
 def run_examples(mappings: MappingSet, files: Mapping[str, bytes]) -> tuple[Problem, ...]:
@@ -31,7 +33,8 @@ def run_examples(mappings: MappingSet, files: Mapping[str, bytes]) -> tuple[Prob
 
     `files` are those that `mappings` was loaded from. Files that are served from an earlier text,
     or not at all, are left out, and so are examples that need a table or prices which cannot be
-    read: what they bill now says nothing of the mapping.
+    read: what they bill now says nothing of the mapping. Of several that fail for one cause the
+    first is reported.
     """
     found: list[Problem] = []
     for file in sorted({source.file for source in mappings.sources.values()} - mappings.stale):
@@ -46,12 +49,17 @@ def _run_file(mappings: MappingSet, file: str, files: Mapping[str, bytes]) -> Se
     if looks_into(read.data, _unreadable_tables(mappings)):
         return ()
     first = model.source or next(iter(model.sources or ())).name
+    causes: set[str] = set()
     for index, example in enumerate(model.examples):
         body = body_of(example, files) or b""
         delivery = _delivery(example, body, example.source or first)
         mapped = mappings.map(delivery)
         if mappings.catalogue is None and _is_unpriced(mapped):
             continue
+        if cause := _cause(example, mapped):
+            if cause in causes:
+                continue
+            causes.add(cause)
         for path, message in _differences(example, mapped):
             at = ("examples", index, *path)
             report.at_value(at, message, "Mend the rule, or what the example expects.")
@@ -64,6 +72,15 @@ def _unreadable_tables(mappings: MappingSet) -> frozenset[str]:
     """The names of tables that have a problem, and so are not there."""
     files = {problem.file for problem in mappings.problems if is_table(problem.file)}
     return frozenset(map(table_name, files)) - mappings.tables.keys()
+
+
+def _cause(example: ExampleModel, mapped: Mapped) -> str | None:
+    """What makes the example fail unexpectedly; a `let` fails the rules that use it alike."""
+    if not mapped.failures or example.fails in {one.reason.value for one in mapped.failures}:
+        return None
+    detail = mapped.failures[0].detail
+    of_a_let = _OF_A_LET.search(detail)
+    return of_a_let[1] if of_a_let else detail
 
 
 def _is_unpriced(mapped: Mapped) -> bool:

@@ -5,7 +5,8 @@ without an offset or a zone is no moment, and a zone's short name (`CET`, `EST`)
 
 Read are RFC 3339 and what ISO 8601 and vendors make of it (`+0000`, `+01`, a blank for `T`, a comma
 before the fraction, no seconds, no dashes, `UTC`), and RFC 2822 (`28 Nov 2026 07:00:00 +0000`).
-All that CEL's own `timestamp()` reads is among these.
+All that CEL's own `timestamp()` reads is among these but years of fewer than four digits: `26` may
+be 2026 or the year 26.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ from mappings.engine.reading.wording import shown
 
 _OFFSET = r"(?P<offset>Z|UTC|GMT|UT|[+-]\d{2}(?::?\d{2}(?::?\d{2})?)?)?"
 _CLOCK = r"(?P<hour>\d{1,2}):(?P<minute>\d{1,2})(?::(?P<second>\d{1,2})(?:[.,](?P<fraction>\d+))?)?"
-_EXTENDED = rf"(?P<year>\d{{1,4}})-(?P<month>\d{{1,2}})-(?P<day>\d{{1,2}})(?:T|[ ]+){_CLOCK}"
+_EXTENDED = rf"(?P<year>\d{{4}})-(?P<month>\d{{1,2}})-(?P<day>\d{{1,2}})(?:T|[ ]+){_CLOCK}"
 _BASIC = (
     r"(?P<year>\d{4})(?P<month>\d\d)(?P<day>\d\d)(?:T|[ ])"
     r"(?P<hour>\d\d)(?P<minute>\d\d)(?:(?P<second>\d\d)(?:[.,](?P<fraction>\d+))?)?"

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, cast
 
+from mappings.engine import suggest
 from mappings.engine.payload import BodyRules
 from receiver.signatures.content import SignedContent
 from receiver.signatures.errors import SchemeInvalid
@@ -179,9 +180,11 @@ def _knob_faults(verify: Mapping[str, object], scheme: str) -> Iterator[Fault]:
             remedy = f"Remove it, or write scheme: {HMAC} and spell out every knob."
             yield (key,), f"`{key}` is fixed by the scheme {scheme}.", remedy
         elif key not in _FOREIGN:
-            yield (key,), f"unknown key {str(key)[:64]!r}.", nearest(str(key), allowed)
+            remedy = nearest(str(key), [*allowed, *sorted(_FOREIGN)])
+            yield (key,), f"unknown key {str(key)[:64]!r}.", remedy
+    unknown = [str(key) for key in verify if key not in allowed]
     for key, knob in allowed.items():
-        if knob.required and key not in verify:
+        if knob.required and key not in verify and not suggest.nearest(key, unknown):
             yield (), f"`{key}` is missing.", f"Add `{key}`. {knob.says}"
 
 

@@ -248,6 +248,15 @@ ECHOES = {
     "a let of the wrong type": MAPPING.replace("outcomes:", "let: {kind: 1}\noutcomes:").replace(
         "event.type ==", "kind =="
     ),
+    "a misspelt key that is required": MAPPING.replace("outcomes:", "outcome:") + EXAMPLES,
+    "a misspelt name of a rule": MAPPING.replace("- name: reopened", "- nme: reopened") + EXAMPLES,
+    "a misspelt key of verify": MAPPING.replace("secrets:", "secret:") + EXAMPLES,
+    "two rules of one name": MAPPING.replace("- name: reopened", "- name: solved") + EXAMPLES,
+    "a member that is not there": MAPPING.replace("event.type", "event.typ") + EXAMPLES,
+    "a let that fails": MAPPING.replace("outcomes:", "let: {kind: event.typ}\noutcomes:").replace(
+        "event.type ==", "kind =="
+    )
+    + EXAMPLES,
     "misspelt vars": MAPPING.replace("outcomes:", "var: {bot: bot}\noutcomes:").replace(
         "agent: bot", "agent: ${{ vars.bot }}"
     ),
@@ -257,3 +266,9 @@ ECHOES = {
 @pytest.mark.parametrize("mapping", ECHOES.values(), ids=ECHOES.keys())
 def test_what_uses_a_broken_part_of_a_file_is_not_blamed_as_well(mapping: str) -> None:
     assert len(check(mapping)) == 1
+
+
+def test_one_cause_in_several_lines_names_them_all() -> None:
+    (listed,) = check(MAPPING.replace("event.type", "evnt.type"))
+    assert "There is no variable `evnt`. The same in line" in listed
+    assert "Write event" in listed

@@ -82,6 +82,8 @@ class _Fault:
     message: str
     remedy: str
     at_key: bool = False
+    #: The path of the key that is missing, or of which this key is another spelling.
+    means: Path | None = None
 
     def problem(self, file: str, positions: Positions) -> Problem:
         line, column = positions.key(self.path) if self.at_key else positions.value(self.path)
@@ -95,11 +97,14 @@ def _without_noise(faults: Sequence[_Fault]) -> Iterator[_Fault]:
 
     A value that may be text or a mapping gives an error for each. Where some error lies deeper,
     the reader meant the mapping; of several at one place, the first already names all that is
-    expected there.
+    expected there. A key that is missing is there where another is its misspelling.
     """
+    misspelt = {one.means for one in faults if one.kind == "extra_forbidden"}
     seen: set[tuple[Path, bool]] = set()
     above = {one.path[:length] for one in faults for length in range(len(one.path))}
     for fault in faults:
+        if fault.kind == "missing" and fault.means in misspelt:
+            continue
         is_type = fault.kind.endswith("_type")
         if is_type and (fault.path in above or (fault.path, True) in seen):
             continue
@@ -120,12 +125,16 @@ def _fault(
     if kind == "missing":
         key = str(rest[-1]) if rest else ""
         message = f"The key `{key}` is missing{_inside(path)}."
-        return _Fault(kind, path, message, _add(key, parts_at(schema, (*path, key))))
+        means = (*path, key)
+        return _Fault(kind, path, message, _add(key, parts_at(schema, means)), means=means)
     if kind == "extra_forbidden":
         key = str(path[-1])
         allowed = allowed_keys(parts_at(schema, path[:-1]))
         message = f"The key `{_shown(key)}` is not known{_inside(path[:-1])}."
-        return _Fault(kind, path, message, _instead(key, allowed), at_key=True)
+        close = nearest(key, allowed)
+        meant = None if close is None else (*path[:-1], close)
+        remedy = _instead(close, allowed)
+        return _Fault(kind, path, message, remedy, at_key=True, means=meant)
     if _KEY_MARK in rest:
         message = f"The key {_shown(path[-1])} will not do: {_plain(details)}."
         return _Fault(kind, path, message, "Write another key.", at_key=True)
@@ -271,8 +280,7 @@ def _add(key: str, schemas: Sequence[Mapping[str, Any]]) -> str:
     return f"{added} {description}".rstrip()
 
 
-def _instead(key: str, allowed: Sequence[str]) -> str:
-    close = nearest(key, allowed)
+def _instead(close: str | None, allowed: Sequence[str]) -> str:
     if close is not None:
         return f"Write `{close}`."
     if not allowed:

@@ -35,6 +35,7 @@ from mappings.engine.rules.usage import (
     texts_of,
 )
 from mappings.engine.schemes import SchemeRules
+from mappings.engine.suggest import nearest
 from mappings.engine.tables import Table
 from mappings.engine.types import Problem
 
@@ -68,7 +69,7 @@ class CompiledFile:
 
     @property
     def problems(self) -> tuple[Problem, ...]:
-        return tuple(sorted(self.report.problems))
+        return tuple(sorted(_each_once(self.report.problems)))
 
     def without(self, taken: Set[str]) -> CompiledFile | None:
         """The file for those of its sources that are not taken; None where there is no other."""
@@ -124,6 +125,18 @@ def compile_file(
     return replace(compiled, report=only_that, rule_models=())
 
 
+def _each_once(problems: Sequence[Problem]) -> Iterator[Problem]:
+    """The problems, of which the same one in several lines is one: it has one cause."""
+    alike: dict[tuple[str, str], list[Problem]] = {}
+    for problem in sorted(problems):
+        alike.setdefault((problem.message, problem.remedy), []).append(problem)
+    for first, *others in alike.values():
+        further = [str(other.line) for other in others if other.line != first.line]
+        lines_of = "line" if len(set(further)) == 1 else "lines"
+        also = f" The same in {lines_of} {', '.join(dict.fromkeys(further))}." if further else ""
+        yield replace(first, message=f"{first.message}{also}")
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _FileCompiler:
     data: Mapping[str, Any]
@@ -164,9 +177,15 @@ class _FileCompiler:
         examples = tuple(self._parts("examples", ExampleModel))
         body_rules = _for_mapping(self.schemes.body_rules(verify), events, rules)
         if files is not None:
-            names = [model.name for _, model in models] if self._has_all(models) else None
+            names = [model.name for _, model in models]
+            are_known = self._has_all(models) and len(set(names)) == len(names)
             check_examples(
-                self.report, examples, self.claims(), names, files, body_rules=body_rules
+                self.report,
+                examples,
+                self.claims(),
+                names if are_known else None,
+                files,
+                body_rules=body_rules,
             )
         texts = tuple(texts_of(self.data))
         used = tables_used((text for _, text in texts), tables)
@@ -220,6 +239,7 @@ class _FileCompiler:
         report, data = self.report, self.data
         if not data:
             return
+        has_secrets = nearest("secrets", map(str, verify)) is not None  # a misspelling is reported
         if "source" not in data and "sources" not in data:
             report.at_value((), "`source` is missing.", "Add `source: NAME`: POST /webhooks/NAME.")
         elif "source" in data and "sources" in data:
@@ -232,7 +252,7 @@ class _FileCompiler:
                 "With `sources` each has secrets of its own.",
                 "Move `secrets` into each item of `sources`.",
             )
-        elif "source" in data and "verify" in data and "secrets" not in verify:
+        elif "source" in data and "verify" in data and not has_secrets:
             report.at_value(
                 ("verify",),
                 "`secrets` is missing in `verify`.",

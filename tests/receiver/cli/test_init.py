@@ -66,7 +66,7 @@ def test_the_folder_has_all_that_is_needed_and_checks(empty: Installation) -> No
     assert {"/.env", "/var/"} <= set((own / ".gitignore").read_text().splitlines())
     assert len((own / "README.md").read_text().splitlines()) == 10
     os.chdir(own)
-    assert empty.run("check").out == "3 sources, 6 rules, all examples as expected\n"
+    assert empty.run("check").out == "3 sources, 9 rules, all examples as expected\n"
     assert {one["mode"] for one in empty.run("sources", "--json").json} == {"shadow"}
 
 
