@@ -1,4 +1,4 @@
-"""Smartsheet and Flutterwave: one HMAC that may be written in several ways."""
+"""Smartsheet: one HMAC that may be written in several ways."""
 
 from __future__ import annotations
 

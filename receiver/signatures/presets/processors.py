@@ -1,4 +1,4 @@
-"""Payment processors: Adyen, Braintree, GoCardless, Razorpay, Paystack, Flutterwave and others.
+"""Payment processors: Adyen, Braintree, GoCardless, Razorpay, Paystack, Mollie and others.
 
 And what companies pay with: Airwallex, Wise, Modern Treasury, Brex, Ramp.
 """
@@ -10,7 +10,6 @@ from receiver.signatures.content import SignedContent
 from receiver.signatures.fields import Field
 from receiver.signatures.handshakes import Ask, Handshake
 from receiver.signatures.hmac_scheme import HmacScheme
-from receiver.signatures.odd.encodings import AnyEncoding
 from receiver.signatures.odd.payments import AdyenScheme, BraintreeChallenge, BraintreeScheme
 from receiver.signatures.odd.places import SeveralHeaders
 from receiver.signatures.odd.publickeys import RsaScheme
@@ -161,19 +160,6 @@ SCHEMES: tuple[Scheme, ...] = (
         encoding="hex",
         signed_content=_BODY,
         success=STATUS_200,
-    ),
-    # https://developer.flutterwave.com/docs/webhooks (2026-11, as public receivers take it: in
-    # base64, one of them in hex).
-    AnyEncoding(
-        name="flutterwave",
-        vendor="Flutterwave (v4)",
-        header="flutterwave-signature",
-        algorithm="sha256",
-        encoding="base64",
-        other_encodings=("hex",),
-        signed_content=_BODY,
-        success=STATUS_200,
-        remarks="v3 shows its secret hash instead: use token with header: verif-hash",
     ),
     # https://docs.moderntreasury.com/docs/verifying-webhooks and webhooks.py of its Python library
     # (2026-11).
