@@ -11,9 +11,9 @@ from collections.abc import Iterator
 
 import click
 import typer
-from typer.testing import CliRunner
 
 from receiver.cli.app import app
+from tests.support.cli import CliRunner
 
 #: They go on until they are stopped.
 SERVING = {"up", "serve", "work", "tail"}

@@ -8,7 +8,6 @@ from typing import Any, TypeVar
 
 import pytest
 import structlog
-from typer.testing import CliRunner
 
 from jobs.database import open_database
 from jobs.mapping_watch import MappingWatch
@@ -16,6 +15,7 @@ from jobs.migrations import migrate
 from jobs.timezone import claim_timezone
 from receiver.cli.app import app
 from receiver.signatures import RULES
+from tests.support.cli import CliRunner
 from tests.support.rows import Rows
 from tests.support.texts import FILES
 

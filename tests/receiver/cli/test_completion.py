@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import pytest
-from typer.testing import CliRunner
 
 from receiver.cli.app import app
 from tests.receiver.cli.conftest import Installation
+from tests.support.cli import CliRunner
 from tests.support.rows import Rows
 
 FAILED = "0198f2c4-5f7b-7c3e-9f55-0c6bd5a1f2d0"

@@ -18,7 +18,6 @@ import typer
 from rich.cells import cell_len
 from rich.console import Console
 from sqlalchemy import insert
-from typer.testing import CliRunner
 
 from jobs.heartbeat import Heartbeat
 from jobs.schema import rejection_counts, rejections
@@ -28,6 +27,7 @@ from receiver.cli.layout import wrapped_command
 from receiver.cli.output import PIPED_WIDTH, Output
 from receiver.logs import wrapped_lines
 from tests.receiver.cli.conftest import Installation
+from tests.support.cli import CliRunner
 from tests.support.rows import START, Rows
 from tests.support.terminal import be_terminal, unstyled
 
