@@ -38,8 +38,8 @@ $(STAMP): requirements-dev.lock pyproject.toml
 run: $(RUN_STAMP) ## everything on this machine, with the shipped examples posted: the quickest look
 	@exec $(BIN)/receiver up --demo
 
-# Two at a time: most of them wait for processes. WORKERS=0 runs them one after the other.
-WORKERS ?= 2
+# Three at a time: most of them wait for processes. WORKERS=0 runs them one after the other.
+WORKERS ?= 3
 PYTEST = $(BIN)/python -m pytest -n $(WORKERS) --dist loadgroup --no-loadscope-reorder
 test: setup ## all tests; real Valkey and PostgreSQL come out of wheels (PROPERTIES=long tries harder)
 	@$(PYTEST)

@@ -24,7 +24,7 @@ from receiver.settings import Settings
 
 FILE = Path(__file__).parents[1] / "docs" / "alerts.yaml"
 #: It only ever finds what is worth knowing, which wakes nobody.
-NOTES_ALONE = {"rules", "settings"}
+NOTES_ALONE = {"paths", "rules", "settings"}
 
 
 def rules() -> list[dict[str, Any]]:

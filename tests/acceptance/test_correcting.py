@@ -100,7 +100,8 @@ def test_a_wrong_price_is_seen_before_it_is_saved_and_mended_after_it_was(
     assert "tickets resolved: +12.50 USD" in checked.out
     assert _amounts(own_service, customer) == ["0.99", "400.00"]
     _edit(own_service, "agents.yaml", '"0.99"', '"13.49"')
-    assert own_service.ask("check", "--against", "7d")["against"]["changed"] == 0
+    against = own_service.ask("check", "--against", "7d")["against"]  # with what was before
+    assert (against["changed"], against["files_edited"]) == (1, ["agents.yaml"])
     would = own_service.ask("reverse", delivery, other, "--rebill", "--dry-run")
     did = _reverse(own_service, delivery, other, "--rebill")
     assert (did["rebilled"], did["unchanged"], did["refused"]) == (1, 1, 0)

@@ -60,8 +60,8 @@ class Up:
     def start_ours(self) -> Process:
         """With the tests' mappings and their secrets, up and ready."""
         shutil.copytree(OURS, self.root / "mappings", dirs_exist_ok=True)
-        secrets = {**SECRETS, "SHUT_SECRET": "s", "LATE_SECRET": "s"}
-        process = self.start(**{**secrets, "SHUT_SECRET": SECRETS["TICKETS_SECRET"]})
+        others = dict.fromkeys(("SHUT_SECRET", "LATE_SECRET"), SECRETS["TICKETS_SECRET"])
+        process = self.start(**SECRETS, **others)
         process.wait_for_output("receiver is up at")
         return process
 

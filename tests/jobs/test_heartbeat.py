@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import asyncio
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -25,7 +26,9 @@ async def test_a_process_that_beats_is_alive_with_what_it_has_to_say(workshop: W
     await beating(workshop, "two", role="web").beat()
     assert [one.name for one in await alive(workshop.database)] == ["one", "two"]
     (worker,) = await alive(workshop.database, role="work")
+    since = worker.detail.pop("since")
     assert (worker.name, worker.detail) == ("one", {"redis": False})
+    assert datetime.fromisoformat(since) <= datetime.now(UTC)
 
 
 async def test_a_process_that_stops_in_good_order_is_gone_at_once(workshop: Workshop) -> None:

@@ -30,6 +30,8 @@ _ERROR = re.compile(r"ERROR: <input>:(-?\d+):(-?\d+): (.*?)(?=\n \| |\nERROR: |\
 _UNDECLARED = re.compile(r"undeclared reference to '([^']*)'")
 _OVERLOAD = re.compile(r"found no matching overload for '([^']+)' applied to '\((.*)\)'")
 _SYNTAX = "Syntax error"
+#: How the fault of an unknown name begins: each use of a renamed variable has that one cause.
+NO_VARIABLE = "There is no variable"
 _DEEP = "The expression is nested too deeply."
 
 _WORDS = {"and": "&&", "or": "||", "not": "!", "AND": "&&", "OR": "||", "NOT": "!"}
@@ -104,7 +106,7 @@ def _no_variable(name: str, offset: int, variables: Collection[str]) -> Fault:
         return Fault(offset, "There is no `event` here.", remedy)
     known = nearest(name, variables)
     remedy = f"Write {known}; there are: " if known else "There are: "
-    return Fault(offset, f"There is no variable `{name}`.", f"{remedy}{', '.join(variables)}.")
+    return Fault(offset, f"{NO_VARIABLE} `{name}`.", f"{remedy}{', '.join(variables)}.")
 
 
 def _no_overload(name: str, found: list[str], expression: str, offset: int) -> Fault:

@@ -13,6 +13,7 @@ from typing import Any, TypeVar
 
 from pydantic import BaseModel, ValidationError
 
+from mappings.engine.cel.errors import NO_VARIABLE
 from mappings.engine.cel.language import Expression, ExpressionError, Language, Lets
 from mappings.engine.cel.reads import reads_of
 from mappings.engine.payload import BodyRules
@@ -126,10 +127,12 @@ def compile_file(
 
 
 def _each_once(problems: Sequence[Problem]) -> Iterator[Problem]:
-    """The problems, of which the same one in several lines is one: it has one cause."""
-    alike: dict[tuple[str, str], list[Problem]] = {}
+    """The problems; a variable that is not there is one, whose message names the further lines."""
+    alike: dict[tuple[object, ...], list[Problem]] = {}
     for problem in sorted(problems):
-        alike.setdefault((problem.message, problem.remedy), []).append(problem)
+        is_use = problem.message.startswith(NO_VARIABLE)
+        place = () if is_use else (problem.line, problem.column)
+        alike.setdefault((problem.message, problem.remedy, *place), []).append(problem)
     for first, *others in alike.values():
         further = [str(other.line) for other in others if other.line != first.line]
         lines_of = "line" if len(set(further)) == 1 else "lines"
