@@ -88,7 +88,7 @@ def _local(parts: dict[str, str | None]) -> datetime:
     if second == _LEAP_SECOND:
         return datetime(*date, *minute) + timedelta(minutes=1)  # noqa: DTZ001  # its zone is added
     micros = int((parts["fraction"] or "")[:6].ljust(6, "0"))
-    return datetime(*date, *minute, second, micros)  # noqa: DTZ001
+    return datetime(*date, *minute, second, micros)  # noqa: DTZ001  # its zone is added
 
 
 def _offset(text: str) -> timezone:

@@ -114,7 +114,8 @@ def column_widths(
 def _shared_out(least: Sequence[int], natural: Sequence[int], spare: int) -> list[int]:
     """The least widths, and the spare room for those that could use it: small needs are met."""
     widths = list(least)
-    needs = sorted((full - low, place) for place, (low, full) in enumerate(zip(least, natural)))  # noqa: B905
+    wanted = (full - low for low, full in zip(least, natural, strict=True))
+    needs = sorted((need, place) for place, need in enumerate(wanted))
     for number, (need, place) in enumerate(needs):
         given = min(need, spare // (len(needs) - number))
         widths[place] += given

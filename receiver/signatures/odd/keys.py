@@ -105,7 +105,7 @@ class EcdsaScheme(HmacScheme):
         return any(_holds(key.public, _der(one), content, _ECDSA_SHA256) for one in candidates)
 
     def _digest(self, key: Any, content: bytes) -> str:
-        _require_private(key)
+        require_private(key)
         return base64.b64encode(key.private.sign(content, _ECDSA_SHA256)).decode()
 
 
@@ -181,7 +181,7 @@ class IroncladScheme(HmacScheme):
     ) -> dict[str, str]:
         """See Scheme."""
         [(_, key)] = self._keys([secret])
-        _require_private(key)
+        require_private(key)
         event_id = delivery_id or f"event-{int(now * 1000)}"
         nonce = f"{int(now * 1000):x}"
         content = event_id.encode() + request.body + nonce.encode()
@@ -197,6 +197,7 @@ class IroncladScheme(HmacScheme):
 
 #: An id or a nonce: UUID, hex, base64 or the like; nothing with which JSON begins or ends.
 _WORD = re.compile(r"[A-Za-z0-9_.:+/=-]{1,255}")
+CANNOT_SIGN = "a public key cannot sign; to try it out, configure a private key of your own"
 _ECDSA_SHA256 = ec.ECDSA(hashes.SHA256())
 
 
@@ -240,7 +241,7 @@ def _holds(key: Any, signature: bytes, content: bytes, *how: object) -> bool:
     return True
 
 
-def _require_private(key: KeyPair) -> None:
+def require_private(key: KeyPair) -> None:
+    """SignatureError where the pair has no private key to sign with."""
     if key.private is None:
-        detail = "a public key cannot sign; to try it out, configure a private key of your own"
-        raise SignatureError("malformed-secret", detail)
+        raise SignatureError("malformed-secret", CANNOT_SIGN)

@@ -19,11 +19,16 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey,
 from receiver.signatures.errors import SignatureError
 from receiver.signatures.formulas import Formula
 from receiver.signatures.hmac_scheme import HmacScheme
-from receiver.signatures.odd.keys import KeyPair, read_key_pair, read_keys
+from receiver.signatures.odd.keys import (
+    CANNOT_SIGN,
+    KeyPair,
+    read_key_pair,
+    read_keys,
+    require_private,
+)
 from receiver.signatures.records import Strength
 
 _RAW_BYTES = 32
-_CANNOT_SIGN = "a public key cannot sign; to try it out, configure a private key of your own"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,8 +55,7 @@ class RsaScheme(HmacScheme):
         return any(_holds(key.public, decoded(one), content, *how) for one in candidates)
 
     def _digest(self, key: Any, content: bytes) -> str:
-        if key.private is None:
-            raise SignatureError("malformed-secret", _CANNOT_SIGN)
+        require_private(key)
         signature = key.private.sign(content, padding.PKCS1v15(), hashes.SHA256())
         return base64.b64encode(signature).decode()
 
@@ -77,7 +81,7 @@ class Ed25519Scheme(HmacScheme):
 
     def _digest(self, key: Any, content: bytes) -> str:
         if not isinstance(key, Ed25519PrivateKey):
-            raise SignatureError("malformed-secret", _CANNOT_SIGN)
+            raise SignatureError("malformed-secret", CANNOT_SIGN)
         return base64.b64encode(key.sign(content)).decode()
 
 
