@@ -8,8 +8,8 @@ from typing import Any, Literal, get_args
 from sqlalchemy import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from jobs.ids import new_id
-from jobs.schema import actions
+from jobs.common.ids import new_id
+from jobs.storage.schema import actions
 
 ActionKind = Literal[
     "discard", "dismiss", "purge", "rebill", "reinstate", "replay", "reverse", "timezone"

@@ -14,7 +14,7 @@ from typing import Any
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 from sqlalchemy import ColumnElement, true
 
-from jobs.schema import deliveries
+from jobs.storage.schema import deliveries
 
 
 class DeliveryFilter(BaseModel):

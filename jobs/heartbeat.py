@@ -17,11 +17,11 @@ from typing import Any
 import structlog
 from sqlalchemy import delete, select
 
-from jobs.database import Database
-from jobs.errors import brief
-from jobs.moments import in_utc
-from jobs.schema import heartbeats
-from mappings.engine.load import MappingSet
+from jobs.common.errors import brief
+from jobs.common.timestamps import in_utc
+from jobs.storage.database import Database
+from jobs.storage.schema import heartbeats
+from mappings.engine.loading.load import MappingSet
 
 log = structlog.get_logger(__name__)
 

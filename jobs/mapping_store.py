@@ -16,9 +16,9 @@ from datetime import datetime
 from sqlalchemy import Subquery, delete, func, insert, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from jobs.database import Database
-from jobs.errors import JobsError
-from jobs.schema import (
+from jobs.common.errors import JobsError
+from jobs.storage.database import Database
+from jobs.storage.schema import (
     billed_rules,
     mapping_files,
     mapping_set,
@@ -27,7 +27,7 @@ from jobs.schema import (
     rekeyings,
     replaced_texts,
 )
-from mappings.engine.load import MappingSet, SchemeRules, load_accepted
+from mappings.engine.loading.load import MappingSet, SchemeRules, load_accepted
 from mappings.engine.rules.billed import Billed, History, Rekeying
 
 #: The one row of `mapping_set`.

@@ -16,10 +16,10 @@ from pathlib import Path
 
 import structlog
 
-from jobs.database import Database
-from jobs.errors import JobsError, brief, is_transient
+from jobs.common.errors import JobsError, brief, is_transient
 from jobs.mapping_store import Stored, accept, read_stored
-from mappings.engine.load import MappingSet, SchemeRules, load, read_directory
+from jobs.storage.database import Database
+from mappings.engine.loading.load import MappingSet, SchemeRules, load, read_directory
 from mappings.engine.types import Problem
 
 log = structlog.get_logger(__name__)

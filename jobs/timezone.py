@@ -11,10 +11,10 @@ from sqlalchemy import func, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from jobs.actions import note_action
-from jobs.database import Database
-from jobs.errors import JobsError
+from jobs.common.errors import JobsError
 from jobs.heartbeat import alive
-from jobs.schema import billing_events, installation
+from jobs.storage.database import Database
+from jobs.storage.schema import billing_events, installation
 
 #: The zone of a new database where none is set.
 DEFAULT_TIMEZONE = "UTC"

@@ -19,40 +19,34 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 
-from jobs import pairing
-from jobs.database import assert_durable, open_database
-from jobs.doorbell.ringing import Doorbell
-from jobs.errors import JobsError, is_transient
+from jobs.alerts.dispatcher import Teller
+from jobs.common.errors import JobsError, is_transient
+from jobs.common.tasks import within
 from jobs.heartbeat import Heartbeat, mappings_health
+from jobs.intake import pairing
 from jobs.intake.inbox import CONNECTIONS, Inbox, open_for_intake
 from jobs.intake.rejections import RejectionBook
 from jobs.intake.secret_uses import SecretUses
 from jobs.mapping_watch import MappingWatch
-from jobs.notices.telling import Teller
-from jobs.revision import schema_is_current
-from jobs.tasks import within
-from mappings.engine.load import MappingSet
-from receiver import looks
+from jobs.queue.doorbell import Doorbell
+from jobs.storage.database import assert_durable, open_database
+from jobs.storage.revision import schema_is_current
+from mappings.engine.loading.load import MappingSet
+from receiver.alerting.sender import post_of
 from receiver.api import api_routes
 from receiver.api.answers import HANDLERS, on_http_exception
-from receiver.api.parts import ApiParts
-from receiver.counting import DatabaseCounts
-from receiver.doctor.checkup import Checkup
-from receiver.doctor.examination import Around
-from receiver.handshaking import Handshakes
-from receiver.health import Health, health_routes
-from receiver.metrics import Metrics
-from receiver.notifying import post_of
-from receiver.readiness import Limits
-from receiver.rejections import Rejections
-from receiver.room import Room
-from receiver.rotation import look_at_endings, warn_of_endings
-from receiver.secrets import Secrets, secrets_of
-from receiver.settings import Settings
+from receiver.api.dependencies import ApiParts
+from receiver.config.settings import Settings
+from receiver.health.checks import live as looks
+from receiver.health.collector import DatabaseCounts
+from receiver.health.metrics import Metrics
+from receiver.health.readyz import Health, health_routes
+from receiver.health.registry import Around
+from receiver.health.runner import Checkup
 from receiver.signatures import RULES
-from receiver.signedlags import SignedLags
-from receiver.sourcelist import public_base
-from receiver.sources import (
+from receiver.sources.clock_lag import SignedLags
+from receiver.sources.listing import public_base
+from receiver.sources.registry import (
     KnownSource,
     SecretProblem,
     known_sources,
@@ -60,8 +54,14 @@ from receiver.sources import (
     secret_problems,
     without_public_url,
 )
-from receiver.strays import Strays
-from receiver.webhooks import WebhookEndpoint
+from receiver.sources.rotation import look_at_endings, warn_of_endings
+from receiver.sources.secrets import Secrets, secrets_of
+from receiver.web.body_budget import Room
+from receiver.web.endpoint import WebhookEndpoint
+from receiver.web.handshakes import Handshakes
+from receiver.web.misrouted import Strays
+from receiver.web.preconditions import Limits
+from receiver.web.rejections import Rejections
 
 log = structlog.get_logger(__name__)
 

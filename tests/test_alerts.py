@@ -13,14 +13,14 @@ import pytest
 import yaml
 
 from jobs.audits.auditor import AUDITS
-from jobs.schema import STATES
+from jobs.storage.schema import STATES
 from receiver.app import WebProcess
 from receiver.cli.app import app
-from receiver.doctor.checkup import MADE
-from receiver.doctor.examination import NAMES
-from receiver.metrics import Metrics
-from receiver.secrets import Secrets
-from receiver.settings import Settings
+from receiver.config.settings import Settings
+from receiver.health.metrics import Metrics
+from receiver.health.registry import NAMES
+from receiver.health.runner import MADE
+from receiver.sources.secrets import Secrets
 
 FILE = Path(__file__).parents[1] / "docs" / "alerts.yaml"
 #: It only ever finds what is worth knowing, which wakes nobody.

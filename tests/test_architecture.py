@@ -17,7 +17,7 @@ ALLOWED = {
     "receiver": {"receiver", "jobs", "mappings"},
 }
 #: The only modules that may know that the doorbell is arq.
-ARQ_MODULES = {"jobs/doorbell/ringing.py", "jobs/doorbell/worker.py"}
+ARQ_MODULES = {"jobs/queue/doorbell.py", "jobs/queue/consumer.py"}
 #: What would let a mapping depend on anything but its input.
 IMPURE = {
     "aiosqlite",
@@ -43,7 +43,7 @@ IMPURE = {
 CLOCK_CALLS = {"now", "today", "utcnow"}
 PURE_PLACES = ("mappings/", "receiver/signatures/")
 #: Bounds what a pure computation may take, by a process of its own; knows nothing of mappings.
-BOUNDING = "mappings/engine/confined.py"
+BOUNDING = "mappings/engine/common/confined.py"
 
 #: Folders of `jobs` that still import each other; none may be added.
 LOOPS = {"erasure", "queries", "replays", "settling"}
@@ -179,11 +179,11 @@ def test_a_broken_rule_is_found(path: str, source: str) -> None:
     ("path", "source"),
     [
         pytest.param(
-            "jobs/doorbell/ringing.py", "from arq import create_pool", id="ringing-knows-arq"
+            "jobs/queue/doorbell.py", "from arq import create_pool", id="ringing-knows-arq"
         ),
         pytest.param(
             "receiver/app.py",
-            "import jobs.intake.inbox, mappings.engine.load, time",
+            "import jobs.intake.inbox, mappings.engine.loading.load, time",
             id="downwards",
         ),
         pytest.param("mappings/a.py", "from datetime import UTC, datetime", id="times-as-values"),

@@ -14,9 +14,9 @@ import pytest
 import yaml
 from typer.main import get_command
 
-from mappings.engine.load import load, read_directory
+from mappings.engine.loading.load import load, read_directory
 from receiver.cli.app import app
-from receiver.settings import PREFIX, Settings, variable
+from receiver.config.settings import PREFIX, Settings, variable
 from receiver.signatures import RULES
 
 ROOT = Path(__file__).parents[1]

@@ -15,15 +15,15 @@ import yaml
 from typer.main import get_command
 
 from jobs.ledger.book import KeyBook
-from mappings.engine.examples import run_examples
-from mappings.engine.load import MappingSet, load, read_directory
+from mappings.engine.loading.load import MappingSet, load, read_directory
+from mappings.engine.tooling.examples import run_examples
 from mappings.engine.types import DeliveryInput, Reason
 from receiver.app import WebProcess
 from receiver.cli.app import app
-from receiver.metrics import Metrics
-from receiver.secrets import Secrets
-from receiver.settings import PREFIX, Settings, variable
+from receiver.config.settings import PREFIX, Settings, variable
+from receiver.health.metrics import Metrics
 from receiver.signatures import RULES
+from receiver.sources.secrets import Secrets
 from tests.jobs.builders import tell
 from tests.jobs.model import Said, charge, reinstatement, reversal
 from tests.mappings.kit import RECEIVED_AT

@@ -174,7 +174,7 @@ def test_product_code_exempts_single_lines_by_rule_and_with_a_reason() -> None:
 
 
 #: Read back what the same process wrote into a file without a name.
-UNPICKLES = {"jobs/ledger/shelf.py"}
+UNPICKLES = {"jobs/ledger/spill.py"}
 
 
 def test_product_code_never_evaluates_text_or_unpickles() -> None:

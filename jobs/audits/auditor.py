@@ -24,9 +24,9 @@ from jobs.audits.records import RECORDS
 from jobs.audits.replays import look_at_replays
 from jobs.audits.scrub import Scrub
 from jobs.audits.waiting import look_at_waiting
-from jobs.database import Database
-from jobs.errors import brief, is_transient
-from jobs.schema import audits
+from jobs.common.errors import brief, is_transient
+from jobs.storage.database import Database
+from jobs.storage.schema import audits
 
 log = structlog.get_logger(__name__)
 

@@ -6,10 +6,10 @@ from collections.abc import Mapping
 from typing import Any
 
 from jobs.audits.findings import Fault, Looked
-from jobs.database import Database
 from jobs.queries.shapes import Status
 from jobs.queries.status import read_status
-from jobs.schema import STATES
+from jobs.storage.database import Database
+from jobs.storage.schema import STATES
 
 
 async def look_at_balance(database: Database, _progress: Mapping[str, Any]) -> Looked:

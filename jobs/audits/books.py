@@ -15,10 +15,10 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from jobs.audits.corrections import KINDS
 from jobs.audits.findings import Fault
 from jobs.audits.scrub import PAGE, Scrub
+from jobs.common.money import money
 from jobs.ledger.book import Entry, KeyBook, Recorded
-from jobs.ledger.keybook import load_books
-from jobs.money import money
-from jobs.schema import actions, billing_events, deliveries, outcome_keys, outcomes
+from jobs.ledger.repository import load_books
+from jobs.storage.schema import actions, billing_events, deliveries, outcome_keys, outcomes
 
 _line, _said = billing_events.c, outcomes.c
 _other = billing_events.alias()

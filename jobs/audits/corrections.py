@@ -9,7 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from jobs.audits.findings import Fault
 from jobs.audits.scrub import PAGE, Scrub
-from jobs.schema import actions, outcomes
+from jobs.storage.schema import actions, outcomes
 
 #: The actions that record outcomes.
 KINDS = ("reverse", "rebill", "reinstate")

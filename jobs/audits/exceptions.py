@@ -7,9 +7,9 @@ from collections.abc import Mapping
 from typing import Any
 
 from jobs.audits.findings import Looked
-from jobs.database import Database
 from jobs.exceptions.customers import note_looks
 from jobs.exceptions.register import begin_of, next_told_again, refresh
+from jobs.storage.database import Database
 
 EVERY_SECONDS = 20.0
 #: Keys looked at in one step, and how long a round goes on.

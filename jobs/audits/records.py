@@ -9,7 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from jobs.audits.findings import Fault
 from jobs.audits.scrub import PAGE, Scrub
-from jobs.schema import deliveries, outcomes
+from jobs.storage.schema import deliveries, outcomes
 
 _columns = deliveries.c
 #: Outcomes that the delivery itself told, and no person.

@@ -13,8 +13,8 @@ from typing import Any
 from sqlalchemy import func, select
 
 from jobs.audits.findings import Fault, Looked
-from jobs.database import Database
-from jobs.schema import deliveries, replay_items, replays
+from jobs.storage.database import Database
+from jobs.storage.schema import deliveries, replay_items, replays
 
 #: A replay that has the same number of open deliveries for this long is stuck.
 STILL = timedelta(minutes=10)

@@ -18,8 +18,8 @@ from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from jobs.audits.findings import SHOWN, Fault, Looked
-from jobs.database import Database
 from jobs.queries.snapshot import snapshot
+from jobs.storage.database import Database
 
 PAGE = 500
 #: A pass over everything begins so long after the one before it began.

@@ -12,8 +12,8 @@ from typing import Any
 from sqlalchemy import func, select
 
 from jobs.audits.findings import Looked
-from jobs.database import Database
-from jobs.schema import deliveries
+from jobs.storage.database import Database
+from jobs.storage.schema import deliveries
 
 #: No pause of ours is this long.
 AHEAD_SECONDS = 600.0

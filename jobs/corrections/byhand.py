@@ -12,8 +12,8 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Literal
 
+from jobs.common.ids import new_id
 from jobs.corrections.remapped import MOVED, Origin, Refused, RemappedDeliveries
-from jobs.ids import new_id
 from jobs.ledger.book import Entry, KeyBook, Recorded, time_behind
 from jobs.ledger.owing import Step, decide, is_billed_as
 from mappings.engine.types import Kind, Outcome

@@ -16,10 +16,10 @@ from sqlalchemy import ColumnElement, Select, and_, func, or_, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from jobs.corrections.byhand import OpenCharge
-from jobs.database import Database
 from jobs.filters import between
-from jobs.ledger.keybook import chunks
-from jobs.schema import billing_events, deliveries, outcome_keys, outcomes
+from jobs.ledger.repository import chunks
+from jobs.storage.database import Database
+from jobs.storage.schema import billing_events, deliveries, outcome_keys, outcomes
 
 #: What an id may name.
 _NAMED = (billing_events.c.id, billing_events.c.delivery_id, billing_events.c.outcome_key)

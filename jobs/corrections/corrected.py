@@ -6,9 +6,9 @@ from collections import Counter
 from dataclasses import dataclass, field
 from typing import Any
 
+from jobs.common.money import money
 from jobs.corrections.byhand import Correction, CorrectionKind, Decided
 from jobs.ledger.book import Entry
-from jobs.money import money
 from mappings.engine.types import Kind
 
 #: Refusals and changes that are shown.

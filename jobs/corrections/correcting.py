@@ -16,17 +16,17 @@ from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from jobs.actions import note_action
+from jobs.common.errors import FilterInvalid, is_transient
+from jobs.common.ids import new_id
 from jobs.corrections.byhand import Asked, Decided, OpenCharge
 from jobs.corrections.corrected import Corrected
-from jobs.corrections.wishes import Correction, Decide
-from jobs.database import Database
-from jobs.erasure.purged import hold_off_purges
-from jobs.errors import FilterInvalid, is_transient
-from jobs.ids import new_id
+from jobs.corrections.request import Correction, Decide
 from jobs.ledger.horizon import posting_time
-from jobs.ledger.keybook import Posting, hold_keys, load_books
-from jobs.schema import actions
+from jobs.ledger.repository import Posting, hold_keys, load_books
+from jobs.privacy.purged import hold_off_purges
 from jobs.settling.versions import keep_versions
+from jobs.storage.database import Database
+from jobs.storage.schema import actions
 
 #: Quick tries of a step that met a lock, a deadlock or a lost connection.
 TRIES = 4

@@ -15,19 +15,19 @@ from typing import Any
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from jobs.common.errors import FilterInvalid
 from jobs.corrections.byhand import OpenCharge
 from jobs.corrections.charges import deliveries_of
 from jobs.corrections.recorded import priced_again
 from jobs.corrections.remapped import Origin, Refused, RemappedDeliveries
-from jobs.database import Database
-from jobs.erasure.purged import erase
-from jobs.errors import FilterInvalid
 from jobs.ledger.book import Recorded
-from jobs.ledger.keybook import load_books
+from jobs.ledger.repository import load_books
+from jobs.privacy.evidence import WHY_GONE, Evidence
+from jobs.privacy.purged import erase
 from jobs.replays.runner import claimed, mapped_now
-from jobs.retention.evidence import WHY_GONE, Evidence
-from jobs.schema import deliveries, outcomes, purged_customers
-from mappings.engine.load import MappingSet
+from jobs.storage.database import Database
+from jobs.storage.schema import deliveries, outcomes, purged_customers
+from mappings.engine.loading.load import MappingSet
 from mappings.engine.types import OLDEST_DAYS, Mapped, VersionText
 
 Row = Mapping[str, Any]

@@ -13,7 +13,7 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
-from mappings.engine.load import MappingSet
+from mappings.engine.loading.load import MappingSet
 from mappings.engine.pricing.catalogue import Catalogue, UnpricedError
 from mappings.engine.types import Failure, Kind, Mapped, Outcome, Reason
 

@@ -9,9 +9,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Set
 from dataclasses import replace
 
+from jobs.common.ids import new_id
 from jobs.corrections.byhand import Asked, Correction, Decided, OpenCharge
 from jobs.corrections.remapped import MOVED, Refused
-from jobs.ids import new_id
 from jobs.ledger.book import Entry, KeyBook, Recorded, time_behind
 from jobs.ledger.owing import Step, decide
 from mappings.engine.types import AmountRule, Kind

@@ -10,8 +10,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from jobs.erasure.pseudonyms import Erased
 from jobs.ledger.book import Recorded
+from jobs.privacy.pseudonyms import Erased
 from mappings.engine.types import Failure, Kind, Mapped, Outcome
 
 #: Said of a charge whose key changed between asking the mapping and recording what it gave.

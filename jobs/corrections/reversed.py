@@ -13,9 +13,9 @@ from sqlalchemy import ColumnElement, null, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from jobs.corrections.byhand import OpenCharge
-from jobs.database import Database
-from jobs.ledger.keybook import chunks
-from jobs.schema import actions, billing_events, outcomes
+from jobs.ledger.repository import chunks
+from jobs.storage.database import Database
+from jobs.storage.schema import actions, billing_events, outcomes
 
 _LINES = billing_events.c
 _ACTIONS = actions.c

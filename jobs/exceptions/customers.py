@@ -14,9 +14,9 @@ from datetime import datetime
 from sqlalchemy import exists, func, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from jobs.database import Database
-from jobs.schema import billing_events, customers
-from mappings.engine.lookalikes import skeleton
+from jobs.storage.database import Database
+from jobs.storage.schema import billing_events, customers
+from mappings.engine.common.lookalikes import skeleton
 
 #: Ids looked at in one transaction, and groups of those that look alike that are read.
 PAGE = 500

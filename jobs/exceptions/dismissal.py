@@ -7,10 +7,10 @@ from collections.abc import Sequence
 from sqlalchemy import or_, select, update
 
 from jobs.actions import note_action
-from jobs.database import Database
-from jobs.errors import FilterInvalid
+from jobs.common.errors import FilterInvalid
 from jobs.exceptions.register import refresh
-from jobs.schema import exceptions, outcomes
+from jobs.storage.database import Database
+from jobs.storage.schema import exceptions, outcomes
 
 
 async def dismiss(

@@ -14,8 +14,8 @@ from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from jobs.ledger.book import Recorded
-from jobs.schema import billing_events, outcome_keys, outcomes
-from mappings.engine.lookalikes import skeleton
+from jobs.storage.schema import billing_events, outcome_keys, outcomes
+from mappings.engine.common.lookalikes import skeleton
 
 #: Keys next to this one in the order of the index, on each side; charges recorded last.
 NEIGHBOURS = 50

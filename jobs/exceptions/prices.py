@@ -12,9 +12,9 @@ from collections.abc import Iterator
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from jobs.ledger.keybook import chunks
-from jobs.schema import billing_events, customers
-from mappings.engine.load import MappingSet
+from jobs.ledger.repository import chunks
+from jobs.storage.schema import billing_events, customers
+from mappings.engine.loading.load import MappingSet
 from mappings.engine.pricing.catalogue import Agent, Catalogue
 from mappings.engine.pricing.unused import Triple, UnusedPrice, unused_prices
 

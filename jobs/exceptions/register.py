@@ -15,12 +15,12 @@ from typing import Any
 from sqlalchemy import case, delete, func, literal, or_, select, text, tuple_
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from jobs.columns import UtcDateTime
-from jobs.database import Database
 from jobs.exceptions.detection import KeyException, Told, exceptions_of
 from jobs.ledger.book import Recorded
-from jobs.ledger.keybook import chunks, load_books
-from jobs.schema import TOLD_AGAIN, audits, exceptions, outcomes
+from jobs.ledger.repository import chunks, load_books
+from jobs.storage.columns import UtcDateTime
+from jobs.storage.database import Database
+from jobs.storage.schema import TOLD_AGAIN, audits, exceptions, outcomes
 from mappings.engine.types import AmountRule, Kind
 
 #: The name under which the rounds are claimed, beside those of the audits.

@@ -16,10 +16,10 @@ from typing import Any, NamedTuple
 from sqlalchemy import ColumnElement, and_, bindparam, case, insert, null, select, tuple_, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from jobs.database import Database
-from jobs.errors import InboxUnavailable
-from jobs.failure_groups import group_id
-from jobs.schema import deliveries, intake
+from jobs.common.errors import InboxUnavailable
+from jobs.common.failure_groups import group_id
+from jobs.storage.database import Database
+from jobs.storage.schema import deliveries, intake
 from mappings.engine.types import Reason
 
 #: A transaction that takes longer than this has lost its connection.

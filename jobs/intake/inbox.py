@@ -14,11 +14,11 @@ from collections.abc import Callable, Sequence
 
 import structlog
 
-from jobs.database import Database, open_database
-from jobs.errors import InboxUnavailable, brief, in_words, is_held_up, is_transient
-from jobs.ids import new_id
+from jobs.common.errors import InboxUnavailable, brief, in_words, is_held_up, is_transient
+from jobs.common.ids import new_id
 from jobs.intake.commit import TRANSACTION_SECONDS, Accepted, Incoming, Intake, Pending
-from jobs.schema import deliveries
+from jobs.storage.database import Database, open_database
+from jobs.storage.schema import deliveries
 
 __all__ = ["Accepted", "Inbox", "Incoming", "open_for_intake"]
 

@@ -19,10 +19,10 @@ from types import MappingProxyType
 import structlog
 from sqlalchemy import Delete, delete, func, select
 
-from jobs.database import Database
-from jobs.errors import brief, is_transient
-from jobs.ids import new_id
-from jobs.schema import rejection_counts, rejections
+from jobs.common.errors import brief, is_transient
+from jobs.common.ids import new_id
+from jobs.storage.database import Database
+from jobs.storage.schema import rejection_counts, rejections
 
 log = structlog.get_logger(__name__)
 

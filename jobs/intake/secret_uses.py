@@ -13,9 +13,9 @@ from datetime import datetime
 
 import structlog
 
-from jobs.database import Database
-from jobs.errors import brief
-from jobs.schema import secret_uses
+from jobs.common.errors import brief
+from jobs.storage.database import Database
+from jobs.storage.schema import secret_uses
 
 log = structlog.get_logger(__name__)
 

@@ -25,9 +25,9 @@ from datetime import UTC, datetime, timedelta
 from sqlalchemy import func, select, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from jobs.database import Database
-from jobs.errors import JobsError
-from jobs.schema import billing_events
+from jobs.common.errors import JobsError
+from jobs.storage.database import Database
+from jobs.storage.schema import billing_events
 
 #: An announcement is this number and the microseconds since 1970 of the transaction's start.
 ANNOUNCED = 5 << 60

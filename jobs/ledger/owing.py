@@ -1,7 +1,7 @@
 """What a key owes, and what to post so that its ledger agrees: pure decisions.
 
 Owns the rule that any order of arrival ends in the same open charge. Refuses to touch a
-database; `jobs.ledger.keybook` loads what is decided on here and writes what it decides.
+database; `jobs.ledger.repository` loads what is decided on here and writes what it decides.
 
 In order of time a charge opens, or under `amount: latest` replaces, a reversal closes and
 remembers, and a reinstatement opens what is remembered; `jobs.ledger.book` keeps that order. A key

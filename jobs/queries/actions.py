@@ -5,12 +5,12 @@ from __future__ import annotations
 from pydantic import AwareDatetime, BaseModel, ConfigDict
 from sqlalchemy import ColumnElement, and_, literal, select, true, tuple_
 
-from jobs.columns import UtcDateTime
-from jobs.database import Database
 from jobs.queries.paging import DEFAULT_LIMIT, clamp, read_position, write_position
 from jobs.queries.shapes import Page
 from jobs.queries.story_shapes import ActionEntry
-from jobs.schema import actions
+from jobs.storage.columns import UtcDateTime
+from jobs.storage.database import Database
+from jobs.storage.schema import actions
 
 _LIST = "actions"
 _FIELDS = tuple(actions.c[name] for name in ActionEntry.model_fields)

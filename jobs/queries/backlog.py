@@ -6,8 +6,8 @@ from dataclasses import dataclass
 
 from sqlalchemy import exists, func, select
 
-from jobs.database import Database
-from jobs.schema import deliveries, replay_items
+from jobs.storage.database import Database
+from jobs.storage.schema import deliveries, replay_items
 
 
 @dataclass(frozen=True, slots=True)

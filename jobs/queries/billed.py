@@ -11,11 +11,11 @@ from dataclasses import dataclass, field
 
 from sqlalchemy import func, select
 
-from jobs.database import Database
-from jobs.ledger.keybook import chunks
-from jobs.money import money
+from jobs.common.money import money
+from jobs.ledger.repository import chunks
 from jobs.queries.snapshot import snapshot
-from jobs.schema import billing_events, outcomes
+from jobs.storage.database import Database
+from jobs.storage.schema import billing_events, outcomes
 
 #: Why a recorded outcome posted nothing, the first that applies.
 _POSTED_NOTHING = {

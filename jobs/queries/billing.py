@@ -19,13 +19,13 @@ from sqlalchemy import (
 )
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from jobs.columns import UtcDateTime
-from jobs.database import Database
+from jobs.common.money import money
 from jobs.filters import between
-from jobs.money import money
 from jobs.queries.paging import DEFAULT_LIMIT, MOST, clamp, read_position, write_position
 from jobs.queries.shapes import BillingEventItem, Page
-from jobs.schema import billing_events, outcomes
+from jobs.storage.columns import UtcDateTime
+from jobs.storage.database import Database
+from jobs.storage.schema import billing_events, outcomes
 
 _LIST = "billing events"
 

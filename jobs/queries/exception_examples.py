@@ -8,11 +8,11 @@ from collections.abc import Sequence
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from jobs.common.money import money
 from jobs.exceptions.customers import Customer
 from jobs.exceptions.detection import KeyException
 from jobs.exceptions.near_keys import near_charge
 from jobs.ledger.book import Recorded
-from jobs.money import money
 from jobs.queries.exception_shapes import (
     AmountDiffers,
     LookalikeCustomer,
@@ -20,7 +20,7 @@ from jobs.queries.exception_shapes import (
     WaitingReversal,
 )
 from jobs.queries.shapes import Amount
-from jobs.schema import billing_events
+from jobs.storage.schema import billing_events
 from mappings.engine.pricing.unused import UnusedPrice
 
 _NOTE = "--note"

@@ -15,7 +15,7 @@ from typing import Any
 from sqlalchemy import func, select, tuple_
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from jobs.database import Database
+from jobs.common.timestamps import in_utc
 from jobs.exceptions.customers import Customer, read_lookalikes
 from jobs.exceptions.detection import AMOUNT_DIFFERS, OF_KEYS, WAITING_REVERSAL, KeyException
 from jobs.exceptions.prices import read_unused_prices
@@ -26,8 +26,7 @@ from jobs.exceptions.register import (
     read_progress,
     recorded_rows,
 )
-from jobs.ledger.keybook import chunks
-from jobs.moments import in_utc
+from jobs.ledger.repository import chunks
 from jobs.queries.exception_examples import (
     amount_differs,
     lookalike_customer,
@@ -46,8 +45,9 @@ from jobs.queries.exception_texts import (
     UNUSED_PRICE,
 )
 from jobs.queries.snapshot import snapshot
-from jobs.schema import exceptions, outcomes
-from mappings.engine.load import MappingSet
+from jobs.storage.database import Database
+from jobs.storage.schema import exceptions, outcomes
+from mappings.engine.loading.load import MappingSet
 from mappings.engine.pricing.unused import UnusedPrice
 
 #: A reversal may be a little ahead of its charge. From this age on it is a problem.

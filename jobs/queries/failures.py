@@ -13,11 +13,11 @@ from typing import Any
 
 from sqlalchemy import select
 
-from jobs.database import Database
-from jobs.failure_groups import collapse_but, group_id, shared, values_of
+from jobs.common.failure_groups import collapse_but, group_id, shared, values_of
 from jobs.filters import DeliveryFilter
 from jobs.queries.shapes import FailureGroup
-from jobs.schema import deliveries
+from jobs.storage.database import Database
+from jobs.storage.schema import deliveries
 from mappings.engine.types import Reason
 
 MENDS: Mapping[str, str] = {

@@ -16,11 +16,11 @@ from typing import Any
 from sqlalchemy import Column, func, select, tuple_
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from jobs.database import Database
-from jobs.errors import FilterInvalid
+from jobs.common.errors import FilterInvalid
 from jobs.filters import DeliveryFilter, can_be_stored
 from jobs.queries.snapshot import snapshot
-from jobs.schema import (
+from jobs.storage.database import Database
+from jobs.storage.schema import (
     actions,
     billing_events,
     deliveries,
@@ -169,7 +169,7 @@ async def _beginning(
 
 
 async def _by_vendor_id(connection: AsyncConnection, text: str) -> list[Named]:
-    """By the key that makes a delivery unique within its source: see `receiver.identity`."""
+    """By the key that makes a delivery unique within its source: see `receiver.web.dedupe`."""
     columns = deliveries.c
     sources = await _distinct(connection, columns.source)
     if len(text) > LONGEST_VENDOR_ID or not (text.isascii() and text.isprintable()):

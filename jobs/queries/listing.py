@@ -9,11 +9,9 @@ from typing import Any
 from sqlalchemy import func, literal, select, tuple_
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from jobs.columns import UtcDateTime
-from jobs.database import Database
+from jobs.common.money import money
 from jobs.filters import DeliveryFilter
-from jobs.ledger.keybook import chunks
-from jobs.money import money
+from jobs.ledger.repository import chunks
 from jobs.queries.billing import events_of_delivery, takes_back_of
 from jobs.queries.paging import DEFAULT_LIMIT, clamp, read_position, write_position
 from jobs.queries.shapes import (
@@ -25,7 +23,9 @@ from jobs.queries.shapes import (
     Page,
 )
 from jobs.queries.snapshot import snapshot
-from jobs.schema import actions, billing_events, deliveries, outcomes
+from jobs.storage.columns import UtcDateTime
+from jobs.storage.database import Database
+from jobs.storage.schema import actions, billing_events, deliveries, outcomes
 
 _LIST = "deliveries"
 _FIELDS = tuple(deliveries.c[name] for name in DeliveryFields.model_fields)

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from jobs.database import Database
 from jobs.heartbeat import alive
 from jobs.mapping_store import version_in_force
 from jobs.queries.shapes import MappingFile, MappingProblem, MappingProcess, MappingsInForce
-from mappings.engine.load import MappingSet
+from jobs.storage.database import Database
+from mappings.engine.loading.load import MappingSet
 from mappings.engine.types import Problem
 
 

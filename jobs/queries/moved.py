@@ -7,10 +7,10 @@ from dataclasses import asdict, dataclass
 from typing import get_args
 from zoneinfo import ZoneInfo
 
-from jobs.database import Database
 from jobs.queries.billing import Basis, BillingFilter
 from jobs.queries.revenue import all_revenue
 from jobs.queries.shapes import RevenueItem
+from jobs.storage.database import Database
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

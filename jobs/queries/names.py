@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from sqlalchemy import exists, or_, select
 
-from jobs.database import Database
-from jobs.schema import billing_events, customers, deliveries, outcomes
+from jobs.storage.database import Database
+from jobs.storage.schema import billing_events, customers, deliveries, outcomes
 
 #: Where the names of each kind stand.
 COLUMNS = {

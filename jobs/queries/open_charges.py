@@ -7,8 +7,8 @@ from dataclasses import dataclass
 
 from sqlalchemy import func, select
 
-from jobs.database import Database
-from jobs.schema import billing_events, mapping_versions, outcomes
+from jobs.storage.database import Database
+from jobs.storage.schema import billing_events, mapping_versions, outcomes
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

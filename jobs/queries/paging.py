@@ -12,7 +12,7 @@ import re
 from collections.abc import Sequence
 from datetime import UTC, datetime
 
-from jobs.errors import FilterInvalid
+from jobs.common.errors import FilterInvalid
 from jobs.filters import can_be_stored
 
 DEFAULT_LIMIT = 100

@@ -7,11 +7,11 @@ from datetime import datetime
 from pydantic import AwareDatetime, BaseModel, ConfigDict
 from sqlalchemy import ColumnElement, and_, func, literal, or_, select, true, tuple_
 
-from jobs.columns import UtcDateTime
-from jobs.database import Database
 from jobs.queries.paging import DEFAULT_LIMIT, clamp, read_position, write_position
 from jobs.queries.shapes import Page, RejectionItem
-from jobs.schema import rejection_counts, rejections
+from jobs.storage.columns import UtcDateTime
+from jobs.storage.database import Database
+from jobs.storage.schema import rejection_counts, rejections
 
 _LIST = "rejections"
 

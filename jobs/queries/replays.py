@@ -9,14 +9,14 @@ from typing import Any
 from sqlalchemy import func, literal, select, tuple_
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from jobs.columns import UtcDateTime
-from jobs.database import Database
 from jobs.queries.paging import DEFAULT_LIMIT, clamp, read_position, write_position
 from jobs.queries.shapes import Page
 from jobs.queries.snapshot import snapshot
 from jobs.queries.story_shapes import ReplayItem
 from jobs.replays.items import NO_BODY, OTHER_MAPPINGS, UNCHANGED
-from jobs.schema import replay_items, replays
+from jobs.storage.columns import UtcDateTime
+from jobs.storage.database import Database
+from jobs.storage.schema import replay_items, replays
 
 _LIST = "replays"
 

@@ -20,15 +20,15 @@ from zoneinfo import ZoneInfo
 
 from sqlalchemy import BigInteger, ColumnElement, Select, String, cast, extract, func, select
 
-from jobs.database import Database
-from jobs.errors import FilterInvalid
+from jobs.common.errors import FilterInvalid
+from jobs.common.money import money
 from jobs.ledger.horizon import horizon_if_known, wait_for_horizon
-from jobs.money import money
 from jobs.queries.billing import Basis, BillingFilter, time_of
 from jobs.queries.paging import MOST, clamp, read_cursor, read_moment, write_cursor
 from jobs.queries.shapes import RevenueItem, RevenuePage
-from jobs.schema import billing_events
-from mappings.engine.currencies import payable
+from jobs.storage.database import Database
+from jobs.storage.schema import billing_events
+from mappings.engine.common.currencies import payable
 
 _LIST = "revenue"
 _COLUMNS = {"agent": "agent_id", "customer": "customer_id", "indicator": "indicator"}

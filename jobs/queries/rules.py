@@ -9,10 +9,10 @@ from typing import NamedTuple
 
 from sqlalchemy import func, select
 
-from jobs.database import Database
 from jobs.queries.shapes import RuleItem
 from jobs.queries.snapshot import snapshot
-from jobs.schema import deliveries, outcomes
+from jobs.storage.database import Database
+from jobs.storage.schema import deliveries, outcomes
 
 
 class KnownRule(NamedTuple):

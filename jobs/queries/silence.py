@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from mappings.engine.load import MappingSet
+from mappings.engine.loading.load import MappingSet
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

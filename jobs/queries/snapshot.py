@@ -7,7 +7,7 @@ from contextlib import asynccontextmanager
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from jobs.database import Database
+from jobs.storage.database import Database
 
 
 @asynccontextmanager

@@ -7,12 +7,12 @@ from datetime import UTC, datetime
 
 from sqlalchemy import func, select
 
-from jobs.database import Database
 from jobs.queries.rejections import last_rejections
 from jobs.queries.shapes import SecretUse, SourceTraffic
 from jobs.queries.silence import Heard, Silent, silent
-from jobs.schema import deliveries, mapping_files, secret_uses
-from mappings.engine.load import MappingSet
+from jobs.storage.database import Database
+from jobs.storage.schema import deliveries, mapping_files, secret_uses
+from mappings.engine.loading.load import MappingSet
 
 
 async def read_traffic(database: Database) -> dict[str, SourceTraffic]:

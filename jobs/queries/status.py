@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from sqlalchemy import func, select
 
-from jobs.database import Database
 from jobs.queries.shapes import Status
 from jobs.queries.snapshot import snapshot
-from jobs.schema import STATES, deliveries, intake
+from jobs.storage.database import Database
+from jobs.storage.schema import STATES, deliveries, intake
 
 
 async def read_status(database: Database) -> Status:

@@ -8,7 +8,6 @@ from typing import Any
 from sqlalchemy import func, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from jobs.database import Database
 from jobs.queries.billing import billing_item, billing_lines
 from jobs.queries.listing import actions_of, outcome_fields
 from jobs.queries.snapshot import snapshot
@@ -20,7 +19,8 @@ from jobs.queries.story_shapes import (
     VersionItem,
     VersionText,
 )
-from jobs.schema import billing_events, deliveries, mapping_versions, outcomes
+from jobs.storage.database import Database
+from jobs.storage.schema import billing_events, deliveries, mapping_versions, outcomes
 
 #: So many outcomes and billing events of one key are listed.
 MOST_OF_A_KEY = 1_000

@@ -6,7 +6,7 @@ import re
 from datetime import UTC, date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
-from jobs.errors import FilterInvalid
+from jobs.common.errors import FilterInvalid
 
 #: A `+` that a URL turned into a space: `2026-01-01T00:00:00 02:00`.
 _LOST_PLUS = re.compile(r"(T[\d:.]+) (\d\d:\d\d)$")

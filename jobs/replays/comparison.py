@@ -10,8 +10,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
-from jobs.erasure.pseudonyms import Erased
-from jobs.money import money
+from jobs.common.money import money
+from jobs.privacy.pseudonyms import Erased
 from mappings.engine.types import Outcome
 
 T = TypeVar("T")

@@ -16,20 +16,20 @@ from typing import Any
 from sqlalchemy.engine import RowMapping
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from jobs.database import Database
-from jobs.erasure.pseudonyms import Erased
-from jobs.erasure.purged import erase
+from jobs.common.money import money
 from jobs.filters import DeliveryFilter
 from jobs.ledger.book import KeyBook
-from jobs.ledger.keybook import load_books
-from jobs.ledger.shelf import Shelf
-from jobs.money import money
-from jobs.portions import in_portions
+from jobs.ledger.repository import load_books
+from jobs.ledger.spill import Shelf
+from jobs.privacy.pseudonyms import Erased
+from jobs.privacy.purged import erase
 from jobs.replays.comparison import compare
 from jobs.replays.replay import selection
 from jobs.replays.runner import claimed, mapped_now, outcomes_of
 from jobs.settling.fold import Claimed, fate_of
-from mappings.engine.load import MappingSet
+from jobs.storage.batching import in_portions
+from jobs.storage.database import Database
+from mappings.engine.loading.load import MappingSet
 from mappings.engine.types import OLDEST_DAYS, Mapped
 
 #: Still failing ones that are shown.

@@ -12,7 +12,7 @@ from typing import Any
 from sqlalchemy import update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from jobs.schema import replay_items
+from jobs.storage.schema import replay_items
 
 #: The results of a delivery that a replay left as it is: compared, or without a body to settle.
 UNCHANGED = "unchanged"

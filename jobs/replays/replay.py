@@ -16,14 +16,14 @@ from sqlalchemy import ColumnElement, func, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from jobs.actions import note_action
-from jobs.database import Database
-from jobs.errors import FilterInvalid
+from jobs.common.errors import FilterInvalid
+from jobs.common.ids import new_id
 from jobs.filters import DeliveryFilter
-from jobs.ids import new_id
 from jobs.mapping_store import refuse_changed
 from jobs.replays.items import NO_BODY, OTHER_MAPPINGS, UNCHANGED
 from jobs.replays.parts import Part, in_parts
-from jobs.schema import deliveries, replay_items, replays
+from jobs.storage.database import Database
+from jobs.storage.schema import deliveries, replay_items, replays
 
 #: States that a replay may take up. What is `received` is on its way already.
 REPLAYABLE = ("failed", "ignored", "recorded", "discarded")

@@ -18,19 +18,19 @@ from sqlalchemy import bindparam, null, or_, select, update
 from sqlalchemy.engine import RowMapping
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from jobs.database import Database
-from jobs.erasure.pseudonyms import Erased
-from jobs.erasure.purged import erase, hold_off_purges
-from jobs.ledger.keybook import chunks
+from jobs.ledger.repository import chunks
 from jobs.mapping_store import version_in_force
-from jobs.portions import in_portions
+from jobs.privacy.pseudonyms import Erased
+from jobs.privacy.purged import erase, hold_off_purges
 from jobs.replays.comparison import compare, in_force
 from jobs.replays.items import OTHER_MAPPINGS, left_as_it_is
-from jobs.schema import deliveries, outcomes, replay_items, replays
 from jobs.settling.fold import Claimed
 from jobs.settling.mapper import delivery_input
 from jobs.settling.settle import Settler
-from mappings.engine.load import MappingSet
+from jobs.storage.batching import in_portions
+from jobs.storage.database import Database
+from jobs.storage.schema import deliveries, outcomes, replay_items, replays
+from mappings.engine.loading.load import MappingSet
 from mappings.engine.types import Failure, Mapped, Reason
 
 log = structlog.get_logger(__name__)

@@ -12,11 +12,11 @@ from typing import Any
 
 from sqlalchemy import case, func, select, update
 
-from jobs.database import Database
-from jobs.failure_groups import group_id
+from jobs.common.failure_groups import group_id
 from jobs.replays.items import answer_replays
-from jobs.schema import deliveries
 from jobs.settling.fold import Claimed
+from jobs.storage.database import Database
+from jobs.storage.schema import deliveries
 
 #: An attempt cut off by a kill is taken up again after this, plus the sweeper's rhythm.
 LEASE_SECONDS = 5.0

@@ -12,12 +12,12 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
-from jobs.erasure.pseudonyms import Erased
-from jobs.failure_groups import group_id
-from jobs.ids import new_id
+from jobs.common.failure_groups import group_id
+from jobs.common.ids import new_id
+from jobs.common.money import money
 from jobs.ledger.book import Arrival, KeyBook, Recorded
 from jobs.ledger.owing import Conflict, Step, admit, post
-from jobs.money import money
+from jobs.privacy.pseudonyms import Erased
 from mappings.engine.types import Failure, Mapped, Outcome, Reason
 
 #: Why a delivery is ignored.

@@ -11,11 +11,11 @@ import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 
-from jobs.database import Database
 from jobs.settling import attempts
 from jobs.settling.fold import Claimed
 from jobs.settling.recording import Work
-from mappings.engine.load import MappingSet
+from jobs.storage.database import Database
+from mappings.engine.loading.load import MappingSet
 from mappings.engine.types import DeliveryInput
 
 #: A settling transaction is made of what mapped to so many outcomes, or in so many seconds.

@@ -14,16 +14,16 @@ from datetime import datetime
 from sqlalchemy import select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from jobs.database import Database
-from jobs.erasure.purged import erase, hold_off_purges_or_leave
-from jobs.errors import JobsError
+from jobs.common.errors import JobsError
 from jobs.ledger.horizon import posting_time
-from jobs.ledger.keybook import Posting, load_books, lock_keys
+from jobs.ledger.repository import Posting, load_books, lock_keys
 from jobs.mapping_store import refuse_outdated
+from jobs.privacy.purged import erase, hold_off_purges_or_leave
 from jobs.replays.items import answer_replays
-from jobs.schema import deliveries
 from jobs.settling.fold import Claimed, Fate, fates_of
 from jobs.settling.versions import keep_versions
+from jobs.storage.database import Database
+from jobs.storage.schema import deliveries
 from mappings.engine.types import Kind, Mapped, VersionText
 
 

@@ -14,17 +14,17 @@ from functools import partial
 
 import structlog
 
-from jobs.database import Database
-from jobs.errors import brief, is_transient
-from jobs.ledger.keybook import chunks
+from jobs.common.errors import brief, is_transient
+from jobs.common.tasks import within
+from jobs.ledger.repository import chunks
 from jobs.mapping_store import MappingsOutdated
 from jobs.settling import attempts
+from jobs.settling.fair_queue import Batch, Turns
 from jobs.settling.fold import Claimed
 from jobs.settling.mapper import Mapper
 from jobs.settling.recording import Recorder, Work
-from jobs.settling.turns import Batch, Turns
-from jobs.tasks import within
-from mappings.engine.load import MappingSet
+from jobs.storage.database import Database
+from mappings.engine.loading.load import MappingSet
 from mappings.engine.types import OLDEST_DAYS
 
 log = structlog.get_logger(__name__)

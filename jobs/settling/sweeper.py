@@ -14,11 +14,11 @@ from datetime import datetime
 import structlog
 from sqlalchemy import select, tuple_
 
-from jobs.database import Database
-from jobs.errors import brief, is_transient
+from jobs.common.errors import brief, is_transient
 from jobs.replays.runner import ReplayRunner
-from jobs.schema import deliveries
 from jobs.settling.settle import Settler
+from jobs.storage.database import Database
+from jobs.storage.schema import deliveries
 
 log = structlog.get_logger(__name__)
 

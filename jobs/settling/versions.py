@@ -7,8 +7,8 @@ from datetime import datetime
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from jobs.database import Database
-from jobs.schema import mapping_versions
+from jobs.storage.database import Database
+from jobs.storage.schema import mapping_versions
 from mappings.engine.types import VersionText
 
 

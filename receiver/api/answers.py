@@ -19,7 +19,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Match, Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from jobs.errors import FilterInvalid, brief, is_transient
+from jobs.common.errors import FilterInvalid, brief, is_transient
 from jobs.mapping_store import MappingsChanged
 from jobs.queries.shapes import Shape
 

@@ -10,12 +10,12 @@ from collections.abc import AsyncIterator
 from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 
-from jobs.database import Database
-from jobs.errors import FilterInvalid
-from jobs.moments import in_utc
+from jobs.common.errors import FilterInvalid
+from jobs.common.timestamps import in_utc
 from jobs.queries.billing import BillingFilter, all_billing_events
 from jobs.queries.billing_csv import csv_header, csv_lines
 from jobs.queries.shapes import BillingEventPage
+from jobs.storage.database import Database
 from receiver.api.params import Slice
 
 FORMATS = ("json", "csv")

@@ -19,11 +19,11 @@ from starlette.responses import JSONResponse, Response
 from jobs.queries.billing import LINE_KINDS, Basis
 from jobs.queries.exceptions import EXAMPLES
 from jobs.queries.revenue import GROUPS
-from jobs.schema import STATES
+from jobs.storage.schema import STATES
 from receiver.api.export import FORMATS
+from receiver.api.filter_params import CHARGE_FILTERS, TIMES
 from receiver.api.operations import OPENAPI_PATH, OPERATIONS, Operation
 from receiver.api.params import query
-from receiver.asking import CHARGE_FILTERS, TIMES
 
 _REF = "#/components/schemas/"
 _TEXT = {"type": "string", "minLength": 1}

@@ -16,21 +16,23 @@ from starlette.responses import Response
 from jobs.queries import shapes, story_shapes
 from jobs.queries.exception_shapes import ExceptionItem
 from jobs.queries.exception_texts import KINDS
-from receiver.api import acting, correcting, reading
-from receiver.api.params import (
-    ORDER_EXTRAS,
-    REINSTATEMENT_MEMBERS,
-    REPLAY_EXTRAS,
-    REVERSAL_EXTRAS,
-)
-from receiver.asking import (
+from receiver.api import commands as acting
+from receiver.api import corrections as correcting
+from receiver.api import queries as reading
+from receiver.api.filter_params import (
     ACTION_FILTERS,
     BILLING_FILTERS,
     CHARGE_FILTERS,
     DELIVERY_FILTERS,
     REJECTION_FILTERS,
 )
-from receiver.sourcelist import SourceItem
+from receiver.api.params import (
+    ORDER_EXTRAS,
+    REINSTATEMENT_MEMBERS,
+    REPLAY_EXTRAS,
+    REVERSAL_EXTRAS,
+)
+from receiver.sources.listing import SourceItem
 
 PAGING = ("limit", "cursor")
 OPENAPI_PATH = "/openapi.json"

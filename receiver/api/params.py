@@ -16,12 +16,12 @@ from zoneinfo import ZoneInfo
 
 from starlette.requests import ClientDisconnect, Request
 
+from jobs.common.errors import FilterInvalid
 from jobs.corrections.charges import ChargeFilter
-from jobs.errors import FilterInvalid
 from jobs.filters import DeliveryFilter, can_be_stored
 from jobs.queries.paging import DEFAULT_LIMIT
 from receiver.api.answers import ApiError, not_found
-from receiver.asking import (
+from receiver.api.filter_params import (
     CHARGE_FILTERS,
     DELIVERY_FILTERS,
     charge_filter,

@@ -11,9 +11,9 @@ from starlette.types import Scope
 
 from receiver.api.answers import HANDLERS, SafeHeaders
 from receiver.api.auth import BearerGate
+from receiver.api.dependencies import ApiParts
 from receiver.api.openapi import serve_document
 from receiver.api.operations import OPENAPI_PATH, OPERATIONS
-from receiver.api.parts import ApiParts
 
 
 def api_routes(

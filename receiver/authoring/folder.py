@@ -9,12 +9,12 @@ from collections.abc import Iterable, Mapping
 from functools import reduce
 
 from mappings.engine.pricing.catalogue import FILE as AGENTS_FILE
-from mappings.engine.schema import AGENTS_SCHEMA_FILE, FILE, agents_schema_text, schema_text
+from mappings.engine.tooling.schema import AGENTS_SCHEMA_FILE, FILE, agents_schema_text, schema_text
 from receiver.authoring.library import Entry
 from receiver.authoring.pricelist import Prices, merged, priced_text
-from receiver.settings import variable
+from receiver.authoring.scaffold import AGENTS_TEXT
+from receiver.config.settings import variable
 from receiver.signatures import RULES
-from receiver.starting import AGENTS_TEXT
 
 MAPPINGS = "mappings"
 ENV = ".env"

@@ -15,12 +15,12 @@ from types import MappingProxyType
 from typing import Any
 
 import mappings
-from mappings.engine.load import is_mapping, read_directory
+from mappings.engine.loading.load import is_mapping, read_directory
+from mappings.engine.loading.tables import is_table, table_name
 from mappings.engine.pricing.catalogue import FILE as AGENTS_FILE
 from mappings.engine.reading.yamlfile import parse
-from mappings.engine.tables import is_table, table_name
 from receiver.authoring.pricelist import Prices, chosen
-from receiver.starting import GENERIC, secret_name
+from receiver.authoring.scaffold import GENERIC, secret_name
 
 PACKAGE = Path(mappings.__file__).parent
 FOLDERS = (PACKAGE, PACKAGE / "library")

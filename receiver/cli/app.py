@@ -12,10 +12,10 @@ from typing import Annotated
 
 import typer
 
-from receiver.cli import authoring, money, operating, processes, setting_up, watching
-from receiver.cli.help import Command, Group
-from receiver.cli.pipes import expect_readers_to_go, flush, open_closed
-from receiver.cli.trouble import MISUSE
+from receiver.cli.common.errors import MISUSE
+from receiver.cli.common.help import Command, Group
+from receiver.cli.groups import authoring, money, operating, processes, setting_up, watching
+from receiver.terminal.pipes import expect_readers_to_go, flush, open_closed
 
 app = typer.Typer(
     name="receiver",

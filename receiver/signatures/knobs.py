@@ -9,8 +9,8 @@ import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
+from mappings.engine.common.suggest import completed
 from mappings.engine.payload import Format
-from mappings.engine.suggest import completed
 from receiver.signatures import codecs
 from receiver.signatures.content import PLACEHOLDERS, URL_TRANSFORMS, SignedContent
 from receiver.signatures.errors import SchemeInvalid

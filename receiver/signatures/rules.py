@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, cast
 
-from mappings.engine import suggest
+from mappings.engine.common import suggest
 from mappings.engine.payload import BodyRules
 from receiver.signatures.content import SignedContent
 from receiver.signatures.errors import SchemeInvalid

@@ -14,9 +14,9 @@ from dataclasses import dataclass, replace
 from typing import Any
 from urllib.parse import urlencode
 
+from receiver.signatures.custom.inbody import put
 from receiver.signatures.errors import SignatureError
 from receiver.signatures.formulas import Formula
-from receiver.signatures.odd.inbody import put
 from receiver.signatures.records import Request
 from receiver.signatures.scheme import Scheme
 

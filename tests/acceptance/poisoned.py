@@ -11,7 +11,7 @@ import signal
 from typing import Any
 
 from jobs.settling import attempts
-from mappings.engine.mappingset import MappingSet
+from mappings.engine.loading.mapping_set import MappingSet
 from receiver.cli import main
 
 harmless = MappingSet.map

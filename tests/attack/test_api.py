@@ -15,20 +15,20 @@ from hypothesis import HealthCheck, settings
 from schemathesis.checks import CHECKS
 from starlette.applications import Starlette
 
-from jobs.database import Database, open_database
 from jobs.filters import DeliveryFilter
 from jobs.intake.rejections import Rejected, RejectionBook
 from jobs.replays.replay import start_replay
-from jobs.schema import metadata
-from mappings.engine.load import load
+from jobs.storage.database import Database, open_database
+from jobs.storage.schema import metadata
+from mappings.engine.loading.load import load
 from receiver.api import ApiParts, api_routes
 from receiver.api.answers import HANDLERS
 from receiver.api.openapi import document
-from receiver.connections import BoundedHttp
-from receiver.secrets import Secrets
-from receiver.serving import Server
-from receiver.settings import Settings
+from receiver.config.settings import Settings
 from receiver.signatures import RULES
+from receiver.sources.secrets import Secrets
+from receiver.web.connections import BoundedHttp
+from receiver.web.server import Server
 from tests.support.processes import wait_until
 from tests.support.rows import START, Rows
 from tests.support.texts import FILES

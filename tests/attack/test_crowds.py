@@ -11,7 +11,7 @@ from contextlib import AsyncExitStack
 import httpx
 import pytest
 
-from receiver.connections import bounded
+from receiver.web.connections import bounded
 from tests.attack.conftest import CONNECTIONS, ROOM_MIB
 from tests.attack.wire import Streams, connected, is_cut_off, send
 from tests.receiver.web.endpoint import Endpoint, head, read_answer, served, signed
@@ -122,7 +122,7 @@ async def test_where_no_connection_is_idle_a_new_one_is_told_to_come_again(
 async def test_whose_body_takes_longest_makes_room_for_a_new_connection(
     port: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("receiver.connections.PATIENCE_SECONDS", 0.1)
+    monkeypatch.setattr("receiver.web.connections.PATIENCE_SECONDS", 0.1)
     async with connected(port, 10) as dawdling:
         for _, writer in dawdling:
             await send(writer, head("POST", "/webhooks/github", {"Content-Length": "10"}))

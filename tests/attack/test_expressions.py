@@ -8,12 +8,12 @@ import pytest
 
 from mappings.engine.cel.language import EvalError, Language
 from mappings.engine.cel.values import LARGEST
-from mappings.engine.examples import RECEIVED_AT
-from mappings.engine.load import load, read_directory
+from mappings.engine.loading.load import load, read_directory
 from mappings.engine.payload import PayloadError, parse
+from mappings.engine.tooling.examples import RECEIVED_AT
 from receiver.signatures import RULES
-from tests.mappings.test_payload_hostile import HOSTILE
-from tests.mappings.test_ready_made import ROOT
+from tests.mappings.library.test_ready_made import ROOT
+from tests.mappings.payload.test_hostile import HOSTILE
 from tests.support.memory import MIB, needs_proc, taken_by
 
 LANGUAGE = Language({})

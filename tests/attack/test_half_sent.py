@@ -7,7 +7,8 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from receiver import connections, exchange
+from receiver.web import connections
+from receiver.web import request as exchange
 from tests.attack.wire import connected, is_cut_off, send
 from tests.receiver.web.endpoint import Endpoint, head, read_answer, served, signed
 from tests.support.memory import MIB, needs_proc, peak_bytes

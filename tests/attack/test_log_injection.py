@@ -12,11 +12,11 @@ from typing import Any, Literal
 import pytest
 import structlog
 
-from receiver import rejections
-from receiver.exchange import Call
-from receiver.logs import configure_logs
-from receiver.metrics import Metrics
-from receiver.rejections import Rejections, rejection_of
+from receiver.config.logging import configure_logs
+from receiver.health.metrics import Metrics
+from receiver.web import rejections
+from receiver.web.rejections import Rejections, rejection_of
+from receiver.web.request import Call
 
 FORGED = "2026-11-24T18:00:00Z [info     ] web.ready"
 EVIL = {

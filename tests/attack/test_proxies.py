@@ -9,8 +9,8 @@ from collections.abc import AsyncIterator
 import pytest
 import uvicorn
 
-from receiver.connections import BoundedHttp
-from receiver.serving import Server
+from receiver.web.connections import BoundedHttp
+from receiver.web.server import Server
 from tests.attack.wire import connected, send
 from tests.receiver.web.endpoint import Endpoint, head, read_answer, signed
 

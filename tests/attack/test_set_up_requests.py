@@ -10,10 +10,10 @@ import httpx
 import pytest
 from structlog.testing import capture_logs
 
-from receiver import handshaking
 from receiver.signatures import PRESETS, Handshake
 from receiver.signatures.fields import Field
 from receiver.signatures.handshakes import Echo
+from receiver.web import handshakes as handshaking
 from tests.receiver.web.endpoint import Endpoint
 
 PROVEN = SimpleNamespace(secret_index=0)
@@ -64,7 +64,7 @@ async def test_a_script_that_is_echoed_is_no_page(
     endpoint = Endpoint()
     endpoint.add(name, name="x", secrets=("a secret of text",))
     # As if signed: what is repeated to a vendor's own request is looked at here.
-    monkeypatch.setattr("receiver.webhooks._proven", lambda *_a, **_k: PROVEN)
+    monkeypatch.setattr("receiver.web.endpoint._proven", lambda *_a, **_k: PROVEN)
     monkeypatch.setattr(handshaking.Handshakes, "_learn", learn_nothing)
     transport = httpx.ASGITransport(endpoint.app)
     async with httpx.AsyncClient(transport=transport, base_url="http://testserver") as client:

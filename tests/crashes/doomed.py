@@ -23,9 +23,9 @@ from typing import Any, NoReturn
 from arq.connections import ArqRedis
 from arq.worker import Worker
 
-from jobs.database import Database
-from receiver import webhooks
+from jobs.storage.database import Database
 from receiver.cli import main
+from receiver.web import endpoint as webhooks
 from tests.crashes.points import ANSWERING, Site, site
 
 PLAN = "CRASH_PLAN"

@@ -29,7 +29,7 @@ MOMENTS = {
     },
 }
 #: What answers a webhook; called nowhere else but in the endpoint.
-ANSWERING = ("receiver.webhooks", {"respond", "refuse"})
+ANSWERING = ("receiver.web.endpoint", {"respond", "refuse"})
 
 
 @dataclass(frozen=True, slots=True)

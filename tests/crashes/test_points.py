@@ -17,7 +17,7 @@ from tests.crashes.points import MOMENTS, ROOT, site, sites, sites_in
 from tests.crashes.scenario import scenarios
 
 #: What may begin or commit a transaction without `Database.write`: what that is made of, and reads.
-OWN_TRANSACTIONS = {"jobs/database.py", "jobs/queries/snapshot.py"}
+OWN_TRANSACTIONS = {"jobs/storage/database.py", "jobs/queries/snapshot.py"}
 
 
 def test_every_point_of_the_code_has_a_crash_test_and_no_other_is_tested() -> None:
@@ -116,9 +116,9 @@ def test_sites_are_found(source: str, found: list[str]) -> None:
 
 def test_answers_are_sites_in_the_endpoint_only() -> None:
     source = "async def f(call):\n    await respond(call, answer)\n    await call.send({})"
-    assert [str(one) for one in sites_in("receiver.webhooks", source)] == [
-        "answer in receiver.webhooks:f#1",
-        "answer in receiver.webhooks:f#2",
+    assert [str(one) for one in sites_in("receiver.web.endpoint", source)] == [
+        "answer in receiver.web.endpoint:f#1",
+        "answer in receiver.web.endpoint:f#2",
     ]
     assert sites_in("receiver.other", source) == []
 

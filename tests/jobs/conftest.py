@@ -10,10 +10,10 @@ import pytest
 from sqlalchemy import delete, text
 from structlog.testing import capture_logs
 
-from jobs.database import open_database
 from jobs.intake import inbox
-from jobs.migrations import migrate
-from jobs.schema import metadata
+from jobs.storage.database import open_database
+from jobs.storage.migrations import migrate
+from jobs.storage.schema import metadata
 from tests.jobs.workshop import Workshop
 from tests.support.postgres import Postgres
 

@@ -12,10 +12,10 @@ from jobs.corrections.corrected import Corrected
 from jobs.corrections.correcting import correct
 from jobs.corrections.rebilling import Proposals, find_origin
 from jobs.corrections.remapped import Origin
+from jobs.corrections.request import Reinstatement, Wish
 from jobs.corrections.reversed import find_named
-from jobs.corrections.wishes import Reinstatement, Wish
-from jobs.schema import actions, billing_events, outcomes
 from jobs.settling.settle import Settler
+from jobs.storage.schema import actions, billing_events, outcomes
 from tests.jobs.doubles import Telling, body, mapping_set
 from tests.jobs.workshop import Workshop
 

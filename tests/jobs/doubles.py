@@ -16,7 +16,7 @@ from datetime import datetime
 from typing import Any, cast
 
 from jobs.intake.inbox import Incoming
-from mappings.engine.load import MappingSet
+from mappings.engine.loading.load import MappingSet
 from mappings.engine.types import (
     AmountRule,
     DeliveryInput,

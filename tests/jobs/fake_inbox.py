@@ -6,8 +6,8 @@ import asyncio
 import json
 import sys
 
-from jobs.database import open_database
 from jobs.intake.inbox import Inbox
+from jobs.storage.database import open_database
 from tests.jobs.doubles import incoming
 
 

@@ -12,9 +12,9 @@ from sqlalchemy import select
 from jobs.heartbeat import mappings_health
 from jobs.mapping_store import accept, mappings_in_force, read_stored
 from jobs.mapping_watch import MappingsRefused, MappingWatch
-from jobs.schema import billed_rules, mapping_set, rekeyings
 from jobs.settling.settle import Settler
-from mappings.engine.load import MappingSet, load, read_directory
+from jobs.storage.schema import billed_rules, mapping_set, rekeyings
+from mappings.engine.loading.load import MappingSet, load, read_directory
 from receiver.signatures import RULES
 from tests.jobs.test_mapping_watch import FILES, edit, rejected, remembered, watch_on, write
 from tests.jobs.workshop import Workshop

@@ -9,7 +9,7 @@ from sqlalchemy import select
 
 from jobs import heartbeat
 from jobs.heartbeat import Heartbeat, alive
-from jobs.schema import heartbeats
+from jobs.storage.schema import heartbeats
 from tests.jobs.worker_parts import running, until
 from tests.jobs.workshop import Workshop
 from tests.support.postgres import Postgres

@@ -5,11 +5,11 @@ from pathlib import Path
 import pytest
 from sqlalchemy import func, select
 
-from jobs.erasure.ledger import erase_from_ledger
 from jobs.mapping_store import EDITS_KEPT, NoMappingsInForce, mappings_before, mappings_in_force
 from jobs.mapping_watch import MappingWatch
-from jobs.schema import replaced_texts
-from mappings.engine.load import MappingSet
+from jobs.privacy.ledger import erase_from_ledger
+from jobs.storage.schema import replaced_texts
+from mappings.engine.loading.load import MappingSet
 from receiver.signatures import RULES
 from tests.jobs.test_mapping_watch import BROKEN, FILES, amount, edit, write
 from tests.jobs.workshop import Workshop

@@ -11,8 +11,8 @@ import pytest
 from sqlalchemy import select
 
 from jobs.mapping_watch import MappingsRefused, MappingWatch
-from jobs.schema import mapping_files
-from mappings.engine.load import MappingSet
+from jobs.storage.schema import mapping_files
+from mappings.engine.loading.load import MappingSet
 from mappings.engine.types import DeliveryInput, Mapped, Reason
 from receiver.signatures import RULES
 from tests.jobs.worker_parts import running, until

@@ -11,7 +11,7 @@ from sqlalchemy import insert, select
 
 from jobs.heartbeat import Heartbeat
 from jobs.queries.moved import moved_months
-from jobs.schema import actions, heartbeats
+from jobs.storage.schema import actions, heartbeats
 from jobs.timezone import (
     ProcessesAlive,
     TimezoneDiffers,

@@ -8,8 +8,8 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Seque
 from contextlib import asynccontextmanager
 from typing import Any
 
-from jobs.doorbell.ringing import Doorbell
-from jobs.doorbell.worker import Listener, Settle
+from jobs.queue.consumer import Listener, Settle
+from jobs.queue.doorbell import Doorbell
 from jobs.settling.settle import Settler
 from jobs.settling.sweeper import Sweeper
 from tests.jobs.doubles import Telling

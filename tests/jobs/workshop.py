@@ -10,14 +10,14 @@ from typing import Any, Self
 
 from sqlalchemy import Select, Table, func, select, text, update
 
-from jobs.database import Database, open_database
-from jobs.errors import InboxUnavailable
+from jobs.common.errors import InboxUnavailable
 from jobs.filters import DeliveryFilter
 from jobs.intake.inbox import Accepted, Inbox, Incoming, open_for_intake
 from jobs.replays.replay import ReplayStatus, replay_status, start_replay
 from jobs.replays.runner import ReplayRunner
-from jobs.schema import billing_events, deliveries, intake, outcomes
 from jobs.settling.settle import Settler
+from jobs.storage.database import Database, open_database
+from jobs.storage.schema import billing_events, deliveries, intake, outcomes
 from tests.jobs import model
 from tests.jobs.doubles import Telling, in_force, in_order
 from tests.jobs.model import Line

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
-from mappings.engine.load import MappingSet, load
+from mappings.engine.loading.load import MappingSet, load
 from mappings.engine.schemes import SchemeFault
 from mappings.engine.types import OLDEST_DAYS, DeliveryInput, Failure, Mapped, Outcome
 

@@ -36,7 +36,7 @@ SABOTAGES = (
     Sabotage(
         name="drop-the-unique-constraint",
         why="the second net under the lock of a key: two open charges could stand",
-        file="jobs/migrations/versions/0001_first_tables.py",
+        file="jobs/storage/migrations/versions/0001_first_tables.py",
         old='"outcome_key", "sequence", name=',
         new='"outcome_key", "sequence", "id", name=',
         tests=_in("jobs/ledger/test_guards.py", "test_a_ledger_that_could_not_be_is_refused")
@@ -45,7 +45,7 @@ SABOTAGES = (
     Sabotage(
         name="keep-every-repeat",
         why="a delivery sent twice would be two",
-        file="jobs/migrations/versions/0001_first_tables.py",
+        file="jobs/storage/migrations/versions/0001_first_tables.py",
         old='sa.UniqueConstraint("source", "dedupe_key", name=',
         new='sa.UniqueConstraint("source", "dedupe_key", "id", name=',
         tests=_in(
@@ -71,7 +71,7 @@ SABOTAGES = (
     Sabotage(
         name="answer-200-for-a-failed-commit",
         why="the same, said by the endpoint",
-        file="receiver/webhooks.py",
+        file="receiver/web/endpoint.py",
         old=('503,\n                "unavailable",'),
         new=('200,\n                "unavailable",'),
         tests=_in("receiver/web/test_webhooks.py", "test_what_is_not_committed_is_503_for_soon"),
@@ -118,7 +118,7 @@ SABOTAGES = (
     Sabotage(
         name="verify-after-storing",
         why="whoever knows the URL could fill the inbox, and bill",
-        file="receiver/webhooks.py",
+        file="receiver/web/endpoint.py",
         old=_PROOF,
         new=(
             "        anyone = Verified(0, now, None, False, '')\n"
@@ -154,7 +154,7 @@ SABOTAGES = (
     Sabotage(
         name="keep-credentials",
         why="a stolen database would open the vendors' accounts",
-        file="receiver/keeping.py",
+        file="receiver/web/sanitize.py",
         old="if not is_credential(name) and name not in scheme.secret_headers",
         new="if name not in scheme.secret_headers",
         tests=_in("receiver/web/test_webhooks.py", "test_credentials_are_not_kept"),
@@ -162,7 +162,7 @@ SABOTAGES = (
     Sabotage(
         name="redact-nothing",
         why="what a mapping file says must not be stored would be",
-        file="receiver/keeping.py",
+        file="receiver/web/sanitize.py",
         old="if source.redactor is None:",
         new="if source.redactor is None or True:",
         tests=_in(
@@ -238,7 +238,7 @@ SABOTAGES = (
     Sabotage(
         name="fail-what-a-neighbour-broke",
         why="an outage would turn deliveries into failures that a person must replay",
-        file="jobs/errors.py",
+        file="jobs/common/errors.py",
         old='TRANSIENT_SQLSTATES = ("08", "40", ',
         new="TRANSIENT_SQLSTATES = (",
         tests=_in("jobs/test_errors.py", "test_what_passes_by_itself_is_transient"),
@@ -256,7 +256,7 @@ SABOTAGES = (
     Sabotage(
         name="forget-to-lock-keys",
         why="two workers would decide on one key from the same past",
-        file="jobs/ledger/keybook.py",
+        file="jobs/ledger/repository.py",
         old=("        .order_by(outcome_keys.c.outcome_key)\n        .with_for_update()"),
         new="        .order_by(outcome_keys.c.outcome_key)",
         tests=_in(
@@ -272,7 +272,7 @@ SABOTAGES = (
         tests=_in(
             "mappings/test_identity.py", "test_a_key_is_compact_json_of_source_rule_and_values"
         )
-        + _crash("done-jobs.doorbell.worker:Listener._run_job-a_job_is_done_again_or_never"),
+        + _crash("done-jobs.queue.consumer:Listener._run_job-a_job_is_done_again_or_never"),
     ),
     Sabotage(
         name="replay-what-is-recorded",
@@ -356,7 +356,7 @@ SABOTAGES = (
     Sabotage(
         name="know-forms-by-an-unsigned-id",
         why="a captured form with its borders moved would bill once for each id made up for it",
-        file="receiver/identity.py",
+        file="receiver/web/dedupe.py",
         old="if identity is None or verified.coverage in _BODY_VARIES:",
         new="if identity is None:",
         tests=_in(
@@ -367,7 +367,7 @@ SABOTAGES = (
     Sabotage(
         name="pair-with-anyone",
         why="a secret planted while the window is open would refuse the vendor and bill forgeries",
-        file="jobs/pairing.py",
+        file="jobs/intake/pairing.py",
         old="if row is None or not row.lasts or not _is_right(token, row.url_part_sha256):",
         new="if row is None or not row.lasts:",
         tests=_in(
@@ -423,7 +423,7 @@ SABOTAGES = (
     Sabotage(
         name="bill-without-a-price",
         why="what nobody priced must fail and say so, not bill nothing",
-        file="mappings/engine/rules/deciding.py",
+        file="mappings/engine/rules/evaluate.py",
         old="raise _unpriced(rule, event, str(error)) from error",
         new='return replace(outcome, amount_micros=0, currency="USD")',
         tests=_in("mappings/test_map.py", "test_a_percentage_without_value_is_unpriced"),
@@ -451,7 +451,7 @@ SABOTAGES = (
     Sabotage(
         name="identify-by-invisible-characters",
         why="one customer would be two, one of them at the general price",
-        file="mappings/engine/identifiers.py",
+        file="mappings/engine/common/identifiers.py",
         old="return _character(text, found.group()) if found else _form(text)",
         new="return None",
         tests=_in(
@@ -462,7 +462,7 @@ SABOTAGES = (
     Sabotage(
         name="commit-carelessly",
         why="a power cut would take back what was acknowledged",
-        file="jobs/database.py",
+        file="jobs/storage/database.py",
         old='"synchronous=FULL"',
         new='"synchronous=NORMAL"',
         tests=_in("jobs/test_migrations.py", "test_our_own_connections_are_durable"),
@@ -470,7 +470,7 @@ SABOTAGES = (
     Sabotage(
         name="tell-senders-why",
         why="a forger would be told how far a guess came",
-        file="receiver/webhooks.py",
+        file="receiver/web/endpoint.py",
         old='"The signature of this request could not be verified.",',
         new='f"The signature of this request could not be verified: {why}",',
         tests=_in(
@@ -492,33 +492,33 @@ SABOTAGES = (
     Sabotage(
         name="let-bodies-of-failures-go",
         why="what failed could never be replayed: lost revenue by calendar",
-        file="jobs/retention/evidence.py",
+        file="jobs/privacy/evidence.py",
         old='REMOVABLE = ("recorded", "ignored", "discarded")',
         new='REMOVABLE = ("recorded", "ignored", "discarded", "failed")',
         tests=_in(
-            "jobs/retention/test_retention.py",
+            "jobs/privacy/test_retention.py",
             "test_bodies_and_headers_of_what_is_settled_go_and_of_nothing_else",
         ),
     ),
     Sabotage(
         name="forget-keys-when-purging",
         why="an erased customer's id would come back with the next event, and bill again",
-        file="jobs/erasure/pseudonyms.py",
+        file="jobs/privacy/pseudonyms.py",
         old="key = key_without(outcome.key, purged)",
         new="key = outcome.key",
         tests=_in(
-            "jobs/erasure/test_erasure.py",
+            "jobs/privacy/test_erasure.py",
             "test_values_of_a_key_are_replaced_and_nothing_else_of_it",
         ),
     ),
     Sabotage(
         name="settle-beside-a-purge",
         why="an outcome settled under the id while it is erased, and again under the pseudonym",
-        file="jobs/erasure/ledger.py",
+        file="jobs/privacy/ledger.py",
         old="await hold_off_settling(database, connection)",
         new="pass",
         tests=_in(
-            "jobs/erasure/test_purge.py",
+            "jobs/privacy/test_purge.py",
             "test_settling_makes_way_for_a_purge_that_is_not_committed_yet",
         ),
     ),

@@ -11,9 +11,9 @@ from typing import Any
 
 from sqlalchemy import insert
 
-from jobs.database import open_database
-from jobs.ids import new_id
-from jobs.schema import deliveries, intake
+from jobs.common.ids import new_id
+from jobs.storage.database import open_database
+from jobs.storage.schema import deliveries, intake
 from tests.support.vendors import as_bytes
 
 ROWS = 2_000

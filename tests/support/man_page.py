@@ -13,7 +13,7 @@ from typing import Any
 import typer
 
 from receiver.cli.app import app
-from receiver.cli.help import EXAMPLES
+from receiver.cli.common.help import EXAMPLES
 
 PAGE = Path(__file__).parents[2] / "receiver" / "cli" / "receiver.1"
 

@@ -10,7 +10,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
-from receiver.up.lifeline import die_with_parent
+from receiver.local.lifeline import die_with_parent
 
 
 def free_port() -> int:

@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 from sqlalchemy import delete
 
-from jobs.database import Database, open_database
-from jobs.schema import metadata
+from jobs.storage.database import Database, open_database
+from jobs.storage.schema import metadata
 from tests.support.postgres import Postgres
 from tests.support.rows import Rows
 

@@ -11,9 +11,9 @@ from typing import Any
 
 from sqlalchemy import Table, insert
 
-from jobs.database import Database
-from jobs.failure_groups import group_id
-from jobs.schema import (
+from jobs.common.failure_groups import group_id
+from jobs.storage.database import Database
+from jobs.storage.schema import (
     billing_events,
     deliveries,
     intake,

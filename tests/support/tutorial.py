@@ -18,8 +18,8 @@ from pathlib import Path
 
 import httpx
 
-from mappings.engine.load import load, read_directory
-from receiver.envfile import read_env_file
+from mappings.engine.loading.load import load, read_directory
+from receiver.config.env_file import read_env_file
 from receiver.signatures import RULES
 from tests.support import warm
 from tests.support.markdown import ROOT, Page

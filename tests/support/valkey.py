@@ -9,7 +9,7 @@ from pathlib import Path
 
 import redis
 
-from receiver.up import valkey
+from receiver.local import valkey
 from tests.support.processes import Process, wait_until
 
 

@@ -26,7 +26,7 @@ from functools import cache
 from pathlib import Path
 from typing import IO, NoReturn
 
-from receiver.up.lifeline import die_with_parent
+from receiver.local.lifeline import die_with_parent
 
 ROOT = Path(__file__).parents[2]
 #: What a forked command is told, and how it ended.

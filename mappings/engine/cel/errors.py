@@ -14,7 +14,7 @@ from mappings.engine.cel.evalerrors import bare
 from mappings.engine.cel.functions import FUNCTIONS
 from mappings.engine.cel.text import tokens
 from mappings.engine.cel.words import OPTIONAL, OPTIONAL_REMEDY, TAKES, kinds, listed, sign
-from mappings.engine.suggest import nearest
+from mappings.engine.common.suggest import nearest
 
 
 @dataclass(frozen=True, slots=True)

@@ -22,7 +22,7 @@ from mappings.engine.cel.words import (
     listed,
     sign,
 )
-from mappings.engine.confined import MEMORY_BYTES
+from mappings.engine.common.confined import MEMORY_BYTES
 from mappings.engine.reading.wording import shown
 from mappings.engine.types import Reason
 

@@ -13,7 +13,6 @@ from typing import Any
 
 from cel_expr_python import cel
 
-from mappings.engine.amounts import WrittenNumbers
 from mappings.engine.cel.evalerrors import (
     EvalError,
     Exhausted,
@@ -25,9 +24,10 @@ from mappings.engine.cel.evalerrors import (
 from mappings.engine.cel.lenient import Asked
 from mappings.engine.cel.native import DOCUMENTS, READ
 from mappings.engine.cel.values import optional_value, plain
-from mappings.engine.identifiers import nfc, trim
+from mappings.engine.common.amounts import WrittenNumbers
+from mappings.engine.common.identifiers import nfc, trim
+from mappings.engine.common.times import ZONE_MARK, TimeTextError, rfc3339
 from mappings.engine.payload import PayloadError, parse_json
-from mappings.engine.times import ZONE_MARK, TimeTextError, rfc3339
 
 _ERROR = cel.Type.ERROR
 

@@ -30,7 +30,6 @@ from types import MappingProxyType
 from cel_expr_python import cel
 from cel_expr_python.ext import ext_bindings, ext_optional, ext_strings
 
-from mappings.engine.amounts import WrittenNumbers
 from mappings.engine.cel import text as celtext
 from mappings.engine.cel.errors import Fault, compile_faults
 from mappings.engine.cel.evalerrors import EvalError
@@ -38,8 +37,9 @@ from mappings.engine.cel.expression import Activation, Expression, LenientForm, 
 from mappings.engine.cel.functions import declarations
 from mappings.engine.cel.lenient import WRONG, Lenient
 from mappings.engine.cel.native import DOCUMENTS, MINOR, TABLES, native, read_arguments
-from mappings.engine.currencies import UNITS
-from mappings.engine.tables import Table
+from mappings.engine.common.amounts import WrittenNumbers
+from mappings.engine.common.currencies import UNITS
+from mappings.engine.loading.tables import Table
 
 __all__ = ["Activation", "EvalError", "Expression", "ExpressionError", "Fault", "Language", "Lets"]
 

@@ -18,7 +18,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from mappings.engine.cel import text as celtext
 from mappings.engine.cel.lenient import TIME
 from mappings.engine.cel.text import Token
-from mappings.engine.times import ZONE_MARK
+from mappings.engine.common.times import ZONE_MARK
 
 #: The variable that holds every table's rows, by the table's name.
 TABLES = "__tables"

@@ -26,8 +26,8 @@ from pydantic import (
     model_validator,
 )
 
-from mappings.engine.currencies import DECIMALS, near_code
-from mappings.engine.identifiers import unfit
+from mappings.engine.common.currencies import DECIMALS, near_code
+from mappings.engine.common.identifiers import unfit
 from mappings.engine.pricing.catalogue import FILE, Agent, Catalogue, Prices
 from mappings.engine.pricing.prices import MICROS_MAX, Entry, micros
 from mappings.engine.reading.validation import validate, wrong

@@ -12,9 +12,9 @@ from datetime import datetime
 from decimal import Decimal
 from types import MappingProxyType
 
+from mappings.engine.common.suggest import nearest
 from mappings.engine.pricing.prices import AmountError, Entry, in_effect
 from mappings.engine.reading.wording import shown
-from mappings.engine.suggest import nearest
 
 FILE = "agents.yaml"
 

@@ -12,8 +12,8 @@ from datetime import datetime
 from decimal import Decimal
 from fractions import Fraction
 
-from mappings.engine.amounts import DECIMALS_MAX, money
-from mappings.engine.currencies import payable_micros
+from mappings.engine.common.amounts import DECIMALS_MAX, money
+from mappings.engine.common.currencies import payable_micros
 
 MICROS = 1_000_000
 MICROS_MAX = 2**63 - 1

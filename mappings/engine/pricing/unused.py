@@ -9,10 +9,10 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from mappings.engine.lookalikes import skeleton
+from mappings.engine.common.lookalikes import skeleton
+from mappings.engine.common.suggest import nearest
 from mappings.engine.pricing.catalogue import FILE, Agent, Catalogue
 from mappings.engine.reading.wording import shown
-from mappings.engine.suggest import nearest
 
 #: Agent, customer and indicator of a charge.
 Triple = tuple[str, str, str]

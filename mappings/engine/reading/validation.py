@@ -15,6 +15,7 @@ from typing import Any, TypeVar
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails, PydanticCustomError
 
+from mappings.engine.common.suggest import nearest
 from mappings.engine.reading.positions import Path, Positions
 from mappings.engine.reading.wording import shown
 from mappings.engine.rules.modelschema import (
@@ -25,7 +26,6 @@ from mappings.engine.rules.modelschema import (
     parts_at,
     schema_of,
 )
-from mappings.engine.suggest import nearest
 from mappings.engine.types import Problem
 
 __all__ = ["nearest", "validate", "wrong"]

@@ -12,7 +12,7 @@ from types import MappingProxyType
 
 from mappings.engine.reading import yamlfile
 from mappings.engine.reading.validation import validate
-from mappings.engine.rules.behind import KeyForm, form_of, key_name
+from mappings.engine.rules.dependencies import KeyForm, form_of, key_name
 from mappings.engine.rules.model import MappingModel, RuleModel
 
 

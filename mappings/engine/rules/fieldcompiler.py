@@ -13,7 +13,8 @@ from dataclasses import dataclass
 from mappings.engine.cel import text as celtext
 from mappings.engine.cel.language import Expression, ExpressionError, Language, Lets
 from mappings.engine.cel.template import Template, compile_template
-from mappings.engine.identifiers import illegible, unfit
+from mappings.engine.common.identifiers import illegible, unfit
+from mappings.engine.common.suggest import nearest
 from mappings.engine.reading.positions import Path
 from mappings.engine.reading.report import Report
 from mappings.engine.reading.wording import shown
@@ -29,7 +30,6 @@ from mappings.engine.rules.fields import (
     FieldKind,
     kind_faults,
 )
-from mappings.engine.suggest import nearest
 
 _NAME_REMEDY = "Write a name: 1 to 256 visible characters in form NFC, no blank at an end."
 _CALL = re.compile(r"(?:id|lookup|json|string)\(")

@@ -16,13 +16,15 @@ from pydantic import BaseModel, ValidationError
 from mappings.engine.cel.errors import NO_VARIABLE
 from mappings.engine.cel.language import Expression, ExpressionError, Language, Lets
 from mappings.engine.cel.reads import reads_of
+from mappings.engine.common.suggest import nearest
+from mappings.engine.loading.tables import Table
 from mappings.engine.payload import BodyRules
 from mappings.engine.reading import yamlfile
 from mappings.engine.reading.positions import Path
 from mappings.engine.reading.report import Report
 from mappings.engine.redact.paths import RedactPath, parse_path
-from mappings.engine.rules.behind import key_name
-from mappings.engine.rules.deciding import Rule
+from mappings.engine.rules.dependencies import key_name
+from mappings.engine.rules.evaluate import Rule
 from mappings.engine.rules.examplefiles import check_examples
 from mappings.engine.rules.fieldcompiler import FieldCompiler
 from mappings.engine.rules.model import ExampleModel, MappingModel, RuleModel, SourceItem
@@ -36,8 +38,6 @@ from mappings.engine.rules.usage import (
     texts_of,
 )
 from mappings.engine.schemes import SchemeRules
-from mappings.engine.suggest import nearest
-from mappings.engine.tables import Table
 from mappings.engine.types import Problem
 
 PartT = TypeVar("PartT", bound=BaseModel)

@@ -2,7 +2,7 @@
 
 Owns: the text of a key and how long it may be. Two outcomes are one and the same exactly if their
 key texts are equal, so the text is JSON: no value can imitate another's border. Refuses: to judge
-the values in it (`mappings.engine.identifiers` does).
+the values in it (`mappings.engine.common.identifiers` does).
 """
 
 from __future__ import annotations

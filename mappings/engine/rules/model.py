@@ -15,7 +15,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 from mappings.engine.cel.functions import FUNCTIONS
 from mappings.engine.reading.validation import wrong
 from mappings.engine.redact.paths import PathInvalid, parse_path
-from mappings.engine.rules.rhythm import Every
+from mappings.engine.rules.interval import Every
 from mappings.engine.rules.secrets import Secrets
 from mappings.engine.types import AmountRule, Kind, Reason
 

@@ -14,14 +14,14 @@ from typing import Any, TypeVar
 
 from pydantic import TypeAdapter
 
-from mappings.engine import confined
-from mappings.engine.amounts import WrittenNumbers
 from mappings.engine.cel.demand import IN_PROCESS_BYTES, Demand
 from mappings.engine.cel.evalerrors import TOO_MUCH_REMEDY
 from mappings.engine.cel.language import EvalError, Expression, Language, Lets
+from mappings.engine.common import confined
+from mappings.engine.common.amounts import WrittenNumbers
 from mappings.engine.payload import BodyRules, PayloadError, parse
 from mappings.engine.pricing.catalogue import Catalogue
-from mappings.engine.rules.deciding import Event, Rule, RuleError, matches, outcome_of, sentence
+from mappings.engine.rules.evaluate import Event, Rule, RuleError, matches, outcome_of, sentence
 from mappings.engine.types import DeliveryInput, Failure, Mapped, Outcome, Reason
 
 EVENTS_MAX = 10_000

@@ -13,9 +13,9 @@ from mappings.engine.cel.language import Expression, Fault, Lets
 from mappings.engine.cel.template import Template
 from mappings.engine.reading.positions import Path
 from mappings.engine.reading.report import Report
-from mappings.engine.redact.feeding import Conflict, Value, conflicts, events_of, let_conflicts
 from mappings.engine.redact.paths import PathInvalid, RedactPath, parse_path
-from mappings.engine.rules.deciding import Rule
+from mappings.engine.redact.taint import Conflict, Value, conflicts, events_of, let_conflicts
+from mappings.engine.rules.evaluate import Rule
 
 
 def redact_paths(data: Mapping[str, Any]) -> tuple[RedactPath, ...]:

@@ -9,14 +9,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from mappings.engine.common.suggest import nearest
 from mappings.engine.reading.positions import Path
 from mappings.engine.reading.report import Report
-from mappings.engine.rules.behind import key_name
-from mappings.engine.rules.deciding import Rule
+from mappings.engine.rules.dependencies import key_name
+from mappings.engine.rules.evaluate import Rule
 from mappings.engine.rules.fieldcompiler import FieldCompiler
 from mappings.engine.rules.fields import CURRENCY, KEY, NAME, TAG, TIME, VALUE, Field
 from mappings.engine.rules.model import RuleModel
-from mappings.engine.suggest import nearest
 from mappings.engine.types import Kind
 
 PER_DELIVERY = "delivery"

@@ -1,7 +1,7 @@
 """The vendors, as data: what each puts where, with a dated source for it.
 
 Owns no behaviour. A vendor is one entry in one of these modules, with its vectors in the tests;
-only what the knobs cannot say is a class, in `receiver.signatures.odd`.
+only what the knobs cannot say is a class, in `receiver.signatures.custom`.
 """
 
 from __future__ import annotations

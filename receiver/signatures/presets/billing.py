@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from mappings.engine.payload import Format
 from receiver.signatures.content import SignedContent
+from receiver.signatures.custom.places import OrderedItems
 from receiver.signatures.hmac_scheme import HmacScheme
-from receiver.signatures.odd.places import OrderedItems
 from receiver.signatures.records import STATUS_200
 from receiver.signatures.scheme import Scheme
 from receiver.signatures.tokens import BasicScheme

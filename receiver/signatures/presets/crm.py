@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from receiver.signatures.content import SignedContent
+from receiver.signatures.custom.hashes import PlainHashScheme
+from receiver.signatures.custom.inbody import BodyToken
+from receiver.signatures.custom.jwts import GongScheme, MondayScheme
 from receiver.signatures.fields import Field
 from receiver.signatures.handshakes import Ask, Echo, Handshake
 from receiver.signatures.hmac_scheme import HmacScheme
-from receiver.signatures.odd.hashes import PlainHashScheme
-from receiver.signatures.odd.inbody import BodyToken
-from receiver.signatures.odd.jwts import GongScheme, MondayScheme
 from receiver.signatures.records import STATUS_200, Coverage
 from receiver.signatures.scheme import Scheme
 from receiver.signatures.tokens import BasicScheme

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from mappings.engine.payload import Format
 from receiver.signatures.content import SignedContent
+from receiver.signatures.custom.inbody import SignedMembers
+from receiver.signatures.custom.keys import IroncladScheme
+from receiver.signatures.custom.places import NumberedHeaders, QuerySignature
 from receiver.signatures.fields import Field
 from receiver.signatures.handshakes import Ask, Echo, Fixed, Handshake
-from receiver.signatures.odd.inbody import SignedMembers
-from receiver.signatures.odd.keys import IroncladScheme
-from receiver.signatures.odd.places import NumberedHeaders, QuerySignature
 from receiver.signatures.records import STATUS_200, Answer
 from receiver.signatures.scheme import Scheme
 from receiver.signatures.tokens import TokenScheme

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from mappings.engine.payload import Format
 from receiver.signatures.content import SignedContent
+from receiver.signatures.custom.inbody import BodyToken
+from receiver.signatures.custom.places import OrderedItems, TimeInBody
+from receiver.signatures.custom.publickeys import RsaScheme
 from receiver.signatures.hmac_scheme import HmacScheme
-from receiver.signatures.odd.inbody import BodyToken
-from receiver.signatures.odd.places import OrderedItems, TimeInBody
-from receiver.signatures.odd.publickeys import RsaScheme
 from receiver.signatures.scheme import Scheme
 from receiver.signatures.tokens import PathTokenScheme, TokenScheme
 

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from receiver.signatures.content import SignedContent
+from receiver.signatures.custom.inbody import SignedMembers
 from receiver.signatures.fields import Field
 from receiver.signatures.handshakes import Ask, Handshake
 from receiver.signatures.hmac_scheme import HmacScheme
-from receiver.signatures.odd.inbody import SignedMembers
 from receiver.signatures.records import STATUS_200
 from receiver.signatures.scheme import Scheme
 

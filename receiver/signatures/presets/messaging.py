@@ -6,11 +6,11 @@ from dataclasses import replace
 
 from mappings.engine.payload import Format, FormNames
 from receiver.signatures.content import SignedContent
+from receiver.signatures.custom.forms import FormScheme, TwilioForm, TwilioJson
+from receiver.signatures.custom.keys import EcdsaScheme
 from receiver.signatures.fields import Field
 from receiver.signatures.handshakes import EMPTY, Ask, Echo, Handshake
 from receiver.signatures.hmac_scheme import HmacScheme
-from receiver.signatures.odd.forms import FormScheme, TwilioForm, TwilioJson
-from receiver.signatures.odd.keys import EcdsaScheme
 from receiver.signatures.presets.twilio import FIELDS as TWILIO_FIELDS
 from receiver.signatures.records import STATUS_200, Answer
 from receiver.signatures.scheme import Scheme

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from mappings.engine.payload import Format
 from receiver.signatures.content import SignedContent
+from receiver.signatures.custom.inbody import SignedMembers
+from receiver.signatures.custom.publickeys import Ed25519Scheme, RsaScheme
 from receiver.signatures.hmac_scheme import HmacScheme
-from receiver.signatures.odd.inbody import SignedMembers
-from receiver.signatures.odd.publickeys import Ed25519Scheme, RsaScheme
 from receiver.signatures.records import STATUS_200
 from receiver.signatures.scheme import Scheme
 from receiver.signatures.tokens import BasicScheme, PathTokenScheme, TokenScheme

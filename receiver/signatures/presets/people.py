@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from receiver.signatures.content import SignedContent
+from receiver.signatures.custom.places import SpacedPairs
 from receiver.signatures.hmac_scheme import HmacScheme
-from receiver.signatures.odd.places import SpacedPairs
 from receiver.signatures.records import STATUS_200
 from receiver.signatures.scheme import Scheme
 

@@ -7,12 +7,12 @@ from __future__ import annotations
 
 from mappings.engine.payload import Format
 from receiver.signatures.content import SignedContent
+from receiver.signatures.custom.payments import AdyenScheme, BraintreeChallenge, BraintreeScheme
+from receiver.signatures.custom.places import SeveralHeaders
+from receiver.signatures.custom.publickeys import RsaScheme
 from receiver.signatures.fields import Field
 from receiver.signatures.handshakes import Ask, Handshake
 from receiver.signatures.hmac_scheme import HmacScheme
-from receiver.signatures.odd.payments import AdyenScheme, BraintreeChallenge, BraintreeScheme
-from receiver.signatures.odd.places import SeveralHeaders
-from receiver.signatures.odd.publickeys import RsaScheme
 from receiver.signatures.records import STATUS_200, Answer
 from receiver.signatures.scheme import Scheme
 

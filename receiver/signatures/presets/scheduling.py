@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from mappings.engine.payload import Format
 from receiver.signatures.content import SignedContent
+from receiver.signatures.custom.graph import ClientState, SignedData
 from receiver.signatures.fields import Field
 from receiver.signatures.handshakes import Ask, Digest, Echo, Handshake
 from receiver.signatures.hmac_scheme import HmacScheme
-from receiver.signatures.odd.graph import ClientState, SignedData
 from receiver.signatures.records import STATUS_200
 from receiver.signatures.scheme import Scheme
 

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from mappings.engine.payload import Format
 from receiver.signatures.content import SignedContent
+from receiver.signatures.custom.jira import JiraConnectScheme
+from receiver.signatures.custom.places import TimeInBody
 from receiver.signatures.fields import Field
 from receiver.signatures.handshakes import EMPTY, Ask, Echo, Handshake
 from receiver.signatures.hmac_scheme import HmacScheme
-from receiver.signatures.odd.jira import JiraConnectScheme
-from receiver.signatures.odd.places import TimeInBody
 from receiver.signatures.records import STATUS_200, Coverage
 from receiver.signatures.scheme import Scheme
 from receiver.signatures.tokens import TokenScheme

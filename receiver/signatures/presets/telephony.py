@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from mappings.engine.payload import Format
 from receiver.signatures.content import SignedContent
+from receiver.signatures.custom.bodyhashes import BodyHashScheme
+from receiver.signatures.custom.bodytoken import TokenBody
+from receiver.signatures.custom.inbody import BodyToken
+from receiver.signatures.custom.members import JustCallScheme
+from receiver.signatures.custom.places import OrderedItems
+from receiver.signatures.custom.publickeys import Ed25519Scheme
 from receiver.signatures.fields import Field
 from receiver.signatures.handshakes import Ask, Echo, Handshake
 from receiver.signatures.hmac_scheme import HmacScheme
-from receiver.signatures.odd.bodyhashes import BodyHashScheme
-from receiver.signatures.odd.bodytoken import TokenBody
-from receiver.signatures.odd.inbody import BodyToken
-from receiver.signatures.odd.members import JustCallScheme
-from receiver.signatures.odd.places import OrderedItems
-from receiver.signatures.odd.publickeys import Ed25519Scheme
 from receiver.signatures.records import STATUS_200
 from receiver.signatures.scheme import Scheme
 from receiver.signatures.tokens import BasicScheme, TokenScheme

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from receiver.signatures.content import SignedContent
+from receiver.signatures.custom.members import SignedMember
 from receiver.signatures.hmac_scheme import HmacScheme
-from receiver.signatures.odd.members import SignedMember
 from receiver.signatures.records import STATUS_200
 from receiver.signatures.scheme import Scheme
 from receiver.signatures.tokens import TokenScheme

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from receiver.signatures.content import SignedContent
+from receiver.signatures.custom.encodings import AnyEncoding
+from receiver.signatures.custom.places import OrderedItems, SeveralHeaders
 from receiver.signatures.fields import Field
 from receiver.signatures.handshakes import Ask, Digest, Echo, Handshake
 from receiver.signatures.hmac_scheme import HmacScheme
-from receiver.signatures.odd.encodings import AnyEncoding
-from receiver.signatures.odd.places import OrderedItems, SeveralHeaders
 from receiver.signatures.records import STATUS_200
 from receiver.signatures.scheme import Scheme
 from receiver.signatures.tokens import TokenScheme

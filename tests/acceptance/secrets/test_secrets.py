@@ -25,7 +25,7 @@ from receiver.api.operations import OPERATIONS
 from tests.acceptance.conftest import SHIPPED, _new_service
 from tests.acceptance.secrets.planted import Planted, files_below
 from tests.acceptance.test_up import Up
-from tests.support.notices import Place, place
+from tests.support.alerts import Place, place
 from tests.support.processes import wait_until
 from tests.support.service import Service
 

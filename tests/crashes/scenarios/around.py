@@ -7,7 +7,7 @@ from tests.crashes.stage import TICKET_MICROS, Stage
 from tests.support.vendors import SECRETS, helpdesk, solved
 
 
-@crashes("commit in jobs.migrations:migrate", kills="command")
+@crashes("commit in jobs.storage.migrations:migrate", kills="command")
 def a_migration_is_cut_off(stage: Stage) -> None:
     """The tables are all there or none is, and `migrate` is run again."""
     with stage.new_database() as database:

@@ -11,7 +11,7 @@ from tests.support.processes import wait_until
     "commit in jobs.corrections.correcting:_Run._step",
     kills="command",
     passing=2,
-    tuned={"jobs.corrections.wishes:STEP": 2},
+    tuned={"jobs.corrections.request:STEP": 2},
 )
 def a_correction_by_hand_is_cut_off(stage: Stage) -> None:
     """What is taken back is noted with it, by steps; a second `reverse` takes back the rest."""
@@ -31,7 +31,7 @@ def a_correction_by_hand_is_cut_off(stage: Stage) -> None:
     "commit in jobs.corrections.correcting:_Run._step",
     kills="command",
     passing=2,
-    tuned={"jobs.corrections.wishes:STEP": 2},
+    tuned={"jobs.corrections.request:STEP": 2},
 )
 def billing_anew_is_cut_off(stage: Stage) -> None:
     """What is billed anew is taken back and charged together; a second run does the rest."""

@@ -23,7 +23,7 @@ def vendors_send_again_what_was_not_answered(stage: Stage) -> None:
         stage.restart()
 
 
-@crashes("enqueue in jobs.doorbell.ringing:Doorbell._enqueue", kills="web")
+@crashes("enqueue in jobs.queue.doorbell:Doorbell._enqueue", kills="web")
 def the_sweeper_finds_what_nobody_rang_for(stage: Stage) -> None:
     """What was committed is settled, whether or not a worker heard of it."""
     stage.doomed()
@@ -32,7 +32,7 @@ def the_sweeper_finds_what_nobody_rang_for(stage: Stage) -> None:
         stage.restart()
 
 
-@crashes("answer in receiver.webhooks:WebhookEndpoint.__call__", kills="web")
+@crashes("answer in receiver.web.endpoint:WebhookEndpoint.__call__", kills="web")
 def an_answer_is_cut_off(stage: Stage) -> None:
     """A vendor without an answer sends again and is told of a duplicate; it bills once."""
     post = helpdesk(solved(stage.customer))
@@ -57,7 +57,7 @@ def _is_refused(stage: Stage, forged: Post) -> None:
     assert heard == (None if stage.is_before else 401)
 
 
-@crashes("answer in receiver.webhooks:_refuse#2", kills="web")
+@crashes("answer in receiver.web.endpoint:_refuse#2", kills="web")
 def a_refusal_is_cut_off(stage: Stage) -> None:
     """Nothing of a forged request is there; the true one is taken in afterwards."""
     true = helpdesk(solved(stage.customer))
@@ -68,7 +68,7 @@ def a_refusal_is_cut_off(stage: Stage) -> None:
     stage.send(true, bills={"USD": TICKET_MICROS})
 
 
-@crashes("answer in receiver.webhooks:_refuse#1", kills="web")
+@crashes("answer in receiver.web.endpoint:_refuse#1", kills="web")
 def a_refusal_in_the_form_of_its_vendor_is_cut_off(stage: Stage) -> None:
     """Nothing of a forged request is there; the true one is taken in afterwards."""
     body = as_bytes({"kind": "filed", "customer": stage.customer, "number": stage.customer})

@@ -6,10 +6,10 @@ from collections import Counter
 
 from tests.crashes.scenario import crashes
 from tests.crashes.stage import Stage
-from tests.support.notices import place
+from tests.support.alerts import place
 from tests.support.processes import wait_until
 
-HASTE = {"jobs.notices.book:LEASE_SECONDS": 0.5, "jobs.notices.telling:LEASE_SECONDS": 3.0}
+HASTE = {"jobs.alerts.repository:LEASE_SECONDS": 0.5, "jobs.alerts.dispatcher:LEASE_SECONDS": 3.0}
 ADDRESS = "RECEIVER_NOTIFY_URL"
 
 
@@ -41,19 +41,19 @@ def _telling_is_cut_off(stage: Stage, *, refused: int = 0) -> Counter[str]:
     return posted
 
 
-@crashes("commit in jobs.notices.book:NoticeBook.reconcile", kills="worker", tuned=HASTE)
+@crashes("commit in jobs.alerts.repository:NoticeBook.reconcile", kills="worker", tuned=HASTE)
 def a_look_for_news_is_cut_off(stage: Stage) -> None:
     """Each new group of failures is told once."""
     assert set(_telling_is_cut_off(stage).values()) == {1}
 
 
-@crashes("commit in jobs.notices.book:NoticeBook.claim", kills="worker", tuned=HASTE)
+@crashes("commit in jobs.alerts.repository:NoticeBook.claim", kills="worker", tuned=HASTE)
 def a_notice_is_claimed(stage: Stage) -> None:
     """Nobody was told yet; another process tells it once."""
     assert set(_telling_is_cut_off(stage).values()) == {1}
 
 
-@crashes("commit in jobs.notices.book:NoticeBook.sent", kills="worker", tuned=HASTE)
+@crashes("commit in jobs.alerts.repository:NoticeBook.sent", kills="worker", tuned=HASTE)
 def a_notice_was_taken(stage: Stage) -> None:
     """What was told and not marked so is told again under the same id, and nothing a third time."""
     times = Counter(_telling_is_cut_off(stage).values())
@@ -61,7 +61,7 @@ def a_notice_was_taken(stage: Stage) -> None:
     assert times.keys() <= {1, 2}
 
 
-@crashes("commit in jobs.notices.book:NoticeBook.not_sent", kills="worker", tuned=HASTE)
+@crashes("commit in jobs.alerts.repository:NoticeBook.not_sent", kills="worker", tuned=HASTE)
 def a_notice_was_not_taken(stage: Stage) -> None:
     """It is tried again under the same id until it is taken."""
     times = Counter(_telling_is_cut_off(stage, refused=1).values())

@@ -50,7 +50,7 @@ def _bills_under(stage: Stage, secret: str) -> None:
     stage.owed["USD"] += TICKET_MICROS
 
 
-@crashes("commit in jobs.pairing:open_window", kills="command")
+@crashes("commit in jobs.intake.pairing:open_window", kills="command")
 def a_window_is_opened(stage: Stage) -> None:
     """No secret is stored; a second `pair` gives a URL by which the vendor is set up."""
     before = _stored(stage)
@@ -64,7 +64,7 @@ def a_window_is_opened(stage: Stage) -> None:
     stage.run(*PAIR, "--minutes", "0")
 
 
-@crashes("commit in jobs.pairing:close_window", kills="command")
+@crashes("commit in jobs.intake.pairing:close_window", kills="command")
 def a_window_is_closed(stage: Stage) -> None:
     """It is closed or still open, and a second command closes it: no secret is accepted then."""
     path = _open(stage)
@@ -77,7 +77,7 @@ def a_window_is_closed(stage: Stage) -> None:
     assert _stored(stage) == before
 
 
-@crashes("commit in jobs.pairing:take", kills="web")
+@crashes("commit in jobs.intake.pairing:take", kills="web")
 def a_secret_is_stored(stage: Stage) -> None:
     """The secret is stored and its window used up, or neither; the vendor is set up in the end."""
     path = _open(stage)

@@ -51,25 +51,25 @@ def _a_purge_is_cut_off(stage: Stage) -> None:
     stage.customer = report["pseudonym"]
 
 
-@crashes("commit in jobs.erasure.ledger:erase_from_ledger", kills="command")
+@crashes("commit in jobs.privacy.ledger:erase_from_ledger", kills="command")
 def a_purge_is_cut_off_at_the_ledger(stage: Stage) -> None:
     """All of the ledger has the pseudonym or none; a copy bills nothing; `purge` again finishes."""
     _a_purge_is_cut_off(stage)
 
 
-@crashes("commit in jobs.retention.evidence:remove_bodies", kills="command", moments=["after"])
+@crashes("commit in jobs.privacy.evidence:remove_bodies", kills="command", moments=["after"])
 def a_purge_is_cut_off_between_bodies(stage: Stage) -> None:
     """Some bodies are gone; a copy bills nothing, and `purge` again removes the rest."""
     _a_purge_is_cut_off(stage)
 
 
-@crashes("commit in jobs.erasure.leftovers:mend_details", kills="command")
+@crashes("commit in jobs.privacy.references:mend_details", kills="command")
 def a_purge_is_cut_off_between_details(stage: Stage) -> None:
     """Some details still name the id; a copy bills nothing, and `purge` again mends the rest."""
     _a_purge_is_cut_off(stage)
 
 
-@crashes("commit in jobs.erasure.leftovers:mend_noted", kills="command")
+@crashes("commit in jobs.privacy.references:mend_noted", kills="command")
 def a_purge_is_cut_off_between_notes(stage: Stage) -> None:
     """Some differences still name the id; a copy bills nothing; `purge` again mends the rest."""
     _a_purge_is_cut_off(stage)

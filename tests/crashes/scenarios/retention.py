@@ -13,7 +13,7 @@ MONTH_AGO = {
 }
 
 
-@crashes("commit in jobs.retention.evidence:remove_bodies", kills="worker")
+@crashes("commit in jobs.privacy.evidence:remove_bodies", kills="worker")
 def a_step_of_retention_is_cut_off(stage: Stage) -> None:
     """A body is there or gone whole; the next worker removes the rest; what they billed stays."""
     stage.tell()

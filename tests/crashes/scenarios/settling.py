@@ -17,7 +17,7 @@ def _told_while_it_works(stage: Stage) -> None:
     stage.restart()
 
 
-@crashes("job in jobs.doorbell.worker:Listener._run_job", kills="worker")
+@crashes("job in jobs.queue.consumer:Listener._run_job", kills="worker")
 def a_job_is_done_again_or_never(stage: Stage) -> None:
     """A job that ran and was not acknowledged runs again and posts nothing more."""
     _told_while_it_works(stage)
@@ -85,7 +85,7 @@ def an_attempt_that_a_neighbour_ended_is_forgiven_or_not(stage: Stage) -> None:
 @crashes(
     "commit in jobs.settling.attempts:put_off",
     kills="worker",
-    faults={"mappings.engine.mappingset:MappingSet.map": "RuntimeError"},
+    faults={"mappings.engine.loading.mapping_set:MappingSet.map": "RuntimeError"},
 )
 def what_a_bug_broke_is_tried_again(stage: Stage) -> None:
     """A delivery that a bug broke and whose worker died is tried again, and bills once."""
@@ -96,7 +96,7 @@ def what_a_bug_broke_is_tried_again(stage: Stage) -> None:
     "commit in jobs.settling.attempts:give_up",
     kills="worker",
     tuned={"jobs.settling.attempts:LAST_ATTEMPT": 1},
-    faults={"mappings.engine.mappingset:MappingSet.map": "RuntimeError"},
+    faults={"mappings.engine.loading.mapping_set:MappingSet.map": "RuntimeError"},
 )
 def what_was_given_up_is_failed_and_replayed(stage: Stage) -> None:
     """It is `failed` as `internal` or still waits; replayed after the fix it bills once."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
-from mappings.engine.load import load, read_directory
+from mappings.engine.loading.load import load, read_directory
 from receiver.signatures import RULES
 from tests.fuzz.reading import Decisions, choice
 

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
-from mappings.engine.identifiers import unfit
-from mappings.engine.load import MappingSet, load, read_directory
+from mappings.engine.common.identifiers import unfit
+from mappings.engine.loading.load import MappingSet, load, read_directory
 from mappings.engine.types import DeliveryInput, Kind, Outcome
 from receiver.signatures import RULES
 from tests.fuzz.reading import Decisions

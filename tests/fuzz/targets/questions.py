@@ -14,10 +14,10 @@ from zoneinfo import ZoneInfo
 
 from starlette.applications import Starlette
 
-from jobs.database import Database, open_database
 from jobs.queries.paging import write_cursor
-from jobs.schema import metadata
-from mappings.engine.load import load
+from jobs.storage.database import Database, open_database
+from jobs.storage.schema import metadata
+from mappings.engine.loading.load import load
 from receiver.api import ApiParts, api_routes
 from receiver.api.answers import HANDLERS
 from receiver.signatures import RULES
@@ -106,8 +106,8 @@ class _World:
         self._database = open_database(f"sqlite+aiosqlite:///{path}")
         self._loop.run_until_complete(_fill(self._database))
         mappings = load(FILES, timezone="UTC", schemes=RULES)
-        from receiver.secrets import Secrets  # noqa: PLC0415 - with the settings
-        from receiver.settings import Settings  # noqa: PLC0415 - reads the environment
+        from receiver.config.settings import Settings  # noqa: PLC0415 - reads the environment
+        from receiver.sources.secrets import Secrets  # noqa: PLC0415 - with the settings
 
         parts = ApiParts(
             database=self._database,

@@ -12,10 +12,10 @@ from sqlalchemy import select, text
 from jobs.corrections.charges import ChargeFilter
 from jobs.corrections.correcting import correct
 from jobs.corrections.rebilling import Proposals
-from jobs.corrections.wishes import Wish
+from jobs.corrections.request import Wish
 from jobs.filters import DeliveryFilter
 from jobs.replays.replay import discard
-from jobs.schema import billing_events
+from jobs.storage.schema import billing_events
 from tests.jobs.conftest import make_tables
 from tests.jobs.doubles import Telling, bill, body, mapping_set, needing, restore, undo
 from tests.jobs.workshop import Workshop

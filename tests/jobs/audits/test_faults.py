@@ -10,7 +10,7 @@ from sqlalchemy import select
 
 from jobs.audits.auditor import AUDITS, examine
 from jobs.audits.findings import Looked
-from jobs.schema import deliveries, outcomes
+from jobs.storage.schema import deliveries, outcomes
 from tests.jobs.audits.conftest import by_hand
 from tests.jobs.doubles import Telling, bill, body, undo
 from tests.jobs.workshop import Workshop

@@ -14,9 +14,9 @@ from jobs.audits import scrub as module
 from jobs.audits.auditor import AUDITS, Auditor, read_audits
 from jobs.audits.books import BOOKS
 from jobs.audits.findings import Looked
-from jobs.database import Database
-from jobs.ids import new_id
-from jobs.schema import audits
+from jobs.common.ids import new_id
+from jobs.storage.database import Database
+from jobs.storage.schema import audits
 from tests.jobs.audits.conftest import by_hand
 from tests.jobs.doubles import bill, body
 from tests.jobs.workshop import Workshop

@@ -8,7 +8,7 @@ from jobs.audits.auditor import examine
 from jobs.audits.replays import STILL, look_at_replays, moved, still
 from jobs.filters import DeliveryFilter
 from jobs.replays.replay import start_replay
-from jobs.schema import replay_items
+from jobs.storage.schema import replay_items
 from tests.jobs.audits.conftest import DAY
 from tests.jobs.doubles import bill, body, needing
 from tests.jobs.workshop import Workshop

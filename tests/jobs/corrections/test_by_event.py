@@ -7,14 +7,14 @@ from typing import Any, cast
 
 import pytest
 
+from jobs.common.errors import FilterInvalid
 from jobs.corrections.correcting import correct
 from jobs.corrections.rebilling import Proposals, find_origin
-from jobs.corrections.wishes import Wish
-from jobs.erasure.purge import purge, survey
-from jobs.errors import FilterInvalid
+from jobs.corrections.request import Wish
 from jobs.exceptions.register import find_exceptions
 from jobs.filters import DeliveryFilter
-from mappings.engine.load import MappingSet, load
+from jobs.privacy.purge import purge, survey
+from mappings.engine.loading.load import MappingSet, load
 from receiver.signatures import RULES
 from tests.jobs.builders import at
 from tests.jobs.desk import ALL, Desk

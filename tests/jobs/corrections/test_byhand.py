@@ -11,9 +11,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from jobs.corrections.remapped import Refused, charge_now
-from jobs.erasure.pseudonyms import erased
 from jobs.ledger.book import KeyBook
 from jobs.ledger.owing import Conflict, Step, Verdict
+from jobs.privacy.pseudonyms import erased
 from mappings.engine.types import Failure, Kind, Mapped, Outcome, Reason
 from tests.jobs import model
 from tests.jobs.builders import (

@@ -15,19 +15,20 @@ from sqlalchemy import insert, select
 
 from jobs.audits.books import faults_of_keys
 from jobs.audits.findings import Fault
-from jobs.corrections import correcting, wishes
+from jobs.common.errors import FilterInvalid
+from jobs.corrections import correcting
+from jobs.corrections import request as wishes
 from jobs.corrections.charges import ChargeFilter, named_wrongly, standing
 from jobs.corrections.corrected import Corrected
 from jobs.corrections.correcting import correct, rehearse
 from jobs.corrections.rebilling import Proposals
+from jobs.corrections.request import Wish
 from jobs.corrections.reversed import find_named
-from jobs.corrections.wishes import Wish
-from jobs.erasure.pseudonyms import pseudonym_of
-from jobs.errors import FilterInvalid
 from jobs.filters import DeliveryFilter
-from jobs.ledger.keybook import load_books
-from jobs.retention.evidence import WHY_GONE
-from jobs.schema import (
+from jobs.ledger.repository import load_books
+from jobs.privacy.evidence import WHY_GONE
+from jobs.privacy.pseudonyms import pseudonym_of
+from jobs.storage.schema import (
     actions,
     billing_events,
     deliveries,

@@ -12,15 +12,15 @@ from sqlalchemy import select
 from jobs.audits.books import faults_of_keys
 from jobs.audits.corrections import faults_of_corrections
 from jobs.audits.records import faults_of_deliveries
-from jobs.corrections import wishes
+from jobs.corrections import request as wishes
 from jobs.corrections.charges import ChargeFilter
 from jobs.corrections.corrected import Corrected
 from jobs.corrections.correcting import rehearse
+from jobs.corrections.request import Reinstatement
 from jobs.corrections.reversed import find_named
-from jobs.corrections.wishes import Reinstatement
 from jobs.filters import DeliveryFilter
 from jobs.queries.listing import read_delivery
-from jobs.schema import actions, billing_events, deliveries, outcomes
+from jobs.storage.schema import actions, billing_events, deliveries, outcomes
 from tests.jobs.builders import at
 from tests.jobs.desk import Desk
 from tests.jobs.doubles import Telling, bill, undo

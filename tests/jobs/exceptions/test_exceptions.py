@@ -13,7 +13,7 @@ from sqlalchemy import select, update
 from jobs.audits import exceptions as rounds
 from jobs.audits.auditor import Auditor
 from jobs.audits.exceptions import look_for_exceptions
-from jobs.errors import FilterInvalid
+from jobs.common.errors import FilterInvalid
 from jobs.exceptions import register
 from jobs.exceptions.detection import OF_KEYS
 from jobs.exceptions.dismissal import dismiss
@@ -21,8 +21,8 @@ from jobs.exceptions.register import ROUND
 from jobs.queries import exceptions as query
 from jobs.queries.exception_shapes import AmountDiffers, LookalikeCustomer, WaitingReversal
 from jobs.queries.exceptions import count_exceptions, read_exceptions
-from jobs.schema import TOLD_AGAIN, actions, audits, exceptions
-from mappings.engine.load import MappingSet, load
+from jobs.storage.schema import TOLD_AGAIN, actions, audits, exceptions
+from mappings.engine.loading.load import MappingSet, load
 from receiver.signatures import RULES
 from tests.jobs.builders import at
 from tests.jobs.desk import Desk

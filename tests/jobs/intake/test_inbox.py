@@ -12,13 +12,13 @@ import pytest
 import time_machine
 from sqlalchemy import event, select
 
-from jobs.errors import InboxUnavailable
+from jobs.common.errors import InboxUnavailable
 from jobs.filters import DeliveryFilter
 from jobs.intake import inbox as inbox_module
 from jobs.intake.commit import Pending
 from jobs.intake.inbox import Accepted, Inbox, Incoming
 from jobs.replays.replay import discard
-from jobs.schema import billing_events, deliveries, intake
+from jobs.storage.schema import billing_events, deliveries, intake
 from mappings.engine.types import DeliveryInput, Mapped
 from tests.jobs.doubles import Telling, bill, body, incoming, needing
 from tests.jobs.workshop import Workshop

@@ -14,12 +14,12 @@ import pytest
 from sqlalchemy import select, text
 from sqlalchemy.exc import DBAPIError, PendingRollbackError
 
-from jobs.database import Database, open_database
-from jobs.errors import InboxUnavailable, is_transient
+from jobs.common.errors import InboxUnavailable, is_transient
 from jobs.intake import inbox as inbox_module
 from jobs.intake.inbox import Inbox, open_for_intake
-from jobs.lost_connections import GONE_SECONDS
-from jobs.schema import deliveries
+from jobs.storage.database import Database, open_database
+from jobs.storage.lost_connections import GONE_SECONDS
+from jobs.storage.schema import deliveries
 from tests.jobs.doubles import incoming
 from tests.jobs.workshop import Workshop
 from tests.support.postgres import Postgres
@@ -145,7 +145,7 @@ async def test_a_transaction_whose_process_is_silent_is_ended_by_the_server(
     on_postgres: Workshop, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     held = await on_postgres.inbox.accept(incoming(vendor_id="held"))
-    monkeypatch.setattr("jobs.database.SILENT_SECONDS", 1)
+    monkeypatch.setattr("jobs.storage.database.SILENT_SECONDS", 1)
     database = on_postgres.new_database()
     silent = database.write()
     connection = await silent.__aenter__()

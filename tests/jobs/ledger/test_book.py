@@ -12,9 +12,9 @@ from hypothesis import strategies as st
 from jobs.filters import DeliveryFilter
 from jobs.ledger import book as line_of_key
 from jobs.ledger.book import Held, KeyBook, Line, Recorded
-from jobs.ledger.keybook import load_books
 from jobs.ledger.owing import Conflict
-from jobs.schema import outcomes
+from jobs.ledger.repository import load_books
+from jobs.storage.schema import outcomes
 from tests.jobs.builders import at, tell, told
 from tests.jobs.desk import Desk
 from tests.jobs.doubles import Telling, bill, body, undo

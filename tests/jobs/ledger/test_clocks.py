@@ -9,8 +9,8 @@ import pytest
 from sqlalchemy import select
 
 from jobs.corrections import correcting
-from jobs.schema import billing_events
 from jobs.settling import recording
+from jobs.storage.schema import billing_events
 from tests.jobs.desk import Desk
 from tests.jobs.doubles import Telling, bill
 from tests.jobs.workshop import Workshop

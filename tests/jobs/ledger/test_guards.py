@@ -10,13 +10,13 @@ import pytest
 from sqlalchemy import insert, select
 from sqlalchemy.exc import DBAPIError, IntegrityError
 
+from jobs.common.ids import new_id
 from jobs.filters import DeliveryFilter
-from jobs.ids import new_id
-from jobs.ledger.keybook import lock_keys
+from jobs.ledger.repository import lock_keys
 from jobs.replays.replay import discard
-from jobs.schema import billing_events, metadata, outcomes
 from jobs.settling.fold import Fate
 from jobs.settling.recording import StateChangedUnderLock, _settle_rows
+from jobs.storage.schema import billing_events, metadata, outcomes
 from tests.jobs.doubles import bill, body, undo
 from tests.jobs.workshop import Workshop
 

@@ -11,13 +11,13 @@ import pytest
 from sqlalchemy import insert, make_url, select, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from jobs.database import Database, open_database
-from jobs.errors import FilterInvalid
+from jobs.common.errors import FilterInvalid
 from jobs.ledger.horizon import oldest_in_flight, posting_time, read_horizon
 from jobs.queries.billing import BillingFilter
 from jobs.queries.forward import read_forward
 from jobs.queries.shapes import BillingEventItem
-from jobs.schema import billing_events, customers
+from jobs.storage.database import Database, open_database
+from jobs.storage.schema import billing_events, customers
 from tests.jobs.doubles import Telling, bill, body, undo
 from tests.jobs.workshop import Workshop
 from tests.support.rows import Rows

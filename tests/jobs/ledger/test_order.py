@@ -19,8 +19,8 @@ from jobs.ledger.book import KeyBook
 from jobs.ledger.owing import admit, post
 from jobs.replays.replay import replay_status, start_replay
 from jobs.replays.runner import ReplayRunner
-from jobs.schema import deliveries, outcomes
 from jobs.settling.settle import Settler
+from jobs.storage.schema import deliveries, outcomes
 from tests.jobs import model
 from tests.jobs.builders import DAWN, at, day_of, lines, recorded, tell, told
 from tests.jobs.doubles import Telling, bill, body, needing, undo

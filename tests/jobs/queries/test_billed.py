@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from jobs.database import Database
 from jobs.queries.billed import amounts, in_words, read_billed, total
+from jobs.storage.database import Database
 from tests.support.rows import Rows
 
 

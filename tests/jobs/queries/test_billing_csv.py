@@ -8,10 +8,10 @@ from typing import Any
 
 import pytest
 
-from jobs.database import Database
 from jobs.queries.billing import BillingFilter, all_billing_events
 from jobs.queries.billing_csv import csv_header, csv_lines
 from jobs.queries.shapes import BillingEventItem
+from jobs.storage.database import Database
 from tests.support.rows import START, Rows
 
 

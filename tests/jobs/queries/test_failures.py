@@ -2,12 +2,12 @@ from datetime import timedelta
 
 import pytest
 
-from jobs.database import Database
-from jobs.failure_groups import collapse, group_id
+from jobs.common.failure_groups import collapse, group_id
 from jobs.filters import DeliveryFilter
 from jobs.queries.failures import MENDS, read_failures, replay_command
 from jobs.queries.listing import list_deliveries
 from jobs.queries.rules import KnownRule, read_rules
+from jobs.storage.database import Database
 from mappings.engine.types import Reason
 from tests.support.rows import START, Rows
 

@@ -7,7 +7,6 @@ import hashlib
 import pytest
 from sqlalchemy import insert
 
-from jobs.database import Database
 from jobs.queries.identification import (
     AmbiguousId,
     IdKind,
@@ -16,7 +15,8 @@ from jobs.queries.identification import (
     whole_id,
     whole_ids,
 )
-from jobs.schema import actions, mapping_versions, replays
+from jobs.storage.database import Database
+from jobs.storage.schema import actions, mapping_versions, replays
 from tests.support.rows import START, Rows
 
 DELIVERY = "01a208ed-a576-7180-aebe-4984590b148d"

@@ -2,12 +2,12 @@ from datetime import timedelta
 
 import pytest
 
-from jobs.database import Database
-from jobs.errors import FilterInvalid
+from jobs.common.errors import FilterInvalid
 from jobs.filters import DeliveryFilter
 from jobs.queries.billing import BillingFilter, list_billing_events
 from jobs.queries.listing import list_deliveries, read_delivery, unknown_ids
 from jobs.queries.paging import read_position, write_cursor, write_position
+from jobs.storage.database import Database
 from tests.support.rows import START, Rows
 
 

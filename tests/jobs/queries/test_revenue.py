@@ -7,10 +7,10 @@ from zoneinfo import ZoneInfo
 import pytest
 from sqlalchemy import text
 
-from jobs.database import Database
-from jobs.errors import FilterInvalid
+from jobs.common.errors import FilterInvalid
 from jobs.queries.billing import Basis, BillingFilter
 from jobs.queries.revenue import read_revenue
+from jobs.storage.database import Database
 from tests.support.rows import Rows
 
 EVERYTHING = BillingFilter()

@@ -9,7 +9,7 @@ from sqlalchemy import insert
 
 from jobs.queries.silence import Heard, silent, span
 from jobs.queries.sources import read_silent
-from jobs.schema import mapping_files, secret_uses
+from jobs.storage.schema import mapping_files, secret_uses
 from tests.mappings.kit import MAPPING, good
 from tests.support.rows import Rows
 

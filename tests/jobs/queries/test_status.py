@@ -1,8 +1,8 @@
 from datetime import UTC, datetime, timedelta
 
-from jobs.database import Database
 from jobs.queries.sources import read_traffic
 from jobs.queries.status import read_status
+from jobs.storage.database import Database
 from tests.support.rows import Rows
 
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from jobs.erasure.pseudonyms import erased
+from jobs.privacy.pseudonyms import erased
 from jobs.replays.comparison import compare, in_force
 from mappings.engine.types import Kind, Mapped, Outcome
 

@@ -3,11 +3,11 @@ from __future__ import annotations
 import pytest
 from sqlalchemy import select
 
-from jobs.errors import FilterInvalid
+from jobs.common.errors import FilterInvalid
 from jobs.filters import DeliveryFilter
 from jobs.replays import parts
 from jobs.replays.replay import discard
-from jobs.schema import actions, deliveries
+from jobs.storage.schema import actions, deliveries
 from tests.jobs.doubles import Telling, bill, body, needing
 from tests.jobs.workshop import Workshop
 

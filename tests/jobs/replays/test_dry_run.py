@@ -11,15 +11,16 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from sqlalchemy import func, select
 
-from jobs import portions
-from jobs.errors import FilterInvalid
+from jobs.common.errors import FilterInvalid
 from jobs.filters import DeliveryFilter
 from jobs.ledger.book import KeyBook
-from jobs.ledger.shelf import Shelf
+from jobs.ledger.spill import Shelf
 from jobs.replays import runner as replay_runner
 from jobs.replays.dry_run import DryRun, dry_run
 from jobs.replays.replay import ReplayStatus
-from jobs.schema import (
+from jobs.settling.settle import Settler
+from jobs.storage import batching as portions
+from jobs.storage.schema import (
     actions,
     billing_events,
     customers,
@@ -28,7 +29,6 @@ from jobs.schema import (
     outcomes,
     replays,
 )
-from jobs.settling.settle import Settler
 from tests.jobs.builders import at
 from tests.jobs.doubles import Telling, bill, body, mapping_set, needing, undo
 from tests.jobs.workshop import Workshop

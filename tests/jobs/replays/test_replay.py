@@ -8,13 +8,13 @@ from typing import Any
 import pytest
 from sqlalchemy import select
 
-from jobs import portions
-from jobs.errors import FilterInvalid
+from jobs.common.errors import FilterInvalid
 from jobs.filters import DeliveryFilter
 from jobs.replays import parts
 from jobs.replays import runner as replay_runner
 from jobs.replays.replay import discard, replay_status, start_replay
-from jobs.schema import (
+from jobs.storage import batching as portions
+from jobs.storage.schema import (
     actions,
     billing_events,
     deliveries,

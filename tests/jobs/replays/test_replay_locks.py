@@ -7,10 +7,10 @@ from typing import Any
 
 import pytest
 
-from jobs.database import Database
 from jobs.filters import DeliveryFilter
-from jobs.ledger import keybook
+from jobs.ledger import repository as keybook
 from jobs.replays.replay import start_replay
+from jobs.storage.database import Database
 from tests.jobs.builders import at
 from tests.jobs.doubles import Telling, bill, body, undo
 from tests.jobs.workshop import Workshop

@@ -2,8 +2,8 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 
-from jobs.erasure.pseudonyms import erased
 from jobs.ledger.book import KeyBook
+from jobs.privacy.pseudonyms import erased
 from jobs.settling.fold import Claimed, Fate, fate_of
 from mappings.engine.types import Failure, Kind, Mapped, Outcome, Reason
 

@@ -7,7 +7,7 @@ import json
 import pytest
 
 from jobs.settling.settle import Settler
-from mappings.engine.load import load
+from mappings.engine.loading.load import load
 from receiver.signatures import RULES
 from tests.jobs.workshop import Workshop
 from tests.mappings.kit import files_of

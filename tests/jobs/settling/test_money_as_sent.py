@@ -10,7 +10,7 @@ from typing import Any, cast
 
 from jobs.filters import DeliveryFilter
 from jobs.settling.settle import Settler
-from mappings.engine.load import MappingSet, load
+from mappings.engine.loading.load import MappingSet, load
 from receiver.signatures import RULES
 from tests.jobs.doubles import Telling
 from tests.jobs.workshop import Workshop

@@ -10,14 +10,14 @@ from typing import Any
 import pytest
 from sqlalchemy import make_url, select
 
-from jobs.ledger.keybook import lock_keys
-from jobs.schema import billing_events, customers, deliveries, mapping_versions, outcomes
+from jobs.ledger.repository import lock_keys
 from jobs.settling.attempts import claim
 from jobs.settling.fold import Fate
 from jobs.settling.mapper import delivery_input
 from jobs.settling.recording import Recorder, Work
 from jobs.settling.settle import Settler
-from mappings.engine.load import load
+from jobs.storage.schema import billing_events, customers, deliveries, mapping_versions, outcomes
+from mappings.engine.loading.load import load
 from mappings.engine.types import VersionText
 from receiver.signatures import RULES
 from tests.jobs import model

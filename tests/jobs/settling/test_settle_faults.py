@@ -14,11 +14,11 @@ import pytest
 from sqlalchemy import select
 from sqlalchemy.exc import OperationalError
 
-from jobs import database
-from jobs.schema import billing_events, deliveries
 from jobs.settling import attempts, mapper, settle
 from jobs.settling.fold import Claimed, Fate
 from jobs.settling.recording import Recorder, Work
+from jobs.storage import database
+from jobs.storage.schema import billing_events, deliveries
 from mappings.engine.types import DeliveryInput, Mapped, VersionText
 from tests.jobs.doubles import Telling, bill, body, undo
 from tests.jobs.workshop import Workshop

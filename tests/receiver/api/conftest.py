@@ -6,12 +6,12 @@ import httpx
 import pytest
 from starlette.applications import Starlette
 
-from jobs.database import Database
-from mappings.engine.load import load
+from jobs.storage.database import Database
+from mappings.engine.loading.load import load
 from receiver.api import ApiParts, api_routes
-from receiver.secrets import Secrets
-from receiver.settings import Settings
+from receiver.config.settings import Settings
 from receiver.signatures import RULES
+from receiver.sources.secrets import Secrets
 from tests.support.texts import FILES
 
 TOKEN = "correct horse"

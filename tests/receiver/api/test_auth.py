@@ -2,7 +2,7 @@ import hmac
 
 import pytest
 
-from jobs.database import Database
+from jobs.storage.database import Database
 from receiver.api import ApiParts
 from tests.receiver.api.conftest import TOKEN, client
 

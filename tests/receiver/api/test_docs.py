@@ -12,7 +12,6 @@ from starlette.applications import Starlette
 from starlette.routing import Mount, Route
 
 from jobs.corrections.charges import ChargeFilter
-from jobs.database import Database
 from jobs.filters import DeliveryFilter
 from jobs.queries import shapes, story_shapes
 from jobs.queries.actions import ActionFilter
@@ -27,11 +26,12 @@ from jobs.queries.exception_shapes import (
 from jobs.queries.rejections import RejectionFilter
 from jobs.replays.dry_run import DryRun
 from jobs.replays.replay import ReplayStatus
+from jobs.storage.database import Database
 from receiver.api import ApiParts, api_routes
 from receiver.app import WebProcess
-from receiver.secrets import Secrets
-from receiver.settings import Settings
-from receiver.sourcelist import SecretState, SourceItem
+from receiver.config.settings import Settings
+from receiver.sources.listing import SecretState, SourceItem
+from receiver.sources.secrets import Secrets
 from tests.support.markdown import ROOT, Page
 
 PAGE = Page(ROOT / "docs" / "api.md")

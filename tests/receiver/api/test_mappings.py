@@ -4,9 +4,9 @@ from datetime import UTC, datetime
 import httpx
 from sqlalchemy import insert
 
-from jobs.database import Database
-from jobs.schema import mapping_set
-from mappings.engine.load import load
+from jobs.storage.database import Database
+from jobs.storage.schema import mapping_set
+from mappings.engine.loading.load import load
 from receiver.api import ApiParts
 from receiver.signatures import RULES
 from tests.receiver.api.conftest import TOKEN, client

@@ -10,7 +10,7 @@ import httpx
 import pytest
 from jsonschema import Draft202012Validator
 
-from jobs.database import Database
+from jobs.storage.database import Database
 from receiver.api import ApiParts
 from receiver.api.openapi import document
 from receiver.api.operations import OPENAPI_PATH, OPERATIONS, Operation

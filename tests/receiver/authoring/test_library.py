@@ -7,8 +7,8 @@ from collections.abc import Mapping
 
 import pytest
 
-from mappings.engine.examples import run_examples
-from mappings.engine.load import MappingSet, load
+from mappings.engine.loading.load import MappingSet, load
+from mappings.engine.tooling.examples import run_examples
 from receiver.authoring.folder import folder_files
 from receiver.authoring.library import for_scheme, library
 from receiver.signatures import RULES

@@ -9,9 +9,9 @@ from typing import Any, TypeVar
 import pytest
 import structlog
 
-from jobs.database import open_database
 from jobs.mapping_watch import MappingWatch
-from jobs.migrations import migrate
+from jobs.storage.database import open_database
+from jobs.storage.migrations import migrate
 from jobs.timezone import claim_timezone
 from receiver.cli.app import app
 from receiver.signatures import RULES

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from sqlalchemy import insert
 
-from jobs.schema import customers, mapping_versions
+from jobs.storage.schema import customers, mapping_versions
 from receiver.signatures import SignatureError, verify
 from tests.receiver.cli.conftest import Installation
 from tests.support.rows import START, Rows

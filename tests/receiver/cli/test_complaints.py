@@ -6,8 +6,8 @@ from typing import Any
 import pytest
 
 from jobs.heartbeat import Alive
-from receiver.cli.commands.status import complaints
-from receiver.cli.explanations import explanation
+from receiver.cli.common.explanations import explanation
+from receiver.cli.status import complaints
 
 
 def _process(role: str, **detail: Any) -> Alive:

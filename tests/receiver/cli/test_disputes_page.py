@@ -13,7 +13,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from jobs.settling.settle import Settler
-from mappings.engine.load import load, read_directory
+from mappings.engine.loading.load import load, read_directory
 from receiver.signatures import RULES
 from tests.jobs.doubles import incoming
 from tests.jobs.workshop import Workshop

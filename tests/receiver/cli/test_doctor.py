@@ -11,12 +11,12 @@ import pytest
 from sqlalchemy import insert, text
 
 from jobs.heartbeat import mappings_health
-from jobs.schema import heartbeats, rejections
-from mappings.engine.load import load, read_directory
-from receiver.doctor.examination import NAMES
+from jobs.storage.schema import heartbeats, rejections
+from mappings.engine.loading.load import load, read_directory
+from receiver.health.registry import NAMES
 from receiver.signatures import RULES
 from tests.receiver.cli.conftest import Installation, Ran
-from tests.support.notices import place as a_place
+from tests.support.alerts import place as a_place
 from tests.support.rows import Rows
 from tests.support.valkey import Valkey
 

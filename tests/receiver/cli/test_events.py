@@ -9,7 +9,7 @@ from datetime import timedelta
 
 import pytest
 
-from receiver.cli.output import Output
+from receiver.terminal.output import Output
 from tests.receiver.cli.conftest import Installation
 from tests.support.rows import START, Rows
 from tests.support.terminal import be_terminal, unstyled

@@ -7,7 +7,7 @@ import json
 import pytest
 
 from jobs.queries.exceptions import Tally
-from receiver.doctor.mapping_health import of_exceptions
+from receiver.health.checks.mappings import of_exceptions
 from tests.receiver.cli.conftest import Installation
 from tests.support.rows import Rows
 

@@ -10,9 +10,9 @@ from pathlib import Path
 import pytest
 from typer.main import get_command
 
+from receiver.cli import init as command
+from receiver.cli import new as starting
 from receiver.cli.app import app
-from receiver.cli.commands import init as command
-from receiver.cli.commands import starting
 from tests.receiver.cli.conftest import Installation
 
 #: What each command that needs arguments is called with.

@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from jobs.database import Database, open_database
-from receiver.cli.commands import migrating
+from jobs.storage.database import Database, open_database
+from receiver.cli import migrate as migrating
 from tests.receiver.cli.conftest import Installation
 from tests.support.processes import free_port
 

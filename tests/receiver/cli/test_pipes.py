@@ -10,7 +10,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from receiver.cli.pipes import Pipe
+from receiver.terminal.pipes import Pipe
 
 
 @pytest.fixture
@@ -41,7 +41,7 @@ def test_a_service_outlives_the_reader_of_its_log(nowhere: int) -> None:
 
 CLOSED = """\
 import os, socket, sys
-from receiver.cli.pipes import flush, open_closed
+from receiver.terminal.pipes import flush, open_closed
 open_closed()
 print("a line")
 flush()

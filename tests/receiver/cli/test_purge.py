@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 from sqlalchemy.engine import make_url
 
-from jobs import database
-from receiver.cli.session import PATIENCE_SECONDS
+from jobs.storage import database
+from receiver.cli.common.session import PATIENCE_SECONDS
 from tests.receiver.cli.conftest import Installation
 from tests.support.rows import Rows
 
@@ -91,7 +91,7 @@ def test_the_revenue_is_what_it_was(filled: Installation) -> None:
 def test_at_a_terminal_it_asks_first(
     filled: Installation, monkeypatch: pytest.MonkeyPatch, answer: str, code: int
 ) -> None:
-    monkeypatch.setattr("receiver.cli.consent.can_ask", lambda: True)
+    monkeypatch.setattr("receiver.cli.common.consent.can_ask", lambda: True)
     ran = filled.run("purge", "--customer", "acme", given=answer)
     assert ran.code == code
     assert "It cannot be undone. Erase it? [y/N]" in ran.err

@@ -13,14 +13,14 @@ from urllib.parse import parse_qsl, urlsplit
 
 import pytest
 
-from jobs.pairing import take
+from jobs.intake.pairing import take
 from receiver.signatures import PRESETS, verify
 from receiver.signatures.handshake_knobs import HANDSHAKE_KNOBS
 from receiver.signatures.knobs import GENERIC_KNOBS
 from tests.receiver.cli.conftest import Installation
 from tests.support.rows import Rows
 
-PAIRING = "receiver.cli.commands.pairing"
+PAIRING = "receiver.cli.pair"
 RULES = """
 outcomes:
   - name: done

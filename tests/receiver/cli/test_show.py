@@ -7,7 +7,7 @@ from datetime import timedelta
 import pytest
 from sqlalchemy import insert
 
-from jobs.schema import actions
+from jobs.storage.schema import actions
 from tests.receiver.cli.conftest import Installation
 from tests.support.rows import START, Rows
 

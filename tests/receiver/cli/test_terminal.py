@@ -20,12 +20,12 @@ from rich.console import Console
 from sqlalchemy import insert
 
 from jobs.heartbeat import Heartbeat
-from jobs.schema import rejection_counts, rejections
+from jobs.storage.schema import rejection_counts, rejections
 from receiver.cli.app import app
-from receiver.cli.help import EXAMPLES
-from receiver.cli.layout import wrapped_command
-from receiver.cli.output import PIPED_WIDTH, Output
-from receiver.logs import wrapped_lines
+from receiver.cli.common.help import EXAMPLES
+from receiver.config.logging import wrapped_lines
+from receiver.terminal.layout import wrapped_command
+from receiver.terminal.output import PIPED_WIDTH, Output
 from tests.receiver.cli.conftest import Installation
 from tests.support.cli import CliRunner
 from tests.support.rows import START, Rows

@@ -20,13 +20,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mappings.engine.load import MappingSet, load
+from mappings.engine.loading.load import MappingSet, load
 from mappings.engine.payload import Format, PayloadError, parse
 from mappings.engine.types import DeliveryInput
-from receiver.identity import dedupe_key
 from receiver.signatures import PRESETS, RULES, Coverage, SignatureError, Strength, Verified, verify
 from receiver.signatures.captured import captured
 from receiver.signatures.describing import captured_table, describe
+from receiver.web.dedupe import dedupe_key
 from tests.support.effort import examples
 from tests.support.requests import NOW, block_of, signed
 

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from receiver.signatures import CAUSES, SignatureError, Verified, scheme_of, sign, verify
-from receiver.signatures.odd.forms import url_with_and_without_port
+from receiver.signatures.custom.forms import url_with_and_without_port
 
 NOW = 1_790_000_000.0
 BODY = '{"ticket": "Zoë"}'.encode()

@@ -8,8 +8,8 @@ import jwt
 import pytest
 
 from receiver.signatures import PRESETS, SignatureError, verify
+from receiver.signatures.custom import jwts
 from receiver.signatures.describing import describe
-from receiver.signatures.odd import jwts
 from receiver.signatures.spans import span_text
 from tests.support.requests import NOW, signed
 

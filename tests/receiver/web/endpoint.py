@@ -14,19 +14,19 @@ import uvicorn
 from starlette.applications import Starlette
 from starlette.routing import Route
 
-from jobs.errors import InboxUnavailable
+from jobs.common.errors import InboxUnavailable
 from jobs.intake.commit import Accepted, Incoming
-from jobs.pairing import Window
-from receiver.connections import BoundedHttp
-from receiver.handshaking import Handshakes
-from receiver.metrics import Metrics
-from receiver.readiness import Limits
-from receiver.rejections import Rejection
-from receiver.room import Room
-from receiver.serving import Server
+from jobs.intake.pairing import Window
+from receiver.health.metrics import Metrics
 from receiver.signatures import PRESETS, scheme_of, sign
-from receiver.sources import KnownSource
-from receiver.webhooks import WebhookEndpoint
+from receiver.sources.registry import KnownSource
+from receiver.web.body_budget import Room
+from receiver.web.connections import BoundedHttp
+from receiver.web.endpoint import WebhookEndpoint
+from receiver.web.handshakes import Handshakes
+from receiver.web.preconditions import Limits
+from receiver.web.rejections import Rejection
+from receiver.web.server import Server
 from tests.support.requests import block_of
 
 LIMIT = 1_048_576
@@ -60,7 +60,7 @@ class MemoryInbox:
 
 
 class MemoryPairing:
-    """The windows and learnt secrets of a database, in memory: see jobs.pairing."""
+    """The windows and learnt secrets of a database, in memory: see jobs.intake.pairing."""
 
     TOKEN = "the-one-time-part"
 

@@ -13,14 +13,14 @@ from typing import Any
 import httpx
 import pytest
 
-from jobs.database import open_database
 from jobs.intake.inbox import Inbox
+from jobs.intake.pairing import Window, open_window
 from jobs.mapping_watch import MappingsRefused
-from jobs.migrations import migrate
-from jobs.pairing import Window, open_window
+from jobs.storage.database import open_database
+from jobs.storage.migrations import migrate
 from receiver.app import DatabaseOutdated, create_app
-from receiver.serving import serve
-from receiver.settings import Settings, load_settings
+from receiver.config.settings import Settings, load_settings
+from receiver.web.server import serve
 from tests.receiver.web.endpoint import SECRET, signed
 
 SHIPPED = Path(__file__).parents[3] / "mappings"

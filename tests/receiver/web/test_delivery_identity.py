@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
-from receiver.identity import dedupe_key
 from receiver.signatures import PRESETS, Coverage, SignatureError, verify
+from receiver.web.dedupe import dedupe_key
 from tests.support.requests import NOW, signed
 
 SIGNED = [name for name, scheme in PRESETS.items() if scheme.signs_delivery_id]

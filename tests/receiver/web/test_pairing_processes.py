@@ -12,13 +12,13 @@ import httpx
 import pytest
 from starlette.applications import Starlette
 
-from jobs.database import Database, open_database
-from jobs.migrations import migrate
-from jobs.pairing import Window, open_window
+from jobs.intake.pairing import Window, open_window
+from jobs.storage.database import Database, open_database
+from jobs.storage.migrations import migrate
 from receiver.app import WebProcess
-from receiver.secrets import secrets_of
-from receiver.settings import load_settings
+from receiver.config.settings import load_settings
 from receiver.signatures import PRESETS, Handshake, signed_request
+from receiver.sources.secrets import secrets_of
 from tests.support.requests import block_of
 from tests.support.texts import FILES
 

@@ -14,9 +14,9 @@ import structlog
 from structlog.testing import capture_logs
 
 from jobs.intake.rejections import Rejected
-from receiver.logs import configure_logs
-from receiver.metrics import Metrics
-from receiver.rejections import Rejection, Rejections, header_names, remote_address
+from receiver.config.logging import configure_logs
+from receiver.health.metrics import Metrics
+from receiver.web.rejections import Rejection, Rejections, header_names, remote_address
 from tests.receiver.web.endpoint import SECRET, Endpoint, served
 
 

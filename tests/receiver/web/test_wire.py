@@ -9,7 +9,7 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from receiver import exchange
+from receiver.web import request as exchange
 from tests.receiver.web.endpoint import LIMIT, Endpoint, head, read_answer, served, signed
 
 BODY = b'{"action": "submitted"}'

@@ -1,0 +1,140 @@
+"""Mapping stored deliveries twice, by what is in force and by what is edited, and folding both.
+
+Owns where both sides begin: with what earlier deliveries recorded of a key, and what persons
+reversed by hand. From there each side folds the deliveries of the window into books of its own, by
+the decisions of settling, in the order received. Writes nothing.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import copy
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import closing
+from dataclasses import dataclass
+
+from sqlalchemy.engine import RowMapping
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from jobs.backtest.report import Report
+from jobs.backtest.window import Place, Span, Window, next_deliveries, said_before, span_of
+from jobs.common.ids import new_id
+from jobs.common.timestamps import in_utc
+from jobs.ledger.book import KeyBook
+from jobs.ledger.owing import begin_with_owed
+from jobs.ledger.repository import load_books
+from jobs.ledger.spill import Shelf
+from jobs.privacy.pseudonyms import Erased
+from jobs.privacy.purged import erase
+from jobs.replays.runner import claimed, mapped_now
+from jobs.settling.fold import fate_of
+from jobs.storage.database import Database
+from mappings.engine.loading.load import MappingSet
+from mappings.engine.types import OLDEST_DAYS, Mapped
+
+#: Deliveries mapped at once.
+STEP = 100
+
+OnStep = Callable[[int, int], None]
+#: A key's book by what is in force, and by what is edited.
+Pair = tuple[KeyBook, KeyBook]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sides:
+    """The mappings in force and the edited ones."""
+
+    in_force: MappingSet
+    edited: MappingSet
+    oldest_days: int | None = OLDEST_DAYS
+
+
+async def compare_over(
+    database: Database, sides: Sides, window: Window, *, on_step: OnStep | None = None
+) -> Report:
+    """What the edited mappings would bill otherwise over the window.
+
+    Discarded deliveries, and those that reuse another's id, are set aside: nothing bills them
+    unless a person says so. `on_step` is told how many are through, of how many.
+    """
+    report = Report(window.text)
+    span = await span_of(database, window)
+    if span is None:
+        return report
+    report.since = in_utc(span.first.received_at)
+    report.deliveries = span.deliveries
+    with closing(Shelf[Pair]()) as shelf:
+        await _Rehearsal(database, sides, span, shelf, report).run(on_step or (lambda *_: None))
+    return report
+
+
+class _Rehearsal:
+    def __init__(
+        self, database: Database, sides: Sides, span: Span, shelf: Shelf[Pair], report: Report
+    ) -> None:
+        self._database = database
+        self._sides = sides
+        self._span = span
+        self._shelf = shelf
+        self._report = report
+
+    async def run(self, on_step: OnStep) -> None:
+        after: Place | None = None
+        done = 0
+        while True:
+            async with self._database.read() as connection:
+                rows = await next_deliveries(connection, self._span, after=after, limit=STEP)
+            if not rows:
+                return
+            await self._take(self._comparable(rows))
+            after = Place(rows[-1]["received_at"], rows[-1]["id"])
+            done += len(rows)
+            on_step(done, self._span.deliveries)
+
+    def _comparable(self, rows: Sequence[RowMapping]) -> list[RowMapping]:
+        found = []
+        for row in rows:
+            if row["state"] == "discarded" or row["reason"] == "id-reused":
+                self._report.set_aside += 1
+            elif row["body"] is None:
+                self._report.no_body += 1
+            else:
+                found.append(row)
+        return found
+
+    async def _take(self, rows: Sequence[RowMapping]) -> None:
+        mapped = await asyncio.to_thread(self._map, rows)
+        async with self._database.read() as connection:
+            before = await erase(connection, {one: pair[0] for one, pair in mapped.items()})
+            after = await erase(connection, {one: pair[1] for one, pair in mapped.items()})
+            books = await self._books(connection, _keys(before) | _keys(after))
+        were = {key: pair[0] for key, pair in books.items()}
+        would = {key: pair[1] for key, pair in books.items()}
+        for row in rows:
+            delivery, one = claimed(row), row["id"]
+            was = fate_of(delivery, before[one], were)
+            self._report.add(one, row["source"], was, fate_of(delivery, after[one], would))
+        self._shelf.put(books)
+
+    def _map(self, rows: Sequence[RowMapping]) -> dict[str, tuple[Mapped, Mapped]]:
+        found = {}
+        for row in rows:
+            delivery, oldest = claimed(row), self._sides.oldest_days
+            found[delivery.id] = (
+                mapped_now(self._sides.in_force, delivery, oldest_days=oldest),
+                mapped_now(self._sides.edited, delivery, oldest_days=oldest),
+            )
+        return found
+
+    async def _books(self, connection: AsyncConnection, keys: set[str]) -> dict[str, Pair]:
+        """A pair for each key: as it was left, or as it was before the window."""
+        books = self._shelf.take(keys)
+        new = await load_books(connection, keys - books.keys(), said=said_before(self._span))
+        for key, book in new.items():
+            begin_with_owed(book, new_id())
+            books[key] = (book, copy.deepcopy(book))
+        return books
+
+
+def _keys(mapped: Mapping[str, Erased]) -> set[str]:
+    return {outcome.key for one in mapped.values() for outcome in one.outcomes}

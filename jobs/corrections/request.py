@@ -1,0 +1,189 @@
+"""What a person asks for: which charges, and what is to become of them.
+
+Owns how the charges are found, a step at a time, and which decision is made of each step; see
+`jobs.corrections.correcting` for the transactions.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from jobs.common.errors import FilterInvalid
+from jobs.corrections.byhand import (
+    Asked,
+    CorrectionKind,
+    Decided,
+    OpenCharge,
+    rebill_all,
+    reverse_all,
+)
+from jobs.corrections.charges import (
+    ChargeFilter,
+    closed_charges,
+    last_open,
+    next_open,
+    standing,
+)
+from jobs.corrections.rebilling import Proposals
+from jobs.corrections.reinstatement import reinstate_all
+from jobs.corrections.reversed import Named, last_charges
+from jobs.ledger.book import KeyBook
+from jobs.ledger.repository import chunks
+from jobs.storage.database import Database
+from mappings.engine.types import VersionText
+
+#: Charges corrected in one transaction.
+STEP = 100
+
+
+#: What becomes of the charges of a step, in their books, once their keys are locked.
+Decide = Callable[[AsyncConnection, Mapping[str, KeyBook], Asked], Awaitable[Decided]]
+
+
+class Correction(Protocol):
+    """Something that a person may ask for."""
+
+    @property
+    def kind(self) -> CorrectionKind:
+        """The kind of its entries in `actions`."""
+
+    @property
+    def versions(self) -> Mapping[str, VersionText]:
+        """The texts behind what it bills."""
+
+    @property
+    def mapping_version(self) -> str | None:
+        """The mappings that it asks; None where it asks none."""
+
+    def noted(self, charges: Sequence[OpenCharge], /) -> dict[str, Any]:
+        """What was asked for, as it is noted with these charges, which it corrected."""
+
+    async def unchanged(self, database: Database, /) -> int:
+        """How many of those named are as they are to be, and are not gone through."""
+
+    def steps(self, database: Database, /) -> AsyncIterator[list[OpenCharge]]:
+        """The charges to go through."""
+
+    async def prepare(self, database: Database, charges: Sequence[OpenCharge], /) -> Decide:
+        """The decision on these; before their keys are locked, since it may take its time."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wish:
+    """Open charges taken back; with `proposals` they are rebilled instead.
+
+    Raises FilterInvalid for a filter that asks for nothing.
+    """
+
+    where: ChargeFilter
+    proposals: Proposals | None = None
+    limit: int | None = None
+
+    def __post_init__(self) -> None:
+        if self.where.is_empty():
+            raise FilterInvalid(
+                "name what to reverse: ids, source, rule, since, until, agent, customer, indicator"
+            )
+
+    @property
+    def kind(self) -> CorrectionKind:
+        return "reverse" if self.proposals is None else "rebill"
+
+    @property
+    def versions(self) -> Mapping[str, VersionText]:
+        return {} if self.proposals is None else self.proposals.versions
+
+    @property
+    def mapping_version(self) -> str | None:
+        return None if self.proposals is None else self.proposals.mapping_version
+
+    def noted(self, charges: Sequence[OpenCharge]) -> dict[str, Any]:
+        """The filter; of the ids that were named those that these charges have.
+
+        In place of a key stands its charge: a key may hold a customer's id, and what people did is
+        never rewritten.
+        """
+        where = self.where.as_json()
+        if self.proposals is not None and self.proposals.origin is not None:
+            where["from"] = self.proposals.origin.id
+        if "ids" in where:
+            by_key = {one.outcome_key: one.id for one in charges}
+            known = {one.id for one in charges} | {one.delivery_id for one in charges}
+            taken = dict.fromkeys(by_key.get(one, one) for one in where["ids"])
+            where["ids"] = [one for one in taken if one in known]
+        return where
+
+    async def unchanged(self, database: Database) -> int:
+        """Those taken back already; what is to be rebilled is refused then, each by itself."""
+        if self.proposals is not None:
+            return 0
+        return (await standing(database, self.where, limit=0)).unchanged
+
+    async def steps(self, database: Database) -> AsyncIterator[list[OpenCharge]]:
+        """By the hundred, as they stood open; what this run posts is none of them."""
+        if self.proposals is not None:
+            for closed in chunks(await closed_charges(database, self.where), STEP):
+                yield closed
+        last = await last_open(database, self.where)
+        after, left = "", self.limit
+        while last is not None and (left is None or left > 0):
+            size = STEP if left is None else min(STEP, left)
+            async with database.read() as connection:
+                charges = await next_open(
+                    connection, self.where, after=after, last=last, limit=size
+                )
+            if not charges:
+                return
+            yield charges
+            after = charges[-1].id
+            left = None if left is None else left - len(charges)
+
+    async def prepare(self, database: Database, charges: Sequence[OpenCharge]) -> Decide:
+        told = None if self.proposals is None else await self.proposals.of(database, charges)
+
+        async def decide(
+            connection: AsyncConnection, books: Mapping[str, KeyBook], asked: Asked
+        ) -> Decided:
+            if told is None:
+                return reverse_all(charges, books, asked)
+            return rebill_all(charges, books, await told.erased(connection), asked)
+
+        return decide
+
+
+@dataclass(frozen=True, slots=True)
+class Reinstatement:
+    """Reversals by hand taken back, of what was found to be `named`."""
+
+    named: Named
+    versions: Mapping[str, VersionText] = field(default_factory=dict)
+    mapping_version: None = None
+
+    @property
+    def kind(self) -> CorrectionKind:
+        return "reinstate"
+
+    def noted(self, charges: Sequence[OpenCharge]) -> dict[str, Any]:
+        return {"ids": [one.id for one in charges]}
+
+    async def unchanged(self, _database: Database) -> int:
+        return 0
+
+    async def steps(self, database: Database) -> AsyncIterator[list[OpenCharge]]:
+        """A hundred keys at a time."""
+        for keys in chunks(sorted(self.named), STEP):
+            async with database.read() as connection:
+                charges = await last_charges(connection, keys)
+            yield charges
+
+    async def prepare(self, _database: Database, charges: Sequence[OpenCharge]) -> Decide:
+        async def decide(
+            _connection: AsyncConnection, books: Mapping[str, KeyBook], asked: Asked
+        ) -> Decided:
+            return reinstate_all(charges, self.named, books, asked)
+
+        return decide

@@ -1,0 +1,1 @@
+"""Values of the mapping language: amounts, currencies, identifiers, times."""

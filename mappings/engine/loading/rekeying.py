@@ -1,0 +1,316 @@
+"""Edits that would make a rule bill again what it has billed, or never take it back.
+
+Owns the comparison of what the keys of a rule that has billed were made of with what they would be
+made of now, for the rule and for those that reverse it. Refuses to guess: tables behind a
+`once_per` are not followed; a dry run shows what they change.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+from mappings.engine.reading.positions import Mark, Path, Positions
+from mappings.engine.rules.billed import BilledRule, History, Past, past_of, sources_in
+from mappings.engine.rules.dependencies import KeyForm, form_of, key_name
+from mappings.engine.rules.model import MappingModel, RuleModel
+from mappings.engine.types import Kind, Problem
+
+_PUT_BACK = "put it back, or write `rekeyed: true` in the rule if that is meant."
+_KEYS = f"It would bill again what it has billed: {_PUT_BACK}"
+_TIMES = f"What was taken back would be owed by another order: {_PUT_BACK}"
+_REVERSALS = f"It would no longer find what has billed: {_PUT_BACK}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class File:
+    """A mapping file that is to run. `is_accepted`: its text is the one in force already."""
+
+    name: str
+    model: MappingModel
+    positions: Positions
+    is_accepted: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Refusal:
+    """Why a file must not run as it is; `source` is whose rule has billed.
+
+    `bills_again`: it would; else what has billed lost its rule, which costs nothing as long as
+    the last good version goes on.
+    """
+
+    problem: Problem
+    source: str
+    bills_again: bool
+
+
+@dataclass(frozen=True, kw_only=True)
+class RuleNow:
+    """A rule as a source would have it; `path` leads to it in its file."""
+
+    file: File
+    source: str
+    rule: RuleModel
+    path: Path
+
+    @property
+    def names(self) -> frozenset[str]:
+        return frozenset({self.rule.name, *self.rule.was})
+
+    @property
+    def is_charge(self) -> bool:
+        return self.rule.acts_on is None
+
+    @cached_property
+    def charge(self) -> RuleModel:
+        """The rule whose keys it shares: itself, or the one that it reverses."""
+        of = self.rule.acts_on
+        return next((rule for rule in self.file.model.outcomes if rule.name == of), self.rule)
+
+    @cached_property
+    def form(self) -> KeyForm:
+        return form_of(self.file.model, self.source, self.rule, self.charge)
+
+    def problem(self, message: str, remedy: str, key: str | None = None) -> Problem:
+        path = self.path if key is None else (*self.path, key)
+        return _problem(self.file.name, self.file.positions.value(path), message, remedy)
+
+
+def rules_of(files: Iterable[File]) -> list[RuleNow]:
+    """Every rule of these files, once for each source."""
+    found = []
+    for file in files:
+        for source in sources_in(file.model):
+            for index, rule in enumerate(file.model.outcomes):
+                path = ("outcomes", index)
+                found.append(RuleNow(file=file, source=source, rule=rule, path=path))
+    return found
+
+
+def refusals(history: History, files: Sequence[File]) -> list[Refusal]:
+    """What forbids running these files after these rules have billed."""
+    judge = Judge(history, rules_of(files))
+    found: list[Refusal] = []
+    for past in past_of(history):
+        found += judge.of(past)
+    return list(dict.fromkeys(found))
+
+
+@dataclass(frozen=True)
+class Judge:
+    """Judges the rules of edited files by what has billed."""
+
+    history: History
+    now: list[RuleNow]
+
+    def of(self, past: Past) -> Iterator[Refusal]:
+        heirs = [one for one in self.heirs_of(past) if one.source in past.homes]
+        if not heirs:
+            yield from self._without_heirs(past)
+            return
+        changed = [
+            Refusal(problem=problem, source=past.source, bills_again=True)
+            for heir in heirs
+            if (problem := _changed(past, heir)) is not None
+        ]
+        changed += self._renamed(past, heirs)
+        yield from changed
+        if not changed:
+            yield from self._reversals(past, heirs)
+
+    def _renamed(self, past: Past, heirs: Sequence[RuleNow]) -> Iterator[Refusal]:
+        """New rules with the once_per of one that is gone, where others carry on the same keys."""
+        in_force = [
+            rule
+            for home in past.homes & self.history.sources.keys()
+            for rule in self.history.sources[home][1].outcomes
+        ]
+        before = {rule.name: frozenset({rule.name, *rule.was}) for rule in in_force}
+        taken = {
+            name for heir in heirs for name in heir.names - before.get(heir.rule.name, frozenset())
+        }
+        names = {name for name, of in before.items() if of & past.names}
+        gone = names - {heir.rule.name for heir in heirs} - taken
+        known = before.keys() | past.names
+        for one in self.now if gone else ():
+            is_new = one.source in past.homes and not one.names & known and not one.rule.rekeyed
+            if is_new and one.is_charge and one.form.body == past.reference.form.body:
+                problem = _renamed_without_was(past, one, min(gone))
+                yield Refusal(problem=problem, source=past.source, bills_again=True)
+
+    def heirs_of(self, past: Past) -> list[RuleNow]:
+        """The charge rules that carry its keys on: at its source, or where that was renamed to."""
+        charges = [one for one in self.now if one.is_charge and past.names & one.names]
+        at_home = [one for one in charges if one.source in past.homes]
+        if at_home or any(self._has(source) for source in past.homes):
+            return at_home
+        return [
+            one
+            for one in charges
+            if one.source not in self._known_sources or one.file.name == past.file
+        ]
+
+    def _without_heirs(self, past: Past) -> Iterator[Refusal]:
+        scope = past.latest.rule.scope
+        if scope is not None and any(
+            one.is_charge and past.names & one.names and one.rule.scope == scope for one in self.now
+        ):
+            return  # a scope's keys name neither source nor rule
+        renamed = self.heirs_of(past)
+        if any(one.rule.rekeyed or past.allows(one.form) for one in renamed):
+            return
+        if renamed:
+            name = past.latest.rule.name
+            message = f"Rule `{name}` has billed under source `{past.source}`, which was renamed."
+            problem = renamed[0].problem(message, _KEYS, "name")
+            yield Refusal(problem=problem, source=past.source, bills_again=True)
+            return
+        home = next((one.file.name for one in self.now if one.source in past.homes), None)
+        if home is None and self.history.texts and past.source not in self.history.sources:
+            return  # it was gone before, and this edit changes nothing about it
+        problem = _gone_source(past) if home is None else _gone_rule(past, home)
+        yield Refusal(problem=problem, source=past.source, bills_again=False)
+
+    def _reversals(self, past: Past, heirs: Sequence[RuleNow]) -> Iterator[Refusal]:
+        """Each rule that reversed what has billed must still find it."""
+        heirs_names = {heir.rule.name for heir in heirs}
+        rekeyed = any(heir.rule.rekeyed for heir in heirs)
+        for name, olds in past.reversals(self.history, heirs[0].form).items():
+            now = self.reversals_of(past, frozenset({name}).union(*(o.rule.was for o in olds)))
+            problem: Problem | None
+            if not now:
+                problem = _gone_reversal(past, name, olds, heirs[0].file.name)
+            else:
+                problem = next(
+                    (
+                        found
+                        for one in now
+                        if not (rekeyed or one.rule.rekeyed)
+                        and (found := lost(past, olds, one, heirs_names)) is not None
+                    ),
+                    None,
+                )
+            if problem is not None:
+                yield Refusal(problem=problem, source=past.source, bills_again=False)
+
+    def reversals_of(self, past: Past, names: frozenset[str]) -> list[RuleNow]:
+        """The rules that go by one of these names now, and take back what has billed."""
+        return [
+            one
+            for one in self.now
+            if one.source in past.homes and not one.is_charge and names & one.names
+        ]
+
+    def _has(self, source: str) -> bool:
+        return any(one.source == source for one in self.now)
+
+    @cached_property
+    def _known_sources(self) -> frozenset[str]:
+        """The sources that are no new name of another one."""
+        billed = {one.source for one in self.history.billed}
+        return frozenset(billed | self.history.sources.keys())
+
+
+def _changed(past: Past, heir: RuleNow) -> Problem | None:
+    """Why the keys of the rule would be others than those that have billed."""
+    if heir.rule.rekeyed or past.allows(heir.form):
+        return None
+    old = past.reference
+    name = f"`{heir.rule.name}`, which has billed"
+    since = ", since `rekeyed: true`," if old.form.digest == past.declared else ""
+    if old.rule.scope != heir.rule.scope:
+        was = f"`{old.rule.scope}`" if old.rule.scope else "none"
+        return heir.problem(f"The scope of {name}, was{since} {was}.", _KEYS, "scope")
+    if old.rule.scope is None and past.key_name != key_name(heir.rule):
+        message = f"The keys of {name}, are named `{past.key_name}`."
+        return heir.problem(message, f"Let `was` begin with `{past.key_name}`.", "was")
+    if old.form.values != heir.form.values:
+        was = ", ".join(f"`{value}`" for value in old.form.values)
+        return heir.problem(f"The once_per of {name}, was{since} {was}.", _KEYS, "once_per")
+    for behind, was in _changed_behind(old.form, heir.form):
+        message = f"`{behind}`, behind the once_per of {name}, was{since} `{was}`."
+        return heir.problem(message, _KEYS, "once_per")
+    was = f"`{old.rule.occurred_at}`" if old.rule.occurred_at else "not mapped"
+    return heir.problem(f"The occurred_at of {name}, was{since} {was}.", _TIMES, "occurred_at")
+
+
+def lost(past: Past, olds: Sequence[BilledRule], now: RuleNow, charges: set[str]) -> Problem | None:
+    """Why the reversal would no longer find what has billed."""
+    name = f"`{now.rule.name}`"
+    if now.rule.acts_on not in charges:
+        past_deed = "took back" if now.rule.kind is Kind.REVERSAL else "brought back"
+        message = (
+            f"{name} {past_deed} what `{past.latest.rule.name}` has billed, and no longer does."
+        )
+        key = "reverses" if now.rule.kind is Kind.REVERSAL else "reinstates"
+        remedy = f"Let it name `{min(charges)}` again, or write `rekeyed: true` in it."
+        return now.problem(message, remedy, key)
+    if not olds or any(one.form.body == now.form.body for one in olds):
+        return None
+    old = olds[0]
+    whose = f"{name}, which {_deed(old.rule)} what `{past.latest.rule.name}` has billed,"
+    if old.form.values != now.form.values:
+        was = ", ".join(f"`{value}`" for value in old.form.values)
+        return now.problem(f"The once_per of {whose} was {was}.", _REVERSALS, "once_per")
+    for behind, was in _changed_behind(old.form, now.form):
+        message = f"`{behind}`, behind the once_per of {whose} was `{was}`."
+        return now.problem(message, _REVERSALS, "once_per")
+    was = f"`{old.rule.occurred_at}`" if old.rule.occurred_at else "not mapped"
+    return now.problem(f"The occurred_at of {whose} was {was}.", _TIMES, "occurred_at")
+
+
+def _changed_behind(before: KeyForm, after: KeyForm) -> Iterator[tuple[str, str]]:
+    """The expressions that the keys rest on and that are others now: name, and what it was."""
+    was, now = dict(before.behind), dict(after.behind)
+    for name in sorted(was.keys() | now.keys()):
+        if was.get(name) != now.get(name):
+            yield name, was.get(name, "not there")
+
+
+def _gone_rule(past: Past, file: str) -> Problem:
+    name = past.latest.rule.name
+    message = f"Rule `{name}` of source `{past.source}` has billed and is gone."
+    remedy = (
+        f"If it was renamed, write `was: [{past.key_name}]` in the rule that it is now;"
+        ' if it shall bill no more, keep it with `when: "false"`.'
+    )
+    return _problem(file, Mark(0, 0), message, remedy)
+
+
+def _renamed_without_was(past: Past, now: RuleNow, gone: str) -> Problem:
+    message = f"`{now.rule.name}` is new, and its once_per is that of `{gone}`, which is gone."
+    remedy = (
+        f"If it was renamed, write `was: [{past.key_name}]` in it; with other keys it would bill"
+        " again what has billed: if each shall bill, write `rekeyed: true`."
+    )
+    return now.problem(message, remedy, "name")
+
+
+def _gone_reversal(past: Past, name: str, olds: Sequence[BilledRule], file: str) -> Problem:
+    charge = past.latest.rule.name
+    deed = _deed(olds[0].rule) if olds else "takes back"
+    message = (
+        f"Rule `{name}` of source `{past.source}`, which {deed} what `{charge}` has billed,"
+        " is gone."
+    )
+    remedy = (
+        f"Put it back; if it was renamed, write `was: [{name}]` in the rule that it is now;"
+        ' if it shall do so no more, keep it with `when: "false"`.'
+    )
+    return _problem(file, Mark(0, 0), message, remedy)
+
+
+def _deed(rule: RuleModel) -> str:
+    return "brings back" if rule.kind is Kind.REINSTATEMENT else "takes back"
+
+
+def _gone_source(past: Past) -> Problem:
+    message = f"Source `{past.source}` has billed and is gone."
+    remedy = 'Put it back; if it shall bill no more, keep its rules with `when: "false"`.'
+    return _problem(past.file, Mark(0, 0), message, remedy)
+
+
+def _problem(file: str, place: Mark, message: str, remedy: str) -> Problem:
+    return Problem(file=file, line=place.line, column=place.column, message=message, remedy=remedy)

@@ -1,0 +1,95 @@
+"""What a compiled file becomes in a set: sources, their rules' keys, programs.
+
+Owns: that translation alone. Refuses: files with problems; they never get here.
+"""
+
+from __future__ import annotations
+
+import json
+from datetime import timedelta
+from types import MappingProxyType
+from zoneinfo import ZoneInfo
+
+from mappings.engine.cel.demand import demand_of
+from mappings.engine.cel.language import Language
+from mappings.engine.loading.mapping_set import RuleInfo, Source
+from mappings.engine.redact.redactor import redactor_of
+from mappings.engine.rules.dependencies import key_name, lets_behind
+from mappings.engine.rules.filecompiler import CompiledFile
+from mappings.engine.rules.interval import every_of
+from mappings.engine.rules.program import Program
+from mappings.engine.rules.secrets import ends_of, secret_names
+
+
+def sources_of(one: CompiledFile, zone: ZoneInfo) -> list[Source]:
+    """The sources of a file that runs; secrets end with a day of `zone`."""
+    if one.model is None:
+        return []
+    return [
+        Source(
+            name=item.name,
+            file=one.file,
+            mode=one.model.mode,
+            verify=MappingProxyType(dict(one.verify)),
+            secrets=secret_names(item.secrets),
+            secret_ends=MappingProxyType(ends_of(item.secrets, zone)),
+            vars=MappingProxyType({**one.model.vars, **item.vars}),
+            mapping_version=one.version,
+            rules=_rule_infos(one),
+            expect_every=_expected_every(item.expect_every or one.model.expect_every),
+            redact=tuple(map(str, one.redact)),
+            redactor=redactor_of(one.redact, one.body_rules),
+        )
+        for item in one.items()
+    ]
+
+
+def _expected_every(text: str | None) -> timedelta | None:
+    return None if text is None else every_of(text)
+
+
+def _rule_infos(one: CompiledFile) -> tuple[RuleInfo, ...]:
+    models = {model.name: model for _, model in one.rule_models}
+    infos = []
+    for model in models.values():
+        charge = models[model.acts_on] if model.acts_on else model
+        once_per = model.once_per
+        if not isinstance(once_per, str):
+            once_per = json.dumps(once_per, ensure_ascii=False)
+        infos.append(
+            RuleInfo(
+                name=model.name,
+                kind=model.kind,
+                key_names=tuple(dict.fromkeys((*model.was, model.name))),
+                key_rule=key_name(charge),
+                scope=charge.scope,
+                once_per=once_per,
+                lets=tuple(lets_behind(model, one.model.let if one.model else {}).values()),
+                reverses=model.reverses,
+                reinstates=model.reinstates,
+                rekeyed=model.rekeyed,
+            )
+        )
+    return tuple(infos)
+
+
+def programs_of(one: CompiledFile, language: Language) -> dict[str, Program]:
+    """What to do with a delivery, by source."""
+    if one.model is None or one.events is None:
+        return {}
+    used = (expression for rule in one.rules for expression in rule.expressions())
+    demand = demand_of((one.events, *used))
+    return {
+        item.name: Program(
+            language=language,
+            events=one.events,
+            lets=one.lets,
+            rules=one.rules,
+            variables={**one.model.vars, **item.vars},
+            shadow=one.model.mode == "shadow",
+            mapping_version=one.version,
+            demand=demand,
+            body_rules=one.body_rules,
+        )
+        for item in one.items()
+    }

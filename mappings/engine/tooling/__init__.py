@@ -1,0 +1,1 @@
+"""What an author of mappings works with: examples, warnings, traces, editor schemas."""

@@ -1,0 +1,1 @@
+"""How an alert is posted: in the shape of Slack, or as signed JSON."""

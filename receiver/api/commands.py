@@ -1,0 +1,92 @@
+"""The POST side of the API: replay and discard, by `jobs.replays.replay`, noted in `actions`."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, replace
+
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+
+from jobs.common.errors import FilterInvalid
+from jobs.queries.identification import IdKind, whole_filter, whole_id
+from jobs.queries.listing import unknown_ids
+from jobs.replays.dry_run import dry_run
+from jobs.replays.replay import discard, replay_status, start_replay
+from receiver.api.answers import not_found
+from receiver.api.dependencies import ApiParts, mappings_named, parts_of
+from receiver.api.filter_names import refuse_misspelt
+from receiver.api.params import REPLAY_EXTRAS, Order, id_in_path, order, query
+
+ACTOR = "api"
+
+
+async def start(request: Request) -> Response:
+    """`POST /api/replays`."""
+    query(request, (), paged=False)
+    parts = parts_of(request)
+    wanted = await order(request, parts.zone, REPLAY_EXTRAS)
+    wanted = await _with_known_ids(parts, wanted)
+    mappings = await mappings_named(parts, wanted.mapping_version)
+    if wanted.dry_run:
+        found = await dry_run(
+            parts.database,
+            mappings,
+            wanted.where,
+            limit=wanted.limit,
+            oldest_days=parts.oldest_days,
+        )
+        return JSONResponse(found.as_json())
+    started = await start_replay(
+        parts.database,
+        None,
+        wanted.where,
+        actor=ACTOR,
+        note=wanted.note,
+        limit=wanted.limit,
+        mapping_version=wanted.mapping_version,
+    )
+    return JSONResponse({"id": started.id, "matched": started.matched}, 202)
+
+
+async def progress(request: Request) -> Response:
+    """`GET /api/replays/{id}`; with the differences found, where recorded ones were compared."""
+    query(request, (), paged=False)
+    database = parts_of(request).database
+    replay_id = await whole_id(database, id_in_path(request, "replay"), {IdKind.REPLAY})
+    found = await replay_status(database, replay_id)
+    if found is None:
+        raise not_found("replay", replay_id)
+    answer = asdict(found)
+    if not found.not_replayed:
+        del answer["not_replayed"]
+    return JSONResponse(answer)
+
+
+async def put_away(request: Request) -> Response:
+    """`POST /api/discards`."""
+    query(request, (), paged=False)
+    parts = parts_of(request)
+    wanted = await order(request, parts.zone)
+    wanted = await _with_known_ids(parts, wanted)
+    if wanted.note is None or not wanted.note.strip():
+        raise FilterInvalid("note is missing; say why these deliveries are discarded")
+    done = await discard(
+        parts.database,
+        wanted.where,
+        actor=ACTOR,
+        note=wanted.note,
+        dry_run=wanted.dry_run,
+        limit=wanted.limit,
+    )
+    if wanted.dry_run:
+        return JSONResponse({"matched": done.matched})
+    return JSONResponse({"id": done.id, "matched": done.matched}, 202)
+
+
+async def _with_known_ids(parts: ApiParts, wanted: Order) -> Order:
+    """The order with whole ids; a mistyped id or name is an error, not one delivery fewer."""
+    await refuse_misspelt(parts.database, wanted.where, parts.mappings())
+    where = await whole_filter(parts.database, wanted.where)
+    for unknown in await unknown_ids(parts.database, where.ids or ()):
+        raise not_found("delivery", unknown)
+    return replace(wanted, where=where)

@@ -1,0 +1,96 @@
+"""Corrections by hand over the API: made while the caller waits, by `jobs.corrections.correcting`.
+
+Owns that a correction maps with what the service has in force, and is refused where the caller
+names other mappings, as a dry run answered with them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+
+from jobs.common.errors import FilterInvalid
+from jobs.corrections.charges import named_wrongly
+from jobs.corrections.corrected import Corrected
+from jobs.corrections.correcting import correct, rehearse
+from jobs.corrections.rebilling import Proposals, find_origin
+from jobs.corrections.request import Correction, Reinstatement, Wish
+from jobs.corrections.reversed import NAMES_NOTHING, find_named
+from jobs.queries.identification import IdKind, whole_id, whole_ids
+from mappings.engine.loading.load import MappingSet
+from receiver.api.answers import ApiError
+from receiver.api.commands import ACTOR
+from receiver.api.dependencies import ApiParts, mappings_named, parts_of
+from receiver.api.filter_names import refuse_misspelt
+from receiver.api.params import ReversalOrder, query, reinstatement_order, reversal_order
+
+
+async def reverse(request: Request) -> Response:
+    """`POST /api/reversals`."""
+    query(request, (), paged=False)
+    parts = parts_of(request)
+    wanted = await _with_whole_ids(parts, await reversal_order(request, parts.zone))
+    mappings = await mappings_named(parts, wanted.mapping_version)
+    await _refuse_wrong_ids(parts, wanted.where.ids or ())
+    wish = await _wish(parts, wanted, mappings)
+    found = await _made(parts, wish, dry_run=wanted.dry_run, note=wanted.note)
+    if wanted.dry_run:
+        found.mapping_version = mappings.digest
+    return JSONResponse(found.as_json())
+
+
+async def reinstate(request: Request) -> Response:
+    """`POST /api/reinstatements`."""
+    query(request, (), paged=False)
+    parts = parts_of(request)
+    wanted = await reinstatement_order(request)
+    kinds = {IdKind.BILLING_EVENT, IdKind.DELIVERY, IdKind.ACTION}
+    ids = await whole_ids(parts.database, wanted.ids, kinds)
+    named, unknown = await find_named(parts.database, ids)
+    if unknown:
+        raise ApiError(404, "not-found", NAMES_NOTHING.format(unknown[0]))
+    wish = Reinstatement(named)
+    found = await _made(parts, wish, dry_run=wanted.dry_run, note=wanted.note)
+    return JSONResponse(found.as_json())
+
+
+async def _with_whole_ids(parts: ApiParts, wanted: ReversalOrder) -> ReversalOrder:
+    await refuse_misspelt(parts.database, wanted.where, parts.mappings())
+    origin = wanted.origin
+    if origin is not None:
+        origin = await whole_id(parts.database, origin, {IdKind.DELIVERY})
+    if not wanted.where.ids:
+        return replace(wanted, origin=origin)
+    kinds = {IdKind.BILLING_EVENT, IdKind.DELIVERY}
+    ids = await whole_ids(parts.database, wanted.where.ids, kinds)
+    where = wanted.where.model_copy(update={"ids": tuple(ids)})
+    return replace(wanted, where=where, origin=origin)
+
+
+async def _wish(parts: ApiParts, wanted: ReversalOrder, mappings: MappingSet) -> Wish:
+    proposals = None
+    if wanted.rebill:
+        origin = None
+        if wanted.origin is not None:
+            origin = await find_origin(parts.database, wanted.origin)
+        proposals = Proposals(mappings, oldest_days=parts.oldest_days, origin=origin)
+    return Wish(where=wanted.where, proposals=proposals, limit=wanted.limit)
+
+
+async def _made(parts: ApiParts, wish: Correction, *, dry_run: bool, note: str | None) -> Corrected:
+    if dry_run:
+        return await rehearse(parts.database, wish)
+    if note is None:
+        raise FilterInvalid("note is missing; say why this is corrected")
+    return await correct(parts.database, wish, actor=ACTOR, note=note)
+
+
+async def _refuse_wrong_ids(parts: ApiParts, ids: Sequence[str]) -> None:
+    """A mistyped id is an error, not one charge fewer."""
+    for wrong in (await named_wrongly(parts.database, ids)).values():
+        if wrong.is_known:
+            raise FilterInvalid(wrong.says)
+        raise ApiError(404, "not-found", wrong.says)

@@ -1,0 +1,21 @@
+"""Why a captured request is refused: checked offline, trying the likely mistakes.
+
+Pure: `captured` reads the request, `mistakes` knows what goes wrong on the way, `search` finds
+out which of it did; `address` judges where it was sent.
+"""
+
+from receiver.authoring.diagnosis.address import judged_by_address
+from receiver.authoring.diagnosis.captured import Captured, CaptureInvalid, read_capture
+from receiver.authoring.diagnosis.finding import Diagnosis, Finding, NamedSecret
+from receiver.authoring.diagnosis.search import diagnose
+
+__all__ = [
+    "CaptureInvalid",
+    "Captured",
+    "Diagnosis",
+    "Finding",
+    "NamedSecret",
+    "diagnose",
+    "judged_by_address",
+    "read_capture",
+]

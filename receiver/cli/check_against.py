@@ -1,0 +1,178 @@
+"""What edited mappings would bill otherwise than those in force, for `check --against`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from jobs.backtest.rehearsal import Sides, compare_over
+from jobs.backtest.report import (
+    BILLING_OTHERWISE,
+    NEWLY_BILLING,
+    NEWLY_FAILING,
+    NO_LONGER_BILLING,
+    Report,
+)
+from jobs.backtest.window import Window
+from jobs.common.money import money
+from jobs.common.timestamps import in_utc
+from jobs.mapping_store import Before, NoMappingsInForce, mappings_before, mappings_in_force
+from jobs.storage.database import Database
+from mappings.engine.loading.load import MappingSet
+from receiver.cli.common.session import Session
+from receiver.cli.replay import progress_bar
+from receiver.signatures import RULES
+from receiver.terminal.output import Output, counted, deliveries_counted
+
+#: Examples of a kind that are printed; `--json` has more.
+SHOWN = 5
+
+_WORDS = {
+    NEWLY_FAILING: "newly fails",
+    NEWLY_BILLING: "newly bills",
+    NO_LONGER_BILLING: "no longer bills",
+    BILLING_OTHERWISE: "bills otherwise",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Differences:
+    """What was found. `edit` is that which is in force already, and was undone for comparing."""
+
+    report: Report
+    edit: Before | None
+
+    def as_json(self) -> dict[str, Any]:
+        """The object that `check --against` prints."""
+        since = self.edit and in_utc(self.edit.edited_at)
+        files = list(self.edit.files) if self.edit else []
+        return {**self.report.as_json(), "in_force_since": since, "files_edited": files}
+
+
+def differences(
+    session: Session, out: Output, window: Window, edited: MappingSet
+) -> Differences | None:
+    """Print them; None, with the reason said, where there is nothing to compare.
+
+    An edit of the folder that the service reads is in force within seconds: then the comparison is
+    with what was in force before it.
+    """
+    if edited.problems:
+        out.say("not compared with what is in force: mend these problems first")
+        return None
+    try:
+        in_force = session.run(mappings_in_force, timezone=session.timezone, schemes=RULES)
+    except NoMappingsInForce:
+        out.say("not compared: no process has used mappings with this database yet")
+        return None
+    edit = None
+    if edited.digest == in_force.digest:
+        edit = session.run(mappings_before, timezone=session.timezone, schemes=RULES)
+        in_force = edit.mappings if edit is not None else in_force
+        out.say(_in_force_already(edit))
+    for source in sorted(in_force.unusable):
+        out.say(f"what is in force of source {source} cannot be read: it is taken for nothing")
+    sides = Sides(
+        in_force=in_force, edited=edited, oldest_days=session.settings.oldest_outcome_days
+    )
+    found = session.run(_compare, out, sides, window)
+    _show(out, found, "did before" if edit else "do now")
+    return Differences(found, edit)
+
+
+def _in_force_already(edit: Before | None) -> str:
+    if edit is None:
+        return "these mappings are in force already, and nothing was in force before them"
+    return (
+        f"these mappings are in force already, since {in_utc(edit.edited_at)}; compared with what"
+        f" was in force before ({', '.join(edit.files)} changed)"
+    )
+
+
+async def _compare(database: Database, out: Output, sides: Sides, window: Window) -> Report:
+    with progress_bar(out) as progress:
+        task = progress.add_task("comparing", total=None)
+        return await compare_over(
+            database,
+            sides,
+            window,
+            on_step=lambda done, of: progress.update(task, completed=done, total=of),
+        )
+
+
+def _show(out: Output, found: Report, now: str) -> None:
+    out.line(_scope(found))
+    if not found.changed:
+        if found.compared:
+            out.line(f"  no difference: all of them bill as they {now}")
+        return
+    differing = {one: micros for one, micros in found.differences_micros.items() if micros}
+    for currency, micros in differing.items():
+        out.line(f"  {signed(micros)} {currency} in all")
+    if not differing:
+        out.line("  no difference in money in all")
+    for rule in found.rules():
+        out.line(f"  {rule['source']} {rule['rule']}: {_rule(rule)}")
+    out.line(f"  {counted(found.changed, 'delivery', 'deliveries')} would come out otherwise:")
+    for (before, after), count in sorted(found.fates.items()):
+        change = "billed otherwise" if before == after else f"{before} → {after}"
+        out.line(f"    {count} {change}")
+    for text in _examples(found):
+        out.line(f"  {text}")
+
+
+def _scope(found: Report) -> str:
+    """How many deliveries, and which of them were left out; never in silence."""
+    last = found.window if found.window[-1].isalpha() else deliveries_counted(int(found.window))
+    parts = [f"against the last {last}: {deliveries_counted(found.compared)} compared"]
+    if found.no_body:
+        parts.append(f"{found.no_body} not compared, their bodies are gone")
+    if found.set_aside:
+        parts.append(f"{found.set_aside} not compared, discarded or with a reused id")
+    return "; ".join(parts)
+
+
+def _rule(rule: Mapping[str, Any]) -> str:
+    was, now = rule["before"], rule["after"]
+    counts = [
+        f"{what} {was[what]} → {now[what]}"
+        for what in ("charges", "reversals")
+        if was[what] != now[what]
+    ]
+    more = f" ({', '.join(counts)})" if counts else ""
+    return f"{_with_sign(rule['difference'])} {rule['currency']}{more}"
+
+
+def _examples(found: Report) -> Iterator[str]:
+    for kind, words in _WORDS.items():
+        examples = found.examples[kind]
+        for one in examples.shown[:SHOWN]:
+            yield f"{words}: {one['delivery']} {one['source']}: {_what(one)}"
+        if examples.count > SHOWN:
+            yield f"  … and {examples.count - SHOWN} more"
+
+
+def _what(one: Mapping[str, Any]) -> str:
+    sides = [
+        ", ".join(_line(line) for line in one[side]) or "nothing"
+        for side in ("before", "after")
+        if side in one
+    ]
+    if "reason" in one:
+        sides.append(f"{one['reason']}: {one['detail']}")
+    return " → ".join(sides)
+
+
+def _line(line: Mapping[str, Any]) -> str:
+    triple = " / ".join(line[name] for name in ("agent_id", "customer_id", "indicator"))
+    return f"{_with_sign(line['amount'])} {line['currency']} for {triple} ({line['outcome_key']})"
+
+
+def signed(micros: int) -> str:
+    """`+12.50`, `-0.99`, `0.00`."""
+    return _with_sign(money(micros))
+
+
+def _with_sign(amount: str) -> str:
+    return amount if amount.startswith("-") or not amount.strip("0.") else f"+{amount}"

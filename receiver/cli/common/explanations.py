@@ -1,0 +1,63 @@
+"""Which exceptions are no bugs, and what each means to whoever ran the command."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from alembic.util import CommandError
+from sqlalchemy.exc import DBAPIError
+
+from jobs.common.errors import FilterInvalid, JobsError, is_transient
+from jobs.mapping_watch import MappingsRefused
+from receiver.cli.common.errors import BEGIN, MISUSE, Trouble
+from receiver.config.settings import DEFAULT_MAPPINGS, SettingsInvalid, load_settings, variable
+from receiver.terminal.output import counted
+
+#: Settings that name a folder, the narrower ones first.
+FOLDERS = ("mappings", "secrets_dir", "data_dir")
+
+
+def explanation(error: Exception) -> Trouble | None:
+    """What to say and exit with; None for a bug."""
+    match error:
+        case FilterInvalid() | SettingsInvalid():
+            return Trouble(str(error), code=MISUSE)
+        case MappingsRefused(problems=problems):
+            return Trouble(f"the mappings have {counted(len(problems), 'problem')}:\n{error}")
+        case JobsError():
+            return Trouble(str(error))
+        case CommandError():
+            return Trouble(f"the database cannot be migrated by this version: {error}")
+        case OSError(filename=str(name)):
+            return Trouble(f"{name}: {error.strerror}{_says_where(Path(name))}")
+        case _:
+            return _of_database(error)
+
+
+def _says_where(path: Path) -> str:
+    """The setting that names this path, or a folder that it is in: what to change."""
+    try:
+        settings = load_settings()
+    except SettingsInvalid:
+        return ""
+    for field in FOLDERS:
+        folder = getattr(settings, field)
+        if folder is not None and path.absolute().is_relative_to(folder.absolute()):
+            is_begun = path != DEFAULT_MAPPINGS
+            return f"; {variable(field)} says where it is" if is_begun else f"; {BEGIN}"
+    return ""
+
+
+def _of_database(error: Exception) -> Trouble | None:
+    if is_transient(error):
+        where = "RECEIVER_DATABASE_URL says where it is"
+        return Trouble(f"the database does not answer: {_first_line(error)}; {where}")
+    if isinstance(error, DBAPIError):
+        return Trouble(f"the database refused: {_first_line(error)}")
+    return None
+
+
+def _first_line(error: Exception) -> str:
+    cause = getattr(error, "orig", None) or error
+    lines = str(cause).strip().splitlines()
+    return (lines[0] if lines else type(cause).__name__)[:300]

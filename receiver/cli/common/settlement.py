@@ -1,0 +1,48 @@
+"""What became of a delivery that was just posted, as far as this machine can tell.
+
+A vendor is answered that its delivery is accepted; a person wants to know what it billed.
+"""
+
+from __future__ import annotations
+
+import time
+
+from jobs.filters import DeliveryFilter
+from jobs.heartbeat import alive
+from jobs.queries.billed import in_words, read_billed
+from jobs.queries.listing import list_deliveries
+from jobs.queries.shapes import DeliveryItem
+from jobs.storage.database import Database
+from receiver.cli.common.session import Session
+
+#: A delivery is settled within milliseconds where a worker is at hand and the machine is not busy.
+PATIENCE_SECONDS = 10.0
+LOOK_SECONDS = 0.05
+
+
+def what_became(session: Session, delivery_id: str) -> str | None:
+    """State and what was billed; None where the delivery is in no database of this installation."""
+    until = time.monotonic() + PATIENCE_SECONDS
+    while True:
+        found = session.run_if_made(lambda database: _look(database, delivery_id), otherwise=None)
+        if found is None:
+            return None
+        item, billed, is_awaited = found
+        if item.state != "received":
+            why = f": {item.reason}" if item.reason else ""
+            return f"{item.state}{why}, billed: {billed}"
+        if not is_awaited:
+            return "received; nothing is billed until a worker runs (`receiver work`)"
+        if time.monotonic() > until:
+            return f"received; `receiver show {delivery_id}` says what became of it"
+        time.sleep(LOOK_SECONDS)
+
+
+async def _look(database: Database, delivery_id: str) -> tuple[DeliveryItem, str, bool] | None:
+    page = await list_deliveries(database, DeliveryFilter(ids=(delivery_id,)))
+    if not page.items:
+        return None
+    (item,) = page.items
+    billed = (await read_billed(database, [delivery_id]))[delivery_id]
+    worker = await alive(database, role="work")
+    return item, in_words(billed, state=item.state, reason=item.reason), bool(worker)

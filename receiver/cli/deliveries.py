@@ -1,0 +1,75 @@
+"""`deliveries`."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from jobs.filters import DeliveryFilter
+from jobs.queries.billed import Billed, amounts, in_words, read_billed, total
+from jobs.queries.identification import whole_filter
+from jobs.queries.listing import count_deliveries, list_deliveries
+from jobs.queries.paging import DEFAULT_LIMIT, MOST
+from jobs.queries.shapes import (
+    DeliveryItem,
+)
+from jobs.storage.database import Database
+from receiver.api.filter_params import delivery_filter
+from receiver.cli.common.names import refuse_misspelt
+from receiver.cli.common.session import Session
+from receiver.terminal.output import Cell, Output, deliveries_counted, state_text
+
+
+def deliveries(
+    ids: list[str], given: Mapping[str, str | None], *, limit: int | None, as_json: bool
+) -> None:
+    """The newest deliveries that fit; `limit` over as many pages as it takes."""
+    session, out = Session(), Output(as_json=as_json)
+    where = session.run(whole_filter, delivery_filter(given, session.zone, ids=ids or None))
+    refuse_misspelt(session, where)
+    number, items, billed = session.run(_newest, where, limit or DEFAULT_LIMIT)
+    if as_json:
+        out.json([item.model_dump(mode="json") for item in items])
+        return
+    out.line(
+        deliveries_counted(number) + (f", the newest {len(items)}:" if number > len(items) else "")
+    )
+    if items:
+        columns = ("=id", "source", "=state", "=received", ">outcomes", "billed", ">repeats", "why")
+        rows = [_row(item, billed[item.id], in_full=out.is_wide) for item in items]
+        out.table(columns, rows)
+        if sums := total(billed.values()):
+            out.line(f"billed by these: {amounts(sums)}")
+
+
+async def _newest(
+    database: Database, where: DeliveryFilter, limit: int
+) -> tuple[int, list[DeliveryItem], dict[str, Billed]]:
+    number = await count_deliveries(database, where)
+    items: list[DeliveryItem] = []
+    cursor = None
+    while len(items) < limit:
+        left = min(limit - len(items), MOST)
+        page = await list_deliveries(database, where, limit=left, cursor=cursor)
+        items += page.items
+        cursor = page.next
+        if cursor is None:
+            break
+    return number, items, await read_billed(database, [item.id for item in items])
+
+
+def _row(item: DeliveryItem, billed: Billed, *, in_full: bool) -> tuple[Cell, ...]:
+    return (
+        item.id,
+        item.source,
+        state_text(item.state),
+        item.received_at,
+        item.outcomes,
+        in_words(billed, state=item.state, reason=item.reason),
+        item.duplicates,
+        why(item.reason, item.detail) if in_full else item.reason,
+    )
+
+
+def why(reason: str | None, detail: str | None) -> str | None:
+    """Reason and detail in one, as far as there are any."""
+    return ": ".join(part for part in (reason, detail) if part) or None

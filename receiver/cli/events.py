@@ -1,0 +1,157 @@
+"""`events`: the lines of the ledger, for people, spreadsheets and programs."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Iterable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from decimal import Decimal
+from enum import StrEnum
+
+from jobs.common.money import sums
+from jobs.common.timestamps import in_utc
+from jobs.queries.billing import BillingFilter, all_billing_events
+from jobs.queries.billing_csv import csv_header, csv_lines
+from jobs.queries.forward import read_forward
+from jobs.queries.identification import IdKind, whole_id
+from jobs.queries.paging import DEFAULT_LIMIT, MOST
+from jobs.queries.shapes import BillingEventItem
+from jobs.storage.database import Database
+from receiver.api.filter_params import billing_filter
+from receiver.cli.common.errors import MISUSE, Trouble
+from receiver.cli.common.names import refuse_misspelt
+from receiver.cli.common.session import Session
+from receiver.terminal.output import Cell, Output, counted
+
+Items = tuple[BillingEventItem, ...]
+
+
+class Form(StrEnum):
+    """In which form they are printed."""
+
+    TABLE = "a table"
+    JSON = "--json"
+    JSONL = "--jsonl"
+    CSV = "--csv"
+
+
+@dataclass(slots=True)
+class Forward:
+    """How far an export is: the cursor behind what was read, and up to when that is complete."""
+
+    cursor: str
+    complete_until: datetime | None = None
+    items: list[BillingEventItem] = field(default_factory=list)
+
+
+#: What is streamed: all that fits, a page at a time.
+STREAMED = (Form.JSONL, Form.CSV)
+
+
+def form_of(*, as_json: bool, as_csv: bool, as_jsonl: bool) -> Form:
+    """The form that was asked for. Raises Trouble for more than one."""
+    asked = {Form.JSON: as_json, Form.JSONL: as_jsonl, Form.CSV: as_csv}
+    chosen = [form for form, is_asked in asked.items() if is_asked]
+    if len(chosen) > 1:
+        raise Trouble(f"choose one of {' and '.join(chosen)}", code=MISUSE)
+    return chosen[0] if chosen else Form.TABLE
+
+
+def events(
+    given: Mapping[str, str | None], form: Form, *, after: str | None, limit: int | None
+) -> None:
+    """The billing events that fit, latest recorded first; forwards with `after`."""
+    session, out = Session(), Output(as_json=form is Form.JSON)
+    where = billing_filter(given, session.zone)
+    if where.delivery is not None:
+        delivery = session.run(whole_id, where.delivery, {IdKind.DELIVERY})
+        where = where.model_copy(update={"delivery": delivery})
+    refuse_misspelt(session, where)
+    if after is not None:
+        _export(out, session.run(_forward, where, after, limit, out, form), form)
+        return
+    if form in STREAMED:
+        session.run(_stream, where, limit, out, form)
+        return
+    items = session.run(_collect, where, limit or DEFAULT_LIMIT)
+    if form is Form.JSON:
+        out.json([item.model_dump(mode="json") for item in items])
+        return
+    if not items:
+        out.line("nothing billed fits" if any(given.values()) else "nothing billed yet")
+        return
+    show_events(out, items)
+    if len(items) == (limit or DEFAULT_LIMIT):
+        out.say(f"the latest {counted(len(items), 'billing event')}; --limit shows more")
+
+
+def show_events(out: Output, items: Iterable[BillingEventItem]) -> None:
+    """A table of billing events."""
+    columns = ("=id", "kind", ">amount", "=occurred", "agent", "customer", "indicator", "from")
+    listed = list(items)
+    out.table(columns, [_row(item) for item in listed])
+    if listed:
+        amounts = sums((item.currency, Decimal(item.amount)) for item in listed)
+        out.line(f"{counted(len(listed), 'billing event')}: {amounts}")
+
+
+def write_page(out: Output, form: Form, items: Items) -> None:
+    """A page in a form that is streamed."""
+    if form is Form.CSV:
+        out.write(csv_lines(items))
+        return
+    for item in items:
+        out.json_line(item.model_dump(mode="json"))
+
+
+def _export(out: Output, found: Forward, form: Form) -> None:
+    """What was read forwards, and where to go on: in the object with --json, else on stderr."""
+    complete_until = None if found.complete_until is None else in_utc(found.complete_until)
+    if form is Form.JSON:
+        items = [item.model_dump(mode="json") for item in found.items]
+        out.json({"items": items, "next": found.cursor, "complete_until": complete_until})
+        return
+    if form is Form.TABLE:
+        show_events(out, found.items)
+    out.say(f"complete until {complete_until}; go on with --after {found.cursor}")
+
+
+async def _forward(
+    database: Database, where: BillingFilter, after: str, limit: int | None, out: Output, form: Form
+) -> Forward:
+    """All complete pages behind the cursor, or so many lines; what is streamed is not kept."""
+    found, left = Forward(after), limit
+    if form is Form.CSV:
+        out.write(csv_header())
+    while True:
+        size = MOST if left is None else min(left, MOST)
+        page = await read_forward(database, where, after=found.cursor, limit=size)
+        if form in STREAMED:
+            write_page(out, form, page.items)
+        else:
+            found.items += page.items
+        # Forwards there always is a next.
+        found.cursor, found.complete_until = page.next or found.cursor, page.complete_until
+        left = None if left is None else left - len(page.items)
+        if len(page.items) < size or left == 0:
+            return found
+
+
+async def _stream(
+    database: Database, where: BillingFilter, limit: int | None, out: Output, form: Form
+) -> None:
+    if form is Form.CSV:
+        out.write(csv_header())
+    async for items in all_billing_events(database, where, limit=limit):
+        write_page(out, form, items)
+
+
+async def _collect(database: Database, where: BillingFilter, limit: int) -> list[BillingEventItem]:
+    pages: AsyncIterator[Items] = all_billing_events(database, where, limit=limit)
+    return [item async for items in pages for item in items]
+
+
+def _row(item: BillingEventItem) -> tuple[Cell, ...]:
+    amount = f"{item.amount} {item.currency}"
+    triple = (item.agent_id, item.customer_id, item.indicator)
+    return (item.id, item.kind, amount, item.occurred_at, *triple, f"{item.source} {item.outcome}")

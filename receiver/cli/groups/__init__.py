@@ -1,0 +1,1 @@
+"""The commands as they are declared, by the person who uses them."""

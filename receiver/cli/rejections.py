@@ -1,0 +1,70 @@
+"""`rejections`: what was not taken, and why."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from jobs.queries.paging import DEFAULT_LIMIT
+from jobs.queries.rejections import RejectionFilter, count_rejections, list_rejections
+from jobs.queries.shapes import RejectionItem
+from jobs.storage.database import Database
+from receiver.api.filter_names import refuse_misspelt_rejections
+from receiver.api.filter_params import rejection_filter
+from receiver.cli.common.names import sources_at_hand
+from receiver.cli.common.session import Session
+from receiver.terminal.output import Cell, Output, counted
+
+
+def rejections(given: Mapping[str, str | None], *, limit: int | None, as_json: bool) -> None:
+    """The newest that are kept, and how many there ever were by cause."""
+    session, out = Session(), Output(as_json=as_json)
+    where = rejection_filter(given, session.zone)
+    sources = sources_at_hand(session) if where.source is not None else frozenset()
+    counts, items = session.run(_read, where, limit or DEFAULT_LIMIT, sources)
+    if as_json:
+        out.json([item.model_dump(mode="json") for item in items])
+        return
+    if not counts and not items:
+        out.line("nothing rejected")
+        return
+    causes = ", ".join(f"{cause} {number}" for cause, number in counts.items()) or "none"
+    out.line(f"{counted(sum(counts.values()), 'request')} not taken so far: {causes}")
+    if items:
+        columns = (
+            "=at",
+            "source",
+            "cause",
+            ">times",
+            "path",
+            "from",
+            ">bytes",
+            "headers",
+            "detail",
+        )
+        out.table(columns, [_row(item) for item in items])
+        for remediation in dict.fromkeys(one.remediation for one in items if one.remediation):
+            out.say(f"→ {remediation}")
+        out.say("`receiver verify SOURCE --request FILE` says what is wrong with a captured one")
+
+
+async def _read(
+    database: Database, where: RejectionFilter, limit: int, sources: frozenset[str]
+) -> tuple[dict[str, int], tuple[RejectionItem, ...]]:
+    await refuse_misspelt_rejections(database, where, sources)
+    counts = await count_rejections(database, source=where.source, cause=where.cause)
+    return counts, (await list_rejections(database, where, limit=limit)).items
+
+
+def _row(item: RejectionItem) -> tuple[Cell, ...]:
+    names = " ".join(item.header_names)
+    return (
+        item.at,
+        item.source,
+        item.cause,
+        item.count,
+        item.path,
+        item.remote,
+        item.body_bytes,
+        names,
+        item.detail,
+    )

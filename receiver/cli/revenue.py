@@ -1,0 +1,47 @@
+"""`revenue`: what was billed, summed."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from decimal import Decimal
+
+from jobs.common.money import sums
+from jobs.common.timestamps import in_utc
+from jobs.ledger.horizon import horizon_if_known
+from jobs.queries.revenue import all_revenue, check_groups
+from receiver.api.filter_params import basis_of, billing_filter
+from receiver.cli.common.names import refuse_misspelt
+from receiver.cli.common.session import Session
+from receiver.terminal.output import Output
+
+
+def revenue(
+    by: list[str], given: Mapping[str, str | None], *, basis_name: str | None, as_json: bool
+) -> None:
+    """All groups: a sum that silently lacked its tail would be wrong."""
+    session, out = Session(), Output(as_json=as_json)
+    groups = check_groups([name for one in by for name in one.split(",") if name])
+    basis = basis_of(basis_name)
+    where = billing_filter(given, session.zone)
+    refuse_misspelt(session, where)
+    complete_until = session.run(horizon_if_known) if basis == "recorded" else None
+    items = session.run(all_revenue, where, by=groups, zone=session.zone, basis=basis)
+    if complete_until is not None:
+        out.say(f"complete until {in_utc(complete_until)}: what is recorded before stays as it is")
+    if as_json:
+        out.json([item.as_json() for item in items])
+        return
+    if not items:
+        out.line("nothing billed yet" if where.is_empty() else "nothing billed fits")
+        return
+    rows = [
+        (*(getattr(i, name) for name in groups), i.currency, i.charges, i.reversals, i.amount)
+        for i in items
+    ]
+    heads = (*groups, "currency", ">charges", ">reversals", ">amount")
+    if any(item.payable is not None for item in items):
+        heads = (*heads, ">payable")
+        rows = [(*row, i.payable or i.amount) for row, i in zip(rows, items, strict=True)]
+    out.table(heads, rows)
+    if len(items) > 1:
+        out.line(f"in all: {sums((item.currency, Decimal(item.amount)) for item in items)}")

@@ -1,0 +1,36 @@
+"""`rules`: which ones match, fail, or never match."""
+
+from __future__ import annotations
+
+from jobs.queries.rules import KnownRule, read_rules
+from jobs.queries.shapes import RuleItem
+from receiver.cli.common.session import Session
+from receiver.terminal.output import Cell, Output
+
+
+def rules(*, as_json: bool) -> None:
+    """Every rule of the mappings, and those that only the records remember."""
+    session, out = Session(), Output(as_json=as_json)
+    known = [
+        KnownRule(source.name, rule.name, source.mode)
+        for source in session.mappings().sources.values()
+        for rule in source.rules
+    ]
+    items = session.run(read_rules, known)
+    if as_json:
+        out.json([item.model_dump(mode="json") for item in items])
+        return
+    columns = ("source", "rule", "mode", ">matched", ">errored", "last match", "note")
+    out.table(columns, [_row(item) for item in items])
+
+
+def _row(item: RuleItem) -> tuple[Cell, ...]:
+    note = None
+    if item.mode is None:
+        note = "no longer in the mappings"
+    elif item.mode == "shadow":
+        note = "matches in shadow are not recorded"
+    elif item.never_matched_in:
+        note = f"never matched in {item.never_matched_in} deliveries"
+    counts = (item.matched, item.errored, item.last_match)
+    return (item.source, item.rule, item.mode, *counts, note)

@@ -1,0 +1,149 @@
+"""`schemes`: every way to sign that has a name, as a table that a person can read."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, replace
+
+from rich.text import Text
+
+from receiver.authoring.scaffold import WITHOUT_PRESET
+from receiver.cli.common.errors import MISUSE, Trouble
+from receiver.cli.common.session import Session
+from receiver.signatures import Strength, scheme_of
+from receiver.signatures.describing import Description, all_described, describe, id_text
+from receiver.signatures.formulas import steps
+from receiver.signatures.handshake_knobs import HANDSHAKE_KNOBS
+from receiver.signatures.knobs import COMMON_KNOBS, GENERIC_KNOBS, Knob
+from receiver.signatures.worked_example import EXAMPLE_TIME
+from receiver.terminal.output import Output, counted
+
+_STYLES = {Strength.STRONG: "green", Strength.LEGACY: "yellow"}
+_COLUMNS = (
+    "=scheme",
+    "vendor",
+    "header",
+    "what is signed",
+    "replay window",
+    "delivery id",
+    "if captured",
+    "strength",
+    "remarks",
+)
+
+
+def schemes(word: str | None, *, as_json: bool) -> None:
+    """Print all schemes, or those with the word in name or vendor and what is weak in them.
+
+    The word may also be a source of the mappings, or a scheme of no vendor: then its keys follow.
+    """
+    out = Output(as_json=as_json)
+    knobs = GENERIC_KNOBS.get(word or "")
+    found = [one for one in all_described() if not word or _is_meant(one, word)]
+    if word and knobs is None:
+        found = _of_source(word) or found
+    if word and knobs is None and not found:
+        raise Trouble(
+            f"no scheme has {word!r} in its name, and no source here; `receiver schemes` lists "
+            f"the presets. {WITHOUT_PRESET}",
+            code=MISUSE,
+        )
+    if as_json:
+        out.json([asdict(one) for one in found])
+        return
+    if word and knobs is not None:
+        _show_knobs(out, word, knobs)
+    if found:
+        out.table(_COLUMNS, map(_row, found))
+    for one in found if word and knobs is None else ():
+        _show_formula(out, one)
+        _show_answer(out, one)
+        out.line(f"\n{one.scheme}: what can be made of a captured request")
+        for sentence in one.captured:
+            out.line(f"  {sentence}")
+    out.say(f"{counted(len(found), 'scheme')}; any other vendor: hmac, token, basic, path-token")
+
+
+def _of_source(name: str) -> list[Description]:
+    """How the source of this name signs, where its scheme is no preset."""
+    session = Session()
+    if not session.settings.mappings.is_dir():
+        return []
+    source = session.edited.sources.get(name)
+    if source is None or source.verify["scheme"] not in GENERIC_KNOBS:
+        return []
+    return [replace(describe(scheme_of(source.verify)), scheme=name, vendor=f"source {name}")]
+
+
+def _show_knobs(out: Output, scheme: str, knobs: Mapping[str, Knob]) -> None:
+    """What a verify block with this scheme may say."""
+    out.line(f"scheme: {scheme}, the keys under `verify:`")
+    for name, knob in {**knobs, **COMMON_KNOBS}.items():
+        _show_knob(out, name, knob)
+    out.line("\nand `handshakes`, a list of set-up requests such as `{echo: query.challenge}`:")
+    for name, knob in HANDSHAKE_KNOBS.items():
+        _show_knob(out, name, knob)
+    out.line()
+
+
+def _show_knob(out: Output, name: str, knob: Knob) -> None:
+    choices = knob.shape.get("enum")
+    listed = f" One of {', '.join(map(str, choices))}." if isinstance(choices, list) else ""
+    required = " Required." if knob.required else ""
+    out.line(Text.assemble("  ", (name, "bold"), f"  {knob.says}{required}{listed}"), hang=4)
+
+
+def _show_formula(out: Output, one: Description) -> None:
+    """How a request is signed, so that it can be copied whole from any terminal."""
+    out.line(f"\n{one.scheme}: how a request is signed")
+    for name, text in (steps(one.formula) | _example(one)).items():
+        for number, line in enumerate(text.splitlines()):
+            out.line(f"  {'' if number else name:<10} {line}")
+
+
+def _show_answer(out: Output, one: Description) -> None:
+    """What the vendor is answered, and when it sends again."""
+    out.line(f"\n{one.scheme}: what it is answered, and how long it sends again")
+    out.facts({"answer": one.answer, "retries": _retries(one), "window": one.window})
+
+
+def _retries(one: Description) -> str:
+    if one.retry_span_seconds is None or not one.retry_span_seconds:
+        return one.retry_span
+    if one.retries_keep_time is None:
+        return f"for {one.retry_span}"
+    when = (
+        "under the first time of signing" if one.retries_keep_time else "signed at their own time"
+    )
+    return f"for {one.retry_span}, {when}"
+
+
+def _example(one: Description) -> dict[str, str]:
+    """A request that is signed so, as it is sent."""
+    if one.example is None:
+        return {}
+    headers = [f"{name}: {value}" for name, value in one.example.headers.items()]
+    with_what = f"SECRET='{one.example.secret}'"
+    if one.formula.time_unit is not None:
+        with_what += f", at {EXAMPLE_TIME}"
+    request = [f"{one.example.method} {one.example.url}", *headers, "", one.example.body]
+    return {"example": "\n".join([with_what, *request])}
+
+
+def _is_meant(one: Description, word: str) -> bool:
+    text = f"{one.scheme} {one.vendor}".lower()
+    return word.lower() in text or word.lower().replace("_", "-") in text
+
+
+def _row(one: Description) -> tuple[str | Text | None, ...]:
+    return (
+        one.scheme,
+        one.vendor,
+        one.header,
+        ", ".join(one.signed) or "nothing",
+        one.window,
+        id_text(one),
+        one.replay,
+        Text(one.strength, style=_STYLES.get(Strength(one.strength), "red")),
+        one.remarks or None,
+    )

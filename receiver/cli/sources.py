@@ -1,0 +1,77 @@
+"""`sources`: what to paste at the vendor, and what is still missing here."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+from rich.text import Text
+
+from jobs.queries.silence import span
+from receiver.api.filter_names import refusal
+from receiver.cli.common.errors import MISUSE, Trouble
+from receiver.cli.common.session import Session
+from receiver.sources.listing import SecretState, SourceItem, has_ended, read_sources, source_items
+from receiver.terminal.output import Output, deliveries_counted
+
+
+def sources(name: str | None, *, as_json: bool) -> None:
+    """Every source of the mappings, and those that only deliveries remember; or the one named."""
+    session, out = Session(), Output(as_json=as_json)
+    mappings, settings = session.mappings(), session.settings
+    items = session.run_if_made(
+        lambda database: read_sources(database, settings, mappings, session.secrets),
+        otherwise=source_items(settings, mappings, session.secrets, {}),
+    )
+    if name is not None:
+        known = sorted(item.source for item in items)
+        items = [item for item in items if item.source == name]
+        if not items:
+            raise Trouble(refusal("source", name, known), code=MISUSE)
+    if as_json:
+        out.json([item.model_dump(mode="json") for item in items])
+        return
+    for item in items:
+        _show(out, item)
+
+
+def _secret_said(one: SecretState, *, alone: bool) -> str:
+    """`OLD set, ended at … (last used …)`; the use where there is a choice."""
+    said = f"{one.name} {'set' if one.is_set else 'not set'}"
+    if one.problem is not None:
+        said = f"{one.name} {one.problem}"
+    if one.not_after is not None:
+        verb = "ended" if has_ended(one, datetime.now(UTC)) else "ends"
+        said += f" and {verb} {_moment(one.not_after)}"
+    if not alone:
+        said += f" (last used {_moment(one.last_used)})" if one.last_used else " (never used)"
+    return said
+
+
+def _moment(at: datetime | None) -> str | None:
+    return None if at is None else f"{at.astimezone(UTC):%Y-%m-%d %H:%M:%SZ}"
+
+
+def _show(out: Output, item: SourceItem) -> None:
+    """A paragraph, so that the URL can be copied whole from any terminal."""
+    shadow = " (in shadow: bills nothing)" if item.mode == "shadow" else ""
+    out.line(Text.assemble((item.source, "bold"), shadow))
+    secrets = [_secret_said(one, alone=len(item.secrets) == 1) for one in item.secrets]
+    last = _moment(item.last_delivery) or "none yet"
+    if item.expect_every_seconds is not None:
+        last += f", expected every {span(item.expect_every_seconds)}"
+    number = f" ({deliveries_counted(item.deliveries)})" if item.deliveries else ""
+    facts = {
+        "URL": item.url,
+        "scheme": item.scheme,
+        "window": item.window,
+        "secrets": ", ".join(secrets),
+        "last": f"{last}{number}",
+        "rejected": f"{_moment(item.last_rejection)} {item.last_rejection_cause}"
+        if item.last_rejection
+        else None,
+        "redacts": ", ".join(item.redacts),
+        "warning": "; ".join(item.warnings),
+        "missing": "; ".join(item.missing),
+    }
+    out.facts(facts, styles={"missing": "yellow", "warning": "yellow"})
+    out.line()

@@ -1,0 +1,81 @@
+"""`tail`: a line for each delivery as it settles, of this service or of one elsewhere."""
+
+from __future__ import annotations
+
+import asyncio
+import io
+import sys
+from collections.abc import Callable, Mapping
+from urllib.parse import urlsplit
+from zoneinfo import ZoneInfo
+
+from jobs.filters import DeliveryFilter
+from jobs.storage.database import Database
+from receiver.api.filter_params import delivery_filter
+from receiver.cli.common.errors import MISUSE, Trouble
+from receiver.cli.common.names import refuse_misspelt
+from receiver.cli.common.session import Session
+from receiver.config.settings import load_settings
+from receiver.feed.feeds import ApiFeed, DatabaseFeed, open_api
+from receiver.feed.follow import Wanted, follow
+from receiver.feed.lines import Shown, json_of, line_of
+from receiver.terminal.output import Output
+
+
+def tail(given: Mapping[str, str | None], *, url: str | None, as_json: bool) -> None:
+    """Show what comes until a signal. Trouble where it may not be read."""
+    out = Output(as_json=as_json)
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(line_buffering=True)  # whoever reads a pipe sees each line at once
+    if url is None:
+        session = Session()
+        where = delivery_filter(given, session.zone)
+        refuse_misspelt(session, where)
+        session.run(_follow_database, _wanted(where), out)
+    else:
+        zone = ZoneInfo(load_settings().timezone_name)
+        asyncio.run(_follow_api(url, _token(), _wanted(delivery_filter(given, zone)), out))
+
+
+async def _follow_database(database: Database, wanted: Wanted, out: Output) -> None:
+    await follow(DatabaseFeed(database), wanted, _show_on(out), on_away=_away(out))
+
+
+async def _follow_api(url: str, token: str, wanted: Wanted, out: Output) -> None:
+    if urlsplit(url).scheme not in ("http", "https") or not urlsplit(url).netloc:
+        raise Trouble(f"--url is {url!r}; write https://HOST", code=MISUSE)
+    async with open_api(url, token) as client:
+        await follow(ApiFeed(client), wanted, _show_on(out), on_away=_away(out))
+
+
+def _show_on(out: Output) -> Callable[[Shown], None]:
+    """What prints a delivery or a rejection: a line, or with `--json` a document on a line."""
+
+    def show(one: Shown) -> None:
+        if out.as_json:
+            out.json_line(json_of(one))
+        else:
+            out.line(line_of(one))
+
+    return show
+
+
+def _away(out: Output) -> Callable[[str], None]:
+    return lambda why: out.say(f"no answer ({why}); trying again, nothing is lost")
+
+
+def _wanted(where: DeliveryFilter) -> Wanted:
+    return Wanted(
+        source=where.source,
+        state=where.state,
+        reason=where.reason,
+        rule=where.rule,
+        since=where.since,
+    )
+
+
+def _token() -> str:
+    token = load_settings().admin_token
+    if token is None:
+        raise Trouble("set RECEIVER_ADMIN_TOKEN to the token of that service", code=MISUSE)
+    return token

@@ -1,0 +1,159 @@
+"""`trigger`: an example of a mapping file, posted as a new event of its vendor."""
+
+from __future__ import annotations
+
+import random
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime, timedelta
+
+from jobs.common.money import money
+from mappings.engine.common.suggest import hint
+from mappings.engine.loading.mapping_set import MappingSet, Source
+from mappings.engine.types import Kind, Mapped
+from receiver.authoring.triggers.examples import Example, examples_of, named, outcomes_of
+from receiver.authoring.triggers.freshen import FreshExample, freshen
+from receiver.authoring.triggers.values import FreshIds
+from receiver.cli.common.errors import MISUSE, Trouble
+from receiver.cli.common.payloads import Payload
+from receiver.cli.common.session import Session
+from receiver.cli.send import Answered, Posting, post_as_vendor, say_what_became
+from receiver.signatures import SchemeInvalid, scheme_of
+from receiver.terminal.output import Output
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Triggered:
+    """One example that was posted."""
+
+    example: Example
+    fresh: FreshExample
+    answers: tuple[Answered, ...]
+
+
+def trigger(
+    source_name: str | None, names: Sequence[str], posting: Posting, *, again: bool
+) -> None:
+    """Post the examples, one after another; list them where none is named.
+
+    Trouble on anything but a 2xx.
+    """
+    session, out = Session(), Output(as_json=posting.as_json)
+    known = _examples(session, source_name)
+    if source_name is None or not names:
+        _list(out, session.edited, known)
+        return
+    source = session.source(source_name)
+    chosen = [_chosen(known, name, session.edited, source_name) for name in names]
+    ids = FreshIds(now=time.time(), random=random.SystemRandom())
+    # A second apart, so that what comes later in time comes later in the ledger.
+    first = datetime.now(UTC) - timedelta(seconds=len(chosen) - 1)
+    done = []
+    for number, example in enumerate(chosen):
+        at = first + timedelta(seconds=number)
+        fresh = freshen(example, session.edited, ids=ids, now=at, id_place=_id_place(source))
+        done.append(_post(session, example, fresh, posting, again=again))
+        _show(session, out, done[-1])
+    if posting.as_json:
+        out.json([_as_json(one) for one in done])
+    refused = [answer for one in done for answer in one.answers if not answer.is_success]
+    if refused:
+        raise Trouble(f"{refused[0].url} answered {refused[0].status}")
+
+
+def _examples(session: Session, source: str | None) -> list[Example]:
+    """The examples of that source, or of all."""
+    if source is not None:
+        session.source(source)
+    found = examples_of(session.edited, session.files())
+    return [one for one in found if source in (None, one.source.name)]
+
+
+def _chosen(known: Sequence[Example], name: str, mappings: MappingSet, source: str) -> Example:
+    """The example of that name; Trouble names the nearest."""
+    example = named(known, name, mappings)
+    if example is not None:
+        return example
+    names = {one.short_name: None for one in known}
+    names |= {word: None for one in known for word in outcomes_of(mappings.map(one.delivery()))}
+    message = f"source {source} has no example {name!r}; {hint(name, names)}"
+    raise Trouble(message, code=MISUSE)
+
+
+def _id_place(source: Source) -> str | None:
+    try:
+        return scheme_of(source.verify).id_place
+    except SchemeInvalid as error:
+        raise Trouble(f"source {source.name}: {error}") from error
+
+
+def _post(
+    session: Session, example: Example, fresh: FreshExample, posting: Posting, *, again: bool
+) -> Triggered:
+    payload = Payload(body=fresh.body, headers=example.headers).with_headers(posting.headers)
+    first = post_as_vendor(session, example.source, payload, posting)
+    answers = (first, first.again()) if again else (first,)
+    return Triggered(example=example, fresh=fresh, answers=answers)
+
+
+def _show(session: Session, out: Output, done: Triggered) -> None:
+    out.line(f"{done.example.name} → {gives(done.fresh.mapped)}")
+    for one in done.fresh.replacements:
+        out.line(f"  {one.kind:<5} {one.path}: {one.old} → {one.new}")
+    for path in done.fresh.kept:
+        out.line(f"  kept  {path}: the outcome needs it as it is")
+    if not done.fresh.is_new:
+        out.line("  the same outcome as before: it bills once")
+    if not done.fresh.replacements:
+        out.line("  nothing replaced: the rules read no id or time in it")
+    for answer in done.answers:
+        out.line(f"  {answer.status} {answer.text}")
+    say_what_became(session, out, done.answers[0])
+
+
+def _as_json(done: Triggered) -> dict[str, object]:
+    return {
+        "source": done.example.source.name,
+        "example": done.example.name,
+        "gives": gives(done.fresh.mapped),
+        "replaced": [asdict(one) for one in done.fresh.replacements],
+        "kept": list(done.fresh.kept),
+        "new_outcome": done.fresh.is_new,
+        "answers": [{"status": one.status, "answer": one.content} for one in done.answers],
+    }
+
+
+def _list(out: Output, mappings: MappingSet, known: Sequence[Example]) -> None:
+    mapped = [(one, gives(mappings.map(one.delivery()))) for one in known]
+    if out.as_json:
+        rows = [
+            {"source": one.source.name, "example": one.short_name, "gives": what}
+            for one, what in mapped
+        ]
+        out.json(rows)
+        return
+    if not mapped:
+        out.line("no examples; `receiver example DELIVERY` makes one of a stored delivery")
+        return
+    out.table(
+        ("source", "=example", "gives"),
+        [(one.source.name, one.short_name, what) for one, what in mapped],
+    )
+
+
+def gives(mapped: Mapped) -> str:
+    """What an example bills, in a few words."""
+    if mapped.failures:
+        return f"fails: {mapped.failures[0].reason}"
+    said = ", ".join(_outcomes(mapped)) or "nothing"
+    return f"{said} (in shadow: bills nothing)" if mapped.shadow and mapped.outcomes else said
+
+
+def _outcomes(mapped: Mapped) -> Iterator[str]:
+    for one in mapped.outcomes:
+        if one.kind is not Kind.CHARGE:
+            yield f"{one.rule} ({one.kind})"
+        else:
+            price = "" if one.amount_micros is None else money(one.amount_micros)
+            yield f"{one.rule} {price} {one.currency} for {one.customer_id}"

@@ -1,0 +1,136 @@
+"""`verify`: a captured request checked offline, and what is wrong with it."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Iterator
+from dataclasses import asdict, replace
+from datetime import UTC, datetime
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from jobs.common.timestamps import in_utc
+from jobs.queries.times import parse_time
+from mappings.engine.loading.load import Source
+from receiver.authoring.diagnosis import (
+    Captured,
+    CaptureInvalid,
+    Diagnosis,
+    NamedSecret,
+    diagnose,
+    judged_by_address,
+    read_capture,
+)
+from receiver.cli.common.errors import MISUSE, Trouble
+from receiver.cli.common.payloads import STANDARD_INPUT
+from receiver.cli.common.session import Session
+from receiver.signatures import SchemeInvalid, scheme_of
+from receiver.sources.listing import public_base, source_url
+from receiver.terminal.output import Output
+
+
+def verify(source_name: str, file: str, *, at: str | None, as_json: bool) -> None:
+    """Print the diagnosis; Trouble where the request is refused."""
+    session, out = Session(), Output(as_json=as_json)
+    now = time.time() if at is None else parse_time("at", at, session.zone).timestamp()
+    source = session.source(source_name)
+    try:
+        scheme = scheme_of(source.verify)
+    except SchemeInvalid as error:
+        raise Trouble(f"source {source.name}: {error}") from error
+    base = public_base(session.settings)
+    captured = _captured(file)
+    found = diagnose(
+        scheme,
+        secrets=tuple(_secrets(session, source, now)),
+        others=tuple(_secrets_of_others(session, source, now)),
+        request=_whole(captured, source, base),
+        public_url=base,
+        source=source.name,
+        now=now,
+    )
+    found = judged_by_address(
+        found,
+        captured,
+        source=source.name,
+        others=session.edited.sources.keys() - {source.name},
+        takes_path=scheme.takes_path,
+        url=source_url(session.settings, source.name),
+        has_public_url=session.settings.public_url is not None,
+    )
+    if as_json:
+        out.json(_as_json(found))
+    else:
+        _show(out, found)
+    if not found.proven:
+        raise Trouble(f"refused: {found.cause}")
+
+
+def _captured(file: str) -> Captured:
+    """The request as it stands in the file."""
+    try:
+        data = sys.stdin.buffer.read() if file == STANDARD_INPUT else Path(file).read_bytes()
+    except OSError as error:
+        raise Trouble(f"{file} cannot be read: {error.strerror}", code=MISUSE) from error
+    try:
+        request = read_capture(data)
+        urlsplit(request.url)
+    except CaptureInvalid as error:
+        raise Trouble(f"{file}: {error}", code=MISUSE) from error
+    except ValueError as error:
+        raise Trouble(f"{file}: its URL cannot be read: {error}", code=MISUSE) from error
+    return request
+
+
+def _whole(request: Captured, source: Source, base: str) -> Captured:
+    """The request, its URL made whole by what the host is known to be."""
+    if urlsplit(request.url).netloc:
+        return request
+    return replace(request, url=base + (request.url or f"/webhooks/{source.name}"))
+
+
+def _secrets(
+    session: Session, source: Source, now: float, *, foreign: bool = False
+) -> Iterator[NamedSecret]:
+    for name in source.secrets:
+        value = session.secrets.get(name)
+        ends = source.secret_ends.get(name)
+        if value is not None:
+            yield NamedSecret(
+                name=name,
+                value=value,
+                of=source.name if foreign else None,
+                has_ended=ends is not None and ends <= datetime.fromtimestamp(now, UTC),
+            )
+
+
+def _secrets_of_others(session: Session, source: Source, now: float) -> Iterator[NamedSecret]:
+    for name, other in session.edited.sources.items():
+        if name != source.name:
+            yield from (
+                one
+                for one in _secrets(session, other, now, foreign=True)
+                if one.name not in source.secrets
+            )
+
+
+def _as_json(found: Diagnosis) -> dict[str, object]:
+    at = found.signed_at
+    return {**asdict(found), "signed_at": at and in_utc(at)}
+
+
+def _show(out: Output, found: Diagnosis) -> None:
+    if found.proven:
+        when = f", at {found.signed_at:%Y-%m-%d %H:%M:%SZ}" if found.signed_at else ""
+        out.line(f"proven: signed with {found.secret}{when}")
+        for finding in found.findings:
+            out.line(f"  note     {finding.said}")
+            out.line(f"  {'':<8} → {finding.mend}")
+        return
+    out.line(f"refused: {found.cause} ({found.detail})")
+    for finding in found.findings:
+        out.line(f"  {finding.step:<8} {finding.said}")
+        out.line(f"  {'':<8} → {finding.mend}")
+    if found.secret is not None:
+        out.line(f"  otherwise right: signed with {found.secret}")

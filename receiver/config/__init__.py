@@ -1,0 +1,1 @@
+"""What an operator sets: settings, the file .env, the format of log lines."""

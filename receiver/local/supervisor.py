@@ -1,0 +1,233 @@
+"""`receiver up`: everything on one machine, in order, until a signal ends it.
+
+Owns which processes there are: Valkey unless another Redis is named, the migration, a worker,
+and the web process last, so that its port opens when all the rest is ready. Refuses to be
+the second one on a data directory.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import errno
+import os
+import signal
+import socket
+import sys
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+
+import structlog
+
+from jobs.storage.database import open_database
+from receiver.config.logging import configure_logs
+from receiver.config.settings import Settings
+from receiver.feed.feeds import DatabaseFeed
+from receiver.feed.follow import Wanted, follow
+from receiver.feed.lines import line_of
+from receiver.local import running, valkey
+from receiver.local.address import mark_as_demo
+from receiver.local.children import Child, Children, our_own
+from receiver.local.demo import run_demo
+from receiver.local.errors import ChildFailedError, PortTakenError, TunnelUnfitError
+from receiver.local.lock import only_one
+from receiver.local.place import Place, as_environment, demo_place, real_place
+from receiver.local.tunnel import Tunnel, last_words, tunnel_child
+from receiver.terminal.output import Output
+
+log = structlog.get_logger(__name__)
+
+#: What a killed `up` left dies by itself within this time; its port is free again then.
+REMAINS_SECONDS = 5.0
+POLL_SECONDS = 0.1
+STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+
+
+def up(settings: Settings, *, demo: bool = False, tunnel: Tunnel | None = None) -> None:
+    """Run until a signal ends it; with `demo`, post the shipped examples to a place of its own.
+
+    With `tunnel`, its URL is the public one while it lives.
+
+    Raises UpError where it cannot come up, and OSError where the mappings cannot be read.
+    """
+    configure_logs(settings.log_format, "warning" if demo else settings.log_level)
+    os.umask(0o077)  # what is made here, by the children too, is for the owner alone
+    if tunnel is not None:
+        refuse_unfit_tunnel(settings, tunnel, demo=demo)
+    place = demo_place(settings) if demo else real_place(settings)
+    with only_one(place.settings.data_dir):
+        running.withdraw(place.settings.data_dir)  # what a killed one left
+        if demo:
+            mark_as_demo(place.settings.data_dir)
+        try:
+            asyncio.run(_until_stopped(place, demo=demo, tunnel=tunnel))
+        finally:
+            running.withdraw(place.settings.data_dir)
+
+
+def refuse_unfit_tunnel(settings: Settings, tunnel: Tunnel, *, demo: bool) -> None:
+    """Raise UpError where the tunnel is not installed or has nowhere to lead to."""
+    tunnel.program()
+    if demo:
+        raise TunnelUnfitError("the demo takes no webhooks from outside; leave --tunnel out")
+    if not settings.port:
+        raise TunnelUnfitError("a tunnel needs a port to lead to; set RECEIVER_PORT to one")
+
+
+async def _until_stopped(place: Place, *, demo: bool, tunnel: Tunnel | None) -> None:
+    children = Children()
+    loop = asyncio.get_running_loop()
+    stop = asyncio.Event()
+
+    def on_signal() -> None:
+        if stop.is_set():
+            children.kill()  # asked twice: no waiting
+        stop.set()
+
+    for one in STOP_SIGNALS:
+        loop.add_signal_handler(one, on_signal)
+    work = asyncio.create_task(_work(place, children, demo=demo, tunnel=tunnel))
+    stopping = asyncio.create_task(stop.wait())
+    try:
+        await asyncio.wait({work, stopping}, return_when=asyncio.FIRST_COMPLETED)
+        if work.done():
+            work.result()
+    finally:
+        for task in (work, stopping):
+            task.cancel()
+        await asyncio.gather(work, stopping, return_exceptions=True)
+        await children.stop()
+        children.close()
+
+
+async def _work(
+    place: Place, children: Children, *, demo: bool, tunnel: Tunnel | None = None
+) -> None:
+    out = Output()
+    without_tunnel = place
+    for note in place.notes:
+        out.say(note)
+    await _wait_for_port(place.settings)
+    if tunnel is not None:
+        place = await with_tunnel(place, children, tunnel)
+    said = await _start(place, children)
+    url = place.url if place.settings.port else said
+    running.announce(place.settings, url)
+
+    def on_end(_: Child, code: int) -> None:
+        out.say(
+            f"the tunnel ended, by {code}: {place.settings.public_url} does not lead here any more"
+            " and is withdrawn. Stop `receiver up` and start it again for another one"
+        )
+        running.announce(without_tunnel.settings, url)
+        children.replace(_web(without_tunnel))
+
+    watching, showing = asyncio.create_task(children.watch(on_end)), None
+    try:
+        if demo:
+            await run_demo(place, url, out)
+        if place.settings.public_url and not demo:
+            out.say(f"vendors call {place.settings.public_url}/webhooks/SOURCE")
+        out.say(f"receiver is up at {url}; Ctrl-C ends it")
+        if sys.stdout.isatty():
+            showing = asyncio.create_task(show_deliveries(place.settings, out))
+        await watching
+    finally:
+        for task in filter(None, (watching, showing)):
+            task.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await task
+
+
+async def show_deliveries(settings: Settings, out: Output) -> None:
+    """A line for each delivery once it has settled, and for each refused request, on and on."""
+    database = open_database(settings.database, pool_size=1)
+    try:
+        await follow(DatabaseFeed(database), Wanted(), lambda one: out.line(line_of(one)))
+    except Exception:
+        # The service goes on without its lines.
+        log.exception("up.lines_ended")
+    finally:
+        await database.close()
+
+
+async def _start(place: Place, children: Children) -> str:
+    """Start all in order; the URL that the web process says it listens on."""
+    logs = place.log_dir or place.settings.data_dir / "log"
+    logs.mkdir(parents=True, exist_ok=True, mode=0o700)
+    if place.embeds_valkey:
+        await children.start(_valkey(place, logs))
+    await children.run_once(_own("migrate", place, command=("migrate",)))
+    await children.start(_own("worker", place, command=("work",)))
+    return await children.start(_web(place))
+
+
+async def with_tunnel(place: Place, children: Children, tunnel: Tunnel) -> Place:
+    """The place with the tunnel's URL as the public one, once the tunnel has it."""
+    logs = place.settings.data_dir / "log"
+    logs.mkdir(parents=True, exist_ok=True, mode=0o700)
+    output = _new_log(logs, "tunnel")
+    try:
+        await children.start(tunnel_child(tunnel, place.url, output))
+    except ChildFailedError as error:
+        raise ChildFailedError(f"{error}: {last_words(output)}") from error
+    url = tunnel.url_in(output.read_text("utf-8", "replace"))
+    settings = place.settings.model_copy(update={"public_url": url})
+    return replace(place, settings=settings, added=as_environment(settings))
+
+
+def _web(place: Place) -> Child:
+    return _own("web", place, command=("serve",), stop_seconds=place.settings.shutdown_seconds + 5)
+
+
+def _own(name: str, place: Place, *, command: tuple[str, ...], stop_seconds: float = 10) -> Child:
+    return Child(
+        name=name,
+        command=our_own(*command),
+        environment=place.environment,
+        log=_new_log(place.log_dir, name) if place.log_dir else None,
+        stop_seconds=stop_seconds,
+    )
+
+
+def _valkey(place: Place, logs: Path) -> Child:
+    path = valkey.prepare(place.settings.data_dir)
+    return Child(
+        name="valkey",
+        command=tuple(valkey.command(path)),
+        environment=place.environment,
+        ready=partial(valkey.answers, path),
+        foreign=True,
+        log=_new_log(logs, "valkey"),
+    )
+
+
+def _new_log(folder: Path, name: str) -> Path:
+    """The file that takes the output of one child; what an earlier one said is gone."""
+    path = folder / f"{name}.log"
+    path.unlink(missing_ok=True)
+    path.touch(mode=0o600)
+    return path
+
+
+async def _wait_for_port(settings: Settings) -> None:
+    """Return when the port is free; PortTakenError when it stays taken."""
+    for _ in range(int(REMAINS_SECONDS / POLL_SECONDS)):
+        if not _is_taken(settings.host, settings.port):
+            return
+        await asyncio.sleep(POLL_SECONDS)
+    raise PortTakenError(
+        f"{settings.host}:{settings.port} is taken by another program, perhaps a demo or another "
+        "`receiver up` in another terminal; stop it there (Ctrl-C), or set RECEIVER_PORT to "
+        "another port"
+    )
+
+
+def _is_taken(host: str, port: int) -> bool:
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    try:
+        socket.create_server((host, port), family=family).close()
+    except OSError as error:
+        return error.errno == errno.EADDRINUSE
+    return False

@@ -1,0 +1,1 @@
+"""The sources that can be called now: their schemes, secrets and clocks."""

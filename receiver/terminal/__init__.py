@@ -1,0 +1,1 @@
+"""How text and tables are printed on a terminal or into a pipe."""

@@ -1,0 +1,1 @@
+"""POST /webhooks: from the socket to the committed delivery."""

@@ -1,0 +1,654 @@
+"""A customer is erased, every sum stays, and no copy of what was billed bills again."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import sqlite3
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from sqlalchemy import insert, select
+
+from jobs.audits.books import faults_of_keys
+from jobs.common.ids import new_id
+from jobs.filters import DeliveryFilter
+from jobs.privacy.keys import LEDGER
+from jobs.privacy.ledger import erase_from_ledger
+from jobs.privacy.purge import purge, survey
+from jobs.privacy.purge_report import KeysCollide, NeverBilled, PseudonymGiven, Report
+from jobs.privacy.purged import erase, hold_off_purges, hold_off_settling
+from jobs.replays import runner as replay_runner
+from jobs.replays.dry_run import dry_run
+from jobs.storage.schema import (
+    actions,
+    billing_events,
+    customers,
+    deliveries,
+    metadata,
+    outcome_keys,
+    outcomes,
+    pseudonym_keys,
+    replay_items,
+)
+from tests.jobs.doubles import Telling, bill, body, incoming, mapping_set, needing, undo
+from tests.jobs.workshop import Workshop
+
+NOT_FOR_TEXTS = {"mapping_files", "mapping_versions"}
+
+
+def key(*values: str, scope: str | None = None) -> str:
+    head = [scope, ""] if scope else ["crm", "resolved"]
+    return json.dumps([*head, *values], separators=(",", ":"), ensure_ascii=False)
+
+
+async def settled(workshop: Workshop, *bodies: bytes, source: str = "crm") -> list[str]:
+    ids = await workshop.post(*bodies, source=source)
+    await (await workshop.settler()).settle(ids)
+    return ids
+
+
+async def purged(workshop: Workshop, customer: str = "acme", **more: Any) -> Report:
+    found = await survey(workshop.database, customer)
+    return await purge(workshop.database, customer, found, actor="ada", **more)
+
+
+async def everywhere(workshop: Workshop, word: str) -> list[str]:
+    """Every table and column that has the word in it, mapping texts left out."""
+    found = []
+    for table in metadata.sorted_tables:
+        if table.name in NOT_FOR_TEXTS:
+            continue
+        for row in await workshop.all(select(table)):
+            for column, value in row._mapping.items():
+                text = value.decode("latin-1") if isinstance(value, bytes) else str(value)
+                if word in text:
+                    found.append(f"{table.name}.{column}: {text}")
+    return found
+
+
+def on_disk(workshop: Workshop, word: str) -> list[str]:
+    """The files of a SQLite database that have the word somewhere in their bytes."""
+    path = Path(str(workshop.database.engine.url.database))
+    return [one.name for one in path.parent.iterdir() if word.encode() in one.read_bytes()]
+
+
+async def sums(workshop: Workshop) -> list[tuple[Any, ...]]:
+    """All that a purge may not change, of every line of the ledger and every outcome."""
+    found = []
+    for table in LEDGER:
+        fixed = [c for c in table.c if c.name not in ("customer_id", "outcome_key", "meta_tags")]
+        found += [tuple(row) for row in await workshop.all(select(*fixed).order_by(table.c.id))]
+    return found
+
+
+async def test_the_id_is_nowhere_any_more_and_no_sum_has_changed(workshop: Workshop) -> None:
+    tagged = bill(key("acme", "1"), tags={"mail": "zoe at acme"})
+    await settled(
+        workshop,
+        body(tagged),
+        body(tagged),
+        body(undo(key("acme", "1"))),
+        body(bill(key("2"), micros=5), bill(key("3"), customer="globex", tags={"k": "kept"})),
+        body(bill(key("4"), customer="globex")),
+        body(bill(key("5"), customer="acme-corp")),
+        body(bill(key("6")), shadow=True),
+    )
+    before = await sums(workshop)
+    report = await purged(workshop, note="asked by acme")
+    stand_in = report.pseudonym or ""
+    assert stand_in.startswith("purged-")
+    assert await sums(workshop) == before
+    left = [one for one in await everywhere(workshop, "acme") if "acme-corp" not in one]
+    # A shadow delivery billed nobody: its body is named, and not removed.
+    assert [one.partition(":")[0] for one in left] == ["deliveries.body"]
+    assert (report.ledger.outcomes, report.bodies, report.shared_bodies) == (4, 4, 1)
+    rows = await workshop.all(select(customers.c.id).order_by(customers.c.id))
+    assert [row.id for row in rows] == sorted(["acme-corp", "globex", stand_in])
+    (other,) = await workshop.all(
+        select(outcomes.c.meta_tags).where(outcomes.c.outcome_key == key("3"))
+    )
+    assert other.meta_tags == {"k": "kept"}
+
+
+async def test_linked_bodies_go_also_where_others_are_in_them(workshop: Workshop) -> None:
+    ids = await settled(
+        workshop,
+        body(bill(key("1"))),
+        body(bill(key("2")), bill(key("3"), customer="globex")),
+        body(bill(key("4"), customer="globex")),
+        body(undo(key("1"))),
+    )
+    await purged(workshop)
+    rows = [await workshop.delivery(one) for one in ids]
+    assert [row.evidence for row in rows] == ["purged", "purged", "kept", "purged"]
+    assert [row.body is None for row in rows] == [True, True, False, True]
+    assert [row.headers == {} for row in rows] == [True, True, False, True]
+    assert [row.state for row in rows] == ["recorded"] * 4
+
+
+async def test_it_is_noted_once_under_the_pseudonym(workshop: Workshop) -> None:
+    await settled(workshop, body(bill(key("acme", "1"))), body(undo(key("acme", "1"))))
+    report = await purged(workshop, note="erasure of acme, ticket 7")
+    (action,) = await workshop.all(select(actions))
+    assert (action.kind, action.actor, action.count) == ("purge", "ada", 4)
+    assert action.filter == {"customer": report.pseudonym}
+    assert action.note == f"erasure of {report.pseudonym}, ticket 7"
+    assert action.detail == {
+        "outcomes": 2,
+        "billing_events": 2,
+        "outcome_keys": 1,
+        "actions": 0,
+        "bodies": 2,
+    }
+
+
+COPIES = {
+    "the outcome again": ("crm", [bill(key("acme", "1"))]),
+    "from another source of its scope": ("erp", [bill(key("acme", scope="deals"))]),
+    "with another among it": ("crm", [bill(key("9"), customer="globex"), bill(key("2"))]),
+}
+
+
+@pytest.mark.parametrize(("source", "told"), COPIES.values(), ids=COPIES.keys())
+async def test_a_later_copy_bills_nothing(
+    workshop: Workshop, source: str, told: list[dict[str, Any]]
+) -> None:
+    first = [bill(key("acme", "1")), bill(key("2")), bill(key("acme", scope="deals"))]
+    await settled(workshop, body(*first))
+    report = await purged(workshop)
+    owed = (await workshop.open_micros()).values()
+    (again,) = await settled(workshop, body(*told), source=source)
+    row = await workshop.delivery(again)
+    assert row.state == "recorded", row.detail
+    assert (await workshop.verdicts(again))[-1] == "duplicate"
+    billed = await workshop.all(select(billing_events).where(_of(report)))
+    assert len(billed) == len(owed) == 3
+    assert await workshop.all(select(customers).where(customers.c.id == "acme")) == []
+
+
+def _of(report: Report) -> Any:
+    return billing_events.c.customer_id == report.pseudonym
+
+
+async def test_the_same_post_again_is_the_same_delivery(workshop: Workshop) -> None:
+    post = incoming(body(bill(key("acme", "1"))), vendor_id="evt-1")
+    (first,) = await workshop.accept([post])
+    settler = await workshop.settler()
+    await settler.settle([first])
+    await purged(workshop)
+    again = await workshop.inbox.accept(post)
+    assert (again.delivery_id, again.duplicate) == (first, True)
+    telling = Telling()
+    where = DeliveryFilter(state="recorded")
+    status = await workshop.replay(settler, telling, where)
+    assert (status.unchanged, status.unchanged_no_body, status.differences) == (1, 1, [])
+    assert await workshop.count(billing_events) == 1
+
+
+async def test_a_later_new_outcome_bills_under_the_pseudonym(workshop: Workshop) -> None:
+    await settled(workshop, body(bill(key("acme", "1"))))
+    report = await purged(workshop)
+    (new,) = await settled(workshop, body(bill(key("acme", "2"), tags={"mail": "zoe"})))
+    assert await workshop.verdicts(new) == ["charged"]
+    lines = await workshop.all(select(billing_events).order_by(billing_events.c.id))
+    assert {line.customer_id for line in lines} == {report.pseudonym}
+    assert lines[-1].outcome_key == key(report.pseudonym or "", "2")
+    assert lines[-1].meta_tags == {}
+    # Asked again, its body goes as well.
+    assert (await purged(workshop)).bodies == 1
+    assert await everywhere(workshop, "acme") == []
+
+
+async def test_a_reversal_finds_its_charge_whether_or_not_the_id_is_in_its_key(
+    workshop: Workshop,
+) -> None:
+    await settled(workshop, body(bill(key("acme", "1"))), body(bill(key("2"))))
+    await purged(workshop)
+    ids = await settled(workshop, body(undo(key("acme", "1"))), body(undo(key("2"))))
+    assert [await workshop.verdicts(one) for one in ids] == [["reversed"], ["reversed"]]
+    assert await workshop.open_micros() == {}
+
+
+async def test_a_reversal_that_waits_is_purged_with_its_key(workshop: Workshop) -> None:
+    (waiting,) = await settled(workshop, body(undo(key("acme", "1"))))
+    assert await workshop.verdicts(waiting) == ["waiting"]
+    report = await purged(workshop)
+    assert (await workshop.delivery(waiting)).evidence == "purged"
+    assert (report.ledger.outcomes, report.ledger.keys) == (1, 1)
+
+
+async def test_a_charge_of_another_price_corrects_under_the_pseudonym(workshop: Workshop) -> None:
+    """The earlier charge counts: it comes late, takes the place, and everything stays theirs."""
+    now = await workshop.now()
+    late = bill(key("acme", "1"), at=now, micros=9)
+    early = bill(key("acme", "1"), at=now - timedelta(minutes=1), micros=4)
+    await settled(workshop, body(late))
+    report = await purged(workshop)
+    await settled(workshop, body(early))
+    lines = await workshop.all(select(billing_events).order_by(billing_events.c.sequence))
+    assert [line.amount_micros for line in lines] == [9, -9, 4]
+    assert {line.customer_id for line in lines} == {report.pseudonym}
+
+
+async def test_what_is_compared_or_rehearsed_knows_the_pseudonym(workshop: Workshop) -> None:
+    """The body of a later copy is kept: nothing differs, nothing would bill, nothing is written."""
+    await settled(workshop, body(bill(key("acme", "1"))))
+    await purged(workshop)
+    (copy,) = await settled(workshop, body(bill(key("acme", "1"))))
+    telling = Telling()
+    where = DeliveryFilter(ids=(copy,), state="recorded")
+    assert (await dry_run(workshop.database, mapping_set(telling), where)).differences == []
+    status = await workshop.replay(await workshop.settler(telling), telling, where)
+    assert (status.unchanged, status.unchanged_no_body, status.differences) == (1, 0, [])
+    ignored = await settled(workshop, body(bill(key("acme", "1")), shadow=True))
+    rehearsed = DeliveryFilter(ids=tuple(ignored), state="ignored")
+    await workshop.run(
+        "UPDATE deliveries SET body = :b WHERE id = :i",
+        b=body(bill(key("acme", "1"))),
+        i=ignored[0],
+    )
+    found = await dry_run(workshop.database, mapping_set(telling), rehearsed)
+    assert (found.would, found.amounts_micros) == ({"recorded": 1}, {})
+
+
+async def test_differences_and_details_lose_the_id(workshop: Workshop) -> None:
+    telling = Telling()
+    settler = await workshop.settler(telling)
+    first = await settled(workshop, body(bill(key("1"))), body(bill(key("1"), customer="globex")))
+    assert "acme" in (await workshop.delivery(first[1])).detail
+    telling.micros = 7
+    where = DeliveryFilter(ids=(first[0],), state="recorded")
+    assert len((await workshop.replay(settler, telling, where)).differences) == 1
+    report = await purged(workshop)
+    assert report.elsewhere.texts == 2
+    assert report.pseudonym in (await workshop.delivery(first[1])).detail
+    (item,) = await workshop.all(select(replay_items.c.differences))
+    assert item.differences[0]["billed"]["customer_id"] == report.pseudonym
+
+
+async def test_what_people_did_loses_the_id(workshop: Workshop) -> None:
+    await settled(workshop, body(bill(key("1"))))
+    row = {"kind": "reverse", "actor": "ada", "count": 1, "detail": {"run": "r"}}
+    async with workshop.database.write() as connection:
+        await connection.execute(
+            insert(actions).values(
+                **row,
+                id=new_id(),
+                at=await workshop.now(),
+                filter={"customer": "acme"},
+                note="acme said so; acme-corp did not",
+            )
+        )
+    report = await purged(workshop)
+    first = (await workshop.all(select(actions).order_by(actions.c.id)))[0]
+    assert first.filter == {"customer": report.pseudonym}
+    assert first.note == f"{report.pseudonym} said so; acme-corp did not"
+    assert (first.kind, first.count, first.detail) == ("reverse", 1, {"run": "r"})
+
+
+async def test_what_a_person_did_by_hand_is_the_customers_too(workshop: Workshop) -> None:
+    """Without a delivery; the reversal without a customer belongs to whose key it is."""
+    await settled(workshop, body(bill(key("acme", "1"))))
+    said = (await workshop.all(select(outcomes)))[0]._mapping
+    action, charge = new_id(), new_id()
+    by_hand = {
+        **said, "id": charge, "ordinal": 2, "delivery_id": None, "action_id": action,
+        "replaces": said["id"], "place": 1, "meta_tags": {"mail": "zoe"},
+    }  # fmt: skip
+    undone = {
+        **by_hand, "id": new_id(), "ordinal": 3, "kind": "reversal", "customer_id": None,
+        "replaces": None, "place": None, "amount_micros": None,
+    }  # fmt: skip
+    async with workshop.database.write() as connection:
+        values = {"kind": "rebill", "actor": "a", "count": 1, "filter": {}, "detail": {}}
+        at = await workshop.now()
+        await connection.execute(insert(actions).values(**values, id=action, at=at))
+        await connection.execute(insert(outcomes), [by_hand, undone])
+    report = await purged(workshop)
+    rows = await workshop.all(select(outcomes).order_by(outcomes.c.ordinal))
+    assert [row.customer_id for row in rows] == [report.pseudonym, report.pseudonym, None]
+    assert {row.outcome_key for row in rows} == {key(report.pseudonym or "", "1")}
+    assert [row.meta_tags for row in rows] == [{}, {}, {}]
+    assert (rows[1].replaces, rows[1].place, rows[1].action_id) == (said["id"], 1, action)
+
+
+async def test_another_customers_key_keeps_working_where_the_id_is_a_value_of_it(
+    workshop: Workshop,
+) -> None:
+    """A ticket may have the number of a customer: the key is replaced, the rest is not theirs."""
+    told = bill(key("8001"), customer="globex", tags={"k": "v"})
+    (kept,) = await settled(workshop, body(told))
+    await settled(workshop, body(bill(key("1"), customer="8001")))
+    report = await purged(workshop, "8001")
+    assert (await workshop.delivery(kept)).evidence == "kept"
+    (line,) = await workshop.all(
+        select(billing_events).where(billing_events.c.customer_id == "globex")
+    )
+    assert (line.outcome_key, line.meta_tags) == (key(report.pseudonym or ""), {"k": "v"})
+    (again,) = await settled(workshop, body(told))
+    assert await workshop.verdicts(again) == ["duplicate"]
+    (undone,) = await settled(workshop, body(undo(key("8001"))))
+    assert await workshop.verdicts(undone) == ["reversed"]
+
+
+async def test_every_purge_has_the_same_secret_and_each_customer_its_own_pseudonym(
+    workshop: Workshop,
+) -> None:
+    await settled(workshop, body(bill(key("1"))), body(bill(key("2"), customer="globex")))
+    one, other = await purged(workshop), await purged(workshop, "globex")
+    assert one.pseudonym != other.pseudonym
+    assert await workshop.count(pseudonym_keys) == 1
+
+
+async def test_again_it_finds_nothing_and_says_when_it_was(workshop: Workshop) -> None:
+    await settled(workshop, body(bill(key("acme", "1"))))
+    first = await purged(workshop)
+    found = await survey(workshop.database, "acme")
+    assert (found.pseudonym, found.found) == (first.pseudonym, False)
+    assert found.purged_at is not None
+    await purged(workshop)
+    assert await workshop.count(actions) == 1, "what changes nothing is not noted"
+
+
+async def test_a_survey_counts_and_changes_nothing(workshop: Workshop) -> None:
+    await settled(
+        workshop,
+        body(bill(key("acme", "1"))),
+        body(bill(key("2")), bill(key("3"), customer="globex")),
+        body(undo(key("2"))),
+    )
+    rows = [await workshop.all(select(table)) for table in metadata.sorted_tables]
+    found = await survey(workshop.database, "acme")
+    assert [await workshop.all(select(table)) for table in metadata.sorted_tables] == rows
+    assert (found.pseudonym, found.bodies, found.shared_bodies) == (None, 3, 1)
+    assert (found.ledger.outcomes, found.ledger.billing_events, found.ledger.keys) == (2, 3, 1)
+    did = await purged(workshop)
+    assert (did.ledger.rows, did.bodies, did.shared_bodies) == (found.ledger.rows, 3, 1)
+
+
+async def test_who_was_never_billed_is_refused(workshop: Workshop) -> None:
+    await settled(workshop, body(bill(key("1"), customer="acme-corp")))
+    with pytest.raises(NeverBilled, match="nobody was ever billed as 'acme'"):
+        await survey(workshop.database, "acme")
+    assert await workshop.count(pseudonym_keys) == 0
+
+
+async def test_who_is_only_in_a_key_or_a_text_is_erased_there(workshop: Workshop) -> None:
+    ids = await settled(
+        workshop,
+        body(bill(key("acme"), customer="globex")),
+        body(bill(key("9")), shadow=True),
+    )
+    report = await purged(workshop)
+    assert (report.ledger.keys, report.elsewhere.texts, report.bodies) == (1, 1, 0)
+    assert report.pseudonym in (await workshop.delivery(ids[1])).detail
+
+
+async def test_bodies_that_nothing_links_are_counted_and_named(workshop: Workshop) -> None:
+    await settled(workshop, body(bill(key("1"))))
+    waiting = body(bill(key("2"), needs="a price"))
+    ids = await settled(
+        workshop,
+        waiting,
+        body(bill(key("3"), customer="globex"), note="on behalf of acme"),
+        body(),
+    )
+    await workshop.post(body(bill(key("4"), customer="globex")))
+    report = await purged(workshop)
+    assert report.elsewhere.unlinked == {"failed": 1, "ignored": 1, "received": 1}
+    assert sorted(report.elsewhere.mentioned_in) == sorted(ids[:2])
+    row = await workshop.delivery(ids[0])
+    assert (row.state, row.evidence, row.body) == (
+        "failed",
+        "kept",
+        body(bill(key("2"), needs="a price")),
+    )
+
+
+async def test_a_failed_delivery_of_theirs_settles_under_the_pseudonym(workshop: Workshop) -> None:
+    telling = Telling()
+    settler = await workshop.settler(telling)
+    ids = await workshop.post(body(bill(key("1"))), body(bill(key("acme", "2"), needs="a price")))
+    await settler.settle(ids)
+    report = await purged(workshop)
+    telling.knows.add("a price")
+    status = await workshop.replay(settler, telling, DeliveryFilter(reason="unpriced"))
+    assert status.recorded == 1
+    lines = await workshop.all(select(billing_events.c.customer_id))
+    assert {row.customer_id for row in lines} == {report.pseudonym}
+    assert await workshop.open_micros() == {
+        key("1"): 990_000,
+        key(report.pseudonym or "", "2"): 990_000,
+    }
+
+
+async def test_a_pseudonym_is_no_customer_to_be_purged(workshop: Workshop) -> None:
+    await settled(workshop, body(bill(key("1"))))
+    report = await purged(workshop)
+    with pytest.raises(PseudonymGiven, match="is a pseudonym itself"):
+        await survey(workshop.database, report.pseudonym or "")
+
+
+async def test_a_key_that_billed_under_both_names_is_refused_and_nothing_is_changed(
+    workshop: Workshop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As a process of an older version would leave it, which knows of no purge."""
+    await settled(workshop, body(bill(key("acme", "1"))))
+    await purged(workshop)
+
+    async def knows_nobody(_: object, mapped: Any) -> Any:
+        return mapped
+
+    with monkeypatch.context() as older:
+        older.setattr("jobs.settling.recording.erase", knows_nobody)
+        await settled(workshop, body(bill(key("acme", "1"))), body(bill(key("acme", "2"))))
+    rows = [await workshop.all(select(table)) for table in metadata.sorted_tables]
+    with pytest.raises(KeysCollide, match="Nothing was changed"):
+        await purged(workshop)
+    assert [await workshop.all(select(table)) for table in metadata.sorted_tables] == rows
+
+
+async def test_an_unused_row_of_the_new_key_is_in_nobodys_way(workshop: Workshop) -> None:
+    await settled(workshop, body(bill(key("acme", "1"))))
+    async with workshop.database.write() as connection:
+        await connection.execute(insert(outcome_keys).values(outcome_key=key("acme", "unused")))
+    report = await purged(workshop)
+    rows = await workshop.all(select(outcome_keys.c.outcome_key))
+    assert [row.outcome_key for row in rows] == [key(report.pseudonym or "", "1")]
+
+
+@pytest.mark.parametrize("customer", ['quote"d', "Zoë & Söhne", "100%_a\\b", "a.b c"])
+async def test_any_id_that_can_be_billed_can_be_erased(workshop: Workshop, customer: str) -> None:
+    told = bill(key(customer, "1"), customer=customer)
+    await settled(workshop, body(told), body({**told, "customer": "globex"}))
+    report = await purged(workshop, customer)
+    assert (report.ledger.keys, report.bodies, report.elsewhere.texts) == (1, 1, 1)
+    (again,) = await settled(workshop, body(told))
+    assert await workshop.verdicts(again) == ["duplicate"]
+    assert customer not in str(await workshop.all(select(deliveries.c.detail)))
+
+
+async def test_settling_that_read_before_a_purge_is_waited_for(workshop: Workshop) -> None:
+    """What it wrote under the id is then found: nothing stays behind."""
+    await settled(workshop, body(bill(key("acme", "1"))))
+    (late,) = await workshop.post(body(bill(key("acme", "2"))))
+    settler = await workshop.settler()
+    async with workshop.new_database().write() as connection:
+        await hold_off_purges(workshop.database, connection)
+        assert await erase(connection, {}) == {}
+        erasing = asyncio.create_task(
+            erase_from_ledger(workshop.new_database(), "acme", actor="ada", note=None)
+        )
+        await asyncio.sleep(0.3)
+        assert not erasing.done()
+    names, _found = await erasing
+    await settler.settle([late])
+    lines = await workshop.all(select(billing_events))
+    assert {line.customer_id for line in lines} == {names.pseudonym}
+
+
+async def test_settling_makes_way_for_a_purge_that_is_not_committed_yet(
+    workshop: Workshop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """And then knows of it: in between it holds no delivery, so that repeats are answered."""
+    await settled(workshop, body(bill(key("acme", "1"))))
+    post = incoming(body(bill(key("acme", "1"))), vendor_id="evt-2")
+    (late,) = await workshop.accept([post])
+    settler = await workshop.settler()
+    changed, go_on = asyncio.Event(), asyncio.Event()
+    note = "jobs.privacy.ledger._note"
+
+    async def paused(*_: Any, **__: Any) -> None:
+        changed.set()
+        await go_on.wait()
+
+    monkeypatch.setattr(note, paused)
+    purging = asyncio.create_task(
+        erase_from_ledger(workshop.new_database(), "acme", actor="ada", note=None)
+    )
+    await changed.wait()
+    settling = asyncio.create_task(settler.settle([late]))
+    await asyncio.sleep(0.3)
+    assert (await workshop.delivery(late)).state == "received"
+    if not workshop.database.is_sqlite:
+        again = await asyncio.wait_for(workshop.inbox.accept(post), 1.5)
+        assert again.duplicate
+    go_on.set()
+    await purging
+    await settling
+    await settler.forgive_interrupted()
+    await workshop.make_due(late)
+    await settler.settle([late])
+    assert await workshop.verdicts(late) == ["duplicate"]
+    assert await workshop.count(billing_events) == 1
+
+
+async def test_a_long_purge_costs_no_delivery_an_attempt(on_postgres: Workshop) -> None:
+    """However many workers take it up meanwhile. SQLite lets them not even begin."""
+    workshop = on_postgres
+    (one,) = await workshop.post(body(bill(key("acme", "1"))))
+    settlers = [await workshop.settler() for _ in range(7)]
+    async with workshop.new_database().write() as connection:
+        await hold_off_settling(workshop.database, connection)
+        for settler in settlers:
+            await settler.settle([one])
+            await settler.forgive_interrupted()
+            await workshop.make_due(one)
+    row = await workshop.delivery(one)
+    assert (row.state, row.attempts) == ("received", 0)
+    await settlers[0].settle([one])
+    assert (await workshop.delivery(one)).state == "recorded"
+
+
+async def test_a_comparison_under_way_writes_no_erased_id(
+    workshop: Workshop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It mapped before the purge and writes its differences after it."""
+    (one,) = await settled(workshop, body(bill(key("acme", "1"))))
+    telling = Telling()
+    telling.micros = 3
+    settler = await workshop.settler(telling)
+    runner, mapped_now, report = workshop.runner(settler, telling), replay_runner.mapped_now, []
+    loop = asyncio.get_running_loop()
+
+    def then_purged(*args: Any, **more: Any) -> Any:
+        found = mapped_now(*args, **more)
+        report.append(asyncio.run_coroutine_threadsafe(purged(workshop), loop).result(20))
+        return found
+
+    monkeypatch.setattr(replay_runner, "mapped_now", then_purged)
+    monkeypatch.setattr(workshop, "runner", lambda *_: runner)
+    status = await workshop.replay(settler, telling, DeliveryFilter(ids=(one,), state="recorded"))
+    assert [two["billed"]["customer_id"] for two in status.differences] == [report[0].pseudonym]
+    assert await everywhere(workshop, "acme") == []
+
+
+async def test_a_purge_cut_off_after_the_ledger_is_finished_by_the_next(
+    workshop: Workshop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await settled(
+        workshop, body(bill(key("acme", "1"))), body(bill(key("acme", "1"), customer="x"))
+    )
+
+    async def cut_off(*_: object) -> Any:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as dying:
+        dying.setattr("jobs.privacy.purge.remove_linked_bodies", cut_off)
+        with pytest.raises(KeyboardInterrupt):
+            await purged(workshop)
+    (copy,) = await settled(workshop, body(bill(key("acme", "1"))))
+    assert await workshop.verdicts(copy) == ["duplicate"]
+    report = await purged(workshop)
+    assert (report.bodies, report.elsewhere.texts, report.ledger.rows) == (2, 1, 0)
+    assert (await survey(workshop.database, "acme")).found is False
+
+
+async def test_the_books_are_right_after_a_purge(workshop: Workshop) -> None:
+    await settled(
+        workshop,
+        body(bill(key("acme", "1")), bill(key("2"))),
+        body(undo(key("acme", "1"))),
+        body(bill(key("acme", "1"), micros=3)),
+        body(bill(key("3"), customer="globex")),
+    )
+    await purged(workshop)
+    await settled(workshop, body(bill(key("acme", "4"))), body(undo(key("2"))))
+    keys = [row.outcome_key for row in await workshop.all(select(outcome_keys.c.outcome_key))]
+    async with workshop.database.read() as connection:
+        assert await faults_of_keys(connection, keys) == []
+    assert await workshop.is_balanced()
+
+
+async def test_a_key_that_billed_two_customers_in_turn_keeps_what_is_the_others(
+    workshop: Workshop,
+) -> None:
+    shared, now = key("acme", "1"), await workshop.now()
+    told = [
+        bill(shared, at=now - timedelta(minutes=3), tags={"n": "1"}),
+        undo(shared, at=now - timedelta(minutes=2)),
+        bill(shared, at=now - timedelta(minutes=1), customer="globex", tags={"n": "2"}),
+    ]
+    await settled(workshop, *(body(one) for one in told))
+    before = await sums(workshop)
+    report = await purged(workshop)
+    assert await sums(workshop) == before
+    lines = await workshop.all(select(billing_events).order_by(billing_events.c.sequence))
+    assert [line.customer_id for line in lines] == [report.pseudonym, report.pseudonym, "globex"]
+    assert [line.meta_tags for line in lines] == [{}, {}, {"n": "2"}]
+    assert {line.outcome_key for line in lines} == {key(report.pseudonym or "", "1")}
+
+
+@pytest.fixture
+def sqlite_that_leaves_bytes(monkeypatch: pytest.MonkeyPatch) -> None:
+    """SQLite as it is built by most: what is removed stays in the file until written over."""
+    connect = sqlite3.connect
+
+    def connecting(*args: Any, **named: Any) -> sqlite3.Connection:
+        connection: sqlite3.Connection = connect(*args, **named)
+        connection.execute("PRAGMA secure_delete=OFF")
+        return connection
+
+    monkeypatch.setattr(sqlite3, "connect", connecting)
+
+
+@pytest.mark.usefixtures("sqlite_that_leaves_bytes")
+async def test_no_byte_of_a_purged_id_is_left_in_sqlites_files(on_sqlite: Workshop) -> None:
+    told = (bill(key("mary-miller", str(number)), customer="mary-miller") for number in range(5))
+    await settled(on_sqlite, *(body(one, note="of mary-miller " * 600) for one in told))
+    assert on_disk(on_sqlite, "mary-miller") == ["receiver.db-wal"]
+    await purged(on_sqlite, "mary-miller")
+    assert on_disk(on_sqlite, "mary-miller") == []
+    assert await on_sqlite.is_balanced()
+
+
+async def test_a_failure_after_the_purge_quotes_the_pseudonym(workshop: Workshop) -> None:
+    await settled(workshop, body(bill(key("acme", "1"))))
+    report = await purged(workshop)
+    told = needing('"acme" in the table', bill(key("2")))
+    (failed,) = await settled(workshop, body(told))
+    detail = (await workshop.delivery(failed)).detail
+    assert detail == f'nothing is known of "{report.pseudonym}" in the table'

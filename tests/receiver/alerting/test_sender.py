@@ -1,0 +1,156 @@
+"""Notices on the wire, to a real HTTP server: their shapes, their signature, what is kept quiet."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+from standardwebhooks import Webhook
+
+from jobs.alerts.dispatcher import NotPosted
+from jobs.alerts.repository import Notice
+from receiver.alerting.sender import Notifier, format_of, post_of
+from receiver.config.settings import Settings, SettingsInvalid, load_settings
+from tests.support.alerts import Place
+from tests.support.alerts import place as a_place
+
+SECRET = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
+
+
+@pytest.fixture
+def place() -> Iterator[Place]:
+    with a_place() as found:
+        yield found
+
+
+def notice(**changes: Any) -> Notice:
+    detail = {
+        "says": "4 deliveries of desk failed as <unpriced> & more",
+        "run": ["receiver failures --source desk", "receiver replay --source desk"],
+        "facts": {"source": "desk", "count": 4},
+        "ended": "It is over.",
+    }
+    given = {
+        "key": "failures:a",
+        "id": "01a20f16-0000-7000-8000-000000000000",
+        "kind": "failures",
+        "detail": detail,
+        "opened_at": datetime(2026, 3, 1, 12, tzinfo=UTC),
+        "has_ended": False,
+        "attempts": 1,
+        **changes,
+    }
+    return Notice(**given)
+
+
+async def test_slack_is_given_its_shape_with_its_three_characters_escaped(place: Place) -> None:
+    await Notifier(place.url, format_="slack", secret=SECRET).post(notice())
+    (posted,) = place.posted
+    assert posted.json == {
+        "text": "4 deliveries of desk failed as &lt;unpriced&gt; &amp; more."
+        " Run `receiver failures --source desk` `receiver replay --source desk`"
+    }
+    assert posted.headers["content-type"] == "application/json"
+    assert "webhook-signature" not in posted.headers
+
+
+async def test_json_holds_the_notice_as_data(place: Place) -> None:
+    await Notifier(place.url, format_="json").post(notice())
+    (posted,) = place.posted
+    assert posted.json == {
+        "id": "01a20f16-0000-7000-8000-000000000000",
+        "kind": "failures",
+        "state": "open",
+        "opened_at": "2026-03-01T12:00:00Z",
+        "text": "4 deliveries of desk failed as <unpriced> & more."
+        " Run `receiver failures --source desk` `receiver replay --source desk`",
+        "run": ["receiver failures --source desk", "receiver replay --source desk"],
+        "facts": {"source": "desk", "count": 4},
+    }
+    assert "webhook-signature" not in posted.headers
+
+
+async def test_an_end_is_told_as_one(place: Place) -> None:
+    await Notifier(place.url, format_="json").post(notice(has_ended=True))
+    told = place.posted[0].json
+    assert (told["state"], told["text"], told["run"]) == ("ended", "It is over.", [])
+
+
+async def test_the_signature_is_what_the_reference_library_takes(place: Place) -> None:
+    notifier = Notifier(place.url, format_="json", secret=SECRET)
+    await notifier.post(notice())
+    await notifier.post(notice(attempts=2))
+    for posted in place.posted:
+        Webhook(SECRET).verify(posted.body, posted.headers)
+    first, second = place.posted
+    assert first.headers["webhook-id"] == second.headers["webhook-id"] == notice().id
+    assert abs(int(first.headers["webhook-timestamp"]) - time.time()) < 60
+
+
+@pytest.mark.parametrize("status", [400, 404, 429, 500, 503])
+async def test_what_is_not_taken_is_told_by_its_status(place: Place, status: int) -> None:
+    place.answers.append(status)
+    with pytest.raises(NotPosted, match=f"it was answered {status}"):
+        await Notifier(place.url, format_="json").post(notice())
+
+
+@pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
+async def test_a_redirect_is_not_followed(place: Place, status: int) -> None:
+    place.answers.append(status)
+    place.location = place.url + "/elsewhere"
+    with pytest.raises(NotPosted, match=f"it was answered {status}"):
+        await Notifier(place.url, format_="json", secret=SECRET).post(notice())
+    assert [one.path for one in place.posted] == ["/hook/a-secret-in-the-path"]
+
+
+async def test_a_place_that_is_away_tells_no_address(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.DEBUG)
+    url = "http://user:hunter2@127.0.0.1:1/hook/a-secret-in-the-path"
+    notifier = Notifier(url, format_="json", secret=SECRET)
+    with pytest.raises(NotPosted) as raised:
+        await notifier.post(notice())
+    assert str(raised.value) == "ConnectError"
+    assert raised.value.__cause__ is None
+    for secret in ("hunter2", "a-secret-in-the-path", SECRET):
+        assert secret not in repr(notifier) + str(raised.value)
+
+
+@pytest.mark.parametrize(
+    ("url", "wanted", "is_"),
+    [
+        ("https://hooks.slack.com/services/T/B/x", "auto", "slack"),
+        ("https://example.com/hooks.slack.com", "auto", "json"),
+        ("https://hooks.slack.com.example.com/", "auto", "json"),
+        ("https://chat.example.com/hooks/x", "slack", "slack"),
+        ("https://hooks.slack.com/services/T/B/x", "json", "json"),
+    ],
+)
+def test_slack_is_known_by_its_host(url: str, wanted: Any, is_: str) -> None:
+    assert format_of(url, wanted) == is_
+
+
+def test_without_an_address_nobody_is_told() -> None:
+    assert post_of(Settings()) is None
+    assert post_of(Settings(notify_url="https://example.com/hook")) is not None
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "says"),
+    [
+        ("notify_url", "hooks.example.com/hunter2", "RECEIVER_NOTIFY_URL: it is no http or https"),
+        ("notify_url", "ftp://hunter2/x", "RECEIVER_NOTIFY_URL: it is no http or https"),
+        ("notify_secret", "hunter2!", "RECEIVER_NOTIFY_SECRET: it is no secret of Standard"),
+        ("notify_secret", "whsec_", "RECEIVER_NOTIFY_SECRET: it is no secret of Standard"),
+    ],
+)
+def test_a_wrong_setting_stops_the_start_and_is_not_repeated(
+    name: str, value: str, says: str
+) -> None:
+    with pytest.raises(SettingsInvalid) as raised:
+        load_settings(None, **{name: value})
+    assert says in str(raised.value)
+    assert "hunter2" not in str(raised.value)
