@@ -130,7 +130,7 @@ class MappingWatch:
             if isinstance(error, OSError) or is_transient(error):
                 log.warning("mappings.unreadable", error=brief(error))
             else:
-                log.exception("mappings.fault")
+                log.exception("mappings.error")
 
     async def _look(self, *, confirms_missing: bool = True) -> None:
         if self._holds:

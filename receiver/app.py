@@ -120,7 +120,7 @@ class WebProcess:
             mappings=lambda: self.watch.current,
             look=self.watch.look_now,
             zone=ZoneInfo(self._settings.timezone_name),
-            oldest_days=self._settings.oldest_outcome_days,
+            oldest_days=self._settings.max_outcome_age_days,
             settings=self._settings,
             secrets=self._secrets,
         )
@@ -200,7 +200,7 @@ class WebProcess:
             limits=Limits(
                 body_bytes=self._settings.body_limit_bytes,
                 body_seconds=self._settings.body_timeout_seconds,
-                room=Room(self._settings.room_for_bodies),
+                room=Room(self._settings.body_budget_bytes),
             ),
             on_rejection=self._on_rejection,
             metrics=self.metrics,

@@ -78,7 +78,7 @@ def _of_group(group: FailureGroup) -> Condition:
     return Condition(
         key=f"{FAILURES}:{group.id}",
         kind=FAILURES,
-        says=f"{says}. {group.mend}",
+        says=f"{says}. {group.remediation}",
         run=(see, show, group.replay),
         facts=facts,
     )

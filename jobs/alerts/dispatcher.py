@@ -79,7 +79,7 @@ class Teller:
                 return
             await self._note_sent(notice)
             self._is_failing = False
-            log.info("notice.posted", kind=notice.kind, notice=notice.id)
+            log.info("alert.sent", kind=notice.kind, notice=notice.id)
 
     async def _note_sent(self, notice: Notice) -> None:
         """Until the lease ends a database that is away is waited for: else it is posted again."""
@@ -90,7 +90,7 @@ class Teller:
                 except Exception as error:
                     if not is_transient(error):
                         raise
-                    log.warning("notice.put_off", error=brief(error))
+                    log.warning("alert.postponed", error=brief(error))
                     await asyncio.sleep(NOTING_PAUSE_SECONDS)
 
     async def _post_again_and_again(self) -> None:
@@ -99,14 +99,14 @@ class Teller:
                 await self.post_due()
             except Exception as error:
                 if is_transient(error):
-                    log.warning("notice.put_off", error=brief(error))
+                    log.warning("alert.postponed", error=brief(error))
                 else:
-                    log.exception("notice.fault")
+                    log.exception("alert.error")
             await asyncio.sleep(POST_SECONDS)
 
     def _tell_of_failure(self, notice: Notice, error: Exception) -> None:
         """Once, until a notice is taken again."""
         if not self._is_failing:
             why = str(error) or f"no answer within {POST_TIMEOUT_SECONDS:g} s"
-            log.warning("notice.not_posted", kind=notice.kind, notice=notice.id, error=why)
+            log.warning("alert.send_failed", kind=notice.kind, notice=notice.id, error=why)
         self._is_failing = True

@@ -87,9 +87,9 @@ class Auditor:
                 await self.do_what_is_due()
             except Exception as error:
                 if is_transient(error):
-                    log.warning("audit.put_off", error=brief(error))
+                    log.warning("audit.postponed", error=brief(error))
                 else:
-                    log.exception("audit.fault")
+                    log.exception("audit.error")
             await asyncio.sleep(LOOK_SECONDS)
 
     async def do_what_is_due(self) -> None:
@@ -119,7 +119,7 @@ class Auditor:
                     await self._keep(name, None, rest_seconds=0)
             raise
         if looked.found:
-            log.error("audit.found", audit=name, found=looked.found, first=looked.says[0])
+            log.error("audit.problem", audit=name, found=looked.found, first=looked.says[0])
         rest = min((time.monotonic() - began) * PAUSE_FACTOR, LONGEST_PAUSE_SECONDS)
         await self._keep(name, looked, rest_seconds=max(self._every_seconds, rest))
 

@@ -15,7 +15,7 @@ from typing import Any
 SHOWN = 20
 
 #: Each audit by name: what it compares, and what to do where it finds something.
-MENDS: Mapping[str, str] = {
+REMEDIATIONS: Mapping[str, str] = {
     "balance": "Deliveries were lost or added by hand: keep a copy of the database, look into it "
     "with `receiver deliveries`, and compare with the vendor's list of deliveries.",
     "books": "The ledger was changed by hand, or this is a bug: keep a copy of the database, see "

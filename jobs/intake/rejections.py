@@ -147,7 +147,7 @@ class RejectionBook:
             for one in (*groups.values(), *rows) if is_transient(error) else ():
                 self._keep(one)
             if not self._is_failing:
-                log.warning("rejections.not_written", error=brief(error))
+                log.warning("rejections.write_failed", error=brief(error))
             self._is_failing = True
         else:
             self._is_failing = False

@@ -56,7 +56,7 @@ class SecretUses:
         except Exception as error:  # noqa: BLE001 - whatever it is, intake goes on without it
             self._counts.update(counts)
             if not self._is_failing:
-                log.warning("secret_uses.not_written", error=brief(error))
+                log.warning("secret_uses.write_failed", error=brief(error))
             self._is_failing = True
         else:
             self._is_failing = False

@@ -49,9 +49,9 @@ class Retention:
                 await self.round()
             except Exception as error:
                 if is_transient(error):
-                    log.warning("retention.put_off", error=brief(error))
+                    log.warning("retention.postponed", error=brief(error))
                 else:
-                    log.exception("retention.fault")
+                    log.exception("retention.error")
             await asyncio.sleep(EVERY_SECONDS)
 
     async def round(self) -> int:

@@ -20,7 +20,7 @@ from jobs.storage.database import Database
 from jobs.storage.schema import deliveries
 from mappings.engine.types import Reason
 
-MENDS: Mapping[str, str] = {
+REMEDIATIONS: Mapping[str, str] = {
     Reason.PARSE: (
         "The body is not what the mapping reads. See it with `receiver show`; mend the sender"
         " and discard these, or let the mapping read them and replay."
@@ -44,7 +44,7 @@ MENDS: Mapping[str, str] = {
         " Replay once it is mended."
     ),
 }
-_UNKNOWN = "See what the detail says, mend it, then replay."
+_UNKNOWN = "See what the detail says, fix it, then replay."
 
 
 @dataclass(slots=True)
@@ -126,7 +126,7 @@ def _shape(name: str, group: _Group) -> FailureGroup:
         first_seen=group.first,
         last_seen=group.last,
         outcomes_held_back=group.held_back,
-        mend=MENDS.get(group.reason, _UNKNOWN),
+        remediation=REMEDIATIONS.get(group.reason, _UNKNOWN),
         replay=replay_command(
             group.source, group.reason, group.rule, name if group.is_kept else None
         ),

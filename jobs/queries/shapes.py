@@ -179,7 +179,7 @@ class FailureGroup(Shape):
     first_seen: AwareDatetime
     last_seen: AwareDatetime
     outcomes_held_back: int
-    mend: str
+    remediation: str
     replay: str
     example_delivery: str
     example_detail: str

@@ -135,7 +135,7 @@ class Listener:
     async def _run_job(self, _context: dict[Any, Any], ids: Any) -> None:
         """The one wrapper: nothing raised here decides a delivery's fate; the database does."""
         if not isinstance(ids, list) or not all(isinstance(one, str) for one in ids):
-            log.warning("worker.odd_ring")
+            log.warning("worker.unknown_job")
             return
         try:
             async with asyncio.timeout(INNER_SECONDS):
@@ -143,7 +143,7 @@ class Listener:
         except TimeoutError:
             log.warning("worker.slow_ring", deliveries=len(ids))
         except Exception:
-            log.exception("worker.ring_broke", deliveries=len(ids))
+            log.exception("worker.job_exception", deliveries=len(ids))
 
     async def _let_jobs_end(self) -> None:
         """Give running jobs their time; then let go of them: the sweeper takes them up."""

@@ -273,7 +273,7 @@ def mapped_now(mappings: MappingSet, delivery: Claimed, *, oldest_days: int | No
     try:
         return mappings.map(delivery_input(delivery, oldest_days=oldest_days))
     except Exception as error:
-        log.exception("replay.broke", delivery=delivery.id, source=delivery.source)
+        log.exception("replay.exception", delivery=delivery.id, source=delivery.source)
         failure = Failure(reason=Reason.INTERNAL, detail=BROKE_DETAIL.format(error=error))
         return Mapped(outcomes=(), failures=(failure,), events=0)
 

@@ -182,7 +182,9 @@ class Settler:
         for one in await attempts.suspects_among(self._database, list(batch)):
             for claimed in await attempts.claim(self._database, [one], suspects=True):
                 if claimed.attempts > attempts.LAST_ATTEMPT:
-                    log.error("settle.gave_up", delivery=claimed.id, source=claimed.source)
+                    log.error(
+                        "settle.failed_permanently", delivery=claimed.id, source=claimed.source
+                    )
                     await attempts.give_up(self._database, claimed)
                 else:
                     await self._settle_claimed([claimed], batch)
@@ -259,7 +261,7 @@ class Settler:
     async def _broke(self, claimed: Claimed, error: Exception) -> None:
         """A bug: its traceback in the log, the delivery tried a few times more, then failed."""
         log.error(
-            "settle.broke",
+            "settle.exception",
             delivery=claimed.id,
             source=claimed.source,
             attempts=claimed.attempts,
@@ -297,9 +299,9 @@ class Settler:
         """A fault that ended an attempt: a neighbour's passes, ours is loud; none loses a row."""
         self._faults += 1
         if is_transient(error):
-            log.warning("settle.put_off", deliveries=len(ids), error=brief(error))
+            log.warning("settle.postponed", deliveries=len(ids), error=brief(error))
         else:
-            log.error("settle.fault", deliveries=len(ids), exc_info=error)
+            log.error("settle.error", deliveries=len(ids), exc_info=error)
 
     def _backoff(self) -> float:
         longest = min(BACKOFF_SECONDS * 2.0 ** min(self._faults, 10), BACKOFF_LONGEST_SECONDS)

@@ -105,7 +105,7 @@ async def _again_and_again(one_round: Callable[[], Awaitable[None]]) -> None:
             await one_round()
         except Exception as error:
             if is_transient(error):
-                log.warning("sweeper.put_off", error=brief(error))
+                log.warning("sweeper.postponed", error=brief(error))
             else:
-                log.exception("sweeper.fault")
+                log.exception("sweeper.error")
         await asyncio.sleep(EVERY_SECONDS)

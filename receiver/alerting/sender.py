@@ -37,12 +37,12 @@ def post_of(settings: Settings) -> Post | None:
 
 def notifier_of(settings: Settings) -> Notifier | None:
     """What posts notices under these settings; None where alerts are off."""
-    if settings.notify_url is None:
+    if settings.alert_url is None:
         return None
     return Notifier(
-        settings.notify_url,
-        format_=format_of(settings.notify_url, settings.notify_format),
-        secret=settings.notify_secret,
+        settings.alert_url,
+        format_=format_of(settings.alert_url, settings.alert_format),
+        secret=settings.alert_secret,
     )
 
 

@@ -74,7 +74,7 @@ def differences(
     for source in sorted(in_force.unusable):
         out.say(f"what is in force of source {source} cannot be read: it is taken for nothing")
     sides = Sides(
-        in_force=in_force, edited=edited, oldest_days=session.settings.oldest_outcome_days
+        in_force=in_force, edited=edited, oldest_days=session.settings.max_outcome_age_days
     )
     found = session.run(_compare, out, sides, window)
     _show(out, found, "did before" if edit else "do now")

@@ -86,5 +86,5 @@ def _show(out: Output, checked: Checked) -> None:
     for finding in checked.report.findings:
         style = STYLES["problem" if finding.is_problem else "note"]
         out.line(Text(f"          {finding.says}", style=style))
-        if finding.mend:
-            out.line(f"            {finding.mend}")
+        if finding.remediation:
+            out.line(f"            {finding.remediation}")

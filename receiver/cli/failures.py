@@ -33,7 +33,7 @@ def failures(given: Mapping[str, str | None], *, as_json: bool) -> None:
         out.line(Text.assemble((head, "bold"), (f"  group {group.id}", "dim")))
         for line in _what_came(group):
             out.line(f"  {line}")
-        out.line(f"  {group.mend}")
+        out.line(f"  {group.remediation}")
         out.command(group.replay)
 
 

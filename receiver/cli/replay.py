@@ -111,7 +111,7 @@ def _rehearsed(session: Session, out: Output, where: DeliveryFilter, manner: Man
             f"the mappings at {session.settings.mappings} are not those in force, which this goes"
             " by: an edit takes a few seconds, or these are another service's"
         )
-    oldest = session.settings.oldest_outcome_days
+    oldest = session.settings.max_outcome_age_days
     return session.run(dry_run, mappings, where, limit=manner.limit, oldest_days=oldest)
 
 

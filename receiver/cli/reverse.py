@@ -109,7 +109,7 @@ def _wish(session: Session, where: ChargeFilter, manner: Manner) -> Wish:
     proposals = None
     session.run(refuse_other_mappings, manner.mapping_version)
     if manner.rebill:
-        oldest = session.settings.oldest_outcome_days
+        oldest = session.settings.max_outcome_age_days
         origin = None
         if manner.origin is not None:
             delivery = session.run(whole_id, manner.origin, {IdKind.DELIVERY})

@@ -59,7 +59,7 @@ def work(*, strict: bool) -> None:
         mappings=settings.mappings,
         timezone=settings.timezone_name,
         schemes=RULES,
-        oldest_days=settings.oldest_outcome_days,
+        oldest_days=settings.max_outcome_age_days,
         retention_days=settings.retention_days,
         strict=strict,
         post=post_of(settings),
@@ -79,7 +79,7 @@ def _start(given: dict[str, Any]) -> Settings:
     for warning in misspelt():
         log.warning("settings.unknown", detail=warning)
     for warning in doubtful_values(ENV_FILE):
-        log.warning("settings.doubtful", detail=warning)
+        log.warning("settings.warning", detail=warning)
     timezone = Session(settings).run(claim_timezone, settings.timezone)
     return settings.model_copy(update={"timezone": timezone})
 

@@ -22,7 +22,7 @@ def send_test_alert(*, as_json: bool) -> None:
     notifier = notifier_of(session.settings)
     if notifier is None:
         raise Trouble(
-            "alerts are off: set RECEIVER_NOTIFY_URL to the address that takes them, such as a"
+            "alerts are off: set RECEIVER_ALERT_URL to the address that takes them, such as a"
             " Slack incoming webhook, then send the test alert again"
         )
     alert = alert_of_nothing(new_id(), datetime.now(UTC))
@@ -30,7 +30,7 @@ def send_test_alert(*, as_json: bool) -> None:
         status = asyncio.run(notifier.post(alert))
     except NotPosted as error:
         raise Trouble(
-            f"the test alert was not accepted: {error}; check RECEIVER_NOTIFY_URL, and that this"
+            f"the test alert was not accepted: {error}; check RECEIVER_ALERT_URL, and that this"
             " machine reaches it"
         ) from error
     out.json_if_asked({"id": alert.id, "format": notifier.format, "status": status})

@@ -67,7 +67,7 @@ def _redacted(mappings: MappingSet, delivery: DeliveryInput) -> DeliveryInput:
 
 def _stored(session: Session, source: str, delivery_id: str) -> DeliveryInput:
     """A delivery in the database, as `source` would take it."""
-    oldest = session.settings.oldest_outcome_days
+    oldest = session.settings.max_outcome_age_days
     whole = session.run(whole_id, delivery_id, {IdKind.DELIVERY})
     found = session.run(read_input, whole, source=source, oldest_days=oldest)
     if found is None:

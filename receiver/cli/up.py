@@ -26,7 +26,7 @@ def up(*, demo: bool, public_url: str | None = None, tunnel: str | None = None) 
     for warning in misspelt():
         log.warning("settings.unknown", detail=warning)
     for warning in doubtful_values(ENV_FILE):
-        log.warning("settings.doubtful", detail=warning)
+        log.warning("settings.warning", detail=warning)
     try:
         run(settings, demo=demo, tunnel=_tunnel(tunnel))
     except UpError as error:

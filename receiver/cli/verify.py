@@ -126,11 +126,11 @@ def _show(out: Output, found: Diagnosis) -> None:
         out.line(f"proven: signed with {found.secret}{when}")
         for finding in found.findings:
             out.line(f"  note     {finding.said}")
-            out.line(f"  {'':<8} → {finding.mend}")
+            out.line(f"  {'':<8} → {finding.remediation}")
         return
     out.line(f"refused: {found.cause} ({found.detail})")
     for finding in found.findings:
         out.line(f"  {finding.step:<8} {finding.said}")
-        out.line(f"  {'':<8} → {finding.mend}")
+        out.line(f"  {'':<8} → {finding.remediation}")
     if found.secret is not None:
         out.line(f"  otherwise right: signed with {found.secret}")

@@ -46,6 +46,15 @@ _LIBPQ: Mapping[str, str | None] = {
 }
 _SSL_MODES = ("disable", "allow", "prefer", "require", "verify-ca", "verify-full")
 REDIS_SCHEMES = ("redis://", "rediss://", "unix://")
+#: Variables of earlier versions and the name of each now. The old ones are never read.
+RENAMED: Mapping[str, str] = {
+    "RECEIVER_NOTIFY_URL": "RECEIVER_ALERT_URL",
+    "RECEIVER_NOTIFY_FORMAT": "RECEIVER_ALERT_FORMAT",
+    "RECEIVER_NOTIFY_SECRET": "RECEIVER_ALERT_SECRET",
+    "RECEIVER_OLDEST_OUTCOME_DAYS": "RECEIVER_MAX_OUTCOME_AGE_DAYS",
+    "RECEIVER_HEAD_TIMEOUT_SECONDS": "RECEIVER_HEADER_TIMEOUT_SECONDS",
+    "RECEIVER_BODIES_IN_MEMORY_BYTES": "RECEIVER_BODY_BUFFER_BYTES",
+}
 
 
 class SettingsInvalid(Exception):
@@ -108,14 +117,14 @@ def _public_url(value: str) -> str:
     return value.rstrip("/")
 
 
-def _notify_url(value: str) -> str:
+def _alert_url(value: str) -> str:
     parts = urlsplit(value)
     if parts.scheme not in ("http", "https") or not parts.hostname:
         raise ValueError("it is no http or https URL with a host")
     return value
 
 
-def _notify_secret(value: str) -> str:
+def _alert_secret(value: str) -> str:
     try:
         key = base64.b64decode(value.removeprefix("whsec_"), validate=True)
     except ValueError:
@@ -219,7 +228,7 @@ class Settings(BaseSettings):
         description="How long a sender may take over its body.",
         examples=[30],
     )
-    head_timeout_seconds: float = Field(
+    header_timeout_seconds: float = Field(
         default=10.0,
         gt=0,
         le=600,
@@ -227,7 +236,7 @@ class Settings(BaseSettings):
         "connection may say nothing.",
         examples=[10],
     )
-    bodies_in_memory_bytes: int = Field(
+    body_buffer_bytes: int = Field(
         default=64 * 1_048_576,
         ge=1,
         description="So many bytes of bodies are held until they are committed, over all requests "
@@ -251,7 +260,7 @@ class Settings(BaseSettings):
         "came, those of failed ones never; 0 keeps all of them for good.",
         examples=[365],
     )
-    oldest_outcome_days: int = Field(
+    max_outcome_age_days: int = Field(
         default=400,
         ge=1,
         le=36_500,
@@ -274,20 +283,20 @@ class Settings(BaseSettings):
         "but the last 4 seconds of it.",
         examples=[10],
     )
-    notify_url: Annotated[str, AfterValidator(_notify_url)] | None = Field(
+    alert_url: Annotated[str, AfterValidator(_alert_url)] | None = Field(
         default=None,
         repr=False,
         description="Where notices are posted: of new failures, a rejected mapping, silence, "
         "books that do not agree. Unset: nobody is told.",
         examples=["https://hooks.slack.com/services/…"],
     )
-    notify_format: Literal["auto", "slack", "json"] = Field(
+    alert_format: Literal["auto", "slack", "json"] = Field(
         default="auto",
         description="The shape of a notice: `auto` is `slack` for hooks.slack.com and `json` "
         "elsewhere.",
         examples=["json"],
     )
-    notify_secret: Annotated[str, AfterValidator(_notify_secret)] | None = Field(
+    alert_secret: Annotated[str, AfterValidator(_alert_secret)] | None = Field(
         default=None,
         repr=False,
         description="Signs notices in JSON by Standard Webhooks: `whsec_` and base64.",
@@ -313,9 +322,9 @@ class Settings(BaseSettings):
         return self.redis_url or redis_url(self.data_dir)
 
     @property
-    def room_for_bodies(self) -> int:
+    def body_budget_bytes(self) -> int:
         """Bytes of bodies that are held at once: one of the largest always fits."""
-        return max(self.bodies_in_memory_bytes, self.body_limit_bytes)
+        return max(self.body_buffer_bytes, self.body_limit_bytes)
 
     @property
     def made_secrets_dir(self) -> Path:
@@ -379,7 +388,7 @@ def misspelt(
     in_environment = os.environ if environ is None else environ
     names = {name.upper() for name in (*in_environment, *read_env_file(env_file))}
     return [
-        f"{name} is no setting{_suggestion(name, known)}"
+        _unread(name, known)
         for name in sorted(names)
         if name.startswith(PREFIX) and not name.startswith(INTERNAL_PREFIX) and name not in known
     ]
@@ -394,9 +403,11 @@ def as_table() -> str:
     return "\n".join(rows) + "\n"
 
 
-def _suggestion(name: str, known: list[str]) -> str:
+def _unread(name: str, known: list[str]) -> str:
+    if name in RENAMED:
+        return f"{name} is called {RENAMED[name]} now and is not read under its old name"
     near = nearest(name, known)
-    return f"; did you mean {near}?" if near else " and is not read."
+    return f"{name} is no setting" + (f"; did you mean {near}?" if near else " and is not read.")
 
 
 def _line(error: dict[str, Any]) -> str:

@@ -62,7 +62,7 @@ class DatabaseCounts:
             async with asyncio.timeout(COUNT_SECONDS):
                 await self._count()
         except Exception as error:  # noqa: BLE001 - whatever it is, the other metrics still count
-            log.warning("metrics.not_counted", error=brief(error))
+            log.warning("metrics.refresh_failed", error=brief(error))
 
     async def _count(self) -> None:
         unsent = await read_unsent(self._database)

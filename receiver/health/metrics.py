@@ -38,13 +38,13 @@ class Metrics:
             registry=self.registry,
         )
         self.proofs = Counter(
-            "receiver_proofs",
+            "receiver_verifications",
             "Requests that a secret proved, by its name: shows when an old one is out of use.",
             ["source", "secret"],
             registry=self.registry,
         )
         self.intake_seconds = Histogram(
-            "receiver_intake_seconds",
+            "receiver_request_duration_seconds",
             "From a request's first byte here to the answer after its commit.",
             buckets=_SECONDS,
             registry=self.registry,
@@ -55,7 +55,7 @@ class Metrics:
             registry=self.registry,
         )
         self.problems = Gauge(
-            "receiver_problems",
+            "receiver_health_problems",
             "What /readyz names, by name; 0 is none.",
             ["name"],
             registry=self.registry,
@@ -115,12 +115,12 @@ class Metrics:
         )
 
         self.notices_waiting = Gauge(
-            "receiver_notices_waiting",
+            "receiver_alerts_pending",
             "Notices that wait to be posted.",
             registry=self.registry,
         )
         self.notices_failing = Gauge(
-            "receiver_notices_failing",
+            "receiver_alerts_failing",
             "Notices that were tried again and again and not taken.",
             registry=self.registry,
         )

@@ -12,16 +12,16 @@ class Finding:
     """One sentence, and what to do about it. `is_problem` False: worth knowing, no more."""
 
     says: str
-    mend: str = ""
+    remediation: str = ""
     is_problem: bool = True
 
     def __str__(self) -> str:
-        return f"{self.says}; {self.mend}" if self.mend else self.says
+        return f"{self.says}; {self.remediation}" if self.remediation else self.says
 
 
-def note(says: str, mend: str = "") -> Finding:
+def note(says: str, remediation: str = "") -> Finding:
     """Something worth knowing that is no problem."""
-    return Finding(says, mend, is_problem=False)
+    return Finding(says, remediation, is_problem=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +61,7 @@ class Checked:
                 {
                     "level": "problem" if one.is_problem else "note",
                     "detail": one.says,
-                    "mend": one.mend,
+                    "remediation": one.remediation,
                 }
                 for one in self.report.findings
             ],

@@ -99,7 +99,7 @@ class Health:
         except TimeoutError:
             return (Trouble(name, f"no answer within {LOOK_SECONDS:g} s"),)
         except Exception as error:  # noqa: BLE001 - whatever it is, it is what is wrong
-            log.warning("health.look_failed", look=name, error=brief(error))
+            log.warning("health.check_failed", look=name, error=brief(error))
             return (Trouble(name, in_words(error)),)
 
 

@@ -95,7 +95,7 @@ class Checkup:
                 async with asyncio.timeout(check.seconds):
                     found.append(Checked(check.name, await check.ask(self._around())))
             except Exception as error:  # noqa: BLE001 - whatever it is, intake goes on
-                log.warning("check.not_made", check=check.name, error=repr(error)[:300])
+                log.warning("check.failed", check=check.name, error=repr(error)[:300])
         return found
 
     def _is_known(self, name: str) -> bool:

@@ -85,7 +85,7 @@ def demo_place(settings: Settings) -> Place:
             "admin_token": throwaway.make_missing({ADMIN_TOKEN: None}, folder)[ADMIN_TOKEN],
             "database_url": "",
             "mappings": _folder_of_mappings(settings),
-            "oldest_outcome_days": DEMO_OLDEST_DAYS,
+            "max_outcome_age_days": DEMO_OLDEST_DAYS,
             "public_url": local_url(settings),
             "redis_url": "",
             "secrets_dir": folder,

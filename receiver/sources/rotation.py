@@ -92,7 +92,7 @@ async def warn_of_endings(current: Callable[[], MappingSet], database: Database)
         try:
             found = set(await endings_now(current(), database))
         except Exception as error:  # noqa: BLE001 - the next look comes soon
-            log.warning("secret.not_looked_at", error=brief(error))
+            log.warning("secret.unchecked", error=brief(error))
         else:
             for one in sorted(found - said):
                 log.warning("secret.ending", source=one.source, detail=str(one))

@@ -190,7 +190,7 @@ def no_room() -> Refused:
         "unavailable",
         "Too much is coming in at the moment; send it again.",
         cause="no-room",
-        why="the bodies under way fill RECEIVER_BODIES_IN_MEMORY_BYTES",
+        why="the bodies under way fill RECEIVER_BODY_BUFFER_BYTES",
         headers=((b"retry-after", b"%d" % NO_ROOM_RETRY_SECONDS),),
     )
 

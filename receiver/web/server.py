@@ -44,7 +44,7 @@ async def serve(
         host=settings.host,
         port=settings.port,
         http=bounded(
-            head_seconds=settings.head_timeout_seconds,
+            head_seconds=settings.header_timeout_seconds,
             most_connections=connections_allowed(settings.connection_limit),
         ),
         ws="none",

@@ -21,7 +21,7 @@ def test_three_processes_tell_each_thing_once_signed_and_keep_the_address_to_the
     own_service: Service,
 ) -> None:
     with place() as told:
-        environment = {"RECEIVER_NOTIFY_URL": told.url, "RECEIVER_NOTIFY_SECRET": SECRET}
+        environment = {"RECEIVER_ALERT_URL": told.url, "RECEIVER_ALERT_SECRET": SECRET}
         told.answers.append(503)  # the first try is refused
         own_service.start_web(environment=environment)
         for _ in range(2):

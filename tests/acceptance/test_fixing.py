@@ -187,7 +187,7 @@ def test_an_edited_key_is_refused_by_check_and_by_the_running_service(
         assert "rekeyed.yaml" in service.run("status").err
         assert "a good rekeyed.yaml" in service.run("sources").out
         metrics = service.http("GET", "/metrics").text
-        assert 'receiver_problems{name="mappings"} 1.0' in metrics
+        assert 'receiver_health_problems{name="mappings"} 1.0' in metrics
     finally:
         with service.reloaded():
             service.edit("rekeyed.yaml", NEW, OLD)

@@ -54,7 +54,10 @@ def test_metrics_count_what_came(service: Service, customer: str) -> None:
     for answer in ("accepted", "duplicate"):
         name = f'receiver_deliveries_total{{answer="{answer}",source="tickets"}}'
         assert after[name] == before.get(name, 0) + 1
-    assert after["receiver_intake_seconds_count"] == before["receiver_intake_seconds_count"] + 2
+    assert (
+        after["receiver_request_duration_seconds_count"]
+        == before["receiver_request_duration_seconds_count"] + 2
+    )
     assert after["receiver_ready"] == 1
 
 

@@ -74,7 +74,7 @@ def test_the_secret_that_proves_is_counted_by_name(service: Service, customer: s
         what="counting both",
     )
     labels = '{secret="ROTATING_OLD_SECRET",source="rotating"}'
-    assert service.metrics()[f"receiver_proofs_total{labels}"] >= 1
+    assert service.metrics()[f"receiver_verifications_total{labels}"] >= 1
 
 
 def test_a_flood_is_bounded_and_hides_nobody_elses(service: Service, customer: str) -> None:

@@ -18,7 +18,7 @@ def victim(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
     service = Service(root, SqliteFile(root), MAPPINGS)
     limits = {
         "RECEIVER_CONNECTION_LIMIT": str(CONNECTIONS),
-        "RECEIVER_BODIES_IN_MEMORY_BYTES": str(ROOM_MIB * 1024 * 1024),
+        "RECEIVER_BODY_BUFFER_BYTES": str(ROOM_MIB * 1024 * 1024),
     }
     try:
         service.migrate()

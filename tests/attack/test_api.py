@@ -70,7 +70,7 @@ def parts(database: Database) -> ApiParts:
         database=database,
         mappings=lambda: mappings,
         zone=ZoneInfo(defaults.timezone_name),
-        oldest_days=defaults.oldest_outcome_days,
+        oldest_days=defaults.max_outcome_age_days,
         settings=defaults,
         secrets=Secrets(environ={}),
     )

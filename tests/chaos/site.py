@@ -36,7 +36,7 @@ ECHO_SECONDS = 35.0
 CLOCK_SLACK_SECONDS = 15.0
 #: Errors that are meant, or say nothing: the monkey broke a file; five workers were killed under a
 #: delivery, which the judge counts; redis-py mourns a pipeline whose server froze.
-EXPECTED = ("mappings.rejected", "settle.gave_up", "Unclosed Pipeline client")
+EXPECTED = ("mappings.rejected", "settle.failed_permanently", "Unclosed Pipeline client")
 ROLES = {"web": ("serve", "--port", "0"), "worker": ("work",)}
 
 

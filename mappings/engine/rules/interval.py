@@ -49,7 +49,7 @@ Every = Annotated[
     BeforeValidator(_every),
     Field(
         description="The longest silence that is normal: after it, `receiver doctor` and "
-        "RECEIVER_NOTIFY_URL are told.",
+        "RECEIVER_ALERT_URL are told.",
         examples=["2h"],
     ),
 ]

@@ -30,7 +30,7 @@ class Finding:
 
     step: str
     said: str
-    mend: str
+    remediation: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -29,7 +29,7 @@ class Variant(Generic[V]):
 
     value: V
     said: str
-    mend: str
+    remediation: str
 
 
 _RAW = "pass the raw bytes on: a proxy, a framework or the capture itself rewrote them"
@@ -140,20 +140,22 @@ def _hosts(headers: Mapping[str, str], public_url: str, used: str) -> list[str]:
 
 def spellings(secret: str, name: str) -> Iterator[Variant[str]]:
     """Other texts that the same secret may have been meant to be."""
-    mend = f"set {name} to exactly what the vendor shows"
+    remediation = f"set {name} to exactly what the vendor shows"
     if secret.strip() != secret:
-        yield Variant(secret.strip(), f"with {name} without the blanks around it", mend)
+        yield Variant(secret.strip(), f"with {name} without the blanks around it", remediation)
     if len(secret) > 1 and secret[0] in QUOTES and secret[-1] in QUOTES:
-        yield Variant(secret[1:-1], f"with {name} without the quotes around it", mend)
+        yield Variant(secret[1:-1], f"with {name} without the quotes around it", remediation)
     if secret.startswith(f"{name}="):
-        yield Variant(secret.removeprefix(f"{name}="), f"without `{name}=` in {name} itself", mend)
+        yield Variant(
+            secret.removeprefix(f"{name}="), f"without `{name}=` in {name} itself", remediation
+        )
     visible = "".join(filter(str.isprintable, secret))
     if visible != secret.strip():
-        yield Variant(visible, f"with {name} without the invisible characters in it", mend)
+        yield Variant(visible, f"with {name} without the invisible characters in it", remediation)
     for mark in filter(secret.startswith, _MARKS):
         alone = f"set {name} to what stands behind `{mark}`: it is signed with the text of that"
         yield Variant(secret.removeprefix(mark), f"with {name} without `{mark}`", alone)
-    yield Variant(f"{secret}\n", f"with a line break after {name}", mend)
+    yield Variant(f"{secret}\n", f"with a line break after {name}", remediation)
     if "\\n" in secret:
         unescaped = secret.replace("\\n", "\n")
-        yield Variant(unescaped, f"with \\n in {name} as a line break", mend)
+        yield Variant(unescaped, f"with \\n in {name} as a line break", remediation)

@@ -157,8 +157,8 @@ def _nobodys(first: _Try) -> Finding:
     if not first.secrets:
         return Finding("secret", "the source has no secret that is set and goes on", "set one")
     said = "no secret here signed it, whatever is tried with its URL and body"
-    mend = "copy the secret again from the vendor's page of this very webhook"
-    return Finding("secret", said, mend)
+    remediation = "copy the secret again from the vendor's page of this very webhook"
+    return Finding("secret", said, remediation)
 
 
 def _prove(one: _Try, scheme: Scheme, now: float) -> Verified:
@@ -180,13 +180,17 @@ def _bodies_of(one: _Try) -> Iterator[Variant[bytes]]:
 
 
 def _with_body(one: _Try, variant: Variant[bytes]) -> _Try:
-    finding = Finding("body", f"the body was changed: it proves {variant.said}", variant.mend)
+    finding = Finding(
+        "body", f"the body was changed: it proves {variant.said}", variant.remediation
+    )
     request = replace(one.request, body=variant.value)
     return replace(one, request=request, findings=(*one.findings, finding))
 
 
 def _with_url(one: _Try, variant: Variant[str]) -> _Try:
-    finding = Finding("url", f"another URL was signed: it proves {variant.said}", variant.mend)
+    finding = Finding(
+        "url", f"another URL was signed: it proves {variant.said}", variant.remediation
+    )
     request = replace(one.request, url=variant.value)
     return replace(one, request=request, findings=(*one.findings, finding))
 
@@ -205,11 +209,11 @@ def _with_secrets(
             yield replace(first, secrets=(one,), findings=(finding,))
     for one in others:
         said = f"it is signed with {one.said}"
-        mend = "exchange the two secrets, or let the vendor call the other source's URL"
-        yield replace(first, secrets=(one,), findings=(Finding("secret", said, mend),))
+        remediation = "exchange the two secrets, or let the vendor call the other source's URL"
+        yield replace(first, secrets=(one,), findings=(Finding("secret", said, remediation),))
     for one in secrets:
         for variant in spellings(one.value, one.name):
-            finding = Finding("secret", f"it proves {variant.said}", variant.mend)
+            finding = Finding("secret", f"it proves {variant.said}", variant.remediation)
             spelt = replace(one, value=variant.value)
             yield replace(first, secrets=(spelt,), findings=(finding,))
     if isinstance(first.scheme, HmacScheme):
@@ -221,11 +225,11 @@ def _with_key_encodings(first: _Try, scheme: HmacScheme) -> Iterator[_Try]:
         if encoding != scheme.key_encoding:
             said = f"it proves with the secret read as {encoding}, not {scheme.key_encoding}"
             block = as_hmac_block(scheme, key_encoding=encoding)
-            mend = (
+            remediation = (
                 "set the secret that the vendor shows for webhooks, as it shows it; where this is "
                 f"that secret, spell the scheme out: verify: {block}, with `secrets`"
             )
-            finding = Finding("secret", said, mend)
+            finding = Finding("secret", said, remediation)
             other = replace(scheme, key_encoding=encoding)
             yield replace(first, scheme=other, findings=(finding,))
 
@@ -265,8 +269,10 @@ def _clock(scheme: Scheme, verified: Verified, now: float) -> Iterator[Finding]:
         f"it was signed at {signed:%Y-%m-%dT%H:%M:%SZ}, {apart:.0f} s {when} the time it is "
         f"checked at; {allowed} s are allowed"
     )
-    mend = f"--at {signed:%Y-%m-%dT%H:%M:%SZ} checks it as of then; in use, set the clocks right"
-    yield Finding("clock", said, mend + (retry_cause(scheme, apart) if is_past else ""))
+    remediation = (
+        f"--at {signed:%Y-%m-%dT%H:%M:%SZ} checks it as of then; in use, set the clocks right"
+    )
+    yield Finding("clock", said, remediation + (retry_cause(scheme, apart) if is_past else ""))
 
 
 def _without_proof(first: _Try, refused: SignatureError) -> Finding:
@@ -280,8 +286,10 @@ def _without_proof(first: _Try, refused: SignatureError) -> Finding:
         said = f"it is a {method} request, and no set-up request of this source"
         return Finding("request", said, "capture the POST; or add the set-up request: `handshakes`")
     names = ", ".join(sorted(first.request.headers)) or "none"
-    mend = f"capture the request with all its headers (there are: {names}), or set the secret there"
-    return Finding("request", refused.detail, mend)
+    remediation = (
+        f"capture the request with all its headers (there are: {names}), or set the secret there"
+    )
+    return Finding("request", refused.detail, remediation)
 
 
 def _answer(

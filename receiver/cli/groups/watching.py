@@ -32,7 +32,7 @@ def doctor(
         bool,
         typer.Option(
             "--send-test-alert",
-            help="Only post a test alert to RECEIVER_NOTIFY_URL, and show what answered.",
+            help="Only post a test alert to RECEIVER_ALERT_URL, and show what answered.",
         ),
     ] = False,
     as_json: arg.Json = False,

@@ -10,8 +10,8 @@ from receiver.health.problem import Finding, Report
 
 async def check_notices(database: Database, settings: Settings) -> Report:
     """Whether notices get through."""
-    if settings.notify_url is None:
-        return Report("nobody is told of anything: RECEIVER_NOTIFY_URL is not set")
+    if settings.alert_url is None:
+        return Report("nobody is told of anything: RECEIVER_ALERT_URL is not set")
     return of_unsent(await read_unsent(database))
 
 
@@ -20,5 +20,5 @@ def of_unsent(unsent: Unsent) -> Report:
     if not unsent.failing:
         return Report(f"notices get through; {unsent.waiting} are on their way")
     says = f"{unsent.failing} notices were tried again and again and not taken"
-    mend = "see `notice.not_posted` in the log, and RECEIVER_NOTIFY_URL"
-    return Report(says, (Finding(says, mend),))
+    remediation = "see `alert.send_failed` in the log, and RECEIVER_ALERT_URL"
+    return Report(says, (Finding(says, remediation),))

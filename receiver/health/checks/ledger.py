@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from jobs.audits.auditor import AUDITS, examine
-from jobs.audits.findings import MENDS, Looked
+from jobs.audits.findings import REMEDIATIONS, Looked
 from jobs.queries.backlog import oldest_received_age_seconds
 from jobs.queries.silence import span
 from jobs.storage.database import Database
@@ -35,7 +35,7 @@ async def check_audit(
 
 def of_audit(name: str, looked: Looked) -> Report:
     """What the audit found, in words."""
-    findings = [Finding(says, MENDS[name]) for says in looked.says]
+    findings = [Finding(says, REMEDIATIONS[name]) for says in looked.says]
     if looked.found > len(looked.says):
         findings.append(Finding(f"and {looked.found - len(looked.says)} more like these"))
     if not looked.is_whole:

@@ -9,7 +9,7 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 
 from jobs.audits.auditor import read_audits
-from jobs.audits.findings import MENDS, Audited
+from jobs.audits.findings import REMEDIATIONS, Audited
 from jobs.heartbeat import ALIVE_SECONDS, alive
 from jobs.queries.backlog import oldest_received_age_seconds
 from jobs.storage.database import Database
@@ -119,7 +119,10 @@ def look_at_books(database: Database) -> Look:
 def book_troubles(audits: Sequence[Audited], *, now: datetime) -> list[Trouble]:
     """Each audit that found something, and each that is not made any more."""
     troubles = [
-        Trouble("books", f"{one.name}: {one.found} wrong, first: {one.says[0]}. {MENDS[one.name]}")
+        Trouble(
+            "books",
+            f"{one.name}: {one.found} wrong, first: {one.says[0]}. {REMEDIATIONS[one.name]}",
+        )
         for one in audits
         if one.found
     ]

@@ -68,7 +68,7 @@ def of_failures(groups: tuple[FailureGroup, ...]) -> list[Finding]:
     return [
         note(
             f"{one.count} of {one.source} failed as {one.reason}: {one.detail}",
-            f"{one.mend} `{one.replay}`",
+            f"{one.remediation} `{one.replay}`",
         )
         for one in groups[:MOST]
     ]
@@ -76,8 +76,8 @@ def of_failures(groups: tuple[FailureGroup, ...]) -> list[Finding]:
 
 async def check_silence(database: Database, mappings: MappingSet) -> Report:
     """Whether every source was heard of as often as its mapping expects."""
-    mend = "look at the webhook's page at the vendor, and at `receiver rejections`"
-    findings = [Finding(str(one), mend) for one in await read_silent(database, mappings)]
+    remediation = "look at the webhook's page at the vendor, and at `receiver rejections`"
+    findings = [Finding(str(one), remediation) for one in await read_silent(database, mappings)]
     watched = sum(source.expect_every is not None for source in mappings.sources.values())
     return Report.of(f"sources that have an expect_every: {watched}", findings)
 

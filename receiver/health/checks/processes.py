@@ -48,8 +48,8 @@ async def check_redis(settings: Settings) -> Report:
             policy = (await redis.config_get("maxmemory-policy")).get("maxmemory-policy")
     except (RedisError, OSError) as error:
         says = f"Redis does not answer ({type(error).__name__})"
-        mend = "bring it back, see RECEIVER_REDIS_URL; nothing is lost, settling is slower"
-        return Report(says, (Finding(says, mend),))
+        remediation = "bring it back, see RECEIVER_REDIS_URL; nothing is lost, settling is slower"
+        return Report(says, (Finding(says, remediation),))
     finally:
         await redis.aclose(close_connection_pool=True)
     return of_memory(memory, policy)
@@ -97,8 +97,10 @@ def of_versions(processes: Sequence[Alive], timezone: str, digest: str | None) -
         says = f"the processes go by different mappings: {_listed(told)}"
         findings.append(Finding(says, "give all of them the same files (RECEIVER_MAPPINGS)"))
     elif told and digest is not None and digest not in told:
-        mend = "see RECEIVER_MAPPINGS; an edit takes a few seconds to reach all"
-        findings.append(note("the mappings read here are not those that the processes have", mend))
+        remediation = "see RECEIVER_MAPPINGS; an edit takes a few seconds to reach all"
+        findings.append(
+            note("the mappings read here are not those that the processes have", remediation)
+        )
     zones = _by_value(processes, "timezone")
     if len({*zones, timezone}) > 1:
         says = f"time zones differ: {timezone} in the database; {_listed(zones)}"

@@ -50,8 +50,8 @@ def check_secrets(mappings: MappingSet, secrets: Secrets, now: datetime) -> Repo
 
 def check_settings() -> Report:
     """Whether every RECEIVER_ variable is one that something reads."""
-    mend = "write it as in docs/settings.md, or take it out"
-    findings = [note(one, mend) for one in misspelt()]
+    remediation = "write it as in docs/settings.md, or take it out"
+    findings = [note(one, remediation) for one in misspelt()]
     findings += [
         note(one, "docs/settings.md says how .env is read") for one in doubtful_values(ENV_FILE)
     ]
@@ -102,11 +102,11 @@ def check_public_url(settings: Settings, mappings: MappingSet, secrets: Secrets)
     """Whether it is known what vendors call, where they sign that."""
     tried = {source for source, _ in throwaway_secrets(mappings, secrets)}
     known = known_sources(mappings, secrets)
-    mend = "set RECEIVER_PUBLIC_URL to what it calls"
+    remediation = "set RECEIVER_PUBLIC_URL to what it calls"
     findings = [
         Finding(
             f"the vendor of {name} signs the URL, and nothing says what it calls",
-            mend,
+            remediation,
             is_problem=name not in tried,
         )
         for name in without_public_url(known.values(), settings)

@@ -46,9 +46,9 @@ async def check_revision(database: Database) -> Report:
 async def check_durability(database: Database) -> Report:
     """Whether a commit survives a power cut."""
     faults = await durability_faults(database)
-    mend = "an acknowledged delivery must survive a power cut"
+    remediation = "an acknowledged delivery must survive a power cut"
     return Report.of(
-        "what is committed survives a power cut", [Finding(fault, mend) for fault in faults]
+        "what is committed survives a power cut", [Finding(fault, remediation) for fault in faults]
     )
 
 
@@ -86,11 +86,11 @@ async def check_disk(database: Database, settings: Settings) -> Report:
     room = room_at(path.parent)
     findings = []
     if room.is_short:
-        mend = "free some: on a full disk webhooks are answered 503 and vendors send again"
-        findings.append(Finding(f"only {room} at {path.parent}", mend))
+        remediation = "free some: on a full disk webhooks are answered 503 and vendors send again"
+        findings.append(Finding(f"only {room} at {path.parent}", remediation))
     log = path.with_name(path.name + "-wal")
     if log.exists() and log.stat().st_size > LARGE_LOG_BYTES:
         size = f"{log.stat().st_size / 1e9:.1f} GB"
-        mend = "look for a program that has the database open and reads without an end"
-        findings.append(note(f"{log} has grown to {size}", mend))
+        remediation = "look for a program that has the database open and reads without an end"
+        findings.append(note(f"{log} has grown to {size}", remediation))
     return Report.of(f"{room} at {path.parent}", findings)

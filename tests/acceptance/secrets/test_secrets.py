@@ -59,10 +59,10 @@ class Site:
             self.planted.plant(name)
         self.learnt = self.planted.plant("LEARNT_SECRET")
         base, told.answers = told.url.rpartition("/hook/")[0], [500]
-        key = self.planted.plant("part of RECEIVER_NOTIFY_URL")
-        service.environment["RECEIVER_NOTIFY_URL"] = f"{base}/hook/{key}?key={key}"
+        key = self.planted.plant("part of RECEIVER_ALERT_URL")
+        service.environment["RECEIVER_ALERT_URL"] = f"{base}/hook/{key}?key={key}"
         signs = f"whsec_{base64.b64encode(self.planted.plant('notices').encode()).decode()}"
-        service.environment["RECEIVER_NOTIFY_SECRET"] = signs
+        service.environment["RECEIVER_ALERT_SECRET"] = signs
 
     def __getitem__(self, name: str) -> str:
         return self.planted.secrets[name]
@@ -251,7 +251,7 @@ def _tracebacks(site: Site) -> None:
             body = body.replace(b"acme", b"acme-%d" % number)
             signed = headers | {"x-signature": _hmac(site["SIGNED_SECRET"], body)}
             assert site.send(path, body, signed).status_code == 202
-        site.service.worker.wait_for_event("settle.broke")
+        site.service.worker.wait_for_event("settle.exception")
     wait_until(
         lambda: (
             site.service.database.rows("SELECT 1 FROM deliveries WHERE state = 'received'") == []

@@ -10,7 +10,7 @@ from tests.support.alerts import place
 from tests.support.processes import wait_until
 
 HASTE = {"jobs.alerts.repository:LEASE_SECONDS": 0.5, "jobs.alerts.dispatcher:LEASE_SECONDS": 3.0}
-ADDRESS = "RECEIVER_NOTIFY_URL"
+ADDRESS = "RECEIVER_ALERT_URL"
 
 
 def _telling_is_cut_off(stage: Stage, *, refused: int = 0) -> Counter[str]:

@@ -178,8 +178,8 @@ async def test_a_place_that_is_away_is_tried_again_under_the_same_id_with_growin
     assert (len(place.refused), len(place.taken)) == (5, 1)
     assert (await read_unsent(workshop.database)).waiting == 0
     assert [line["event"] for line in logs if line["event"].startswith("notice.")] == [
-        "notice.not_posted",
-        "notice.posted",
+        "alert.send_failed",
+        "alert.sent",
     ]
 
 

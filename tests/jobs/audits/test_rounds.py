@@ -75,7 +75,7 @@ async def test_a_round_that_breaks_is_tried_again_and_the_others_are_made(
             await asyncio.sleep(0.02)
     finally:
         running.cancel()
-    assert [one["event"] for one in logs if one["log_level"] == "error"] == ["audit.fault"]
+    assert [one["event"] for one in logs if one["log_level"] == "error"] == ["audit.error"]
 
 
 async def test_a_round_that_the_database_cut_off_is_due_again_at_once(workshop: Workshop) -> None:

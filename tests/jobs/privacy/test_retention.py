@@ -210,7 +210,7 @@ async def test_a_database_that_is_away_is_tried_again(
     await asyncio.wait_for(third.wait(), 10)
     running.cancel()
     events = [one["event"] for one in logs]
-    assert events == ["retention.put_off", "retention.fault"]
+    assert events == ["retention.postponed", "retention.error"]
 
 
 async def test_a_body_under_a_running_release_stays(workshop: Workshop) -> None:

@@ -4,7 +4,7 @@ import pytest
 
 from jobs.common.failure_groups import collapse, group_id
 from jobs.filters import DeliveryFilter
-from jobs.queries.failures import MENDS, read_failures, replay_command
+from jobs.queries.failures import REMEDIATIONS, read_failures, replay_command
 from jobs.queries.listing import list_deliveries
 from jobs.queries.rules import KnownRule, read_rules
 from jobs.storage.database import Database
@@ -22,7 +22,7 @@ async def test_thousands_of_failures_become_a_handful(database: Database, rows: 
     assert first.first_seen == START + timedelta(seconds=1)
     assert first.last_seen == START + timedelta(seconds=30)
     assert (first.example_delivery, '"29"' in first.example_detail) == ("d30", True)
-    assert "table" in first.mend
+    assert "table" in first.remediation
     command = "receiver replay --source zendesk --reason unmapped --rule solved --group"
     assert first.replay == f"{command} {first.id}"
     assert (
@@ -130,7 +130,7 @@ def test_tables_and_expressions_are_named_as_they_are() -> None:
 
 
 def test_every_reason_has_its_mend() -> None:
-    assert MENDS.keys() == {reason.value for reason in Reason}
+    assert REMEDIATIONS.keys() == {reason.value for reason in Reason}
 
 
 def test_the_command_can_be_pasted_whatever_the_names() -> None:

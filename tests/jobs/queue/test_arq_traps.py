@@ -126,7 +126,7 @@ async def test_a_job_that_breaks_is_heard_once_and_breaks_nothing_else(
         bell.ring(["next"])
         await until(lambda: heard.ids == ["breaks", "next"] and not waiting(valkey))
         assert [one["event"] for one in logs if one["log_level"] == "error"] == [
-            "worker.ring_broke"
+            "worker.job_exception"
         ]
         assert listener.is_up
 
@@ -295,7 +295,7 @@ def make_writable(valkey: Valkey) -> None:
 
 
 @pytest.mark.parametrize(
-    ("spoil", "mend"),
+    ("spoil", "remediation"),
     [(make_full, make_roomy), (make_read_only, make_writable)],
     ids=["out of memory", "read-only"],
 )

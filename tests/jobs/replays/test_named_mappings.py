@@ -57,7 +57,7 @@ class Service:
         assert found is not None
         return found
 
-    def mend(self, price: str) -> None:
+    def fix(self, price: str) -> None:
         """What the deliveries failed for is there from now on, at this price."""
         write(self.folder, "tables/companies.yaml", '"8": globex\n')
         edit(self.folder, "agents.yaml", CHEAP, price)
@@ -83,7 +83,7 @@ async def service(workshop: Workshop, tmp_path: Path) -> AsyncIterator[Service]:
 
 async def test_a_worker_looks_before_it_begins_and_bills_what_was_shown(service: Service) -> None:
     """It has not seen the edit that the dry run is of; with its own mappings all would fail."""
-    service.mend(DEAR)
+    service.fix(DEAR)
     shown = await service.rehearse()
     assert shown.amounts_micros == {"USD": 297_000_000}
     replay_id = await service.ask(shown.mapping_version)
@@ -95,14 +95,14 @@ async def test_a_worker_looks_before_it_begins_and_bills_what_was_shown(service:
 async def test_a_worker_looks_before_a_replay_that_names_nothing_as_well(
     service: Service,
 ) -> None:
-    service.mend(CHEAP)
+    service.fix(CHEAP)
     replay_id = await service.ask(None)
     await service.runner().advance()
     assert (await service.status(replay_id)).recorded == 3
 
 
 async def test_a_replay_of_other_mappings_than_are_in_force_is_refused(service: Service) -> None:
-    service.mend(CHEAP)
+    service.fix(CHEAP)
     shown = await service.rehearse()
     edit(service.folder, "agents.yaml", CHEAP, DEAR)
     current = await service.worker.look_now()
@@ -112,7 +112,7 @@ async def test_a_replay_of_other_mappings_than_are_in_force_is_refused(service: 
 
 
 async def test_an_edit_after_it_was_asked_for_leaves_the_rest_alone(service: Service) -> None:
-    service.mend(CHEAP)
+    service.fix(CHEAP)
     replay_id = await service.ask((await service.rehearse()).mapping_version)
     edit(service.folder, "agents.yaml", CHEAP, DEAR)
     await service.runner().advance()
@@ -130,7 +130,7 @@ async def test_a_worker_that_is_behind_waits(service: Service) -> None:
     async def blind() -> None:
         return
 
-    service.mend(CHEAP)
+    service.fix(CHEAP)
     replay_id = await service.ask((await service.rehearse()).mapping_version)
     await service.runner(blind).advance()
     assert (await service.status(replay_id)).done == 0
@@ -139,7 +139,7 @@ async def test_a_worker_that_is_behind_waits(service: Service) -> None:
 
 
 async def test_an_edit_during_a_step_is_in_force_after_it(service: Service) -> None:
-    service.mend(CHEAP)
+    service.fix(CHEAP)
     replay_id = await service.ask((await service.rehearse()).mapping_version)
     settle = service.settler.settle
     looked: list[MappingWatch] = []

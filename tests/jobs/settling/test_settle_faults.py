@@ -78,7 +78,7 @@ async def test_a_bug_costs_its_own_delivery_only(
     await settler.settle(ids)
     assert await workshop.states() == {"recorded": 20, "received": 1}
     assert len(await workshop.open_micros()) == 20
-    (broke,) = [entry for entry in logs if entry["event"] == "settle.broke"]
+    (broke,) = [entry for entry in logs if entry["event"] == "settle.exception"]
     assert (broke["delivery"], broke["source"], broke["attempts"]) == (bad, "crm", 1)
     assert broke["exc_info"] is not None
     for attempt in range(2, 6):

@@ -180,8 +180,8 @@ async def test_a_fault_is_loud_and_ends_no_sweeping(
     async with sweeping(workshop, settler, telling):
         await until_states(workshop, {"recorded": 1})
     events = [(entry["event"], entry["log_level"]) for entry in logs]
-    assert ("sweeper.put_off", "warning") in events
-    assert ("sweeper.fault", "error") in events
+    assert ("sweeper.postponed", "warning") in events
+    assert ("sweeper.error", "error") in events
 
 
 async def test_a_database_that_was_away_is_swept_again(

@@ -135,16 +135,16 @@ def test_slack_is_known_by_its_host(url: str, wanted: Any, is_: str) -> None:
 
 def test_without_an_address_nobody_is_told() -> None:
     assert post_of(Settings()) is None
-    assert post_of(Settings(notify_url="https://example.com/hook")) is not None
+    assert post_of(Settings(alert_url="https://example.com/hook")) is not None
 
 
 @pytest.mark.parametrize(
     ("name", "value", "says"),
     [
-        ("notify_url", "hooks.example.com/hunter2", "RECEIVER_NOTIFY_URL: it is no http or https"),
-        ("notify_url", "ftp://hunter2/x", "RECEIVER_NOTIFY_URL: it is no http or https"),
-        ("notify_secret", "hunter2!", "RECEIVER_NOTIFY_SECRET: it is no secret of Standard"),
-        ("notify_secret", "whsec_", "RECEIVER_NOTIFY_SECRET: it is no secret of Standard"),
+        ("alert_url", "hooks.example.com/hunter2", "RECEIVER_ALERT_URL: it is no http or https"),
+        ("alert_url", "ftp://hunter2/x", "RECEIVER_ALERT_URL: it is no http or https"),
+        ("alert_secret", "hunter2!", "RECEIVER_ALERT_SECRET: it is no secret of Standard"),
+        ("alert_secret", "whsec_", "RECEIVER_ALERT_SECRET: it is no secret of Standard"),
     ],
 )
 def test_a_wrong_setting_stops_the_start_and_is_not_repeated(

@@ -26,7 +26,7 @@ def parts(database: Database) -> ApiParts:
         database=database,
         mappings=lambda: mappings,
         zone=ZoneInfo(settings.timezone_name),
-        oldest_days=settings.oldest_outcome_days,
+        oldest_days=settings.max_outcome_age_days,
         settings=settings,
         secrets=Secrets(environ={}),
     )

@@ -79,7 +79,7 @@ def statuses(ran: Ran) -> dict[str, str]:
 
 def findings(ran: Ran, name: str) -> list[tuple[str, str, str]]:
     (check,) = [one for one in ran.json if one["name"] == name]
-    return [(one["level"], one["detail"], one["mend"]) for one in check["findings"]]
+    return [(one["level"], one["detail"], one["remediation"]) for one in check["findings"]]
 
 
 def test_where_nothing_is_wrong_every_check_is_good(healthy: Installation) -> None:
@@ -158,7 +158,7 @@ async def _older_tables(rows: Rows) -> None:
 
 
 @pytest.mark.parametrize(
-    ("work", "name", "says", "mend"),
+    ("work", "name", "says", "remediation"),
     [
         pytest.param(_no_worker, "worker", "no work process is alive", "receiver work", id="work"),
         pytest.param(_deaf_worker, "worker", "does not reach Redis", "redis", id="deaf-worker"),
@@ -174,7 +174,7 @@ async def _older_tables(rows: Rows) -> None:
     ],
 )
 def test_each_fault_in_the_database_is_a_problem_with_its_mend(
-    healthy: Installation, work: Work, name: str, says: str, mend: str
+    healthy: Installation, work: Work, name: str, says: str, remediation: str
 ) -> None:
     healthy.fill(work)
     ran = healthy.run("doctor", "--json")
@@ -183,7 +183,7 @@ def test_each_fault_in_the_database_is_a_problem_with_its_mend(
     (level, said, to_do), *_ = findings(ran, name)
     assert level == "problem"
     assert says in said
-    assert mend in to_do
+    assert remediation in to_do
     shown = healthy.run("doctor")
     assert shown.code == 1
     assert says in shown.out
@@ -199,18 +199,18 @@ def test_a_broken_mapping_is_named_at_its_place(healthy: Installation) -> None:
 
 def test_a_silent_source_is_named(healthy: Installation) -> None:
     healthy.edit("source: zendesk\n", "source: zendesk\nexpect_every: 2h\n")
-    ((_, says, mend),) = findings(healthy.run("doctor", "--json"), "silence")
+    ((_, says, remediation),) = findings(healthy.run("doctor", "--json"), "silence")
     assert says.startswith("source zendesk is silent since 2026-05-01")
-    assert "receiver rejections" in mend
+    assert "receiver rejections" in remediation
 
 
 def test_a_source_without_a_secret_is_named(
     healthy: Installation, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.delenv("ZENDESK_SECRET")
-    ((_, says, mend),) = findings(healthy.run("doctor", "--json"), "secrets")
+    ((_, says, remediation),) = findings(healthy.run("doctor", "--json"), "secrets")
     assert says == "source zendesk has no secret and answers 503"
-    assert mend == "set ZENDESK_SECRET"
+    assert remediation == "set ZENDESK_SECRET"
 
 
 def test_a_setting_that_nothing_reads_is_worth_knowing(
@@ -218,10 +218,10 @@ def test_a_setting_that_nothing_reads_is_worth_knowing(
 ) -> None:
     monkeypatch.setenv("RECEIVER_RETENTON_DAYS", "30")
     ran = healthy.run("doctor", "--json")
-    ((level, says, mend),) = findings(ran, "settings")
+    ((level, says, remediation),) = findings(ran, "settings")
     assert (ran.code, level) == (0, "note")
     assert "RECEIVER_RETENTON_DAYS is no setting; did you mean RECEIVER_RETENTION_DAYS?" in says
-    assert "docs/settings.md" in mend
+    assert "docs/settings.md" in remediation
 
 
 def test_a_throw_away_secret_is_worth_knowing_and_no_problem(
@@ -250,8 +250,8 @@ def test_a_file_of_secrets_that_others_can_read_is_named(
     (healthy.root / "secrets").mkdir(exist_ok=True)
     monkeypatch.setenv("RECEIVER_SECRETS_DIR", str(healthy.root / "secrets"))
     ran = healthy.run("doctor", "--json")
-    ((_, says, mend),) = findings(ran, "files")
-    assert (ran.code, mend.split()[0]) == (1, "chmod")
+    ((_, says, remediation),) = findings(ran, "files")
+    assert (ran.code, remediation.split()[0]) == (1, "chmod")
     assert where in says
     path.chmod(0o600)
     assert findings(healthy.run("doctor", "--json"), "files") == []
@@ -262,9 +262,9 @@ def test_a_folder_of_secrets_that_is_not_there_is_named(
 ) -> None:
     monkeypatch.setenv("RECEIVER_SECRETS_DIR", str(healthy.root / "nowhere"))
     ran = healthy.run("doctor", "--json")
-    ((_, says, mend),) = findings(ran, "files")
+    ((_, says, remediation),) = findings(ran, "files")
     assert says == f"{healthy.root / 'nowhere'} cannot be read"
-    assert "RECEIVER_SECRETS_DIR" in mend
+    assert "RECEIVER_SECRETS_DIR" in remediation
 
 
 def test_without_redis_the_others_are_looked_at(healthy: Installation, valkey: Valkey) -> None:
@@ -359,9 +359,9 @@ def test_failures_are_worth_knowing_with_the_command_that_mends_them(
 
     healthy.fill(fail)
     ran = healthy.run("doctor", "--json")
-    ((level, says, mend),) = findings(ran, "failures")
+    ((level, says, remediation),) = findings(ran, "failures")
     assert (ran.code, level, says) == (0, "note", "1 of zendesk failed as unpriced: no price")
-    assert "receiver replay --source zendesk --reason unpriced --rule solved" in mend
+    assert "receiver replay --source zendesk --reason unpriced --rule solved" in remediation
 
 
 def test_a_test_alert_says_what_answered(
@@ -369,9 +369,9 @@ def test_a_test_alert_says_what_answered(
 ) -> None:
     off = installed.run("doctor", "--send-test-alert")
     assert (off.code, off.out) == (1, "")
-    assert "alerts are off: set RECEIVER_NOTIFY_URL" in off.err
+    assert "alerts are off: set RECEIVER_ALERT_URL" in off.err
     with a_place() as place:
-        monkeypatch.setenv("RECEIVER_NOTIFY_URL", place.url)
+        monkeypatch.setenv("RECEIVER_ALERT_URL", place.url)
         sent = installed.run("doctor", "--send-test-alert", "--json")
         assert (sent.code, sent.json["status"], sent.json["format"]) == (0, 200, "json")
         (posted,) = place.posted

@@ -108,4 +108,4 @@ def test_doctor_calls_it_a_problem_where_no_order_of_arrival_puts_it_right(
     assert not young.is_problem
     old, *_ = of_exceptions([Tally("waiting-reversal", count=2, overdue=1)])
     assert old.is_problem
-    assert "receiver exceptions --kind waiting-reversal" in old.mend
+    assert "receiver exceptions --kind waiting-reversal" in old.remediation

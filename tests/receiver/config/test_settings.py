@@ -10,6 +10,7 @@ from sqlalchemy.ext.asyncio import create_async_engine
 
 from jobs.storage.database import open_database
 from receiver.config.settings import (
+    RENAMED,
     Settings,
     SettingsInvalid,
     as_table,
@@ -115,7 +116,7 @@ def test_an_empty_variable_counts_as_unset(monkeypatch: pytest.MonkeyPatch) -> N
         ("BODY_LIMIT_BYTES", "0", "greater than or equal to 1"),
         ("RETENTION_DAYS", "-1", "greater than or equal to 0"),
         ("RETENTION_DAYS", "36501", "less than or equal to 36500"),
-        ("OLDEST_OUTCOME_DAYS", "0", "greater than or equal to 1"),
+        ("MAX_OUTCOME_AGE_DAYS", "0", "greater than or equal to 1"),
         ("LOG_FORMAT", "xml", "'auto', 'console' or 'json'"),
     ],
 )
@@ -155,6 +156,15 @@ def test_a_misspelt_variable_is_named_with_the_nearest_one(tmp_path: Path) -> No
         "RECEIVER_RETENTION_DAY is no setting; did you mean RECEIVER_RETENTION_DAYS?",
         "RECEIVER_XYZZY is no setting and is not read.",
     ]
+
+
+@pytest.mark.parametrize(("old", "new"), sorted(RENAMED.items()))
+def test_a_variable_of_an_earlier_version_is_named_with_its_new_name(old: str, new: str) -> None:
+    assert misspelt({old: "1"}, None) == [
+        f"{old} is called {new} now and is not read under its old name"
+    ]
+    assert new in {variable(name) for name in Settings.model_fields}
+    assert old not in {variable(name) for name in Settings.model_fields}
 
 
 def test_passwords_are_not_in_the_repr() -> None:

@@ -138,7 +138,7 @@ def test_an_audit_that_did_not_reach_everything_says_so() -> None:
     (found,) = books.of_audit("books", looked).findings
     assert not found.is_problem
     assert "only the first 4000 were looked at" in found.says
-    assert "--full" in found.mend
+    assert "--full" in found.remediation
 
 
 def test_an_audit_counts_what_it_does_not_show() -> None:
@@ -178,4 +178,7 @@ def test_a_transaction_that_does_not_end_is_a_problem_after_ten_minutes_and_name
     assert finding.is_problem
     assert "complete only until 11m ago" in finding.says
     if oldest is not None:
-        assert "end the transaction of process 7 of me (psql, idle in transaction" in finding.mend
+        assert (
+            "end the transaction of process 7 of me (psql, idle in transaction"
+            in finding.remediation
+        )

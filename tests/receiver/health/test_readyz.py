@@ -157,6 +157,6 @@ async def test_metrics_show_what_is_ready_and_what_limps() -> None:
     assert exposed.headers["content-type"].startswith("text/plain; version=0.0.4")
     lines = exposed.text.splitlines()
     assert "receiver_ready 1.0" in lines
-    assert 'receiver_problems{name="redis"} 1.0' in lines
-    assert 'receiver_problems{name="worker"} 0.0' in lines
-    assert 'receiver_problems{name="database"} 0.0' in lines
+    assert 'receiver_health_problems{name="redis"} 1.0' in lines
+    assert 'receiver_health_problems{name="worker"} 0.0' in lines
+    assert 'receiver_health_problems{name="database"} 0.0' in lines

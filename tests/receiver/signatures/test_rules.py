@@ -271,8 +271,14 @@ def without(block: dict[str, Any], *keys: str) -> dict[str, Any]:
 def test_a_fault_names_its_place_and_its_remedy(
     block: dict[str, Any], path: tuple[str | int, ...], message: str, remedy: str
 ) -> None:
-    found = [(where, what, mend) for where, what, mend in RULES.problems(block) if where == path]
-    assert any(message in what and remedy in mend for _, what, mend in found), RULES.problems(block)
+    found = [
+        (where, what, remediation)
+        for where, what, remediation in RULES.problems(block)
+        if where == path
+    ]
+    assert any(message in what and remedy in remediation for _, what, remediation in found), (
+        RULES.problems(block)
+    )
     with pytest.raises(SchemeInvalid):
         scheme_of(block)
     assert RULES.signs_delivery_id(block) is False

@@ -163,7 +163,7 @@ async def test_a_rejected_edit_is_named_and_costs_only_itself(settings: Settings
         assert (await post(client, "1")).status_code == 202
         assert (await client.post("/webhooks/other", content=BODY)).status_code == 503
         exposed = (await client.get("/metrics")).text
-        assert 'receiver_problems{name="mappings"} 0.0' not in exposed
+        assert 'receiver_health_problems{name="mappings"} 0.0' not in exposed
 
 
 async def test_a_database_that_cannot_commit_is_503_here_and_for_the_sender(

@@ -258,8 +258,10 @@ def test_what_is_wrong_in_one_is_named_with_what_to_write(
 ) -> None:
     verify = block("hmac") | {"handshakes": [handshake]}
     where = ("handshakes", 0, *path)
-    found = [(what, mend) for at, what, mend in RULES.problems(verify) if at == where]
-    assert any(message in what and remedy in mend for what, mend in found), RULES.problems(verify)
+    found = [(what, remediation) for at, what, remediation in RULES.problems(verify) if at == where]
+    assert any(message in what and remedy in remediation for what, remediation in found), (
+        RULES.problems(verify)
+    )
     with pytest.raises(SchemeInvalid, match=r"handshakes\.0"):
         scheme_of(verify)
 

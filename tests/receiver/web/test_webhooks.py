@@ -328,7 +328,7 @@ async def test_acknowledged_deliveries_are_counted(endpoint: Endpoint) -> None:
     exposed = endpoint.metrics.exposition().decode()
     assert 'receiver_deliveries_total{answer="accepted",source="github"} 1.0' in exposed
     assert 'receiver_deliveries_total{answer="duplicate",source="github"} 2.0' in exposed
-    assert "receiver_intake_seconds_count 3.0" in exposed
+    assert "receiver_request_duration_seconds_count 3.0" in exposed
 
 
 async def test_how_long_ago_a_request_was_signed_is_told_where_it_says_so(

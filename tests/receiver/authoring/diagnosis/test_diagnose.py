@@ -174,7 +174,7 @@ def test_a_clock_is_told_from_a_wrong_signature(shift: float, cause: str, word: 
     diagnosis = found(signed(), now=NOW + shift)
     assert (diagnosis.cause, steps(diagnosis)) == (cause, ["clock"])
     assert f"900 s {word}" in diagnosis.findings[0].said
-    assert "--at 2026-09-21T14:13:20Z" in diagnosis.findings[0].mend
+    assert "--at 2026-09-21T14:13:20Z" in diagnosis.findings[0].remediation
     assert diagnosis.secret == "DESK_SECRET"
 
 
@@ -212,7 +212,7 @@ def stale(scheme: Scheme, age_seconds: int) -> str:
     )
     [finding] = diagnosis.findings
     assert finding.step == "clock"
-    return finding.mend
+    return finding.remediation
 
 
 @pytest.mark.parametrize("case", RETRIED.values(), ids=RETRIED)
@@ -267,7 +267,7 @@ def test_what_nothing_explains_is_another_secret() -> None:
 def test_a_missing_header_is_told_with_those_that_are_there() -> None:
     diagnosis = found(replace(signed(), headers={"host": "x", "user-agent": "y"}))
     assert (diagnosis.cause, steps(diagnosis)) == ("missing-signature", ["request"])
-    assert "host, user-agent" in diagnosis.findings[0].mend
+    assert "host, user-agent" in diagnosis.findings[0].remediation
 
 
 @pytest.mark.parametrize(

@@ -58,8 +58,8 @@ def found(
     )
 
 
-def mends(diagnosis: Diagnosis) -> list[str]:
-    return [one.mend for one in diagnosis.findings if one.step == "verify"]
+def remediations(diagnosis: Diagnosis) -> list[str]:
+    return [one.remediation for one in diagnosis.findings if one.step == "verify"]
 
 
 HEX = mac().hex()
@@ -122,15 +122,15 @@ def test_the_line_to_change_is_named(
     configured = {name: value for name, value in block.items() if value is not None}
     diagnosis = found(configured, headers)
     assert not diagnosis.proven
-    assert sorted(mends(diagnosis)) == sorted(expected)
+    assert sorted(remediations(diagnosis)) == sorted(expected)
     assert diagnosis.secret == "DESK_SECRET"
     assert SECRET not in repr(diagnosis)
     fixed = configured | {
         line.partition(": ")[0].removeprefix("verify."): yaml.safe_load(line.partition(": ")[2])
-        for line in mends(diagnosis)
+        for line in remediations(diagnosis)
         if line.startswith("verify.")
     }
-    for line in mends(diagnosis):
+    for line in remediations(diagnosis):
         fixed.pop(line.removeprefix("remove the line verify."), None)
     assert found(fixed, headers).proven, fixed
 
@@ -145,10 +145,12 @@ def test_the_line_to_change_is_named(
 )
 def test_how_the_key_is_read_is_named(secret: str, encoding: str) -> None:
     headers = {"X-Signature": mac(key=KEY).hex()}
-    assert mends(found(PLAIN, headers, secret=secret)) == [f"verify.key_encoding: {encoding}"]
+    assert remediations(found(PLAIN, headers, secret=secret)) == [
+        f"verify.key_encoding: {encoding}"
+    ]
     as_text = {"X-Signature": mac(key=secret.encode()).hex()}
     wrong = PLAIN | {"key_encoding": encoding}
-    assert mends(found(wrong, as_text, secret=secret)) == ["verify.key_encoding: utf8"]
+    assert remediations(found(wrong, as_text, secret=secret)) == ["verify.key_encoding: utf8"]
 
 
 def test_a_vendor_that_signs_with_the_text_of_whsec_gets_the_whole_block() -> None:
@@ -163,7 +165,7 @@ def test_a_vendor_that_signs_with_the_text_of_whsec_gets_the_whole_block() -> No
     }
     [finding] = found(PRESETS["standard-webhooks"], headers, secret=secret).findings
     assert "read as utf8, not whsec" in finding.said
-    block = yaml.safe_load(finding.mend.partition("verify: ")[2].partition(", with")[0])
+    block = yaml.safe_load(finding.remediation.partition("verify: ")[2].partition(", with")[0])
     assert found(block, headers, secret=secret).proven
 
 
@@ -190,7 +192,7 @@ def test_where_the_secret_itself_is_shown_is_named(
 ) -> None:
     diagnosis = found(block, headers, url=URL + query)
     assert not diagnosis.proven
-    assert mends(diagnosis) == expected
+    assert remediations(diagnosis) == expected
     assert diagnosis.secret == "DESK_SECRET"
     for line in expected:
         if line.startswith("verify: "):  # the block alone, without a line of the other scheme
@@ -202,14 +204,14 @@ def test_a_secret_in_the_path_is_found_in_every_spelling() -> None:
     secret = "an/unguessable+part?of=it"
     for part in (secret, quote(secret, safe=""), quote(quote(secret, safe=""), safe="")):
         diagnosis = found(PLAIN, {}, url=f"{URL}/{part}", secret=secret)
-        assert mends(diagnosis) == ["verify: {scheme: path-token}, with `secrets`"], part
+        assert remediations(diagnosis) == ["verify: {scheme: path-token}, with `secrets`"], part
 
 
 def test_a_token_that_stands_behind_basic_is_named() -> None:
     secret = "user:the password"
     shown = base64.b64encode(secret.encode()).decode()
     diagnosis = found({"scheme": "token"}, {"Authorization": f"Basic {shown}"}, secret=secret)
-    assert mends(diagnosis) == ["verify: {scheme: basic}, with `secrets`"]
+    assert remediations(diagnosis) == ["verify: {scheme: basic}, with `secrets`"]
     other = base64.b64encode(b"user:other").decode()
     [finding] = found(
         {"scheme": "basic"}, {"Authorization": f"Basic {other}"}, secret=secret
@@ -219,7 +221,7 @@ def test_a_token_that_stands_behind_basic_is_named() -> None:
 
 def test_a_signature_where_a_token_is_configured_gets_a_block_that_works() -> None:
     headers = {"X-Hub-Signature-256": f"sha256={HEX}"}
-    [line] = mends(found({"scheme": "token"}, headers))
+    [line] = remediations(found({"scheme": "token"}, headers))
     block = yaml.safe_load(line.partition("verify: ")[2].partition(", with")[0])
     assert found(block, headers).proven
 
@@ -227,7 +229,7 @@ def test_a_signature_where_a_token_is_configured_gets_a_block_that_works() -> No
 def test_a_wrong_knob_and_a_badly_copied_secret_are_both_found() -> None:
     diagnosis = found(PLAIN, {"X-Signature": f"sha256={HEX}"}, secret=f"{SECRET}\n")
     assert [one.step for one in diagnosis.findings] == ["secret", "verify"]
-    assert mends(diagnosis) == ['verify.prefix: "sha256="']
+    assert remediations(diagnosis) == ['verify.prefix: "sha256="']
 
 
 @pytest.mark.parametrize(
@@ -243,14 +245,14 @@ def test_a_wrong_knob_and_a_changed_body_or_url_are_both_found(
     headers = {"X-Signature": f"sha256={mac(signed).hex()}"}
     diagnosis = found(PLAIN, headers, url=url, body=body)
     assert {one.step for one in diagnosis.findings} == {step, "verify"}
-    assert 'verify.prefix: "sha256="' in mends(diagnosis)
+    assert 'verify.prefix: "sha256="' in remediations(diagnosis)
 
 
 def test_with_another_secret_no_knob_is_blamed() -> None:
     """And the search ends: what it may cost is counted, not timed."""
     headers = {f"x-{n}": mac(b"%d" % n).hex() for n in range(64)} | AT
     diagnosis = found(TIMED, headers | {"X-Signature": HEX}, secret="another", body=b"x" * 100_000)
-    assert mends(diagnosis) == []
+    assert remediations(diagnosis) == []
     assert MOST_HMACS <= 20_000
 
 
@@ -271,6 +273,6 @@ def test_every_signed_preset_is_found_from_the_plainest_block() -> None:
         request: dict[str, Any] = {"method": "POST", "url": URL, "headers": {}, "body": BODY}
         headers = sign(scheme, secret=secret, now=NOW, delivery_id="id-1", **request)
         diagnosis = found(PLAIN | {"header": "X-Nothing"}, headers, secret=secret)
-        if not mends(diagnosis) and not diagnosis.proven:
+        if not remediations(diagnosis) and not diagnosis.proven:
             missed.append(name)
     assert missed == []
