@@ -40,7 +40,10 @@ SABOTAGES = (
         old='"outcome_key", "sequence", name=',
         new='"outcome_key", "sequence", "id", name=',
         tests=_in("jobs/ledger/test_guards.py", "test_a_ledger_that_could_not_be_is_refused")
-        + _in("jobs/test_migrations.py", "test_migrations_make_the_tables_that_the_code_expects"),
+        + _in(
+            "jobs/storage/test_migrations.py",
+            "test_migrations_make_the_tables_that_the_code_expects",
+        ),
     ),
     Sabotage(
         name="keep-every-repeat",
@@ -241,7 +244,7 @@ SABOTAGES = (
         file="jobs/common/errors.py",
         old='TRANSIENT_SQLSTATES = ("08", "40", ',
         new="TRANSIENT_SQLSTATES = (",
-        tests=_in("jobs/test_errors.py", "test_what_passes_by_itself_is_transient"),
+        tests=_in("jobs/common/test_errors.py", "test_what_passes_by_itself_is_transient"),
     ),
     Sabotage(
         name="settle-whatever-the-state",
@@ -270,7 +273,8 @@ SABOTAGES = (
         old="json.dumps([*head, *values], ",
         new="json.dumps([*head, *values, str(id(values))], ",
         tests=_in(
-            "mappings/test_identity.py", "test_a_key_is_compact_json_of_source_rule_and_values"
+            "mappings/rules/test_identity.py",
+            "test_a_key_is_compact_json_of_source_rule_and_values",
         )
         + _crash("done-jobs.queue.consumer:Listener._run_job-a_job_is_done_again_or_never"),
     ),
@@ -371,7 +375,7 @@ SABOTAGES = (
         old="if row is None or not row.lasts or not _is_right(token, row.url_part_sha256):",
         new="if row is None or not row.lasts:",
         tests=_in(
-            "jobs/test_pairing.py",
+            "jobs/intake/test_pairing.py",
             "test_who_does_not_know_the_token_gets_nothing_and_leaves_the_window_open",
         ),
     ),
@@ -426,7 +430,7 @@ SABOTAGES = (
         file="mappings/engine/rules/evaluate.py",
         old="raise _unpriced(rule, event, str(error)) from error",
         new='return replace(outcome, amount_micros=0, currency="USD")',
-        tests=_in("mappings/test_map.py", "test_a_percentage_without_value_is_unpriced"),
+        tests=_in("mappings/rules/test_map.py", "test_a_percentage_without_value_is_unpriced"),
     ),
     Sabotage(
         name="price-in-any-currency",
@@ -435,7 +439,7 @@ SABOTAGES = (
         old="begun = {code: entry for code, entry in begun.items() if code == currency}",
         new="begun = dict(list(begun.items())[:1])",
         tests=_in(
-            "mappings/test_currencies.py",
+            "mappings/common/test_currencies.py",
             "test_a_currency_without_a_price_is_unpriced_and_named",
             "test_only_a_price_in_the_currency_of_the_value_applies",
         ),
@@ -446,7 +450,9 @@ SABOTAGES = (
         file="mappings/engine/rules/cents.py",
         old="if function in _SIGNS and call.gives != DOUBLE:",
         new="if function in _SIGNS and not arguments:",
-        tests=_in("mappings/test_cents.py", "test_what_loses_cents_is_refused_with_the_way_out"),
+        tests=_in(
+            "mappings/rules/test_cents.py", "test_what_loses_cents_is_refused_with_the_way_out"
+        ),
     ),
     Sabotage(
         name="identify-by-invisible-characters",
@@ -455,7 +461,7 @@ SABOTAGES = (
         old="return _character(text, found.group()) if found else _form(text)",
         new="return None",
         tests=_in(
-            "mappings/test_map.py",
+            "mappings/rules/test_map.py",
             "test_an_id_that_a_person_takes_for_another_fails_with_what_helps",
         ),
     ),
@@ -465,7 +471,7 @@ SABOTAGES = (
         file="jobs/storage/database.py",
         old='"synchronous=FULL"',
         new='"synchronous=NORMAL"',
-        tests=_in("jobs/test_migrations.py", "test_our_own_connections_are_durable"),
+        tests=_in("jobs/storage/test_migrations.py", "test_our_own_connections_are_durable"),
     ),
     Sabotage(
         name="tell-senders-why",
