@@ -23,11 +23,11 @@ from jobs.common.timestamps import in_utc
 from jobs.ledger.book import KeyBook
 from jobs.ledger.owing import begin_with_owed
 from jobs.ledger.repository import load_books
-from jobs.ledger.spill import Shelf
+from jobs.ledger.spill import Spill
 from jobs.privacy.pseudonyms import Erased
 from jobs.privacy.purged import erase
 from jobs.replays.runner import claimed, mapped_now
-from jobs.settling.fold import fate_of
+from jobs.settling.fold import settlement_of
 from jobs.storage.database import Database
 from mappings.engine.loading.load import MappingSet
 from mappings.engine.types import OLDEST_DAYS, Mapped
@@ -63,19 +63,19 @@ async def compare_over(
         return report
     report.since = in_utc(span.first.received_at)
     report.deliveries = span.deliveries
-    with closing(Shelf[Pair]()) as shelf:
-        await _Rehearsal(database, sides, span, shelf, report).run(on_step or (lambda *_: None))
+    with closing(Spill[Pair]()) as spill:
+        await _Rehearsal(database, sides, span, spill, report).run(on_step or (lambda *_: None))
     return report
 
 
 class _Rehearsal:
     def __init__(
-        self, database: Database, sides: Sides, span: Span, shelf: Shelf[Pair], report: Report
+        self, database: Database, sides: Sides, span: Span, spill: Spill[Pair], report: Report
     ) -> None:
         self._database = database
         self._sides = sides
         self._span = span
-        self._shelf = shelf
+        self._spill = spill
         self._report = report
 
     async def run(self, on_step: OnStep) -> None:
@@ -112,9 +112,9 @@ class _Rehearsal:
         would = {key: pair[1] for key, pair in books.items()}
         for row in rows:
             delivery, one = claimed(row), row["id"]
-            was = fate_of(delivery, before[one], were)
-            self._report.add(one, row["source"], was, fate_of(delivery, after[one], would))
-        self._shelf.put(books)
+            was = settlement_of(delivery, before[one], were)
+            self._report.add(one, row["source"], was, settlement_of(delivery, after[one], would))
+        self._spill.put(books)
 
     def _map(self, rows: Sequence[RowMapping]) -> dict[str, tuple[Mapped, Mapped]]:
         found = {}
@@ -128,7 +128,7 @@ class _Rehearsal:
 
     async def _books(self, connection: AsyncConnection, keys: set[str]) -> dict[str, Pair]:
         """A pair for each key: as it was left, or as it was before the window."""
-        books = self._shelf.take(keys)
+        books = self._spill.take(keys)
         new = await load_books(connection, keys - books.keys(), said=said_before(self._span))
         for key, book in new.items():
             begin_with_owed(book, new_id())

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 from jobs.common.money import money
-from jobs.settling.fold import Fate
+from jobs.settling.fold import Settlement
 from mappings.engine.types import Kind
 
 #: Examples of each kind that are kept.
@@ -108,7 +108,7 @@ class Report:
                 found[currency] += sign * sums.micros
         return dict(sorted(found.items()))
 
-    def add(self, delivery: str, source: str, before: Fate, after: Fate) -> None:
+    def add(self, delivery: str, source: str, before: Settlement, after: Settlement) -> None:
         """Compare one delivery."""
         self.compared += 1
         was, now = lines_of(before), lines_of(after)
@@ -171,8 +171,8 @@ class Report:
         return found
 
 
-def lines_of(fate: Fate) -> tuple[Line, ...]:
-    """What a delivery of this fate posts, in order."""
+def lines_of(settlement: Settlement) -> tuple[Line, ...]:
+    """What this settlement posts, in order."""
     return tuple(
         Line(
             outcome.rule,
@@ -184,17 +184,21 @@ def lines_of(fate: Fate) -> tuple[Line, ...]:
             entry.amount_micros,
             entry.currency,
         )
-        for outcome, _recorded, step in fate.steps
+        for outcome, _recorded, step in settlement.steps
         for entry in step.entries
     )
 
 
-def _label(fate: Fate) -> str:
+def _label(settlement: Settlement) -> str:
     """The state as people say it: `recorded`, `ignored: shadow`, `failed: unpriced`."""
-    return fate.state if fate.reason is None else f"{fate.state}: {fate.reason}"
+    return (
+        settlement.state
+        if settlement.reason is None
+        else f"{settlement.state}: {settlement.reason}"
+    )
 
 
-def _kind(before: Fate, after: Fate) -> str | None:
+def _kind(before: Settlement, after: Settlement) -> str | None:
     if after.state == "failed":
         return NEWLY_FAILING if before.state != "failed" else None
     if after.state == "recorded":
@@ -202,7 +206,9 @@ def _kind(before: Fate, after: Fate) -> str | None:
     return NO_LONGER_BILLING if before.state == "recorded" else None
 
 
-def _example(kind: str, after: Fate, was: Sequence[Line], now: Sequence[Line]) -> dict[str, Any]:
+def _example(
+    kind: str, after: Settlement, was: Sequence[Line], now: Sequence[Line]
+) -> dict[str, Any]:
     if kind == NEWLY_FAILING:
         return {"rule": after.rule, "reason": after.reason, "detail": after.detail}
     if kind == NEWLY_BILLING:

@@ -22,7 +22,7 @@ from jobs.corrections.byhand import Asked, Decided, OpenCharge
 from jobs.corrections.corrected import Corrected
 from jobs.corrections.request import Correction, Decide
 from jobs.ledger.horizon import posting_time
-from jobs.ledger.repository import Posting, hold_keys, load_books
+from jobs.ledger.repository import LedgerWriter, hold_keys, load_books
 from jobs.privacy.purged import hold_off_purges
 from jobs.settling.versions import keep_versions
 from jobs.storage.database import Database
@@ -139,15 +139,15 @@ class _Run:
     async def _write(
         self, connection: AsyncConnection, decided: Decided, recorded_at: datetime
     ) -> None:
-        posting = Posting(recorded_at)
+        writer = LedgerWriter(recorded_at)
         used: set[str] = set()
         for one in decided.corrections:
             key, rule = one.charge.outcome_key, one.charge.rule
             if one.now is None:
-                posting.add(key, one.recorded, one.step, rule=rule)
+                writer.add(key, one.recorded, one.step, rule=rule)
                 continue
-            posting.add(key, one.recorded, one.step, rule=one.now.rule, value=one.now.value)
+            writer.add(key, one.recorded, one.step, rule=one.now.rule, value=one.now.value)
             used.update(filter(None, (one.now.mapping_version, one.now.price_version)))
         if used:
             await keep_versions(self._database, connection, used, self._wish.versions, recorded_at)
-        await posting.write(self._database, connection)
+        await writer.write(self._database, connection)

@@ -176,7 +176,7 @@ def _entry(row: Mapping[Any, Any]) -> Entry:
     return Entry(**{**fields, "kind": Kind(fields["kind"])})
 
 
-class Posting:
+class LedgerWriter:
     """Collects the rows of a transaction that records outcomes, and writes each table once."""
 
     def __init__(self, recorded_at: datetime) -> None:

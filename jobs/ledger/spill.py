@@ -17,7 +17,7 @@ T = TypeVar("T")
 _CHUNK = 500
 
 
-class Shelf(Generic[T]):
+class Spill(Generic[T]):
     """Keeps a thing for each key until it is closed."""
 
     def __init__(self) -> None:

@@ -20,13 +20,13 @@ from jobs.common.money import money
 from jobs.filters import DeliveryFilter
 from jobs.ledger.book import KeyBook
 from jobs.ledger.repository import load_books
-from jobs.ledger.spill import Shelf
+from jobs.ledger.spill import Spill
 from jobs.privacy.pseudonyms import Erased
 from jobs.privacy.purged import erase
 from jobs.replays.comparison import compare
 from jobs.replays.replay import selection
 from jobs.replays.runner import claimed, mapped_now, outcomes_of
-from jobs.settling.fold import Claimed, fate_of
+from jobs.settling.fold import ClaimedDelivery, settlement_of
 from jobs.storage.batching import in_portions
 from jobs.storage.database import Database
 from mappings.engine.loading.load import MappingSet
@@ -78,8 +78,8 @@ async def dry_run(
     chosen, _ = selection(where, limit=limit)
     async with database.read() as connection:
         ids = list((await connection.execute(chosen)).scalars())
-    with closing(Shelf[KeyBook]()) as shelf:
-        rehearsal = _Rehearsal(mappings, oldest_days, shelf)
+    with closing(Spill[KeyBook]()) as spill:
+        rehearsal = _Rehearsal(mappings, oldest_days, spill)
         rehearsal.result.mapping_version = mappings.digest
         async for rows in in_portions(database, ids):
             mapped = await asyncio.to_thread(rehearsal.map, rows)
@@ -92,11 +92,11 @@ class _Rehearsal:
     """The books as they would become, laid aside from step to step."""
 
     def __init__(
-        self, mappings: MappingSet, oldest_days: int | None, shelf: Shelf[KeyBook]
+        self, mappings: MappingSet, oldest_days: int | None, spill: Spill[KeyBook]
     ) -> None:
         self._mappings = mappings
         self._oldest_days = oldest_days
-        self._shelf = shelf
+        self._spill = spill
         self.result = DryRun()
 
     async def take(
@@ -106,12 +106,12 @@ class _Rehearsal:
         mapped: Mapping[str, Erased],
     ) -> None:
         keys = {outcome.key for one in mapped.values() for outcome in one.outcomes}
-        books = await asyncio.to_thread(self._shelf.take, keys)
+        books = await asyncio.to_thread(self._spill.take, keys)
         books |= await load_books(connection, keys - books.keys())
         said = await outcomes_of(connection, [r["id"] for r in rows if r["state"] == "recorded"])
         for row in rows:
             self._settle(row, mapped.get(row["id"]), said.get(row["id"], ()), books)
-        await asyncio.to_thread(self._shelf.put, books)
+        await asyncio.to_thread(self._spill.put, books)
 
     def map(self, rows: Sequence[RowMapping]) -> dict[str, Mapped]:
         return {
@@ -135,17 +135,19 @@ class _Rehearsal:
             if mapped is not None and len(result.differences) < SHOWN_DIFFERENCES:
                 result.differences += [d.as_json() for d in compare(row["id"], said, mapped)]
             return
-        fate = fate_of(claimed(row), mapped, books)
-        result.would[fate.state] += 1
-        for _outcome, _recorded, step in fate.steps:
+        settlement = settlement_of(claimed(row), mapped, books)
+        result.would[settlement.state] += 1
+        for _outcome, _recorded, step in settlement.steps:
             for entry in step.entries:
                 result.amounts_micros[entry.currency] += entry.amount_micros
-        if fate.state == "failed" and len(result.still_failing) < SHOWN_FAILING:
-            result.still_failing.append(_failing(claimed(row), fate.reason, fate.rule, fate.detail))
+        if settlement.state == "failed" and len(result.still_failing) < SHOWN_FAILING:
+            result.still_failing.append(
+                _failing(claimed(row), settlement.reason, settlement.rule, settlement.detail)
+            )
 
 
 def _failing(
-    delivery: Claimed, reason: str | None, rule: str | None, detail: str | None
+    delivery: ClaimedDelivery, reason: str | None, rule: str | None, detail: str | None
 ) -> dict[str, Any]:
     return {
         "delivery": delivery.id,

@@ -24,7 +24,7 @@ from jobs.privacy.pseudonyms import Erased
 from jobs.privacy.purged import erase, hold_off_purges
 from jobs.replays.comparison import compare, in_force
 from jobs.replays.items import OTHER_MAPPINGS, left_as_it_is
-from jobs.settling.fold import Claimed
+from jobs.settling.fold import ClaimedDelivery
 from jobs.settling.mapper import delivery_input
 from jobs.settling.settle import Settler
 from jobs.storage.batching import in_portions
@@ -268,7 +268,9 @@ def _differences(
     return found
 
 
-def mapped_now(mappings: MappingSet, delivery: Claimed, *, oldest_days: int | None) -> Mapped:
+def mapped_now(
+    mappings: MappingSet, delivery: ClaimedDelivery, *, oldest_days: int | None
+) -> Mapped:
     """What the mappings say, where nothing is posted: there a bug in them is one more failure."""
     try:
         return mappings.map(delivery_input(delivery, oldest_days=oldest_days))
@@ -278,9 +280,9 @@ def mapped_now(mappings: MappingSet, delivery: Claimed, *, oldest_days: int | No
         return Mapped(outcomes=(), failures=(failure,), events=0)
 
 
-def claimed(row: Mapping[Any, Any]) -> Claimed:
+def claimed(row: Mapping[Any, Any]) -> ClaimedDelivery:
     """A row of `deliveries` as the record that settling works on."""
-    return Claimed(**{name: row[name] for name in Claimed.__slots__ if name in row})
+    return ClaimedDelivery(**{name: row[name] for name in ClaimedDelivery.__slots__ if name in row})
 
 
 async def outcomes_of(

@@ -14,7 +14,7 @@ from sqlalchemy import case, func, select, update
 
 from jobs.common.failure_groups import group_id
 from jobs.replays.items import answer_replays
-from jobs.settling.fold import Claimed
+from jobs.settling.fold import ClaimedDelivery
 from jobs.storage.database import Database
 from jobs.storage.schema import deliveries
 
@@ -33,7 +33,9 @@ INTERNAL_DETAIL = (
 )
 
 
-async def claim(database: Database, ids: Sequence[str], *, suspects: bool = False) -> list[Claimed]:
+async def claim(
+    database: Database, ids: Sequence[str], *, suspects: bool = False
+) -> list[ClaimedDelivery]:
     """Start an attempt at those of `ids` that wait and are due; commit that; return them.
 
     Ordinary deliveries, or with `suspects` those with unfinished attempts behind them. Where their
@@ -85,14 +87,14 @@ async def claim(database: Database, ids: Sequence[str], *, suspects: bool = Fals
     return [_claimed(row) for row in rows]
 
 
-def is_full(claimed: Sequence[Claimed]) -> bool:
+def is_full(claimed: Sequence[ClaimedDelivery]) -> bool:
     """Whether a claim ended because of the bytes of its bodies, so that others may be left."""
     return sum(len(one.body) for one in claimed) >= CLAIM_BYTES
 
 
-def _claimed(row: Any) -> Claimed:
-    fields = {name: row[name] for name in Claimed.__slots__}
-    return Claimed(**{**fields, "body": row["body"] or b""})
+def _claimed(row: Any) -> ClaimedDelivery:
+    fields = {name: row[name] for name in ClaimedDelivery.__slots__}
+    return ClaimedDelivery(**{**fields, "body": row["body"] or b""})
 
 
 async def suspects_among(database: Database, ids: Sequence[str]) -> list[str]:
@@ -136,7 +138,7 @@ async def put_off(database: Database, ids: Sequence[str], *, after_seconds: floa
     await _set(database, ids, next_attempt_at=database.now(plus_seconds=after_seconds))
 
 
-async def give_up(database: Database, claimed: Claimed) -> None:
+async def give_up(database: Database, claimed: ClaimedDelivery) -> None:
     """Fail a delivery that broke off too often, visibly and replayable."""
     detail = INTERNAL_DETAIL.format(attempts=LAST_ATTEMPT)
     async with database.write() as connection:

@@ -12,7 +12,7 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime
 from itertools import islice
 
-from jobs.settling.fold import Claimed
+from jobs.settling.fold import ClaimedDelivery
 
 #: A part of each batch is for those asked for last: one in so many.
 FRESH_SHARE = 4
@@ -79,16 +79,18 @@ class Turns:
         self._seconds_of_source[source] = min(before, seconds)
         self._last_seconds[source] = seconds
 
-    def in_order(self, claimed: Iterable[Claimed]) -> tuple[list[Claimed], list[Claimed]]:
+    def in_order(
+        self, claimed: Iterable[ClaimedDelivery]
+    ) -> tuple[list[ClaimedDelivery], list[ClaimedDelivery]]:
         """Those of quick sources and those of slow ones, each in the order of their turns."""
         ordered = sorted(claimed, key=self._place)
         slow = [one for one in ordered if self._place(one)[0] > SLOW_SECONDS]
         return ordered[: len(ordered) - len(slow)], slow
 
-    def _place(self, one: Claimed) -> tuple[float, datetime, str]:
+    def _place(self, one: ClaimedDelivery) -> tuple[float, datetime, str]:
         return (self._seconds_of_source.get(one.source, 0.0), one.received_at, one.id)
 
-    def begin_slow(self, slow: Sequence[Claimed]) -> bool:
+    def begin_slow(self, slow: Sequence[ClaimedDelivery]) -> bool:
         """Whether these may be mapped now; if so, tell `end_slow` afterwards."""
         if not slow or self._slow_under_way >= max(1, self._loops - 1):
             return False

@@ -27,7 +27,7 @@ SHOWN = 5
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Claimed:
+class ClaimedDelivery:
     """A delivery taken up for settling. `attempts` counts this one too.
 
     `claimed_at` is when, by the database's clock; None: no later than it was received.
@@ -45,7 +45,7 @@ class Claimed:
 
 
 @dataclass(frozen=True, slots=True)
-class Fate:
+class Settlement:
     """What a delivery settles as, and what it posts."""
 
     state: str
@@ -83,18 +83,20 @@ def recorded_from(
     )
 
 
-def fate_of(delivery: Claimed, mapped: Erased, books: Mapping[str, KeyBook]) -> Fate:
+def settlement_of(
+    delivery: ClaimedDelivery, mapped: Erased, books: Mapping[str, KeyBook]
+) -> Settlement:
     """Decide one delivery on these books, and record it in them if it is `recorded`."""
-    return fates_of([(delivery, mapped)], books)[delivery.id]
+    return settlements_of([(delivery, mapped)], books)[delivery.id]
 
 
-def fates_of(
-    deliveries: Iterable[tuple[Claimed, Erased]], books: Mapping[str, KeyBook]
-) -> dict[str, Fate]:
+def settlements_of(
+    deliveries: Iterable[tuple[ClaimedDelivery, Erased]], books: Mapping[str, KeyBook]
+) -> dict[str, Settlement]:
     """Decide these together, admitted in this order; record in the books what is `recorded`."""
     admitted: dict[str, list[Recorded]] = defaultdict(list)
     pending = {one.id: _admit(one, mapped, books) for one, mapped in deliveries}
-    for _fate, said in pending.values():
+    for _settlement, said in pending.values():
         for outcome, recorded in said:
             admitted[outcome.key].append(recorded)
     steps: dict[str, Step] = {}
@@ -102,26 +104,28 @@ def fates_of(
         posted = post(books[key], new, new_id)
         steps.update((one.id, step) for one, step in zip(new, posted, strict=True))
     return {
-        delivery_id: replace(fate, steps=tuple((o, r, steps[r.id]) for o, r in said))
-        for delivery_id, (fate, said) in pending.items()
+        delivery_id: replace(settlement, steps=tuple((o, r, steps[r.id]) for o, r in said))
+        for delivery_id, (settlement, said) in pending.items()
     }
 
 
 #: What a delivery settles as so far, and its outcomes in the books.
-_Admitted = tuple[Fate, Sequence[tuple[Outcome, Recorded]]]
+_Admitted = tuple[Settlement, Sequence[tuple[Outcome, Recorded]]]
 
 
-def _admit(delivery: Claimed, mapped: Erased, books: Mapping[str, KeyBook]) -> _Admitted:
+def _admit(delivery: ClaimedDelivery, mapped: Erased, books: Mapping[str, KeyBook]) -> _Admitted:
     if mapped.failures:
         return _failed(delivery, mapped.failures, held_back=len(mapped.outcomes)), ()
     if not mapped.outcomes:
-        return Fate("ignored", NO_OUTCOME, _nothing_matched(mapped)), ()
+        return Settlement("ignored", NO_OUTCOME, _nothing_matched(mapped)), ()
     if mapped.shadow:
-        return Fate("ignored", SHADOW, f"would bill {_summary(mapped.outcomes)}"), ()
+        return Settlement("ignored", SHADOW, f"would bill {_summary(mapped.outcomes)}"), ()
     return _record(delivery, mapped.outcomes, books)
 
 
-def _record(delivery: Claimed, said: Sequence[Outcome], books: Mapping[str, KeyBook]) -> _Admitted:
+def _record(
+    delivery: ClaimedDelivery, said: Sequence[Outcome], books: Mapping[str, KeyBook]
+) -> _Admitted:
     admitted: list[tuple[Outcome, Recorded]] = []
     for outcome in said:
         book = books[outcome.key]
@@ -144,7 +148,7 @@ def _record(delivery: Claimed, said: Sequence[Outcome], books: Mapping[str, KeyB
             )
             return _failed(delivery, [failure], held_back=len(said) - 1), ()
         admitted.append((outcome, recorded))
-    return Fate("recorded"), admitted
+    return Settlement("recorded"), admitted
 
 
 def _take_back(admitted: Sequence[tuple[Outcome, Recorded]], books: Mapping[str, KeyBook]) -> None:
@@ -152,7 +156,9 @@ def _take_back(admitted: Sequence[tuple[Outcome, Recorded]], books: Mapping[str,
         books[outcome.key].take_back()
 
 
-def _failed(delivery: Claimed, failures: Sequence[Failure], *, held_back: int) -> Fate:
+def _failed(
+    delivery: ClaimedDelivery, failures: Sequence[Failure], *, held_back: int
+) -> Settlement:
     first = failures[0]
     detail = first.detail
     if len(failures) > 1:
@@ -161,7 +167,7 @@ def _failed(delivery: Claimed, failures: Sequence[Failure], *, held_back: int) -
         outcomes = "outcome" if held_back == 1 else "outcomes"
         detail += f" (holds back {held_back} good {outcomes})"
     group = group_id(delivery.source, first.reason.value, first.rule, detail)
-    return Fate("failed", first.reason.value, detail, first.rule, held_back, group)
+    return Settlement("failed", first.reason.value, detail, first.rule, held_back, group)
 
 
 def _nothing_matched(mapped: Mapped) -> str:

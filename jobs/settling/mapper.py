@@ -12,8 +12,8 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 
 from jobs.settling import attempts
-from jobs.settling.fold import Claimed
-from jobs.settling.recording import Work
+from jobs.settling.fold import ClaimedDelivery
+from jobs.settling.recording import MappedDelivery
 from jobs.storage.database import Database
 from mappings.engine.loading.load import MappingSet
 from mappings.engine.types import DeliveryInput
@@ -25,7 +25,7 @@ SLICE_SECONDS = 0.5
 KEEP_ALIVE_SECONDS = 2.0
 
 #: A delivery that mapping broke on, and how.
-Broken = tuple[Claimed, Exception]
+Broken = tuple[ClaimedDelivery, Exception]
 
 
 class Mapper:
@@ -45,8 +45,8 @@ class Mapper:
         self._threads = ThreadPoolExecutor(max_workers=threads, thread_name_prefix="mapper")
 
     async def map(
-        self, claimed: Sequence[Claimed], mappings: MappingSet
-    ) -> tuple[list[Work], list[Broken]]:
+        self, claimed: Sequence[ClaimedDelivery], mappings: MappingSet
+    ) -> tuple[list[MappedDelivery], list[Broken]]:
         """Map the first of these, a slice of them, in a thread: no heartbeat waits for it."""
         loop = asyncio.get_running_loop()
         mapping = loop.run_in_executor(self._threads, self._map_slice, claimed, mappings)
@@ -61,9 +61,9 @@ class Mapper:
         self._threads.shutdown(wait=False, cancel_futures=True)
 
     def _map_slice(
-        self, claimed: Sequence[Claimed], mappings: MappingSet
-    ) -> tuple[list[Work], list[Broken]]:
-        work: list[Work] = []
+        self, claimed: Sequence[ClaimedDelivery], mappings: MappingSet
+    ) -> tuple[list[MappedDelivery], list[Broken]]:
+        work: list[MappedDelivery] = []
         broken: list[Broken] = []
         outcomes = 0
         began = time.monotonic()
@@ -76,13 +76,13 @@ class Mapper:
             except Exception as error:  # noqa: BLE001 - a bug met by one row is that row's alone
                 broken.append((one, error))
             else:
-                work.append(Work(one, mapped, mappings.digest))
+                work.append(MappedDelivery(one, mapped, mappings.digest))
                 outcomes += len(mapped.outcomes)
             self._took(one.source, time.monotonic() - before)
         return work, broken
 
 
-def delivery_input(claimed: Claimed, *, oldest_days: int | None) -> DeliveryInput:
+def delivery_input(claimed: ClaimedDelivery, *, oldest_days: int | None) -> DeliveryInput:
     """The delivery as the mapping sees it."""
     return DeliveryInput(
         source=claimed.source,

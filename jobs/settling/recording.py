@@ -16,11 +16,11 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from jobs.common.errors import JobsError
 from jobs.ledger.horizon import posting_time
-from jobs.ledger.repository import Posting, load_books, lock_keys
+from jobs.ledger.repository import LedgerWriter, load_books, lock_keys
 from jobs.mapping_store import refuse_outdated
 from jobs.privacy.purged import erase, hold_off_purges_or_leave
 from jobs.replays.items import answer_replays
-from jobs.settling.fold import Claimed, Fate, fates_of
+from jobs.settling.fold import ClaimedDelivery, Settlement, settlements_of
 from jobs.settling.versions import keep_versions
 from jobs.storage.database import Database
 from jobs.storage.schema import deliveries
@@ -32,10 +32,10 @@ class StateChangedUnderLock(JobsError):
 
 
 @dataclass(frozen=True, slots=True)
-class Work:
+class MappedDelivery:
     """A claimed delivery, and what the mapping said of it; "" is a set that is always in force."""
 
-    delivery: Claimed
+    delivery: ClaimedDelivery
     mapped: Mapped
     mapping_version: str = ""
 
@@ -49,9 +49,9 @@ class Recorder:
         self._billed_rules: set[tuple[str, str, str]] = set()
 
     async def settle(
-        self, work: Sequence[Work], versions: Mapping[str, VersionText]
-    ) -> dict[str, Fate]:
-        """Settle these deliveries in one transaction; return the fates of those still waiting.
+        self, work: Sequence[MappedDelivery], versions: Mapping[str, VersionText]
+    ) -> dict[str, Settlement]:
+        """Settle these deliveries in one transaction; return what those still waiting became.
 
         Deliveries that another worker holds or has settled are skipped. Raises MappingsOutdated
         where a rule would bill for the first time and another set of mappings is in force, and
@@ -73,49 +73,51 @@ class Recorder:
             books = await load_books(connection, keys)
             # Not before the locks are held, nor by the clock of this process, which may be wrong.
             recorded_at = await posting_time(self._database, connection)
-            fates = fates_of(((one.delivery, said[one.delivery.id]) for one in mine), books)
-            await self._write(connection, fates, versions, recorded_at)
-            charged = _charged(fates.values())
+            settlements = settlements_of(
+                ((one.delivery, said[one.delivery.id]) for one in mine), books
+            )
+            await self._write(connection, settlements, versions, recorded_at)
+            charged = _charged(settlements.values())
             if charged - self._billed_rules:
                 await refuse_outdated(connection, ordered[0].mapping_version)
-        self._kept_versions |= _used(fates.values())
+        self._kept_versions |= _used(settlements.values())
         self._billed_rules |= charged
-        return fates
+        return settlements
 
     async def _write(
         self,
         connection: AsyncConnection,
-        fates: Mapping[str, Fate],
+        settlements: Mapping[str, Settlement],
         versions: Mapping[str, VersionText],
         recorded_at: datetime,
     ) -> None:
-        posting = Posting(recorded_at)
-        for fate in fates.values():
-            for outcome, recorded, step in fate.steps:
-                posting.add(outcome.key, recorded, step, rule=outcome.rule, value=outcome.value)
-        new = _used(fates.values()) - self._kept_versions
+        writer = LedgerWriter(recorded_at)
+        for settlement in settlements.values():
+            for outcome, recorded, step in settlement.steps:
+                writer.add(outcome.key, recorded, step, rule=outcome.rule, value=outcome.value)
+        new = _used(settlements.values()) - self._kept_versions
         await keep_versions(self._database, connection, new, versions, recorded_at)
-        await posting.write(self._database, connection)
-        await _settle_rows(connection, fates, recorded_at)
+        await writer.write(self._database, connection)
+        await _settle_rows(connection, settlements, recorded_at)
 
 
-def _used(fates: Iterable[Fate]) -> set[str]:
-    """The versions behind what these fates record."""
+def _used(settlements: Iterable[Settlement]) -> set[str]:
+    """The versions behind what these settlements record."""
     return {
         version
-        for fate in fates
-        for outcome, _recorded, _step in fate.steps
+        for settlement in settlements
+        for outcome, _recorded, _step in settlement.steps
         for version in (outcome.mapping_version, outcome.price_version)
         if version is not None
     }
 
 
-def _charged(fates: Iterable[Fate]) -> set[tuple[str, str, str]]:
-    """The rules behind the charges that these fates record: source, name, and by which text."""
+def _charged(settlements: Iterable[Settlement]) -> set[tuple[str, str, str]]:
+    """The rules behind the charges recorded: source, name, and by which text."""
     return {
         (recorded.source, outcome.rule, outcome.mapping_version)
-        for fate in fates
-        for outcome, recorded, _step in fate.steps
+        for settlement in settlements
+        for outcome, recorded, _step in settlement.steps
         if outcome.kind is Kind.CHARGE
     }
 
@@ -133,27 +135,27 @@ async def _hold(connection: AsyncConnection, ids: Sequence[str]) -> set[str]:
 
 
 async def _settle_rows(
-    connection: AsyncConnection, fates: Mapping[str, Fate], settled_at: datetime
+    connection: AsyncConnection, settlements: Mapping[str, Settlement], settled_at: datetime
 ) -> None:
-    """Write the fates, one statement for all that share one; each on condition of `received`."""
-    alike: dict[Fate, list[str]] = defaultdict(list)
-    for delivery_id, fate in fates.items():
-        alike[fate].append(delivery_id)
-    for fate, ids in alike.items():
+    """Write the settlements, alike ones in one statement, each on condition of `received`."""
+    alike: dict[Settlement, list[str]] = defaultdict(list)
+    for delivery_id, settlement in settlements.items():
+        alike[settlement].append(delivery_id)
+    for settlement, ids in alike.items():
         done = await connection.execute(
             update(deliveries)
             .where(deliveries.c.id.in_(ids), deliveries.c.state == "received")
             .values(
-                state=fate.state,
-                reason=fate.reason,
-                detail=fate.detail,
-                rule=fate.rule,
-                held_back=fate.held_back,
-                failure_group=fate.group,
+                state=settlement.state,
+                reason=settlement.reason,
+                detail=settlement.detail,
+                rule=settlement.rule,
+                held_back=settlement.held_back,
+                failure_group=settlement.group,
                 settled_at=settled_at,
             )
         )
         if done.rowcount != len(ids):
             message = f"{len(ids) - done.rowcount} of {len(ids)} deliveries are no longer received"
             raise StateChangedUnderLock(message)
-        await answer_replays(connection, ids, fate.state)
+        await answer_replays(connection, ids, settlement.state)

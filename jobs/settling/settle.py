@@ -20,9 +20,9 @@ from jobs.ledger.repository import chunks
 from jobs.mapping_store import MappingsOutdated
 from jobs.settling import attempts
 from jobs.settling.fair_queue import Batch, Turns
-from jobs.settling.fold import Claimed
+from jobs.settling.fold import ClaimedDelivery
 from jobs.settling.mapper import Mapper
-from jobs.settling.recording import Recorder, Work
+from jobs.settling.recording import MappedDelivery, Recorder
 from jobs.storage.database import Database
 from mappings.engine.loading.load import MappingSet
 from mappings.engine.types import OLDEST_DAYS
@@ -189,7 +189,7 @@ class Settler:
                 else:
                     await self._settle_claimed([claimed], batch)
 
-    async def _settle_claimed(self, claimed: Sequence[Claimed], batch: Batch) -> None:
+    async def _settle_claimed(self, claimed: Sequence[ClaimedDelivery], batch: Batch) -> None:
         """Map and record, quick sources first; after its turn what is left makes way for others."""
         if self._look_for is not None:
             await self._look_for({one.source for one in claimed})
@@ -220,8 +220,8 @@ class Settler:
             self._note(error, ids)
 
     async def _work_off(
-        self, left: Sequence[Claimed], mappings: MappingSet, turn_ends: float
-    ) -> Sequence[Claimed]:
+        self, left: Sequence[ClaimedDelivery], mappings: MappingSet, turn_ends: float
+    ) -> Sequence[ClaimedDelivery]:
         """Map and record these, slice by slice, until the turn ends; what is left then."""
         while left and time.monotonic() < turn_ends:
             work, broken = await self._mapper.map(left, mappings)
@@ -232,7 +232,7 @@ class Settler:
         return left
 
     async def _put_last(
-        self, left: Sequence[Claimed], batch: Batch, *, after_seconds: float = 0
+        self, left: Sequence[ClaimedDelivery], batch: Batch, *, after_seconds: float = 0
     ) -> None:
         """Queue these again, with who waits for them; their attempt has not begun."""
         if not left:
@@ -242,7 +242,7 @@ class Settler:
         if not after_seconds:
             await self._turns.again(ids, batch)
 
-    async def _record_isolating(self, work: Sequence[Work], mappings: MappingSet) -> None:
+    async def _record_isolating(self, work: Sequence[MappedDelivery], mappings: MappingSet) -> None:
         """Record these together; if a bug forbids that, each alone, so that one fails no other."""
         if not work:
             return
@@ -258,7 +258,7 @@ class Settler:
             for one in work:
                 await self._record_isolating([one], mappings)
 
-    async def _broke(self, claimed: Claimed, error: Exception) -> None:
+    async def _broke(self, claimed: ClaimedDelivery, error: Exception) -> None:
         """A bug: its traceback in the log, the delivery tried a few times more, then failed."""
         log.error(
             "settle.exception",
@@ -273,23 +273,28 @@ class Settler:
             pause = min(2.0 ** (claimed.attempts - 1), BACKOFF_LONGEST_SECONDS)
             await attempts.put_off(self._database, [claimed.id], after_seconds=pause)
 
-    async def _record(self, work: Sequence[Work], mappings: MappingSet) -> None:
+    async def _record(self, work: Sequence[MappedDelivery], mappings: MappingSet) -> None:
         """Settle these; what meets a lock is tried again, and forgiven if others hold it on.
 
         A row may be locked by a repeat being counted, or by a worker that looks whether it is due.
         """
         for tries_left in reversed(range(TRIES)):
             try:
-                fates = await self._recorder.settle(work, mappings.versions)
+                settlements = await self._recorder.settle(work, mappings.versions)
             except MappingsOutdated:
                 raise  # to be mapped again, not recorded again
             except Exception as error:
                 if not is_transient(error) or not tries_left:
                     raise
             else:
-                for delivery_id, fate in fates.items():
-                    log.debug("settled", delivery=delivery_id, state=fate.state, reason=fate.reason)
-                work = [one for one in work if one.delivery.id not in fates]
+                for delivery_id, settlement in settlements.items():
+                    log.debug(
+                        "settled",
+                        delivery=delivery_id,
+                        state=settlement.state,
+                        reason=settlement.reason,
+                    )
+                work = [one for one in work if one.delivery.id not in settlements]
                 if not work:
                     return
             await asyncio.sleep(random.uniform(0.01, 0.1))  # noqa: S311 - jitter, not a secret

@@ -14,7 +14,7 @@ from jobs.common.ids import new_id
 from jobs.filters import DeliveryFilter
 from jobs.ledger.repository import lock_keys
 from jobs.replays.replay import discard
-from jobs.settling.fold import Fate
+from jobs.settling.fold import Settlement
 from jobs.settling.recording import StateChangedUnderLock, _settle_rows
 from jobs.storage.schema import billing_events, metadata, outcomes
 from tests.jobs.doubles import bill, body, undo
@@ -151,10 +151,10 @@ async def test_a_state_that_changed_under_our_lock_stops_the_transaction(
 ) -> None:
     ids = await billed.post(body(bill("other")))
     settled = [row.id for row in await billed.all(select(billing_events.c.delivery_id.label("id")))]
-    fates = {one: Fate("ignored") for one in [*ids, *settled]}
+    settlements = {one: Settlement("ignored") for one in [*ids, *settled]}
     with pytest.raises(StateChangedUnderLock, match="1 of 2 deliveries are no longer received"):
         async with billed.database.write() as connection:
-            await _settle_rows(connection, fates, datetime.now(UTC))
+            await _settle_rows(connection, settlements, datetime.now(UTC))
     assert (await billed.delivery(ids[0])).state == "received"
 
 

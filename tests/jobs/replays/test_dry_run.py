@@ -14,7 +14,7 @@ from sqlalchemy import func, select
 from jobs.common.errors import FilterInvalid
 from jobs.filters import DeliveryFilter
 from jobs.ledger.book import KeyBook
-from jobs.ledger.spill import Shelf
+from jobs.ledger.spill import Spill
 from jobs.replays import runner as replay_runner
 from jobs.replays.dry_run import DryRun, dry_run
 from jobs.replays.replay import ReplayStatus
@@ -246,13 +246,13 @@ async def test_a_rehearsal_of_many_holds_no_more_books_than_of_few(
     await (await on_sqlite.settler(telling)).settle(await on_sqlite.post(*map(body, told)))
     telling.knows.add("a price")
     held: list[int] = []
-    put = Shelf.put
+    put = Spill.put
 
-    def watched(self: Shelf[KeyBook], books: Mapping[str, KeyBook]) -> None:
+    def watched(self: Spill[KeyBook], books: Mapping[str, KeyBook]) -> None:
         held.append(len(books))
         put(self, books)
 
-    monkeypatch.setattr(Shelf, "put", watched)
+    monkeypatch.setattr(Spill, "put", watched)
     where = DeliveryFilter(reason="unpriced")
     found = await dry_run(on_sqlite.database, mapping_set(telling), where)
     assert (found.matched, found.would["recorded"]) == (200, 200)

@@ -11,14 +11,14 @@ import pytest
 from jobs.replays.runner import ReplayRunner
 from jobs.settling import settle, sweeper
 from jobs.settling.fair_queue import SLOW_SECONDS, Turns
-from jobs.settling.fold import Claimed
+from jobs.settling.fold import ClaimedDelivery
 from jobs.settling.settle import Settler
 from tests.jobs.doubles import Telling, bill, body
 from tests.jobs.workshop import Workshop
 
 
-def claimed(source: str, number: int = 0) -> Claimed:
-    return Claimed(
+def claimed(source: str, number: int = 0) -> ClaimedDelivery:
+    return ClaimedDelivery(
         id=f"{source}-{number}",
         source=source,
         body=b"",

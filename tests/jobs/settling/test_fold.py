@@ -4,7 +4,7 @@ from datetime import UTC, datetime, timedelta
 
 from jobs.ledger.book import KeyBook
 from jobs.privacy.pseudonyms import erased
-from jobs.settling.fold import Claimed, Fate, fate_of
+from jobs.settling.fold import ClaimedDelivery, Settlement, settlement_of
 from mappings.engine.types import Failure, Kind, Mapped, Outcome, Reason
 
 MORNING = datetime(2026, 3, 1, 8, tzinfo=UTC)
@@ -31,8 +31,8 @@ def mapped(*outcomes: Outcome, failures: tuple[Failure, ...] = (), events: int =
     return Mapped(outcomes=outcomes, failures=failures, events=events)
 
 
-def fold(books: dict[str, KeyBook], said: Mapped, *, number: int = 1) -> Fate:
-    delivery = Claimed(
+def fold(books: dict[str, KeyBook], said: Mapped, *, number: int = 1) -> Settlement:
+    delivery = ClaimedDelivery(
         id=f"delivery-{number}",
         source="crm",
         body=b"",
@@ -41,24 +41,26 @@ def fold(books: dict[str, KeyBook], said: Mapped, *, number: int = 1) -> Fate:
         vendor_id=None,
         attempts=1,
     )
-    return fate_of(delivery, erased(said, {}), books)
+    return settlement_of(delivery, erased(said, {}), books)
 
 
 def test_a_delivery_bills_all_of_its_outcomes() -> None:
     books = {key: KeyBook(key) for key in "ab"}
-    fate = fold(books, mapped(outcome("a"), outcome("b", index=1)))
-    assert fate.state == "recorded"
-    assert [step.verdict for _, _, step in fate.steps] == ["charged", "charged"]
+    settlement = fold(books, mapped(outcome("a"), outcome("b", index=1)))
+    assert settlement.state == "recorded"
+    assert [step.verdict for _, _, step in settlement.steps] == ["charged", "charged"]
 
 
 def test_one_conflict_takes_back_the_whole_delivery_and_nothing_of_its_neighbours() -> None:
     books = {key: KeyBook(key) for key in "ab"}
     fold(books, mapped(outcome("b", customer="globex")), number=1)
     before = {key: (list(book.outcomes), list(book.entries)) for key, book in books.items()}
-    fate = fold(books, mapped(outcome("a"), outcome("a", index=1), outcome("b", index=2)), number=2)
-    assert (fate.state, fate.reason, fate.held_back) == ("failed", "conflict", 2)
-    assert fate.rule == "resolved"
-    assert "(holds back 2 good outcomes)" in (fate.detail or "")
+    settlement = fold(
+        books, mapped(outcome("a"), outcome("a", index=1), outcome("b", index=2)), number=2
+    )
+    assert (settlement.state, settlement.reason, settlement.held_back) == ("failed", "conflict", 2)
+    assert settlement.rule == "resolved"
+    assert "(holds back 2 good outcomes)" in (settlement.detail or "")
     after = {key: (list(book.outcomes), list(book.entries)) for key, book in books.items()}
     assert after == before
     later = fold(books, mapped(outcome("a")), number=3)
@@ -67,27 +69,27 @@ def test_one_conflict_takes_back_the_whole_delivery_and_nothing_of_its_neighbour
 
 def test_two_outcomes_of_one_key_in_one_delivery_bill_once() -> None:
     books = {"a": KeyBook("a")}
-    fate = fold(books, mapped(outcome("a"), outcome("a", index=1)))
-    assert [step.verdict for _, _, step in fate.steps] == ["charged", "duplicate"]
+    settlement = fold(books, mapped(outcome("a"), outcome("a", index=1)))
+    assert [step.verdict for _, _, step in settlement.steps] == ["charged", "duplicate"]
 
 
 def test_a_failure_holds_back_the_good_ones_and_says_how_many() -> None:
     failure = Failure(reason=Reason.UNMAPPED, detail="no company 7", rule="resolved", event_index=1)
-    fate = fold({}, mapped(outcome("a"), outcome("b"), failures=(failure,), events=3))
-    assert (fate.state, fate.reason, fate.rule, fate.held_back) == (
+    settlement = fold({}, mapped(outcome("a"), outcome("b"), failures=(failure,), events=3))
+    assert (settlement.state, settlement.reason, settlement.rule, settlement.held_back) == (
         "failed",
         "unmapped",
         "resolved",
         2,
     )
-    assert fate.detail == "no company 7 (holds back 2 good outcomes)"
-    assert fate.steps == ()
+    assert settlement.detail == "no company 7 (holds back 2 good outcomes)"
+    assert settlement.steps == ()
 
 
 def test_more_failures_than_one_are_counted() -> None:
     failure = Failure(reason=Reason.UNPRICED, detail="no price")
-    fate = fold({}, mapped(failures=(failure, failure, failure), events=3))
-    assert fate.detail == "no price (2 more of its events fail)"
+    settlement = fold({}, mapped(failures=(failure, failure, failure), events=3))
+    assert settlement.detail == "no price (2 more of its events fail)"
 
 
 def test_nothing_matched_says_of_how_many_events() -> None:
@@ -103,10 +105,10 @@ def test_nothing_matched_says_of_how_many_events() -> None:
 
 def test_a_shadow_delivery_shows_what_it_would_bill_and_touches_no_book() -> None:
     said = Mapped(outcomes=(outcome("a"),), failures=(), events=1, shadow=True)
-    fate = fold({}, said)
-    assert (fate.state, fate.reason) == ("ignored", "shadow")
-    assert fate.detail == "would bill charge of agent / acme / resolved 0.99 USD"
-    assert fate.steps == ()
+    settlement = fold({}, said)
+    assert (settlement.state, settlement.reason) == ("ignored", "shadow")
+    assert settlement.detail == "would bill charge of agent / acme / resolved 0.99 USD"
+    assert settlement.steps == ()
 
 
 def test_a_shadow_delivery_that_errs_fails_as_it_would_live() -> None:

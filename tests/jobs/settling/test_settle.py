@@ -12,9 +12,9 @@ from sqlalchemy import make_url, select
 
 from jobs.ledger.repository import lock_keys
 from jobs.settling.attempts import claim
-from jobs.settling.fold import Fate
+from jobs.settling.fold import Settlement
 from jobs.settling.mapper import delivery_input
-from jobs.settling.recording import Recorder, Work
+from jobs.settling.recording import MappedDelivery, Recorder
 from jobs.settling.settle import Settler
 from jobs.storage.schema import billing_events, customers, deliveries, mapping_versions, outcomes
 from mappings.engine.loading.load import load
@@ -300,14 +300,14 @@ async def test_one_delivery_mapped_twice_is_recorded_once(workshop: Workshop) ->
     (delivery_id,) = await workshop.post(body(bill("key")))
     (claimed,) = await claim(workshop.database, [delivery_id])
     telling = Telling()
-    work = Work(claimed, telling.map(delivery_input(claimed, oldest_days=None)))
-    late = Work(replace(claimed, attempts=2), work.mapped)
+    work = MappedDelivery(claimed, telling.map(delivery_input(claimed, oldest_days=None)))
+    late = MappedDelivery(replace(claimed, attempts=2), work.mapped)
     recorders = [Recorder(workshop.new_database()) for _ in range(2)]
-    fates = await asyncio.gather(
+    settlements = await asyncio.gather(
         recorders[0].settle([work], telling.versions),
         recorders[1].settle([late], telling.versions),
     )
-    assert sorted(len(found) for found in fates) == [0, 1]
+    assert sorted(len(found) for found in settlements) == [0, 1]
     assert await recorders[1].settle([late], telling.versions) == {}
     assert await workshop.count(outcomes) == 1
     assert await workshop.count(billing_events) == 1
@@ -318,7 +318,7 @@ async def test_what_waited_for_a_lock_is_recorded_when_it_is_written(workshop: W
     (delivery_id,) = await workshop.post(body(bill("key")))
     (claimed,) = await claim(workshop.database, [delivery_id])
     telling = Telling()
-    work = Work(claimed, telling.map(delivery_input(claimed, oldest_days=None)))
+    work = MappedDelivery(claimed, telling.map(delivery_input(claimed, oldest_days=None)))
     recorder = Recorder(workshop.new_database())
     async with workshop.new_database().write() as other:
         await lock_keys(workshop.database, other, ["key"])
@@ -364,8 +364,8 @@ async def test_outcomes_by_the_thousand_are_recorded_in_several_transactions(
     settle = Recorder.settle
 
     async def counting(
-        self: Recorder, work: Sequence[Work], versions: Mapping[str, VersionText]
-    ) -> dict[str, Fate]:
+        self: Recorder, work: Sequence[MappedDelivery], versions: Mapping[str, VersionText]
+    ) -> dict[str, Settlement]:
         settled.append(len(work))
         return await settle(self, work, versions)
 

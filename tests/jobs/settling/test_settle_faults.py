@@ -15,8 +15,8 @@ from sqlalchemy import select
 from sqlalchemy.exc import OperationalError
 
 from jobs.settling import attempts, mapper, settle
-from jobs.settling.fold import Claimed, Fate
-from jobs.settling.recording import Recorder, Work
+from jobs.settling.fold import ClaimedDelivery, Settlement
+from jobs.settling.recording import MappedDelivery, Recorder
 from jobs.storage import database
 from jobs.storage.schema import billing_events, deliveries
 from mappings.engine.types import DeliveryInput, Mapped, VersionText
@@ -49,8 +49,8 @@ class Recording:
         monkeypatch.setattr(recorder, "settle", self.settle)
 
     async def settle(
-        self, work: Sequence[Work], versions: Mapping[str, VersionText]
-    ) -> dict[str, Fate]:
+        self, work: Sequence[MappedDelivery], versions: Mapping[str, VersionText]
+    ) -> dict[str, Settlement]:
         self.batches.append(len(work))
         if self.faults:
             raise self.faults.pop()
@@ -289,16 +289,16 @@ async def test_a_row_that_others_hold_is_passed_over_and_not_given_away(
     record = settler._recorder.settle
     passed_over: list[int] = []
 
-    async def record_while_held(*arguments: Any) -> dict[str, Fate]:
+    async def record_while_held(*arguments: Any) -> dict[str, Settlement]:
         if len(passed_over) == times:
             return await record(*arguments)
         async with on_postgres.new_database().write() as others:
             await others.execute(
                 select(deliveries.c.id).where(deliveries.c.id == ids[0]).with_for_update()
             )
-            fates = await record(*arguments)
-            passed_over.append(len(fates))
-            return fates
+            settlements = await record(*arguments)
+            passed_over.append(len(settlements))
+            return settlements
 
     monkeypatch.setattr(settler._recorder, "settle", record_while_held)
     await settler.settle(ids)
@@ -420,7 +420,7 @@ async def test_a_claim_ends_with_the_body_that_is_one_too_many(
     held: list[int] = []
     claim = attempts.claim
 
-    async def watched(*arguments: Any, **more: Any) -> list[Claimed]:
+    async def watched(*arguments: Any, **more: Any) -> list[ClaimedDelivery]:
         claimed = await claim(*arguments, **more)
         held.append(sum(len(one.body) for one in claimed))
         return claimed
