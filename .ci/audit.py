@@ -20,7 +20,7 @@ LOCKS = ("requirements.lock", "requirements-dev.lock")
 COMMAND = ("--require-hashes", "--disable-pip", "--progress-spinner", "off", "--format", "json")
 #: A requirement with all its continued lines.
 _PIN = re.compile(r"^[\w.\-]+(?:\[[^\]]*\])?==(?:.*\\\n)*.*\n", re.MULTILINE)
-#: How pip-audit says that it reached nobody.
+#: How pip-audit states that it reached no one.
 _AWAY = re.compile(
     r"ConnectionError|ConnectTimeout|ReadTimeout|NameResolution|ServiceError|HTTPError|Max retries"
 )
@@ -86,7 +86,7 @@ def audit(ask: Callable[[Path], Report] = report_on, say: Callable[[str], None] 
         asked = len(report["dependencies"])
         say(f"audit: {lock}: {asked - len(unknown)} packages asked about, {len(findings)} findings")
         if unknown:
-            say(f"audit: NOT AUDITED in {lock}, for nobody knows them: {', '.join(unknown)}")
+            say(f"audit: NOT AUDITED in {lock}, for no one knows them: {', '.join(unknown)}")
         for finding in findings:
             say(f"audit: {finding}")
         code = code or int(bool(findings))
@@ -100,8 +100,8 @@ def _unknown(report: Report) -> Iterator[str]:
 def _findings(report: Report) -> Iterator[str]:
     for one in report["dependencies"]:
         for known in one.get("vulns", ()):
-            mended = ", ".join(known.get("fix_versions", ())) or "no version yet"
-            yield f"{one['name']} {one['version']}: {known['id']}, mended in {mended}"
+            fixed = ", ".join(known.get("fix_versions", ())) or "no version yet"
+            yield f"{one['name']} {one['version']}: {known['id']}, fixed in {fixed}"
 
 
 if __name__ == "__main__":

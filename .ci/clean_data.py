@@ -20,7 +20,7 @@ PLACES = (".", "demo")
 
 
 def clean(data: Path = DATA, *, is_sure: bool, ask: Callable[[str], str] | None) -> int:
-    """Delete the folder; the exit code. `ask` is None where there is nobody to ask."""
+    """Delete the folder; the exit code. `ask` is None where there is no one to ask."""
     if not data.exists():
         print(f"clean-data: there is no {data.name}/ here")
         return 0

@@ -15,12 +15,12 @@ from typing import TextIO
 
 ROOT = Path(__file__).resolve().parent.parent
 PIP = (sys.executable, "-m", "pip", "install", "--disable-pip-version-check", "--no-input")
-#: pip waits longer after each try; the index of somebody without a network stays away.
+#: pip waits longer after each try; the index of someone without a network stays away.
 PATIENCE = ("--retries", "2", "--progress-bar", "off")
 PROJECT = ("--no-deps", "--no-build-isolation", "--config-settings", "editable_mode=compat")
 _PIN = re.compile(r"^[\w.\-]+(?:\[[^\]]*\])?==", re.MULTILINE)
 _COLLECTING = re.compile(r"(?:Collecting|Requirement already satisfied:) ([\w.\-]+)")
-#: How pip says that it reached nobody; a page that says no is another matter.
+#: How pip states that it reached no one; a page that says no is another matter.
 _AWAY = re.compile(
     r"connection broken by|NewConnectionError|NameResolutionError|ConnectTimeout|ReadTimeout"
     r"|ProxyError|Network is unreachable|Temporary failure in name resolution"
@@ -29,7 +29,7 @@ NO_NETWORK = (
     "setup: the package index cannot be reached, so not all could be installed: connect this"
     " machine to the network, or set PIP_INDEX_URL to an index that it reaches, and try again."
 )
-TOLD = 12
+SHOWN_LINES = 12
 
 #: Runs pip with these arguments and hands out its lines; the last item is the exit code.
 Run = Callable[[tuple[str, ...]], Iterable[str | int]]
@@ -74,7 +74,7 @@ class Progress:
     def _show(self, text: str) -> None:
         if self._to.isatty():
             print(f"\r\x1b[K{text}", end="", file=self._to, flush=True)
-        elif len(self._seen) % TOLD == 1:
+        elif len(self._seen) % SHOWN_LINES == 1:
             print(text, file=self._to, flush=True)
 
 
@@ -105,7 +105,9 @@ def install(lock: Path, *, run: Run = run_pip, to: TextIO = sys.stdout) -> int:
 def _said(lines: list[str]) -> str:
     """What pip said of its failure."""
     errors = [line.strip() for line in lines if line.startswith(("ERROR", "error"))]
-    return "\n".join(["setup: pip failed:", *(errors or [line.rstrip() for line in lines[-TOLD:]])])
+    return "\n".join(
+        ["setup: pip failed:", *(errors or [line.rstrip() for line in lines[-SHOWN_LINES:]])]
+    )
 
 
 if __name__ == "__main__":

@@ -67,7 +67,7 @@ def _percentile(values: list[float], of: int) -> float:
 
 
 def send_live(service: Service, go_on: Callable[[int], bool]) -> Live:
-    """One delivery after the other for as long as `go_on` of their number says."""
+    """One delivery after the other for as long as `go_on` of their number is true."""
     port = urlsplit(service.web.url).port or 0
     live = Live()
     sent_at: list[float] = []

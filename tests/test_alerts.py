@@ -23,7 +23,7 @@ from receiver.health.runner import MADE
 from receiver.sources.secrets import Secrets
 
 FILE = Path(__file__).parents[1] / "docs" / "alerts.yaml"
-#: It only ever finds what is worth knowing, which wakes nobody.
+#: It only ever finds what is worth knowing, which wakes no one.
 NOTES_ALONE = {"paths", "rules", "settings"}
 
 

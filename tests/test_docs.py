@@ -242,7 +242,7 @@ def test_everything_that_readyz_can_name_is_documented_and_no_other(tmp_path: Pa
 
 
 def test_every_reason_is_documented_and_no_other() -> None:
-    reasons = first_spans(MAPPINGS.table("reason", "what happened", "what mends it"))
+    reasons = first_spans(MAPPINGS.table("reason", "what happened", "what fixes it"))
     assert reasons == {reason.value for reason in Reason}
 
 

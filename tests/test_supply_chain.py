@@ -107,7 +107,7 @@ def test_without_a_finding_both_locks_were_asked_about() -> None:
 def test_a_finding_in_either_lock_fails_and_is_named(answers: tuple[Any, Any]) -> None:
     asked = Asked(CLEAN, *answers)
     assert asked.audit() == 1
-    assert "audit: b 2: PYSEC-1, mended in 2.1" in asked.said
+    assert "audit: b 2: PYSEC-1, fixed in 2.1" in asked.said
 
 
 @pytest.mark.parametrize("answer", [AUDIT.Unreachable("x"), UNKNOWN], ids=["away", "knows-nothing"])

@@ -90,5 +90,5 @@ def own_service(
 
 @pytest.fixture
 def customer() -> str:
-    """Nobody else's customer: what is billed to it, this test has billed."""
+    """A customer of this test alone: what is billed to it, this test has billed."""
     return f"customer-{uuid.uuid4().hex[:12]}"

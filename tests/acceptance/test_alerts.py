@@ -20,9 +20,9 @@ SECRET = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
 def test_three_processes_tell_each_thing_once_signed_and_keep_the_address_to_themselves(
     own_service: Service,
 ) -> None:
-    with place() as told:
-        environment = {"RECEIVER_ALERT_URL": told.url, "RECEIVER_ALERT_SECRET": SECRET}
-        told.answers.append(503)  # the first try is refused
+    with place() as channel:
+        environment = {"RECEIVER_ALERT_URL": channel.url, "RECEIVER_ALERT_SECRET": SECRET}
+        channel.answers.append(503)  # the first try is refused
         own_service.start_web(environment=environment)
         for _ in range(2):
             own_service.start_worker(environment=environment)
@@ -31,11 +31,11 @@ def test_three_processes_tell_each_thing_once_signed_and_keep_the_address_to_the
             assert (failed["state"], failed["reason"]) == ("failed", "mapping")
         own_service.edit("crm.yaml", "outcomes:", "outcoms:")
         wait_until(
-            lambda: {one.json["kind"] for one in told.posted[1:]} >= {"failures", "mapping"},
+            lambda: {one.json["kind"] for one in channel.posted[1:]} >= {"failures", "mapping"},
             seconds=60,
             what="two notices",
         )
-        refused, *taken = told.posted
+        refused, *taken = channel.posted
         kinds = Counter(one.json["kind"] for one in taken)
         assert kinds == {"failures": 1, "mapping": 1}
         texts = {one.json["kind"]: one.json["text"] for one in taken}

@@ -168,8 +168,8 @@ def test_a_poison_delivery_kills_five_workers_and_no_neighbour(
     assert (found["state"], found["reason"], found["attempts"]) == ("failed", "internal", 5)
     assert last.is_alive()
     # Twice it took its batch along; then each was alone, those that broke off least first.
-    told = [service.settled(one, seconds=40) for one in good]
-    assert {one["state"] for one in told} == {"recorded"}
-    assert max(one["attempts"] for one in told) < 5
+    settled = [service.settled(one, seconds=40) for one in good]
+    assert {one["state"] for one in settled} == {"recorded"}
+    assert max(one["attempts"] for one in settled) < 5
     assert service.settle(helpdesk(solved(customer)))["state"] == "recorded"
     assert len(service.billed(customer)) == 61

@@ -31,7 +31,7 @@ class Recorded:
 class Case:
     """A command that prints data.
 
-    `code` is what it exits with. `data` says whether its JSON is right, `text` is said to people.
+    `code` is its exit code. `data` checks its JSON; `text` is what people read.
     """
 
     command: str

@@ -26,7 +26,7 @@ def _attempts(service: Service, delivery_id: str) -> int:
 
 
 def _billed_twice(service: Service) -> list[tuple[str, str]]:
-    """The keys with more than one posting, told by the table and not by the service."""
+    """The keys with more than one posting, reported by the table and not by the service."""
     return _pairs(
         service,
         "SELECT outcome_key, count(*) FROM billing_events GROUP BY outcome_key HAVING count(*) > 1",
@@ -58,7 +58,7 @@ def test_500_deliveries_survive_kills_and_a_wiped_valkey(
         service.start_worker()
 
     disasters = [kill_worker, service.valkey.flush, kill_web, service.valkey.restart, kill_both]
-    # Each outcome is told by two deliveries, of which one bills.
+    # Each outcome is reported by two deliveries, of which one bills.
     events = [solved(customer) for _ in range(250)] * 2
     posts = [helpdesk(event) for event in events]
 
@@ -108,7 +108,7 @@ def _freeze_amid_mapping(service: Service, worker: Server, delivery_id: str) -> 
         worker.signal(signal.SIGCONT)  # and between two looks it has time to let go
         return False
 
-    wait_until(frozen_without_the_write_lock, seconds=30, what="freezing it amid mapping")
+    wait_until(frozen_without_the_write_lock, seconds=30, what="freezing it during mapping")
 
 
 def test_two_workers_of_different_mapping_versions_bill_one_delivery_once(

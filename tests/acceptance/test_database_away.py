@@ -104,7 +104,7 @@ def test_while_the_database_refuses_connections_intake_is_503_and_recovers_by_it
 
 @contextlib.contextmanager
 def _held(service: Service, *statements: str) -> Iterator[None]:
-    """Somebody's transaction that has done this and is left open."""
+    """A transaction that has done this and is left open."""
     assert isinstance(service.database, PostgresDatabase)
     with service.database.session() as session:
         for statement in ("BEGIN", *statements):
@@ -146,7 +146,7 @@ def test_one_row_that_somebody_holds_refuses_its_own_repeat_alone(
 def test_what_is_started_while_the_database_is_away_says_so_and_ends(
     service: Service, server: Postgres, way: str
 ) -> None:
-    """A supervisor starts it again; nobody takes it for ready meanwhile."""
+    """A supervisor starts it again; no one takes it for ready meanwhile."""
     if way == "killed":
         server.kill()
     else:

@@ -22,7 +22,7 @@ MAPPINGS = Path(__file__).with_name("mappings")
 
 
 def _is_refused_and_not_ready(service: Service, customer: str) -> str:
-    """What /readyz says of the database."""
+    """What /readyz reports of the database."""
     began = time.monotonic()
     answer = service.post(helpdesk(solved(customer)))
     assert answer.status_code == 503

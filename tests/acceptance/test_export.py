@@ -41,7 +41,7 @@ COLUMNS = (
 
 @contextlib.contextmanager
 def held_open(service: Service) -> Iterator[None]:
-    """Somebody else's transaction that has written a line, committed at the end."""
+    """Another client's transaction that has written a line, committed at the end."""
     with contextlib.ExitStack() as stack:
         if isinstance(service.database, PostgresDatabase):
             run: Callable[[str], object] = stack.enter_context(service.database.session())

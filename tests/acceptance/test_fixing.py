@@ -1,4 +1,4 @@
-"""What fails says why; mended and replayed it bills, once; replayed again it bills nothing more."""
+"""A failure states its cause; fixed and replayed it bills once, replayed again nothing more."""
 
 from __future__ import annotations
 
@@ -164,7 +164,7 @@ OLD, NEW = "once_per: ${{ id(event.ticket) }}", "once_per: ${{ event.customer }}
 def test_an_edited_key_is_refused_by_check_and_by_the_running_service(
     service: Service, customer: str
 ) -> None:
-    """The ticket is reported again and bills nothing more; whoever looks is told."""
+    """The ticket is reported again and bills nothing more; the lists show it."""
     event = solved(customer)
     service.settle(helpdesk(event, source="rekeyed"))
     (billed,) = service.billed(customer)

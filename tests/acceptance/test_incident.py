@@ -78,7 +78,7 @@ def test_thousands_of_failures_are_the_handful_of_causes_that_they_are(
 
 
 def _in_a_shell(service: Service, line: str) -> Any:
-    """What a line prints that somebody pastes, with `receiver` on the path."""
+    """What a line prints that someone pastes, with `receiver` on the path."""
     path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
     ran = subprocess.run(
         ["sh", "-c", line],

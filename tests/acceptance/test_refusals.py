@@ -1,6 +1,6 @@
 """What is not proven, too large or not readable: refused as designed, the cause told to the log.
 
-And to nobody else: every answer of one status reads the same, whatever was wrong.
+And to no one else: every answer of one status reads the same, whatever was wrong.
 """
 
 from __future__ import annotations
@@ -89,7 +89,7 @@ def test_a_source_without_its_secret_is_shut(service: Service) -> None:
     refusal = _is_refused(service, post, 503, cause="no-secret")
     assert refusal["error"] == "not-ready"
     assert int(service.post(post).headers["retry-after"]) > 0
-    # Whoever has no secret learns no more than whoever has a wrong one.
+    # A sender without a secret learns no more than one with a wrong secret.
     assert service.post(post.without("webhook-signature")).json() == refusal
 
 
@@ -157,9 +157,9 @@ def test_a_proven_body_that_cannot_be_read_is_kept_and_fails(service: Service, b
 
 
 def test_no_secret_and_no_body_is_ever_logged(service: Service, customer: str) -> None:
-    marked = won(customer, note="a note that nobody but the vendor wrote")
+    marked = won(customer, note="a note that no one but the vendor wrote")
     service.settle(crm([marked]))
-    service.post(crm([marked]).with_body(b'["a note that nobody but the vendor wrote"]'))
+    service.post(crm([marked]).with_body(b'["a note that no one but the vendor wrote"]'))
     logs = service.web.output() + service.worker.output()
     assert "nobody but the vendor" not in logs
     assert not [name for name, value in SECRETS.items() if value in logs]

@@ -14,7 +14,7 @@ from tests.support.vendors import Post, helpdesk, slow_to_map, solved
 
 pytestmark = pytest.mark.acceptance
 
-#: What supervisors give a process that is told to stop.
+#: What supervisors give a process that is asked to stop.
 GRACE_SECONDS = 10
 
 
@@ -81,7 +81,7 @@ def test_a_stopping_web_process_answers_what_is_under_way(service: Service, cust
 def test_a_stopping_worker_loses_nothing_of_what_it_was_at(
     own_service: Service, customer: str
 ) -> None:
-    """Among it a delivery that is still being mapped: another worker begins that anew."""
+    """Among it a delivery that is still being mapped: another worker starts that again."""
     service = own_service
     service.start_web()
     worker = service.start_worker()

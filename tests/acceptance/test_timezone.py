@@ -51,7 +51,7 @@ def test_past_months_stay_where_they_are_whatever_a_process_or_a_shell_is_set_to
     assert "stop them first" in still_running.err
     for process in (service.web, service.worker):
         assert process.stop() == 0
-    assert service.run("timezone", "Asia/Tokyo").code == 2  # nobody to ask, and no --yes
+    assert service.run("timezone", "Asia/Tokyo").code == 2  # no one to ask, and no --yes
     assert service.run("timezone", "Asia/Tokyo", "--yes").code == 0
     assert _months(service, {}) == [LATER]
     service.start_web(environment=TOKYO)

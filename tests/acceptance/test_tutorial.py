@@ -1,4 +1,4 @@
-"""The tutorial, followed command by command by somebody who believes every word of it."""
+"""The tutorial, followed command by command by someone who believes every word of it."""
 
 from __future__ import annotations
 

@@ -314,7 +314,7 @@ def test_the_demo_shows_what_each_example_became_and_bills_nothing_again(place: 
     again = _table(said)
     assert again.keys() == examples
     for name, line in again.items():
-        # HubSpot has no delivery id: what it signs anew is a delivery of its own.
+        # HubSpot has no delivery id: what it signs again is a delivery of its own.
         assert line.startswith("202" if name.startswith("hubspot") else "200"), (name, line)
         assert "nothing" in line
     second.press_ctrl_c()

@@ -46,7 +46,7 @@ class Books:
 
 
 async def read(engine: AsyncEngine) -> Books:
-    """Everything that is judged; nobody may be settling meanwhile."""
+    """Everything that is judged; no one may be settling meanwhile."""
     books = Books()
     async with engine.connect() as connection:
         books.rows = await _rows(connection)

@@ -34,7 +34,7 @@ ROWS = (
 
 
 class DatabaseFaults(Protocol):
-    """Strikes the database and mends it again."""
+    """Strikes the database and repairs it."""
 
     async def strike(self, fault: Fault) -> bool: ...
 

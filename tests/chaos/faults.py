@@ -1,4 +1,4 @@
-"""What each fault does. All of them mend what they broke before they return."""
+"""What each fault does. All of them fix what they broke before they return."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ CORRECTED = 5
 
 
 class Faults:
-    """Strikes; says whether there was anything to strike."""
+    """Strikes; returns whether there was anything to strike."""
 
     def __init__(self, site: Site, database: DatabaseFaults, engine: AsyncEngine) -> None:
         self._site = site
@@ -65,7 +65,7 @@ class Faults:
         return self._site.of(fault.target)[fault.number]
 
     async def _strike_member(self, fault: Fault, member: Member) -> bool:
-        if fault.amid:
+        if fault.during_settling:
             with contextlib.suppress(Exception):  # the database may be away: it strikes anyhow
                 await asyncio.wait_for(
                     is_amid_settling(self._engine, seconds=MOMENT_SECONDS), 2 * MOMENT_SECONDS
@@ -116,7 +116,7 @@ class Faults:
             client.execute_command("CLIENT", "KILL", "TYPE", "normal", "SKIPME", "yes")
 
     async def _strike_mappings(self, fault: Fault) -> bool:
-        """Touched, edited without a change of meaning, or broken and mended again."""
+        """Touched, edited without a change of meaning, or broken and fixed again."""
         path = sorted(self._texts)[int(fault.at * 1000) % len(self._texts)]
         if fault.kind == "touch":
             os.utime(path)
@@ -142,7 +142,7 @@ class Faults:
         return await self._ask("POST", "replays", where) is not None
 
     async def _correct(self, kind: str) -> bool:
-        """Some of the last charges taken back or billed anew, or some of what was taken back.
+        """Some of the last charges taken back or billed again, or some of what was taken back.
 
         What an operator is not answered may have happened, as may a part of it.
         """
@@ -174,7 +174,7 @@ class Faults:
         return None
 
     async def _blackout(self, seconds: float) -> bool:
-        """Everything dead at the same moment; whoever supervises starts it all again."""
+        """Everything dead at the same moment; the supervisor starts it all again."""
         with self._site.trouble():
             for member in self._site.members:
                 member.kill(seconds)

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 
 from tests.chaos.books import Books, Row
 from tests.chaos.record import Record, Sent
-from tests.chaos.stories import CURRENCIES, Told
+from tests.chaos.stories import CURRENCIES, Step
 from tests.jobs.model import open_line, owes
 
 #: Every kind of finding, in the order they are printed.
@@ -55,11 +55,11 @@ class Findings:
             yield from (f"{kind}: {what}" for what in self.shown[kind])
 
 
-def judge(record: Record, books: Books, findings: Findings, *, mended: bool = False) -> None:
+def judge(record: Record, books: Books, findings: Findings, *, fixed: bool = False) -> None:
     """Hold the tables against the record; call it when all is sent and nothing is on its way.
 
-    `mended`: the missing account was added and what failed for it was replayed. Until then a
-    delivery whose workers were killed five times amid settling it may be `failed: internal`, as
+    `fixed`: the missing account was added and what failed for it was replayed. Until then a
+    delivery whose workers were killed five times while settling it may be `failed: internal`, as
     promised, with its outcomes held back: those are counted as `given_up`.
     """
     by_body = {sent.body_sha256: number for number, sent in record.sent.items()}
@@ -67,22 +67,22 @@ def judge(record: Record, books: Books, findings: Findings, *, mended: bool = Fa
     for row in books.rows:
         number = by_body.get(row.body_sha256)
         if number is None or record.sent[number].source != row.source:
-            findings.add("lost", f"{row.id} holds a body that nobody sent to {row.source}")
+            findings.add("lost", f"{row.id} holds a body that no one sent to {row.source}")
         else:
             rows[number].append(row)
-    told: dict[str, list[Told]] = defaultdict(list)
+    steps: dict[str, list[Step]] = defaultdict(list)
     for number, sent in record.sent.items():
-        _judge_message(number, sent, rows[number], findings, mended=mended)
-        if _is_recorded(sent, rows[number], findings, mended=mended):
-            for one in sent.told:
-                told[one.key].append(one)
+        _judge_message(number, sent, rows[number], findings, fixed=fixed)
+        if _is_recorded(sent, rows[number], findings, fixed=fixed):
+            for one in sent.steps:
+                steps[one.key].append(one)
     _judge_rebills(books, findings)
-    _judge_ledger(told, books, findings)
+    _judge_ledger(steps, books, findings)
     _judge_counts(books, findings)
 
 
 def _judge_message(
-    number: int, sent: Sent, rows: list[Row], findings: Findings, *, mended: bool
+    number: int, sent: Sent, rows: list[Row], findings: Findings, *, fixed: bool
 ) -> None:
     ids = {row.id for row in rows}
     if not sent.answers:
@@ -95,7 +95,7 @@ def _judge_message(
         if row.duplicates < heard:
             what = f"{row.id} counts {row.duplicates} repeats, and {heard} were answered"
             findings.add("unbalanced", what)
-        _judge_fate(sent, row, findings, mended=mended)
+        _judge_fate(sent, row, findings, fixed=fixed)
 
 
 def _judge_identity(number: int, sent: Sent, rows: list[Row], findings: Findings) -> None:
@@ -115,42 +115,42 @@ def _judge_identity(number: int, sent: Sent, rows: list[Row], findings: Findings
             findings.add("unbalanced", f"{row.id} of message {number} belongs to no try")
 
 
-def _judge_fate(sent: Sent, row: Row, findings: Findings, *, mended: bool) -> None:
-    fate = "recorded" if mended and sent.fate == "failed" else sent.fate
+def _judge_fate(sent: Sent, row: Row, findings: Findings, *, fixed: bool) -> None:
+    fate = "recorded" if fixed and sent.fate == "failed" else sent.fate
     if row.state == "received":
         findings.add("unsettled", f"{row.id} is still received")
-    elif not mended and (row.state, row.reason) == ("failed", "internal"):
+    elif not fixed and (row.state, row.reason) == ("failed", "internal"):
         findings.given_up += 1
     elif row.state != fate or (fate == "failed" and row.reason != "unmapped"):
         findings.add("astray", f"{row.id} is {row.state} ({row.reason}), and must be {fate}")
-    expected = len(sent.told) if row.state == "recorded" else 0
+    expected = len(sent.steps) if row.state == "recorded" else 0
     if row.outcomes != expected:
         kind = "lost" if row.outcomes < expected else "doubled"
         findings.add(kind, f"{row.id} has {row.outcomes} of {expected} outcomes")
 
 
-def _is_recorded(sent: Sent, rows: list[Row], findings: Findings, *, mended: bool) -> bool:
-    """Whether what the message told counts: by its fate, unless it was given up altogether."""
-    if mended:
-        return bool(sent.told)
+def _is_recorded(sent: Sent, rows: list[Row], findings: Findings, *, fixed: bool) -> bool:
+    """Whether what the message states counts: by its fate, unless it was given up altogether."""
+    if fixed:
+        return bool(sent.steps)
     given_up = bool(rows) and all(row.reason == "internal" for row in rows)
     return sent.fate == "recorded" and not given_up
 
 
 def _judge_rebills(books: Books, findings: Findings) -> None:
-    """No edit of a run changes a meaning, so that billing anew changes nothing."""
+    """No edit of a run changes a meaning, so that billing again changes nothing."""
     for key, said in books.by_hand.items():
         if any(one.kind == "charge" for one in said):
             findings.add("wrong amount", f"{key} was rebilled, and its mapping gives what it gave")
 
 
-def _judge_ledger(told: Mapping[str, list[Told]], books: Books, findings: Findings) -> None:
+def _judge_ledger(steps: Mapping[str, list[Step]], books: Books, findings: Findings) -> None:
     """Each key against what the model says it owes, and the sum of money by currency.
 
     What an operator did counts as it was recorded: when it was done decides, as for all outcomes.
     """
     totals: Counter[str] = Counter()
-    for key, said in told.items():
+    for key, said in steps.items():
         owed = owes([*(one.said for one in said), *books.by_hand.get(key, [])])
         currency = CURRENCIES[said[0].line]
         try:
@@ -171,8 +171,8 @@ def _judge_ledger(told: Mapping[str, list[Told]], books: Books, findings: Findin
             wanted = (owed.micros, currency, owed.billed_as, at)
             if billed != wanted:
                 findings.add("wrong amount", f"{key} owes {wanted} and {billed} is billed")
-    for key in books.ledger.keys() - told.keys():
-        findings.add("wrong amount", f"{key} is billed and nobody told of it")
+    for key in books.ledger.keys() - steps.keys():
+        findings.add("wrong amount", f"{key} is billed and no message states it")
     if +totals != +books.totals:
         findings.add("unbalanced", f"{dict(books.totals)} is billed, {dict(totals)} is owed")
 

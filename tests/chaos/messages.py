@@ -1,4 +1,4 @@
-"""What vendors post: stories put into bodies, signed anew at each try, as vendors do.
+"""What vendors post: stories put into bodies, signed again at each try, as vendors do.
 
 Owns bodies and signatures of the five sources in this folder's mappings, and what must become
 of each message. Refuses to know whether anybody took it.
@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import Any
 
-from tests.chaos.stories import MISSING_ACCOUNT, UNMAPPED, Stories, Told, iso
+from tests.chaos.stories import MISSING_ACCOUNT, UNMAPPED, Step, Stories, iso
 from tests.support.vendors import SECRETS, Post, as_bytes, crm, github, helpdesk
 
 #: How often a message is of each kind; a batch of the CRM holds so many events.
@@ -39,13 +39,13 @@ class Message:
     source: str
     vendor_id: str
     payload: Any
-    told: tuple[Told, ...]
+    steps: tuple[Step, ...]
 
     @property
     def fate(self) -> str:
-        if any(one.account == MISSING_ACCOUNT and one.is_charge for one in self.told):
+        if any(one.account == MISSING_ACCOUNT and one.is_charge for one in self.steps):
             return "failed"
-        return "recorded" if self.told else "ignored"
+        return "recorded" if self.steps else "ignored"
 
     @property
     def has_id(self) -> bool:
@@ -76,48 +76,48 @@ def messages(stories: Stories, seed: int) -> Iterator[Message]:
     pick = random.Random(f"messages of {seed}")
     for number in itertools.count(1):
         kind = pick.choices([*KINDS], [*KINDS.values()])[0]
-        source, payload, told = _made(kind, stories, pick, number)
+        source, payload, steps = _made(kind, stories, pick, number)
         yield Message(
             number=number,
             source=source,
             vendor_id=str(uuid.UUID(int=pick.getrandbits(128))),
             payload=payload,
-            told=told,
+            steps=steps,
         )
 
 
 def _made(
     kind: str, stories: Stories, pick: random.Random, number: int
-) -> tuple[str, Any, tuple[Told, ...]]:
+) -> tuple[str, Any, tuple[Step, ...]]:
     if kind == "noise":
         return (*_noise(pick, number), ())
     if kind == "deal":
         return _batch(stories, pick, number)
-    told = stories.tell(kind)
+    step = stories.tell(kind)
     if kind == "ticket":
-        return "desk", {**_ticket(told), "message": number}, (told,)
+        return "desk", {**_ticket(step), "message": number}, (step,)
     if kind == "meeting":
-        return "calendar", {**_meeting(told), "message": number}, (told,)
+        return "calendar", {**_meeting(step), "message": number}, (step,)
     source = pick.choice(["portal", "approvals"])
-    event = _granted(told) if source == "portal" else _approved(told)
-    return source, {**event, "message": number}, (told,)
+    event = _granted(step) if source == "portal" else _approved(step)
+    return source, {**event, "message": number}, (step,)
 
 
-def _batch(stories: Stories, pick: random.Random, number: int) -> tuple[str, Any, tuple[Told, ...]]:
+def _batch(stories: Stories, pick: random.Random, number: int) -> tuple[str, Any, tuple[Step, ...]]:
     """An array of events, a third of no interest. One that names a missing account holds all."""
     size = pick.choices([*BATCHES], [*BATCHES.values()])[0]
-    told: list[Told] = []
+    steps: list[Step] = []
     events: list[dict[str, Any]] = []
     for index in range(size):
         if index and pick.random() < 0.33:
             events.append({"kind": "note", "text": f"call {index} of {number}"})
             continue
         held_back = not index and pick.random() < HELD_BACK
-        told.append(stories.tell(UNMAPPED if held_back else "deal"))
-        events.append({**_deal(told[-1]), "message": number})
+        steps.append(stories.tell(UNMAPPED if held_back else "deal"))
+        events.append({**_deal(steps[-1]), "message": number})
     if pick.random() < SLOW:
         events += [{"kind": "survey", "numbers": NUMBERS}] * (FULL - size)
-    return "crm", events, tuple(told)
+    return "crm", events, tuple(steps)
 
 
 def _noise(pick: random.Random, number: int) -> tuple[str, Any]:
@@ -146,33 +146,33 @@ WORDS = {
 }
 
 
-def _ticket(told: Told) -> dict[str, Any]:
-    event = {"type": WORDS["ticket"][told.said.kind], "ticket": told.name, "at": iso(told.said.at)}
-    return event | ({"customer": told.customer} if told.is_charge else {})
+def _ticket(step: Step) -> dict[str, Any]:
+    event = {"type": WORDS["ticket"][step.said.kind], "ticket": step.name, "at": iso(step.said.at)}
+    return event | ({"customer": step.customer} if step.is_charge else {})
 
 
-def _deal(told: Told) -> dict[str, Any]:
-    assert told.said.at is not None
-    stage = WORDS["deal"][told.said.kind]
-    event = {"kind": "deal", "stage": stage, "deal": told.name, "at": told.said.at * 1000}
-    return event | ({"account": told.account, "value": told.value} if told.is_charge else {})
+def _deal(step: Step) -> dict[str, Any]:
+    assert step.said.at is not None
+    stage = WORDS["deal"][step.said.kind]
+    event = {"kind": "deal", "stage": stage, "deal": step.name, "at": step.said.at * 1000}
+    return event | ({"account": step.account, "value": step.value} if step.is_charge else {})
 
 
-def _granted(told: Told) -> dict[str, Any]:
+def _granted(step: Step) -> dict[str, Any]:
     event = {
-        "state": WORDS["granted"][told.said.kind],
-        "invoice": told.name,
-        "at": iso(told.said.at),
+        "state": WORDS["granted"][step.said.kind],
+        "invoice": step.name,
+        "at": iso(step.said.at),
     }
-    return event | ({"customer": told.customer} if told.is_charge else {})
+    return event | ({"customer": step.customer} if step.is_charge else {})
 
 
-def _approved(told: Told) -> dict[str, Any]:
-    action = WORDS["approved"][told.said.kind]
-    event = {"action": action, "invoice": {"number": told.name, "at": iso(told.said.at)}}
-    return event | ({"account": told.customer} if told.is_charge else {})
+def _approved(step: Step) -> dict[str, Any]:
+    action = WORDS["approved"][step.said.kind]
+    event = {"action": action, "invoice": {"number": step.name, "at": iso(step.said.at)}}
+    return event | ({"account": step.customer} if step.is_charge else {})
 
 
-def _meeting(told: Told) -> dict[str, Any]:
-    event = {"kind": WORDS["meeting"][told.said.kind], "meeting": told.name}
-    return event | ({"customer": told.customer} if told.is_charge else {})
+def _meeting(step: Step) -> dict[str, Any]:
+    event = {"kind": WORDS["meeting"][step.said.kind], "meeting": step.name}
+    return event | ({"customer": step.customer} if step.is_charge else {})

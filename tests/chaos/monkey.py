@@ -1,7 +1,7 @@
 """The monkey: carries out a plan, each fault written down with its time.
 
 Owns when faults strike and who may be struck at the same moment: each target suffers one fault at
-a time, different targets as many as the plan says. One whose target is still suffering after some
+a time, different targets as many as the plan states. One whose target is still suffering after some
 seconds is left out and counted as such.
 """
 
@@ -34,7 +34,7 @@ class Monkey:
         self.broken: list[str] = []
 
     async def run(self, plan: Sequence[Fault]) -> None:
-        """Return when the last fault of the plan is over and mended."""
+        """Return when the last fault of the plan is over and fixed."""
         began = time.monotonic()
         async with asyncio.TaskGroup() as group:
             for fault in plan:
@@ -54,7 +54,7 @@ class Monkey:
             self._note("begins", fault)
             try:
                 happened = await self._faults.strike(fault)
-            except Exception as error:  # noqa: BLE001 -- the harness's own fault: told at the end
+            except Exception as error:  # noqa: BLE001 -- the harness's own fault: reported at the end
                 self.broken.append(f"{fault.name}: {error!r}")
                 happened = False
             self._note("ends", fault, happened=happened)

@@ -32,7 +32,7 @@ LASTS_SECONDS = (1.0, 15.0, 2.5)
 #: A worker stops for longer than its lease more often than not: then another has settled for it.
 WORKER_LASTS_SECONDS = (1.0, 15.0, 9.0)
 #: How many of the faults of a worker strike when a delivery is being settled, not just any time.
-AMID = 0.7
+DURING_SETTLING = 0.7
 #: Between two faults of the database it works for so long: nothing happens while it is away.
 CALM_SECONDS = 6.0
 #: A killed process is started again after so long.
@@ -43,9 +43,9 @@ SKEW_SECONDS = {"web": 120, "worker": 6 * 3600}
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Fault:
-    """One fault. `number` says which of several web processes or workers is struck.
+    """One fault. `number` names which of several web processes or workers is struck.
 
-    `amid`: it waits a moment for a delivery that somebody has taken up and not settled.
+    `during_settling`: it waits a moment for a delivery that someone has taken up and not settled.
     """
 
     at: float
@@ -54,7 +54,7 @@ class Fault:
     number: int
     seconds: float
     skew_seconds: int = 0
-    amid: bool = False
+    during_settling: bool = False
 
     @property
     def name(self) -> str:
@@ -104,5 +104,5 @@ def _fault(pick: random.Random, at: float, target: str, kind: str, processes: in
         number=pick.randrange(processes),
         seconds=lasts,
         skew_seconds=pick.randint(-furthest, furthest),
-        amid=target == "worker" and pick.random() < AMID,
+        during_settling=target == "worker" and pick.random() < DURING_SETTLING,
     )

@@ -1,4 +1,4 @@
-"""The reckoning: judge, mend and judge again, replay everything and judge once more.
+"""The reckoning: judge, fix and judge again, replay everything and judge once more.
 
 Owns the order of it and the questions to the service; what is right is `tests.chaos.judge`'s.
 """
@@ -18,7 +18,7 @@ from tests.chaos.parts import Run
 from tests.chaos.site import Site
 from tests.chaos.stories import MISSING_ACCOUNT, MISSING_CUSTOMER
 
-#: What is not mended, and not replayed, by then will never be.
+#: What is not fixed, and not replayed, by then will never be.
 MENDED_SECONDS = 300.0
 #: An edit of the mappings is in force after so long.
 RELOADED_SECONDS = 3.0
@@ -29,7 +29,7 @@ AUDITS = ("balance", "books", "records", "corrections", "waiting", "replays", "b
 
 
 async def reckon(run: Run) -> None:
-    """Judge; mend what failed and judge again; replay all that is recorded and judge once more."""
+    """Judge; fix what failed and judge again; replay all that is recorded and judge once more."""
     site, record, findings, report = run.site, run.record, run.findings, run.report
     await _replays_end(run)
     found = await books.read(run.engine)
@@ -43,12 +43,12 @@ async def reckon(run: Run) -> None:
     for what in run.monkey.broken:
         findings.add("process", f"the harness: {what}")
     await _mend(run)
-    mended = await books.read(run.engine)
-    judge(record, mended, findings, mended=True)
-    judge_status(await _status(site), mended, findings)
+    fixed = await books.read(run.engine)
+    judge(record, fixed, findings, fixed=True)
+    judge_status(await _status(site), fixed, findings)
     await _replay(run, "recorded")
     again = await books.read(run.engine)
-    if again.ledger != mended.ledger or again.rows != mended.rows:
+    if again.ledger != fixed.ledger or again.rows != fixed.rows:
         findings.add("replay", "replaying all that is recorded changed the books")
     await _ask_the_doctor(site)
     await run.engine.dispose()
@@ -78,7 +78,7 @@ async def _replay(run: Run, state: str) -> None:
 
 
 async def _replays_end(run: Run) -> None:
-    """Those that the monkey began must be carried to their end by whoever is alive."""
+    """Those that the monkey began must be carried to their end by the processes alive."""
     deadline = time.monotonic() + MENDED_SECONDS
     while left := (await books.read_open_replays(run.engine)):
         if time.monotonic() > deadline:

@@ -1,7 +1,7 @@
 """What was sent and what was acknowledged, written down by the senders.
 
 Owns the independent record: it knows what went over the wire and nothing of what the service
-did with it. Each answer is in a file before the next request, for whoever looks afterwards.
+did with it. Each answer is in a file before the next request, for the person who looks afterwards.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from tests.chaos.messages import Message
-from tests.chaos.stories import Told
+from tests.chaos.stories import Step
 
 
 @dataclass(slots=True)
@@ -30,7 +30,7 @@ class Sent:
     fate: str
     has_id: bool
     body_sha256: str
-    told: tuple[Told, ...]
+    steps: tuple[Step, ...]
     answers: Counter[str] = field(default_factory=Counter)
     accepted: list[str] = field(default_factory=list)
     unanswered: set[int] = field(default_factory=set)
@@ -57,7 +57,7 @@ class Record:
             fate=message.fate,
             has_id=message.has_id,
             body_sha256=hashlib.sha256(message.body).hexdigest(),
-            told=message.told,
+            steps=message.steps,
         )
 
     def acknowledges(self, number: int, delivery_id: str, *, accepted: bool) -> None:
@@ -72,7 +72,7 @@ class Record:
         self._write(message=number, delivery=delivery_id, accepted=accepted)
 
     def sees_settled(self, delivery_id: str) -> float:
-        """Whoever looks found it settled; how long after its first 2xx, in seconds."""
+        """A reader found it settled; how long after its first 2xx, in seconds."""
         seconds = time.monotonic() - self.unsettled.pop(delivery_id)
         self._write(delivery=delivery_id, settled_after_seconds=round(seconds, 1))
         return seconds

@@ -44,7 +44,7 @@ class Report:
         return not self.findings
 
     def take(self, record: Record, books: Books, monkey: Monkey, waits: list[float]) -> None:
-        """The figures as they stand when all is sent and settled, before anything is mended."""
+        """The figures as they stand when all is sent and settled, before anything is fixed."""
         self.messages = len(record.sent)
         self.requests = record.requests
         self.acknowledged = len(record.acknowledged)
@@ -78,7 +78,7 @@ class Report:
                 f"worst {self._wait(1):.1f} s after the 2xx; "
                 f"all {self.settled_after_seconds:.1f} s after the last fault"
             ),
-            "afterwards": f"{self.replayed:,} replayed: the failed mended, the recorded unchanged",
+            "afterwards": f"{self.replayed:,} replayed: the failed fixed, the recorded unchanged",
         }
         each = f"{self.processes} web, {self.processes} workers"
         head = f"chaos on {self.database}: {self.lasted_seconds:.0f} s, {each}, seed {self.seed}"

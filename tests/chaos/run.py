@@ -41,7 +41,7 @@ SETTLED_SECONDS = 300.0
 
 
 def run(config: Config) -> Report:
-    """Carry a run out; its report says what was found."""
+    """Carry a run out; its report has what was found."""
     return asyncio.run(_run(config))
 
 
@@ -156,7 +156,7 @@ async def _watch_settling(run: Run) -> None:
 async def _look(
     question: Callable[[AsyncEngine], Awaitable[Any]], run: Run, *, default: Any = None
 ) -> Any:
-    """What the database answers, or the default while it answers nobody."""
+    """What the database answers, or the default while it answers no one."""
     try:
         async with asyncio.timeout(10):
             return await question(run.engine)

@@ -119,9 +119,9 @@ class Vendors:
             return False
         self.record.statuses[answer.status_code] += 1
         if answer.is_success:
-            told = answer.json()
-            accepted = told["status"] == "accepted"
-            self.record.acknowledges(message.number, told["delivery"], accepted=accepted)
+            answered = answer.json()
+            accepted = answered["status"] == "accepted"
+            self.record.acknowledges(message.number, answered["delivery"], accepted=accepted)
             return True
         if answer.status_code in REFUSALS:
             self.refused.append(

@@ -1,7 +1,7 @@
 """The processes of a run and the supervisor that starts them again, as in production.
 
-Owns who is alive, who was killed on purpose, and what is odd: a process that ends though nobody
-killed it, one whose clock is not as it was told, one that logs a fault of its own.
+Owns who is alive, who was killed on purpose, and what is odd: a process that ends though no one
+killed it, one whose clock is not as set, one that logs a fault of its own.
 """
 
 from __future__ import annotations
@@ -82,7 +82,7 @@ class Site:
         return self._troubles > 0 or self._trouble_ended + ECHO_SECONDS > since
 
     async def supervise(self) -> None:
-        """Start whoever is not there, until cancelled."""
+        """Start each process that is missing, until cancelled."""
         while True:
             for member in self.members:
                 member.look()
@@ -165,7 +165,7 @@ class Member:
         late = right - datetime.fromisoformat(said).timestamp()
         since_start = time.monotonic() - self._started_at
         if not -CLOCK_SLACK_SECONDS < late < since_start + CLOCK_SLACK_SECONDS:
-            what = f"{self.name} should be {self._skew_seconds} s off and says that it is {said}"
+            what = f"{self.name} should be {self._skew_seconds} s off and states that it is {said}"
             self._site.findings.add("process", what)
 
     def _has_ended(self, server: Server) -> None:

@@ -36,7 +36,7 @@ MICROS = Decimal(1_000_000)
 
 
 @dataclass(frozen=True, slots=True)
-class Told:
+class Step:
     """One event of one key: what is said of it, and what it was worth where that sets the price."""
 
     line: str
@@ -72,13 +72,13 @@ class Told:
 
 @dataclass
 class Stories:
-    """Many keys at once, each told event by event, in any order."""
+    """Many keys at once, each reported event by event, in any order."""
 
     seed: int
     started: datetime
     open_stories: int = 40
     _random: random.Random = field(init=False)
-    _open: list[list[Told]] = field(default_factory=list)
+    _open: list[list[Step]] = field(default_factory=list)
     _made: int = 0
 
     def __post_init__(self) -> None:
@@ -90,29 +90,29 @@ class Stories:
         day = self.started - timedelta(days=CHANGED_DAYS)
         return day.replace(hour=0, minute=0, second=0, microsecond=0)
 
-    def tell(self, pool: str) -> Told:
+    def tell(self, pool: str) -> Step:
         """Any event still to come of any open story of that line, or of the missing account."""
         while True:
             fitting = [one for one in self._open if one[0].pool == pool]
             if fitting and len(self._open) >= self.open_stories:
                 story = self._random.choice(fitting)
-                told = story.pop(self._random.randrange(len(story)))
+                step = story.pop(self._random.randrange(len(story)))
                 if not story:
                     self._open.remove(story)
-                return told
+                return step
             anything = self._random.choices([*LINES], [*LINES.values()])[0]
             self._open.append(self._story(anything if fitting else pool))
 
-    def _story(self, pool: str) -> list[Told]:
+    def _story(self, pool: str) -> list[Step]:
         pick = self._random
         line = "deal" if pool == UNMAPPED else pool
         self._made += 1
         account = MISSING_ACCOUNT if pool == UNMAPPED else pick.choice([*ACCOUNTS])
-        told = [
-            self._told(line, f"{line}-{self._made}", account, kind, at)
+        steps = [
+            self._step(line, f"{line}-{self._made}", account, kind, at)
             for kind, at in self._turns(line)
         ]
-        return told + [one for one in told if pick.random() < COPIED]
+        return steps + [one for one in steps if pick.random() < COPIED]
 
     def _turns(self, line: str) -> list[tuple[str, datetime]]:
         """Kinds and times along a key's line; no two charges of one moment."""
@@ -132,15 +132,15 @@ class Stories:
                 found.append(("reinstatement", at))
         return found
 
-    def _told(self, line: str, name: str, account: str, kind: str, at: datetime) -> Told:
+    def _step(self, line: str, name: str, account: str, kind: str, at: datetime) -> Step:
         seconds = None if line == "meeting" else int(at.timestamp())
         value = f"{self._random.uniform(0, 30_000):.2f}" if line == "deal" else None
         if kind != "charge":
-            return Told(line, name, account, Said(kind, seconds), None)
+            return Step(line, name, account, Said(kind, seconds), None)
         micros = int(self._price(line, account, at, value) * MICROS)
         customer = ACCOUNTS.get(account, MISSING_CUSTOMER)
         said = Said("charge", seconds, micros, customer, AMOUNTS.get(line, "first"))
-        return Told(line, name, account, said, value)
+        return Step(line, name, account, said, value)
 
     def _price(self, line: str, account: str, at: datetime, value: str | None) -> Decimal:
         if line == "ticket":
@@ -155,6 +155,6 @@ class Stories:
 
 
 def iso(seconds: float | None) -> str:
-    """RFC 3339 text of a told time."""
+    """RFC 3339 text of a time."""
     assert seconds is not None
     return datetime.fromtimestamp(seconds, UTC).isoformat().replace("+00:00", "Z")

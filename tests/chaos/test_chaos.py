@@ -43,6 +43,6 @@ def test_nothing_is_lost_or_billed_twice_whatever_dies(
 
 
 def _logs(directory: Path) -> str:
-    """What the last processes said, for whoever reads the failure."""
+    """What the last processes said, for the person who reads the failure."""
     latest = sorted(directory.glob("*.log"), key=lambda path: path.stat().st_mtime)[-8:]
     return "\n".join(f"== {path.name}\n{tail(path, lines=30)}" for path in latest)

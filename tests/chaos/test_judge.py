@@ -15,7 +15,7 @@ from tests.chaos.books import Books, Row
 from tests.chaos.judge import Findings, judge, judge_status
 from tests.chaos.messages import Message, messages
 from tests.chaos.record import Record
-from tests.chaos.stories import CURRENCIES, Stories, Told
+from tests.chaos.stories import CURRENCIES, Step, Stories
 from tests.jobs.model import Line, Said, owes
 
 NOW = datetime(2026, 5, 1, tzinfo=UTC)
@@ -29,11 +29,11 @@ class World:
     sent: list[Message]
     record: Record
     books: Books
-    mended: bool = False
+    fixed: bool = False
 
     def found(self) -> Counter[str]:
         findings = Findings()
-        judge(self.record, self.books, findings, mended=self.mended)
+        judge(self.record, self.books, findings, fixed=self.fixed)
         return findings.counts
 
     def first(self, *, source: str = "desk", fate: str = "recorded") -> Message:
@@ -63,28 +63,28 @@ def _id(message: Message) -> str:
     return f"delivery-{message.number:05}"
 
 
-@pytest.fixture(params=[False, True], ids=["before mending", "after mending"])
+@pytest.fixture(params=[False, True], ids=["before fixing", "after fixing"])
 def world(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[World]:
-    mended: bool = request.param
+    fixed: bool = request.param
     sent = list(islice(messages(Stories(7, NOW), 7), 700))
     record = Record(tmp_path / "record.jsonl")
     books = Books()
-    told: dict[str, list[Told]] = defaultdict(list)
+    steps: dict[str, list[Step]] = defaultdict(list)
     for message in sent:
         record.begins(message)
         record.acknowledges(message.number, _id(message), accepted=True)
         record.acknowledges(message.number, _id(message), accepted=False)
-        fate = "recorded" if mended and message.fate == "failed" else message.fate
+        fate = "recorded" if fixed and message.fate == "failed" else message.fate
         if fate == "recorded":
-            for one in message.told:
-                told[one.key].append(one)
+            for one in message.steps:
+                steps[one.key].append(one)
         books.rows.append(_row(record, message, fate))
-    for key, said in told.items():
+    for key, said in steps.items():
         if line := _line(key, said):
             books.ledger[key] = [line]
             books.totals[line.currency] += line.micros
     books.accepted = len(sent)
-    yield World(sent, record, books, mended)
+    yield World(sent, record, books, fixed)
     record.close()
 
 
@@ -97,11 +97,11 @@ def _row(record: Record, message: Message, fate: str) -> Row:
         state=fate,
         reason="unmapped" if fate == "failed" else None,
         duplicates=1,
-        outcomes=len(message.told) if fate == "recorded" else 0,
+        outcomes=len(message.steps) if fate == "recorded" else 0,
     )
 
 
-def _line(key: str, said: list[Told]) -> Line | None:
+def _line(key: str, said: list[Step]) -> Line | None:
     owed = owes([one.said for one in said])
     if owed is None:
         return None
@@ -148,11 +148,11 @@ def _post_on_another_day(world: World) -> None:
 
 
 def _leave_out_a_reversal(world: World) -> None:
-    told = defaultdict(list)
+    steps = defaultdict(list)
     for message in world.sent:
-        for one in message.told if message.fate == "recorded" else ():
-            told[one.key].append(one)
-    key, said = next((key, said) for key, said in told.items() if _line(key, said) is None)
+        for one in message.steps if message.fate == "recorded" else ():
+            steps[one.key].append(one)
+    key, said = next((key, said) for key, said in steps.items() if _line(key, said) is None)
     line = Line("x", 1, "charge", None, 990_000, CURRENCIES[said[0].line], said[0].customer)
     world.books.ledger[key] = [line]
 
@@ -226,7 +226,7 @@ PLANTED: dict[str, tuple[Callable[[World], object], set[str]]] = {
     "a doubled posting": (_post_twice, {"doubled"}),
     "a doubled outcome": (lambda w: w.change(w.first(), outcomes=2), {"doubled"}),
     "a message under two ids": (_answer_with_two_ids, {"doubled"}),
-    "a copy that nobody heard of": (lambda w: w.add_row(w.first(), id="another"), {"doubled"}),
+    "a copy that no one heard of": (lambda w: w.add_row(w.first(), id="another"), {"doubled"}),
     "a delivery accepted twice": (_accept_twice, {"doubled"}),
     "a try kept twice": (_keep_a_try_twice, {"doubled"}),
     "a posting for nobody": (_post_for_nobody, {"wrong amount"}),
@@ -271,20 +271,20 @@ def test_what_an_operator_reversed_is_owed_no_more(world: World) -> None:
 
 
 def test_what_was_given_up_after_five_kills_bills_nothing_and_must_be_mended(world: World) -> None:
-    times_told = Counter(one.key for message in world.sent for one in message.told)
+    times_stated = Counter(one.key for message in world.sent for one in message.steps)
     message = next(
         message
         for message in world.sent
-        if message.fate == "recorded" and [times_told[one.key] for one in message.told] == [1]
+        if message.fate == "recorded" and [times_stated[one.key] for one in message.steps] == [1]
     )
     world.change(message, state="failed", reason="internal", outcomes=0)
-    (line,) = world.books.ledger.pop(message.told[0].key, [None])
+    (line,) = world.books.ledger.pop(message.steps[0].key, [None])
     if line is not None:
         world.books.totals[line.currency] -= line.micros
     findings = Findings()
-    judge(world.record, world.books, findings, mended=world.mended)
-    assert findings.given_up == (0 if world.mended else 1)
-    assert bool(findings) == world.mended
+    judge(world.record, world.books, findings, fixed=world.fixed)
+    assert findings.given_up == (0 if world.fixed else 1)
+    assert bool(findings) == world.fixed
 
 
 @pytest.mark.parametrize("wrong", ["accepted", "recorded", "failed"])

@@ -43,9 +43,9 @@ def test_keys_are_charged_taken_back_and_charged_again_and_order_decides_nothing
     keys: dict[str, list[str]] = {}
     said: dict[str, list[object]] = {}
     for message in some:
-        for told in message.told:
-            keys.setdefault(told.key, []).append(told.said.kind)
-            said.setdefault(told.key, []).append(told.said)
+        for step in message.steps:
+            keys.setdefault(step.key, []).append(step.said.kind)
+            said.setdefault(step.key, []).append(step.said)
     assert any(kinds.count("charge") > 1 and "reversal" in kinds for kinds in keys.values())
     assert any(kinds[0] == "reversal" and "charge" in kinds for kinds in keys.values())
     assert any("reinstatement" in kinds and "charge" in kinds for kinds in keys.values())
@@ -55,6 +55,6 @@ def test_keys_are_charged_taken_back_and_charged_again_and_order_decides_nothing
 def test_one_scope_is_told_of_by_two_sources(some: list[Message]) -> None:
     sources: dict[str, set[str]] = {}
     for message in some:
-        for told in message.told:
-            sources.setdefault(told.key, set()).add(message.source)
+        for step in message.steps:
+            sources.setdefault(step.key, set()).add(message.source)
     assert {"portal", "approvals"} in sources.values()

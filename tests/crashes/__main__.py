@@ -27,7 +27,7 @@ def rows() -> list[tuple[str, ...]]:
 
 
 def text() -> str:
-    """What docs/reliability.md says of them."""
+    """What docs/reliability.md states about them."""
     found = sites()
     points = sum(len(MOMENTS[one.kind]) for one in found)
     tests = sum(len(one.moments) for one in scenarios())

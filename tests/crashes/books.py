@@ -12,7 +12,7 @@ from tests.jobs import model
 from tests.jobs.model import Line, Said
 from tests.support.databases import Outside
 
-#: A charge that a person had billed anew stands where the one stood that it replaces.
+#: A charge that a person had billed again stands where the one stood that it replaces.
 OUTCOMES = """
 SELECT outcome_key, kind, occurred_at, amount_micros, agent_id, customer_id, indicator
 FROM outcomes WHERE id NOT IN (SELECT replaces FROM outcomes WHERE replaces IS NOT NULL)
@@ -26,7 +26,7 @@ FROM billing_events ORDER BY outcome_key, sequence
 BALANCE = """
 SELECT (SELECT coalesce(sum(accepted), 0) FROM intake), (SELECT count(*) FROM deliveries)
 """
-#: A replay whose asking was cut off stays in state `gathering`: nobody was told that it had begun.
+#: A replay whose asking was cut off stays in state `gathering`: no one was informed of it.
 UNFINISHED = """
 SELECT 'delivery', id FROM deliveries WHERE state = 'received'
 UNION ALL SELECT 'replay', id FROM replays WHERE state NOT IN ('done', 'gathering')
@@ -49,7 +49,7 @@ def unfinished(database: Outside) -> list[tuple[str, ...]]:
 
 
 def check(database: Outside) -> None:
-    """AssertionError unless both counts agree and every key's ledger says what the key owes."""
+    """AssertionError unless both counts agree and every key's ledger reports what the key owes."""
     ((accepted, kept),) = database.rows(BALANCE)
     assert int(accepted) == int(kept), f"{accepted} accepted, {kept} there"
     assert database.rows(ORPHANS) == []

@@ -1,4 +1,4 @@
-"""The points at which a process is killed, read off the source: nobody keeps a list of them.
+"""The points at which a process is killed, read off the source: no one keeps a list of them.
 
 A site is a place in the code where something is made to last or said: a transaction that writes
 commits, a ring is enqueued, an answer is sent, a job of the queue is taken up and done with. Each

@@ -1,4 +1,4 @@
-"""What a crash test is: a function that brings a process to its end and says what holds after.
+"""What a crash test is: a function that brings a process to its end and reports what holds after.
 
 To cover a new step, add a function to a module in `tests/crashes/scenarios/` (a new module is
 found by itself):
@@ -71,7 +71,7 @@ def crashes(
 ) -> Callable[[Play], Play]:
     """Make the function a scenario of the site `<kind> in <place>`.
 
-    `kills` says which process dies: `web`, `worker` or `command`. See `tests.crashes.doomed.Plan`
+    `kills` names which process dies: `web`, `worker` or `command`. See `tests.crashes.doomed.Plan`
     for `passing`, `tuned` and `faults`; `moments` are all that the site has unless some are named.
     """
     kind, _, place = site.partition(" in ")

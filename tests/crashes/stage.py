@@ -23,7 +23,7 @@ from tests.support.service import NOTHING, Ran, Server, Service
 from tests.support.vendors import Post, crm, helpdesk, solved, won
 
 COMMANDS = {"web": "serve", "worker": "work"}
-#: What the doomed process waits for is over soon; whoever comes after it has the shipped values.
+#: What the doomed process waits for is over soon; the process after it has the shipped values.
 HASTE = {"jobs.settling.attempts:LEASE_SECONDS": 0.3}
 TABLES = {
     "sqlite": "SELECT name FROM sqlite_master WHERE type = 'table' AND name NOT LIKE 'sqlite_%'",
@@ -65,7 +65,7 @@ class Installation:
 
 @dataclass
 class Stage:
-    """What a scenario works with. `customer` is nobody else's."""
+    """What a scenario works with. `customer` is used by no other test."""
 
     installation: Installation
     scenario: Scenario

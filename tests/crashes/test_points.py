@@ -53,7 +53,7 @@ def test_names_of_scenarios_are_their_own() -> None:
 
 
 def test_the_page_has_the_table_of_crash_points() -> None:
-    assert SECTION.text == text(), "write it anew: python -m tests.crashes --write"
+    assert SECTION.text == text(), "write it again: python -m tests.crashes --write"
 
 
 @pytest.mark.parametrize(

@@ -23,7 +23,7 @@ HEADER = ("sabotage", "in", "what it would cost", "who notices")
 
 
 def page_text() -> str:
-    """What docs/reliability.md says of them."""
+    """What docs/reliability.md states about them."""
     rows = [
         (
             f"`{one.name}`",
@@ -57,7 +57,7 @@ def try_all(sabotages: Sequence[Sabotage], *, root: Path = ROOT) -> bool:
     _say("first without sabotage: all tests that are to notice one must pass")
     failing = failing_unbroken(sabotages, root=root)
     if failing:
-        _say("they do not, so nothing can be told:", *failing, sep="\n  ")
+        _say("they do not, so nothing can be concluded:", *failing, sep="\n  ")
         return False
     caught = 0
     with ThreadPoolExecutor(AT_ONCE) as pool:
@@ -74,7 +74,7 @@ def try_all(sabotages: Sequence[Sabotage], *, root: Path = ROOT) -> bool:
 
 
 def _try(sabotage: Sabotage, root: Path) -> tuple[bool, str]:
-    """Whether this one is caught, and what to tell of it."""
+    """Whether this one is caught, and what to reports it."""
     began = time.monotonic()
     try:
         slept = unnoticed(sabotage, root=root)

@@ -120,7 +120,7 @@ SABOTAGES = (
     ),
     Sabotage(
         name="verify-after-storing",
-        why="whoever knows the URL could fill the inbox, and bill",
+        why="anyone who knows the URL could fill the inbox, and bill",
         file="receiver/web/endpoint.py",
         old=_PROOF,
         new=(
@@ -164,7 +164,7 @@ SABOTAGES = (
     ),
     Sabotage(
         name="redact-nothing",
-        why="what a mapping file says must not be stored would be",
+        why="what a mapping file states must not be stored would be",
         file="receiver/web/sanitize.py",
         old="if source.redactor is None:",
         new="if source.redactor is None or True:",
@@ -426,7 +426,7 @@ SABOTAGES = (
     ),
     Sabotage(
         name="bill-without-a-price",
-        why="what nobody priced must fail and say so, not bill nothing",
+        why="what has no price must fail visibly, not bill nothing",
         file="mappings/engine/rules/evaluate.py",
         old="raise _unpriced(rule, event, str(error)) from error",
         new='return replace(outcome, amount_micros=0, currency="USD")',
@@ -486,7 +486,7 @@ SABOTAGES = (
     ),
     Sabotage(
         name="correct-without-a-trace",
-        why="nobody could say who took money back, and why",
+        why="no record would show who took money back, and why",
         file="jobs/corrections/correcting.py",
         old="                await self._note(connection, decided, asked, actor, note)\n",
         new="",

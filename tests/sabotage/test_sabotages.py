@@ -59,7 +59,7 @@ def test_the_crash_tests_that_are_to_notice_one_exist() -> None:
 
 def test_names_are_their_own_and_on_the_page() -> None:
     assert len({one.name for one in SABOTAGES}) == len(SABOTAGES)
-    assert SECTION.text == page_text(), "write it anew: python -m tests.sabotage --write"
+    assert SECTION.text == page_text(), "write it again: python -m tests.sabotage --write"
 
 
 @pytest.fixture
@@ -99,7 +99,7 @@ def test_what_fails_anyway_or_is_not_there_tells_nothing(tree: Path) -> None:
     [
         pytest.param([], [], 0, "1 of 1 sabotages were caught", id="noticed"),
         pytest.param([], ["a test"], 1, "did not notice: a test", id="survives"),
-        pytest.param(["a test"], [], 1, "so nothing can be told", id="fails anyway"),
+        pytest.param(["a test"], [], 1, "so nothing can be concluded", id="fails anyway"),
         pytest.param([], None, 1, "BROKEN    skip-the-sweeper: no tests ran", id="did not run"),
     ],
 )

@@ -28,7 +28,7 @@ class Outside(Protocol):
         ...
 
     def can_be_written(self) -> bool:
-        """Whether nobody holds up other writers for longer than a moment."""
+        """Whether no one holds up other writers for longer than a moment."""
         ...
 
     def close(self) -> None: ...
@@ -89,7 +89,7 @@ class PostgresDatabase:
             self.server.thaw()
 
     def session(self) -> contextlib.AbstractContextManager[Callable[[str], None]]:
-        """Somebody else's transactions: a psql that stays open inside."""
+        """Another client's transactions: a psql that stays open inside."""
         return self.server.session(self.name)
 
     def can_be_written(self) -> bool:

@@ -28,7 +28,7 @@ def peak_bytes(pid: int | None = None) -> int:
 
 
 def forget_peak(pid: int | None = None) -> None:
-    """Let the peak begin anew from what is held now."""
+    """Let the peak begin again from what is held now."""
     (_PROC / str(pid or os.getpid()) / "clear_refs").write_text("5")
 
 

@@ -79,13 +79,13 @@ class Postgres:
         return self._sockets / ".s.PGSQL.5432"
 
     def create(self, *, template: str = "template0") -> str:
-        """A new database's name; a copy of `template`, which nobody may be connected to."""
+        """A new database's name; a copy of `template`, which no one may be connected to."""
         name = f"test_{next(self._numbers)}"
         assert self._run("createdb", "-T", template, name), f"{name} was not created"
         return name
 
     def drop(self, database: str) -> None:
-        """Remove a database, whoever is still connected."""
+        """Remove a database, every client still connected."""
         assert self._run("dropdb", "--if-exists", "--force", database)
 
     def sql(self, database: str, statement: str) -> str:

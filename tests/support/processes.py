@@ -14,7 +14,7 @@ from receiver.local.lifeline import die_with_parent
 
 
 def free_port() -> int:
-    """A TCP port of the loopback address that nobody listens on right now."""
+    """A TCP port of the loopback address that no one listens on right now."""
     with socket.create_server(("127.0.0.1", 0)) as listener:
         port: int = listener.getsockname()[1]
         return port

@@ -20,7 +20,7 @@ class Relay:
         self._server = server
         self._listener: asyncio.Server | None = None
         self._tasks: set[asyncio.Task[None]] = set()
-        #: Nobody who is connected now will hear anything again, nor who connects while it is dead.
+        #: No one who is connected now will hear anything again, nor who connects while it is dead.
         self._age = 0
         self.is_dead = False
 

@@ -170,7 +170,7 @@ class Service:
         return Ran(code, out.decode(), err.decode())
 
     def _port(self) -> str:
-        """The web process's, so that `send` finds it; nobody's where there is none."""
+        """The web process's, so that `send` finds it; none where there is none."""
         urls = [process.url for process in self.processes if process.url]
         return urls[-1].rpartition(":")[2] if urls else "1"
 

@@ -38,7 +38,7 @@ Where to click, what URL, which secret, what the vendor is answered, what it sen
 is odd about it. Answers, retries and windows of all stand in [one table](vendors.md), what their
 signatures cover in [the table of schemes](schemes.md); what to do from beginning to end is in
 [the first afternoon](first-source.md). This page is made of `docs/vendors.yaml` and the schemes;
-(?) marks what is from hearsay. Click paths and links were not all looked up anew, and vendors move
+(?) marks what is from hearsay. Click paths and links were not all looked up again, and vendors move
 things: where one differs, its own documentation is right.
 
 `HOST` is what the vendor can reach, https and a name of yours or a tunnel's; `SOURCE` is the name
@@ -48,10 +48,10 @@ in your mapping. `receiver sources` prints the URL as it has to be pasted.
 _NOT_FOUND_HEAD = """\
 ## Not found
 
-Of these vendors no public source says how their webhooks prove themselves, so there is no preset
+No public source describes how the webhooks of these vendors prove themselves, so there is no preset
 for them. This list is made of `docs/not-found.yaml`.
 
-| vendor | what was read | what it says | how to connect it |
+| vendor | what was read | what it states | how to connect it |
 |---|---|---|---|
 """
 

@@ -48,10 +48,10 @@ class Valkey:
             client.replicaof("127.0.0.1", "1")
 
     def lock_out(self) -> None:
-        """Ask for a password that nobody has, of whoever is connected too."""
+        """Ask for a password that no one has, of every client connected too."""
         with self.client() as client:
-            client.config_set("requirepass", "changed by somebody")
-            self._password = "changed by somebody"
+            client.config_set("requirepass", "changed by someone")
+            self._password = "changed by someone"
         with self.client() as client:
             client.client_kill_filter(_type="normal", skipme=True)
 

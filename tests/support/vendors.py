@@ -86,7 +86,7 @@ def helpdesk(
 
 
 def crm(events: Any, *, delivery_id: str | None = None, at: float | None = None) -> Post:
-    """As the mapping file of the tests' CRM says; the id is not signed."""
+    """As the mapping file of the tests' CRM states; the id is not signed."""
     body = as_bytes(events)
     sent_at = str(int(time.time() if at is None else at))
     content = sent_at.encode() + b"." + body

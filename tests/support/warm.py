@@ -1,4 +1,4 @@
-"""Commands of `receiver` as processes that need not import it anew, which takes most of a second.
+"""Commands of `receiver` as processes that need not import it again, which takes most of a second.
 
 Owns a server that has imported the command line and forks for each command: a process of its own,
 with its own environment, directory and streams, that ends as any other. Not for `serve`, `work` and
@@ -104,7 +104,7 @@ def _serve(path: Path) -> NoReturn:
     for module in pkgutil.iter_modules(commands.__path__, "receiver.cli.commands."):
         importlib.import_module(module.name)
     assert threading.active_count() == 1, "a fork copies no other thread"
-    signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # nobody waits for those that answer
+    signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # no one waits for those that answer
     with socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as listening:
         listening.bind(f"{path}.new")
         listening.listen(64)
@@ -150,7 +150,7 @@ def _become(order: Mapping[str, object], streams: Sequence[int]) -> NoReturn:
         code = 0
     except SystemExit as end:
         code = end.code if isinstance(end.code, int) else int(end.code is not None)
-    except BaseException as error:  # noqa: BLE001 - as the interpreter does with what nobody caught
+    except BaseException as error:  # noqa: BLE001 - as the interpreter does with what no one caught
         sys.excepthook(type(error), error, error.__traceback__)
     finally:
         with contextlib.suppress(OSError):

@@ -41,9 +41,9 @@ REDACTED = ("redacted person", "redacted note", "redacted header")
 class Site:
     """A service in whose every corner a secret is planted, and all that came out of it."""
 
-    def __init__(self, service: Service, told: Place) -> None:
+    def __init__(self, service: Service, channel: Place) -> None:
         self.service = service
-        self.told = told
+        self.channel = channel
         self.planted = Planted()
         self.said: list[tuple[str, bytes]] = []
         for name in ("SIGNED", "PATH", "INBODY"):
@@ -58,7 +58,7 @@ class Site:
         for name in ("cookie", "bearer", "api key", *REDACTED):
             self.planted.plant(name)
         self.learnt = self.planted.plant("LEARNT_SECRET")
-        base, told.answers = told.url.rpartition("/hook/")[0], [500]
+        base, channel.answers = channel.url.rpartition("/hook/")[0], [500]
         key = self.planted.plant("part of RECEIVER_ALERT_URL")
         service.environment["RECEIVER_ALERT_URL"] = f"{base}/hook/{key}?key={key}"
         signs = f"whsec_{base64.b64encode(self.planted.plant('notices').encode()).decode()}"
@@ -81,8 +81,8 @@ class Site:
     def send(self, path: str, body: bytes, headers: Mapping[str, str]) -> httpx.Response:
         """Any request, its answer kept."""
         answer = self.service.http("POST", path, content=body, headers=dict(headers))
-        told = f"{answer.status_code} {dict(answer.headers)} {answer.text}"
-        self.said.append((f"answer to {path.partition('?')[0][:20]}", told.encode()))
+        answered = f"{answer.status_code} {dict(answer.headers)} {answer.text}"
+        self.said.append((f"answer to {path.partition('?')[0][:20]}", answered.encode()))
         return answer
 
     def get(self, path: str, token: str | None = None) -> str:
@@ -171,9 +171,9 @@ def _hmac(secret: str, body: bytes) -> str:
 @pytest.fixture
 def site(request: pytest.FixtureRequest, tmp_path: Path, database_kind: str) -> Iterator[Site]:
     service = _new_service(request, tmp_path, database_kind, MAPPINGS)
-    with place() as told:
+    with place() as channel:
         try:
-            yield Site(service, told)
+            yield Site(service, channel)
         finally:
             service.close()
 
@@ -198,9 +198,11 @@ def test_planted_secrets_are_nowhere_but_where_they_were_planted(
     _commands(site)
     _reads(site)
     wait_until(
-        lambda: len(site.told.posted) > 1, what="a notice, told again after a 500", seconds=60
+        lambda: len(site.channel.posted) > 1, what="an alert, sent again after a 500", seconds=60
     )
-    site.said += [("a notice", repr(one.headers).encode() + one.body) for one in site.told.posted]
+    site.said += [
+        ("a notice", repr(one.headers).encode() + one.body) for one in site.channel.posted
+    ]
     searched = dict(site.said)
     assert len(searched) > 30
     # What is proven to be searched: a text that was stored is found in what was said and written.
@@ -226,7 +228,7 @@ def _traffic(site: Site) -> None:
         assert answer.is_success, (name, answer.text)
         taken[name] = answer.json()["delivery"]
     path, _, headers = site.good(1)["token"]
-    assert site.send(path, b"no JSON: a failure to be told of", headers).status_code == 202
+    assert site.send(path, b"no JSON: a failure to be reported", headers).status_code == 202
     for path, body, headers in site.bad():
         answer = site.send(path, body, {**site.credentials, **headers})
         assert answer.status_code >= 400, (path, answer.text)

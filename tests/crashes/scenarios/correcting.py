@@ -34,7 +34,7 @@ def a_correction_by_hand_is_cut_off(stage: Stage) -> None:
     tuned={"jobs.corrections.request:STEP": 2},
 )
 def billing_anew_is_cut_off(stage: Stage) -> None:
-    """What is billed anew is taken back and charged together; a second run does the rest."""
+    """What is billed again is taken back and charged together; a second run does the rest."""
     stage.send(*stage.tickets(5), bills={"USD": TICKET_MICROS})
     stage.settle()
     rebill = ("reverse", "--customer", stage.customer, "--rebill", "--note", "a price", "--yes")

@@ -16,7 +16,7 @@ from tests.support.vendors import Post, as_bytes, helpdesk, solved
 
 @crashes("commit in jobs.intake.commit:Intake.commit", kills="web")
 def vendors_send_again_what_was_not_answered(stage: Stage) -> None:
-    """What was committed is found as a repeat and what was not is taken in anew: once each."""
+    """What was committed is found as a repeat and what was not is taken in again: once each."""
     stage.doomed()
     with stage.telling():
         stage.dies()
@@ -34,7 +34,7 @@ def the_sweeper_finds_what_nobody_rang_for(stage: Stage) -> None:
 
 @crashes("answer in receiver.web.endpoint:WebhookEndpoint.__call__", kills="web")
 def an_answer_is_cut_off(stage: Stage) -> None:
-    """A vendor without an answer sends again and is told of a duplicate; it bills once."""
+    """A vendor without an answer sends again and hears of a duplicate; it bills once."""
     post = helpdesk(solved(stage.customer))
     stage.doomed()
     with stage.sending(post, bills={"USD": TICKET_MICROS}):

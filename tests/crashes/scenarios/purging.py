@@ -38,8 +38,8 @@ def _a_purge_is_cut_off(stage: Stage) -> None:
     stage.service.api("replays", body={"ids": linked[:1], "state": "recorded"})
     stage.settle()
     differs = json.dumps([{"billed": {"customer_id": customer}}])
-    mended = f"UPDATE replay_items SET differences = '{differs}'"  # noqa: S608 - from above
-    stage.rows(f"{mended} WHERE delivery_id = '{linked[0]}'")
+    fixed = f"UPDATE replay_items SET differences = '{differs}'"  # noqa: S608 - from above
+    stage.rows(f"{fixed} WHERE delivery_id = '{linked[0]}'")
     stage.doomed_command("purge", "--customer", customer, "--note", f"asked by {customer}", "--yes")
     stage.send(helpdesk(event))  # whatever was reached, a copy bills nothing
     stage.settle()
@@ -65,11 +65,11 @@ def a_purge_is_cut_off_between_bodies(stage: Stage) -> None:
 
 @crashes("commit in jobs.privacy.references:mend_details", kills="command")
 def a_purge_is_cut_off_between_details(stage: Stage) -> None:
-    """Some details still name the id; a copy bills nothing, and `purge` again mends the rest."""
+    """Some details still name the id; a copy bills nothing, and `purge` again fixes the rest."""
     _a_purge_is_cut_off(stage)
 
 
 @crashes("commit in jobs.privacy.references:mend_noted", kills="command")
 def a_purge_is_cut_off_between_notes(stage: Stage) -> None:
-    """Some differences still name the id; a copy bills nothing; `purge` again mends the rest."""
+    """Some differences still name the id; a copy bills nothing; `purge` again fixes the rest."""
     _a_purge_is_cut_off(stage)

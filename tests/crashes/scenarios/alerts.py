@@ -1,4 +1,4 @@
-"""Telling somebody of new failures, which the process that does so may die in the middle of."""
+"""Telling someone of new failures, which the process that does so may die in the middle of."""
 
 from __future__ import annotations
 
@@ -19,16 +19,16 @@ def _telling_is_cut_off(stage: Stage, *, refused: int = 0) -> Counter[str]:
     stage.installation.kill("worker")
     stage.rows("DELETE FROM notices")
     stage.rows("DELETE FROM audits WHERE name = 'notices'")
-    with place() as told:
-        told.answers += [503] * refused
-        stage.service.environment[ADDRESS] = told.url
+    with place() as channel:
+        channel.answers += [503] * refused
+        stage.service.environment[ADDRESS] = channel.url
         try:
             stage.doomed()
             stage.dies()
             stage.restart()
             unsent = "SELECT count(*) FROM notices WHERE sent_at IS NULL"
             wait_until(
-                lambda: told.posted and stage.rows(unsent) == [("0",)],
+                lambda: channel.posted and stage.rows(unsent) == [("0",)],
                 seconds=60,
                 what="telling all",
             )
@@ -36,26 +36,26 @@ def _telling_is_cut_off(stage: Stage, *, refused: int = 0) -> Counter[str]:
             del stage.service.environment[ADDRESS]
             stage.installation.kill("worker")
         stage.installation.start("worker")
-        posted = Counter(one.json["id"] for one in told.posted)
+        posted = Counter(one.json["id"] for one in channel.posted)
     assert posted.keys() == {row[0] for row in stage.rows("SELECT id FROM notices")}
     return posted
 
 
 @crashes("commit in jobs.alerts.repository:NoticeBook.reconcile", kills="worker", tuned=HASTE)
 def a_look_for_news_is_cut_off(stage: Stage) -> None:
-    """Each new group of failures is told once."""
+    """Each new group of failures is sent once."""
     assert set(_telling_is_cut_off(stage).values()) == {1}
 
 
 @crashes("commit in jobs.alerts.repository:NoticeBook.claim", kills="worker", tuned=HASTE)
 def a_notice_is_claimed(stage: Stage) -> None:
-    """Nobody was told yet; another process tells it once."""
+    """Nothing was sent yet; another process sends it once."""
     assert set(_telling_is_cut_off(stage).values()) == {1}
 
 
 @crashes("commit in jobs.alerts.repository:NoticeBook.sent", kills="worker", tuned=HASTE)
 def a_notice_was_taken(stage: Stage) -> None:
-    """What was told and not marked so is told again under the same id, and nothing a third time."""
+    """An alert sent and not marked so is sent again under the same id, and none a third time."""
     times = Counter(_telling_is_cut_off(stage).values())
     assert times[2] == (1 if stage.is_before else 0)
     assert times.keys() <= {1, 2}
