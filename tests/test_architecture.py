@@ -51,18 +51,6 @@ FLOORS = ("receiver", "jobs", "mappings/engine")
 LOOPS = {
     "receiver": {"authoring", "config", "health", "local", "sources", "web"},
     "jobs": {"privacy", "queries", "replays", "settling"},
-    "mappings/engine": {
-        "cel",
-        "common",
-        "loading",
-        "payload",
-        "pricing",
-        "reading",
-        "redact",
-        "rules",
-        "schemes",
-        "tooling",
-    },
 }
 
 
@@ -177,7 +165,7 @@ def loops(known: dict[str, set[str]]) -> set[str]:
 
 @pytest.mark.parametrize("floor", FLOORS)
 def test_no_room_imports_itself_by_way_of_others(floor: str) -> None:
-    assert loops(arrows(floor)) <= LOOPS[floor]
+    assert loops(arrows(floor)) <= LOOPS.get(floor, set())
 
 
 def test_a_loop_is_found_whatever_its_length() -> None:

@@ -17,6 +17,7 @@ from typer.main import get_command
 from jobs.ledger.book import KeyBook
 from mappings.engine.loading.load import MappingSet, load, read_directory
 from mappings.engine.tooling.examples import run_examples
+from mappings.engine.tooling.trace import trace
 from mappings.engine.types import DeliveryInput, Reason
 from receiver.app import WebProcess
 from receiver.cli.app import app
@@ -101,13 +102,14 @@ def test_each_mapping_shown_is_a_good_one(page: Page, fence: Fence) -> None:
 def traced(expression: str) -> Any:
     """The value of an expression for the event that the page shows, or its error."""
     mapping = _HEAD + f"let:\n  shown: >-\n    {expression}\n{_RULE}"
-    found = loaded({**named(MAPPINGS), "desk.yaml": mapping.encode()}).trace(
+    found = trace(
+        loaded({**named(MAPPINGS), "desk.yaml": mapping.encode()}),
         DeliveryInput(
             source="desk",
             body=MAPPINGS.fences("json")[1].text.encode(),
             headers={},
             received_at=RECEIVED_AT,
-        )
+        ),
     )
     [let] = found.events[0].lets
     return f"fails: {let.error}" if let.error else let.value

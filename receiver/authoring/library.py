@@ -16,8 +16,8 @@ from typing import Any
 
 import mappings
 from mappings.engine.loading.load import is_mapping, read_directory
-from mappings.engine.loading.tables import is_table, table_name
 from mappings.engine.pricing.catalogue import FILE as AGENTS_FILE
+from mappings.engine.reading.tables import is_table, table_name
 from mappings.engine.reading.yamlfile import parse
 from receiver.authoring.pricelist import Prices, chosen
 from receiver.authoring.scaffold import GENERIC, secret_name

@@ -14,7 +14,7 @@ from jobs.queries.delivery_input import read_input
 from jobs.queries.identification import IdKind, whole_id
 from mappings.engine.loading.load import MappingSet
 from mappings.engine.redact.errors import NotRedactable
-from mappings.engine.tooling.trace import Trace, TracedEvent, TracedRule, TracedValue
+from mappings.engine.tooling.trace import Trace, TracedEvent, TracedRule, TracedValue, trace
 from mappings.engine.types import DeliveryInput, Failure, Kind, Outcome
 from receiver.cli.common.errors import PROBLEM, Trouble
 from receiver.cli.common.payloads import STANDARD_INPUT, Payload, payload_of
@@ -33,7 +33,7 @@ def try_payload(source_name: str, what: str, headers: tuple[str, ...], *, as_jso
         delivery = _redacted(session.edited, _input_of(source_name, payload))
     else:
         delivery = _stored(session, source_name, what)
-    found = session.edited.trace(delivery)
+    found = trace(session.edited, delivery)
     if as_json:
         out.json(found.as_json())
     else:

@@ -8,23 +8,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection, Iterator
-from dataclasses import dataclass
 
 from mappings.engine.cel.evalerrors import bare
 from mappings.engine.cel.functions import FUNCTIONS
 from mappings.engine.cel.text import tokens
 from mappings.engine.cel.words import OPTIONAL, OPTIONAL_REMEDY, TAKES, kinds, listed, sign
 from mappings.engine.common.suggest import nearest
-
-
-@dataclass(frozen=True, slots=True)
-class Fault:
-    """What is wrong with an expression at `offset` characters from its beginning."""
-
-    offset: int
-    message: str
-    remedy: str
-
+from mappings.engine.reading.report import Fault
 
 _ERROR = re.compile(r"ERROR: <input>:(-?\d+):(-?\d+): (.*?)(?=\n \| |\nERROR: |\s*\[[A-Z_]+\]$|$)")
 _UNDECLARED = re.compile(r"undeclared reference to '([^']*)'")

@@ -23,7 +23,7 @@ from mappings.engine.cel.words import (
     sign,
 )
 from mappings.engine.common.confined import MEMORY_BYTES
-from mappings.engine.reading.wording import shown
+from mappings.engine.common.wording import shown
 from mappings.engine.types import Reason
 
 _STATUS = re.compile(r"^[A-Z_]+: ")

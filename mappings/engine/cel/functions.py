@@ -24,8 +24,8 @@ from mappings.engine.cel.lenient import TIME
 from mappings.engine.common.currencies import CurrencyError, minor_amount
 from mappings.engine.common.identifiers import illegible, nfc, trim
 from mappings.engine.common.times import TimeTextError, parse_time
-from mappings.engine.loading.tables import Table
 from mappings.engine.payload import PayloadError, parse_json
+from mappings.engine.reading.tables import Table
 from mappings.engine.types import Reason
 
 FUNCTIONS = ("id", "json", "lookup", "millis", "minor", "nfc", "seconds", "trim")

@@ -31,7 +31,7 @@ from cel_expr_python import cel
 from cel_expr_python.ext import ext_bindings, ext_optional, ext_strings
 
 from mappings.engine.cel import text as celtext
-from mappings.engine.cel.errors import Fault, compile_faults
+from mappings.engine.cel.errors import compile_faults
 from mappings.engine.cel.evalerrors import EvalError
 from mappings.engine.cel.expression import Activation, Expression, LenientForm, Programs
 from mappings.engine.cel.functions import declarations
@@ -39,9 +39,10 @@ from mappings.engine.cel.lenient import WRONG, Lenient
 from mappings.engine.cel.native import DOCUMENTS, MINOR, TABLES, native, read_arguments
 from mappings.engine.common.amounts import WrittenNumbers
 from mappings.engine.common.currencies import UNITS
-from mappings.engine.loading.tables import Table
+from mappings.engine.reading.report import Fault
+from mappings.engine.reading.tables import Table
 
-__all__ = ["Activation", "EvalError", "Expression", "ExpressionError", "Fault", "Language", "Lets"]
+__all__ = ["Activation", "EvalError", "Expression", "ExpressionError", "Language", "Lets"]
 
 _Type = cel.Type
 

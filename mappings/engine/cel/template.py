@@ -10,7 +10,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from mappings.engine.cel import text as celtext
-from mappings.engine.cel.language import Expression, ExpressionError, Fault, Language, Lets
+from mappings.engine.cel.language import Expression, ExpressionError, Language, Lets
+from mappings.engine.reading.report import Fault
 
 _OPEN = "${{"
 _CLOSE = "}}"

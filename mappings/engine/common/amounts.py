@@ -16,7 +16,7 @@ from functools import cached_property
 from urllib.parse import unquote_to_bytes
 
 from mappings.engine.common.identifiers import trim
-from mappings.engine.reading.wording import shown
+from mappings.engine.common.wording import shown
 
 #: Digits before the point: a larger number is in minor units, or no amount.
 DIGITS_MAX = 12

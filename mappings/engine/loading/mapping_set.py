@@ -14,12 +14,11 @@ from datetime import datetime, timedelta
 from types import MappingProxyType
 from typing import Any
 
-from mappings.engine.loading.tables import Table
 from mappings.engine.pricing.catalogue import Catalogue
+from mappings.engine.reading.tables import Table
 from mappings.engine.redact.redactor import Redactor
 from mappings.engine.rules.billed import Rekeying
 from mappings.engine.rules.program import Program
-from mappings.engine.tooling.trace import Trace, trace
 from mappings.engine.types import DeliveryInput, Failure, Kind, Mapped, Problem, Reason, VersionText
 
 
@@ -116,18 +115,6 @@ class MappingSet:
             return delivery
         found = source.redactor.apply(delivery.body, delivery.headers)
         return replace(delivery, body=found.body, headers=found.headers, redacted=found.count)
-
-    def trace(self, delivery: DeliveryInput) -> Trace:
-        """What `map` gives, and for each event and rule why. Never raises for what came in."""
-        program = self.programs.get(delivery.source)
-        if program is None:
-            return Trace(
-                source=delivery.source,
-                events=(),
-                failures=(_no_program(delivery.source),),
-                shadow=False,
-            )
-        return trace(program, delivery, self.catalogue)
 
 
 def _no_program(source: str) -> Failure:

@@ -7,6 +7,7 @@ wrong id or stall a worker, each with one sentence that says what.
 
 from __future__ import annotations
 
+from mappings.engine.common.wording import shown
 from mappings.engine.payload.borderless import FormNames, certain_fields
 from mappings.engine.payload.errors import INTEGER_MAX, INTEGER_MIN, PayloadError
 from mappings.engine.payload.formats import (
@@ -20,7 +21,6 @@ from mappings.engine.payload.forms import form_fields, parse_form, parse_multipa
 from mappings.engine.payload.jsontext import parse_cloud_events, parse_json, parse_json_lines
 from mappings.engine.payload.tokentext import parse_token
 from mappings.engine.payload.xmltext import parse_xml
-from mappings.engine.reading.wording import shown
 
 __all__ = [
     "INTEGER_MAX",

@@ -17,8 +17,8 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 
+from mappings.engine.common.wording import shown
 from mappings.engine.payload.errors import PayloadError, without_nul
-from mappings.engine.reading.wording import shown
 
 #: Among the fields that are read: any, for their names are worked out.
 ANY = "*"

@@ -11,8 +11,8 @@ from __future__ import annotations
 import codecs
 import re
 
+from mappings.engine.common.wording import shown
 from mappings.engine.payload.errors import PayloadError
-from mappings.engine.reading.wording import shown
 
 #: As codecs.lookup() names them. No codec here can run away with time or memory.
 _CHARSETS = frozenset({"utf-8", "ascii", "iso8859-1", "iso8859-15", "cp1252"})

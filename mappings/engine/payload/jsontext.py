@@ -15,6 +15,7 @@ import re
 from collections import Counter
 from typing import Any, NoReturn
 
+from mappings.engine.common.wording import shown
 from mappings.engine.payload.errors import (
     DEPTH_MAX,
     INTEGER_MAX,
@@ -22,7 +23,6 @@ from mappings.engine.payload.errors import (
     PayloadError,
     without_nul,
 )
-from mappings.engine.reading.wording import shown
 
 NUMBER_CHARS_MAX = 100
 LINES_MAX = 10_000

@@ -28,10 +28,10 @@ from pydantic import (
 
 from mappings.engine.common.currencies import DECIMALS, near_code
 from mappings.engine.common.identifiers import unfit
+from mappings.engine.common.wording import shown
 from mappings.engine.pricing.catalogue import FILE, Agent, Catalogue, Prices
 from mappings.engine.pricing.prices import MICROS_MAX, Entry, micros
 from mappings.engine.reading.validation import validate, wrong
-from mappings.engine.reading.wording import shown
 from mappings.engine.reading.yamlfile import parse
 from mappings.engine.types import Problem
 

@@ -13,8 +13,8 @@ from decimal import Decimal
 from types import MappingProxyType
 
 from mappings.engine.common.suggest import nearest
+from mappings.engine.common.wording import shown
 from mappings.engine.pricing.prices import AmountError, Entry, in_effect
-from mappings.engine.reading.wording import shown
 
 FILE = "agents.yaml"
 

@@ -11,8 +11,8 @@ from dataclasses import dataclass
 
 from mappings.engine.common.lookalikes import skeleton
 from mappings.engine.common.suggest import nearest
+from mappings.engine.common.wording import shown
 from mappings.engine.pricing.catalogue import FILE, Agent, Catalogue
-from mappings.engine.reading.wording import shown
 
 #: Agent, customer and indicator of a charge.
 Triple = tuple[str, str, str]

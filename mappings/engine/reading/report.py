@@ -8,10 +8,18 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
-from mappings.engine.cel.language import Fault
 from mappings.engine.reading.places import place_in
 from mappings.engine.reading.positions import Mark, Path, Positions
 from mappings.engine.types import Problem
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """What is wrong with a text at `offset` characters from its beginning, and what to write."""
+
+    offset: int
+    message: str
+    remedy: str
 
 
 @dataclass(slots=True)

@@ -16,9 +16,8 @@ from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails, PydanticCustomError
 
 from mappings.engine.common.suggest import nearest
-from mappings.engine.reading.positions import Path, Positions
-from mappings.engine.reading.wording import shown
-from mappings.engine.rules.modelschema import (
+from mappings.engine.common.wording import shown
+from mappings.engine.reading.modelschema import (
     allowed_keys,
     description_of,
     example_of,
@@ -26,6 +25,7 @@ from mappings.engine.rules.modelschema import (
     parts_at,
     schema_of,
 )
+from mappings.engine.reading.positions import Path, Positions
 from mappings.engine.types import Problem
 
 __all__ = ["nearest", "validate", "wrong"]

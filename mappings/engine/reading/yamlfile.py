@@ -17,9 +17,9 @@ from typing import Any
 
 import yaml
 
+from mappings.engine.common.wording import shown
 from mappings.engine.reading.positions import Mark, Path, Positions
 from mappings.engine.reading.validation import validate
-from mappings.engine.reading.wording import shown
 from mappings.engine.reading.yamlsyntax import syntax_problem, unprintable_problems
 from mappings.engine.types import Problem
 

@@ -13,7 +13,6 @@ from dataclasses import dataclass
 
 from mappings.engine.cel import text as celtext
 from mappings.engine.cel.expression import Expression
-from mappings.engine.cel.language import Fault
 from mappings.engine.cel.template import Template
 from mappings.engine.cel.tree import (
     DOUBLE,
@@ -30,6 +29,7 @@ from mappings.engine.cel.tree import (
     TreeUnknown,
     tree_of,
 )
+from mappings.engine.reading.report import Fault
 
 _SIGNS: Mapping[str, str] = {"_/_": "/", "_%_": "%"}
 _TO_WHOLE = frozenset({"int", "uint"})

@@ -9,10 +9,10 @@ import json
 from collections.abc import Mapping, Sequence
 
 from mappings.engine.common.suggest import nearest
+from mappings.engine.common.wording import shown
 from mappings.engine.payload import BodyRules, PayloadError, parse
 from mappings.engine.reading.positions import Path
 from mappings.engine.reading.report import Report
-from mappings.engine.reading.wording import shown
 from mappings.engine.rules.model import ExampleModel
 from mappings.engine.types import Reason
 

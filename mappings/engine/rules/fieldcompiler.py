@@ -15,9 +15,9 @@ from mappings.engine.cel.language import Expression, ExpressionError, Language, 
 from mappings.engine.cel.template import Template, compile_template
 from mappings.engine.common.identifiers import illegible, unfit
 from mappings.engine.common.suggest import nearest
+from mappings.engine.common.wording import shown
 from mappings.engine.reading.positions import Path
 from mappings.engine.reading.report import Report
-from mappings.engine.reading.wording import shown
 from mappings.engine.rules.cents import lost_cents
 from mappings.engine.rules.fields import (
     CURRENCY,

@@ -13,12 +13,13 @@ from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
 
-from mappings.engine.cel.language import Activation, EvalError, Expression, Fault
+from mappings.engine.cel.language import Activation, EvalError, Expression
 from mappings.engine.cel.template import Template
 from mappings.engine.common.amounts import decimal_amount
 from mappings.engine.common.currencies import currency_code
 from mappings.engine.common.identifiers import unfit
 from mappings.engine.common.times import parse_time
+from mappings.engine.reading.report import Fault
 from mappings.engine.types import Reason
 
 TAG_CHARS_MAX = 256

@@ -17,11 +17,11 @@ from mappings.engine.cel.errors import NO_VARIABLE
 from mappings.engine.cel.language import Expression, ExpressionError, Language, Lets
 from mappings.engine.cel.reads import reads_of
 from mappings.engine.common.suggest import nearest
-from mappings.engine.loading.tables import Table
 from mappings.engine.payload import BodyRules
 from mappings.engine.reading import yamlfile
 from mappings.engine.reading.positions import Path
 from mappings.engine.reading.report import Report
+from mappings.engine.reading.tables import Table
 from mappings.engine.redact.paths import RedactPath, parse_path
 from mappings.engine.rules.dependencies import key_name
 from mappings.engine.rules.evaluate import Rule

@@ -9,10 +9,10 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from mappings.engine.cel.language import Expression, Fault, Lets
+from mappings.engine.cel.language import Expression, Lets
 from mappings.engine.cel.template import Template
 from mappings.engine.reading.positions import Path
-from mappings.engine.reading.report import Report
+from mappings.engine.reading.report import Fault, Report
 from mappings.engine.redact.paths import PathInvalid, RedactPath, parse_path
 from mappings.engine.redact.taint import Conflict, Value, conflicts, events_of, let_conflicts
 from mappings.engine.rules.evaluate import Rule

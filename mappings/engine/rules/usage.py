@@ -12,9 +12,9 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from mappings.engine.cel import text as celtext
-from mappings.engine.loading.tables import Table
 from mappings.engine.reading.positions import Path
 from mappings.engine.reading.report import Report
+from mappings.engine.reading.tables import Table
 from mappings.engine.rules.model import MappingModel
 
 _LOOKUP = re.compile(r"\blookup\s*\(")

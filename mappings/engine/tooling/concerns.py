@@ -11,9 +11,9 @@ from dataclasses import dataclass
 
 from mappings.engine.cel import text as celtext
 from mappings.engine.loading.mapping_set import MappingSet
-from mappings.engine.loading.tables import Table
 from mappings.engine.pricing.catalogue import Agent, Catalogue
 from mappings.engine.pricing.unused import UnusedPrice, nearest_name
+from mappings.engine.reading.tables import Table
 from mappings.engine.rules.evaluate import Rule
 from mappings.engine.rules.fields import Field
 from mappings.engine.types import Kind

@@ -13,10 +13,10 @@ from decimal import Decimal
 
 from mappings.engine.common.amounts import money
 from mappings.engine.loading.mapping_set import MappingSet
-from mappings.engine.loading.tables import is_table, table_name
 from mappings.engine.reading import yamlfile
 from mappings.engine.reading.positions import Path
 from mappings.engine.reading.report import Report
+from mappings.engine.reading.tables import is_table, table_name
 from mappings.engine.redact.errors import NotRedactable
 from mappings.engine.rules.examplefiles import body_of
 from mappings.engine.rules.model import ExampleModel, Expected, MappingModel

@@ -18,7 +18,7 @@ from pydantic import TypeAdapter
 
 from mappings.engine.cel import text as celtext
 from mappings.engine.cel.language import Activation, EvalError, ExpressionError, Language, Lets
-from mappings.engine.pricing.catalogue import Catalogue
+from mappings.engine.loading.mapping_set import MappingSet
 from mappings.engine.rules.evaluate import Event, Rule, RuleError, matches, outcome_of, price_of
 from mappings.engine.rules.fields import Field, FieldError
 from mappings.engine.rules.program import DeliveryError, Program
@@ -98,15 +98,19 @@ class Trace:
 _TRACE = TypeAdapter(Trace)
 
 
-def trace(program: Program, delivery: DeliveryInput, catalogue: Catalogue | None) -> Trace:
-    """Map the delivery and keep what was seen on the way."""
+def trace(mappings: MappingSet, delivery: DeliveryInput) -> Trace:
+    """What `mappings.map` gives, and for each event and rule why."""
+    program = mappings.programs.get(delivery.source)
+    if program is None:
+        failures = mappings.map(delivery).failures
+        return Trace(source=delivery.source, events=(), failures=failures, shadow=False)
     demand = replace(program.demand, depth=max(program.demand.depth, 1))
 
     def seen(events: Iterator[Event], *failures: Failure) -> Trace:
         return _traced(program, delivery, events, failures)
 
     try:
-        return program.on_events(delivery, catalogue, seen, _TRACE, demand=demand)
+        return program.on_events(delivery, mappings.catalogue, seen, _TRACE, demand=demand)
     except DeliveryError as error:
         return seen(iter(()), error.failure)
 

@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mappings.engine.cel.language import EvalError, ExpressionError, Language
-from mappings.engine.loading.tables import Table
+from mappings.engine.reading.tables import Table
 from mappings.engine.types import Reason
 from tests.support.effort import examples
 

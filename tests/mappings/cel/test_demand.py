@@ -17,7 +17,7 @@ from pydantic import TypeAdapter
 from mappings.engine.cel.demand import IN_PROCESS_BYTES, Demand, demand_of
 from mappings.engine.cel.language import Language
 from mappings.engine.common import confined
-from mappings.engine.tooling.trace import TracedValue
+from mappings.engine.tooling.trace import TracedValue, trace
 from mappings.engine.types import Mapped
 from tests.mappings.kit import delivery, good, mapped, only_failure, rule
 from tests.support.memory import MIB, needs_proc, taken_by
@@ -169,8 +169,8 @@ def test_one_expression_that_is_exhausted_is_not_evaluated_again() -> None:
 
 def test_trying_is_bounded_too() -> None:
     when, payload = GROWING["a list of a text"]
-    trace = good(_rule(when)).trace(delivery({"id": "1", **payload}))
-    (failure,) = [one.failure for event in trace.events for one in event.rules if one.failure]
+    traced = trace(good(_rule(when)), delivery({"id": "1", **payload}))
+    (failure,) = [one.failure for event in traced.events for one in event.rules if one.failure]
     assert "256 MiB" in failure.detail
 
 

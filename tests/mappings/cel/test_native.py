@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from mappings.engine.cel.expression import Programs
 from mappings.engine.cel.language import EvalError, Expression, Language
 from mappings.engine.cel.native import native
-from mappings.engine.loading.tables import Table
+from mappings.engine.reading.tables import Table
 from tests.mappings.kit import RECEIVED_AT
 
 TABLE = Table(name="t", file="tables/t.csv", version="", rows={"a": "b", "7": "seven", "": "x"})

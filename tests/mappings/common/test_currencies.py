@@ -16,6 +16,7 @@ from mappings.engine.common.currencies import (
     payable,
     payable_micros,
 )
+from mappings.engine.tooling.trace import trace
 from mappings.engine.types import Reason
 from tests.mappings.kit import (
     AT,
@@ -175,7 +176,7 @@ def test_a_price_in_no_currency_is_refused(code: str, said: tuple[str, str]) -> 
 
 def test_the_trace_shows_value_currency_and_price() -> None:
     text = rule(indicator="saved", value='"${{ event.v }}"', currency='"${{ event.c }}"')
-    found = good(text, agents_yaml=AGENTS).trace(delivery({"id": 1, "v": 420, "c": "jpy"}))
+    found = trace(good(text, agents_yaml=AGENTS), delivery({"id": 1, "v": 420, "c": "jpy"}))
     [step] = found.events[0].rules
     assert {one.name: one.value for one in step.fields if one.name in ("value", "currency")} == {
         "value": "420",

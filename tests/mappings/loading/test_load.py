@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from mappings.engine.loading.load import load, read_directory
+from mappings.engine.tooling.trace import trace
 from mappings.engine.types import Kind, Reason
 from tests.mappings.kit import (
     AGENTS,
@@ -125,7 +126,7 @@ def test_a_shadow_source_says_so_in_all_it_maps() -> None:
     found = good(MAPPING.replace("outcomes:", "mode: shadow\noutcomes:", 1))
     assert found.sources["desk"].mode == "shadow"
     assert found.map(delivery(SOLVED)).shadow
-    assert found.trace(delivery(SOLVED)).shadow
+    assert trace(found, delivery(SOLVED)).shadow
 
 
 # a bad file costs only itself

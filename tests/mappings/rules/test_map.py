@@ -13,6 +13,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from mappings.engine.tooling.trace import trace
 from mappings.engine.types import Kind, Mapped, Reason
 from tests.mappings.kit import (
     AT,
@@ -178,7 +179,7 @@ def test_a_source_without_mapping_fails_and_does_not_raise() -> None:
     failure = only_failure(good().map(delivery({}, source="nowhere")))
     assert failure.reason is Reason.MAPPING
     assert "nowhere" in failure.detail
-    assert good().trace(delivery({}, source="nowhere")).failures == (failure,)
+    assert trace(good(), delivery({}, source="nowhere")).failures == (failure,)
 
 
 # when
@@ -754,7 +755,7 @@ def test_whatever_json_arrives_nothing_raises(payload: Any) -> None:
     body = json.dumps(payload).encode()
     first, second = (HUNGRY.map(delivery(body)) for _ in range(2))
     assert first == second
-    HUNGRY.trace(delivery(body)).as_json()
+    trace(HUNGRY, delivery(body)).as_json()
 
 
 @examples(100)

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from mappings.engine.tooling.trace import TracedRule, TracedValue
+from mappings.engine.tooling.trace import TracedRule, TracedValue, trace
 from mappings.engine.types import Reason
 from tests.mappings.kit import AT, MAPPING, delivery, good, rule
 
@@ -16,7 +16,7 @@ SOLVED = {"type": "solved", "company": 1, "id": 7, "at": AT}
 
 def traced(mapping: str, payload: Any) -> TracedRule:
     """The first rule on the first event."""
-    return good(mapping).trace(delivery(payload)).events[0].rules[0]
+    return trace(good(mapping), delivery(payload)).events[0].rules[0]
 
 
 def traced_when(when: str, payload: Any, **changes: str) -> TracedValue:
@@ -26,7 +26,7 @@ def traced_when(when: str, payload: Any, **changes: str) -> TracedValue:
 def test_a_trace_ends_in_what_map_gives() -> None:
     mappings = good(MAPPING.replace("outcomes:", "events: payload\noutcomes:", 1))
     batch = delivery([SOLVED, {"type": "x"}, {**SOLVED, "company": 9}, {}])
-    found = mappings.trace(batch)
+    found = trace(mappings, batch)
     steps = [step for event in found.events for step in event.rules]
     mapped = mappings.map(batch)
     assert tuple(step.outcome for step in steps if step.outcome) == mapped.outcomes
@@ -35,7 +35,7 @@ def test_a_trace_ends_in_what_map_gives() -> None:
 
 
 def test_every_rule_says_whether_it_matched() -> None:
-    event = good().trace(delivery(SOLVED)).events[0]
+    event = trace(good(), delivery(SOLVED)).events[0]
     assert [(step.rule, step.matched) for step in event.rules] == [
         ("solved", True),
         ("reopened", False),
@@ -61,7 +61,7 @@ def test_a_condition_shows_the_value_of_each_operand() -> None:
 
 def test_let_names_show_their_values_and_errors() -> None:
     mapping = rule(let="let: {a: event.x, b: event.nope}\n")
-    lets = good(mapping).trace(delivery({"id": 1, "x": {"y": 2}})).events[0].lets
+    lets = trace(good(mapping), delivery({"id": 1, "x": {"y": 2}})).events[0].lets
     assert [(let.name, let.text, let.value) for let in lets] == [
         ("a", "event.x", {"y": 2}),
         ("b", "event.nope", None),
@@ -129,7 +129,7 @@ def test_comparisons_of_like_with_like_are_not(when: str, payload: Any) -> None:
 
 
 def test_a_delivery_that_cannot_be_read_says_why() -> None:
-    found = good().trace(delivery(b"{"))
+    found = trace(good(), delivery(b"{"))
     assert found.events == ()
     assert [failure.reason for failure in found.failures] == [Reason.PARSE]
 
@@ -140,7 +140,7 @@ def test_a_trace_is_plain_json() -> None:
         indicator="saved",
         value="${{ event.v }}",
     )
-    found = good(mapping).trace(delivery({"id": 1, "v": "10.50"})).as_json()
+    found = trace(good(mapping), delivery({"id": 1, "v": "10.50"})).as_json()
     assert json.loads(json.dumps(found)) == found
     event = found["events"][0]
     assert event["lets"][0]["value"] == "2026-03-01T12:00:00+00:00"

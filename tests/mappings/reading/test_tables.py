@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mappings.engine.loading.tables import Table, clashes, is_table, read_table, table_name
+from mappings.engine.reading.tables import Table, clashes, is_table, read_table, table_name
 
 
 def table(file: str, text: bytes) -> Table:
