@@ -6,7 +6,6 @@ while Redis is away too.
 
 from __future__ import annotations
 
-import asyncio
 import os
 import socket
 from collections.abc import Callable
@@ -14,16 +13,13 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-import structlog
 from sqlalchemy import delete, select
 
-from jobs.common.errors import brief
+from jobs.common.tasks import every
 from jobs.common.timestamps import in_utc
 from jobs.storage.database import Database
 from jobs.storage.schema import heartbeats
 from mappings.engine.loading.load import MappingSet
-
-log = structlog.get_logger(__name__)
 
 EVERY_SECONDS = 3.0
 #: A process not heard of for this long counts as gone.
@@ -75,13 +71,8 @@ class Heartbeat:
         self._since = in_utc(datetime.now(UTC))
 
     async def run(self) -> None:
-        """Beat until cancelled; a database that is away is tried again."""
-        while True:
-            try:
-                await self.beat()
-            except Exception as error:  # noqa: BLE001 - a missed beat shows by itself
-                log.warning("heartbeat.missed", error=brief(error))
-            await asyncio.sleep(EVERY_SECONDS)
+        """Beat until cancelled; while the database is away, beats are missed."""
+        await every("heartbeat", EVERY_SECONDS, self.beat)
 
     async def beat(self) -> None:
         """Write the row once, and clear away rows of processes long gone."""

@@ -12,11 +12,13 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Iterator, Mapping, Sequence, Set
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 
 import structlog
 
-from jobs.common.errors import JobsError, brief, is_transient
+from jobs.common.errors import JobsError
+from jobs.common.tasks import attempt, every
 from jobs.mapping_store import Stored, accept, read_stored
 from jobs.storage.database import Database
 from mappings.engine.loading.load import MappingSet, SchemeRules, load, read_directory
@@ -91,9 +93,7 @@ class MappingWatch:
 
     async def run(self) -> None:
         """Watch until cancelled. An unreadable folder or database leaves things as they are."""
-        while True:
-            await asyncio.sleep(LOOK_SECONDS)
-            await self._look_and_report()
+        await every("mappings", LOOK_SECONDS, self._look, pause_first=True)
 
     async def look_for(self, sources: Set[str]) -> None:
         """Look again at once where one of these is not known.
@@ -101,11 +101,11 @@ class MappingWatch:
         The web process may have taken a new source in before this one has seen its file.
         """
         if sources - self.current.sources.keys() - self.current.unusable:
-            await self._look_and_report()
+            await attempt("mappings", self._look)
 
     async def look_now(self) -> MappingSet:
         """The mappings in force once the files as they are now have been looked at."""
-        await self._look_and_report(confirms_missing=False)
+        await attempt("mappings", partial(self._look, confirms_missing=False))
         return self.current
 
     def reconsider(self) -> None:
@@ -121,18 +121,11 @@ class MappingWatch:
         finally:
             self._holds -= 1
 
-    async def _look_and_report(self, *, confirms_missing: bool = True) -> None:
-        """One look; what goes wrong with it is logged and never leaves here."""
-        try:
-            async with self._looking:
-                await self._look(confirms_missing=confirms_missing)
-        except Exception as error:
-            if isinstance(error, OSError) or is_transient(error):
-                log.warning("mappings.unreadable", error=brief(error))
-            else:
-                log.exception("mappings.error")
-
     async def _look(self, *, confirms_missing: bool = True) -> None:
+        async with self._looking:
+            await self._look_alone(confirms_missing=confirms_missing)
+
+    async def _look_alone(self, *, confirms_missing: bool) -> None:
         if self._holds:
             return
         files = await asyncio.to_thread(read_directory, self._folder)

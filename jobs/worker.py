@@ -16,7 +16,7 @@ import structlog
 from jobs.alerts.dispatcher import Post, Teller
 from jobs.audits.auditor import Auditor
 from jobs.audits.exceptions import EVERY_SECONDS, look_for_exceptions
-from jobs.common.tasks import within
+from jobs.common.tasks import in_background, within
 from jobs.exceptions.register import ROUND
 from jobs.heartbeat import Heartbeat, mappings_health, process_name
 from jobs.mapping_watch import MappingWatch
@@ -106,11 +106,13 @@ async def run_worker(
             parts["notices"] = teller.run()
         if config.retention_days:
             parts["retention"] = Retention(database, days=config.retention_days).run()
-        tasks = [asyncio.create_task(work, name=name) for name, work in parts.items()]
-        log.info("worker.ready")
-        if on_ready is not None:
-            on_ready()
-        await _until(stop, tasks)
+        async with in_background(
+            parts, stop=stop, end_seconds=COMPLETION_SECONDS + GOOD_BYE_SECONDS
+        ):
+            log.info("worker.ready")
+            if on_ready is not None:
+                on_ready()
+            await stop.wait()
         await settler.close()
         await within(GOOD_BYE_SECONDS, heartbeat.stop())
     finally:
@@ -122,14 +124,3 @@ def _health(listener: Listener, watch: MappingWatch, config: WorkerConfig) -> di
         "redis": listener.is_up,
         **mappings_health(watch.current, timezone=config.timezone),
     }
-
-
-async def _until(stop: asyncio.Event, tasks: list[asyncio.Task[None]]) -> None:
-    """Wait for the stop; end the tasks. One that ends by itself is a bug: be loud about it."""
-    stopping = asyncio.create_task(stop.wait())
-    done, _ = await asyncio.wait([stopping, *tasks], return_when=asyncio.FIRST_COMPLETED)
-    for task in (stopping, *tasks):
-        task.cancel()
-    await asyncio.wait([stopping, *tasks], timeout=COMPLETION_SECONDS + GOOD_BYE_SECONDS)
-    for task in done - {stopping}:
-        task.result()

@@ -21,7 +21,7 @@ from starlette.routing import BaseRoute, Route
 
 from jobs.alerts.dispatcher import Teller
 from jobs.common.errors import JobsError, is_transient
-from jobs.common.tasks import within
+from jobs.common.tasks import every, in_background, within
 from jobs.heartbeat import Heartbeat, mappings_health
 from jobs.intake import pairing
 from jobs.intake.inbox import CONNECTIONS, Inbox, open_for_intake
@@ -80,10 +80,19 @@ class DatabaseOutdated(JobsError):
 class WebProcess:
     """The parts of a web process and how they live together.
 
-    `strict` refuses mappings with any problem at the start.
+    `strict` refuses mappings with any problem at the start. `stop` is set where the process
+    cannot go on.
     """
 
-    def __init__(self, settings: Settings, *, secrets: Secrets, strict: bool = False) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        *,
+        secrets: Secrets,
+        strict: bool = False,
+        stop: asyncio.Event | None = None,
+    ) -> None:
+        self._stop = stop or asyncio.Event()
         self._settings = settings
         self._secrets = secrets
         self._learnt: Mapping[str, str] = {}
@@ -157,19 +166,22 @@ class WebProcess:
             await self.doorbell.start()
             await self.inbox.start()
             await self._heartbeat.beat()
-            async with _in_background(
+            parts = dict(
                 **self._notices(),
                 mappings=self.watch.run(),
                 heartbeat=self._heartbeat.run(),
-                secrets=self._watch_secrets(),
+                secrets=every("secrets", SECRETS_SECONDS, self._read_secrets, pause_first=True),
                 rejections=self.rejections.run(),
                 uses=self.uses.run(),
                 rotation=warn_of_endings(lambda: self.watch.current, self.database),
                 checkup=self.checkup.run(),
-            ):
-                yield
-            await self.inbox.close()
-            await within(LAST_SECONDS, self._say_the_last())
+            )
+            try:
+                async with in_background(parts, stop=self._stop, end_seconds=LAST_SECONDS):
+                    yield
+            finally:
+                await self.inbox.close()
+                await within(LAST_SECONDS, self._say_the_last())
         finally:
             await asyncio.gather(self.database.close(), self._for_intake.close())
 
@@ -272,11 +284,6 @@ class WebProcess:
             "signed_lags": self.signed_lags.medians(),
         }
 
-    async def _watch_secrets(self) -> None:
-        while True:
-            await asyncio.sleep(SECRETS_SECONDS)
-            await self._read_secrets()
-
     async def _read_secrets(self) -> None:
         """Read files and learnt secrets again; without the database those learnt go on."""
         try:
@@ -292,12 +299,15 @@ class WebProcess:
         self._adopt(self.watch.current)
 
 
-def create_app(settings: Settings, *, strict: bool = False) -> Starlette:
+def create_app(
+    settings: Settings, *, strict: bool = False, stop: asyncio.Event | None = None
+) -> Starlette:
     """The ASGI application of a web process; its lifespan starts and stops the parts.
 
-    `strict` refuses mappings with any problem, also where an older version could go on.
+    `strict` refuses mappings with any problem, also where an older version could go on. `stop` is
+    set where a background task has ended; leaving the lifespan then raises TaskEnded.
     """
-    process = WebProcess(settings, secrets=secrets_of(settings), strict=strict)
+    process = WebProcess(settings, secrets=secrets_of(settings), strict=strict, stop=stop)
 
     @contextlib.asynccontextmanager
     async def lifespan(_app: Starlette) -> AsyncIterator[None]:
@@ -313,22 +323,3 @@ def create_app(settings: Settings, *, strict: bool = False) -> Starlette:
     # A path with a slash too many is answered 404: a vendor's POST does not follow a redirect.
     app.router.redirect_slashes = False
     return app
-
-
-@contextlib.asynccontextmanager
-async def _in_background(**works: Coroutine[None, None, None]) -> AsyncIterator[None]:
-    """Run these beside what is inside; one that ends by itself is a bug, and loud."""
-    tasks = [asyncio.create_task(work, name=name) for name, work in works.items()]
-    for task in tasks:
-        task.add_done_callback(_tell_of_an_end)
-    try:
-        yield
-    finally:
-        for task in tasks:
-            task.cancel()
-        await asyncio.wait(tasks, timeout=LAST_SECONDS)
-
-
-def _tell_of_an_end(task: asyncio.Task[None]) -> None:
-    if not task.cancelled():
-        log.error("web.task_ended", task=task.get_name(), exc_info=task.exception())

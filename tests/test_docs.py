@@ -255,6 +255,8 @@ def test_every_log_event_is_documented_and_no_other() -> None:
         for path in (ROOT / package).rglob("*.py")
     )
     logged = set(re.findall(r'log\.(?:info|warning|error|exception)\(\s*"([a-z_.]+)"', sources))
+    for name in re.findall(r'\b(?:every|attempt)\(\s*"([a-z_]+)"', sources):
+        logged |= {f"{name}.postponed", f"{name}.error"}
     assert first_spans(OPERATING.table("event", "what it means")) == logged
 
 

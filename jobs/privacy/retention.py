@@ -13,7 +13,7 @@ import time
 import structlog
 from sqlalchemy import func
 
-from jobs.common.errors import brief, is_transient
+from jobs.common.tasks import every
 from jobs.privacy.evidence import REMOVABLE, Evidence, in_steps, remove_bodies
 from jobs.privacy.keyset import Place, next_page, place_of
 from jobs.storage.database import Database
@@ -43,16 +43,8 @@ class Retention:
         self._began = time.monotonic()
 
     async def run(self) -> None:
-        """Round after round until cancelled; a database that is away is tried at the next."""
-        while True:
-            try:
-                await self.round()
-            except Exception as error:
-                if is_transient(error):
-                    log.warning("retention.postponed", error=brief(error))
-                else:
-                    log.exception("retention.error")
-            await asyncio.sleep(EVERY_SECONDS)
+        """Round after round until cancelled."""
+        await every("retention", EVERY_SECONDS, self.round)
 
     async def round(self) -> int:
         """Remove what is old enough by now; how many bodies went."""

@@ -37,9 +37,9 @@ MARGIN_SECONDS = 0.3
 def serve(*, strict: bool, **given: Any) -> None:
     """The web process; `given` settings go before the environment."""
     settings = _start(given)
-    app = create_app(settings, strict=strict)
 
     async def run(stop: asyncio.Event) -> None:
+        app = create_app(settings, strict=strict, stop=stop)
         try:
             await serve_http(app, settings, stop, on_ready=lifeline.say_ready)
         except OSError as error:

@@ -11,6 +11,7 @@ from collections.abc import Callable, Sequence
 
 import structlog
 
+from jobs.common.tasks import every
 from receiver.health.metrics import Metrics
 from receiver.health.problem import Checked
 from receiver.health.readyz import Look, Trouble
@@ -59,9 +60,7 @@ class Checkup:
 
     async def run(self) -> None:
         """Check until cancelled."""
-        while True:
-            await self.check()
-            await asyncio.sleep(EVERY_SECONDS)
+        await every("check", EVERY_SECONDS, self.check)
 
     async def check(self) -> None:
         """Make every check once; one with a new problem a second time before it is believed."""

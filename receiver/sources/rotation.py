@@ -6,14 +6,13 @@ to know values.
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 import structlog
 
-from jobs.common.errors import brief
+from jobs.common.tasks import every
 from jobs.queries.shapes import SecretUse
 from jobs.queries.sources import read_uses
 from jobs.storage.database import Database
@@ -87,17 +86,16 @@ def look_at_endings(current: Callable[[], MappingSet], database: Database) -> Lo
 
 async def warn_of_endings(current: Callable[[], MappingSet], database: Database) -> None:
     """Log each such secret once, and again when it has ended; until cancelled."""
-    said: set[Ending] = set()
-    while True:
-        try:
-            found = set(await endings_now(current(), database))
-        except Exception as error:  # noqa: BLE001 - the next look comes soon
-            log.warning("secret.unchecked", error=brief(error))
-        else:
-            for one in sorted(found - said):
-                log.warning("secret.ending", source=one.source, detail=str(one))
-            said = found
-        await asyncio.sleep(LOOK_SECONDS)
+    logged: set[Ending] = set()
+
+    async def look() -> None:
+        nonlocal logged
+        endings = set(await endings_now(current(), database))
+        for ending in sorted(endings - logged):
+            log.warning("secret.ending", source=ending.source, detail=str(ending))
+        logged = endings
+
+    await every("rotation", LOOK_SECONDS, look)
 
 
 async def endings_now(mappings: MappingSet, database: Database) -> list[Ending]:

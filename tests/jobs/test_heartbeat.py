@@ -67,7 +67,7 @@ async def test_it_beats_on_after_the_database_was_away(
     monkeypatch.setattr(heartbeat, "EVERY_SECONDS", 0.1)
     async with running(beating(on_postgres, "one").run()):
         postgres.kill()
-        await until(lambda: [one for one in logs if one["event"] == "heartbeat.missed"])
+        await until(lambda: [one for one in logs if one["event"] == "heartbeat.postponed"])
         postgres.restart()
         await on_postgres.database.engine.dispose()
         back_at = await on_postgres.now()

@@ -281,7 +281,7 @@ async def test_a_folder_that_is_away_leaves_things_as_they_are(
 ) -> None:
     async with running(watch.run()):
         move(folder, folder.with_name("away"))
-        await until(lambda: [one for one in logs if one["event"] == "mappings.unreadable"])
+        await until(lambda: [one for one in logs if one["event"] == "mappings.postponed"])
         assert amount(watch.current) == 990_000
         move(folder.with_name("away"), folder)
         edit(folder, "agents.yaml", "0.99", "1.25")
@@ -356,7 +356,7 @@ async def test_an_edit_while_the_database_is_away_waits_until_it_can_be_judged(
     async with running(watch.run()):
         postgres.kill()
         edit(folder, "agents.yaml", "0.99", "1.25")
-        await until(lambda: [one for one in logs if one["event"] == "mappings.unreadable"])
+        await until(lambda: [one for one in logs if one["event"] == "mappings.postponed"])
         assert amount(watch.current) == 990_000
         postgres.restart()
         await on_postgres.database.engine.dispose()

@@ -2,8 +2,11 @@ from __future__ import annotations
 
 import asyncio
 import gc
+from typing import Any
 
-from jobs.common.tasks import end, within
+import pytest
+
+from jobs.common.tasks import TaskEnded, end, every, in_background, within
 
 
 async def test_a_task_that_swallows_a_cancellation_ends_all_the_same() -> None:
@@ -49,3 +52,57 @@ async def test_what_was_let_go_of_and_then_breaks_is_not_logged() -> None:
     await asyncio.sleep(0.05)
     gc.collect()
     assert told == []
+
+
+async def test_periodic_work_goes_on_after_a_transient_failure_and_after_a_bug(
+    logs: list[Any],
+) -> None:
+    faults: list[Exception] = [ValueError("a bug"), ConnectionRefusedError("away")]
+    third = asyncio.Event()
+
+    async def work() -> None:
+        if faults:
+            raise faults.pop()
+        third.set()
+
+    periodic = asyncio.create_task(every("audit", 0, work))
+    await asyncio.wait_for(third.wait(), 10)
+    await end(periodic)
+    assert [(line["event"], line["log_level"]) for line in logs] == [
+        ("audit.postponed", "warning"),
+        ("audit.error", "error"),
+    ]
+    assert logs[1]["exc_info"]
+
+
+async def test_background_tasks_end_with_the_body() -> None:
+    stop = asyncio.Event()
+    forever = asyncio.Event()
+
+    async def wait() -> None:
+        try:
+            await asyncio.sleep(60)
+        finally:
+            forever.set()
+
+    async with in_background({"one": wait()}, stop=stop, end_seconds=1):
+        await asyncio.sleep(0)
+    assert forever.is_set()
+    assert not stop.is_set()
+
+
+@pytest.mark.parametrize("fault", [None, ValueError("a bug")], ids=["returned", "raised"])
+async def test_a_background_task_that_ends_stops_the_process_loudly(
+    logs: list[Any], fault: Exception | None
+) -> None:
+    stop = asyncio.Event()
+
+    async def short() -> None:
+        if fault is not None:
+            raise fault
+
+    with pytest.raises(TaskEnded, match="'short'") as raised:
+        async with in_background({"short": short()}, stop=stop, end_seconds=1):
+            await asyncio.wait_for(stop.wait(), 10)
+    assert raised.value.__cause__ is fault
+    assert [(line["event"], line["task"]) for line in logs] == [("process.task_ended", "short")]

@@ -13,6 +13,8 @@ from typing import Any
 import httpx
 import pytest
 
+from jobs.common.tasks import TaskEnded
+from jobs.heartbeat import Heartbeat
 from jobs.intake.inbox import Inbox
 from jobs.intake.pairing import Window, open_window
 from jobs.mapping_watch import MappingsRefused
@@ -97,6 +99,18 @@ async def test_a_delivery_is_in_the_database_before_it_is_acknowledged(settings:
         assert states(settings) == {answer.json()["delivery"]: "received"}
         again = await post(client, "1")
         assert (again.status_code, again.json()["delivery"]) == (200, answer.json()["delivery"])
+
+
+async def test_a_background_task_that_ends_ends_the_process(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def breaks(_heartbeat: Heartbeat) -> None:
+        raise ValueError("a bug")
+
+    monkeypatch.setattr(Heartbeat, "run", breaks)
+    stop = asyncio.Event()
+    with pytest.raises(TaskEnded, match="'heartbeat'"):
+        await serve(create_app(settings, stop=stop), settings, stop)
 
 
 async def test_without_redis_worker_and_secrets_it_takes_deliveries_and_says_what_limps(
