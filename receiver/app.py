@@ -217,7 +217,7 @@ class WebProcess:
             on_rejection=self._on_rejection,
             metrics=self.metrics,
             public_url=self._settings.public_url,
-            on_proof=self._count_proof,
+            on_verified=self._count_verification,
             on_signed_time=self.signed_lags.add,
             handshakes=Handshakes(
                 partial(pairing.take, self.database, is_in_use=self._secrets.is_kept_elsewhere),
@@ -226,8 +226,8 @@ class WebProcess:
             strays=self.strays,
         )
 
-    def _count_proof(self, source: str, secret: str, now: float) -> None:
-        self.metrics.proofs.labels(source, secret).inc()
+    def _count_verification(self, source: str, secret: str, now: float) -> None:
+        self.metrics.verifications.labels(source, secret).inc()
         self.uses.add(source, secret, datetime.fromtimestamp(now, UTC))
 
     def _health(self) -> Health:

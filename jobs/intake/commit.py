@@ -36,13 +36,13 @@ REUSED_DETAIL = (
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Incoming:
-    """A proven POST on its way into the database.
+    """A verified POST on its way into the database.
 
     `headers` have lower-case names and no credentials. `vendor_id` is the
     vendor's delivery id; `id_signed` says that the signature covers it. `one_body` says that
     the same dedupe key with another body is `id-reused` and not a repeat. `body_sha256` is hex,
     of the bytes as they came; `redacted` values were taken out of `body` and `headers` since.
-    `verified_by` is the name of the secret that proved it.
+    `verified_by` is the name of the secret that verified it.
     """
 
     source: str

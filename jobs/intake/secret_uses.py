@@ -1,7 +1,7 @@
-"""Which secret of a source proved requests: how many, and when last.
+"""Which secret of a source verified requests: how many, and when last.
 
 Owns that count, so that an operator sees when an old secret is out of use. It is written in the
-background; what the last seconds before a kill proved may be missing.
+background; what the last seconds before a kill verified may be missing.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ class SecretUses:
         self._is_failing = False
 
     def add(self, source: str, secret: str, at: datetime) -> None:
-        """Count one request that this secret proved; never blocks, never raises."""
+        """Count one request that this secret verified; never blocks, never raises."""
         self._counts[source, secret] += 1
         self._last[source, secret] = at
 

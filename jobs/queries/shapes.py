@@ -144,7 +144,7 @@ class DeliveryEvidence(DeliveryFields):
     """One delivery with all that is known of it, corrections by hand included.
 
     `vendor_id` is the vendor's own id where it is signed, `verified_by` the name of the secret that
-    proved the request (null: before that was kept). `body_sha256` is of the bytes as they
+    verified the request (null: before that was kept). `body_sha256` is of the bytes as they
     came. `body` is text, or base64 where they are no UTF-8 (`body_encoding` says so). `evidence` is
     `kept`, or says why body and headers are gone: `expired` by retention, or `purged`.
     `redacted` values were taken out of both before they were stored.
@@ -201,7 +201,7 @@ class RuleItem(Shape):
 
 
 class SecretUse(Shape):
-    """How many requests a secret proved, and when the last one."""
+    """How many requests a secret verified, and when the last one."""
 
     count: int
     last_used_at: AwareDatetime

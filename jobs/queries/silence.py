@@ -1,6 +1,6 @@
 """Sources that are silent for longer than their mapping calls normal: pure.
 
-Owns when a silence begins: with the last request that was proven, or, of a source that was never
+Owns when a silence begins: with the last request that was verified, or, of a source that was never
 heard of, with its mapping.
 """
 

@@ -1,4 +1,4 @@
-"""What has come from each source: deliveries, rejections, which secrets proved them."""
+"""What has come from each source: deliveries, rejections, which secrets verified them."""
 
 from __future__ import annotations
 
@@ -39,24 +39,24 @@ async def read_traffic(database: Database) -> dict[str, SourceTraffic]:
 async def read_heard(database: Database, files: Mapping[str, str]) -> dict[str, Heard]:
     """When each of these sources was last heard of; `files` has the mapping file of each.
 
-    A repeat is no row of its own; that a secret proved it is counted.
+    A repeat is no row of its own; that a secret verified it is counted.
     """
     columns = deliveries.c
     found: dict[str, Heard] = {}
     async with database.read() as connection:
         texts = await connection.execute(select(mapping_files.c.name, mapping_files.c.updated_at))
         known = {row[0]: row[1] for row in texts}
-        proofs = await connection.execute(
+        uses = await connection.execute(
             select(secret_uses.c.source, func.max(secret_uses.c.last_used_at)).group_by(
                 secret_uses.c.source
             )
         )
-        proven = {row[0]: row[1] for row in proofs}
+        verified = {row[0]: row[1] for row in uses}
         for source, file in files.items():
             received = await connection.scalar(
                 select(func.max(columns.received_at)).where(columns.source == source)
             )
-            times = [at for at in (received, proven.get(source)) if at is not None]
+            times = [at for at in (received, verified.get(source)) if at is not None]
             found[source] = Heard(last=max(times, default=None), known_since=known.get(file))
     return found
 

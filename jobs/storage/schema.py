@@ -56,7 +56,7 @@ deliveries = Table(
     Column("source", String(64), nullable=False),
     Column("dedupe_key", String(400), nullable=False),
     Column("vendor_id", String(255)),  # the vendor's delivery id where the signature covers it
-    Column("verified_by", String(128)),  # the name of the secret that proved it
+    Column("verified_by", String(128)),  # the name of the secret that verified it
     Column("body", LargeBinary),  # null once `evidence` is no longer `kept`
     Column("body_sha256", String(64), nullable=False),
     Column("headers", JSON, nullable=False),
@@ -427,7 +427,7 @@ rejection_counts = Table(
     Column("last_at", UtcDateTime, nullable=False),
 )
 
-#: Which secret of a source proved how many requests: tells when an old one is out of use.
+#: Which secret of a source verified how many requests: tells when an old one is out of use.
 secret_uses = Table(
     "secret_uses",
     metadata,

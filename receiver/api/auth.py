@@ -27,7 +27,7 @@ class BearerGate:
         self._token = token.encode()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] == "http" and not self._is_proven(Request(scope)):
+        if scope["type"] == "http" and not self._is_verified(Request(scope)):
             self._on_refusal(scope)
             refusal = error(
                 401,
@@ -39,7 +39,7 @@ class BearerGate:
             return
         await self._app(scope, receive, send)
 
-    def _is_proven(self, request: Request) -> bool:
+    def _is_verified(self, request: Request) -> bool:
         scheme, given = credentials(request.headers.get("authorization", ""))
         # Header text is Latin-1 for whatever bytes came: encoding it gives those back.
         right = hmac.compare_digest(given.encode("latin-1"), self._token)

@@ -146,7 +146,7 @@ def _show_billing_event(out: Output, found: BillingEventEvidence) -> None:
         "delivery": f"{delivery.id}, event {found.event_index}" if delivery else "none: by hand",
         "received": delivery and delivery.received_at,
         "vendor id": delivery and delivery.vendor_id,
-        "proven by": delivery and delivery.verified_by,
+        "verified by": delivery and delivery.verified_by,
         "body": delivery and f"{delivery.evidence}, SHA-256 {delivery.body_sha256}",
         "repeats": delivery and delivery.duplicates,
     }
@@ -265,7 +265,7 @@ def _show_head(out: Output, found: DeliveryEvidence) -> None:
         "attempts": found.attempts,
         "repeats": found.duplicates,
         "vendor id": found.vendor_id,
-        "proven by": found.verified_by,
+        "verified by": found.verified_by,
         "body": f"SHA-256 {found.body_sha256}",
         "redacted": counted(found.redacted, "value") if found.redacted else None,
     }

@@ -63,7 +63,7 @@ def verify(source_name: str, file: str, *, at: str | None, as_json: bool) -> Non
         out.json(_as_json(found))
     else:
         _show(out, found)
-    if not found.proven:
+    if not found.verified:
         raise Trouble(f"refused: {found.cause}")
 
 
@@ -121,9 +121,9 @@ def _as_json(found: Diagnosis) -> dict[str, object]:
 
 
 def _show(out: Output, found: Diagnosis) -> None:
-    if found.proven:
+    if found.verified:
         when = f", at {found.signed_at:%Y-%m-%d %H:%M:%SZ}" if found.signed_at else ""
-        out.line(f"proven: signed with {found.secret}{when}")
+        out.line(f"verified: signed with {found.secret}{when}")
         for finding in found.findings:
             out.line(f"  note     {finding.said}")
             out.line(f"  {'':<8} → {finding.remediation}")

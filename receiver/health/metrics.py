@@ -37,9 +37,9 @@ class Metrics:
             ["source", "cause"],
             registry=self.registry,
         )
-        self.proofs = Counter(
+        self.verifications = Counter(
             "receiver_verifications",
-            "Requests that a secret proved, by its name: shows when an old one is out of use.",
+            "Requests that a secret verified, by its name: shows when an old one is out of use.",
             ["source", "secret"],
             registry=self.registry,
         )

@@ -1,7 +1,7 @@
-"""Who sent a request: proof by signature, and signing as a vendor would.
+"""Who sent a request: verifying its signature, and signing as a vendor would.
 
 Pure: no socket, clock or database; time is an argument, bodies are bytes that are never decoded.
-What is not proven raises SignatureError, and nothing else is ever raised for what a sender sent.
+What is not verified raises SignatureError, and nothing else is ever raised for what a sender sent.
 
     verified = verify("github", secrets=[secret], method="POST", url=url,
                       headers=headers, body=body, now=time.time())
@@ -19,7 +19,7 @@ from receiver.signatures.errors import CAUSES, SchemeInvalid, SignatureError
 from receiver.signatures.handshakes import Handshake
 from receiver.signatures.hmac_scheme import HmacScheme
 from receiver.signatures.presets import PRESETS
-from receiver.signatures.records import Answer, Coverage, Request, Strength, Verified, lower_names
+from receiver.signatures.records import Coverage, Request, Response, Strength, Verified, lower_names
 from receiver.signatures.rules import RULES, scheme_of
 from receiver.signatures.scheme import Scheme
 
@@ -27,11 +27,11 @@ __all__ = [
     "CAUSES",
     "PRESETS",
     "RULES",
-    "Answer",
     "Coverage",
     "Handshake",
     "HmacScheme",
     "Request",
+    "Response",
     "Scheme",
     "SchemeInvalid",
     "SignatureError",
@@ -54,14 +54,14 @@ def verify(
     body: bytes,
     now: float,
 ) -> Verified:
-    """Return the proof that one of the secrets signed this request, or raise SignatureError.
+    """Verify that one of the secrets signed this request, or raise SignatureError.
 
     `scheme` is a preset's name or a scheme. Header names match without regard to case, values
     are Latin-1 text as HTTP servers give it. `url` is what the vendor called. A secret is passed
     exactly as the vendor shows it. `now` is in seconds since 1970.
     """
     request = Request(method, url, lower_names(headers), body)
-    return _known(scheme).prove(request, secrets=secrets, now=now)
+    return _known(scheme).verify(request, secrets=secrets, now=now)
 
 
 def sign(

@@ -63,7 +63,7 @@ def describe(scheme: Scheme) -> Description:
     return Description(
         scheme=scheme.name,
         vendor=scheme.vendor,
-        header=scheme.proof_place,
+        header=scheme.credential_place,
         signed=scheme.signed_parts,
         window_seconds=scheme.window_seconds,
         ahead_seconds=scheme.ahead_seconds,

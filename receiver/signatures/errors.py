@@ -1,4 +1,4 @@
-"""Why a request is not proven, and why a scheme cannot be used.
+"""Why a request is not verified, and why a scheme cannot be used.
 
 Owns the machine-readable causes. A sender never sees them; logs, counters and operators do.
 """
@@ -31,7 +31,7 @@ CAUSES: dict[str, str] = {
 
 
 class SignatureError(Exception):
-    """The request is not proven; `cause` is one of CAUSES, `detail` one sentence on top of it.
+    """The request is not verified; `cause` is one of CAUSES, `detail` one sentence on top of it.
 
     Neither holds anything of the request's values or of a secret, so both are safe to log.
     """

@@ -131,8 +131,9 @@ HANDSHAKE_KNOBS: dict[str, Knob] = {
         fault=_text_fault,
     ),
     "signed": Knob(
-        says="Whether it must carry the proof that deliveries carry: true by default, but false "
-        "for a GET under hmac, token and basic. An unsigned POST that carries one is a delivery.",
+        says="Whether it must carry the signature or token that deliveries carry: true by default, "
+        "but false for a GET under hmac, token and basic. An unsigned POST that carries one is a "
+        "delivery.",
         shape={"type": "boolean"},
         fault=_bool_fault,
     ),

@@ -14,7 +14,7 @@ from receiver.signatures.handshake_knobs import DIGEST_KNOBS, HANDSHAKE_KNOBS
 from receiver.signatures.handshakes import Ask, Digest, Echo, Fixed, Handshake
 from receiver.signatures.knobs import Fault, key_faults
 from receiver.signatures.presets.unsigned import ADDED_HEADER
-from receiver.signatures.records import Answer
+from receiver.signatures.records import Response
 
 HMAC = "hmac"
 PATH_TOKEN = "path-token"  # noqa: S105 - a scheme's name
@@ -25,11 +25,13 @@ _COMMON_HEADERS = frozenset(
 )
 
 
-def handshakes_of(verify: Mapping[str, Any], *, proof_header: str | None) -> tuple[Handshake, ...]:
-    """The handshakes of a block without faults; `proof_header` carries the proof of a delivery."""
+def handshakes_of(
+    verify: Mapping[str, Any], *, credential_header: str | None
+) -> tuple[Handshake, ...]:
+    """The handshakes of a block without faults; `credential_header` is that of a delivery."""
     key_encoding = verify.get("key_encoding", "utf8")
     return tuple(
-        _handshake(item, verify["scheme"], proof_header, key_encoding)
+        _handshake(item, verify["scheme"], credential_header, key_encoding)
         for item in verify.get("handshakes", ())
     )
 
@@ -96,7 +98,7 @@ def _unsafe(
 def _tells(verify: Mapping[str, Any], name: str, text: str | bool) -> bool:
     """Whether a mark tells a signed set-up request from a delivery.
 
-    A member that is merely there does not, nor what deliveries have for their proof.
+    A member that is merely there does not, nor what deliveries are verified by.
     """
     if text is not True:
         return name.lower() != "header.content-type"
@@ -108,14 +110,14 @@ def _tells(verify: Mapping[str, Any], name: str, text: str | bool) -> bool:
 
 
 def _handshake(
-    item: Mapping[str, Any], scheme: str, proof_header: str | None, key_encoding: str
+    item: Mapping[str, Any], scheme: str, credential_header: str | None, key_encoding: str
 ) -> Handshake:
     signed, method = _is_signed(item, scheme), _method(item)
     echo, learns, gate = (_optional(item.get(key)) for key in ("echo", "learns", "verify_token"))
     asks = [_ask(name, text) for name, text in item.get("when", {}).items()]
     asks += [Ask(found) for found in (echo, learns) if found is not None]
-    if method == "POST" and not signed and proof_header is not None:
-        asks.append(Ask(Field("header", proof_header), absent=True))
+    if method == "POST" and not signed and credential_header is not None:
+        asks.append(Ask(Field("header", credential_header), absent=True))
     return Handshake(
         name=item.get("echo") or next(iter(item.get("when", ())), "") or item["learns"],
         asks=tuple(asks),
@@ -133,7 +135,7 @@ def _reply(
 ) -> Echo | Fixed | Digest:
     if echo is None:
         text = item.get("text")
-        return Fixed(Answer(200, text.encode(), "text/plain")) if text else Fixed()
+        return Fixed(Response(200, text.encode(), "text/plain")) if text else Fixed()
     member, header = item.get("as_json"), item.get("as_header")
     if "digest" not in item:
         kind = "application/json" if member else None if header else "text/plain"

@@ -1,7 +1,7 @@
 """Set-up requests: how each is recognised, and what it must be answered. Nothing is stored.
 
 Owns the shapes; the vendors are data (`presets`). An answer repeats only what the request itself
-held, and an unsigned request proves nothing beyond that.
+held, and an unsigned request verifies nothing beyond that.
 """
 
 from __future__ import annotations
@@ -16,13 +16,13 @@ from typing import Protocol
 from receiver.signatures import codecs
 from receiver.signatures.errors import SignatureError
 from receiver.signatures.fields import Field, form_fields
-from receiver.signatures.records import Answer, Request
+from receiver.signatures.records import Request, Response
 
 #: No set-up request is longer, and nothing longer is repeated to its sender.
 LONGEST_BODY = 64 * 1024
 LONGEST_ECHO = 8192
 
-EMPTY = Answer(200)
+EMPTY = Response(200)
 
 #: A challenge whose HMAC is answered to anyone who asks: nothing that a body could be made of.
 _UNSIGNED_CHALLENGE = re.compile(r"[A-Za-z0-9._~+/-]{1,512}={0,2}")
@@ -41,12 +41,12 @@ class Echo:
     header: str | None = None
     in_body: bool = True
 
-    def reply(self, request: Request, secret: str) -> Answer:
+    def reply(self, request: Request, secret: str) -> Response:
         """The answer; raise SignatureError where there is nothing to repeat."""
         del secret
         text = _challenge(self.field, request)
         content = _compact({self.member: text}) if self.member else text
-        return Answer(
+        return Response(
             200,
             content.encode() if self.in_body else b"",
             self.content_type,
@@ -58,9 +58,9 @@ class Echo:
 class Fixed:
     """Answers the same to everybody."""
 
-    answer: Answer = EMPTY
+    answer: Response = EMPTY
 
-    def reply(self, request: Request, secret: str) -> Answer:
+    def reply(self, request: Request, secret: str) -> Response:
         """The answer."""
         del request, secret
         return self.answer
@@ -69,7 +69,7 @@ class Fixed:
 class Reply(Protocol):
     """How a set-up request is answered."""
 
-    def reply(self, request: Request, secret: str) -> Answer:
+    def reply(self, request: Request, secret: str) -> Response:
         """The answer; raise SignatureError where nothing can be answered."""
         ...
 
@@ -94,7 +94,7 @@ class Digest:
     key_encoding: str = "utf8"
     in_the_open: bool = False
 
-    def reply(self, request: Request, secret: str) -> Answer:
+    def reply(self, request: Request, secret: str) -> Response:
         """The answer; raise SignatureError where there is no challenge or no key."""
         challenge = _challenge(self.field, request)
         if self.in_the_open and not _UNSIGNED_CHALLENGE.fullmatch(challenge):
@@ -104,11 +104,11 @@ class Digest:
         text = self.prefix + codecs.ENCODINGS[self.encoding](digest)
         if self.member is None:
             if self.header is not None:
-                return Answer(200, headers=((self.header, text),))
-            return Answer(200, text.encode(), "text/plain")
+                return Response(200, headers=((self.header, text),))
+            return Response(200, text.encode(), "text/plain")
         repeated = {self.repeats: challenge} if self.repeats else {}
         body = json.dumps({**repeated, self.member: text})
-        return Answer(200, body.encode(), "application/json")
+        return Response(200, body.encode(), "application/json")
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,7 +132,7 @@ class Handshake:
     """One kind of set-up request.
 
     `signed` ones are answered only when the signature holds, under a configured secret or one of
-    `test_secrets`, which prove nothing else. `gate` names a field that must equal a configured
+    `test_secrets`, which verify nothing else. `gate` names a field that must equal a configured
     secret. `learns` names the field whose text becomes the secret of the source: taken only
     while the operator has opened a window for it. `shows` names fields that the operator needs
     to see; they are kept for a window that is open, and otherwise dropped. `form_of` names the
@@ -165,7 +165,7 @@ class Handshake:
         names = [name for name, _ in form_fields(request.body)]
         return len(names) == len(set(names)) and self.form_of.issuperset(names)
 
-    def answer(self, request: Request, secrets: Sequence[str]) -> Answer:
+    def answer(self, request: Request, secrets: Sequence[str]) -> Response:
         """The answer to a recognised request; `secrets` are those that may have signed it.
 
         Raises SignatureError where the gate stays shut or nothing can be answered.

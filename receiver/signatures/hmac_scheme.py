@@ -1,6 +1,6 @@
 """The generic scheme: an HMAC over a template, in a header, every detail a knob.
 
-Owns how such a request is proven and signed. A vendor is data for this class (`presets`); only
+Owns how such a request is verified and signed. A vendor is data for this class (`presets`); only
 what cannot be said with its knobs deserves a class of its own.
 """
 
@@ -54,11 +54,11 @@ class HmacScheme(Scheme):
         return self.id_header is not None and self.signed_content.fixes(self.id_header)
 
     @property
-    def proof_place(self) -> str:
+    def credential_place(self) -> str:
         return self.header
 
     @property
-    def proof_header(self) -> str | None:
+    def credential_header(self) -> str | None:
         return self.header
 
     @property
@@ -87,7 +87,7 @@ class HmacScheme(Scheme):
 
     @property
     def time_is_inside(self) -> bool:
-        """Whether the time stands in signed bytes that are looked into only once proven."""
+        """Whether the time stands in signed bytes that are looked into only once verified."""
         return False
 
     def formula(self) -> Formula:
@@ -108,7 +108,7 @@ class HmacScheme(Scheme):
             url_transform=self.url_transform,
         )
 
-    def prove(self, request: Request, *, secrets: Sequence[str], now: float) -> Verified:
+    def verify(self, request: Request, *, secrets: Sequence[str], now: float) -> Verified:
         """See Scheme. The time is judged last, so that `stale` always means rightly signed."""
         keys = self._keys(secrets)
         items = self._signature_items(request)

@@ -183,7 +183,7 @@ COMMON_KNOBS: dict[str, Knob] = {
         fault=_success,
     ),
     "failure": Knob(
-        says="What a vendor must hear, with 401, for a request that is not proven.",
+        says="What a vendor must hear, with 401, for a request that is not verified.",
         shape={
             "type": "object",
             "additionalProperties": False,

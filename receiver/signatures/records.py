@@ -9,7 +9,7 @@ from typing import Any
 
 
 class Strength(StrEnum):
-    """What a proof is worth, the strongest first; the words stand in `receiver schemes`."""
+    """What a verification is worth, the strongest first; the words stand in `receiver schemes`."""
 
     STRONG = "strong"
     LEGACY = "legacy hash"
@@ -42,7 +42,7 @@ class Request:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Verified:
-    """Proof that one of the secrets signed the request.
+    """Evidence that one of the secrets signed the request.
 
     `secret_index` is the place of that secret in the list given. `timestamp` is the time of
     signing in seconds since 1970 where the signature covers one. `delivery_id` is the vendor's,
@@ -62,7 +62,7 @@ class Verified:
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class Response:
     """What a vendor wants to hear. `content_type` None sends no such header.
 
     `own_body` says that only the status is the vendor's: the body is the receiver's own JSON.
@@ -76,11 +76,11 @@ class Answer:
 
 
 #: For vendors that ask for exactly 200 and ignore the body.
-STATUS_200 = Answer(200, own_body=True)
+STATUS_200 = Response(200, own_body=True)
 
 
 #: Answers GET and HEAD, by which vendors and people test a URL.
-GREETING = Answer(200, b'{"status":"ok"}', "application/json")
+GREETING = Response(200, b'{"status":"ok"}', "application/json")
 
 
 def lower_names(headers: Mapping[str, str]) -> dict[str, str]:

@@ -32,7 +32,7 @@ from receiver.signatures.knobs import (
 )
 from receiver.signatures.presets import PRESETS
 from receiver.signatures.presets.unsigned import ADDED_HEADER
-from receiver.signatures.records import Answer, Strength
+from receiver.signatures.records import Response, Strength
 from receiver.signatures.scheme import Scheme
 from receiver.signatures.tokens import BasicScheme, PathTokenScheme, TokenScheme
 
@@ -111,8 +111,8 @@ def scheme_of(verify: Mapping[str, object]) -> Scheme:
         failure = {**cast("Mapping[str, Any]", verify["failure"]), "status": UNAUTHORIZED}
         changes["failure"] = _answer(failure)
     if "handshakes" in verify:
-        header = scheme.proof_header
-        changes["handshakes"] = found = handshakes_of(verify, proof_header=header)
+        header = scheme.credential_header
+        changes["handshakes"] = found = handshakes_of(verify, credential_header=header)
         changes["secret_headers"] = scheme.secret_headers | secret_headers(found)
     return replace(scheme, **changes)
 
@@ -143,10 +143,10 @@ _GENERIC_SCHEMES: Mapping[str, Callable[[Mapping[str, Any]], Scheme]] = {
 }
 
 
-def _answer(success: Mapping[str, Any]) -> Answer:
+def _answer(success: Mapping[str, Any]) -> Response:
     body = success.get("body", "").encode()
     content_type = success.get("content_type", "text/plain; charset=utf-8" if body else None)
-    return Answer(success.get("status", 200), body, content_type)
+    return Response(success.get("status", 200), body, content_type)
 
 
 def _faults(verify: Mapping[str, object]) -> Iterator[Fault]:
@@ -226,7 +226,7 @@ def _answer_faults(name: str, answer: object, knobs: Mapping[str, Knob]) -> Iter
 
 
 def _time_faults(verify: Mapping[str, object]) -> Iterator[Fault]:
-    """A time that is not signed proves nothing; one that is signed must be found and read."""
+    """A time that is not signed verifies nothing; one that is signed must be found and read."""
     places = [key for key in ("timestamp_header", "timestamp_element") if key in verify]
     template = str(verify.get("signed_content", ""))
     if len(places) > 1:

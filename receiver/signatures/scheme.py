@@ -1,4 +1,4 @@
-"""What every scheme is: a way to prove a request, and the answers a vendor expects.
+"""What every scheme is: a way to verify a request, and the answers a vendor expects.
 
 Owns the interface that the receiver and the tools see. Refuses sockets, clocks and databases:
 time is an argument, bytes come in as they were sent.
@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from mappings.engine.payload import BodyRules, Format, FormNames
 from receiver.signatures.formulas import Formula
 from receiver.signatures.handshakes import Echo, Handshake
-from receiver.signatures.records import GREETING, Answer, Coverage, Request, Strength, Verified
+from receiver.signatures.records import GREETING, Coverage, Request, Response, Strength, Verified
 
 #: What a window has beyond the span of retries, at least.
 SHORTEST_MARGIN_SECONDS = 300
@@ -35,7 +35,7 @@ class Scheme(ABC):
     than the tolerance. Both count unless `covers_retries` is False, as under a mapping that sets
     the tolerance itself.
 
-    `failure` answers what is not proven where a vendor insists on its form. `echo` makes every
+    `failure` answers what is not verified where a vendor insists on its form. `echo` makes every
     success repeat something of the request. `handshakes` are the set-up requests that are
     answered and not stored. `vendor` and `remarks` are words for people. `coverage` says what of
     the body the signature fixes.
@@ -48,15 +48,15 @@ class Scheme(ABC):
     name: str
     vendor: str = ""
     remarks: str = ""
-    success: Answer | None = None
-    failure: Answer | None = None
+    success: Response | None = None
+    failure: Response | None = None
     echo: Echo | None = None
     handshakes: tuple[Handshake, ...] = ()
     coverage: Coverage = Coverage.BODY
     formats: tuple[Format, ...] | None = (Format.JSON,)
     charset: str = "utf-8"
     form: FormNames | None = None
-    greeting: Answer = GREETING
+    greeting: Response = GREETING
     secret_headers: frozenset[str] = frozenset()
     secret_members: tuple[str, ...] = ()
     tolerance_seconds: int = 300
@@ -67,7 +67,7 @@ class Scheme(ABC):
 
     @property
     def protects_body(self) -> bool:
-        """Whether a proven request holds nothing that its sender never wrote."""
+        """Whether a verified request holds nothing that its sender never wrote."""
         return self.coverage in (Coverage.BODY, Coverage.FIELDS)
 
     @property
@@ -101,7 +101,7 @@ class Scheme(ABC):
     @property
     @abstractmethod
     def signs_delivery_id(self) -> bool:
-        """Whether every proven request carries a delivery id that the signature covers."""
+        """Whether every verified request carries a delivery id that the signature covers."""
 
     @property
     @abstractmethod
@@ -139,12 +139,12 @@ class Scheme(ABC):
 
     @property
     @abstractmethod
-    def proof_place(self) -> str:
-        """Where the proof stands, in words: a header's name, or `body token`."""
+    def credential_place(self) -> str:
+        """Where the signature or token stands, in words: a header's name, or `body token`."""
 
     @property
-    def proof_header(self) -> str | None:
-        """The header that carries the proof; None where it stands elsewhere."""
+    def credential_header(self) -> str | None:
+        """The header that carries it; None where it stands elsewhere."""
         return None
 
     @property
@@ -160,15 +160,15 @@ class Scheme(ABC):
     @property
     @abstractmethod
     def strength(self) -> Strength:
-        """What the proof is worth."""
+        """What a verification is worth."""
 
     @abstractmethod
     def formula(self) -> Formula:
         """How a request is signed, step by step."""
 
     @abstractmethod
-    def prove(self, request: Request, *, secrets: Sequence[str], now: float) -> Verified:
-        """Return the proof, or raise SignatureError and nothing else."""
+    def verify(self, request: Request, *, secrets: Sequence[str], now: float) -> Verified:
+        """Verify that one of `secrets` signed it, or raise SignatureError and nothing else."""
 
     @abstractmethod
     def sign(
@@ -181,6 +181,6 @@ class Scheme(ABC):
         del secret, now
         return request
 
-    def acknowledgement(self, request: Request) -> Answer | None:
+    def acknowledgement(self, request: Request) -> Response | None:
         """What is answered once the delivery is stored; None means the receiver's own words."""
         return self.echo.reply(request, "") if self.echo else self.success

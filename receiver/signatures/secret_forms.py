@@ -76,7 +76,7 @@ def _of_another_scheme(scheme: Scheme | None, secret: str, key: str) -> FormProb
 def _unusable(scheme: Scheme, secret: str) -> FormProblem | None:
     """What verification itself says of it: every scheme reads its keys before anything else."""
     try:
-        scheme.prove(Request("POST", "", {}, b""), secrets=[secret], now=0.0)
+        scheme.verify(Request("POST", "", {}, b""), secrets=[secret], now=0.0)
     except SignatureError as error:
         if error.cause == _MALFORMED:
             return _in_words(scheme, secret, error)

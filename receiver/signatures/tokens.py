@@ -1,4 +1,4 @@
-"""Proof by a shared token or password: weaker, since every request shows it and none is signed.
+"""A shared token or password: weaker, since every request shows it and none is signed.
 
 For vendors that sign nothing, and for tools whose calls an operator writes. Compared in constant
 time; refused when the secret is empty. Anybody who sees one request can make others: use HTTPS.
@@ -86,7 +86,7 @@ class SharedSecret(Scheme):
     def shows_secret(self) -> Written:
         """Where the secret is written."""
 
-    def prove(self, request: Request, *, secrets: Sequence[str], now: float) -> Verified:
+    def verify(self, request: Request, *, secrets: Sequence[str], now: float) -> Verified:
         """See Scheme."""
         del now
         keys = self.keys(secrets)
@@ -120,11 +120,11 @@ class TokenScheme(SharedSecret):
     prefix: str = ""
 
     @property
-    def proof_place(self) -> str:
+    def credential_place(self) -> str:
         return self.header
 
     @property
-    def proof_header(self) -> str | None:
+    def credential_header(self) -> str | None:
         return self.header
 
     @property
@@ -150,11 +150,11 @@ class BasicScheme(SharedSecret):
     """HTTP Basic (RFC 7617); the secret is `user:password`, the password may hold colons."""
 
     @property
-    def proof_place(self) -> str:
+    def credential_place(self) -> str:
         return "Authorization"
 
     @property
-    def proof_header(self) -> str | None:
+    def credential_header(self) -> str | None:
         return "Authorization"
 
     @property
@@ -197,7 +197,7 @@ class PathTokenScheme(SharedSecret):
         return True
 
     @property
-    def proof_place(self) -> str:
+    def credential_place(self) -> str:
         return f"URL: last part of the path, or ?{self.parameter}="
 
     @property

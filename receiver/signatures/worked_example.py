@@ -88,5 +88,5 @@ def _signed(scheme: Scheme, given: Request, secret: str) -> Request:
     added = scheme.sign(request, secret=secret, now=now, delivery_id=EXAMPLE_ID)
     sent = replace(request, headers=added)
     lower = {name.lower(): value for name, value in added.items()}
-    scheme.prove(replace(request, headers=lower), secrets=[secret], now=now)
+    scheme.verify(replace(request, headers=lower), secrets=[secret], now=now)
     return sent

@@ -17,7 +17,7 @@ RECENT_SECONDS = 3600.0
 
 
 class SignedLags:
-    """Takes the lag of each proven request; `clock` is in seconds."""
+    """Takes the lag of each verified request; `clock` is in seconds."""
 
     def __init__(self, clock: Callable[[], float] = monotonic) -> None:
         self._clock = clock

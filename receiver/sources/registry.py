@@ -204,7 +204,7 @@ def _scheme(name: str, verify: Mapping[str, object]) -> Scheme | None:
 
 
 def signs_url(scheme: Scheme) -> bool:
-    """Whether the proof covers the URL, so that it must be known as the vendor calls it."""
+    """Whether the signature covers the URL, so that it must be known as the vendor calls it."""
     return "URL" in scheme.signed_parts
 
 

@@ -68,7 +68,7 @@ def endings_of(source: Source, uses: Uses, now: datetime) -> Iterator[Ending]:
 
 
 def _is_the_latest(secret: str, uses: Uses) -> bool:
-    """Whether it proved what the source sent last."""
+    """Whether it verified what the source sent last."""
     return uses[secret].last_used_at == max(use.last_used_at for use in uses.values())
 
 

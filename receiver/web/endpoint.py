@@ -18,9 +18,9 @@ from jobs.common.ids import new_id
 from jobs.intake.commit import Accepted, Incoming
 from receiver.health.metrics import Metrics
 from receiver.signatures import (
-    Answer,
     Handshake,
     Request,
+    Response,
     Scheme,
     SignatureError,
     Verified,
@@ -40,9 +40,9 @@ from receiver.web.preconditions import (
     scheme_of,
 )
 from receiver.web.rejections import Rejection, rejection_of
-from receiver.web.request import Call, Disconnected, Refused, refuse, respond
+from receiver.web.request import Disconnected, HTTPError, WebRequest, refuse, respond
 from receiver.web.sanitize import Kept, kept_of
-from receiver.web.verification import LARGE_BYTES, ProofQueue
+from receiver.web.verification import LARGE_BYTES, VerificationQueue
 
 UNAUTHORIZED = 401
 
@@ -58,7 +58,7 @@ class TakesDeliveries(Protocol):
 class WebhookEndpoint:
     """The ASGI endpoint. `sources` gives the known sources as they are at the moment.
 
-    `on_proof` is told the names of source and secret, and the time, of each proven request;
+    `on_verified` is told the names of source and secret, and the time, of each verified request;
     `on_signed_time` the source, and how many seconds ago it was signed, where it says when.
     """
 
@@ -71,7 +71,7 @@ class WebhookEndpoint:
         on_rejection: Callable[[Rejection], None],
         metrics: Metrics,
         public_url: str | None = None,
-        on_proof: Callable[[str, str, float], None] = lambda _source, _secret, _now: None,
+        on_verified: Callable[[str, str, float], None] = lambda _source, _secret, _now: None,
         on_signed_time: Callable[[str, float], None] = lambda _source, _lag_seconds: None,
         handshakes: Handshakes | None = None,
         strays: Strays | None = None,
@@ -82,22 +82,22 @@ class WebhookEndpoint:
         self._on_rejection = on_rejection
         self._metrics = metrics
         self._public_url = public_url
-        self._on_proof = on_proof
+        self._on_verified = on_verified
         self._on_signed_time = on_signed_time
         self._handshakes = handshakes or Handshakes()
         self._strays = strays or Strays(
             sources=sources, base=public_url or "", on_rejection=on_rejection
         )
-        self._proofs = ProofQueue()
+        self._verifications = VerificationQueue()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        call = Call(scope, receive, send)
+        call = WebRequest(scope, receive, send)
         source: KnownSource | None = None
         try:
             source = self._known(call)
             with self._limits.room.place() as place:
                 answer = await self._answer(call, source, place)
-        except Refused as refused:
+        except HTTPError as refused:
             self._note(call, source, refused.cause, refused.detail)
             await _refuse(call, refused, source)
         except Disconnected:
@@ -105,7 +105,7 @@ class WebhookEndpoint:
         else:
             await respond(call, answer)
 
-    async def _answer(self, call: Call, source: KnownSource, place: Place) -> Answer:
+    async def _answer(self, call: WebRequest, source: KnownSource, place: Place) -> Response:
         body = b""
         if call.method not in ("GET", "HEAD"):
             refuse_untakeable(call, self._limits)
@@ -118,7 +118,7 @@ class WebhookEndpoint:
             return await self._shake_hands(call, source, scheme, handshake, request, now)
         if call.method != "POST":
             return scheme.greeting
-        verified = await self._prove(call, source, ensure_ready(source), request, now)
+        verified = await self._verify(call, source, ensure_ready(source), request, now)
         if verified.timestamp is not None and not _is_retry(scheme, now - verified.timestamp):
             self._on_signed_time(source.name, now - verified.timestamp)
         kept = await kept_of(source, scheme, request, verified)
@@ -128,32 +128,32 @@ class WebhookEndpoint:
 
     async def _shake_hands(
         self,
-        call: Call,
+        call: WebRequest,
         source: KnownSource,
         scheme: Scheme,
         handshake: Handshake,
         request: Request,
         now: float,
-    ) -> Answer:
+    ) -> Response:
         """Answer a set-up request; its signature is verified first where it has one."""
         gated = handshake.gate is not None
         secrets = source.gate_secrets(now) if gated else source.secrets_at(now)
         if handshake.signed:
             extra = handshake.test_secrets
-            verified = await self._prove(call, source, scheme, request, now, extra=extra)
+            verified = await self._verify(call, source, scheme, request, now, extra=extra)
             secrets = ((*source.secrets_at(now), *extra)[verified.secret_index],)
         return await self._handshakes.answer(source.name, handshake, request, secrets=secrets)
 
-    def _known(self, call: Call) -> KnownSource:
+    def _known(self, call: WebRequest) -> KnownSource:
         source = self._sources().get(call.source)
         more = call.has_more_path
         if source is None or (more and not (source.scheme and source.scheme.takes_path)):
-            raise Refused(404, "unknown-source", "No source of this name is configured.")
+            raise HTTPError(404, "unknown-source", "No source of this name is configured.")
         return source
 
-    async def _prove(
+    async def _verify(
         self,
-        call: Call,
+        call: WebRequest,
         source: KnownSource,
         scheme: Scheme,
         request: Request,
@@ -161,11 +161,11 @@ class WebhookEndpoint:
         *,
         extra: tuple[str, ...] = (),
     ) -> Verified:
-        """The proof by one of the source's secrets, or by an `extra` one behind them.
+        """Verify by one of the source's secrets, or by an `extra` one behind them.
 
         A large body is looked into beside the loop, when it is its source's turn.
         """
-        work = partial(_proven, source, scheme, request, now, extra)
+        work = partial(_verified, source, scheme, request, now, extra)
         if len(request.body) <= LARGE_BYTES:
             verified = work()
         else:
@@ -174,14 +174,14 @@ class WebhookEndpoint:
                 _ = call.body_sha256  # for the delivery or the rejection
                 return work()
 
-            verified = await self._proofs.run(source.name, beside_the_loop)
+            verified = await self._verifications.run(source.name, beside_the_loop)
         if name := _secret_name(source, verified):
-            self._on_proof(source.name, name, now)
+            self._on_verified(source.name, name, now)
         return verified
 
     async def _store(
         self,
-        call: Call,
+        call: WebRequest,
         source: KnownSource,
         kept: Kept,
         verified: Verified,
@@ -208,7 +208,7 @@ class WebhookEndpoint:
                 )
             )
         except InboxUnavailable as error:
-            raise Refused(
+            raise HTTPError(
                 503,
                 "unavailable",
                 "The delivery could not be stored; send it again.",
@@ -217,20 +217,20 @@ class WebhookEndpoint:
                 headers=((b"retry-after", b"%d" % RETRY_SOON_SECONDS),),
             ) from None
 
-    def _count(self, call: Call, source: KnownSource, accepted: Accepted) -> None:
+    def _count(self, call: WebRequest, source: KnownSource, accepted: Accepted) -> None:
         answer = "duplicate" if accepted.duplicate else "accepted"
         self._metrics.deliveries.labels(source.name, answer).inc()
         self._metrics.intake_seconds.observe(time.perf_counter() - call.began)
 
-    def _note(self, call: Call, source: KnownSource | None, cause: str, detail: str) -> None:
+    def _note(self, call: WebRequest, source: KnownSource | None, cause: str, detail: str) -> None:
         if source is None:
             self._strays.note_unknown(call)
         else:
             self._on_rejection(rejection_of(call, source=source.name, cause=cause, detail=detail))
 
 
-async def _refuse(call: Call, refused: Refused, source: KnownSource | None) -> None:
-    """Refuse, in the form on which the source's vendor insists where it is not proven."""
+async def _refuse(call: WebRequest, refused: HTTPError, source: KnownSource | None) -> None:
+    """Refuse, in the form on which the source's vendor insists where it is not verified."""
     failure = source.scheme.failure if source and source.scheme else None
     if refused.status == UNAUTHORIZED and failure is not None:
         await respond(call, failure)
@@ -238,13 +238,13 @@ async def _refuse(call: Call, refused: Refused, source: KnownSource | None) -> N
         await refuse(call, refused)
 
 
-def _acknowledgement(wanted: Answer | None, accepted: Accepted) -> Answer:
+def _acknowledgement(wanted: Response | None, accepted: Accepted) -> Response:
     """What the vendor asks for, the same for a repeat; what it leaves open is the receiver's."""
     if wanted is not None and not wanted.own_body:
         return wanted
     status, word = (200, "duplicate") if accepted.duplicate else (202, "accepted")
     body = f'{{"status":"{word}","delivery":"{accepted.delivery_id}"}}'
-    return Answer(wanted.status if wanted else status, body.encode(), "application/json")
+    return Response(wanted.status if wanted else status, body.encode(), "application/json")
 
 
 def _is_retry(scheme: Scheme, lag_seconds: float) -> bool:
@@ -256,26 +256,26 @@ def _is_retry(scheme: Scheme, lag_seconds: float) -> bool:
 
 
 def _secret_name(source: KnownSource, verified: Verified) -> str | None:
-    """The name of the secret that proved the request; None for one that has none."""
+    """The name of the secret that verified the request; None for one that has none."""
     index = verified.secret_index
     return source.secret_names[index] if index < len(source.secret_names) else None
 
 
-def _proven(
+def _verified(
     source: KnownSource, scheme: Scheme, request: Request, now: float, extra: tuple[str, ...]
 ) -> Verified:
-    """The proof. Raises Refused for whatever is not proven."""
-    prove = partial(scheme.prove, request, now=now)
+    """Verify the request. Raises HTTPError for whatever is not verified."""
+    verify = partial(scheme.verify, request, now=now)
     try:
-        return prove(secrets=(*source.secrets_at(now), *extra))
+        return verify(secrets=(*source.secrets_at(now), *extra))
     except SignatureError as error:
         if error.cause in _WITHOUT_SECRET:
             raise not_ready(error.cause, error.detail) from None
         cause, why = error.cause, error.detail
     ended = source.ended_secrets(now)
-    if ended and _proves(prove, ended):
+    if ended and _verifies(verify, ended):
         cause, why = "ended-secret", "signed with a secret that its `not_after` has ended"
-    raise Refused(
+    raise HTTPError(
         UNAUTHORIZED,
         "not-verified",
         "The signature of this request could not be verified.",
@@ -284,9 +284,9 @@ def _proven(
     )
 
 
-def _proves(prove: Callable[..., Verified], secrets: Sequence[str]) -> bool:
+def _verifies(verify: Callable[..., Verified], secrets: Sequence[str]) -> bool:
     try:
-        prove(secrets=secrets)
+        verify(secrets=secrets)
     except SignatureError:
         return False
     return True

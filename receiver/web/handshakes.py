@@ -12,10 +12,10 @@ from typing import Protocol
 import structlog
 
 from jobs.intake.pairing import Window
-from receiver.signatures import Answer, Handshake, Request, Scheme, SignatureError
+from receiver.signatures import Handshake, Request, Response, Scheme, SignatureError
 from receiver.signatures.fields import one_of, query_fields
 from receiver.web.log_throttle import Quiet
-from receiver.web.request import Refused
+from receiver.web.request import HTTPError
 
 log = structlog.get_logger(__name__)
 
@@ -59,7 +59,7 @@ class Handshakes:
         request: Request,
         *,
         secrets: Sequence[str],
-    ) -> Answer:
+    ) -> Response:
         """The answer; `secrets` are those that signed it, or that may open its gate."""
         try:
             answer = handshake.answer(request, secrets)
@@ -93,17 +93,17 @@ def _token(request: Request) -> str | None:
         return None
 
 
-def _refused(error: SignatureError, *, gate: bool = False) -> Refused:
+def _refused(error: SignatureError, *, gate: bool = False) -> HTTPError:
     """A gate that stays shut is 403, as vendors have it; a missing secret is nobody's fault."""
     if error.cause in ("no-secret", "malformed-secret"):
-        return Refused(
+        return HTTPError(
             503,
             "not-ready",
             "This source cannot be set up yet; try again later.",
             cause=error.cause,
             why=error.detail,
         )
-    return Refused(
+    return HTTPError(
         403 if gate else 401,
         "not-verified",
         "This request could not be verified.",

@@ -18,7 +18,7 @@ from mappings.engine.common.suggest import nearest
 from receiver.health.metrics import UNKNOWN
 from receiver.sources.registry import KnownSource
 from receiver.web.rejections import Rejection, rejection_of
-from receiver.web.request import Call
+from receiver.web.request import WebRequest
 
 WEBHOOKS = "webhooks"
 _LIKE_WEBHOOKS = frozenset({"webhook", "webhooks", "hook", "hooks"})
@@ -146,15 +146,15 @@ class Strays:
         """Take note of a request that nothing answers, where it looks like a webhook."""
         if scope["method"] in _METHODS:
             found = self._stray(str(scope["path"]))
-            call = Call(scope, _nothing_more, _nowhere)
+            call = WebRequest(scope, _nothing_more, _nowhere)
             if found.is_like_webhook or any(map(_VENDORS_HEADER.search, call.headers)):
                 self._on_rejection(self.rejection(call, found))
 
-    def note_unknown(self, call: Call) -> None:
+    def note_unknown(self, call: WebRequest) -> None:
         """Take note of a request to a source that there is not."""
         self._on_rejection(self.rejection(call, self._stray(call.path)))
 
-    def rejection(self, call: Call, found: Stray) -> Rejection:
+    def rejection(self, call: WebRequest, found: Stray) -> Rejection:
         """What is told of it: grouped by its mistake and the source that was meant."""
         return rejection_of(
             call,

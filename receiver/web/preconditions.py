@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from receiver.signatures import Scheme
 from receiver.sources.registry import KnownSource
 from receiver.web.body_budget import Room
-from receiver.web.request import Call, Refused, too_large
+from receiver.web.request import HTTPError, WebRequest, too_large
 
 #: When to try again: soon where the database is behind, later where an operator has to act.
 RETRY_SOON_SECONDS = 5
@@ -28,12 +28,12 @@ class Limits:
     room: Room
 
 
-def refuse_untakeable(call: Call, limits: Limits) -> None:
-    """Raise Refused for what is known to be refused before a byte of the body is read."""
+def refuse_untakeable(call: WebRequest, limits: Limits) -> None:
+    """Raise HTTPError for what is known to be refused before a byte of the body is read."""
     if call.method != "POST":
-        raise Refused(405, "method-not-allowed", "Send webhooks by POST.", headers=_ALLOW)
+        raise HTTPError(405, "method-not-allowed", "Send webhooks by POST.", headers=_ALLOW)
     if call.headers.get("content-encoding", "").strip().lower() not in ("", "identity"):
-        raise Refused(
+        raise HTTPError(
             415,
             "compressed-body",
             "Send the body without compression.",
@@ -44,30 +44,30 @@ def refuse_untakeable(call: Call, limits: Limits) -> None:
 
 
 def scheme_of(source: KnownSource) -> Scheme:
-    """The source's scheme; raise Refused while its mapping cannot be used."""
+    """The source's scheme; raise HTTPError while its mapping cannot be used."""
     if source.scheme is None:
         raise not_ready("no-mapping", "its mapping file cannot be used")
     return source.scheme
 
 
 def ensure_answerable(source: KnownSource) -> None:
-    """Raise Refused where not even a set-up request could be answered."""
+    """Raise HTTPError where not even a set-up request could be answered."""
     handshakes = scheme_of(source).handshakes
     if not any(one.test_secrets or not one.signed for one in handshakes):
         ensure_ready(source)
 
 
 def ensure_ready(source: KnownSource) -> Scheme:
-    """The source's scheme; raise Refused while it can prove nothing."""
+    """The source's scheme; raise HTTPError while it can verify nothing."""
     scheme = scheme_of(source)
     if not source.has_secret:
         raise not_ready("no-secret", "none of its secrets is set")
     return scheme
 
 
-def not_ready(cause: str, why: str) -> Refused:
+def not_ready(cause: str, why: str) -> HTTPError:
     """The refusal of what an operator has to mend first."""
-    return Refused(
+    return HTTPError(
         503,
         "not-ready",
         "This source cannot take deliveries yet; send them again later.",

@@ -18,7 +18,7 @@ import structlog
 from jobs.intake.rejections import Rejected
 from receiver.health.metrics import Metrics
 from receiver.web.log_throttle import Quiet
-from receiver.web.request import Call
+from receiver.web.request import WebRequest
 
 log = structlog.get_logger(__name__)
 
@@ -91,7 +91,7 @@ class Rejections:
 
 
 def rejection_of(
-    call: Call, *, source: str, cause: str, detail: str, **more: str | None
+    call: WebRequest, *, source: str, cause: str, detail: str, **more: str | None
 ) -> Rejection:
     """What is told of a request that was not taken."""
     body = call.body
@@ -107,7 +107,7 @@ def rejection_of(
     )
 
 
-def _declared(call: Call) -> int | None:
+def _declared(call: WebRequest) -> int | None:
     """What Content-Length says, 0 included; None where it says nothing."""
     return min(call.declared_bytes, MOST_BODY_BYTES) if call.declares_bytes else None
 

@@ -15,7 +15,7 @@ from urllib.parse import quote
 
 from starlette.types import Receive, Scope, Send
 
-from receiver.signatures import Answer
+from receiver.signatures import Response
 from receiver.web.body_budget import NoRoom, Place
 
 #: After a refusal at most this much is read and thrown away.
@@ -35,7 +35,7 @@ class Disconnected(Exception):
     """The sender left before its body was whole."""
 
 
-class Refused(Exception):
+class HTTPError(Exception):
     """The request is answered with an error; `cause` and `detail` are for the operator.
 
     `says` is all that the sender learns, in one sentence.
@@ -60,7 +60,7 @@ class Refused(Exception):
         self.headers = headers
 
 
-class Call:
+class WebRequest:
     """A request under way. Header names are lower-case; a repeated one is joined by commas."""
 
     __slots__ = (
@@ -128,7 +128,7 @@ class Call:
         return base + (raw_path + b"?" + query if query else raw_path).decode("latin-1")
 
     async def read(self, limit_bytes: int, timeout: float, place: Place) -> bytes:
-        """The whole body, held in `place`; raises Refused (413, 408, 503) or Disconnected."""
+        """The whole body, held in `place`; raises HTTPError (413, 408, 503) or Disconnected."""
         chunks: list[bytes] = []
         try:
             async with asyncio.timeout(timeout) as clock:
@@ -138,7 +138,7 @@ class Call:
         except TimeoutError:
             if place.gave_way:
                 raise no_room() from None
-            raise Refused(408, "too-slow", "The body did not arrive in time.") from None
+            raise HTTPError(408, "too-slow", "The body did not arrive in time.") from None
         except NoRoom:
             raise no_room() from None
         finally:
@@ -172,9 +172,9 @@ class Call:
         return bytes(message.get("body", b""))
 
 
-def too_large(limit_bytes: int) -> Refused:
+def too_large(limit_bytes: int) -> HTTPError:
     """The refusal of a body over the limit."""
-    return Refused(
+    return HTTPError(
         413,
         "body-too-large",
         f"A body may have {limit_bytes} bytes at most (RECEIVER_BODY_LIMIT_BYTES).",
@@ -183,9 +183,9 @@ def too_large(limit_bytes: int) -> Refused:
     )
 
 
-def no_room() -> Refused:
+def no_room() -> HTTPError:
     """The refusal of a body that does not fit beside the others."""
-    return Refused(
+    return HTTPError(
         503,
         "unavailable",
         "Too much is coming in at the moment; send it again.",
@@ -195,7 +195,7 @@ def no_room() -> Refused:
     )
 
 
-async def respond(call: Call, answer: Answer) -> None:
+async def respond(call: WebRequest, answer: Response) -> None:
     """Answer and be done."""
     headers = tuple(
         (name.lower().encode(), text.encode("latin-1")) for name, text in answer.headers
@@ -205,7 +205,7 @@ async def respond(call: Call, answer: Answer) -> None:
     await call.send({"type": "http.response.body", "body": body})
 
 
-async def refuse(call: Call, refused: Refused) -> None:
+async def refuse(call: WebRequest, refused: HTTPError) -> None:
     """Answer at once; then, while the sender is still sending, read on for a bounded while.
 
     The connection is closed after a body that was not read: what is left of it is no request.

@@ -1,8 +1,8 @@
-"""What of a proven request is kept: no header with a credential, no value that is redacted.
+"""What of a verified request is kept: no header with a credential, no value that is redacted.
 
-Owns the step between proof and store. Refuses, for the sender to try again, a body from which
-`redact:` cannot take its values for certain: nothing is stored that should not be, and nothing is
-acknowledged that is not stored.
+Owns the step between verification and store. Refuses, for the sender to try again, a body from
+which `redact:` cannot take its values for certain: nothing is stored that should not be, and
+nothing is acknowledged that is not stored.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from mappings.engine.redact.redactor import Redacted, Redactor
 from receiver.signatures import Request, Scheme, Verified
 from receiver.sources.registry import KnownSource
 from receiver.web.preconditions import not_ready
-from receiver.web.request import Refused
+from receiver.web.request import HTTPError
 
 NOT_REDACTABLE = "not-redactable"
 #: Never kept: headers in which proxies repeat the URL, and a URL may hold a secret (path-token).
@@ -61,7 +61,7 @@ class Kept:
 async def kept_of(
     source: KnownSource, scheme: Scheme, request: Request, verified: Verified
 ) -> Kept:
-    """What to store. Raises Refused (503) where the source redacts and this body cannot be."""
+    """What to store. Raises HTTPError (503) where the source redacts and this body cannot be."""
     headers = _without_credentials(request.headers, scheme, source.secrets)
     if source.redactor is None:
         return Kept(body=request.body, headers=headers)
@@ -80,7 +80,7 @@ async def _redacted(redactor: Redactor, body: bytes, headers: dict[str, str]) ->
     return await asyncio.to_thread(redactor.apply, body, headers)
 
 
-def _refusal(why: str) -> Refused:
+def _refusal(why: str) -> HTTPError:
     return not_ready(NOT_REDACTABLE, why)
 
 

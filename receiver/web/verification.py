@@ -1,8 +1,8 @@
-"""Whose turn it is to have a large body proven: beside the event loop, one body at a time.
+"""Whose turn it is to have a large body verified: beside the event loop, one body at a time.
 
-Owns the bound on what unproven requests cost: reading and hashing a large body takes long, and
+Owns the bound on what unverified requests cost: reading and hashing a large body takes long, and
 any client can send one. The sources take turns, so that a flood at one delays no other source;
-small bodies are proven on the loop at once and wait for none of this. Refuses long waits: the
+small bodies are verified on the loop at once and wait for none of this. Refuses long waits: the
 sender is answered 503 and tries again.
 """
 
@@ -15,9 +15,9 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import TypeVar
 
 from receiver.signatures.handshakes import LONGEST_BODY
-from receiver.web.request import Refused
+from receiver.web.request import HTTPError
 
-#: A larger body is proven beside the loop; set-up requests, read on the loop, are no larger.
+#: A larger body is verified beside the loop; set-up requests, read on the loop, are no larger.
 LARGE_BYTES = LONGEST_BODY
 WAIT_SECONDS = 5.0
 _RETRY_SECONDS = 5
@@ -25,7 +25,7 @@ _RETRY_SECONDS = 5
 _Result = TypeVar("_Result")
 
 
-class ProofQueue:
+class VerificationQueue:
     """Runs `work` in one thread, the sources in turn. Only for one event loop."""
 
     def __init__(self, wait_seconds: float = WAIT_SECONDS) -> None:
@@ -33,10 +33,10 @@ class ProofQueue:
         self._is_busy = False
         #: By source, the one whose turn is next first.
         self._waiting: dict[str, deque[asyncio.Future[None]]] = {}
-        self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="proofs")
+        self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="verification")
 
     async def run(self, source: str, work: Callable[[], _Result]) -> _Result:
-        """What `work` returns. Raises what it raises, and Refused (503) after a long wait."""
+        """What `work` returns. Raises what it raises, and HTTPError (503) after a long wait."""
         await self._turn(source)
         try:
             return await asyncio.get_running_loop().run_in_executor(self._thread, work)
@@ -74,12 +74,12 @@ class ProofQueue:
         self._is_busy = False
 
 
-def _too_many() -> Refused:
-    return Refused(
+def _too_many() -> HTTPError:
+    return HTTPError(
         503,
         "unavailable",
         "Too much is coming in at the moment; send it again.",
         cause="too-many-large",
-        why=f"more large bodies of this source came in than can be proven in {WAIT_SECONDS:g} s",
+        why=f"more large bodies of this source came in than can be verified in {WAIT_SECONDS:g} s",
         headers=((b"retry-after", b"%d" % _RETRY_SECONDS),),
     )

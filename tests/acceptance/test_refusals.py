@@ -1,4 +1,4 @@
-"""What is not proven, too large or not readable: refused as designed, the cause told to the log.
+"""What is not verified, too large or not readable: refused as designed, the cause told to the log.
 
 And to no one else: every answer of one status reads the same, whatever was wrong.
 """
@@ -45,7 +45,7 @@ def _is_refused(service: Service, post: Post, status: int, *, cause: str) -> dic
     return refusal
 
 
-UNPROVEN = {
+UNVERIFIED = {
     "a wrong signature": (
         lambda: helpdesk(solved("x"), secret=SECRETS["ROTATING_NEW_SECRET"]),
         "wrong-signature",
@@ -65,8 +65,8 @@ UNPROVEN = {
 }
 
 
-@pytest.mark.parametrize("case", UNPROVEN.values(), ids=UNPROVEN)
-def test_what_is_not_proven_is_401_in_one_wording(service: Service, case: Any) -> None:
+@pytest.mark.parametrize("case", UNVERIFIED.values(), ids=UNVERIFIED)
+def test_what_is_not_verified_is_401_in_one_wording(service: Service, case: Any) -> None:
     make, cause = case
     assert _is_refused(service, make(), 401, cause=cause) == NOT_VERIFIED
 
@@ -150,7 +150,7 @@ UNREADABLE = {
 
 
 @pytest.mark.parametrize("body", UNREADABLE.values(), ids=UNREADABLE)
-def test_a_proven_body_that_cannot_be_read_is_kept_and_fails(service: Service, body: bytes) -> None:
+def test_a_verified_but_unreadable_body_is_kept_and_fails(service: Service, body: bytes) -> None:
     delivery = service.settle(helpdesk(body))
     assert (delivery["state"], delivery["reason"]) == ("failed", "parse")
     assert delivery["detail"]

@@ -60,7 +60,7 @@ def _verify(service: Service, post: Post, folder: Path) -> Ran:
     return service.run("verify", post.source, "--request", str(path))
 
 
-def test_the_secret_that_proves_is_counted_by_name(service: Service, customer: str) -> None:
+def test_the_secret_that_verifies_is_counted_by_name(service: Service, customer: str) -> None:
     for name in ("ROTATING_OLD_SECRET", "ROTATING_NEW_SECRET"):
         service.take(helpdesk(solved(customer), source="rotating", secret=SECRETS[name]))
 

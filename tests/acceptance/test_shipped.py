@@ -73,7 +73,7 @@ def test_a_hubspot_batch_of_100_bills_the_three_deals_won(shipped: Service) -> N
     assert _amounts(back)[0].startswith("-")
 
 
-def test_hubspot_under_another_url_than_the_public_one_is_not_proven(shipped: Service) -> None:
+def test_hubspot_under_another_url_than_the_public_one_is_not_verified(shipped: Service) -> None:
     body = _payload(EXAMPLES / "hubspot-won.json", minutes_ago=2)
     post = hubspot(body, url=f"{shipped.web.url}/webhooks/hubspot")
     assert shipped.post(post).status_code == 401

@@ -16,7 +16,7 @@ from receiver.config.logging import configure_logs
 from receiver.health.metrics import Metrics
 from receiver.web import rejections
 from receiver.web.rejections import Rejections, rejection_of
-from receiver.web.request import Call
+from receiver.web.request import WebRequest
 
 FORGED = "2026-11-24T18:00:00Z [info     ] web.ready"
 EVIL = {
@@ -115,7 +115,7 @@ def test_what_is_refused_repeats_nothing_that_was_sent(
         "client": (text, 1),
         "path_params": {"source": text},
     }
-    call = Call(scope, None, None)  # type: ignore[arg-type] # nothing is read or answered
+    call = WebRequest(scope, None, None)  # type: ignore[arg-type] # nothing is read or answered
     kept: list[Any] = []
     refused = rejection_of(call, source="unknown", cause="unknown-source", detail="no such source")
     Rejections(Metrics(), kept.append)(refused)

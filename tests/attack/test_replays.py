@@ -22,7 +22,7 @@ def working(victim: Service) -> Iterator[Service]:
 
 
 def as_others_send_it(post: Post) -> list[Post]:
-    """The same proof, with everything else as an attacker likes it."""
+    """The same signature, with everything else as an attacker likes it."""
     return [
         post,
         post.with_headers(user_agent="curl/8", x_request_id="2", x_forwarded_for="6.6.6.6"),

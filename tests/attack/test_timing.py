@@ -1,4 +1,4 @@
-"""No secret and no proof is compared in a time that tells how much of it was right.
+"""No secret and no signature is compared in a time that tells how much of it was right.
 
 Read off the code: on a busy machine no clock would notice, and a replaced call changes no answer.
 """
@@ -64,7 +64,7 @@ def calls(path: Path) -> int:
     return path.read_text("utf-8").count("hmac.compare_digest(")
 
 
-def test_every_place_that_proves_compares_in_constant_time() -> None:
+def test_every_place_that_verifies_compares_in_constant_time() -> None:
     expected = {
         "signatures/hmac_scheme.py",
         "signatures/tokens.py",

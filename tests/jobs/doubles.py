@@ -1,7 +1,7 @@
 """Mappings that need no mapping: each delivery tells its own outcomes.
 
 `jobs` meets the mapping language at one pure seam, `map(DeliveryInput) -> Mapped`; what happens
-behind it is proven in tests/mappings.
+behind it is tested in tests/mappings.
 """
 
 from __future__ import annotations
@@ -167,7 +167,7 @@ def incoming(
     source: str = "crm",
     id_signed: bool = True,
 ) -> Incoming:
-    """A proven POST; without `vendor_id` under an id of its own."""
+    """A verified POST; without `vendor_id` under an id of its own."""
     vendor_id = vendor_id or f"made-up-{next(_numbers)}"
     return Incoming(
         source=source,

@@ -30,7 +30,9 @@ def _crash(*points: str) -> tuple[str, ...]:
     return _in("crashes/test_crashes.py", *(f"{test}[sqlite-{point}]" for point in points))
 
 
-_PROOF = "        verified = await self._prove(call, source, ensure_ready(source), request, now)\n"
+_VERIFICATION = (
+    "        verified = await self._verify(call, source, ensure_ready(source), request, now)\n"
+)
 
 SABOTAGES = (
     Sabotage(
@@ -122,15 +124,15 @@ SABOTAGES = (
         name="verify-after-storing",
         why="anyone who knows the URL could fill the inbox, and bill",
         file="receiver/web/endpoint.py",
-        old=_PROOF,
+        old=_VERIFICATION,
         new=(
             "        anyone = Verified(0, now, None, False, '')\n"
             "        kept = await kept_of(source, scheme, request, anyone)\n"
-            f"        await self._store(call, source, kept, anyone)\n{_PROOF}"
+            f"        await self._store(call, source, kept, anyone)\n{_VERIFICATION}"
         ),
         tests=_in(
             "receiver/web/test_webhooks.py",
-            "test_whatever_is_not_proven_is_answered_in_one_wording_and_told_to_the_operator",
+            "test_whatever_is_not_verified_is_answered_in_one_wording_and_told_to_the_operator",
         ),
     ),
     Sabotage(
@@ -141,7 +143,7 @@ SABOTAGES = (
         new="(expected == candidate)",
         tests=_in(
             "receiver/signatures/test_constant_time.py",
-            "test_what_compare_digest_does_not_agree_to_is_not_proven",
+            "test_what_compare_digest_does_not_agree_to_is_not_verified",
         ),
     ),
     Sabotage(
@@ -481,7 +483,7 @@ SABOTAGES = (
         new='f"The signature of this request could not be verified: {why}",',
         tests=_in(
             "receiver/web/test_webhooks.py",
-            "test_whatever_is_not_proven_is_answered_in_one_wording_and_told_to_the_operator",
+            "test_whatever_is_not_verified_is_answered_in_one_wording_and_told_to_the_operator",
         ),
     ),
     Sabotage(

@@ -48,7 +48,7 @@ in your mapping. `receiver sources` prints the URL as it has to be pasted.
 _NOT_FOUND_HEAD = """\
 ## Not found
 
-No public source describes how the webhooks of these vendors prove themselves, so there is no preset
+No public source describes how the webhooks of these vendors are verified, so there is no preset
 for them. This list is made of `docs/not-found.yaml`.
 
 | vendor | what was read | what it states | how to connect it |
@@ -145,7 +145,7 @@ def _section(
     yield ""
     yield f"- **Where**: {said['where']} [Its documentation]({said['docs']})."
     yield f"- **URL**: {_url(one)}"
-    yield f"- **Secret**: {said['secret']} Proof: `{one.header}`, {one.strength}."
+    yield f"- **Secret**: {said['secret']} Verified by: `{one.header}`, {one.strength}."
     yield f"- **Answer**: {_asked(said['answer'])}; it gets {one.answer}."
     yield f"- **Sends again**: {said['retries']}"
     yield f"- **Quirks**: {_quirks(one, said['quirks'])}"

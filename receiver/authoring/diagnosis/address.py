@@ -51,10 +51,10 @@ def judged_by_address(
     if bare.removesuffix("/").removeprefix("/webhooks/") in names - {source}:
         said = f"it was sent to the URL of another source: {strayed.shown}"
     finding = Finding("url", said, f"let the vendor call {url}")
-    if found.proven:
+    if found.verified:
         return replace(
             found,
-            proven=False,
+            verified=False,
             cause=strayed.cause,
             detail=said,
             findings=(finding, *found.findings),

@@ -35,13 +35,13 @@ class Finding:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Diagnosis:
-    """`cause` and `detail` are verification's own, None where the request is proven.
+    """`cause` and `detail` are verification's own, None where the request is verified.
 
     `secret` is the name of the one that signed it, where that was found out. `signed_at` is the
-    time of signing where the scheme has one. `findings` are empty where nothing tried proves it.
+    time of signing where the scheme has one. `findings` are empty where nothing tried verifies it.
     """
 
-    proven: bool
+    verified: bool
     cause: str | None
     detail: str | None
     secret: str | None

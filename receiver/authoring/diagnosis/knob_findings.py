@@ -1,4 +1,4 @@
-"""What to write under `verify:` for a request that other knobs prove, in lines to copy.
+"""What to write under `verify:` for a request that other knobs verify, in lines to copy.
 
 Pure. Owns the words; `knob_search` and `shown_secrets` find out. Only what a mapping file spells
 out is changed line by line; for a preset the whole block is written.
@@ -33,18 +33,18 @@ _UNCONFIGURED = HmacScheme(
 
 
 @dataclass(frozen=True, slots=True)
-class Proof:
-    """The scheme that proves the request, by which secret, and what to write for it."""
+class VerifiedByKnobs:
+    """The scheme that verifies the request, by which secret, and what to write for it."""
 
     scheme: Scheme
     secret_index: int
     findings: tuple[Finding, ...]
 
 
-def proof_by_knobs(
+def verified_by_knobs(
     scheme: Scheme, request: Request, secrets: Sequence[str], *, share: int = 1
-) -> Proof | None:
-    """The proof by other knobs than those of `scheme`, one that needs no change included.
+) -> VerifiedByKnobs | None:
+    """The verification by other knobs than those of `scheme`, one that needs no change included.
 
     `share` is that of `fitting_knobs`.
     """
@@ -52,7 +52,7 @@ def proof_by_knobs(
         fit = fitting_knobs(scheme, request, secrets, share=share)
         if fit is not None:
             said = _lines(scheme, fit) if scheme.name == _HMAC else _whole(scheme, fit)
-            return Proof(fit.scheme, fit.secret_index, tuple(said))
+            return VerifiedByKnobs(fit.scheme, fit.secret_index, tuple(said))
     if scheme.name not in GENERIC:
         return None
     for shown in shown_secrets(request, secrets):
@@ -60,12 +60,12 @@ def proof_by_knobs(
     if isinstance(scheme, _SHOWING):
         fit = fitting_knobs(_UNCONFIGURED, request, secrets, share=share)
         if fit is not None:
-            return Proof(fit.scheme, fit.secret_index, tuple(_whole(scheme, fit)))
+            return VerifiedByKnobs(fit.scheme, fit.secret_index, tuple(_whole(scheme, fit)))
     return None
 
 
 def nearly_right(scheme: Scheme, request: Request, secrets: Sequence[str]) -> Finding | None:
-    """What is right in a request that nothing proves, where a half of it is."""
+    """What is right in a request that nothing verifies, where a half of it is."""
     half = half_of_basic(request, secrets) if isinstance(scheme, BasicScheme) else None
     if half is None:
         return None
@@ -78,7 +78,7 @@ def _lines(configured: HmacScheme, fit: Fit) -> Iterator[Finding]:
     before = knobs_of(configured)
     for name, value in fit.changes.items():
         instead = f"not {_said(name, before[name])}" if before[name] else "which is not set"
-        said = f"it proves with {_said(name, value)}, {instead}"
+        said = f"it verifies with {_said(name, value)}, {instead}"
         yield Finding("verify", said, _line(name, value))
 
 
@@ -107,19 +107,19 @@ def _whole(configured: Scheme, fit: Fit) -> Iterator[Finding]:
     )
 
 
-def _of_shown(configured: Scheme, shown: Shown) -> Proof:
+def _of_shown(configured: Scheme, shown: Shown) -> VerifiedByKnobs:
     knobs = dict(shown.knobs)
     if knobs["scheme"] != configured.name:  # whose other lines have no meaning under the new one
         said = f"it shows the secret as {knobs['scheme']} does, and is not signed"
         block = ", ".join(f"{name}: {_shown(value)}" for name, value in knobs.items())
         whole = Finding("verify", said, f"verify: {{{block}}}, with `secrets`")
-        return Proof(configured, shown.secret_index, (whole,))
+        return VerifiedByKnobs(configured, shown.secret_index, (whole,))
     findings = tuple(
         Finding("verify", f"it shows the secret with {_said(name, value)}", _line(name, value))
         for name, value in knobs.items()
         if name != "scheme" and not _is_same(getattr(configured, name), value)
     )
-    return Proof(configured, shown.secret_index, findings)
+    return VerifiedByKnobs(configured, shown.secret_index, findings)
 
 
 def _is_same(before: Any, value: str) -> bool:

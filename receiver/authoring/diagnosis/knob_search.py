@@ -1,7 +1,7 @@
-"""Which knobs of `scheme: hmac` prove a request that the configured ones do not.
+"""Which knobs of `scheme: hmac` verify a request that the configured ones do not.
 
 Pure. Owns the order in which they are tried, the nearest to what is configured first, and the
-bounds: so many HMACs over so many bytes, then the search ends. What it finds is proven by a
+bounds: so many HMACs over so many bytes, then the search ends. What it finds is verified by a
 signature, so it is never a guess.
 """
 
@@ -57,7 +57,7 @@ _PRESET_TEMPLATES = tuple(
 
 @dataclass(frozen=True, slots=True)
 class Fit:
-    """Knobs that prove the request: `changes` are those that differ, None for a line to remove.
+    """Knobs that verify the request: `changes` are those that differ, None for a line to remove.
 
     `secret_index` is the place of the secret in the list given.
     """
@@ -81,7 +81,7 @@ class _Budget:
 def fitting_knobs(
     configured: HmacScheme, request: Request, secrets: Sequence[str], *, share: int = 1
 ) -> Fit | None:
-    """The nearest knobs that prove the request; None where none of those tried do.
+    """The nearest knobs that verify the request; None where none of those tried do.
 
     The search ends after one `share`th of the bounds.
     """
@@ -201,7 +201,7 @@ def _nearest(
             scheme = scheme_of({name: value for name, value in knobs.items() if value is not None})
         except SchemeInvalid:
             continue
-        if isinstance(scheme, HmacScheme) and _proves(scheme, request, secrets[index]):
+        if isinstance(scheme, HmacScheme) and _verifies(scheme, request, secrets[index]):
             fits.append(Fit(scheme, _changes(knobs_of(configured), knobs), index))
     return min(fits, key=lambda fit: len(fit.changes), default=None)
 
@@ -241,9 +241,9 @@ def _unit(configured: HmacScheme, stamp: Stamp | None) -> str | None:
     return configured.timestamp_unit if either else stamp.unit
 
 
-def _proves(scheme: Scheme, request: Request, secret: str) -> bool:
+def _verifies(scheme: Scheme, request: Request, secret: str) -> bool:
     try:
-        scheme.prove(request, secrets=[secret], now=0.0)
+        scheme.verify(request, secrets=[secret], now=0.0)
     except SignatureError as error:
         return error.cause in ("stale-timestamp", "future-timestamp")
     return True

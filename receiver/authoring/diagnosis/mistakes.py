@@ -1,6 +1,6 @@
 """What goes wrong between a vendor and here, as variants to try: of body, URL and secret.
 
-Owns the list and its words. Each variant undoes one mistake; its `said` completes "it proves …".
+Owns the list and its words. Each variant undoes one mistake; its `said` completes "it verifies …".
 """
 
 from __future__ import annotations

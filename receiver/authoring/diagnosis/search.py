@@ -12,7 +12,7 @@ from itertools import chain
 
 from receiver.authoring.diagnosis.captured import Captured
 from receiver.authoring.diagnosis.finding import Diagnosis, Finding, NamedSecret
-from receiver.authoring.diagnosis.knob_findings import nearly_right, proof_by_knobs
+from receiver.authoring.diagnosis.knob_findings import nearly_right, verified_by_knobs
 from receiver.authoring.diagnosis.mistakes import Variant, bodies, spellings, urls
 from receiver.authoring.diagnosis.retries import retry_cause
 from receiver.signatures import (
@@ -57,7 +57,7 @@ def diagnose(
     source: str,
     now: float,
 ) -> Diagnosis:
-    """Say whether the request is proven as of `now` (seconds since 1970), and if not, why not.
+    """Say whether the request is verified as of `now` (seconds since 1970), and if not, why not.
 
     `secrets` are those of the source that are set, ended ones included; `others` those of all
     other sources. `public_url` is what vendors call, up to before `/webhooks/…`.
@@ -65,7 +65,7 @@ def diagnose(
     accepted = tuple(one for one in secrets if not one.has_ended)
     first = _Try(request, scheme, accepted)
     try:
-        verified = _prove(first, scheme, now)
+        verified = _verify(first, scheme, now)
     except SignatureError as refused:
         return _explain(first, refused, tuple(secrets), tuple(others), public_url, source, now)
     return _answer(first, verified, refused=None)
@@ -84,7 +84,7 @@ def _explain(
     if by_knobs is not None:
         return by_knobs
     if refused.cause in _HOPELESS:
-        return _answer(first, None, refused, (_without_proof(first, refused),))
+        return _answer(first, None, refused, (_without_signature(first, refused),))
     changed_body = [
         _with_body(first, one) for one in bodies(first.request.body, first.request.headers)
     ]
@@ -103,7 +103,7 @@ def _explain(
     )
     for one in chain(*singles, _as_other_schemes(first, now), *pairs):
         try:
-            verified = _prove(one, _timeless(one.scheme), now)
+            verified = _verify(one, _timeless(one.scheme), now)
         except SignatureError as error:
             if error.cause not in _CLOCK:
                 continue
@@ -125,16 +125,16 @@ def _explain(
 def _by_knobs(
     one: _Try, refused: SignatureError, now: float, *, share: int = 1
 ) -> Diagnosis | None:
-    """The diagnosis where other lines of `verify:` prove the request."""
+    """The diagnosis where other lines of `verify:` verify the request."""
     secrets = [secret.value for secret in one.secrets]
-    proof = proof_by_knobs(one.scheme, _request(one), secrets, share=share)
-    if proof is None or not proof.findings:
+    by_knobs = verified_by_knobs(one.scheme, _request(one), secrets, share=share)
+    if by_knobs is None or not by_knobs.findings:
         return None
-    signer = one.secrets[proof.secret_index]
-    fixed = replace(one, scheme=proof.scheme, secrets=(signer,))
-    findings = (*one.findings, *proof.findings)
+    signer = one.secrets[by_knobs.secret_index]
+    fixed = replace(one, scheme=by_knobs.scheme, secrets=(signer,))
+    findings = (*one.findings, *by_knobs.findings)
     try:
-        verified = _prove(fixed, _timeless(proof.scheme), now)
+        verified = _verify(fixed, _timeless(by_knobs.scheme), now)
     except SignatureError:
         answer = _answer(one, None, refused, findings)
         return replace(answer, secret=signer.said)
@@ -142,7 +142,7 @@ def _by_knobs(
 
 
 def _unexplained(first: _Try) -> Iterator[Finding]:
-    """What can be said where nothing that was tried proves the request."""
+    """What can be said where nothing that was tried verifies the request."""
     half = nearly_right(first.scheme, _request(first), [one.value for one in first.secrets])
     forms = [(one, form_problem(first.scheme, one.value, name=one.name)) for one in first.secrets]
     yield from (
@@ -161,9 +161,9 @@ def _nobodys(first: _Try) -> Finding:
     return Finding("secret", said, remediation)
 
 
-def _prove(one: _Try, scheme: Scheme, now: float) -> Verified:
+def _verify(one: _Try, scheme: Scheme, now: float) -> Verified:
     secrets = [secret.value for secret in one.secrets]
-    return scheme.prove(_request(one), secrets=secrets, now=now)
+    return scheme.verify(_request(one), secrets=secrets, now=now)
 
 
 def _request(one: _Try) -> Request:
@@ -181,7 +181,7 @@ def _bodies_of(one: _Try) -> Iterator[Variant[bytes]]:
 
 def _with_body(one: _Try, variant: Variant[bytes]) -> _Try:
     finding = Finding(
-        "body", f"the body was changed: it proves {variant.said}", variant.remediation
+        "body", f"the body was changed: it verifies {variant.said}", variant.remediation
     )
     request = replace(one.request, body=variant.value)
     return replace(one, request=request, findings=(*one.findings, finding))
@@ -189,7 +189,7 @@ def _with_body(one: _Try, variant: Variant[bytes]) -> _Try:
 
 def _with_url(one: _Try, variant: Variant[str]) -> _Try:
     finding = Finding(
-        "url", f"another URL was signed: it proves {variant.said}", variant.remediation
+        "url", f"another URL was signed: it verifies {variant.said}", variant.remediation
     )
     request = replace(one.request, url=variant.value)
     return replace(one, request=request, findings=(*one.findings, finding))
@@ -213,7 +213,7 @@ def _with_secrets(
         yield replace(first, secrets=(one,), findings=(Finding("secret", said, remediation),))
     for one in secrets:
         for variant in spellings(one.value, one.name):
-            finding = Finding("secret", f"it proves {variant.said}", variant.remediation)
+            finding = Finding("secret", f"it verifies {variant.said}", variant.remediation)
             spelt = replace(one, value=variant.value)
             yield replace(first, secrets=(spelt,), findings=(finding,))
     if isinstance(first.scheme, HmacScheme):
@@ -223,7 +223,7 @@ def _with_secrets(
 def _with_key_encodings(first: _Try, scheme: HmacScheme) -> Iterator[_Try]:
     for encoding in _KEY_ENCODINGS:
         if encoding != scheme.key_encoding:
-            said = f"it proves with the secret read as {encoding}, not {scheme.key_encoding}"
+            said = f"it verifies with the secret read as {encoding}, not {scheme.key_encoding}"
             block = as_hmac_block(scheme, key_encoding=encoding)
             remediation = (
                 "set the secret that the vendor shows for webhooks, as it shows it; where this is "
@@ -249,7 +249,7 @@ def _as_other_schemes(first: _Try, now: float) -> Iterator[_Try]:
 
 def _is_right(one: _Try, now: float) -> bool:
     try:
-        _prove(one, _timeless(one.scheme), now)
+        _verify(one, _timeless(one.scheme), now)
     except SignatureError:
         return False
     return True
@@ -275,11 +275,11 @@ def _clock(scheme: Scheme, verified: Verified, now: float) -> Iterator[Finding]:
     yield Finding("clock", said, remediation + (retry_cause(scheme, apart) if is_past else ""))
 
 
-def _without_proof(first: _Try, refused: SignatureError) -> Finding:
-    """What a request is that carries no proof at all."""
+def _without_signature(first: _Try, refused: SignatureError) -> Finding:
+    """What a request is that carries no signature at all."""
     set_up = [one for one in first.scheme.handshakes if one.recognises(_request(first))]
     if set_up and not set_up[0].signed:
-        said = f"it is the set-up request {set_up[0].name}, which carries no proof"
+        said = f"it is the set-up request {set_up[0].name}, which carries no signature"
         return Finding("request", said, "nothing is wrong: it is answered, and not stored")
     method = first.request.method
     if method != "POST":
@@ -300,7 +300,7 @@ def _answer(
 ) -> Diagnosis:
     stamp = verified.timestamp if verified else None
     return Diagnosis(
-        proven=refused is None,
+        verified=refused is None,
         cause=refused.cause if refused else None,
         detail=refused.detail if refused else None,
         secret=one.secrets[verified.secret_index].said if verified else None,

@@ -23,7 +23,7 @@ class TokenBody(HmacScheme):
     """A body of three parts in base64url with points between; the last signs the first two."""
 
     @property
-    def proof_place(self) -> str:
+    def credential_place(self) -> str:
         return "body: its third part"
 
     @property

@@ -32,7 +32,7 @@ class ClientState(SharedSecret):
     """
 
     @property
-    def proof_place(self) -> str:
+    def credential_place(self) -> str:
         return "body: value[].clientState"
 
     @property
@@ -99,7 +99,7 @@ class SignedData(SignedElements):
     """
 
     @property
-    def proof_place(self) -> str:
+    def credential_place(self) -> str:
         return f"body: value[].{_SIGNATURE}"
 
     @property

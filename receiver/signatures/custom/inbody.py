@@ -1,7 +1,7 @@
-"""Proofs that lie in the body and leave the rest of it open: Lever, Dropbox Sign, Zoho, Mailgun.
+"""Signatures in the body that leave the rest of it open: Lever, Dropbox Sign, Zoho, Mailgun.
 
-Whoever has seen one proven request can put another body around its proof. So each is remarked,
-and a mapping should fetch what it bills for, or look only at what is signed.
+Anyone who has seen one verified request can put another body around its signature. So each has a
+remark, and a mapping should fetch what it bills for, or look only at what is signed.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ class SignedMembers(HmacScheme):
     coverage: Coverage = Coverage.PARTS
 
     @property
-    def proof_place(self) -> str:
+    def credential_place(self) -> str:
         return f"body: {self.signature_path}"
 
     @property
@@ -130,7 +130,7 @@ class BodyToken(SharedSecret):
     member: str
 
     @property
-    def proof_place(self) -> str:
+    def credential_place(self) -> str:
         return f"body: {self.member}"
 
     @property

@@ -55,7 +55,7 @@ class JwtScheme(Scheme):
     needs_expiry: bool = True
 
     @property
-    def proof_place(self) -> str:
+    def credential_place(self) -> str:
         return self.header
 
     @property
@@ -111,7 +111,7 @@ class JwtScheme(Scheme):
     def claims_for(self, request: Request) -> dict[str, Any]:
         """The claims with which the vendor binds a token to this request."""
 
-    def prove(self, request: Request, *, secrets: Sequence[str], now: float) -> Verified:
+    def verify(self, request: Request, *, secrets: Sequence[str], now: float) -> Verified:
         """See Scheme. The time is judged last, so that `stale` always means rightly signed."""
         keys = self._keys(secrets)
         index, claims = self._claims(keys, _token(request, self.header))

@@ -18,7 +18,7 @@ from receiver.signatures.errors import SignatureError
 from receiver.signatures.fields import Field, document, form_fields, one_of, text_at
 from receiver.signatures.formulas import Formula, Written
 from receiver.signatures.hmac_scheme import HmacScheme
-from receiver.signatures.records import Answer, Request
+from receiver.signatures.records import Request, Response
 
 _ITEMS = "notificationItems"
 _ITEM = "NotificationRequestItem"
@@ -52,7 +52,7 @@ class AdyenScheme(SignedElements):
     """
 
     @property
-    def proof_place(self) -> str:
+    def credential_place(self) -> str:
         return f"body: {_ITEMS}[].{_SIGNATURE}"
 
     @property
@@ -117,7 +117,7 @@ class BraintreeScheme(HmacScheme):
     """
 
     @property
-    def proof_place(self) -> str:
+    def credential_place(self) -> str:
         return f"form: {_PAIRS}"
 
     @property
@@ -179,14 +179,14 @@ class BraintreeScheme(HmacScheme):
 class BraintreeChallenge:
     """Answers the challenge with PUBLIC_KEY|HMAC: hexadecimal alone, so never as a payload."""
 
-    def reply(self, request: Request, secret: str) -> Answer:
+    def reply(self, request: Request, secret: str) -> Response:
         """The answer; raise SignatureError where there is no challenge, or no pair of keys."""
         challenge = _ASKED.read(request) or ""
         public, _, private = secret.partition(":")
         if not _CHALLENGE.fullmatch(challenge) or not private:
             raise SignatureError("malformed-handshake")
         text = f"{public}|{_sha1_hmac(private, challenge.encode())}"
-        return Answer(200, text.encode(), "text/plain")
+        return Response(200, text.encode(), "text/plain")
 
 
 def _sha1_hmac(private: str, content: bytes) -> str:

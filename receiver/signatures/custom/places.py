@@ -29,7 +29,7 @@ class NumberedHeaders(HmacScheme):
     """
 
     @property
-    def proof_place(self) -> str:
+    def credential_place(self) -> str:
         return f"{self.header}-1 … -{DOCUSIGN_KEYS}"
 
     def formula(self) -> Formula:
@@ -61,7 +61,7 @@ class QuerySignature(HmacScheme):
     """
 
     @property
-    def proof_place(self) -> str:
+    def credential_place(self) -> str:
         return f"URL: ?{self.header}="
 
     def formula(self) -> Formula:
@@ -141,7 +141,7 @@ class SeveralHeaders(HmacScheme):
     others: tuple[str, ...]
 
     @property
-    def proof_place(self) -> str:
+    def credential_place(self) -> str:
         return " or ".join((self.header, *self.others))
 
     def _signature_items(self, request: Request) -> list[str]:
@@ -149,7 +149,9 @@ class SeveralHeaders(HmacScheme):
         values = [request.headers.get(name.lower(), "").strip(" \t") for name in names]
         items = [value for value in values if 0 < len(value) <= LONGEST_HEADER]
         if not items:
-            raise SignatureError("missing-signature", f"{self.proof_place} is missing or empty")
+            raise SignatureError(
+                "missing-signature", f"{self.credential_place} is missing or empty"
+            )
         return items
 
 

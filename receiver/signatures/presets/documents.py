@@ -9,12 +9,12 @@ from receiver.signatures.custom.keys import IroncladScheme
 from receiver.signatures.custom.places import NumberedHeaders, QuerySignature
 from receiver.signatures.fields import Field
 from receiver.signatures.handshakes import Ask, Echo, Fixed, Handshake
-from receiver.signatures.records import STATUS_200, Answer
+from receiver.signatures.records import STATUS_200, Response
 from receiver.signatures.scheme import Scheme
 from receiver.signatures.tokens import TokenScheme
 
 _BODY = SignedContent.parse("{body}")
-_HELLO = Answer(200, b"Hello API Event Received", "text/plain")
+_HELLO = Response(200, b"Hello API Event Received", "text/plain")
 _ADOBE_ID = Field("header", "X-AdobeSign-ClientId")
 _ADOBE_ECHO = Echo(
     _ADOBE_ID,

@@ -12,17 +12,17 @@ from receiver.signatures.fields import Field
 from receiver.signatures.handshakes import EMPTY, Ask, Echo, Handshake
 from receiver.signatures.hmac_scheme import HmacScheme
 from receiver.signatures.presets.twilio import FIELDS as TWILIO_FIELDS
-from receiver.signatures.records import STATUS_200, Answer
+from receiver.signatures.records import STATUS_200, Response
 from receiver.signatures.scheme import Scheme
 
 _BODY = SignedContent.parse("{body}")
 _URL = SignedContent.parse("{url}")
 #: Says nothing back to a message, and is no more than read of a status callback.
-_TWIML = Answer(
+_TWIML = Response(
     200, b'<?xml version="1.0" encoding="UTF-8"?><Response></Response>', "text/xml; charset=utf-8"
 )
 #: Teams shows it in the thread, and an error where no message comes back.
-_TEAMS_REPLY = Answer(200, b'{"type":"message","text":"Received."}', "application/json")
+_TEAMS_REPLY = Response(200, b'{"type":"message","text":"Received."}', "application/json")
 
 # https://docs.slack.dev/authentication/verifying-requests-from-slack (2026-08). A button shows
 # whatever text an answer holds, so it is answered with an empty one.

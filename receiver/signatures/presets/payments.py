@@ -7,7 +7,7 @@ from receiver.signatures.content import SignedContent
 from receiver.signatures.fields import Field
 from receiver.signatures.handshakes import EMPTY, Ask, Handshake
 from receiver.signatures.hmac_scheme import HmacScheme
-from receiver.signatures.records import STATUS_200, Answer
+from receiver.signatures.records import STATUS_200, Response
 from receiver.signatures.scheme import Scheme
 
 _BODY = SignedContent.parse("{body}")
@@ -90,7 +90,7 @@ SCHEMES: tuple[Scheme, ...] = (
         encoding="base64",
         signed_content=_BODY,
         success=EMPTY,
-        failure=Answer(401),
+        failure=Response(401),
         retry_span_seconds=86_400,
         handshakes=(
             # Its own "intent to receive" has no events; what has none bills nothing.

@@ -13,14 +13,14 @@ from receiver.signatures.custom.publickeys import RsaScheme
 from receiver.signatures.fields import Field
 from receiver.signatures.handshakes import Ask, Handshake
 from receiver.signatures.hmac_scheme import HmacScheme
-from receiver.signatures.records import STATUS_200, Answer
+from receiver.signatures.records import STATUS_200, Response
 from receiver.signatures.scheme import Scheme
 
 _BODY = SignedContent.parse("{body}")
 _DAY = 86_400
 #: Accepted by each of Adyen's systems; newer ones take any 2xx.
 #: https://www.adyen.com/knowledge-hub/webhooks-accept-2xx (2026-11)
-_ACCEPTED = Answer(200, b"[accepted]", "text/plain")
+_ACCEPTED = Response(200, b"[accepted]", "text/plain")
 
 SCHEMES: tuple[Scheme, ...] = (
     # See odd.payments. Retries: https://docs.adyen.com/development-resources/webhooks/troubleshoot

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from receiver.signatures.content import SignedContent
 from receiver.signatures.hmac_scheme import HmacScheme
-from receiver.signatures.records import STATUS_200, Answer
+from receiver.signatures.records import STATUS_200, Response
 from receiver.signatures.scheme import Scheme
 
 #: Svix's schedule, as https://resend.com/docs/webhooks/retries-and-replays has it (2026-11): 5 s,
@@ -22,7 +22,7 @@ def _standard(
     prefix: str = "webhook",
     remarks: str = "signs as Standard Webhooks",
     retry_span_seconds: int | None = None,
-    success: Answer | None = None,
+    success: Response | None = None,
 ) -> HmacScheme:
     return HmacScheme(
         name=name,

@@ -57,7 +57,7 @@ SCHEMES: tuple[Scheme, ...] = (
         issuer="MessageBird",
     ),
     # https://docs.livekit.io/home/server/webhooks/ and livekit-api webhook.py (2026-11). The key's
-    # id (iss) is not compared: the secret alone proves it.
+    # id (iss) is not compared: the secret alone verifies it.
     BodyHashScheme(
         name="livekit",
         vendor="LiveKit",
@@ -134,7 +134,7 @@ SCHEMES: tuple[Scheme, ...] = (
         success=STATUS_200,
         remarks="unsigned; the token of the webhook is in each body",
     ),
-    # See odd.bodytoken. JSON is what examples are written in; only tokens can be proven.
+    # See odd.bodytoken. JSON is what examples are written in; only tokens can be verified.
     TokenBody(
         name="dialpad",
         vendor="Dialpad",

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from mappings.engine.payload import Format
 from receiver.signatures.handshakes import EMPTY
-from receiver.signatures.records import STATUS_200, Answer
+from receiver.signatures.records import STATUS_200, Response
 from receiver.signatures.scheme import Scheme
 from receiver.signatures.tokens import PathTokenScheme, TokenScheme
 
@@ -15,7 +15,7 @@ ADDED_HEADER = "X-Webhook-Token"
 _SECRET_HEADERS = frozenset({ADDED_HEADER.lower()})
 _ADDED = f"unsigned; add the header {ADDED_HEADER} to its calls"
 
-_SOAP_ACK = Answer(
+_SOAP_ACK = Response(
     200,
     b'<?xml version="1.0" encoding="UTF-8"?>'
     b'<soapenv:Envelope xmlns:soapenv="http://schemas.xmlsoap.org/soap/envelope/"><soapenv:Body>'

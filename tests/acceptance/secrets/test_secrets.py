@@ -100,7 +100,7 @@ class Site:
         return json.dumps({"type": "solved", "customer": "acme", "id": number, **more}).encode()
 
     def good(self, number: int) -> dict[str, tuple[str, bytes, dict[str, str]]]:
-        """A proven request of each source: path, body, headers."""
+        """A verified request of each source: path, body, headers."""
         body = self.body(number)
         inbody = self.body(number, secret=self["INBODY_SECRET"])
         person = self.body(
@@ -205,7 +205,7 @@ def test_planted_secrets_are_nowhere_but_where_they_were_planted(
     ]
     searched = dict(site.said)
     assert len(searched) > 30
-    # What is proven to be searched: a text that was stored is found in what was said and written.
+    # What is shown to be searched: a text that was stored is found in what was said and written.
     kept = Planted({"kept": "acme"})
     everything = [*site.said, *_files(site), *_database(site, request, database_kind)]
     assert {place for place, _ in kept.leaks(everything)} >= {

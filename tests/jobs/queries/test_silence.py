@@ -62,7 +62,7 @@ def test_a_time_is_said_in_its_two_largest_units(seconds: float, said: str) -> N
     assert span(timedelta(seconds=seconds)) == said
 
 
-async def test_deliveries_and_proven_repeats_are_signs_of_life(rows: Rows) -> None:
+async def test_deliveries_and_verified_repeats_are_signs_of_life(rows: Rows) -> None:
     database = rows.database
     async with database.write() as connection:
         old = {"name": "desk.yaml", "text": b"", "updated_at": ago(9_999)}

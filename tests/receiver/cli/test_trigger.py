@@ -28,7 +28,7 @@ examples:
 
 @pytest.fixture
 def posted(monkeypatch: pytest.MonkeyPatch) -> list[bytes]:
-    """The bodies that were posted, each proven as the receiver would prove it."""
+    """The bodies that were posted, each verified as the receiver would verify it."""
     bodies: list[bytes] = []
 
     def post(url: str, headers: Mapping[str, str], body: bytes) -> httpx.Response:

@@ -1,4 +1,4 @@
-"""`verify`: exit 0 for what is proven, 1 with the diagnosis, 2 for misuse."""
+"""`verify`: exit 0 for what is verified, 1 with the diagnosis, 2 for misuse."""
 
 from __future__ import annotations
 
@@ -32,13 +32,13 @@ def captured(folder: Path, *, age_seconds: float = 0, body: bytes = BODY) -> str
     return str(path)
 
 
-def test_a_good_request_is_proven(bare: Installation, tmp_path: Path) -> None:
+def test_a_good_request_is_verified(bare: Installation, tmp_path: Path) -> None:
     ran = bare.run("verify", "zendesk", "--request", captured(tmp_path))
     assert (ran.code, ran.err) == (0, "")
-    assert ran.out.startswith("proven: signed with ZENDESK_SECRET, at ")
+    assert ran.out.startswith("verified: signed with ZENDESK_SECRET, at ")
 
 
-def test_an_old_one_is_proven_as_of_then(bare: Installation, tmp_path: Path) -> None:
+def test_an_old_one_is_verified_as_of_then(bare: Installation, tmp_path: Path) -> None:
     file = captured(tmp_path, age_seconds=7200)
     ran = bare.run("verify", "zendesk", "--request", file)
     assert ran.code == 1
@@ -121,7 +121,7 @@ def test_a_request_that_missed_the_sources_url_is_refused(
     assert "let the vendor call http://127.0.0.1:8080/webhooks/zendesk" in ran.out
     assert "more-s3cret" not in ran.out + ran.err
     shown = bare.run("verify", "zendesk", "--request", str(file), "--json").json
-    assert (shown["proven"], shown["findings"][0]["step"]) == (False, "url")
+    assert (shown["verified"], shown["findings"][0]["step"]) == (False, "url")
 
 
 @pytest.mark.parametrize("path", ["/webhooks/zendesk/", "/hooks/webhooks/zendesk"])

@@ -52,5 +52,5 @@ def test_a_request_can_be_signed_with_what_was_made(scheme: Scheme) -> None:
     assert secret is not None
     call = {"method": "POST", "url": "https://x.example/webhooks/x"}
     added = sign(scheme, secret=secret, headers={}, body=b"{}", now=1e9, **call)
-    proof = verify(scheme, secrets=[secret], headers=added, body=b"{}", now=1e9, **call)
-    assert proof.secret_index == 0
+    verified = verify(scheme, secrets=[secret], headers=added, body=b"{}", now=1e9, **call)
+    assert verified.secret_index == 0

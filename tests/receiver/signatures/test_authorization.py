@@ -16,7 +16,7 @@ USER = "user:pass word:with colons"
 TOKEN = {"scheme": "token", "header": "Authorization"}
 
 
-def proves(scheme: str | Scheme, secret: str, value: str) -> bool:
+def verifies(scheme: str | Scheme, secret: str, value: str) -> bool:
     request: dict[str, Any] = {"method": "POST", "url": "https://h.example/", "body": b"{}"}
     try:
         verify(scheme, secrets=[secret], headers={"Authorization": value}, now=NOW, **request)
@@ -41,18 +41,18 @@ def test_basic_in_any_case(scheme: str) -> None:
     known = scheme_of({"scheme": scheme})
     encoded = base64.b64encode(USER.encode()).decode()
     for value in written("Basic", encoded):
-        assert proves(known, USER, value), value
+        assert verifies(known, USER, value), value
     for value in (encoded, f"Basic{encoded}", f"Bearer {encoded}", f"Basic x {encoded}", "Basic "):
-        assert not proves(known, USER, value), value
+        assert not verifies(known, USER, value), value
 
 
 @pytest.mark.parametrize("prefix", ["Bearer ", "bearer", "Bearer"])
 def test_a_bearer_token_in_any_case_however_the_mapping_writes_it(prefix: str) -> None:
     known = scheme_of(TOKEN | {"prefix": prefix})
     for value in written("Bearer", "a-token-of-mine"):
-        assert proves(known, "a-token-of-mine", value), value
+        assert verifies(known, "a-token-of-mine", value), value
     for value in ("a-token-of-mine", "Bearera-token-of-mine", "Token a-token-of-mine"):
-        assert not proves(known, "a-token-of-mine", value), value
+        assert not verifies(known, "a-token-of-mine", value), value
     request: dict[str, Any] = {"method": "POST", "url": "https://h.example/", "body": b"{}"}
     [value] = sign(known, secret="s", headers={}, now=NOW, **request).values()
     assert value == f"{prefix.strip()} s"
@@ -60,11 +60,11 @@ def test_a_bearer_token_in_any_case_however_the_mapping_writes_it(prefix: str) -
 
 def test_a_prefix_that_names_no_scheme_is_compared_as_it_stands() -> None:
     glued = scheme_of(TOKEN | {"prefix": "Token token="})
-    assert proves(glued, "abc", "Token token=abc")
-    assert not proves(glued, "abc", "token Token=abc")
+    assert verifies(glued, "abc", "Token token=abc")
+    assert not verifies(glued, "abc", "token Token=abc")
     bare = scheme_of(TOKEN)
-    assert proves(bare, "abc", "abc")
-    assert not proves(bare, "abc", "Bearer abc")
+    assert verifies(bare, "abc", "abc")
+    assert not verifies(bare, "abc", "Bearer abc")
 
 
 def test_in_another_header_a_prefix_is_compared_as_it_stands() -> None:

@@ -40,7 +40,7 @@ def request(content: bytes, *, id_: str, time: str, body: bytes) -> dict[str, An
     }
 
 
-def test_an_id_that_holds_its_separator_proves_no_form() -> None:
+def test_an_id_that_holds_its_separator_verifies_no_form() -> None:
     made = scheme("{header:x-id}.{timestamp}.{body}")
     content = f"m1.{NOW}.note=x.{NOW}.deal=7".encode()
     assert (
@@ -54,7 +54,7 @@ def test_an_id_that_holds_its_separator_proves_no_form() -> None:
         verify(made, **moved)
 
 
-def test_an_id_that_holds_its_separator_proves_json_which_begins_with_nothing_of_an_id() -> None:
+def test_an_id_that_holds_its_separator_verifies_json_which_begins_with_nothing_of_an_id() -> None:
     content = f'm.1.{NOW}.{{"deal":7}}'.encode()
     given = request(content, id_="m.1", time=str(NOW), body=b'{"deal":7}')
     assert verify(scheme("{header:x-id}.{timestamp}.{body}"), **given).delivery_id_signed

@@ -1,7 +1,7 @@
 """What can be made of one captured request: never a second bill, and never another one.
 
-For each preset a request as its vendor sends it goes through the service's own steps (proof, dedupe
-key, mapping), and then again with everything changed that its signature does not hold.
+For each preset a request as its vendor sends it goes through the service's own steps (verification,
+dedupe key, mapping), and then again with everything changed that its signature does not hold.
 """
 
 from __future__ import annotations
@@ -404,12 +404,12 @@ def test_a_form_as_twilio_sends_it_is_read(body: dict[str, str]) -> None:
     assert parse(urlencode(body).encode(), None, made) == body
 
 
-# Proofs that lie in the body and leave the rest of it open.
+# Signatures that lie in the body and leave the rest of it open.
 
 
 @st.composite
-def around_the_proof(draw: st.DrawFn, name: str, document: dict[str, Any]) -> bytes:
-    """Another body with the same proof in it, spelled in some way."""
+def around_the_signature(draw: st.DrawFn, name: str, document: dict[str, Any]) -> bytes:
+    """Another body with the same signature in it, spelled in some way."""
     changed = {**document, "e": draw(st.sampled_from([EVENT, {**EVENT, "id": "8"}]))}
     if name == "lever" and draw(st.booleans()):
         token, at = document["token"], str(document["triggeredAt"])
@@ -435,11 +435,11 @@ PARTLY = ["adyen", "lever", "dropbox-sign", "msgraph-rich", "mailgun", "synthflo
 @pytest.mark.parametrize("name", PARTLY)
 @examples(20)
 @given(st.data())
-def test_one_proof_is_one_delivery_whatever_stands_around_it(
+def test_one_signature_is_one_delivery_whatever_stands_around_it(
     name: str, data: st.DataObject
 ) -> None:
     request = sent(name, Format.JSON)
-    body = data.draw(around_the_proof(name, json.loads(request["body"])))
+    body = data.draw(around_the_signature(name, json.loads(request["body"])))
     first = taken(name, request)
     again = taken(name, data.draw(unsigned_changes({**request, "body": body})))
     assert first is not None
@@ -448,7 +448,7 @@ def test_one_proof_is_one_delivery_whatever_stands_around_it(
 
 
 def test_every_preset_is_one_of_these() -> None:
-    """A new one that leaves the body open must say here what becomes of its proof."""
+    """A new one that leaves the body open must say here what becomes of its signature."""
     assert {name for name, one in PRESETS.items() if one.coverage is Coverage.PARTS} == {
         "adyen", "lever", "dropbox-sign", "msgraph-rich", "mailgun", "synthflow", "justcall",
     }  # fmt: skip

@@ -1,4 +1,4 @@
-"""What proves is compared by `hmac.compare_digest` and by nothing else.
+"""What verifies is compared by `hmac.compare_digest` and by nothing else.
 
 Shown by a comparison that never agrees: whoever compared by `==` would go on taking requests.
 """
@@ -19,7 +19,7 @@ BY_SECRET = sorted(set(PRESETS) - BY_PUBLIC_KEY)
 
 
 @pytest.mark.parametrize("name", BY_SECRET)
-def test_what_compare_digest_does_not_agree_to_is_not_proven(
+def test_what_compare_digest_does_not_agree_to_is_not_verified(
     monkeypatch: pytest.MonkeyPatch, name: str
 ) -> None:
     request = signed(name)

@@ -47,7 +47,7 @@ def test_a_multipart_head_without_an_end_costs_one_pass(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", ["hubspot-v1", "hubspot-v2"])
-def test_a_plain_hash_that_was_extended_proves_nothing(name: str) -> None:
+def test_a_plain_hash_that_was_extended_verifies_nothing(name: str) -> None:
     """An extended hash is a right one over the old content, SHA-256's padding and what follows."""
     request = signed(name)
     body, front = request["body"], ("POST" + request["url"]) if name == "hubspot-v2" else ""
@@ -83,7 +83,7 @@ def test_no_object_inside_an_ironclad_body_is_passed_off_as_the_body() -> None:
     # Signed as id `evt`, body `{"a":{"b":1}}`, nonce `n`; shown as if it had been cut otherwise.
     signature = private.sign(b'evt{"a":{"b":1}}n', padding.PKCS1v15(), hashes.SHA256())
 
-    proof = {
+    claims = {
         "signAlgorithm": "RSA-SHA256",
         "signature": base64.b64encode(signature).decode(),
         "encoding": "base64",
@@ -94,7 +94,7 @@ def test_no_object_inside_an_ironclad_body_is_passed_off_as_the_body() -> None:
         return {
             "headers": {
                 "X-Ironclad-Webhook-Event-Id": event_id,
-                header: json.dumps(proof | {"nonce": nonce}),
+                header: json.dumps(claims | {"nonce": nonce}),
             },
             "body": body,
             "secrets": [secret_of("ironclad")],

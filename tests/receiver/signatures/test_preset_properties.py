@@ -37,8 +37,8 @@ def changed(text: str, data: st.DataObject) -> str:
 
 
 def signed_headers(scheme: Scheme, request: dict[str, Any]) -> list[str]:
-    """The headers that carry the proof, the time or a signed id."""
-    named = [scheme.proof_place, getattr(scheme, "timestamp_header", None)]
+    """The headers that carry the signature, the time or a signed id."""
+    named = [scheme.credential_place, getattr(scheme, "timestamp_header", None)]
     if scheme.signs_delivery_id:
         named.append(scheme.id_place)
     found = [name.lower() for name in named if name and name.lower() in request["headers"]]

@@ -1,4 +1,4 @@
-"""Every preset: what it signs it proves, what is changed it refuses, and what it says of itself."""
+"""Every preset: what it signs it verifies, what is changed it refuses, and how it is described."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def cause(name: str, request: dict[str, Any]) -> str:
 
 
 @pytest.mark.parametrize("name", PRESETS)
-def test_what_is_signed_is_proven(name: str) -> None:
+def test_what_is_signed_is_verified(name: str) -> None:
     scheme = PRESETS[name]
     verified = verify(name, **signed(name))
     assert verified.secret_index == 0
@@ -50,7 +50,7 @@ def test_what_is_signed_is_proven(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", PRESETS)
-def test_another_secret_proves_nothing(name: str) -> None:
+def test_another_secret_verifies_nothing(name: str) -> None:
     if name in KEYS:
         other = secret_of(name).replace("PRIVATE KEY", "SOMETHING")
     else:
@@ -130,7 +130,7 @@ def test_headers_alone_are_enough_where_the_vendor_signs_in_them(name: str) -> N
 
 
 @pytest.mark.parametrize("name", KEYS)
-def test_a_public_key_cannot_sign_and_proves_what_its_private_half_signed(name: str) -> None:
+def test_a_public_key_cannot_sign_and_verifies_what_its_private_half_signed(name: str) -> None:
     private = serialization.load_pem_private_key(secret_of(name).encode(), password=None)
     public = private.public_key().public_bytes(
         serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo

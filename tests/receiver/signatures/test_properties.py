@@ -85,7 +85,7 @@ def passes(scheme: Scheme, request: dict[str, Any]) -> bool:
 
 
 @given(schemes(), st.binary(max_size=200), tokens)
-def test_what_is_signed_is_proven(
+def test_what_is_signed_is_verified(
     scheme_and_secret: tuple[Scheme, str], body: bytes, delivery_id: str
 ) -> None:
     scheme, secret = scheme_and_secret

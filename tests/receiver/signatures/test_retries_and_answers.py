@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import pytest
 
-from receiver.signatures import PRESETS, Answer, Request, Scheme
+from receiver.signatures import PRESETS, Request, Response, Scheme
 from receiver.signatures.spans import span_text
 from tests.support.sources_page import vendors
 
@@ -18,7 +18,7 @@ ANSWER = re.compile(rf"({STATUSES})(, empty body|, its own body)?(, within [0-9.
 OPEN = ("2xx", "any status", "not documented")
 
 
-def answer_of(scheme: Scheme) -> Answer | None:
+def answer_of(scheme: Scheme) -> Response | None:
     named = {one.field.name.lower(): "x" for one in [scheme.echo] if one is not None}
     return scheme.acknowledgement(Request("POST", "https://h.example/x", named, b"{}"))
 

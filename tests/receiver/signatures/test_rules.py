@@ -8,7 +8,7 @@ from typing import Any
 import jsonschema
 import pytest
 
-from receiver.signatures import CAUSES, PRESETS, RULES, Answer, SchemeInvalid, scheme_of
+from receiver.signatures import CAUSES, PRESETS, RULES, Response, SchemeInvalid, scheme_of
 from receiver.signatures.describing import as_table as presets_as_table
 from receiver.signatures.handshake_knobs import DIGEST_KNOBS, HANDSHAKE_KNOBS
 from receiver.signatures.knobs import (
@@ -311,16 +311,16 @@ def test_a_preset_is_taken_as_it_is_but_for_what_the_block_sets() -> None:
 @pytest.mark.parametrize(
     ("success", "expected"),
     [
-        ({}, Answer(200, b"", None)),
-        ({"status": 204}, Answer(204, b"", None)),
-        ({"body": "Zoë"}, Answer(200, "Zoë".encode(), "text/plain; charset=utf-8")),
+        ({}, Response(200, b"", None)),
+        ({"status": 204}, Response(204, b"", None)),
+        ({"body": "Zoë"}, Response(200, "Zoë".encode(), "text/plain; charset=utf-8")),
         (
             {"status": 201, "body": "<a/>", "content_type": "text/xml"},
-            Answer(201, b"<a/>", "text/xml"),
+            Response(201, b"<a/>", "text/xml"),
         ),
     ],
 )
-def test_the_answer_to_a_kept_delivery_may_be_set(success: Any, expected: Answer) -> None:
+def test_the_answer_to_a_kept_delivery_may_be_set(success: Any, expected: Response) -> None:
     assert scheme_of({"scheme": "github"}).success is None
     assert scheme_of({"scheme": "github", "success": success}).success == expected
 

@@ -1,4 +1,4 @@
-"""A secret in a URL proves in every spelling that vendors and proxies give it."""
+"""A secret in a URL verifies in every spelling that vendors and proxies give it."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ SECRETS = [
 ]
 
 
-def proves(url: str, secret: str) -> bool:
+def verifies(url: str, secret: str) -> bool:
     request: dict[str, Any] = {"method": "POST", "headers": {}, "body": b"{}", "now": 0.0}
     try:
         verify(PATH_TOKEN, secrets=["another-secret-here", secret], url=url, **request)
@@ -58,20 +58,22 @@ def spelt(secret: str) -> list[str]:
 )
 def test_in_the_path(secret: str, base: str) -> None:
     for text in spelt(secret):
-        assert proves(f"{base}/webhooks/crm/{text}", secret), text
+        assert verifies(f"{base}/webhooks/crm/{text}", secret), text
     encoded = quote(secret, safe="")
-    assert proves(f"{base}/webhooks/crm/{encoded}/", secret)
-    assert proves(f"{base}/webhooks/crm//{encoded}", secret)
-    assert proves(f"{base}/webhooks/crm/{encoded}?utm=1", secret)
-    assert proves(f"{base}/webhooks/crm/{encoded}?", secret)
-    assert proves(f"{base}/webhooks/crm%2F{encoded}", secret)
+    assert verifies(f"{base}/webhooks/crm/{encoded}/", secret)
+    assert verifies(f"{base}/webhooks/crm//{encoded}", secret)
+    assert verifies(f"{base}/webhooks/crm/{encoded}?utm=1", secret)
+    assert verifies(f"{base}/webhooks/crm/{encoded}?", secret)
+    assert verifies(f"{base}/webhooks/crm%2F{encoded}", secret)
 
 
 @pytest.mark.parametrize("secret", SECRETS)
 def test_in_the_query(secret: str) -> None:
     for text in (*spelt(secret), quote_plus(secret)):
-        assert proves(f"https://h.example/webhooks/crm?token={text}", secret), text
-    assert proves(f"https://h.example/webhooks/crm?a=b&token={quote(secret, safe='')}&c=d", secret)
+        assert verifies(f"https://h.example/webhooks/crm?token={text}", secret), text
+    assert verifies(
+        f"https://h.example/webhooks/crm?a=b&token={quote(secret, safe='')}&c=d", secret
+    )
 
 
 @pytest.mark.parametrize("secret", SECRETS)
@@ -80,11 +82,11 @@ def test_as_our_own_commands_send_it(secret: str) -> None:
     sent = signed_request(
         PATH_TOKEN, secret=secret, method="POST", url=url, headers={}, body=b"{}", now=0.0
     )
-    assert proves(sent.url, secret)
+    assert verifies(sent.url, secret)
 
 
 @pytest.mark.parametrize("secret", SECRETS)
-def test_nothing_else_proves(secret: str) -> None:
+def test_nothing_else_verifies(secret: str) -> None:
     encoded = quote(secret, safe="")
     for tail in (
         "",
@@ -98,18 +100,18 @@ def test_nothing_else_proves(secret: str) -> None:
         f"?token={encoded}x",
         f"/{encoded}?token=a-guess-of-this-length",
     ):
-        assert not proves(f"https://h.example/webhooks/crm{tail}", secret), tail
+        assert not verifies(f"https://h.example/webhooks/crm{tail}", secret), tail
     swapped = secret.swapcase()
-    assert not proves(f"https://h.example/webhooks/crm/{quote(swapped, safe='')}", secret)
+    assert not verifies(f"https://h.example/webhooks/crm/{quote(swapped, safe='')}", secret)
 
 
 def test_a_parameter_that_is_given_twice_is_malformed() -> None:
     url = "https://h.example/webhooks/crm?token=an-unguessable-part&token=an-unguessable-part"
     with pytest.raises(SignatureError, match="malformed-body"):
-        proves(url, "an-unguessable-part")
+        verifies(url, "an-unguessable-part")
 
 
 def test_what_is_too_long_for_a_secret_is_none(monkeypatch: pytest.MonkeyPatch) -> None:
     """And is not even decoded: nobody has shown a secret yet."""
     monkeypatch.setattr(tokens, "shown_in", lambda _url, _parameter: pytest.fail("it was read"))
-    assert not proves("https://h.example/webhooks/crm/" + "a" * 40_000, "a" * 40_000)
+    assert not verifies("https://h.example/webhooks/crm/" + "a" * 40_000, "a" * 40_000)

@@ -56,7 +56,7 @@ def cause(scheme: Any, request: dict[str, Any]) -> str:
 
 
 @pytest.mark.parametrize("scheme", PLAIN)
-def test_what_is_signed_is_proven(scheme: str) -> None:
+def test_what_is_signed_is_verified(scheme: str) -> None:
     request = signed(scheme)
     verified = verify(scheme, **request)
     assert verified.secret_index == 0
@@ -168,7 +168,7 @@ def test_a_secret_that_looks_like_base64_is_text_where_the_vendor_takes_it_as_te
     assert cause(stripe, request | {"secrets": ["YWJj"]}) == "wrong-signature"
 
 
-def test_any_of_several_secrets_proves_and_is_named() -> None:
+def test_any_of_several_secrets_verifies_and_is_named() -> None:
     request = signed("github")
     [right] = request["secrets"]
     assert verify("github", **(request | {"secrets": ["old", "", right]})).secret_index == 2
@@ -311,7 +311,7 @@ def test_text_that_is_not_of_http_is_refused_wherever_it_stands(text: str) -> No
     assert cause("standard-webhooks", request | {"headers": headers}) == "malformed-header"
 
 
-def test_an_unknown_scheme_proves_nothing() -> None:
+def test_an_unknown_scheme_verifies_nothing() -> None:
     assert cause("nothing", signed("github")) == "unknown-scheme"
 
 
@@ -348,7 +348,7 @@ def test_no_secret_and_no_value_of_the_request_is_in_the_error() -> None:
     assert "injected" not in said
 
 
-def test_a_record_of_proof_is_frozen() -> None:
+def test_a_verified_record_is_frozen() -> None:
     verified = verify("github", **signed("github"))
     with pytest.raises(AttributeError):
         verified.delivery_id = "other"  # type: ignore[misc]  # the claim of this test

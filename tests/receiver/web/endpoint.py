@@ -96,7 +96,7 @@ class Endpoint:
     pairing: MemoryPairing | None = None
     body_seconds: float = 5.0
     room: Room = field(default_factory=lambda: Room(64 * LIMIT))
-    proofs: list[tuple[str, str, float]] = field(default_factory=list)
+    verifications: list[tuple[str, str, float]] = field(default_factory=list)
     lags: list[tuple[str, float]] = field(default_factory=list)
 
     def __post_init__(self) -> None:
@@ -114,7 +114,7 @@ class Endpoint:
             metrics=self.metrics,
             public_url=self.public_url,
             handshakes=Handshakes(self.pairing.take if self.pairing else None),
-            on_proof=lambda *proof: self.proofs.append(proof),
+            on_verified=lambda *verification: self.verifications.append(verification),
             on_signed_time=lambda *lag: self.lags.append(lag),
         )
         paths = ("/webhooks/{source}", "/webhooks/{source}/", "/webhooks/{source}/{token:path}")

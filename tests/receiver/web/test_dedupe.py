@@ -18,8 +18,8 @@ def verified(delivery_id: str | None, *, signed: bool = False) -> Verified:
     )
 
 
-def key(proof: Verified, dedupe: str | None = None) -> str:
-    return dedupe_key(proof, body_sha256="b" * 64, delivery_id="d1", dedupe=dedupe)
+def key(verified: Verified, dedupe: str | None = None) -> str:
+    return dedupe_key(verified, body_sha256="b" * 64, delivery_id="d1", dedupe=dedupe)
 
 
 def test_a_signed_id_stands_alone() -> None:

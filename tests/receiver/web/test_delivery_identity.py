@@ -104,7 +104,7 @@ def test_no_unsigned_id_and_no_moved_border_makes_another_delivery(name: str) ->
     assert keys.pop().startswith("signed:")
 
 
-def test_two_bodies_under_one_proof_of_dropbox_sign_are_one_delivery_and_not_a_repeat() -> None:
+def test_two_bodies_under_one_signature_of_dropbox_sign_are_one_delivery_and_not_a_repeat() -> None:
     body = b'{"event":{"event_type":"sent"},"signature_request":"%s"}'
     requests = [signed("dropbox-sign", body=body % request, headers={}) for request in (b"a", b"b")]
     assert len({key_of("dropbox-sign", request) for request in requests}) == 1

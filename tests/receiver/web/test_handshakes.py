@@ -227,7 +227,7 @@ async def test_what_notion_sends_is_shown_to_the_operator(pairing: MemoryPairing
     assert pairing.shown == {"notion": {"verification_token": "secret_abc"}}
 
 
-async def test_the_test_key_of_mandrill_proves_a_test_and_nothing_else(
+async def test_the_test_key_of_mandrill_verifies_a_test_and_nothing_else(
     pairing: MemoryPairing,
 ) -> None:
     name = "mailchimp-transactional"

@@ -1,4 +1,4 @@
-"""Redaction between proof and store: what is kept, what the sender hears, what stays the same."""
+"""Redaction before storage: what is kept, what the sender hears, what stays the same."""
 
 from __future__ import annotations
 
@@ -82,7 +82,7 @@ async def test_what_cannot_be_redacted_for_certain_is_not_stored_and_asked_for_a
     assert PLANTED not in repr(rejection) + answer.text
 
 
-async def test_without_proof_nothing_is_said_of_the_body(endpoint: Endpoint) -> None:
+async def test_without_signature_nothing_is_said_of_the_body(endpoint: Endpoint) -> None:
     answer = await post(endpoint, body=b"<a/>", headers=signed(b"another body"))
     assert answer.status_code == 401
     assert endpoint.causes == [("github", "wrong-signature")]

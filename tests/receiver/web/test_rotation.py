@@ -31,11 +31,11 @@ def rotating(ends_in_seconds: float) -> Endpoint:
     return endpoint
 
 
-async def test_both_are_accepted_until_the_end_and_the_one_that_proves_is_counted() -> None:
+async def test_both_are_accepted_until_the_end_and_the_one_that_verifies_is_counted() -> None:
     endpoint = rotating(60)
     assert await answered(endpoint, "the old one") == 202
     assert await answered(endpoint, "the new one") in (200, 202)
-    assert [name for _, name, _ in endpoint.proofs] == ["OLD", "NEW"]
+    assert [name for _, name, _ in endpoint.verifications] == ["OLD", "NEW"]
 
 
 async def test_an_ended_one_is_refused_like_any_other_and_named_to_the_operator_alone() -> None:
@@ -44,7 +44,7 @@ async def test_an_ended_one_is_refused_like_any_other_and_named_to_the_operator_
     assert await answered(endpoint, "another") == 401
     assert await answered(endpoint, "the new one") == 202
     assert [cause for _, cause in endpoint.causes] == ["ended-secret", "wrong-signature"]
-    assert [name for _, name, _ in endpoint.proofs] == ["NEW"]
+    assert [name for _, name, _ in endpoint.verifications] == ["NEW"]
 
 
 @pytest.mark.parametrize("secret", ["the old one", "another"])

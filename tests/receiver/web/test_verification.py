@@ -1,4 +1,4 @@
-"""What an unproven request may cost: one reading of its body, beside the loop where it is large."""
+"""What an unverified request may cost: one reading of its body, off the loop where it is large."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ import pytest
 from receiver.signatures import PRESETS, Request, Verified, signed_request
 from receiver.signatures import fields as signature_fields
 from receiver.signatures.custom.inbody import BodyToken
-from receiver.web.request import Refused
-from receiver.web.verification import LARGE_BYTES, ProofQueue
+from receiver.web.request import HTTPError
+from receiver.web.verification import LARGE_BYTES, VerificationQueue
 from tests.receiver.web.endpoint import Endpoint
 from tests.support.requests import NOW, secret_of, unsigned
 
@@ -81,7 +81,7 @@ def _another(name: str) -> str:
     return secret_of(name, key=bytes(range(2, 34)), text="another one, long enough too")
 
 
-async def test_where_the_body_is_signed_it_is_not_read_before_it_is_proven(
+async def test_where_the_body_is_signed_it_is_not_read_before_it_is_verified(
     readings: list[str],
 ) -> None:
     endpoint = Endpoint()
@@ -94,7 +94,7 @@ async def test_where_the_body_is_signed_it_is_not_read_before_it_is_proven(
 
 async def test_a_small_delivery_waits_for_no_large_one(monkeypatch: pytest.MonkeyPatch) -> None:
     gate, threads, at_once = threading.Event(), [], [0, 0]
-    prove = BodyToken.prove
+    verify = BodyToken.verify
 
     def slowly(self: BodyToken, request: Request, **given: Any) -> Verified:
         threads.append((len(request.body) > LARGE_BYTES, threading.current_thread()))
@@ -103,9 +103,9 @@ async def test_a_small_delivery_waits_for_no_large_one(monkeypatch: pytest.Monke
             at_once[1] = max(at_once)
             assert gate.wait(30)
             at_once[0] -= 1
-        return prove(self, request, **given)
+        return verify(self, request, **given)
 
-    monkeypatch.setattr(BodyToken, "prove", slowly)
+    monkeypatch.setattr(BodyToken, "verify", slowly)
     endpoint = Endpoint()
     endpoint.add("copper", secrets=(secret_of("copper"),))
     large, small = sent("copper", 4 * LARGE_BYTES, NOW), sent("copper", 100, NOW)
@@ -121,7 +121,7 @@ async def test_a_small_delivery_waits_for_no_large_one(monkeypatch: pytest.Monke
 
 
 async def test_the_sources_take_turns() -> None:
-    queue, done, gate = ProofQueue(), [], threading.Event()
+    queue, done, gate = VerificationQueue(), [], threading.Event()
 
     def work(name: str) -> None:
         assert gate.wait(30)
@@ -136,10 +136,10 @@ async def test_the_sources_take_turns() -> None:
 
 
 async def test_who_waits_too_long_is_told_to_come_again_and_the_next_has_its_turn() -> None:
-    queue, gate = ProofQueue(wait_seconds=0.05), threading.Event()
+    queue, gate = VerificationQueue(wait_seconds=0.05), threading.Event()
     first = asyncio.create_task(queue.run("a", lambda: gate.wait(30)))
     late = asyncio.create_task(queue.run("a", lambda: True))
-    with pytest.raises(Refused) as refused:
+    with pytest.raises(HTTPError) as refused:
         await late
     assert (refused.value.status, refused.value.cause) == (503, "too-many-large")
     assert dict(refused.value.headers)[b"retry-after"] == b"5"

@@ -89,7 +89,7 @@ SIGNATURE = "X-Zendesk-Webhook-Signature"
         ("missing-header", "standard-webhooks", 0, {"webhook-id": None}),
     ],
 )
-async def test_whatever_is_not_proven_is_answered_in_one_wording_and_told_to_the_operator(
+async def test_whatever_is_not_verified_is_answered_in_one_wording_and_told_to_the_operator(
     endpoint: Endpoint, cause: str, scheme: str, age: float, changes: dict[str, str | None]
 ) -> None:
     secret = WHSEC if scheme == "standard-webhooks" else SECRET
@@ -297,7 +297,7 @@ async def test_a_header_that_only_sounds_like_a_credential_is_kept(
     assert endpoint.inbox.last.headers[name] == "kept"
 
 
-async def test_a_repeated_signature_header_proves_nothing_by_itself(endpoint: Endpoint) -> None:
+async def test_a_repeated_signature_header_verifies_nothing_by_itself(endpoint: Endpoint) -> None:
     right = signed(BODY)["X-Hub-Signature-256"]
     forged = "sha256=" + "0" * 64
     for first, second in [(right, forged), (forged, right)]:

@@ -138,7 +138,7 @@ async def test_a_length_that_lies_upwards_is_not_believed_to_be_whole(
     assert endpoint.causes == [("github", "too-slow")]
 
 
-async def test_a_length_that_lies_downwards_cuts_the_body_and_its_proof(
+async def test_a_length_that_lies_downwards_cuts_the_body_and_its_signature(
     endpoint: Endpoint, streams: Streams
 ) -> None:
     reader, writer = streams

@@ -51,9 +51,9 @@ def steps(diagnosis: Diagnosis) -> list[str]:
 
 
 @pytest.mark.parametrize("scheme", ["zendesk", "github", "hubspot-v3"])
-def test_what_is_right_is_proven(scheme: str) -> None:
+def test_what_is_right_is_verified(scheme: str) -> None:
     diagnosis = found(signed(scheme), scheme)
-    assert (diagnosis.proven, diagnosis.secret, diagnosis.findings) == (True, "DESK_SECRET", ())
+    assert (diagnosis.verified, diagnosis.secret, diagnosis.findings) == (True, "DESK_SECRET", ())
 
 
 @pytest.mark.parametrize(
@@ -83,7 +83,7 @@ def test_what_is_right_is_proven(scheme: str) -> None:
 )
 def test_a_changed_body_is_found(sent: bytes, captured: bytes, says: str) -> None:
     diagnosis = found(replace(signed(body=sent), body=captured))
-    assert not diagnosis.proven
+    assert not diagnosis.verified
     assert diagnosis.cause == "wrong-signature"
     [finding] = diagnosis.findings
     assert finding.step == "body"
@@ -155,7 +155,7 @@ def test_a_secret_that_is_base64_where_text_is_meant_is_found() -> None:
     [finding] = diagnosis.findings
     assert (finding.step, finding.said) == (
         "secret",
-        "it proves with the secret read as whsec, not utf8",
+        "it verifies with the secret read as whsec, not utf8",
     )
 
 
@@ -248,7 +248,7 @@ def test_a_mistake_and_an_old_capture_are_both_told() -> None:
 
 
 def test_another_scheme_is_found() -> None:
-    assert found(signed("github"), "github").proven
+    assert found(signed("github"), "github").verified
     request = signed("github")
     headers = {**request.headers, "x-zendesk-webhook-signature": "x"}
     headers["x-zendesk-webhook-signature-timestamp"] = "2026-09-21T14:13:20Z"
@@ -282,7 +282,7 @@ def test_what_no_vendor_signs_is_named(
     method: str, scheme: str, url: str, body: bytes, says: str
 ) -> None:
     diagnosis = found(Captured(method, url, {"host": "x"}, body), scheme)
-    assert not diagnosis.proven
+    assert not diagnosis.verified
     [finding] = diagnosis.findings
     assert says in finding.said
 
@@ -302,7 +302,7 @@ def test_no_secret_is_ever_shown() -> None:
 @pytest.mark.parametrize("scheme", sorted(PRESETS))
 @pytest.mark.parametrize("shift", [0, 7200, 10**8])
 def test_every_scheme_can_be_diagnosed(scheme: str, shift: int) -> None:
-    """What it signs is proven or only too old; what nobody signed is refused."""
+    """What it signs is verified or only too old; what nobody signed is refused."""
     try:
         request = signed_request(
             scheme,
@@ -318,12 +318,12 @@ def test_every_scheme_can_be_diagnosed(scheme: str, shift: int) -> None:
     if request is not None:
         whole = Captured(request.method, request.url, dict(request.headers), request.body)
         diagnosis = found(whole, scheme, now=NOW + shift)
-        assert diagnosis.proven or steps(diagnosis) == ["clock"]
+        assert diagnosis.verified or steps(diagnosis) == ["clock"]
         assert diagnosis.secret in ("DESK_SECRET", None)
         broken = replace(whole, headers=dict.fromkeys(whole.headers, "x"))
-        found(broken, scheme, now=NOW + shift)  # proven still where the proof is in the body
+        found(broken, scheme, now=NOW + shift)  # verified still where the signature is in the body
     nothing = Captured("POST", URL, {}, b"\xff")
-    assert not found(nothing, scheme, now=NOW + shift).proven
+    assert not found(nothing, scheme, now=NOW + shift).verified
 
 
 @pytest.mark.parametrize("declared", ["²", "1" * 5000, "-1"])

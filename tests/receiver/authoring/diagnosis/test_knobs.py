@@ -1,4 +1,4 @@
-"""A right secret under a wrong knob: the line of `verify:` is named that proves the request."""
+"""A right secret under a wrong knob: the line of `verify:` is named that verifies the request."""
 
 from __future__ import annotations
 
@@ -121,7 +121,7 @@ def test_the_line_to_change_is_named(
 ) -> None:
     configured = {name: value for name, value in block.items() if value is not None}
     diagnosis = found(configured, headers)
-    assert not diagnosis.proven
+    assert not diagnosis.verified
     assert sorted(remediations(diagnosis)) == sorted(expected)
     assert diagnosis.secret == "DESK_SECRET"
     assert SECRET not in repr(diagnosis)
@@ -132,7 +132,7 @@ def test_the_line_to_change_is_named(
     }
     for line in remediations(diagnosis):
         fixed.pop(line.removeprefix("remove the line verify."), None)
-    assert found(fixed, headers).proven, fixed
+    assert found(fixed, headers).verified, fixed
 
 
 @pytest.mark.parametrize(
@@ -166,7 +166,7 @@ def test_a_vendor_that_signs_with_the_text_of_whsec_gets_the_whole_block() -> No
     [finding] = found(PRESETS["standard-webhooks"], headers, secret=secret).findings
     assert "read as utf8, not whsec" in finding.said
     block = yaml.safe_load(finding.remediation.partition("verify: ")[2].partition(", with")[0])
-    assert found(block, headers, secret=secret).proven
+    assert found(block, headers, secret=secret).verified
 
 
 @pytest.mark.parametrize(
@@ -191,13 +191,13 @@ def test_where_the_secret_itself_is_shown_is_named(
     block: dict[str, Any], headers: dict[str, str], query: str, expected: list[str]
 ) -> None:
     diagnosis = found(block, headers, url=URL + query)
-    assert not diagnosis.proven
+    assert not diagnosis.verified
     assert remediations(diagnosis) == expected
     assert diagnosis.secret == "DESK_SECRET"
     for line in expected:
         if line.startswith("verify: "):  # the block alone, without a line of the other scheme
             written = yaml.safe_load(line.partition("verify: ")[2].partition(", with")[0])
-            assert found(written, headers, url=URL + query).proven
+            assert found(written, headers, url=URL + query).verified
 
 
 def test_a_secret_in_the_path_is_found_in_every_spelling() -> None:
@@ -223,7 +223,7 @@ def test_a_signature_where_a_token_is_configured_gets_a_block_that_works() -> No
     headers = {"X-Hub-Signature-256": f"sha256={HEX}"}
     [line] = remediations(found({"scheme": "token"}, headers))
     block = yaml.safe_load(line.partition("verify: ")[2].partition(", with")[0])
-    assert found(block, headers).proven
+    assert found(block, headers).verified
 
 
 def test_a_wrong_knob_and_a_badly_copied_secret_are_both_found() -> None:
@@ -258,7 +258,7 @@ def test_with_another_secret_no_knob_is_blamed() -> None:
 
 def test_hostile_headers_are_looked_at_and_nothing_else() -> None:
     for value in ("=" * 4000, "a" * 4000, "," * 4000, "t=" * 2000, "\xff" * 64, "sha256=" * 500):
-        assert not found(TIMED, {"X-Signature": value, **AT}).proven
+        assert not found(TIMED, {"X-Signature": value, **AT}).verified
 
 
 def test_every_signed_preset_is_found_from_the_plainest_block() -> None:
@@ -273,6 +273,6 @@ def test_every_signed_preset_is_found_from_the_plainest_block() -> None:
         request: dict[str, Any] = {"method": "POST", "url": URL, "headers": {}, "body": BODY}
         headers = sign(scheme, secret=secret, now=NOW, delivery_id="id-1", **request)
         diagnosis = found(PLAIN | {"header": "X-Nothing"}, headers, secret=secret)
-        if not remediations(diagnosis) and not diagnosis.proven:
+        if not remediations(diagnosis) and not diagnosis.verified:
             missed.append(name)
     assert missed == []
