@@ -15,7 +15,7 @@ from jobs.queries.delivery_input import read_input
 from jobs.queries.identification import IdKind, whole_id
 from jobs.queries.listing import read_delivery
 from mappings.engine.loading.load import MappingSet
-from mappings.engine.redact.errors import NotRedactable
+from mappings.engine.redact.paths import NotRedactable
 from mappings.engine.types import DeliveryInput, Mapped, Outcome
 from receiver.authoring.anonymize import Path as Place
 from receiver.authoring.anonymize import Redaction, candidates, path_text

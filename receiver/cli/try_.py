@@ -13,7 +13,7 @@ from jobs.common.money import money
 from jobs.queries.delivery_input import read_input
 from jobs.queries.identification import IdKind, whole_id
 from mappings.engine.loading.load import MappingSet
-from mappings.engine.redact.errors import NotRedactable
+from mappings.engine.redact.paths import NotRedactable
 from mappings.engine.tooling.trace import Trace, TracedEvent, TracedRule, TracedValue, trace
 from mappings.engine.types import DeliveryInput, Failure, Kind, Outcome
 from receiver.cli.common.errors import PROBLEM, Trouble

@@ -13,7 +13,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from urllib.parse import unquote, unquote_plus
 
-from mappings.engine.redact.errors import NotRedactable
+from mappings.engine.redact.paths import NotRedactable
 from mappings.engine.redact.redactor import Redacted, Redactor
 from receiver.signatures import Request, Scheme, Verified
 from receiver.sources.registry import KnownSource

@@ -23,6 +23,7 @@ from mappings.engine.cel.words import (
     sign,
 )
 from mappings.engine.common.confined import MEMORY_BYTES
+from mappings.engine.common.errors import MappingsError
 from mappings.engine.common.wording import shown
 from mappings.engine.types import Reason
 
@@ -35,13 +36,11 @@ TOO_MUCH_REMEDY = (
 )
 
 
-class EvalError(Exception):
+class EvalError(MappingsError):
     """An expression gave no value; message and remedy are parts of a sentence."""
 
     def __init__(self, message: str, remedy: str = "", reason: Reason = Reason.MAPPING) -> None:
-        super().__init__(message)
-        self.message = message
-        self.remedy = remedy
+        super().__init__(message, remedy)
         self.reason = reason
 
 

@@ -25,8 +25,9 @@ from mappings.engine.cel.lenient import Asked
 from mappings.engine.cel.native import DOCUMENTS, READ
 from mappings.engine.cel.values import optional_value, plain
 from mappings.engine.common.amounts import WrittenNumbers
+from mappings.engine.common.errors import InvalidValue, MappingsError
 from mappings.engine.common.identifiers import nfc, trim
-from mappings.engine.common.times import ZONE_MARK, TimeTextError, rfc3339
+from mappings.engine.common.times import ZONE_MARK, rfc3339
 from mappings.engine.payload import PayloadError, parse_json
 
 _ERROR = cel.Type.ERROR
@@ -100,7 +101,7 @@ class Programs:
         """Whether some text was not read before."""
         is_new = False
         for function, program in self.documents:
-            with suppress(_Inconclusive, PayloadError, TimeTextError):
+            with suppress(_Inconclusive, PayloadError, InvalidValue):
                 text = _native(program, activation)
                 known = activation.documents[function]
                 if isinstance(text, str) and text not in known and "\0" not in text:
@@ -178,7 +179,7 @@ class Expression:
         return error
 
 
-class _Inconclusive(Exception):
+class _Inconclusive(MappingsError):
     """Plain CEL gave no value, which says nothing yet."""
 
 
@@ -189,7 +190,7 @@ def _native(program: cel.Expression, activation: Activation) -> Any:
     except Exhausted:
         raise
     except EvalError as error:
-        raise _Inconclusive from error
+        raise _Inconclusive(error.message) from error
 
 
 def _evaluated(program: cel.Expression, activation: Activation) -> Any:

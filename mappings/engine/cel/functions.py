@@ -21,9 +21,11 @@ from typing import Any
 from cel_expr_python import cel
 
 from mappings.engine.cel.lenient import TIME
-from mappings.engine.common.currencies import CurrencyError, minor_amount
+from mappings.engine.common.currencies import minor_amount
+from mappings.engine.common.errors import InvalidValue, MappingsError
 from mappings.engine.common.identifiers import illegible, nfc, trim
-from mappings.engine.common.times import TimeTextError, parse_time
+from mappings.engine.common.times import parse_time
+from mappings.engine.common.wording import shown
 from mappings.engine.payload import PayloadError, parse_json
 from mappings.engine.reading.tables import Table
 from mappings.engine.types import Reason
@@ -38,7 +40,7 @@ _SHOWN_MAX = 100
 _Type = cel.Type
 
 
-class Refused(Exception):
+class FunctionError(MappingsError):
     """A function does not take this value; the text holds reason, message and remedy."""
 
     def __init__(self, message: str, remedy: str, reason: Reason = Reason.MAPPING) -> None:
@@ -64,7 +66,7 @@ def declarations(
             remedy = f"add the key to {found.file}"
             if (fault := illegible(key)) is not None and key:
                 message, remedy = f"{message}, and {fault.message}", fault.remedy
-            raise Refused(message, remedy, Reason.UNMAPPED)
+            raise FunctionError(message, remedy, Reason.UNMAPPED)
         return value
 
     text, integers = _Type.STRING, (_Type.INT, _Type.UINT)
@@ -112,15 +114,15 @@ def _nfc(value: str) -> str:
 
 def _without_nul(function: str, text: str) -> str:
     if "\0" in text:
-        raise Refused(f"{function}() got text with a NUL character", "look at the payload")
+        raise FunctionError(f"{function}() got text with a NUL character", "look at the payload")
     return text
 
 
 def _minor(count: str | int, currency: str) -> str:
     try:
         return minor_amount(count, currency)
-    except CurrencyError as error:
-        raise Refused(f"minor(): {error.message}", error.remedy) from error
+    except InvalidValue as error:
+        raise FunctionError(f"minor(): {error.message}", error.remedy) from error
 
 
 def _time(value: str | int | datetime, zone: str | None = None) -> datetime:
@@ -130,8 +132,8 @@ def _time(value: str | int | datetime, zone: str | None = None) -> datetime:
         return _seconds(value)
     try:
         return parse_time(value, zone)
-    except TimeTextError as error:
-        raise Refused(f"timestamp(): {error.message}", error.remedy) from error
+    except InvalidValue as error:
+        raise FunctionError(f"timestamp(): {error.message}", error.remedy) from error
 
 
 def _json(text: str) -> object:
@@ -139,7 +141,7 @@ def _json(text: str) -> object:
         return parse_json(text)
     except PayloadError as error:
         said = str(error).replace("The body", "the text").rstrip(".")
-        raise Refused(f"json() cannot read it: {said}", "look at the payload") from error
+        raise FunctionError(f"json() cannot read it: {said}", "look at the payload") from error
 
 
 def _millis(count: float) -> datetime:
@@ -156,23 +158,27 @@ def _instant(name: str, other: str, count: float, unit: timedelta) -> datetime:
             raise OverflowError  # noqa: TRY301  # handled as any number out of range
         return _EPOCH + count * unit
     except OverflowError as error:
-        raise Refused(
+        raise FunctionError(
             f"{name}({_shown(count)}) is outside the years 1 to 9999",
             f"if that is the unit, use {other}()",
         ) from error
 
 
-def _no_table(name: str, tables: Mapping[str, Table], unreadable: Mapping[str, str]) -> Refused:
+def _no_table(
+    name: str, tables: Mapping[str, Table], unreadable: Mapping[str, str]
+) -> FunctionError:
     if name in unreadable:
-        return Refused(
+        return FunctionError(
             f"the table {_shown(name)} could not be loaded",
             f"mend {unreadable[name]} as `receiver check` says",
             Reason.UNMAPPED,
         )
     known = ", ".join(sorted(tables)) or "none"
-    return Refused(f"there is no table {_shown(name)}", f"the tables are: {known}", Reason.UNMAPPED)
+    return FunctionError(
+        f"there is no table {_shown(name)}", f"the tables are: {known}", Reason.UNMAPPED
+    )
 
 
 def _shown(value: object) -> str:
     text = json.dumps(value, ensure_ascii=False) if isinstance(value, str) else str(value)
-    return text if len(text) <= _SHOWN_MAX else f"{text[: _SHOWN_MAX - 1]}…"
+    return shown(text, _SHOWN_MAX)

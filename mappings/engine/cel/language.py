@@ -39,6 +39,7 @@ from mappings.engine.cel.lenient import WRONG, Lenient
 from mappings.engine.cel.native import DOCUMENTS, MINOR, TABLES, native, read_arguments
 from mappings.engine.common.amounts import WrittenNumbers
 from mappings.engine.common.currencies import UNITS
+from mappings.engine.common.errors import MappingsError
 from mappings.engine.reading.report import Fault
 from mappings.engine.reading.tables import Table
 
@@ -62,7 +63,7 @@ _NO_BODY = WrittenNumbers()
 _OURS = (TABLES, DOCUMENTS, MINOR, WRONG)
 
 
-class ExpressionError(Exception):
+class ExpressionError(MappingsError):
     """The expression does not compile; `faults` say where, why and what to write."""
 
     def __init__(self, faults: Sequence[Fault]) -> None:

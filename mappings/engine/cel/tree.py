@@ -13,6 +13,7 @@ from dataclasses import dataclass, replace
 from typing import ClassVar
 
 from mappings.engine.cel.expression import Expression
+from mappings.engine.common.errors import MappingsError
 
 _CHECKED = b"type.googleapis.com/cel.expr.CheckedExpr"
 _WHOLE_NUMBERS = frozenset({2, 3})  # Type.primitive: INT64, UINT64
@@ -27,8 +28,11 @@ _CONSTANT_TEXT = 6  # Constant.string_value
 Fields = Mapping[int, list[bytes | int]]
 
 
-class TreeUnknown(Exception):
+class TreeUnknown(MappingsError):
     """The expression has a form that is not known here."""
+
+    def __init__(self) -> None:
+        super().__init__("the compiler's tree of the expression has an unknown form")
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,8 +15,9 @@ from decimal import Decimal, InvalidOperation
 from functools import cached_property
 from urllib.parse import unquote_to_bytes
 
+from mappings.engine.common.errors import InvalidValue
 from mappings.engine.common.identifiers import trim
-from mappings.engine.common.wording import shown
+from mappings.engine.common.wording import quoted
 
 #: Digits before the point: a larger number is in minor units, or no amount.
 DIGITS_MAX = 12
@@ -34,34 +35,25 @@ _EXAMPLE = 'give digits with a point, such as "1200.50"'
 _LONG = re.compile(rb"(?<=[\[:,\s])-?[0-9](?=[0-9.]{15})[0-9]*(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?")
 
 
-class AmountInvalid(ValueError):
-    """The text is no amount; `message` and `remedy` are parts of a sentence."""
-
-    def __init__(self, message: str, remedy: str) -> None:
-        super().__init__(f"{message}; {remedy}")
-        self.message = message
-        self.remedy = remedy
-
-
 def decimal_amount(text: str) -> Decimal:
-    """The amount that `text` stands for, exactly, without exponent. Raises AmountInvalid."""
+    """The amount that `text` stands for, exactly, without exponent. Raises InvalidValue."""
     number = _NUMBER.fullmatch(text) if len(text) <= CHARS_MAX else None
     if number is None:
         raise _no_number(text)
     if abs(int(number[2] or 0)) > EXPONENT_MAX:
-        raise AmountInvalid(
-            f"{_quoted(text)} has an exponent beyond {EXPONENT_MAX}", "no amount is of that size"
+        raise InvalidValue(
+            f"{quoted(text)} has an exponent beyond {EXPONENT_MAX}", "no amount is of that size"
         )
     amount = Decimal(text)
     if amount < 0:
-        raise AmountInvalid(
-            f"{_quoted(text)} is negative",
+        raise InvalidValue(
+            f"{quoted(text)} is negative",
             "a charge is worth 0 or more: have `when` leave it out, and take charges back with a "
             "rule that `reverses`",
         )
     if amount and amount.adjusted() >= DIGITS_MAX:
-        raise AmountInvalid(
-            f"{_quoted(text)} has more than {DIGITS_MAX} digits before the point",
+        raise InvalidValue(
+            f"{quoted(text)} has more than {DIGITS_MAX} digits before the point",
             "give it in major units: minor(x, currency) turns cents into them",
         )
     return Decimal(format(amount.copy_abs(), "f"))
@@ -78,30 +70,26 @@ def money(amount_micros: int) -> str:
     return f"{sign}{whole}.{decimals[:2]}{decimals[2:].rstrip('0')}"
 
 
-def _no_number(text: str) -> AmountInvalid:
+def _no_number(text: str) -> InvalidValue:
     if not text.strip():
-        return AmountInvalid("it is empty", "make `when` ask for it, or give an amount")
+        return InvalidValue("it is empty", "make `when` ask for it, or give an amount")
     if len(text) > CHARS_MAX:
-        return AmountInvalid(
-            f"{_quoted(text)} is no decimal amount: it has {len(text)} characters", _EXAMPLE
+        return InvalidValue(
+            f"{quoted(text)} is no decimal amount: it has {len(text)} characters", _EXAMPLE
         )
-    said = f"{_quoted(text)} is no decimal amount"
+    said = f"{quoted(text)} is no decimal amount"
     if _NUMBER.fullmatch(trim(text)):
-        return AmountInvalid(f"{said}: there is white space at an end", "write trim(x) around it")
+        return InvalidValue(f"{said}: there is white space at an end", "write trim(x) around it")
     stranger = _STRANGER.search(text)
     if stranger is None:
-        return AmountInvalid(said, _EXAMPLE)
+        return InvalidValue(said, _EXAMPLE)
     sign = stranger.group()
     if sign == ",":
-        return AmountInvalid(
+        return InvalidValue(
             f"{said}: a comma may part thousands or decimals",
             'say which: x.replace(",", "") or x.replace(",", ".")',
         )
-    return AmountInvalid(f"{said}: `{sign}` does not belong in a number", _EXAMPLE)
-
-
-def _quoted(text: str) -> str:
-    return f'"{shown(text)}"'
+    return InvalidValue(f"{said}: `{sign}` does not belong in a number", _EXAMPLE)
 
 
 class WrittenNumbers:
@@ -115,10 +103,10 @@ class WrittenNumbers:
         self._body = body
 
     def text(self, number: float) -> str:
-        """`number` as it was written, or its shortest text. Raises AmountInvalid."""
+        """`number` as it was written, or its shortest text. Raises InvalidValue."""
         written = self._long.get(number, frozenset())
         if len(written) > 1:
-            raise AmountInvalid(
+            raise InvalidValue(
                 f"the payload has {' and '.join(sorted(map(str, written)))}, which are one and "
                 "the same floating number",
                 "have the sender put amounts of so many digits as text",

@@ -29,6 +29,8 @@ from typing import NoReturn, TypeVar
 
 from pydantic import TypeAdapter
 
+from mappings.engine.common.errors import MappingsError
+
 MEMORY_BYTES = 256 * 1024 * 1024
 CPU_SECONDS = 30
 #: The machine may be busy, so this is far more; a child that takes it does not run at all.
@@ -48,7 +50,7 @@ Note = Callable[[str], None]
 _one_at_a_time = threading.Lock()
 
 
-class Exceeded(Exception):
+class Exceeded(MappingsError):
     """The work took more than it may; `note` is the last that it noted."""
 
     def __init__(self, bound: str, note: str) -> None:
@@ -57,7 +59,7 @@ class Exceeded(Exception):
         self.note = note
 
 
-class Broken(Exception):
+class Broken(MappingsError):
     """The process did not run, or the work raised: a bug, or a machine that is overloaded."""
 
 

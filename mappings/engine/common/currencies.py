@@ -13,8 +13,9 @@ import re
 from collections.abc import Mapping
 from types import MappingProxyType
 
+from mappings.engine.common.errors import InvalidValue
 from mappings.engine.common.suggest import nearest
-from mappings.engine.common.wording import shown
+from mappings.engine.common.wording import quoted
 
 _TWO_DECIMALS = """
 AED AFN ALL AMD AOA ARS AUD AWG AZN BAM BBD BDT BMD BND BOB BOV BRL BSD BTN BWP BYN BZD CAD CDF CHE
@@ -43,22 +44,13 @@ _COUNT = re.compile("-?[0-9]{1,30}")
 _MICRO_DECIMALS = 6
 
 
-class CurrencyError(ValueError):
-    """A currency or a count of minor units is none; both parts belong into a sentence."""
-
-    def __init__(self, message: str, remedy: str) -> None:
-        super().__init__(f"{message}; {remedy}")
-        self.message = message
-        self.remedy = remedy
-
-
 def currency_code(text: str) -> str:
-    """The code in `text`, in capital letters as ISO 4217 has it. Raises CurrencyError."""
+    """The code in `text`, in capital letters as ISO 4217 has it. Raises InvalidValue."""
     if _LETTERS.fullmatch(text) and (code := text.upper()) in DECIMALS:
         return code
     close = near_code(text)
     meant = f"perhaps {close} is meant" if close else "give three letters such as USD"
-    raise CurrencyError(f'"{shown(text)}" is no currency in use by ISO 4217', meant)
+    raise InvalidValue(f"{quoted(text)} is no currency in use by ISO 4217", meant)
 
 
 def near_code(text: str) -> str | None:
@@ -71,12 +63,12 @@ def near_code(text: str) -> str | None:
 def minor_amount(count: int | str, currency: str) -> str:
     """`count` minor units as decimal text in major units: 12050 and USD give "120.50".
 
-    `count` is a whole number or the text of one. Raises CurrencyError.
+    `count` is a whole number or the text of one. Raises InvalidValue.
     """
     text = str(count)
     if not _COUNT.fullmatch(text):
-        raise CurrencyError(
-            f'"{shown(text)}" is no whole number of minor units',
+        raise InvalidValue(
+            f"{quoted(text)} is no whole number of minor units",
             "an amount with a point is in major units already: give it to `value` as it is",
         )
     decimals = DECIMALS[currency_code(currency)]

@@ -18,7 +18,8 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from dataclasses import dataclass
+
+from mappings.engine.common.errors import InvalidValue
 
 CHARS_MAX = 256
 
@@ -39,22 +40,14 @@ _WHITE_SPACE = frozenset({"Zs", "Zl", "Zp"})
 _REMEDY = "trim(x) takes blanks and invisible characters off its ends, nfc(x) gives normal form NFC"
 
 
-@dataclass(frozen=True, slots=True)
-class Unfit:
-    """Why a text cannot identify anything, and what helps, each as part of a sentence."""
-
-    message: str
-    remedy: str
-
-
-def unfit(text: str) -> Unfit | None:
+def unfit(text: str) -> InvalidValue | None:
     """Why `text` cannot identify anything; None if it can."""
     if len(text) > CHARS_MAX:
         return _too_long(text)
     return illegible(text)
 
 
-def illegible(text: str) -> Unfit | None:
+def illegible(text: str) -> InvalidValue | None:
     """The same for text of any length."""
     if text.isascii() and text.isprintable() and text.strip() == text != "":
         return None
@@ -74,22 +67,22 @@ def nfc(text: str) -> str:
     return unicodedata.normalize("NFC", text)
 
 
-def _blank(text: str) -> Unfit:
+def _blank(text: str) -> InvalidValue:
     remedy = "look at the payload, or make `when` stricter"
     if not text:
-        return Unfit("it is empty", remedy)
-    return Unfit(f"it is blank ({_named(text[0])})", remedy)
+        return InvalidValue("it is empty", remedy)
+    return InvalidValue(f"it is blank ({_named(text[0])})", remedy)
 
 
-def _too_long(text: str) -> Unfit:
+def _too_long(text: str) -> InvalidValue:
     message = f"it has {len(text)} characters, more than {CHARS_MAX}"
-    return Unfit(message, "look at the payload, or map something shorter")
+    return InvalidValue(message, "look at the payload, or map something shorter")
 
 
-def _character(text: str, character: str) -> Unfit:
+def _character(text: str, character: str) -> InvalidValue:
     category = unicodedata.category(character)
     if category == "Cs":
-        return Unfit(f"it has half a character ({_named(character)})", "look at the payload")
+        return InvalidValue(f"it has half a character ({_named(character)})", "look at the payload")
     kind = "an invisible character"
     if category == "Cc":
         kind = "a control character"
@@ -100,16 +93,16 @@ def _character(text: str, character: str) -> Unfit:
         code = ord(character)
         escape = f"\\U{code:08x}" if code > _BASIC_PLANE else f"\\u{code:04x}"
         remedy = f'x.replace("{escape}", "") takes it out; {_REMEDY}'
-    return Unfit(f"it has {kind} ({_named(character)})", remedy)
+    return InvalidValue(f"it has {kind} ({_named(character)})", remedy)
 
 
-def _form(text: str) -> Unfit | None:
+def _form(text: str) -> InvalidValue | None:
     """What is wrong with text whose characters are all fit."""
     if text.strip(" ") != text:
         where = "begins" if text.startswith(" ") else "ends"
-        return Unfit(f"it {where} with a blank (U+0020)", _REMEDY)
+        return InvalidValue(f"it {where} with a blank (U+0020)", _REMEDY)
     if not unicodedata.is_normalized("NFC", text):
-        return Unfit(f"it is not in normal form NFC ({_first_difference(text)})", _REMEDY)
+        return InvalidValue(f"it is not in normal form NFC ({_first_difference(text)})", _REMEDY)
     return None
 
 

@@ -15,7 +15,8 @@ import re
 from datetime import UTC, datetime, timedelta, timezone
 from zoneinfo import ZoneInfo
 
-from mappings.engine.common.wording import shown
+from mappings.engine.common.errors import InvalidValue
+from mappings.engine.common.wording import quoted
 
 _OFFSET = r"(?P<offset>Z|UTC|GMT|UT|[+-]\d{2}(?::?\d{2}(?::?\d{2})?)?)?"
 _CLOCK = r"(?P<hour>\d{1,2}):(?P<minute>\d{1,2})(?::(?P<second>\d{1,2})(?:[.,](?P<fraction>\d+))?)?"
@@ -39,17 +40,8 @@ _LEAP_SECOND = 60
 ZONE_MARK = "\x1f"
 
 
-class TimeTextError(ValueError):
-    """The text is no moment; message and remedy are parts of a sentence."""
-
-    def __init__(self, message: str, remedy: str) -> None:
-        super().__init__(f"{message}; {remedy}")
-        self.message = message
-        self.remedy = remedy
-
-
 def parse_time(text: str, zone: str | None = None) -> datetime:
-    """The moment that `text` names, in UTC and cut to microseconds. Raises TimeTextError.
+    """The moment that `text` names, in UTC and cut to microseconds. Raises InvalidValue.
 
     `zone` (such as Europe/Berlin) is the one a text without an offset is in.
     """
@@ -63,16 +55,16 @@ def parse_time(text: str, zone: str | None = None) -> datetime:
         if parts["offset"] is None:
             return _in_zone(said, local, zone)
         return local.replace(tzinfo=_offset(parts["offset"])).astimezone(UTC)
-    except TimeTextError:
+    except InvalidValue:
         raise
     except (ValueError, OverflowError) as error:
-        raise TimeTextError(f"{_quoted(said)} names no moment that exists", _EXAMPLE) from error
+        raise InvalidValue(f"{quoted(said)} names no moment that exists", _EXAMPLE) from error
 
 
 def rfc3339(text: str, zone: str | None = None) -> str:
     """The moment that `text` names, to the nanosecond as CEL's own `timestamp()` keeps it.
 
-    So a key made of it is the same whichever of the two readers read it. Raises TimeTextError.
+    So a key made of it is the same whichever of the two readers read it. Raises InvalidValue.
     """
     moment = parse_time(text, zone)
     fraction = _FRACTION.search(text)
@@ -104,24 +96,24 @@ def _offset(text: str) -> timezone:
 
 def _in_zone(said: str, local: datetime, zone: str | None) -> datetime:
     if zone is None:
-        raise TimeTextError(
-            f"{_quoted(said)} has no time zone",
+        raise InvalidValue(
+            f"{quoted(said)} has no time zone",
             'add what the sender means: timestamp(… + "Z") for UTC, timestamp(… + "+01:00") for '
             'an offset, or timestamp(…, "Europe/Berlin") for a zone',
         )
     try:
         rules = ZoneInfo(zone)
     except (OSError, ValueError, KeyError) as error:
-        raise TimeTextError(
-            f"there is no time zone {_quoted(zone)}",
+        raise InvalidValue(
+            f"there is no time zone {quoted(zone)}",
             "write the name that IANA has for it, such as Europe/Berlin",
         ) from error
     moments = {local.replace(tzinfo=rules, fold=fold).astimezone(UTC) for fold in (0, 1)}
     moments = {one for one in moments if one.astimezone(rules).replace(tzinfo=None) == local}
     if len(moments) != 1:
         times = "twice" if moments else "never"
-        raise TimeTextError(
-            f"{_quoted(said)} happens {times} in {zone}: the clocks change",
+        raise InvalidValue(
+            f"{quoted(said)} happens {times} in {zone}: the clocks change",
             "have the sender put its offset beside the time",
         )
     return moments.pop()
@@ -130,20 +122,16 @@ def _in_zone(said: str, local: datetime, zone: str | None) -> datetime:
 _EXAMPLE = "it takes a time such as 2026-01-31T09:30:00Z or 2026-01-31 10:30:00 +0100"
 
 
-def _no_time(said: str) -> TimeTextError:
+def _no_time(said: str) -> InvalidValue:
     if not said:
-        return TimeTextError("the text is empty", "ask for it first, or leave `occurred_at` out")
+        return InvalidValue("the text is empty", "ask for it first, or leave `occurred_at` out")
     if _DATE.fullmatch(said):
-        return TimeTextError(
-            f"{_quoted(said)} is a date without a time of day",
+        return InvalidValue(
+            f"{quoted(said)} is a date without a time of day",
             'add what the sender means, such as timestamp(… + "T00:00:00Z")',
         )
     if _NUMBER.fullmatch(said):
-        return TimeTextError(
-            f"{_quoted(said)} is a number", "write seconds(int(…)) or millis(int(…)) around it"
+        return InvalidValue(
+            f"{quoted(said)} is a number", "write seconds(int(…)) or millis(int(…)) around it"
         )
-    return TimeTextError(f"{_quoted(said)} is no time that can be read", _EXAMPLE)
-
-
-def _quoted(text: str) -> str:
-    return f'"{shown(text)}"'
+    return InvalidValue(f"{quoted(said)} is no time that can be read", _EXAMPLE)

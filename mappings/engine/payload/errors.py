@@ -5,6 +5,8 @@ Refuses: to know any format.
 
 from __future__ import annotations
 
+from mappings.engine.common.errors import MappingsError
+
 #: How deep the value may be nested, lists and objects counted.
 DEPTH_MAX = 64
 #: How many fields a form may have.
@@ -16,7 +18,7 @@ INTEGER_MAX = 2**64 - 1
 _FOR_NUL = "\x01"
 
 
-class PayloadError(Exception):
+class PayloadError(MappingsError):
     """The body cannot be read; the message says in one sentence why."""
 
 

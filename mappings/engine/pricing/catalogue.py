@@ -12,6 +12,7 @@ from datetime import datetime
 from decimal import Decimal
 from types import MappingProxyType
 
+from mappings.engine.common.errors import MappingsError
 from mappings.engine.common.suggest import nearest
 from mappings.engine.common.wording import shown
 from mappings.engine.pricing.prices import AmountError, Entry, in_effect
@@ -22,7 +23,7 @@ FILE = "agents.yaml"
 Prices = Mapping[str, tuple[Entry, ...]]
 
 
-class UnpricedError(Exception):
+class UnpricedError(MappingsError):
     """The catalogue gives no price for this; the message says what to add where."""
 
 

@@ -14,6 +14,7 @@ from fractions import Fraction
 
 from mappings.engine.common.amounts import DECIMALS_MAX, money
 from mappings.engine.common.currencies import payable_micros
+from mappings.engine.common.errors import MappingsError
 
 MICROS = 1_000_000
 MICROS_MAX = 2**63 - 1
@@ -21,7 +22,7 @@ MICROS_MAX = 2**63 - 1
 VALUE_DIGITS_MAX = 18
 
 
-class AmountError(Exception):
+class AmountError(MappingsError):
     """The amount cannot be had from this value; the message says why and what to do."""
 
 

@@ -17,6 +17,7 @@ from typing import Any
 
 import yaml
 
+from mappings.engine.common.errors import MappingsError
 from mappings.engine.common.wording import shown
 from mappings.engine.reading.positions import Mark, Path, Positions
 from mappings.engine.reading.validation import validate
@@ -102,7 +103,7 @@ class _Open:
     key: str | None = None
 
 
-class _StopReadingError(Exception):
+class _StopReadingError(MappingsError):
     """The rest of the file cannot be understood; the problem is already noted."""
 
 
@@ -177,7 +178,7 @@ class _Reader:
 
     def stop(self, place: Mark, message: str, remedy: str) -> None:
         self.problem(place, message, remedy)
-        raise _StopReadingError
+        raise _StopReadingError(message)
 
     def refuse_extras(self, event: yaml.NodeEvent, place: Mark) -> None:
         """Anchors, aliases (so that nothing multiplies) and tags (so that nothing is made)."""

@@ -17,9 +17,8 @@ from urllib.parse import quote, unquote_to_bytes
 from mappings.engine.payload.errors import PayloadError
 from mappings.engine.payload.formats import BYTE_ORDER_MARK
 from mappings.engine.payload.forms import WRAPPERS, form_fields, is_document, wrapped_document
-from mappings.engine.redact.errors import NotRedactable
 from mappings.engine.redact.jsonspans import Span, json_spans
-from mappings.engine.redact.paths import MARK, Node
+from mappings.engine.redact.paths import MARK, Node, NotRedactable
 
 FIELD_MARK = quote(MARK)
 DOCUMENT_MARK = quote(f'"{MARK}"')

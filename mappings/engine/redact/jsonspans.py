@@ -18,8 +18,7 @@ from typing import Any, NoReturn
 
 from mappings.engine.payload.errors import PayloadError
 from mappings.engine.payload.jsontext import refuse_depth
-from mappings.engine.redact.errors import NotRedactable
-from mappings.engine.redact.paths import Node
+from mappings.engine.redact.paths import Node, NotRedactable
 
 _BLANKS = re.compile(r"[ \t\n\r]*")
 

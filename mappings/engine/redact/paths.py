@@ -12,6 +12,8 @@ import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
+from mappings.engine.common.errors import MappingsError
+
 #: What stands where a value was, as JSON text it is in quotes.
 MARK = "[redacted]"
 
@@ -30,13 +32,15 @@ _EXAMPLE = "Write it like payload.customer.email, payload.items[*].note or heade
 Names = tuple[str, ...]
 
 
-class PathInvalid(Exception):
-    """What is written is no path; `message` and `remedy` are whole sentences."""
+class InvalidPath(MappingsError):
+    """The text is not a path of `redact`; `message` and `remedy` are whole sentences."""
 
     def __init__(self, message: str, remedy: str = _EXAMPLE) -> None:
-        super().__init__(message)
-        self.message = message
-        self.remedy = remedy
+        super().__init__(message, remedy)
+
+
+class NotRedactable(MappingsError):
+    """It is uncertain where in the body the values are; the message holds nothing of them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,12 +71,12 @@ class RedactPath:
 
 
 def parse_path(text: str) -> RedactPath:
-    """The path that `text` writes. Raises PathInvalid."""
+    """The path that `text` writes. Raises InvalidPath."""
     if len(text) > _PATH_CHARS_MAX:
-        raise PathInvalid(f"This path has more than {_PATH_CHARS_MAX} characters.")
+        raise InvalidPath(f"This path has more than {_PATH_CHARS_MAX} characters.")
     root = next((one for one in (PAYLOAD, HEADERS) if re.match(rf"{one}(?![\w-])", text)), None)
     if root is None:
-        raise PathInvalid(f"`{text}` begins with neither `payload` nor `headers`.")
+        raise InvalidPath(f"`{text}` begins with neither `payload` nor `headers`.")
     return _header(text) if root == HEADERS else _payload(text)
 
 
@@ -83,15 +87,15 @@ def _payload(text: str) -> RedactPath:
     while position < len(text):
         step = _STEP.match(text, position)
         if step is None:
-            raise PathInvalid(f"`{text}` cannot be read from `{text[position:]}` on.")
+            raise InvalidPath(f"`{text}` cannot be read from `{text[position:]}` on.")
         items = step["items"] is not None
         if not items:
             names.append(step["name"] or _unquoted(step["quoted"]))
         position = step.end()
     if not names:
-        raise PathInvalid(f"`{text}` is the whole body.", "Name the members to take out.")
+        raise InvalidPath(f"`{text}` is the whole body.", "Name the members to take out.")
     if len(names) > NAMES_MAX:
-        raise PathInvalid(f"This path has more than {NAMES_MAX} names.")
+        raise InvalidPath(f"This path has more than {NAMES_MAX} names.")
     return RedactPath(PAYLOAD, tuple(names), items)
 
 
@@ -100,9 +104,9 @@ def _header(text: str) -> RedactPath:
     name = _unquoted(name[1:-1]) if name.startswith('["') and name.endswith('"]') else name[1:]
     name = name.lower()
     if not text.startswith(("headers.", 'headers["')) or not _HEADER.fullmatch(name):
-        raise PathInvalid(f"`{text}` names no header.", "Write it like headers.x-user-email.")
+        raise InvalidPath(f"`{text}` names no header.", "Write it like headers.x-user-email.")
     if name in _NEEDED_HEADERS:
-        raise PathInvalid(f"The body is read by `{name}`.", "Leave it out of `redact`.")
+        raise InvalidPath(f"The body is read by `{name}`.", "Leave it out of `redact`.")
     return RedactPath(HEADERS, (name,))
 
 
@@ -110,7 +114,7 @@ def _unquoted(quoted: str) -> str:
     try:
         return str(json.loads(quoted))
     except ValueError:
-        raise PathInvalid(f"{quoted} is no name in quotes.") from None
+        raise InvalidPath(f"{quoted} is no name in quotes.") from None
 
 
 @dataclass(slots=True)

@@ -12,10 +12,9 @@ from functools import cached_property
 
 from mappings.engine.payload.errors import PayloadError
 from mappings.engine.payload.formats import BodyRules, Format, Recognised, recognised
-from mappings.engine.redact.errors import NotRedactable
 from mappings.engine.redact.formspans import FormSpan, form_spans
 from mappings.engine.redact.jsonspans import json_lines_spans, json_spans, scalars
-from mappings.engine.redact.paths import HEADERS, MARK, Node, RedactPath, tree_of
+from mappings.engine.redact.paths import HEADERS, MARK, Node, NotRedactable, RedactPath, tree_of
 
 _QUOTED_MARK = f'"{MARK}"'
 _DATA = "data"

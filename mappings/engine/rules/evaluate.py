@@ -12,6 +12,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from mappings.engine.cel.language import Activation, EvalError, Expression
+from mappings.engine.common.errors import MappingsError
 from mappings.engine.common.identifiers import unfit
 from mappings.engine.pricing.catalogue import Catalogue, Price, UnpricedError
 from mappings.engine.redact.paths import MARK
@@ -30,8 +31,8 @@ from mappings.engine.types import (
 _EXPRESSION_SHOWN_MAX = 160
 
 
-class RuleError(Exception):
-    """A rule cannot be decided or billed in this event; `failure` says why."""
+class MappingFailed(MappingsError):
+    """An event or a whole delivery cannot be mapped or billed; `failure` says why."""
 
     def __init__(self, failure: Failure) -> None:
         super().__init__(failure.detail)
@@ -90,7 +91,7 @@ class Event:
 
 
 def matches(rule: Rule, event: Event) -> bool:
-    """Whether the rule's `when` is true. Raises RuleError if that cannot be said."""
+    """Whether the rule's `when` is true. Raises MappingFailed if that cannot be said."""
     try:
         value = rule.when.evaluate(event.activation)
     except EvalError as error:
@@ -105,7 +106,7 @@ def matches(rule: Rule, event: Event) -> bool:
 
 
 def outcome_of(rule: Rule, event: Event) -> Outcome:
-    """What a matching rule bills or takes back. Raises RuleError."""
+    """What a matching rule bills or takes back. Raises MappingFailed."""
     key = _key(rule, event)
     agent, customer, indicator = (
         _value(rule, event, field) for field in (rule.agent, rule.customer, rule.indicator)
@@ -230,8 +231,8 @@ def _value(rule: Rule, event: Event, field: Field | None) -> Any:
     return value
 
 
-def _unpriced(rule: Rule, event: Event, said: str) -> RuleError:
-    return RuleError(
+def _unpriced(rule: Rule, event: Event, said: str) -> MappingFailed:
+    return MappingFailed(
         Failure(
             reason=Reason.UNPRICED,
             detail=f"Rule {rule.name}: {said}",
@@ -249,8 +250,8 @@ def _error(
     remedy: str,
     expression: str | None,
     reason: Reason = Reason.MAPPING,
-) -> RuleError:
-    return RuleError(
+) -> MappingFailed:
+    return MappingFailed(
         Failure(
             reason=reason,
             detail=sentence(message, remedy, rule=rule.name, field=field, expression=expression),

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from mappings.engine.cel import text as celtext
 from mappings.engine.cel.language import Expression, ExpressionError, Language, Lets
 from mappings.engine.cel.template import Template, compile_template
+from mappings.engine.common.errors import InvalidValue
 from mappings.engine.common.identifiers import illegible, unfit
 from mappings.engine.common.suggest import nearest
 from mappings.engine.common.wording import shown
@@ -135,9 +136,9 @@ class FieldCompiler:
         elif kind in (VALUE, CURRENCY):
             try:
                 kind.convert(text)
-            except ValueError as error:
-                message, _, remedy = str(error).partition("; ")
-                self.report.at_value(path, f"{message}.", f"{remedy[0].upper()}{remedy[1:]}.")
+            except InvalidValue as error:
+                remedy = f"{error.remedy[0].upper()}{error.remedy[1:]}."
+                self.report.at_value(path, f"{error.message}.", remedy)
 
     def _reads_like_cel(self, text: str) -> bool:
         heads = {"payload", "event", "headers", "vars", "received_at", *self.lets.compiled}

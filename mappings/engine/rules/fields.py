@@ -17,6 +17,7 @@ from mappings.engine.cel.language import Activation, EvalError, Expression
 from mappings.engine.cel.template import Template
 from mappings.engine.common.amounts import decimal_amount
 from mappings.engine.common.currencies import currency_code
+from mappings.engine.common.errors import InvalidValue, MappingsError
 from mappings.engine.common.identifiers import unfit
 from mappings.engine.common.times import parse_time
 from mappings.engine.reading.report import Fault
@@ -26,15 +27,13 @@ TAG_CHARS_MAX = 256
 _ID_REMEDY = "write id(…) around a whole number"
 
 
-class FieldError(Exception):
+class FieldError(MappingsError):
     """A field has no value that may be billed; the parts make the sentence that says so."""
 
     def __init__(
         self, message: str, remedy: str, *, expression: str | None, reason: Reason = Reason.MAPPING
     ) -> None:
-        super().__init__(message)
-        self.message = message
-        self.remedy = remedy
+        super().__init__(message, remedy)
         self.expression = expression
         self.reason = reason
 
@@ -69,9 +68,9 @@ class Field:
                 for part in self.template.parts
             )
             return self.kind.convert("".join(pieces))
-        except ValueError as error:
-            message, _, remedy = str(error).partition("; ")
-            raise FieldError(message, remedy, expression=self.template.text) from error
+        except InvalidValue as error:
+            text = self.template.text
+            raise FieldError(error.message, error.remedy, expression=text) from error
 
     def _value(self, expression: Expression, activation: Activation) -> Any:
         try:
@@ -154,19 +153,19 @@ def _identifying(value: object) -> str:
     text = _as_text(value)
     fault = unfit(text)
     if fault is not None:
-        raise ValueError(f"{fault.message}; {fault.remedy}")
+        raise fault
     return text
 
 
 def _tag(value: object) -> str:
     text = _as_text(value)
     if len(text) > TAG_CHARS_MAX:
-        raise ValueError(
-            f"it has {len(text)} characters, more than {TAG_CHARS_MAX}; "
-            f"cut it with .substring(0, {TAG_CHARS_MAX})"
+        raise InvalidValue(
+            f"it has {len(text)} characters, more than {TAG_CHARS_MAX}",
+            f"cut it with .substring(0, {TAG_CHARS_MAX})",
         )
     if "\0" in text or any("\ud800" <= character <= "\udfff" for character in text):
-        raise ValueError("it has a NUL or half a character; look at the payload")
+        raise InvalidValue("it has a NUL or half a character", "look at the payload")
     return text
 
 
@@ -178,7 +177,7 @@ def _time(value: datetime | str) -> datetime:
     if isinstance(value, datetime):
         return value.astimezone(UTC)
     if not value.strip():
-        raise ValueError("it is empty; make `when` ask for it, or leave `occurred_at` out")
+        raise InvalidValue("it is empty", "make `when` ask for it, or leave `occurred_at` out")
     return parse_time(value)
 
 

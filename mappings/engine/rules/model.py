@@ -14,7 +14,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 from mappings.engine.cel.functions import FUNCTIONS
 from mappings.engine.reading.validation import wrong
-from mappings.engine.redact.paths import PathInvalid, parse_path
+from mappings.engine.redact.paths import InvalidPath, parse_path
 from mappings.engine.rules.interval import Every
 from mappings.engine.rules.secrets import Secrets
 from mappings.engine.types import AmountRule, Kind, Reason
@@ -106,7 +106,7 @@ def _moment(text: str) -> str:
 def _redact_path(text: str) -> str:
     try:
         parse_path(text)
-    except PathInvalid as error:
+    except InvalidPath as error:
         raise wrong(error.message, error.remedy) from None
     return text
 

@@ -21,21 +21,13 @@ from mappings.engine.common import confined
 from mappings.engine.common.amounts import WrittenNumbers
 from mappings.engine.payload import BodyRules, PayloadError, parse
 from mappings.engine.pricing.catalogue import Catalogue
-from mappings.engine.rules.evaluate import Event, Rule, RuleError, matches, outcome_of, sentence
+from mappings.engine.rules.evaluate import Event, MappingFailed, Rule, matches, outcome_of, sentence
 from mappings.engine.types import DeliveryInput, Failure, Mapped, Outcome, Reason
 
 EVENTS_MAX = 10_000
 MAPPED = TypeAdapter(Mapped)
 _Result = TypeVar("_Result")
 _PATH = re.compile(r"payload(?:\.[A-Za-z_][A-Za-z0-9_]*)*")
-
-
-class DeliveryError(Exception):
-    """The delivery as a whole cannot be read; `failure` says why."""
-
-    def __init__(self, failure: Failure) -> None:
-        super().__init__(failure.detail)
-        self.failure = failure
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,7 +51,7 @@ class Program:
         """All outcomes and all failures of the delivery."""
         try:
             return self.on_events(delivery, catalogue, self._mapped, MAPPED)
-        except DeliveryError as error:
+        except MappingFailed as error:
             return self._mapped(iter(()), error.failure)
 
     def on_events(
@@ -74,7 +66,7 @@ class Program:
         """What `work` makes of the events, in a bounded process where they may take much.
 
         `form` is that of the result; `demand` that of the work, the program's own if None.
-        Raises DeliveryError.
+        Raises MappingFailed.
         """
         payload = self._parsed(delivery)
         needed = (demand or self.demand).bytes_for(
@@ -90,11 +82,11 @@ class Program:
             raise self._exceeded(error) from error
 
     def _parsed(self, delivery: DeliveryInput) -> object:
-        """The payload. Raises DeliveryError."""
+        """The payload. Raises MappingFailed."""
         try:
             return parse(delivery.body, delivery.headers.get("content-type"), self.body_rules)
         except PayloadError as error:
-            raise DeliveryError(Failure(reason=Reason.PARSE, detail=str(error))) from error
+            raise MappingFailed(Failure(reason=Reason.PARSE, detail=str(error))) from error
 
     def _mapped(self, events: Iterator[Event], *failed: Failure) -> Mapped:
         outcomes: list[Outcome] = []
@@ -104,7 +96,7 @@ class Program:
             for event in events:
                 count += 1
                 self._decide(event, outcomes, failures)
-        except DeliveryError as error:
+        except MappingFailed as error:
             failures.append(error.failure)
         return Mapped(
             outcomes=tuple(outcomes),
@@ -118,7 +110,7 @@ class Program:
             try:
                 if matches(rule, event):
                     outcomes.append(outcome_of(rule, event))
-            except RuleError as error:
+            except MappingFailed as error:
                 failures.append(error.failure)
 
     def _read(
@@ -129,7 +121,7 @@ class Program:
         *,
         note: Callable[[str], None] | None = None,
     ) -> Iterator[Event]:
-        """The events of the delivery, each ready for the rules. Raises DeliveryError."""
+        """The events of the delivery, each ready for the rules. Raises MappingFailed."""
         values: dict[str, Any] = {
             "payload": payload,
             "headers": dict(delivery.headers),
@@ -163,7 +155,7 @@ class Program:
             raise self._unreadable(message, "have the sender post smaller batches")
         return events
 
-    def _exceeded(self, error: confined.Exceeded) -> DeliveryError:
+    def _exceeded(self, error: confined.Exceeded) -> MappingFailed:
         """The failure of a delivery that took too much in the expression that was noted."""
         rule = next((one.name for one in self.rules if _has(one, error.note)), None)
         field = "events" if rule is None and error.note == self.events.text else None
@@ -171,7 +163,7 @@ class Program:
         detail = sentence(
             message, TOO_MUCH_REMEDY, rule=rule, field=field, expression=error.note or None
         )
-        return DeliveryError(
+        return MappingFailed(
             Failure(
                 reason=Reason.MAPPING,
                 detail=detail,
@@ -183,9 +175,9 @@ class Program:
 
     def _unreadable(
         self, message: str, remedy: str, reason: Reason = Reason.MAPPING
-    ) -> DeliveryError:
+    ) -> MappingFailed:
         detail = sentence(message, remedy, rule=None, field="events", expression=self.events.text)
-        return DeliveryError(
+        return MappingFailed(
             Failure(reason=reason, detail=detail, field="events", expression=self.events.text)
         )
 

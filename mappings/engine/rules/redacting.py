@@ -13,7 +13,7 @@ from mappings.engine.cel.language import Expression, Lets
 from mappings.engine.cel.template import Template
 from mappings.engine.reading.positions import Path
 from mappings.engine.reading.report import Fault, Report
-from mappings.engine.redact.paths import PathInvalid, RedactPath, parse_path
+from mappings.engine.redact.paths import InvalidPath, RedactPath, parse_path
 from mappings.engine.redact.taint import Conflict, Value, conflicts, events_of, let_conflicts
 from mappings.engine.rules.evaluate import Rule
 
@@ -29,7 +29,7 @@ def _good_ones(texts: Iterable[object]) -> Iterator[RedactPath]:
         try:
             if isinstance(text, str):
                 yield parse_path(text)
-        except PathInvalid:
+        except InvalidPath:
             continue  # the shape says so
 
 

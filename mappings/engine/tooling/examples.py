@@ -17,7 +17,7 @@ from mappings.engine.reading import yamlfile
 from mappings.engine.reading.positions import Path
 from mappings.engine.reading.report import Report
 from mappings.engine.reading.tables import is_table, table_name
-from mappings.engine.redact.errors import NotRedactable
+from mappings.engine.redact.paths import NotRedactable
 from mappings.engine.rules.examplefiles import body_of
 from mappings.engine.rules.model import ExampleModel, Expected, MappingModel
 from mappings.engine.rules.usage import looks_into

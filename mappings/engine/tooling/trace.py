@@ -19,9 +19,9 @@ from pydantic import TypeAdapter
 from mappings.engine.cel import text as celtext
 from mappings.engine.cel.language import Activation, EvalError, ExpressionError, Language, Lets
 from mappings.engine.loading.mapping_set import MappingSet
-from mappings.engine.rules.evaluate import Event, Rule, RuleError, matches, outcome_of, price_of
+from mappings.engine.rules.evaluate import Event, MappingFailed, Rule, matches, outcome_of, price_of
 from mappings.engine.rules.fields import Field, FieldError
-from mappings.engine.rules.program import DeliveryError, Program
+from mappings.engine.rules.program import Program
 from mappings.engine.types import DeliveryInput, Failure, Outcome
 
 
@@ -111,7 +111,7 @@ def trace(mappings: MappingSet, delivery: DeliveryInput) -> Trace:
 
     try:
         return program.on_events(delivery, mappings.catalogue, seen, _TRACE, demand=demand)
-    except DeliveryError as error:
+    except MappingFailed as error:
         return seen(iter(()), error.failure)
 
 
@@ -124,7 +124,7 @@ def _traced(
     traced: list[TracedEvent] = []
     try:
         traced.extend(_traced_event(program, event) for event in events)
-    except DeliveryError as error:
+    except MappingFailed as error:
         failures = (*failures, error.failure)
     return Trace(
         source=delivery.source, events=tuple(traced), failures=failures, shadow=program.shadow
@@ -152,7 +152,7 @@ def _traced_rule(program: Program, rule: Rule, event: Event) -> TracedRule:
         if matched:
             fields = tuple(_traced_field(field, event.activation) for field in rule.fields())
             outcome = outcome_of(rule, event)
-    except RuleError as error:
+    except MappingFailed as error:
         failure = error.failure
     return TracedRule(
         rule=rule.name,

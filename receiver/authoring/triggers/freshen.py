@@ -16,8 +16,7 @@ from mappings.engine.cel.expression import Expression
 from mappings.engine.cel.reads import ANY, reads_of
 from mappings.engine.loading.mapping_set import MappingSet
 from mappings.engine.payload import PayloadError
-from mappings.engine.redact.errors import NotRedactable
-from mappings.engine.redact.paths import PAYLOAD, RedactPath
+from mappings.engine.redact.paths import PAYLOAD, NotRedactable, RedactPath
 from mappings.engine.redact.taint import conflicts, events_of
 from mappings.engine.rules.program import Program
 from mappings.engine.types import Mapped

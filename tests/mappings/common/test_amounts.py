@@ -9,7 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mappings.engine.common.amounts import AmountInvalid, WrittenNumbers, decimal_amount
+from mappings.engine.common.amounts import WrittenNumbers, decimal_amount
+from mappings.engine.common.errors import InvalidValue
 from tests.mappings.kit import delivery, good, only_outcome, rule
 
 READ = {
@@ -63,7 +64,7 @@ REFUSED = {
     ("text", "said"), REFUSED.items(), ids=[ascii(text[:20]) for text in REFUSED]
 )
 def test_what_is_refused_says_why_and_what_helps(text: str, said: tuple[str, str]) -> None:
-    with pytest.raises(AmountInvalid) as refused:
+    with pytest.raises(InvalidValue) as refused:
         decimal_amount(text)
     assert said[0] in refused.value.message
     assert said[1] in refused.value.remedy

@@ -8,7 +8,8 @@ from datetime import UTC, datetime
 import pytest
 from cel_expr_python import cel
 
-from mappings.engine.common.times import TimeTextError, parse_time
+from mappings.engine.common.errors import InvalidValue
+from mappings.engine.common.times import parse_time
 from mappings.engine.types import Mapped, Reason
 from tests.mappings.kit import mapped, only_failure, only_outcome, rule
 
@@ -128,7 +129,7 @@ def test_the_remedies_can_be_followed(expression: str, text: str) -> None:
     ],
 )
 def test_a_zone_is_no_guess(text: str, zone: str, message: str) -> None:
-    with pytest.raises(TimeTextError, match=message):
+    with pytest.raises(InvalidValue, match=message):
         parse_time(text, zone)
 
 

@@ -6,7 +6,7 @@ import pytest
 
 from mappings.engine.loading.load import load
 from mappings.engine.loading.mapping_set import MappingSet
-from mappings.engine.redact.errors import NotRedactable
+from mappings.engine.redact.paths import NotRedactable
 from mappings.engine.tooling.examples import run_examples
 from mappings.engine.types import Failure, Problem, Reason
 from tests.mappings.kit import (

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from mappings.engine.redact.paths import PathInvalid, RedactPath, parse_path
+from mappings.engine.redact.paths import InvalidPath, RedactPath, parse_path
 
 GOOD = {
     "payload.email": RedactPath("payload", ("email",)),
@@ -48,7 +48,7 @@ def test_a_path_stands_for_names_and_lists_do_not_matter(text: str) -> None:
 
 @pytest.mark.parametrize("text", BAD)
 def test_what_is_no_path_is_refused_and_says_why(text: str) -> None:
-    with pytest.raises(PathInvalid) as refused:
+    with pytest.raises(InvalidPath) as refused:
         parse_path(text)
     assert BAD[text] in refused.value.message
     assert refused.value.remedy

@@ -9,7 +9,7 @@ from urllib.parse import quote_plus, unquote_plus
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from mappings.engine.redact.paths import MARK, PathInvalid, RedactPath, parse_path
+from mappings.engine.redact.paths import MARK, InvalidPath, RedactPath, parse_path
 from mappings.engine.redact.redactor import Redactor
 from tests.mappings.redacting import DOCUMENTS, PATHS, Number, Rest, written
 
@@ -50,7 +50,7 @@ def without(value: Any, paths: list[Rest]) -> Any:
 def parsed(texts: list[str]) -> tuple[RedactPath, ...]:
     try:
         return tuple(parse_path(text) for text in texts)
-    except PathInvalid:
+    except InvalidPath:
         assume(False)
         raise
 

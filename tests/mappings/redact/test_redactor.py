@@ -9,8 +9,7 @@ from urllib.parse import quote_plus
 import pytest
 
 from mappings.engine.payload import parse
-from mappings.engine.redact.errors import NotRedactable
-from mappings.engine.redact.paths import parse_path
+from mappings.engine.redact.paths import NotRedactable, parse_path
 from mappings.engine.redact.redactor import Redacted, Redactor, redactor_of
 
 MIB = 1024 * 1024

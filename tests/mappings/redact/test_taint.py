@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from mappings.engine.cel.language import EvalError, Expression, ExpressionError, Language
 from mappings.engine.payload import PayloadError, parse
-from mappings.engine.redact.paths import PathInvalid, parse_path
+from mappings.engine.redact.paths import InvalidPath, parse_path
 from mappings.engine.redact.redactor import Redactor
 from mappings.engine.redact.taint import conflicts, events_of
 from tests.mappings.kit import RECEIVED_AT
@@ -185,7 +185,7 @@ def test_what_is_proven_to_read_nothing_redacted_gives_the_same_without_it(
         expression = LANGUAGE.compile(text)
         body = written(value, data.draw)[0].encode()
         payload, left = parse(body), parse(Redactor(paths).apply(body, {}).body)
-    except (PathInvalid, ExpressionError, PayloadError):
+    except (InvalidPath, ExpressionError, PayloadError):
         assume(False)
         raise
     events, _ = events_of(LANGUAGE.compile_events("[payload]"), paths)

@@ -5,8 +5,7 @@ from __future__ import annotations
 import pytest
 
 from mappings.engine.payload import BodyRules, Format, PayloadError, parse
-from mappings.engine.redact.errors import NotRedactable
-from mappings.engine.redact.paths import parse_path
+from mappings.engine.redact.paths import NotRedactable, parse_path
 from mappings.engine.redact.redactor import redactor_of
 from receiver.signatures import RULES
 

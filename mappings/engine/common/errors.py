@@ -1,0 +1,25 @@
+"""The errors of the mapping language: one base class, so that a caller can catch them all.
+
+Owns: what every error carries. Refuses: to know what went wrong; that is for the subclasses.
+"""
+
+from __future__ import annotations
+
+
+class MappingsError(Exception):
+    """A mapping, or what it was given, cannot be used.
+
+    `message` says what is wrong, `remedy` what to do about it; "" where there is no advice.
+    """
+
+    def __init__(self, message: str, remedy: str = "") -> None:
+        super().__init__(message)
+        self.message = message
+        self.remedy = remedy
+
+
+class InvalidValue(MappingsError):
+    """A text or number cannot be used here; message and remedy are parts of a sentence."""
+
+    def __str__(self) -> str:
+        return f"{self.message}; {self.remedy}"
