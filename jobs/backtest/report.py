@@ -24,7 +24,7 @@ BILLING_OTHERWISE = "billing_otherwise"
 KINDS = (NEWLY_FAILING, NEWLY_BILLING, NO_LONGER_BILLING, BILLING_OTHERWISE)
 
 
-class Line(NamedTuple):
+class PostedLine(NamedTuple):
     """What a delivery posts to the ledger, and the rule that causes it."""
 
     rule: str
@@ -58,7 +58,7 @@ class Sums:
     reversals: int = 0
     micros: int = 0
 
-    def add(self, line: Line) -> None:
+    def add(self, line: PostedLine) -> None:
         """Count a line in."""
         self.micros += line.micros
         if line.kind == Kind.CHARGE.value:
@@ -82,7 +82,7 @@ class Examples:
 
 
 @dataclass(slots=True)
-class Report:
+class BacktestReport:
     """All that differs. `no_body` and `set_aside` deliveries were not compared."""
 
     window: str
@@ -171,10 +171,10 @@ class Report:
         return found
 
 
-def lines_of(settlement: Settlement) -> tuple[Line, ...]:
+def lines_of(settlement: Settlement) -> tuple[PostedLine, ...]:
     """What this settlement posts, in order."""
     return tuple(
-        Line(
+        PostedLine(
             outcome.rule,
             entry.kind.value,
             outcome.key,
@@ -207,7 +207,7 @@ def _kind(before: Settlement, after: Settlement) -> str | None:
 
 
 def _example(
-    kind: str, after: Settlement, was: Sequence[Line], now: Sequence[Line]
+    kind: str, after: Settlement, was: Sequence[PostedLine], now: Sequence[PostedLine]
 ) -> dict[str, Any]:
     if kind == NEWLY_FAILING:
         return {"rule": after.rule, "reason": after.reason, "detail": after.detail}

@@ -42,7 +42,7 @@ class Window:
     count: int | None
 
 
-class Place(NamedTuple):
+class Position(NamedTuple):
     """Where a delivery stands in the order received."""
 
     received_at: datetime
@@ -53,8 +53,8 @@ class Place(NamedTuple):
 class Span:
     """The deliveries from the first to the last, both included, and how many there are."""
 
-    first: Place
-    last: Place
+    first: Position
+    last: Position
     deliveries: int
 
 
@@ -87,12 +87,12 @@ async def span_of(database: Database, window: Window) -> Span | None:
         first = await _first(connection, window)
         if first is None:
             return None
-        counted = select(func.count()).where(_at(first) <= _HERE, _at(Place(*last)) >= _HERE)
+        counted = select(func.count()).where(_at(first) <= _HERE, _at(Position(*last)) >= _HERE)
         total = await connection.scalar(counted.select_from(deliveries))
-    return Span(first, Place(*last), int(total or 0))
+    return Span(first, Position(*last), int(total or 0))
 
 
-async def _first(connection: AsyncConnection, window: Window) -> Place | None:
+async def _first(connection: AsyncConnection, window: Window) -> Position | None:
     columns = deliveries.c
     query = select(columns.received_at, columns.id)
     if window.age is not None:
@@ -103,11 +103,11 @@ async def _first(connection: AsyncConnection, window: Window) -> Place | None:
         kept = some.subquery()
         query = select(kept).order_by(kept.c.received_at, kept.c.id)
     found = (await connection.execute(query.limit(1))).one_or_none()
-    return None if found is None else Place(*found)
+    return None if found is None else Position(*found)
 
 
 async def next_deliveries(
-    connection: AsyncConnection, span: Span, *, after: Place | None, limit: int
+    connection: AsyncConnection, span: Span, *, after: Position | None, limit: int
 ) -> Sequence[RowMapping]:
     """The next of the span, in the order received."""
     begin = _at(span.first) <= _HERE if after is None else _at(after) < _HERE
@@ -120,11 +120,11 @@ async def next_deliveries(
     return found.mappings().all()
 
 
-def said_before(span: Span) -> ColumnElement[bool]:
+def recorded_before(span: Span) -> ColumnElement[bool]:
     """The condition that an outcome is of an earlier delivery, or a reversal by hand."""
     earlier = and_(deliveries.c.id == outcomes.c.delivery_id, _at(span.first) > _HERE)
     return or_(outcomes.c.delivery_id.is_(None), select(deliveries.c.id).where(earlier).exists())
 
 
-def _at(place: Place) -> ColumnElement[tuple[datetime, str]]:
+def _at(place: Position) -> ColumnElement[tuple[datetime, str]]:
     return tuple_(literal(place.received_at, UtcDateTime), literal(place.id))

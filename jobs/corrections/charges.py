@@ -15,7 +15,7 @@ from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 from sqlalchemy import ColumnElement, Select, and_, func, or_, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from jobs.corrections.byhand import OpenCharge
+from jobs.corrections.manual import OpenCharge
 from jobs.filters import between
 from jobs.ledger.repository import chunks
 from jobs.storage.database import Database
@@ -77,7 +77,7 @@ class ChargeFilter(BaseModel):
 
 
 @dataclass(slots=True)
-class Standing:
+class OpenChargeSummary:
     """How many charges fit and are open, their sums, and how many keys named have none open."""
 
     matched: int = 0
@@ -106,7 +106,7 @@ def _closed(where: ChargeFilter, *wanted: Any) -> Select[Any]:
 
 async def standing(
     database: Database, where: ChargeFilter, *, limit: int | None = None
-) -> Standing:
+) -> OpenChargeSummary:
     """The open charges that fit, counted and summed, at most `limit` of them.
 
     `unchanged` are the keys of those named by id that were taken back already.
@@ -121,7 +121,7 @@ async def standing(
         func.sum(some.c.amount_micros // 1_000_000),
         func.sum(some.c.amount_micros % 1_000_000),
     ).group_by(some.c.currency)
-    found = Standing()
+    found = OpenChargeSummary()
     async with database.read() as connection:
         for currency, count, units, rest in await connection.execute(sums):
             found.matched += count

@@ -10,8 +10,8 @@ from collections.abc import Iterable, Mapping, Set
 from dataclasses import replace
 
 from jobs.common.ids import new_id
-from jobs.corrections.byhand import Asked, Correction, Decided, OpenCharge
-from jobs.corrections.remapped import MOVED, Refused
+from jobs.corrections.manual import Correction, CorrectionContext, Decided, OpenCharge
+from jobs.corrections.remapped import MOVED, CorrectionRefused
 from jobs.ledger.book import Entry, KeyBook, Recorded, time_behind
 from jobs.ledger.owing import Step, decide
 from mappings.engine.types import AmountRule, Kind
@@ -21,7 +21,7 @@ def reinstate_all(
     charges: Iterable[OpenCharge],
     named: Mapping[str, Set[str]],
     books: Mapping[str, KeyBook],
-    asked: Asked,
+    context: CorrectionContext,
 ) -> Decided:
     """Bring back what was taken back by hand last of the keys of these charges.
 
@@ -31,8 +31,8 @@ def reinstate_all(
     for charge in charges:
         book = books.get(charge.outcome_key)
         try:
-            step = _reinstate(book, named.get(charge.outcome_key, frozenset()), asked)
-        except Refused as refused:
+            step = _reinstate(book, named.get(charge.outcome_key, frozenset()), context)
+        except CorrectionRefused as refused:
             decided.refused.append((charge, str(refused)))
             continue
         if step is None:
@@ -42,28 +42,32 @@ def reinstate_all(
     return decided
 
 
-def _reinstate(book: KeyBook | None, named: Set[str], asked: Asked) -> tuple[Recorded, Step] | None:
+def _reinstate(
+    book: KeyBook | None, named: Set[str], context: CorrectionContext
+) -> tuple[Recorded, Step] | None:
     """What is recorded of this key, and what that posts; None where its charge stands already.
 
-    Raises Refused.
+    Raises CorrectionRefused.
     """
     if book is None or not book.entries:
-        raise Refused(MOVED)
+        raise CorrectionRefused(MOVED)
     last = book.entries[-1]
     if last.kind is Kind.CHARGE:
         if named and last.id not in named and not _is_restored(book, last):
-            raise Refused(
+            raise CorrectionRefused(
                 f"its outcome is billed by {last.id} by now: nothing is to be brought back"
             )
         return None
     _refuse_reversal_of_vendor(book)
     if named and not named & _taken_back(book):
-        raise Refused(f"its outcome was billed again since: {last.reverses} was taken back last")
-    recorded = reinstatement_by_hand(book, asked)
+        raise CorrectionRefused(
+            f"its outcome was billed again since: {last.reverses} was taken back last"
+        )
+    recorded = reinstatement_by_hand(book, context)
     step = decide(book, recorded, (new_id(), new_id()))
     if not step.entries:
         book.take_back()
-        raise Refused(MOVED)
+        raise CorrectionRefused(MOVED)
     return recorded, step
 
 
@@ -91,28 +95,28 @@ def _refuse_reversal_of_vendor(book: KeyBook) -> None:
     if reversals[-1].action_id is not None and book.line.remembered[-1].is_closing:
         return
     deliveries = (one.delivery_id for one in reversed(reversals) if one.action_id is None)
-    raise Refused(
+    raise CorrectionRefused(
         f"delivery {next(deliveries, None)} took it back: only what a person took back is"
         " reinstated; a later charge of the vendor bills it again, or a rule with `reinstates`"
     )
 
 
-def reinstatement_by_hand(book: KeyBook, asked: Asked) -> Recorded:
+def reinstatement_by_hand(book: KeyBook, context: CorrectionContext) -> Recorded:
     """What brings back the charge that the last reversal of this book took, as it is asked for.
 
     It is told of the delivery of that charge, so that the line can be traced to its evidence.
     """
     last, charge = book.line.reversals[-1], book.line.remembered[-1].charge
     if charge is None:
-        raise Refused(MOVED)
-    at = time_behind(last, Kind.REINSTATEMENT, asked.at)
+        raise CorrectionRefused(MOVED)
+    at = time_behind(last, Kind.REINSTATEMENT, context.at)
     return replace(
         charge,
         id=new_id(),
         ordinal=book.last_ordinal + 1,
         kind=Kind.REINSTATEMENT,
         occurred_at=at,
-        effective_at=at or asked.at,
+        effective_at=at or context.at,
         amount_micros=None,
         currency=None,
         price_version=None,
@@ -120,5 +124,5 @@ def reinstatement_by_hand(book: KeyBook, asked: Asked) -> Recorded:
         amount_rule=AmountRule.FIRST,
         replaces=None,
         place=None,
-        action_id=asked.action_id,
+        action_id=context.action_id,
     )

@@ -18,7 +18,7 @@ from mappings.engine.types import Failure, Kind, Mapped, Outcome
 MOVED = "more was recorded of its key just now; run it again"
 
 
-class Refused(Exception):
+class CorrectionRefused(Exception):
     """The charge cannot be rebilled; the message says why."""
 
 
@@ -38,40 +38,40 @@ class RemappedDeliveries:
     `by_outcome` has, by the id of the outcome that is owed, what is known without a body.
     """
 
-    by_delivery: Mapping[str, Erased | Refused]
+    by_delivery: Mapping[str, Erased | CorrectionRefused]
     by_outcome: Mapping[str, Erased]
     origin: Origin | None = None
 
     def charge_for(self, owed: Recorded, key: str) -> Outcome:
-        """The charge that replaces `owed`. Raises Refused."""
+        """The charge that replaces `owed`. Raises CorrectionRefused."""
         if self.origin is not None:
             return charge_now(self.by_delivery[self.origin.id], key, None)
         if owed.id in self.by_outcome:
             return charge_now(self.by_outcome[owed.id], key, owed.event_index)
         mapped = self.by_delivery.get(owed.delivery_id or "")
         if mapped is None:
-            raise Refused(MOVED)
+            raise CorrectionRefused(MOVED)
         return charge_now(mapped, key, owed.event_index)
 
 
-def charge_now(mapped: Erased | Refused, key: str, event_index: int | None) -> Outcome:
-    """The one charge of the key that the mapping gives now for this event. Raises Refused.
+def charge_now(mapped: Erased | CorrectionRefused, key: str, event_index: int | None) -> Outcome:
+    """The one charge that the mapping gives now for this event. Raises CorrectionRefused.
 
     What the other events of the delivery give, or that they fail, does not matter. Without an
     `event_index` any event may give it, and of several the last counts.
     """
-    if isinstance(mapped, Refused):
+    if isinstance(mapped, CorrectionRefused):
         raise mapped
     if mapped.shadow:
         message = "its source is in shadow mode and bills nothing"
-        raise Refused(message)
+        raise CorrectionRefused(message)
     charges = [one for one in mapped.outcomes if one.key == key and one.kind is Kind.CHARGE]
     found = [one for one in charges if event_index in (None, one.event_index)]
     failure = _failure_of(mapped, event_index, is_found=bool(found))
     if failure is not None:
         what = "the delivery" if failure.event_index is None else "its event"
         message = f"{what} fails now as {failure.reason.value}: {failure.detail}"
-        raise Refused(message)
+        raise CorrectionRefused(message)
     if event_index is None:
         found = sorted(found, key=lambda one: one.event_index)[-1:]
     if len(found) != 1:
@@ -79,7 +79,7 @@ def charge_now(mapped: Erased | Refused, key: str, event_index: int | None) -> O
         message = f"the mapping gives {count} of the key {key} now"
         if event_index is not None and not found and charges:
             message += " for its event; `--from DELIVERY` bills another event"
-        raise Refused(message)
+        raise CorrectionRefused(message)
     return found[0]
 
 

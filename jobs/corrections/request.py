@@ -1,7 +1,7 @@
 """What a person asks for: which charges, and what is to become of them.
 
 Owns how the charges are found, a step at a time, and which decision is made of each step; see
-`jobs.corrections.correcting` for the transactions.
+`jobs.corrections.runner` for the transactions.
 """
 
 from __future__ import annotations
@@ -13,14 +13,6 @@ from typing import Any, Protocol
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from jobs.common.errors import FilterInvalid
-from jobs.corrections.byhand import (
-    Asked,
-    CorrectionKind,
-    Decided,
-    OpenCharge,
-    rebill_all,
-    reverse_all,
-)
 from jobs.corrections.charges import (
     ChargeFilter,
     closed_charges,
@@ -28,9 +20,17 @@ from jobs.corrections.charges import (
     next_open,
     standing,
 )
-from jobs.corrections.rebilling import Proposals
+from jobs.corrections.manual import (
+    CorrectionContext,
+    CorrectionKind,
+    Decided,
+    OpenCharge,
+    rebill_all,
+    reverse_all,
+)
 from jobs.corrections.reinstatement import reinstate_all
-from jobs.corrections.reversed import Named, last_charges
+from jobs.corrections.remapper import Remapper
+from jobs.corrections.reversed_charges import Named, last_charges
 from jobs.ledger.book import KeyBook
 from jobs.ledger.repository import chunks
 from jobs.storage.database import Database
@@ -41,10 +41,10 @@ STEP = 100
 
 
 #: What becomes of the charges of a step, in their books, once their keys are locked.
-Decide = Callable[[AsyncConnection, Mapping[str, KeyBook], Asked], Awaitable[Decided]]
+Decide = Callable[[AsyncConnection, Mapping[str, KeyBook], CorrectionContext], Awaitable[Decided]]
 
 
-class Correction(Protocol):
+class CorrectionPlan(Protocol):
     """Something that a person may ask for."""
 
     @property
@@ -73,14 +73,14 @@ class Correction(Protocol):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Wish:
-    """Open charges taken back; with `proposals` they are rebilled instead.
+class CorrectionRequest:
+    """Open charges taken back; with `remapper` they are rebilled instead.
 
     Raises FilterInvalid for a filter that asks for nothing.
     """
 
     where: ChargeFilter
-    proposals: Proposals | None = None
+    remapper: Remapper | None = None
     limit: int | None = None
 
     def __post_init__(self) -> None:
@@ -91,15 +91,15 @@ class Wish:
 
     @property
     def kind(self) -> CorrectionKind:
-        return "reverse" if self.proposals is None else "rebill"
+        return "reverse" if self.remapper is None else "rebill"
 
     @property
     def versions(self) -> Mapping[str, VersionText]:
-        return {} if self.proposals is None else self.proposals.versions
+        return {} if self.remapper is None else self.remapper.versions
 
     @property
     def mapping_version(self) -> str | None:
-        return None if self.proposals is None else self.proposals.mapping_version
+        return None if self.remapper is None else self.remapper.mapping_version
 
     def noted(self, charges: Sequence[OpenCharge]) -> dict[str, Any]:
         """The filter; of the ids that were named those that these charges have.
@@ -108,8 +108,8 @@ class Wish:
         never rewritten.
         """
         where = self.where.as_json()
-        if self.proposals is not None and self.proposals.origin is not None:
-            where["from"] = self.proposals.origin.id
+        if self.remapper is not None and self.remapper.origin is not None:
+            where["from"] = self.remapper.origin.id
         if "ids" in where:
             by_key = {one.outcome_key: one.id for one in charges}
             known = {one.id for one in charges} | {one.delivery_id for one in charges}
@@ -119,13 +119,13 @@ class Wish:
 
     async def unchanged(self, database: Database) -> int:
         """Those taken back already; what is to be rebilled is refused then, each by itself."""
-        if self.proposals is not None:
+        if self.remapper is not None:
             return 0
         return (await standing(database, self.where, limit=0)).unchanged
 
     async def steps(self, database: Database) -> AsyncIterator[list[OpenCharge]]:
         """By the hundred, as they stood open; what this run posts is none of them."""
-        if self.proposals is not None:
+        if self.remapper is not None:
             for closed in chunks(await closed_charges(database, self.where), STEP):
                 yield closed
         last = await last_open(database, self.where)
@@ -143,20 +143,20 @@ class Wish:
             left = None if left is None else left - len(charges)
 
     async def prepare(self, database: Database, charges: Sequence[OpenCharge]) -> Decide:
-        told = None if self.proposals is None else await self.proposals.of(database, charges)
+        told = None if self.remapper is None else await self.remapper.of(database, charges)
 
         async def decide(
-            connection: AsyncConnection, books: Mapping[str, KeyBook], asked: Asked
+            connection: AsyncConnection, books: Mapping[str, KeyBook], context: CorrectionContext
         ) -> Decided:
             if told is None:
-                return reverse_all(charges, books, asked)
-            return rebill_all(charges, books, await told.erased(connection), asked)
+                return reverse_all(charges, books, context)
+            return rebill_all(charges, books, await told.erased(connection), context)
 
         return decide
 
 
 @dataclass(frozen=True, slots=True)
-class Reinstatement:
+class ReinstatementRequest:
     """Reversals by hand taken back, of what was found to be `named`."""
 
     named: Named
@@ -182,8 +182,8 @@ class Reinstatement:
 
     async def prepare(self, _database: Database, charges: Sequence[OpenCharge]) -> Decide:
         async def decide(
-            _connection: AsyncConnection, books: Mapping[str, KeyBook], asked: Asked
+            _connection: AsyncConnection, books: Mapping[str, KeyBook], context: CorrectionContext
         ) -> Decided:
-            return reinstate_all(charges, self.named, books, asked)
+            return reinstate_all(charges, self.named, books, context)
 
         return decide

@@ -6,7 +6,7 @@ database; `jobs.ledger.repository` loads what is decided on here and writes what
 In order of time a charge opens, or under `amount: latest` replaces, a reversal closes and
 remembers, and a reinstatement opens what is remembered; `jobs.ledger.book` keeps that order. A key
 without mapped times is so charged, reversed and reinstated at most once each. What a person
-corrects by hand is an outcome like any other; see `jobs.corrections.byhand`.
+corrects by hand is an outcome like any other; see `jobs.corrections.manual`.
 """
 
 from __future__ import annotations

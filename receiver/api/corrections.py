@@ -1,4 +1,4 @@
-"""Corrections by hand over the API: made while the caller waits, by `jobs.corrections.correcting`.
+"""Corrections by hand over the API: made while the caller waits, by `jobs.corrections.runner`.
 
 Owns that a correction maps with what the service has in force, and is refused where the caller
 names other mappings, as a dry run answered with them.
@@ -14,11 +14,11 @@ from starlette.responses import JSONResponse, Response
 
 from jobs.common.errors import FilterInvalid
 from jobs.corrections.charges import named_wrongly
-from jobs.corrections.corrected import Corrected
-from jobs.corrections.correcting import correct, rehearse
-from jobs.corrections.rebilling import Proposals, find_origin
-from jobs.corrections.request import Correction, Reinstatement, Wish
-from jobs.corrections.reversed import NAMES_NOTHING, find_named
+from jobs.corrections.remapper import Remapper, find_origin
+from jobs.corrections.request import CorrectionPlan, CorrectionRequest, ReinstatementRequest
+from jobs.corrections.result import CorrectionResult
+from jobs.corrections.reversed_charges import NAMES_NOTHING, find_named
+from jobs.corrections.runner import correct, rehearse
 from jobs.queries.identification import IdKind, whole_id, whole_ids
 from mappings.engine.loading.load import MappingSet
 from receiver.api.answers import ApiError
@@ -35,8 +35,8 @@ async def reverse(request: Request) -> Response:
     wanted = await _with_whole_ids(parts, await reversal_order(request, parts.zone))
     mappings = await mappings_named(parts, wanted.mapping_version)
     await _refuse_wrong_ids(parts, wanted.where.ids or ())
-    wish = await _wish(parts, wanted, mappings)
-    found = await _made(parts, wish, dry_run=wanted.dry_run, note=wanted.note)
+    correction = await _request(parts, wanted, mappings)
+    found = await _made(parts, correction, dry_run=wanted.dry_run, note=wanted.note)
     if wanted.dry_run:
         found.mapping_version = mappings.digest
     return JSONResponse(found.as_json())
@@ -52,8 +52,8 @@ async def reinstate(request: Request) -> Response:
     named, unknown = await find_named(parts.database, ids)
     if unknown:
         raise ApiError(404, "not-found", NAMES_NOTHING.format(unknown[0]))
-    wish = Reinstatement(named)
-    found = await _made(parts, wish, dry_run=wanted.dry_run, note=wanted.note)
+    correction = ReinstatementRequest(named)
+    found = await _made(parts, correction, dry_run=wanted.dry_run, note=wanted.note)
     return JSONResponse(found.as_json())
 
 
@@ -70,22 +70,26 @@ async def _with_whole_ids(parts: ApiParts, wanted: ReversalOrder) -> ReversalOrd
     return replace(wanted, where=where, origin=origin)
 
 
-async def _wish(parts: ApiParts, wanted: ReversalOrder, mappings: MappingSet) -> Wish:
-    proposals = None
+async def _request(
+    parts: ApiParts, wanted: ReversalOrder, mappings: MappingSet
+) -> CorrectionRequest:
+    remapper = None
     if wanted.rebill:
         origin = None
         if wanted.origin is not None:
             origin = await find_origin(parts.database, wanted.origin)
-        proposals = Proposals(mappings, oldest_days=parts.oldest_days, origin=origin)
-    return Wish(where=wanted.where, proposals=proposals, limit=wanted.limit)
+        remapper = Remapper(mappings, oldest_days=parts.oldest_days, origin=origin)
+    return CorrectionRequest(where=wanted.where, remapper=remapper, limit=wanted.limit)
 
 
-async def _made(parts: ApiParts, wish: Correction, *, dry_run: bool, note: str | None) -> Corrected:
+async def _made(
+    parts: ApiParts, request: CorrectionPlan, *, dry_run: bool, note: str | None
+) -> CorrectionResult:
     if dry_run:
-        return await rehearse(parts.database, wish)
+        return await rehearse(parts.database, request)
     if note is None:
         raise FilterInvalid("note is missing; say why this is corrected")
-    return await correct(parts.database, wish, actor=ACTOR, note=note)
+    return await correct(parts.database, request, actor=ACTOR, note=note)
 
 
 async def _refuse_wrong_ids(parts: ApiParts, ids: Sequence[str]) -> None:

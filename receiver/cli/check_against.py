@@ -6,14 +6,14 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from jobs.backtest.rehearsal import Sides, compare_over
 from jobs.backtest.report import (
     BILLING_OTHERWISE,
     NEWLY_BILLING,
     NEWLY_FAILING,
     NO_LONGER_BILLING,
-    Report,
+    BacktestReport,
 )
+from jobs.backtest.runner import Sides, run_backtest
 from jobs.backtest.window import Window
 from jobs.common.money import money
 from jobs.common.timestamps import in_utc
@@ -40,7 +40,7 @@ _WORDS = {
 class Differences:
     """What was found. `edit` is that which is in force already, and was undone for comparing."""
 
-    report: Report
+    report: BacktestReport
     edit: Before | None
 
     def as_json(self) -> dict[str, Any]:
@@ -90,10 +90,10 @@ def _in_force_already(edit: Before | None) -> str:
     )
 
 
-async def _compare(database: Database, out: Output, sides: Sides, window: Window) -> Report:
+async def _compare(database: Database, out: Output, sides: Sides, window: Window) -> BacktestReport:
     with progress_bar(out) as progress:
         task = progress.add_task("comparing", total=None)
-        return await compare_over(
+        return await run_backtest(
             database,
             sides,
             window,
@@ -101,7 +101,7 @@ async def _compare(database: Database, out: Output, sides: Sides, window: Window
         )
 
 
-def _show(out: Output, found: Report, now: str) -> None:
+def _show(out: Output, found: BacktestReport, now: str) -> None:
     out.line(_scope(found))
     if not found.changed:
         if found.compared:
@@ -122,7 +122,7 @@ def _show(out: Output, found: Report, now: str) -> None:
         out.line(f"  {text}")
 
 
-def _scope(found: Report) -> str:
+def _scope(found: BacktestReport) -> str:
     """How many deliveries, and which of them were left out; never in silence."""
     last = found.window if found.window[-1].isalpha() else deliveries_counted(int(found.window))
     parts = [f"against the last {last}: {deliveries_counted(found.compared)} compared"]
@@ -144,7 +144,7 @@ def _rule(rule: Mapping[str, Any]) -> str:
     return f"{_with_sign(rule['difference'])} {rule['currency']}{more}"
 
 
-def _examples(found: Report) -> Iterator[str]:
+def _examples(found: BacktestReport) -> Iterator[str]:
     for kind, words in _WORDS.items():
         examples = found.examples[kind]
         for one in examples.shown[:SHOWN]:

@@ -10,13 +10,13 @@ from dataclasses import dataclass
 from typing import Any
 
 from jobs.common.money import money
-from jobs.corrections.byhand import CorrectionKind
-from jobs.corrections.charges import ChargeFilter, Standing, named_wrongly, standing
-from jobs.corrections.corrected import Corrected
-from jobs.corrections.correcting import correct, rehearse
-from jobs.corrections.rebilling import Proposals, find_origin
-from jobs.corrections.request import Correction, Reinstatement, Wish
-from jobs.corrections.reversed import NAMES_NOTHING, find_named
+from jobs.corrections.charges import ChargeFilter, OpenChargeSummary, named_wrongly, standing
+from jobs.corrections.manual import CorrectionKind
+from jobs.corrections.remapper import Remapper, find_origin
+from jobs.corrections.request import CorrectionPlan, CorrectionRequest, ReinstatementRequest
+from jobs.corrections.result import CorrectionResult
+from jobs.corrections.reversed_charges import NAMES_NOTHING, find_named
+from jobs.corrections.runner import correct, rehearse
 from jobs.mapping_store import MappingsChanged, refuse_changed
 from jobs.queries.identification import IdKind, whole_id, whole_ids
 from jobs.storage.database import Database
@@ -62,10 +62,10 @@ def reverse(ids: list[str], given: Mapping[str, str | None], manner: Manner) -> 
     if manner.origin is not None and not manner.rebill:
         raise Trouble("--from says what to bill instead; add --rebill", code=MISUSE)
     refuse_misspelt(session, where)
-    wish = _wish(session, where, manner)
+    request = _request(session, where, manner)
     session.run(_refuse_wrong, where)
     if manner.dry_run:
-        _print(out, session.run(rehearse, wish), would=True)
+        _print(out, session.run(rehearse, request), would=True)
         return
     found = session.run(standing, where, limit=manner.limit)
     verb, done = ("rebill", "rebilled") if manner.rebill else ("reverse", "reversed")
@@ -75,10 +75,10 @@ def reverse(ids: list[str], given: Mapping[str, str | None], manner: Manner) -> 
         out.say("nothing that fits has an open charge; `receiver show ID` says what it billed")
     if found.matched:
         if manner.rebill and not manner.yes and can_ask():
-            _tell(out, session.run(rehearse, wish))
+            _tell(out, session.run(rehearse, request))
         question = f"{verb.capitalize()} {found.matched}?"
         require_consent(out, question, counts=counts, done=done, yes=manner.yes)
-    _print(out, session.run(_correct, out, wish, manner.note or "", found.matched), would=False)
+    _print(out, session.run(_correct, out, request, manner.note or "", found.matched), would=False)
 
 
 def reinstate(ids: list[str], *, note: str | None, dry_run: bool, yes: bool, as_json: bool) -> None:
@@ -91,8 +91,8 @@ def reinstate(ids: list[str], *, note: str | None, dry_run: bool, yes: bool, as_
     named, unknown = session.run(find_named, whole)
     if unknown:
         raise Trouble("; ".join(NAMES_NOTHING.format(one) for one in unknown[:5]))
-    wish = Reinstatement(named)
-    would = session.run(rehearse, wish)
+    request = ReinstatementRequest(named)
+    would = session.run(rehearse, request)
     if dry_run:
         _print(out, would, would=True)
         return
@@ -102,11 +102,11 @@ def reinstate(ids: list[str], *, note: str | None, dry_run: bool, yes: bool, as_
     if would.corrected:
         question = f"Reinstate {would.corrected}?"
         require_consent(out, question, counts=counts, done="reinstated", yes=yes)
-    _print(out, session.run(_correct, out, wish, note or "", would.done), would=False)
+    _print(out, session.run(_correct, out, request, note or "", would.done), would=False)
 
 
-def _wish(session: Session, where: ChargeFilter, manner: Manner) -> Wish:
-    proposals = None
+def _request(session: Session, where: ChargeFilter, manner: Manner) -> CorrectionRequest:
+    remapper = None
     session.run(refuse_other_mappings, manner.mapping_version)
     if manner.rebill:
         oldest = session.settings.max_outcome_age_days
@@ -117,8 +117,8 @@ def _wish(session: Session, where: ChargeFilter, manner: Manner) -> Wish:
         mappings = session.mappings_in_force()
         if manner.mapping_version not in (None, mappings.digest):  # taken up since
             raise MappingsChanged(named=manner.mapping_version or "", in_force=mappings.digest)
-        proposals = Proposals(mappings, oldest_days=oldest, origin=origin)
-    return Wish(where=where, proposals=proposals, limit=manner.limit)
+        remapper = Remapper(mappings, oldest_days=oldest, origin=origin)
+    return CorrectionRequest(where=where, remapper=remapper, limit=manner.limit)
 
 
 async def refuse_other_mappings(database: Database, named: str | None) -> None:
@@ -134,25 +134,25 @@ async def _refuse_wrong(database: Database, where: ChargeFilter) -> None:
 
 
 async def _correct(
-    database: Database, out: Output, wish: Correction, note: str, matched: int
-) -> Corrected:
+    database: Database, out: Output, request: CorrectionPlan, note: str, matched: int
+) -> CorrectionResult:
     with progress_bar(out) as progress:
         task = progress.add_task("correcting", total=matched)
         return await correct(
             database,
-            wish,
+            request,
             actor=actor(),
             note=note,
             on_step=lambda done: progress.update(task, completed=done),
         )
 
 
-def _sums(found: Standing) -> str:
+def _sums(found: OpenChargeSummary) -> str:
     sums = [f"{money(micros)} {one}" for one, micros in sorted(found.amounts_micros.items())]
     return f": {', '.join(sums)}" if sums else ""
 
 
-def _print(out: Output, found: Corrected, *, would: bool) -> None:
+def _print(out: Output, found: CorrectionResult, *, would: bool) -> None:
     """The result; Trouble if a charge is refused."""
     if out.as_json:
         out.json(found.as_json())
@@ -163,7 +163,7 @@ def _print(out: Output, found: Corrected, *, would: bool) -> None:
         raise Trouble(f"{counted(found.refused, 'charge')} {were} refused", code=PROBLEM)
 
 
-def _summarize(out: Output, found: Corrected, *, would: bool) -> None:
+def _summarize(out: Output, found: CorrectionResult, *, would: bool) -> None:
     done, why = WORDS[found.kind]
     done = f"would be {done}" if would else done
     parts = [f"{counted(found.corrected, 'charge')} {done}"]
@@ -181,7 +181,7 @@ def _summarize(out: Output, found: Corrected, *, would: bool) -> None:
     _tell_changes(out, found.changes)
 
 
-def _tell(out: Output, found: Corrected) -> None:
+def _tell(out: Output, found: CorrectionResult) -> None:
     """What would come of it, to whoever is asked."""
     sums = ", ".join(f"{one['amount']} {one['currency']}" for one in found.amounts)
     parts = f"{found.corrected} would change ({sums or 'no money'}), {found.unchanged} would not"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 
-from jobs.corrections.byhand import Asked, OpenCharge, replacement, reversal_by_hand
+from jobs.corrections.manual import CorrectionContext, OpenCharge, replacement, reversal_by_hand
 from jobs.corrections.reinstatement import reinstate_all
 from jobs.ledger.book import Arrival, Entry, KeyBook, Recorded
 from jobs.ledger.owing import Step, decide
@@ -86,15 +86,15 @@ def reverse(book: KeyBook, now: float) -> Step | None:
     standing = book.open_charge
     if standing is None:
         return None
-    asked = Asked("action", DAWN + timedelta(seconds=now))
-    return decide(book, reversal_by_hand(book, standing, asked), _ids(book))
+    context = CorrectionContext("action", DAWN + timedelta(seconds=now))
+    return decide(book, reversal_by_hand(book, standing, context), _ids(book))
 
 
 def reinstate(book: KeyBook, now: float) -> Step | None:
     """Bring back what was taken back by hand; None if that is refused, or nothing was."""
     charge = OpenCharge(id="charge", outcome_key=book.key, delivery_id=None, rule="resolved")
-    asked = Asked("action", DAWN + timedelta(seconds=now))
-    decided = reinstate_all([charge], {}, {book.key: book}, asked)
+    context = CorrectionContext("action", DAWN + timedelta(seconds=now))
+    decided = reinstate_all([charge], {}, {book.key: book}, context)
     return decided.corrections[0].step if decided.corrections else None
 
 

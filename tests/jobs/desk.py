@@ -8,12 +8,12 @@ from typing import Any
 from sqlalchemy import func, select
 
 from jobs.corrections.charges import ChargeFilter
-from jobs.corrections.corrected import Corrected
-from jobs.corrections.correcting import correct
-from jobs.corrections.rebilling import Proposals, find_origin
 from jobs.corrections.remapped import Origin
-from jobs.corrections.request import Reinstatement, Wish
-from jobs.corrections.reversed import find_named
+from jobs.corrections.remapper import Remapper, find_origin
+from jobs.corrections.request import CorrectionRequest, ReinstatementRequest
+from jobs.corrections.result import CorrectionResult
+from jobs.corrections.reversed_charges import find_named
+from jobs.corrections.runner import correct
 from jobs.settling.settle import Settler
 from jobs.storage.schema import actions, billing_events, outcomes
 from tests.jobs.doubles import Telling, body, mapping_set
@@ -39,23 +39,23 @@ class Desk:
             ids.append(delivery)
         return ids
 
-    def wish(
+    def request(
         self,
         where: ChargeFilter,
         *,
         rebill: bool,
         limit: int | None = None,
         origin: Origin | None = None,
-    ) -> Wish:
-        proposals = Proposals(mapping_set(self.telling), origin=origin) if rebill else None
-        return Wish(where=where, proposals=proposals, limit=limit)
+    ) -> CorrectionRequest:
+        remapper = Remapper(mapping_set(self.telling), origin=origin) if rebill else None
+        return CorrectionRequest(where=where, remapper=remapper, limit=limit)
 
-    async def reverse(self, *ids: str, where: ChargeFilter = ALL, **more: Any) -> Corrected:
+    async def reverse(self, *ids: str, where: ChargeFilter = ALL, **more: Any) -> CorrectionResult:
         return await self._correct(ids, where, rebill=False, **more)
 
     async def rebill(
         self, *ids: str, where: ChargeFilter = ALL, origin: str | None = None, **more: Any
-    ) -> Corrected:
+    ) -> CorrectionResult:
         """With an `origin`, the id of a delivery, by what that one says."""
         if origin is not None:
             more["origin"] = await find_origin(self.workshop.database, origin)
@@ -63,17 +63,19 @@ class Desk:
 
     async def _correct(
         self, ids: tuple[str, ...], where: ChargeFilter, *, rebill: bool, **more: Any
-    ) -> Corrected:
+    ) -> CorrectionResult:
         chosen = ChargeFilter(ids=ids) if ids else where
-        wish = self.wish(chosen, rebill=rebill, **more)
-        return await correct(self.workshop.database, wish, actor="test", note="a mistake")
+        request = self.request(chosen, rebill=rebill, **more)
+        return await correct(self.workshop.database, request, actor="test", note="a mistake")
 
-    async def reinstate(self, *ids: str) -> Corrected:
+    async def reinstate(self, *ids: str) -> CorrectionResult:
         """Bring back what these ids name; AssertionError where one names nothing."""
         database = self.workshop.database
         named, unknown = await find_named(database, ids)
         assert not unknown
-        return await correct(database, Reinstatement(named), actor="test", note="not a mistake")
+        return await correct(
+            database, ReinstatementRequest(named), actor="test", note="not a mistake"
+        )
 
     async def ledger(self, key: str) -> list[int]:
         ledgers = await self.workshop.ledgers()

@@ -489,11 +489,11 @@ SABOTAGES = (
     Sabotage(
         name="correct-without-a-trace",
         why="no record would show who took money back, and why",
-        file="jobs/corrections/correcting.py",
+        file="jobs/corrections/runner.py",
         old="                await self._note(connection, decided, asked, actor, note)\n",
         new="",
         tests=_in(
-            "jobs/corrections/test_correcting.py",
+            "jobs/corrections/test_runner.py",
             "test_a_reversal_by_hand_is_recorded_with_who_made_it_and_why",
         ),
     ),

@@ -8,7 +8,7 @@ from tests.support.processes import wait_until
 
 
 @crashes(
-    "commit in jobs.corrections.correcting:_Run._step",
+    "commit in jobs.corrections.runner:_Run._step",
     kills="command",
     passing=2,
     tuned={"jobs.corrections.request:STEP": 2},
@@ -28,7 +28,7 @@ def a_correction_by_hand_is_cut_off(stage: Stage) -> None:
 
 
 @crashes(
-    "commit in jobs.corrections.correcting:_Run._step",
+    "commit in jobs.corrections.runner:_Run._step",
     kills="command",
     passing=2,
     tuned={"jobs.corrections.request:STEP": 2},

@@ -10,9 +10,9 @@ import pytest
 from sqlalchemy import select, text
 
 from jobs.corrections.charges import ChargeFilter
-from jobs.corrections.correcting import correct
-from jobs.corrections.rebilling import Proposals
-from jobs.corrections.request import Wish
+from jobs.corrections.remapper import Remapper
+from jobs.corrections.request import CorrectionRequest
+from jobs.corrections.runner import correct
 from jobs.filters import DeliveryFilter
 from jobs.replays.replay import discard
 from jobs.storage.schema import billing_events
@@ -89,12 +89,12 @@ async def work_busily(workshop: Workshop) -> Telling:
     telling.micros = 3_000_000
     await workshop.replay(settler, telling, DeliveryFilter(state="recorded"))
     await workshop.replay(settler, telling, DeliveryFilter(state="ignored"))
-    for key, proposals in {"plain-2": None, "held": Proposals(mapping_set(telling))}.items():
+    for key, remapper in {"plain-2": None, "held": Remapper(mapping_set(telling))}.items():
         (charge,) = await workshop.all(
             select(billing_events.c.id).where(billing_events.c.outcome_key == key)
         )
-        wish = Wish(where=ChargeFilter(ids=(charge.id,)), proposals=proposals)
-        done = await correct(workshop.database, wish, actor="me", note="a test")
+        request = CorrectionRequest(where=ChargeFilter(ids=(charge.id,)), remapper=remapper)
+        done = await correct(workshop.database, request, actor="me", note="a test")
         assert done.corrected == 1
     where = DeliveryFilter(reason="unpriced")
     await discard(workshop.database, where, actor="me", note="test data")

@@ -4,7 +4,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from jobs.backtest.window import next_deliveries, parse_window, said_before, span_of
+from jobs.backtest.window import next_deliveries, parse_window, recorded_before, span_of
 from jobs.common.errors import FilterInvalid
 from jobs.ledger.repository import load_books
 from jobs.storage.schema import deliveries
@@ -98,7 +98,7 @@ async def test_what_was_said_before_is_of_earlier_deliveries_and_of_persons(
     span = await span_of(workshop.database, parse_window("2"))
     assert span is not None
     async with workshop.database.read() as connection:
-        books = await load_books(connection, ["key", "other"], said=said_before(span))
+        books = await load_books(connection, ["key", "other"], said=recorded_before(span))
     assert [one.kind.value for one in books["key"].outcomes] == ["charge", "charge", "reversal"]
     assert [one.delivery_id for one in books["key"].outcomes] == [*ids[:2], None]
     assert books["key"].entries == []

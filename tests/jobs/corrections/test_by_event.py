@@ -8,9 +8,9 @@ from typing import Any, cast
 import pytest
 
 from jobs.common.errors import FilterInvalid
-from jobs.corrections.correcting import correct
-from jobs.corrections.rebilling import Proposals, find_origin
-from jobs.corrections.request import Wish
+from jobs.corrections.remapper import Remapper, find_origin
+from jobs.corrections.request import CorrectionRequest
+from jobs.corrections.runner import correct
 from jobs.exceptions.register import find_exceptions
 from jobs.filters import DeliveryFilter
 from jobs.privacy.purge import purge, survey
@@ -129,8 +129,8 @@ async def _batch_with_one_erased(workshop: Workshop) -> str:
 
 
 async def _rebill(workshop: Workshop, now: MappingSet) -> Any:
-    wish = Wish(where=ALL, proposals=Proposals(now))
-    return await correct(workshop.database, wish, actor="test", note="a wrong price")
+    request = CorrectionRequest(where=ALL, remapper=Remapper(now))
+    return await correct(workshop.database, request, actor="test", note="a wrong price")
 
 
 async def test_a_batch_in_which_a_customer_was_erased_is_billed_anew_for_the_others(

@@ -14,10 +14,10 @@ from jobs.audits.corrections import faults_of_corrections
 from jobs.audits.records import faults_of_deliveries
 from jobs.corrections import request as wishes
 from jobs.corrections.charges import ChargeFilter
-from jobs.corrections.corrected import Corrected
-from jobs.corrections.correcting import rehearse
-from jobs.corrections.request import Reinstatement
-from jobs.corrections.reversed import find_named
+from jobs.corrections.request import ReinstatementRequest
+from jobs.corrections.result import CorrectionResult
+from jobs.corrections.reversed_charges import find_named
+from jobs.corrections.runner import rehearse
 from jobs.filters import DeliveryFilter
 from jobs.queries.listing import read_delivery
 from jobs.storage.schema import actions, billing_events, deliveries, outcomes
@@ -230,7 +230,7 @@ async def test_the_dry_run_says_what_is_done_then(desk: Desk) -> None:
     await desk.reverse(delivery)
     before = await desk.counts()
     named, _ = await find_named(desk.workshop.database, [delivery])
-    would = (await rehearse(desk.workshop.database, Reinstatement(named))).as_json()
+    would = (await rehearse(desk.workshop.database, ReinstatementRequest(named))).as_json()
     assert await desk.counts() == before
     did = await desk.reinstate(delivery)
     assert {**would, "id": did.id} == did.as_json()
@@ -244,7 +244,7 @@ async def test_two_people_bring_back_once_while_a_third_takes_back(desk: Desk) -
     ids = await desk.settle(*(bill(key) for key in keys))
     await desk.reverse(*ids)
 
-    async def bring_back() -> Corrected:
+    async def bring_back() -> CorrectionResult:
         other = Desk(Workshop(desk.workshop.url), desk.telling, desk.settler)
         async with other.workshop:
             return await other.reinstate(*ids)

@@ -8,7 +8,6 @@ from typing import Any
 import pytest
 from sqlalchemy import select
 
-from jobs.corrections import correcting
 from jobs.settling import recording
 from jobs.storage.schema import billing_events
 from tests.jobs.desk import Desk
@@ -28,7 +27,7 @@ async def test_a_clock_that_is_wrong_posts_into_no_other_month_and_outlaws_no_la
     began = datetime.now(UTC)
     telling = Telling()
     desk = Desk(on_postgres, telling, await on_postgres.settler(telling))
-    for module in (recording, correcting):
+    for module in (recording, runner):
         monkeypatch.setattr(module, "datetime", Wrong)
     ids = await desk.settle(bill("key", at=began - timedelta(hours=1)))
     await desk.reverse(*ids)

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from sqlalchemy import select
 
-from jobs.corrections import correcting
+from jobs.corrections import runner
 from jobs.privacy.purge import purge, survey
 from jobs.storage.schema import actions, billing_events, outcomes
 from tests.jobs.desk import Desk
@@ -67,13 +67,13 @@ async def test_a_correction_that_looked_before_the_purge_writes_nothing_under_th
     ids = await desk.settle(bill(KEY))
     desk.telling.micros = 30
     stand_in: list[str] = []
-    original = correcting._Run._step
+    original = runner._Run._step
 
     async def then_step(self: Any, *args: Any) -> Any:
         if not stand_in:
             stand_in.append(await erased(desk))
         return await original(self, *args)
 
-    monkeypatch.setattr(correcting._Run, "_step", then_step)
+    monkeypatch.setattr(runner._Run, "_step", then_step)
     await (desk.reverse(*ids) if way == "reverse" else desk.rebill(*ids))
     assert set(await desk.totals()) == set(stand_in)

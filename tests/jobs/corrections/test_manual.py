@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from jobs.corrections.remapped import Refused, charge_now
+from jobs.corrections.remapped import CorrectionRefused, charge_now
 from jobs.ledger.book import KeyBook
 from jobs.ledger.owing import Conflict, Step, Verdict
 from jobs.privacy.pseudonyms import erased
@@ -321,7 +321,7 @@ def test_a_delivery_that_is_billed_from_gives_the_key_in_whatever_event() -> Non
     failure = replace(UNPRICED, event_index=0)
     mapped = erased(Mapped(outcomes=(third,), failures=(failure,), events=3), {})
     assert charge_now(mapped, "key", None) is third
-    with pytest.raises(Refused, match="its event fails now as unpriced: no price"):
+    with pytest.raises(CorrectionRefused, match="its event fails now as unpriced: no price"):
         charge_now(mapped, "another", None)
 
 
@@ -357,5 +357,5 @@ def test_a_delivery_that_is_billed_from_gives_the_key_in_whatever_event() -> Non
     ],
 )
 def test_what_the_mapping_does_not_give_exactly_once_is_refused(mapped: Mapped, why: str) -> None:
-    with pytest.raises(Refused, match=why):
+    with pytest.raises(CorrectionRefused, match=why):
         charge_now(erased(mapped, {}), "key", 0)

@@ -16,14 +16,14 @@ from sqlalchemy import insert, select
 from jobs.audits.books import faults_of_keys
 from jobs.audits.findings import Fault
 from jobs.common.errors import FilterInvalid
-from jobs.corrections import correcting
 from jobs.corrections import request as wishes
+from jobs.corrections import runner
 from jobs.corrections.charges import ChargeFilter, named_wrongly, standing
-from jobs.corrections.corrected import Corrected
-from jobs.corrections.correcting import correct, rehearse
-from jobs.corrections.rebilling import Proposals
-from jobs.corrections.request import Wish
-from jobs.corrections.reversed import find_named
+from jobs.corrections.remapper import Remapper
+from jobs.corrections.request import CorrectionRequest
+from jobs.corrections.result import CorrectionResult
+from jobs.corrections.reversed_charges import find_named
+from jobs.corrections.runner import correct, rehearse
 from jobs.filters import DeliveryFilter
 from jobs.ledger.repository import load_books
 from jobs.privacy.evidence import WHY_GONE
@@ -184,9 +184,9 @@ async def test_an_id_that_names_no_charge_is_told(desk: Desk) -> None:
 
 async def test_nothing_asked_for_or_no_reason_given_is_refused(desk: Desk) -> None:
     with pytest.raises(FilterInvalid, match="name what to reverse"):
-        Wish(where=ChargeFilter())
+        CorrectionRequest(where=ChargeFilter())
     with pytest.raises(FilterInvalid, match="note is empty"):
-        await correct(desk.workshop.database, Wish(where=ALL), actor="test", note=" ")
+        await correct(desk.workshop.database, CorrectionRequest(where=ALL), actor="test", note=" ")
 
 
 @pytest.mark.parametrize("second", [1, None], ids=["timed", "untimed"])
@@ -309,16 +309,16 @@ async def test_a_key_of_which_more_was_recorded_meanwhile_is_refused_and_goes_th
 ) -> None:
     ids = await desk.settle(bill("key", at=at(5), micros=10, amount="latest"))
     desk.telling.micros = 30
-    asked = Proposals.of
+    remap = Remapper.of
 
-    async def asked_before_more_comes(self: Proposals, *args: Any) -> Any:
-        found = await asked(self, *args)
+    async def asked_before_more_comes(self: Remapper, *args: Any) -> Any:
+        found = await remap(self, *args)
         desk.telling.micros = None
         await desk.settle(bill("key", at=at(5), micros=10, amount="latest"))
         return found
 
     with monkeypatch.context() as patch:
-        patch.setattr(Proposals, "of", asked_before_more_comes)
+        patch.setattr(Remapper, "of", asked_before_more_comes)
         done = await desk.rebill(*ids)
     assert (done.corrected, done.refused) == (0, 1)
     assert "run it again" in done.refusals[0]["reason"]
@@ -334,7 +334,7 @@ async def test_bringing_back_that_is_cut_off_is_carried_on_by_the_next(
     monkeypatch.setattr(wishes, "STEP", 2)
     ids = await desk.settle(*(bill(f"k{number}") for number in range(5)))
     await desk.reverse()
-    steps, original = iter([ConnectionResetError, None, LookupError]), correcting._Run._step
+    steps, original = iter([ConnectionResetError, None, LookupError]), runner._Run._step
 
     async def step(self: Any, *args: Any) -> Any:
         error = next(steps, None)
@@ -345,7 +345,7 @@ async def test_bringing_back_that_is_cut_off_is_carried_on_by_the_next(
             raise error
         return decided
 
-    monkeypatch.setattr(correcting._Run, "_step", step)
+    monkeypatch.setattr(runner._Run, "_step", step)
     with pytest.raises(LookupError):
         await desk.reinstate(*ids)
     assert len(await desk.workshop.open_micros()) == 2
@@ -364,18 +364,20 @@ async def test_a_run_that_is_cut_off_is_carried_on_by_the_next(
     monkeypatch.setattr(wishes, "STEP", 2)
     await desk.settle(*(bill(f"k{number}") for number in range(7)))
     desk.telling.micros = 30
-    wish = desk.wish(ALL, rebill=rebill)
+    request = desk.request(ALL, rebill=rebill)
 
     def cut(done: int) -> None:
         if done == 4:
             raise InterruptedError
 
     with pytest.raises(InterruptedError):
-        await correct(desk.workshop.database, wish, actor="t", note="n", on_step=cut)
+        await correct(desk.workshop.database, request, actor="t", note="n", on_step=cut)
     acts = await desk.workshop.all(select(actions).order_by(actions.c.id))
     assert [act.count for act in acts] == [2, 2]
     assert {act.detail["run"] for act in acts} == {acts[0].id}
-    done = await correct(desk.workshop.database, desk.wish(ALL, rebill=rebill), actor="t", note="n")
+    done = await correct(
+        desk.workshop.database, desk.request(ALL, rebill=rebill), actor="t", note="n"
+    )
     assert (done.corrected, done.unchanged) == (3, 4 if rebill else 0)
     ledgers = await desk.workshop.ledgers()
     billed = [990_000, -990_000, 30] if rebill else [990_000, -990_000]
@@ -391,9 +393,9 @@ async def test_two_people_at_once_and_a_worker_correct_each_charge_once(
     await desk.settler.settle(await desk.workshop.post(*(body(one) for one in told)))
     copies = await desk.workshop.post(*(body(one) for one in told))
 
-    async def person() -> Corrected:
+    async def person() -> CorrectionResult:
         database = desk.workshop.new_database()
-        return await correct(database, Wish(where=ALL), actor="t", note="n")
+        return await correct(database, CorrectionRequest(where=ALL), actor="t", note="n")
 
     first, second, _ = await asyncio.gather(person(), person(), desk.settler.settle(copies))
     assert first.corrected + second.corrected == 40
@@ -411,7 +413,7 @@ async def test_a_step_whose_commit_was_not_heard_of_is_made_once_and_the_next_on
     await desk.settle(*(bill(key) for key in "abc"))
     desk.telling.micros = 30
     unheard = iter([True])
-    original = correcting._Run._step
+    original = runner._Run._step
 
     async def step(self: Any, *args: Any) -> Any:
         decided = await original(self, *args)
@@ -419,7 +421,7 @@ async def test_a_step_whose_commit_was_not_heard_of_is_made_once_and_the_next_on
             raise ConnectionResetError
         return decided
 
-    monkeypatch.setattr(correcting._Run, "_step", step)
+    monkeypatch.setattr(runner._Run, "_step", step)
     done = await (desk.reverse() if way == "reverse" else desk.rebill())
     assert (done.corrected, done.unchanged) == (2, 1)
     made = await desk.workshop.all(select(actions).order_by(actions.c.id))
@@ -434,10 +436,10 @@ async def test_the_correction_then_does_what_the_dry_run_said(desk: Desk, *, reb
     await desk.workshop.run("UPDATE deliveries SET body = NULL WHERE id = :id", id=ids[2])
     desk.telling.micros = 30
     before = await desk.counts()
-    wish = desk.wish(ALL, rebill=rebill)
-    would = (await rehearse(desk.workshop.database, wish)).as_json()
+    request = desk.request(ALL, rebill=rebill)
+    would = (await rehearse(desk.workshop.database, request)).as_json()
     assert await desk.counts() == before
-    did = await correct(desk.workshop.database, wish, actor="t", note="n")
+    did = await correct(desk.workshop.database, request, actor="t", note="n")
     assert did.corrected == (1 if rebill else 3)
     assert {**would, "id": did.id} == did.as_json()
 
@@ -550,7 +552,7 @@ def _told(key: str, said: Said) -> dict[str, Any]:
     )
 
 
-async def _fix(desk: Desk, key: str, fix: Fix) -> Corrected | None:
+async def _fix(desk: Desk, key: str, fix: Fix) -> CorrectionResult | None:
     events = billing_events.c
     lines = await desk.workshop.all(
         select(billing_events).where(events.outcome_key == key).order_by(events.sequence.desc())

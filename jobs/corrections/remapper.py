@@ -16,10 +16,10 @@ from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from jobs.common.errors import FilterInvalid
-from jobs.corrections.byhand import OpenCharge
 from jobs.corrections.charges import deliveries_of
-from jobs.corrections.recorded import priced_again
-from jobs.corrections.remapped import Origin, Refused, RemappedDeliveries
+from jobs.corrections.manual import OpenCharge
+from jobs.corrections.remapped import CorrectionRefused, Origin, RemappedDeliveries
+from jobs.corrections.repricing import priced_again
 from jobs.ledger.book import Recorded
 from jobs.ledger.repository import load_books
 from jobs.privacy.evidence import WHY_GONE, Evidence
@@ -34,14 +34,14 @@ Row = Mapping[str, Any]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Told:
+class Remapped:
     """What the mapping gives now for deliveries, by their ids, and which it cannot be asked for.
 
     `by_outcome` has what the price alone was looked up for, by the id of the outcome owed.
     """
 
     mapped: Mapping[str, Mapped]
-    refused: Mapping[str, Refused]
+    refused: Mapping[str, CorrectionRefused]
     by_outcome: Mapping[str, Mapped] = field(default_factory=dict)
     origin: Origin | None = None
 
@@ -54,7 +54,7 @@ class Told:
         )
 
 
-class Proposals:
+class Remapper:
     """Asks one version of the mappings; outside of transactions, since mapping takes its time.
 
     With an `origin` all charges are billed by what that delivery says.
@@ -87,7 +87,7 @@ class Proposals:
         """The texts behind what is proposed."""
         return self._mappings.versions
 
-    async def of(self, database: Database, charges: Sequence[OpenCharge]) -> Told:
+    async def of(self, database: Database, charges: Sequence[OpenCharge]) -> Remapped:
         """What the deliveries give that these keys owe for now."""
         async with database.read() as connection:
             books = await load_books(connection, [one.outcome_key for one in charges])
@@ -100,7 +100,9 @@ class Proposals:
         kept = {one: row for one, row in rows.items() if row["body"] is not None}
         self._mapped = known | await asyncio.to_thread(self._map, kept)
         gone = {one: _gone(row["evidence"]) for one, row in rows.items() if one not in kept}
-        return Told(mapped=self._mapped, refused=gone, by_outcome=by_outcome, origin=self._origin)
+        return Remapped(
+            mapped=self._mapped, refused=gone, by_outcome=by_outcome, origin=self._origin
+        )
 
     def _wanted(self, owed: Sequence[Recorded]) -> set[str]:
         if self._origin is not None:
@@ -157,5 +159,5 @@ async def _of_kept_customers(connection: AsyncConnection, ids: Sequence[str]) ->
     return [dict(row) for row in found.mappings()]
 
 
-def _gone(evidence: str) -> Refused:
-    return Refused(f"the body of its delivery {WHY_GONE.get(evidence, 'is gone')}")
+def _gone(evidence: str) -> CorrectionRefused:
+    return CorrectionRefused(f"the body of its delivery {WHY_GONE.get(evidence, 'is gone')}")

@@ -16,8 +16,8 @@ from dataclasses import dataclass
 from sqlalchemy.engine import RowMapping
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from jobs.backtest.report import Report
-from jobs.backtest.window import Place, Span, Window, next_deliveries, said_before, span_of
+from jobs.backtest.report import BacktestReport
+from jobs.backtest.window import Position, Span, Window, next_deliveries, recorded_before, span_of
 from jobs.common.ids import new_id
 from jobs.common.timestamps import in_utc
 from jobs.ledger.book import KeyBook
@@ -49,28 +49,33 @@ class Sides:
     oldest_days: int | None = OLDEST_DAYS
 
 
-async def compare_over(
+async def run_backtest(
     database: Database, sides: Sides, window: Window, *, on_step: OnStep | None = None
-) -> Report:
+) -> BacktestReport:
     """What the edited mappings would bill otherwise over the window.
 
     Discarded deliveries, and those that reuse another's id, are set aside: nothing bills them
     unless a person says so. `on_step` is told how many are through, of how many.
     """
-    report = Report(window.text)
+    report = BacktestReport(window.text)
     span = await span_of(database, window)
     if span is None:
         return report
     report.since = in_utc(span.first.received_at)
     report.deliveries = span.deliveries
     with closing(Spill[Pair]()) as spill:
-        await _Rehearsal(database, sides, span, spill, report).run(on_step or (lambda *_: None))
+        await _Backtest(database, sides, span, spill, report).run(on_step or (lambda *_: None))
     return report
 
 
-class _Rehearsal:
+class _Backtest:
     def __init__(
-        self, database: Database, sides: Sides, span: Span, spill: Spill[Pair], report: Report
+        self,
+        database: Database,
+        sides: Sides,
+        span: Span,
+        spill: Spill[Pair],
+        report: BacktestReport,
     ) -> None:
         self._database = database
         self._sides = sides
@@ -79,7 +84,7 @@ class _Rehearsal:
         self._report = report
 
     async def run(self, on_step: OnStep) -> None:
-        after: Place | None = None
+        after: Position | None = None
         done = 0
         while True:
             async with self._database.read() as connection:
@@ -87,7 +92,7 @@ class _Rehearsal:
             if not rows:
                 return
             await self._take(self._comparable(rows))
-            after = Place(rows[-1]["received_at"], rows[-1]["id"])
+            after = Position(rows[-1]["received_at"], rows[-1]["id"])
             done += len(rows)
             on_step(done, self._span.deliveries)
 
@@ -129,7 +134,7 @@ class _Rehearsal:
     async def _books(self, connection: AsyncConnection, keys: set[str]) -> dict[str, Pair]:
         """A pair for each key: as it was left, or as it was before the window."""
         books = self._spill.take(keys)
-        new = await load_books(connection, keys - books.keys(), said=said_before(self._span))
+        new = await load_books(connection, keys - books.keys(), said=recorded_before(self._span))
         for key, book in new.items():
             begin_with_owed(book, new_id())
             books[key] = (book, copy.deepcopy(book))

@@ -13,7 +13,7 @@ from datetime import datetime
 from typing import Literal
 
 from jobs.common.ids import new_id
-from jobs.corrections.remapped import MOVED, Origin, Refused, RemappedDeliveries
+from jobs.corrections.remapped import MOVED, CorrectionRefused, Origin, RemappedDeliveries
 from jobs.ledger.book import Entry, KeyBook, Recorded, time_behind
 from jobs.ledger.owing import Step, decide, is_billed_as
 from mappings.engine.types import Kind, Outcome
@@ -32,7 +32,7 @@ class OpenCharge:
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
+class CorrectionContext:
     """Who asked for a correction, as far as the ledger keeps it, and when that is."""
 
     action_id: str
@@ -63,7 +63,7 @@ class Decided:
 
 
 def reverse_all(
-    charges: Iterable[OpenCharge], books: Mapping[str, KeyBook], asked: Asked
+    charges: Iterable[OpenCharge], books: Mapping[str, KeyBook], context: CorrectionContext
 ) -> Decided:
     """Take these charges back in their books; what no longer stands open is as it was."""
     decided = Decided()
@@ -74,7 +74,7 @@ def reverse_all(
         elif (was := _standing(book, charge)) is None:
             decided.unchanged += 1
         else:
-            recorded = reversal_by_hand(book, was, asked)
+            recorded = reversal_by_hand(book, was, context)
             decided.corrections.append(_correct(book, charge, was, recorded, None))
     return decided
 
@@ -83,7 +83,7 @@ def rebill_all(
     charges: Iterable[OpenCharge],
     books: Mapping[str, KeyBook],
     now: RemappedDeliveries,
-    asked: Asked,
+    context: CorrectionContext,
 ) -> Decided:
     """Rebill these charges by what the mapping gives `now` for their deliveries.
 
@@ -102,7 +102,7 @@ def rebill_all(
             why = f"its outcome is billed by {was.id} by now; name that"
             decided.refused.append((charge, why))
         else:
-            _rebill(book, charge, was, now, asked, decided)
+            _rebill(book, charge, was, now, context, decided)
     return decided
 
 
@@ -119,7 +119,7 @@ def _rebill(
     charge: OpenCharge,
     was: Entry,
     now: RemappedDeliveries,
-    asked: Asked,
+    context: CorrectionContext,
     decided: Decided,
 ) -> None:
     owed = book.owed()
@@ -128,10 +128,10 @@ def _rebill(
         return
     try:
         outcome = now.charge_for(owed, charge.outcome_key)
-    except Refused as refused:
+    except CorrectionRefused as refused:
         decided.refused.append((charge, str(refused)))
         return
-    recorded = replacement(book, was, owed, outcome, asked.action_id, now.origin)
+    recorded = replacement(book, was, owed, outcome, context.action_id, now.origin)
     if recorded is None:
         decided.unchanged += 1
     else:
@@ -150,19 +150,19 @@ def _correct(
     return Correction(charge, was, recorded, decide(book, recorded, (new_id(), new_id())), now)
 
 
-def reversal_by_hand(book: KeyBook, standing: Entry, asked: Asked) -> Recorded:
+def reversal_by_hand(book: KeyBook, standing: Entry, context: CorrectionContext) -> Recorded:
     """The reversal of the charge that stands open in this book, which occurs as it is asked for.
 
     A charge may be minutes ahead of the clock: the reversal is never before one that it takes back,
     be it a copy that would be charged in its place.
     """
-    at = time_behind(book.last_opening, Kind.REVERSAL, asked.at)
+    at = time_behind(book.last_opening, Kind.REVERSAL, context.at)
     return Recorded(
         id=new_id(),
         ordinal=book.last_ordinal + 1,
         kind=Kind.REVERSAL,
         occurred_at=at,
-        effective_at=at or asked.at,
+        effective_at=at or context.at,
         agent_id=standing.agent_id,
         customer_id=standing.customer_id,
         indicator=standing.indicator,
@@ -174,7 +174,7 @@ def reversal_by_hand(book: KeyBook, standing: Entry, asked: Asked) -> Recorded:
         mapping_version=None,
         price_version=None,
         meta_tags={},
-        action_id=asked.action_id,
+        action_id=context.action_id,
     )
 
 

@@ -11,9 +11,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from sqlalchemy import func, select, update
 
-from jobs.backtest import rehearsal
-from jobs.backtest.rehearsal import Sides, compare_over
-from jobs.backtest.report import Report
+from jobs.backtest import runner
+from jobs.backtest.report import BacktestReport
+from jobs.backtest.runner import Sides, run_backtest
 from jobs.backtest.window import parse_window
 from jobs.settling.settle import Settler
 from jobs.storage.schema import actions, billing_events, deliveries, outcome_keys, outcomes
@@ -31,12 +31,12 @@ async def desk(workshop: Workshop) -> Desk:
     return Desk(workshop, telling, await workshop.settler(telling))
 
 
-async def against(desk: Desk, edited: Telling, window: str = "1000") -> Report:
+async def against(desk: Desk, edited: Telling, window: str = "1000") -> BacktestReport:
     """The difference that `edited` makes; AssertionError if anything was written."""
     database = desk.workshop.database
     before = [await desk.workshop.count(table) for table in TABLES]
     sides = Sides(in_force=mapping_set(desk.telling), edited=mapping_set(edited))
-    found = await compare_over(database, sides, parse_window(window))
+    found = await run_backtest(database, sides, parse_window(window))
     assert [await desk.workshop.count(table) for table in TABLES] == before
     return found
 
@@ -203,7 +203,7 @@ async def test_the_difference_is_what_the_edit_then_bills_otherwise(
     suffix: str,
     step: int,
 ) -> None:
-    monkeypatch.setattr(rehearsal, "STEP", step)
+    monkeypatch.setattr(runner, "STEP", step)
     desk.telling.knows.add("known before")
     edit = edited(micros=micros, suffix=suffix, knows={"known after"})
     settler = await desk.workshop.settler(edit)

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from jobs.common.money import money
-from jobs.corrections.byhand import Correction, CorrectionKind, Decided
+from jobs.corrections.manual import Correction, CorrectionKind, Decided
 from jobs.ledger.book import Entry
 from mappings.engine.types import Kind
 
@@ -16,7 +16,7 @@ SHOWN = 1_000
 
 
 @dataclass(slots=True)
-class Corrected:
+class CorrectionResult:
     """`kind` says what was asked for; `id` names the first entry in `actions`, if there is one.
 
     `amounts_micros` is what the ledger gained or lost, by currency. `mapping_version` is that of

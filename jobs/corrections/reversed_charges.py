@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 from sqlalchemy import ColumnElement, null, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from jobs.corrections.byhand import OpenCharge
+from jobs.corrections.manual import OpenCharge
 from jobs.ledger.repository import chunks
 from jobs.storage.database import Database
 from jobs.storage.schema import actions, billing_events, outcomes

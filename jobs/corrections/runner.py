@@ -18,9 +18,9 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from jobs.actions import note_action
 from jobs.common.errors import FilterInvalid, is_transient
 from jobs.common.ids import new_id
-from jobs.corrections.byhand import Asked, Decided, OpenCharge
-from jobs.corrections.corrected import Corrected
-from jobs.corrections.request import Correction, Decide
+from jobs.corrections.manual import CorrectionContext, Decided, OpenCharge
+from jobs.corrections.request import CorrectionPlan, Decide
+from jobs.corrections.result import CorrectionResult
 from jobs.ledger.horizon import posting_time
 from jobs.ledger.repository import LedgerWriter, hold_keys, load_books
 from jobs.privacy.purged import hold_off_purges
@@ -34,14 +34,19 @@ TRIES = 4
 OnStep = Callable[[int], None]
 
 
-async def rehearse(database: Database, wish: Correction) -> Corrected:
+async def rehearse(database: Database, request: CorrectionPlan) -> CorrectionResult:
     """What `correct` would do now; nothing is written."""
-    return await _Run(database, wish).rehearse()
+    return await _Run(database, request).rehearse()
 
 
 async def correct(
-    database: Database, wish: Correction, *, actor: str, note: str, on_step: OnStep | None = None
-) -> Corrected:
+    database: Database,
+    request: CorrectionPlan,
+    *,
+    actor: str,
+    note: str,
+    on_step: OnStep | None = None,
+) -> CorrectionResult:
     """Correct what is asked for, step by step; `on_step` is told how many are through.
 
     A charge that is refused leaves the others to go on. Raises FilterInvalid for a note that says
@@ -49,32 +54,32 @@ async def correct(
     """
     if not note.strip():
         raise FilterInvalid("note is empty; say why this is corrected")
-    return await _Run(database, wish).correct(actor, note, on_step or (lambda _done: None))
+    return await _Run(database, request).correct(actor, note, on_step or (lambda _done: None))
 
 
 class _Run:
     """One correction, from the first charge to the last."""
 
-    def __init__(self, database: Database, wish: Correction) -> None:
+    def __init__(self, database: Database, request: CorrectionPlan) -> None:
         self._database = database
-        self._wish = wish
+        self._request = request
         self._id = new_id()
-        self._result = Corrected(wish.kind, mapping_version=wish.mapping_version)
+        self._result = CorrectionResult(request.kind, mapping_version=request.mapping_version)
 
-    async def rehearse(self) -> Corrected:
-        self._result.unchanged = await self._wish.unchanged(self._database)
-        async for charges in self._wish.steps(self._database):
-            decide = await self._wish.prepare(self._database, charges)
+    async def rehearse(self) -> CorrectionResult:
+        self._result.unchanged = await self._request.unchanged(self._database)
+        async for charges in self._request.steps(self._database):
+            decide = await self._request.prepare(self._database, charges)
             async with self._database.read() as connection:
                 books = await load_books(connection, [one.outcome_key for one in charges])
-                asked = Asked(self._id, await self._database.time(connection))
-                self._result.add(await decide(connection, books, asked))
+                context = CorrectionContext(self._id, await self._database.time(connection))
+                self._result.add(await decide(connection, books, context))
         return self._result
 
-    async def correct(self, actor: str, note: str, on_step: OnStep) -> Corrected:
-        self._result.unchanged = await self._wish.unchanged(self._database)
-        async for charges in self._wish.steps(self._database):
-            decide = await self._wish.prepare(self._database, charges)
+    async def correct(self, actor: str, note: str, on_step: OnStep) -> CorrectionResult:
+        self._result.unchanged = await self._request.unchanged(self._database)
+        async for charges in self._request.steps(self._database):
+            decide = await self._request.prepare(self._database, charges)
             decided = await self._patiently(charges, decide, actor, note)
             if decided.corrections:
                 self._result.id = self._id
@@ -105,11 +110,11 @@ class _Run:
             books = await load_books(connection, held)
             # Not before the locks are held, as in settling.
             asked_at = await posting_time(self._database, connection)
-            asked = Asked(await self._action_id(connection), asked_at)
-            decided = await decide(connection, books, asked)
+            context = CorrectionContext(await self._action_id(connection), asked_at)
+            decided = await decide(connection, books, context)
             if decided.corrections:
-                await self._note(connection, decided, asked, actor, note)
-                await self._write(connection, decided, asked.at)
+                await self._note(connection, decided, context, actor, note)
+                await self._write(connection, decided, context.at)
         return decided
 
     async def _action_id(self, connection: AsyncConnection) -> str:
@@ -118,17 +123,22 @@ class _Run:
         return self._id if await connection.scalar(noted) is None else new_id()
 
     async def _note(
-        self, connection: AsyncConnection, decided: Decided, asked: Asked, actor: str, note: str
+        self,
+        connection: AsyncConnection,
+        decided: Decided,
+        context: CorrectionContext,
+        actor: str,
+        note: str,
     ) -> None:
         """The step's own entry: of the ids that were named it has those that it took up."""
-        where = self._wish.noted([one.charge for one in decided.corrections])
-        step = Corrected(self._wish.kind)
+        where = self._request.noted([one.charge for one in decided.corrections])
+        step = CorrectionResult(self._request.kind)
         step.add(decided)
         await note_action(
             connection,
-            action_id=asked.action_id,
-            at=asked.at,
-            kind=self._wish.kind,
+            action_id=context.action_id,
+            at=context.at,
+            kind=self._request.kind,
             actor=actor,
             where=where,
             count=len(decided.corrections),
@@ -149,5 +159,7 @@ class _Run:
             writer.add(key, one.recorded, one.step, rule=one.now.rule, value=one.now.value)
             used.update(filter(None, (one.now.mapping_version, one.now.price_version)))
         if used:
-            await keep_versions(self._database, connection, used, self._wish.versions, recorded_at)
+            await keep_versions(
+                self._database, connection, used, self._request.versions, recorded_at
+            )
         await writer.write(self._database, connection)
