@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from sqlalchemy import select
 
+from jobs.corrections import runner
 from jobs.settling import recording
 from jobs.storage.schema import billing_events
 from tests.jobs.desk import Desk
