@@ -490,7 +490,7 @@ SABOTAGES = (
         name="correct-without-a-trace",
         why="no record would show who took money back, and why",
         file="jobs/corrections/runner.py",
-        old="                await self._note(connection, decided, asked, actor, note)\n",
+        old="                await self._note(connection, decided, context, actor, note)\n",
         new="",
         tests=_in(
             "jobs/corrections/test_runner.py",
