@@ -14,10 +14,10 @@ from typing import Any
 from jobs.alerts.spikes import Jump
 from jobs.audits.findings import Audited
 from jobs.heartbeat import Alive
-from jobs.queries.backlog import Backlog
-from jobs.queries.exceptions import Tally, detail_of
-from jobs.queries.shapes import FailureGroup
-from jobs.queries.silence import Silent, span
+from jobs.queries.deliveries.backlog import Backlog
+from jobs.queries.deliveries.failures import FailureGroup
+from jobs.queries.exceptions.listing import Tally, detail_of
+from jobs.queries.sources.silence import Silent, span
 
 #: A delivery that waits longer than this is told of.
 BACKLOG_SECONDS = 60.0

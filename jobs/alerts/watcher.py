@@ -27,10 +27,10 @@ from jobs.alerts.spikes import jumps
 from jobs.audits.auditor import read_audits
 from jobs.audits.findings import Looked
 from jobs.heartbeat import alive
-from jobs.queries.backlog import read_backlog
-from jobs.queries.exceptions import count_exceptions
-from jobs.queries.failures import read_failures
-from jobs.queries.sources import read_silent
+from jobs.queries.deliveries.backlog import read_backlog
+from jobs.queries.deliveries.failures import read_failures
+from jobs.queries.exceptions.listing import count_exceptions
+from jobs.queries.sources.traffic import read_silent
 from jobs.storage.database import Database
 from jobs.storage.schema import deliveries, notices, rejection_counts
 from mappings.engine.loading.load import MappingSet

@@ -6,8 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from jobs.audits.findings import Fault, Looked
-from jobs.queries.shapes import Status
-from jobs.queries.status import read_status
+from jobs.queries.deliveries.status import Status, read_status
 from jobs.storage.database import Database
 from jobs.storage.schema import STATES
 

@@ -18,7 +18,6 @@ from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from jobs.audits.findings import SHOWN, Fault, Looked
-from jobs.queries.snapshot import snapshot
 from jobs.storage.database import Database
 
 PAGE = 500
@@ -109,7 +108,7 @@ class Scrub:
     async def _look(self, database: Database, page: Sequence[str], finds: _Finds) -> None:
         if not page:
             return
-        async with snapshot(database) as connection:
+        async with database.snapshot() as connection:
             finds.add(await self.check(connection, page))
         await asyncio.sleep(PAUSE_SECONDS)
 

@@ -16,7 +16,6 @@ from sqlalchemy.engine import RowMapping
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from jobs.common.errors import FilterInvalid
-from jobs.queries.snapshot import snapshot
 from jobs.storage.columns import UtcDateTime
 from jobs.storage.database import Database
 from jobs.storage.schema import deliveries, outcomes
@@ -80,7 +79,7 @@ async def span_of(database: Database, window: Window) -> Span | None:
     newest = select(columns.received_at, columns.id).order_by(
         columns.received_at.desc(), columns.id.desc()
     )
-    async with snapshot(database) as connection:
+    async with database.snapshot() as connection:
         last = (await connection.execute(newest.limit(1))).one_or_none()
         if last is None:
             return None

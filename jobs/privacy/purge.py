@@ -13,7 +13,6 @@ from jobs.privacy.pseudonyms import pseudonym_of
 from jobs.privacy.purge_report import Names, NeverBilled, PseudonymGiven, Report
 from jobs.privacy.purged import read_secret
 from jobs.privacy.references import count_shared, look_elsewhere, mend_texts, remove_linked_bodies
-from jobs.queries.snapshot import snapshot
 from jobs.storage.database import Database
 from jobs.storage.schema import purged_customers
 
@@ -28,7 +27,7 @@ async def survey(database: Database, customer: str) -> Report:
 
     Raises NeverBilled where it would change nothing and never has, and PseudonymGiven.
     """
-    async with snapshot(database) as connection:
+    async with database.snapshot() as connection:
         secret = await read_secret(connection)
         pseudonym = None if secret is None else pseudonym_of(customer, secret=secret)
         names = Names(customer, pseudonym or _NONE_YET)

@@ -1,4 +1,4 @@
-"""The read side: what API, CLI and dashboard show, in one shape for all of them.
+"""The read side: what API, CLI and dashboard show.
 
-Owns the questions and the exact names of the answers (`jobs.queries.shapes`). Refuses to write.
+Owns the queries and, beside each, the record that answers it, to the letter. Refuses to write.
 """

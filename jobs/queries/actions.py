@@ -2,15 +2,37 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
+from typing import Any
+
 from pydantic import AwareDatetime, BaseModel, ConfigDict
 from sqlalchemy import ColumnElement, and_, literal, select, true, tuple_
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 from jobs.queries.paging import DEFAULT_LIMIT, clamp, read_position, write_position
-from jobs.queries.shapes import Page
-from jobs.queries.story_shapes import ActionEntry
+from jobs.queries.shape import Page, Shape
 from jobs.storage.columns import UtcDateTime
 from jobs.storage.database import Database
 from jobs.storage.schema import actions
+
+
+class ActionItem(Shape):
+    """What a person did: who, what, when and why."""
+
+    id: str
+    kind: str
+    actor: str
+    at: AwareDatetime
+    note: str | None
+
+
+class ActionEntry(ActionItem):
+    """What a person did, to what and to how many."""
+
+    filter: dict[str, Any]
+    count: int
+    detail: dict[str, Any]
+
 
 _LIST = "actions"
 _FIELDS = tuple(actions.c[name] for name in ActionEntry.model_fields)
@@ -71,3 +93,11 @@ async def read_action(database: Database, action_id: str) -> ActionEntry | None:
         found = await connection.execute(select(*_FIELDS).where(actions.c.id == action_id))
         row = found.mappings().one_or_none()
     return None if row is None else ActionEntry.model_validate(dict(row))
+
+
+async def actions_of(connection: AsyncConnection, ids: Collection[str | None]) -> list[ActionItem]:
+    """These actions, in the order they were done; None is no action."""
+    query = select(*(actions.c[name] for name in ActionItem.model_fields))
+    named = actions.c.id.in_({action_id for action_id in ids if action_id is not None})
+    rows = (await connection.execute(query.where(named).order_by(actions.c.id))).mappings()
+    return [ActionItem.model_validate(dict(row)) for row in rows]

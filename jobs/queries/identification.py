@@ -18,7 +18,6 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from jobs.common.errors import FilterInvalid
 from jobs.filters import DeliveryFilter, can_be_stored
-from jobs.queries.snapshot import snapshot
 from jobs.storage.database import Database
 from jobs.storage.schema import (
     actions,
@@ -85,7 +84,7 @@ async def identify(database: Database, text: str, starts: KeyStarts = ()) -> lis
     text = text.strip()
     if not text or not can_be_stored(text):
         return []
-    async with snapshot(database) as connection:
+    async with database.snapshot() as connection:
         found = await _whole(connection, text)
         found += await _by_vendor_id(connection, text)
         found += await _keys(connection, text, starts)

@@ -3,13 +3,51 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from typing import Literal
 
 from jobs.heartbeat import alive
 from jobs.mapping_store import version_in_force
-from jobs.queries.shapes import MappingFile, MappingProblem, MappingProcess, MappingsInForce
+from jobs.queries.shape import Shape
 from jobs.storage.database import Database
 from mappings.engine.loading.load import MappingSet
 from mappings.engine.types import Problem
+
+
+class MappingFile(Shape):
+    """A file of the mappings. `state`: its edited text is in force, its last good one, or none."""
+
+    name: str
+    kind: Literal["mapping", "table", "catalogue"]
+    version: str | None
+    state: Literal["in-force", "last-good", "refused"]
+
+
+class MappingProblem(Shape):
+    """What is wrong in a file, or worth knowing; line and column 0 are the file as a whole."""
+
+    file: str
+    line: int
+    column: int
+    message: str
+    remediation: str
+
+
+class MappingProcess(Shape):
+    """A process that is alive, and the version that it maps with."""
+
+    name: str
+    role: Literal["web", "work"]
+    version: str | None
+
+
+class MappingsInForce(Shape):
+    """The mappings in force. `version` is the `mapping_version` of dry runs and replays."""
+
+    version: str
+    files: tuple[MappingFile, ...]
+    problems: tuple[MappingProblem, ...]
+    warnings: tuple[MappingProblem, ...]
+    processes: tuple[MappingProcess, ...]
 
 
 async def read_mappings(database: Database, mappings: MappingSet) -> MappingsInForce:

@@ -4,19 +4,37 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, Literal
 
+from pydantic import AwareDatetime
 from sqlalchemy import func, literal, select, tuple_
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from jobs.queries.paging import DEFAULT_LIMIT, clamp, read_position, write_position
-from jobs.queries.shapes import Page
-from jobs.queries.snapshot import snapshot
-from jobs.queries.story_shapes import ReplayItem
+from jobs.queries.shape import Page, Shape
 from jobs.replays.items import NO_BODY, OTHER_MAPPINGS, UNCHANGED
 from jobs.storage.columns import UtcDateTime
 from jobs.storage.database import Database
 from jobs.storage.schema import replay_items, replays
+
+
+class ReplayItem(Shape):
+    """A replay in a list; how far it is as in `Progress`, without its differences."""
+
+    id: str
+    state: Literal["running", "done"]
+    filter: dict[str, Any]
+    created_at: AwareDatetime
+    finished_at: AwareDatetime | None
+    matched: int
+    done: int
+    recorded: int
+    ignored: int
+    failed: int
+    unchanged: int
+    unchanged_no_body: int
+    not_replayed: int = 0
+
 
 _LIST = "replays"
 
@@ -33,7 +51,7 @@ async def list_replays(
         here = tuple_(literal(at, UtcDateTime), literal(row_id))
         query = query.where(tuple_(columns.created_at, columns.id) < here)
     query = query.order_by(columns.created_at.desc(), columns.id.desc()).limit(limit + 1)
-    async with snapshot(database) as connection:
+    async with database.snapshot() as connection:
         rows = (await connection.execute(query)).mappings().all()
         counts = await _counts(connection, [row["id"] for row in rows[:limit]])
     items = tuple(_item(row, counts[row["id"]]) for row in rows[:limit])

@@ -79,6 +79,20 @@ class Database:
         async with self.engine.connect() as connection, connection.begin():
             yield connection
 
+    @asynccontextmanager
+    async def snapshot(self) -> AsyncIterator[AsyncConnection]:
+        """A transaction that only reads, and whose statements all see the same moment.
+
+        SQLite's WAL gives that to every read transaction, PostgreSQL when asked.
+        """
+        async with self.engine.connect() as connection:
+            if not self.is_sqlite:
+                await connection.execution_options(
+                    isolation_level="REPEATABLE READ", postgresql_readonly=True
+                )
+            async with connection.begin():
+                yield connection
+
     async def ensure_writable(self, table: Table) -> None:
         """Raise where somebody has the table to himself; changes nothing.
 

@@ -21,7 +21,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from jobs.common.errors import FilterInvalid, brief, is_transient
 from jobs.mapping_store import MappingsChanged
-from jobs.queries.shapes import Shape
+from jobs.queries.shape import Shape
 
 log = structlog.get_logger(__name__)
 

@@ -8,8 +8,8 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
 from jobs.common.errors import FilterInvalid
+from jobs.queries.deliveries.listing import unknown_ids
 from jobs.queries.identification import IdKind, whole_filter, whole_id
-from jobs.queries.listing import unknown_ids
 from jobs.replays.dry_run import dry_run
 from jobs.replays.replay import discard, replay_status, start_replay
 from receiver.api.answers import not_found

@@ -12,9 +12,8 @@ from starlette.responses import Response, StreamingResponse
 
 from jobs.common.errors import FilterInvalid
 from jobs.common.timestamps import in_utc
-from jobs.queries.billing import BillingFilter, all_billing_events
-from jobs.queries.billing_csv import csv_header, csv_lines
-from jobs.queries.shapes import BillingEventPage
+from jobs.queries.ledger.billing_csv import csv_header, csv_lines
+from jobs.queries.ledger.billing_events import BillingEventPage, BillingFilter, all_billing_events
 from jobs.storage.database import Database
 from receiver.api.params import Slice
 

@@ -12,7 +12,7 @@ from pydantic import BaseModel
 
 from jobs.common.errors import FilterInvalid
 from jobs.queries.names import COLUMNS, all_known, is_known
-from jobs.queries.rejections import known_to_rejections
+from jobs.queries.sources.rejections import known_to_rejections
 from jobs.storage.database import Database
 from mappings.engine.common.currencies import DECIMALS
 from mappings.engine.common.suggest import hint

@@ -17,9 +17,9 @@ from jobs.common.errors import FilterInvalid
 from jobs.corrections.charges import ChargeFilter
 from jobs.filters import DeliveryFilter, can_be_stored
 from jobs.queries.actions import ActionFilter
-from jobs.queries.billing import LINE_KINDS, Basis, BillingFilter
-from jobs.queries.exception_texts import KINDS as EXCEPTION_KINDS
-from jobs.queries.rejections import RejectionFilter
+from jobs.queries.exceptions.texts import KINDS as EXCEPTION_KINDS
+from jobs.queries.ledger.billing_events import LINE_KINDS, Basis, BillingFilter
+from jobs.queries.sources.rejections import RejectionFilter
 from jobs.queries.times import parse_time
 from jobs.settling.fold import IGNORED_REASONS
 from jobs.storage.schema import STATES

@@ -16,9 +16,9 @@ from pydantic.json_schema import models_json_schema
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
-from jobs.queries.billing import LINE_KINDS, Basis
-from jobs.queries.exceptions import EXAMPLES
-from jobs.queries.revenue import GROUPS
+from jobs.queries.exceptions.listing import EXAMPLES
+from jobs.queries.ledger.billing_events import LINE_KINDS, Basis
+from jobs.queries.ledger.revenue import GROUPS
 from jobs.storage.schema import STATES
 from receiver.api.export import FORMATS
 from receiver.api.filter_params import CHARGE_FILTERS, TIMES

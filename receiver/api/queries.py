@@ -7,19 +7,20 @@ from starlette.responses import JSONResponse, Response
 
 from jobs.common.errors import FilterInvalid
 from jobs.queries.actions import list_actions
-from jobs.queries.billing import list_billing_events
-from jobs.queries.exceptions import EXAMPLES, MOST_EXAMPLES, read_exceptions
-from jobs.queries.failures import read_failures
-from jobs.queries.forward import read_forward
+from jobs.queries.deliveries.evidence import read_delivery
+from jobs.queries.deliveries.failures import read_failures
+from jobs.queries.deliveries.listing import list_deliveries
+from jobs.queries.deliveries.status import read_status
+from jobs.queries.exceptions.listing import EXAMPLES, MOST_EXAMPLES, read_exceptions
 from jobs.queries.identification import IdKind, whole_filter, whole_id
-from jobs.queries.listing import list_deliveries, read_delivery
+from jobs.queries.ledger.billing_events import list_billing_events
+from jobs.queries.ledger.export import read_forward
+from jobs.queries.ledger.revenue import read_revenue
+from jobs.queries.ledger.story import read_billing_event
 from jobs.queries.mappings import read_mappings
-from jobs.queries.rejections import list_rejections
 from jobs.queries.replays import list_replays
-from jobs.queries.revenue import read_revenue
-from jobs.queries.rules import KnownRule, read_rules
-from jobs.queries.status import read_status
-from jobs.queries.story import read_billing_event
+from jobs.queries.sources.rejections import list_rejections
+from jobs.queries.sources.rules import KnownRule, read_rules
 from receiver.api.answers import JSON, not_found, shape, whole_list
 from receiver.api.dependencies import mappings_named, parts_of
 from receiver.api.export import csv_of, csv_page, wants_csv

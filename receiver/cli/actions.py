@@ -5,9 +5,8 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 
-from jobs.queries.actions import ActionFilter, list_actions
+from jobs.queries.actions import ActionEntry, ActionFilter, list_actions
 from jobs.queries.paging import DEFAULT_LIMIT, MOST
-from jobs.queries.story_shapes import ActionEntry
 from jobs.storage.database import Database
 from receiver.api.filter_params import action_filter
 from receiver.cli.common.session import Session

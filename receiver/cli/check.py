@@ -11,8 +11,8 @@ from jobs.backtest.window import Window, parse_window
 from jobs.common.errors import is_transient
 from jobs.common.money import money
 from jobs.mapping_store import NOTHING_STORED, Stored, read_stored
+from jobs.queries.ledger.open_charges import OpenCharges, read_open_charges
 from jobs.queries.names import read_customers
-from jobs.queries.open_charges import OpenCharges, read_open_charges
 from jobs.storage.database import Database
 from mappings.engine.loading.load import MappingSet, is_mapping, load
 from mappings.engine.loading.rekeyed import left_behind

@@ -5,13 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from jobs.filters import DeliveryFilter
-from jobs.queries.billed import Billed, amounts, in_words, read_billed, total
+from jobs.queries.deliveries.billed import Billed, amounts, in_words, read_billed, total
+from jobs.queries.deliveries.listing import DeliveryItem, count_deliveries, list_deliveries
 from jobs.queries.identification import whole_filter
-from jobs.queries.listing import count_deliveries, list_deliveries
 from jobs.queries.paging import DEFAULT_LIMIT, MOST
-from jobs.queries.shapes import (
-    DeliveryItem,
-)
 from jobs.storage.database import Database
 from receiver.api.filter_params import delivery_filter
 from receiver.cli.common.names import refuse_misspelt

@@ -10,12 +10,11 @@ from enum import StrEnum
 
 from jobs.common.money import sums
 from jobs.common.timestamps import in_utc
-from jobs.queries.billing import BillingFilter, all_billing_events
-from jobs.queries.billing_csv import csv_header, csv_lines
-from jobs.queries.forward import read_forward
 from jobs.queries.identification import IdKind, whole_id
+from jobs.queries.ledger.billing_csv import csv_header, csv_lines
+from jobs.queries.ledger.billing_events import BillingEventItem, BillingFilter, all_billing_events
+from jobs.queries.ledger.export import read_forward
 from jobs.queries.paging import DEFAULT_LIMIT, MOST
-from jobs.queries.shapes import BillingEventItem
 from jobs.storage.database import Database
 from receiver.api.filter_params import billing_filter
 from receiver.cli.common.errors import MISUSE, Trouble

@@ -11,9 +11,9 @@ from urllib.parse import parse_qsl, urlencode
 
 from jobs.common.money import money
 from jobs.common.timestamps import in_utc
-from jobs.queries.delivery_input import read_input
+from jobs.queries.deliveries.delivery_input import read_input
+from jobs.queries.deliveries.evidence import read_delivery
 from jobs.queries.identification import IdKind, whole_id
-from jobs.queries.listing import read_delivery
 from mappings.engine.loading.load import MappingSet
 from mappings.engine.redact.paths import NotRedactable
 from mappings.engine.types import DeliveryInput, Mapped, Outcome

@@ -7,14 +7,13 @@ from collections.abc import Sequence
 from rich.text import Text
 
 from jobs.exceptions.dismissal import dismiss
-from jobs.queries.exception_shapes import (
+from jobs.queries.exceptions.examples import (
     AmountDiffers,
     Example,
-    ExceptionItem,
     LookalikeCustomer,
     WaitingReversal,
 )
-from jobs.queries.exceptions import read_exceptions
+from jobs.queries.exceptions.listing import ExceptionItem, read_exceptions
 from receiver.api.filter_params import exception_kinds
 from receiver.cli.common.errors import MISUSE, Trouble
 from receiver.cli.common.session import Session

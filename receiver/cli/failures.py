@@ -6,8 +6,7 @@ from collections.abc import Iterator, Mapping
 
 from rich.text import Text
 
-from jobs.queries.failures import read_failures
-from jobs.queries.shapes import FailureGroup
+from jobs.queries.deliveries.failures import FailureGroup, read_failures
 from receiver.api.filter_params import delivery_filter
 from receiver.cli.common.names import refuse_misspelt
 from receiver.cli.common.session import Session

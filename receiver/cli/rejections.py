@@ -5,8 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from jobs.queries.paging import DEFAULT_LIMIT
-from jobs.queries.rejections import RejectionFilter, count_rejections, list_rejections
-from jobs.queries.shapes import RejectionItem
+from jobs.queries.sources.rejections import (
+    RejectionFilter,
+    RejectionItem,
+    count_rejections,
+    list_rejections,
+)
 from jobs.storage.database import Database
 from receiver.api.filter_names import refuse_misspelt_rejections
 from receiver.api.filter_params import rejection_filter

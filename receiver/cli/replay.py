@@ -15,8 +15,8 @@ from jobs.common.money import money
 from jobs.filters import DeliveryFilter
 from jobs.heartbeat import alive
 from jobs.mapping_store import MappingsChanged, NoMappingsInForce, mappings_in_force
+from jobs.queries.deliveries.listing import unknown_ids
 from jobs.queries.identification import IdKind, whole_filter, whole_id
-from jobs.queries.listing import unknown_ids
 from jobs.replays.dry_run import DryRun, dry_run
 from jobs.replays.replay import (
     Discarded,

@@ -8,7 +8,7 @@ from decimal import Decimal
 from jobs.common.money import sums
 from jobs.common.timestamps import in_utc
 from jobs.ledger.horizon import horizon_if_known
-from jobs.queries.revenue import all_revenue, check_groups
+from jobs.queries.ledger.revenue import all_revenue, check_groups
 from receiver.api.filter_params import basis_of, billing_filter
 from receiver.cli.common.names import refuse_misspelt
 from receiver.cli.common.session import Session

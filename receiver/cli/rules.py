@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from jobs.queries.rules import KnownRule, read_rules
-from jobs.queries.shapes import RuleItem
+from jobs.queries.sources.rules import KnownRule, RuleItem, read_rules
 from receiver.cli.common.session import Session
 from receiver.terminal.output import Cell, Output
 

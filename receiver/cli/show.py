@@ -12,17 +12,19 @@ from rich.text import Text
 from sqlalchemy import select
 
 from jobs.privacy.evidence import WHY_GONE
-from jobs.queries.actions import read_action
+from jobs.queries.actions import ActionEntry, ActionItem, read_action
+from jobs.queries.deliveries.evidence import DeliveryEvidence, read_delivery
 from jobs.queries.identification import IdKind, Named, identify
-from jobs.queries.listing import read_delivery
-from jobs.queries.shapes import ActionItem, BillingEventItem, DeliveryEvidence, OutcomeItem
-from jobs.queries.story import read_billing_event, read_outcome_key, read_version
-from jobs.queries.story_shapes import (
-    ActionEntry,
+from jobs.queries.ledger.billing_events import BillingEventItem
+from jobs.queries.ledger.outcomes import OutcomeItem
+from jobs.queries.ledger.story import (
     BillingEventEvidence,
     KeyOutcomeItem,
     OutcomeKeyStory,
     VersionText,
+    read_billing_event,
+    read_outcome_key,
+    read_version,
 )
 from jobs.replays.replay import ReplayStatus, replay_status
 from jobs.storage.database import Database

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 
 from rich.text import Text
 
-from jobs.queries.silence import span
+from jobs.queries.sources.silence import span
 from receiver.api.filter_names import refusal
 from receiver.cli.common.errors import MISUSE, Trouble
 from receiver.cli.common.session import Session

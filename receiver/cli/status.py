@@ -9,9 +9,8 @@ from rich.text import Text
 
 from jobs.common.timestamps import in_utc
 from jobs.heartbeat import Alive, alive
-from jobs.queries.billed import amounts, billed_lately
-from jobs.queries.shapes import Status
-from jobs.queries.status import read_status
+from jobs.queries.deliveries.billed import amounts, billed_lately
+from jobs.queries.deliveries.status import Status, read_status
 from jobs.storage.database import Database
 from receiver.cli.common.errors import Trouble
 from receiver.cli.common.session import Session

@@ -6,7 +6,7 @@ from zoneinfo import ZoneInfo
 
 from pydantic import TypeAdapter, ValidationError
 
-from jobs.queries.moved import MonthMoved, moved_months
+from jobs.queries.ledger.moved_months import MonthMoved, moved_months
 from jobs.timezone import change_timezone
 from receiver.cli.common.consent import require_consent
 from receiver.cli.common.errors import MISUSE, Trouble

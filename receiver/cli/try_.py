@@ -10,7 +10,7 @@ from typing import Any
 from rich.text import Text
 
 from jobs.common.money import money
-from jobs.queries.delivery_input import read_input
+from jobs.queries.deliveries.delivery_input import read_input
 from jobs.queries.identification import IdKind, whole_id
 from mappings.engine.loading.load import MappingSet
 from mappings.engine.redact.paths import NotRedactable

@@ -12,17 +12,12 @@ from pydantic import BaseModel
 
 from jobs.common.errors import JobsError
 from jobs.filters import DeliveryFilter
-from jobs.queries.billing import BillingFilter, list_billing_events
-from jobs.queries.listing import list_deliveries, read_delivery
+from jobs.queries.deliveries.evidence import DeliveryEvidence, read_delivery
+from jobs.queries.deliveries.listing import DeliveryItem, list_deliveries
+from jobs.queries.ledger.billing_events import BillingEventItem, BillingFilter, list_billing_events
 from jobs.queries.paging import MOST
-from jobs.queries.rejections import RejectionFilter, list_rejections
-from jobs.queries.shapes import (
-    BillingEventItem,
-    DeliveryEvidence,
-    DeliveryItem,
-    Page,
-    RejectionItem,
-)
+from jobs.queries.shape import Page
+from jobs.queries.sources.rejections import RejectionFilter, RejectionItem, list_rejections
 from jobs.storage.database import Database
 
 TIMEOUT_SECONDS = 30.0

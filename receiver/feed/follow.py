@@ -17,12 +17,10 @@ from datetime import datetime, timedelta
 import httpx
 
 from jobs.common.errors import is_transient
-from jobs.queries.shapes import (
-    BillingEventItem,
-    DeliveryEvidence,
-    DeliveryItem,
-    RejectionItem,
-)
+from jobs.queries.deliveries.evidence import DeliveryEvidence
+from jobs.queries.deliveries.listing import DeliveryItem
+from jobs.queries.ledger.billing_events import BillingEventItem
+from jobs.queries.sources.rejections import RejectionItem
 from receiver.feed.feeds import Feed
 from receiver.feed.lines import Shown
 

@@ -12,7 +12,10 @@ from typing import Any
 
 from rich.text import Text
 
-from jobs.queries.shapes import DeliveryEvidence, DeliveryFields, OutcomeItem, RejectionItem
+from jobs.queries.deliveries.evidence import DeliveryEvidence
+from jobs.queries.deliveries.listing import DeliveryFields
+from jobs.queries.ledger.outcomes import OutcomeItem
+from jobs.queries.sources.rejections import RejectionItem
 from receiver.terminal.output import state_text, visible
 
 WHY_NOTHING = {

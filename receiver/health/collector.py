@@ -17,8 +17,8 @@ import structlog
 from jobs.alerts.repository import read_unsent
 from jobs.audits.auditor import read_audits
 from jobs.common.errors import brief
-from jobs.queries.exceptions import count_exceptions
-from jobs.queries.status import read_status
+from jobs.queries.deliveries.status import read_status
+from jobs.queries.exceptions.listing import count_exceptions
 from jobs.storage.database import Database
 from jobs.storage.schema import STATES
 from mappings.engine.loading.load import MappingSet

@@ -13,7 +13,8 @@ from dataclasses import replace
 
 import httpx
 
-from jobs.queries.shapes import DeliveryEvidence, RevenuePage
+from jobs.queries.deliveries.evidence import DeliveryEvidence
+from jobs.queries.ledger.revenue import RevenuePage
 from mappings.engine.loading.load import load, read_directory
 from receiver.authoring.triggers.examples import Example, examples_of
 from receiver.local.demo_report import Posted, report

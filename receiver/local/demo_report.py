@@ -16,7 +16,8 @@ from http import HTTPStatus
 from pathlib import Path
 
 from jobs.common.money import sums
-from jobs.queries.shapes import DeliveryEvidence, RevenueItem
+from jobs.queries.deliveries.evidence import DeliveryEvidence
+from jobs.queries.ledger.revenue import RevenueItem
 from receiver.feed.lines import results
 from receiver.local.place import ADMIN_TOKEN, Place
 from receiver.terminal.output import Cell, Output, state_text

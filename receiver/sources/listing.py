@@ -11,9 +11,9 @@ from urllib.parse import quote
 
 from pydantic import AwareDatetime
 
-from jobs.queries.shapes import SecretUse, Shape, SourceTraffic
-from jobs.queries.silence import Silent
-from jobs.queries.sources import read_silent, read_traffic
+from jobs.queries.shape import Shape
+from jobs.queries.sources.silence import Silent
+from jobs.queries.sources.traffic import SecretUse, SourceTraffic, read_silent, read_traffic
 from jobs.storage.database import Database
 from mappings.engine.loading.load import MappingSet, Source
 from receiver.config.settings import Settings

@@ -13,8 +13,7 @@ from datetime import UTC, datetime, timedelta
 import structlog
 
 from jobs.common.tasks import every
-from jobs.queries.shapes import SecretUse
-from jobs.queries.sources import read_uses
+from jobs.queries.sources.traffic import SecretUse, read_uses
 from jobs.storage.database import Database
 from mappings.engine.loading.load import MappingSet, Source
 from receiver.health.readyz import Look, Trouble

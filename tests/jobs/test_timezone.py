@@ -10,7 +10,7 @@ import pytest
 from sqlalchemy import insert, select
 
 from jobs.heartbeat import Heartbeat
-from jobs.queries.moved import moved_months
+from jobs.queries.ledger.moved_months import moved_months
 from jobs.storage.schema import actions, heartbeats
 from jobs.timezone import (
     ProcessesAlive,

@@ -418,7 +418,7 @@ SABOTAGES = (
     Sabotage(
         name="export-past-the-horizon",
         why="a line that commits behind the cursor would be missing from the export for good",
-        file="jobs/queries/forward.py",
+        file="jobs/queries/ledger/export.py",
         old=".where(where.where(), is_new, _columns.recorded_at < horizon)",
         new=".where(where.where(), is_new)",
         tests=_in(

@@ -11,8 +11,8 @@ from collections.abc import Iterator
 
 from jobs.corrections.charges import ChargeFilter
 from jobs.filters import DeliveryFilter
-from jobs.queries.billing import BillingFilter
-from jobs.queries.listing import count_deliveries
+from jobs.queries.deliveries.listing import count_deliveries
+from jobs.queries.ledger.billing_events import BillingFilter
 from jobs.queries.names import ID_COLUMNS, all_known, is_known
 from receiver.api.filter_names import MAPPED, refusal, unrecorded
 from receiver.cli.common.errors import MISUSE, Trouble

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from jobs.filters import DeliveryFilter
-from jobs.queries.failures import read_failures
+from jobs.queries.deliveries.failures import read_failures
+from jobs.queries.deliveries.listing import list_deliveries
 from jobs.queries.identification import ids_from
-from jobs.queries.listing import list_deliveries
 from jobs.storage.database import Database
 from receiver.cli.common.session import Session
 

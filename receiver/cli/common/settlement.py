@@ -9,9 +9,8 @@ import time
 
 from jobs.filters import DeliveryFilter
 from jobs.heartbeat import alive
-from jobs.queries.billed import in_words, read_billed
-from jobs.queries.listing import list_deliveries
-from jobs.queries.shapes import DeliveryItem
+from jobs.queries.deliveries.billed import in_words, read_billed
+from jobs.queries.deliveries.listing import DeliveryItem, list_deliveries
 from jobs.storage.database import Database
 from receiver.cli.common.session import Session
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 
 from jobs.ledger.horizon import InFlight, oldest_in_flight, wait_for_horizon
-from jobs.queries.silence import span
+from jobs.queries.sources.silence import span
 from jobs.storage.database import Database
 from receiver.health.problem import Finding, Report
 

@@ -6,8 +6,8 @@ from collections.abc import Callable
 
 from jobs.audits.auditor import AUDITS, examine
 from jobs.audits.findings import REMEDIATIONS, Looked
-from jobs.queries.backlog import oldest_received_age_seconds
-from jobs.queries.silence import span
+from jobs.queries.deliveries.backlog import oldest_received_age_seconds
+from jobs.queries.sources.silence import span
 from jobs.storage.database import Database
 from receiver.health.problem import Finding, Report, note
 

@@ -11,7 +11,7 @@ from datetime import UTC, datetime, timedelta
 from jobs.audits.auditor import read_audits
 from jobs.audits.findings import REMEDIATIONS, Audited
 from jobs.heartbeat import ALIVE_SECONDS, alive
-from jobs.queries.backlog import oldest_received_age_seconds
+from jobs.queries.deliveries.backlog import oldest_received_age_seconds
 from jobs.storage.database import Database
 from mappings.engine.loading.load import MappingSet
 from receiver.health.readyz import Look, Trouble

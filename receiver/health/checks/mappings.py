@@ -5,14 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 
-from jobs.queries.exception_texts import REMEDIATIONS
-from jobs.queries.exceptions import Tally, count_exceptions, detail_of
-from jobs.queries.failures import read_failures
+from jobs.queries.deliveries.failures import FailureGroup, read_failures
+from jobs.queries.exceptions.listing import Tally, count_exceptions, detail_of
+from jobs.queries.exceptions.texts import REMEDIATIONS
 from jobs.queries.paging import MOST as MOST_OF_A_PAGE
-from jobs.queries.rejections import RejectionFilter, list_rejections
-from jobs.queries.rules import KnownRule, read_rules
-from jobs.queries.shapes import FailureGroup, RuleItem
-from jobs.queries.sources import read_silent
+from jobs.queries.sources.rejections import RejectionFilter, list_rejections
+from jobs.queries.sources.rules import KnownRule, RuleItem, read_rules
+from jobs.queries.sources.traffic import read_silent
 from jobs.storage.database import Database
 from mappings.engine.loading.load import MappingSet
 from receiver.health.problem import Finding, Report, note

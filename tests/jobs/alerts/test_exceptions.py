@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from jobs.alerts.conditions import of_exceptions
-from jobs.queries.exceptions import Tally
+from jobs.queries.exceptions.listing import Tally
 
 
 def test_what_a_person_has_to_look_at_is_told_with_the_command() -> None:

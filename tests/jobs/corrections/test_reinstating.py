@@ -19,7 +19,7 @@ from jobs.corrections.result import CorrectionResult
 from jobs.corrections.reversed_charges import find_named
 from jobs.corrections.runner import rehearse
 from jobs.filters import DeliveryFilter
-from jobs.queries.listing import read_delivery
+from jobs.queries.deliveries.evidence import read_delivery
 from jobs.storage.schema import actions, billing_events, deliveries, outcomes
 from tests.jobs.builders import at
 from tests.jobs.desk import Desk

@@ -18,9 +18,9 @@ from jobs.exceptions import register
 from jobs.exceptions.detection import OF_KEYS
 from jobs.exceptions.dismissal import dismiss
 from jobs.exceptions.register import ROUND
-from jobs.queries import exceptions as query
-from jobs.queries.exception_shapes import AmountDiffers, LookalikeCustomer, WaitingReversal
-from jobs.queries.exceptions import count_exceptions, read_exceptions
+from jobs.queries.exceptions import listing as query
+from jobs.queries.exceptions.examples import AmountDiffers, LookalikeCustomer, WaitingReversal
+from jobs.queries.exceptions.listing import count_exceptions, read_exceptions
 from jobs.storage.schema import TOLD_AGAIN, actions, audits, exceptions
 from mappings.engine.loading.load import MappingSet, load
 from receiver.signatures import RULES

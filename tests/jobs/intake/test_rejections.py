@@ -9,13 +9,13 @@ import pytest
 
 from jobs.intake.rejections import BATCH, KEPT, Rejected, RejectionBook, Ring
 from jobs.intake.secret_uses import SecretUses
-from jobs.queries.rejections import (
+from jobs.queries.sources.rejections import (
     RejectionFilter,
     count_rejections,
     last_rejections,
     list_rejections,
 )
-from jobs.queries.sources import read_uses
+from jobs.queries.sources.traffic import read_uses
 from tests.jobs.workshop import Workshop
 
 START = datetime(2026, 5, 1, tzinfo=UTC)

@@ -13,9 +13,8 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from jobs.common.errors import FilterInvalid
 from jobs.ledger.horizon import oldest_in_flight, posting_time, read_horizon
-from jobs.queries.billing import BillingFilter
-from jobs.queries.forward import read_forward
-from jobs.queries.shapes import BillingEventItem
+from jobs.queries.ledger.billing_events import BillingEventItem, BillingFilter
+from jobs.queries.ledger.export import read_forward
 from jobs.storage.database import Database, open_database
 from jobs.storage.schema import billing_events, customers
 from tests.jobs.doubles import Telling, bill, body, undo

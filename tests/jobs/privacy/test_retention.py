@@ -14,7 +14,7 @@ from jobs.filters import DeliveryFilter
 from jobs.privacy import retention as retention_module
 from jobs.privacy.evidence import BodyGone, Evidence, in_steps, remove_bodies
 from jobs.privacy.retention import SECONDS_IN_DAY, Retention
-from jobs.queries.delivery_input import read_input
+from jobs.queries.deliveries.delivery_input import read_input
 from jobs.replays.dry_run import dry_run
 from jobs.replays.replay import discard
 from jobs.storage.schema import billing_events, deliveries, outcomes

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from jobs.queries.billed import amounts, in_words, read_billed, total
+from jobs.queries.deliveries.billed import amounts, in_words, read_billed, total
 from jobs.storage.database import Database
 from tests.support.rows import Rows
 

@@ -8,9 +8,8 @@ from typing import Any
 
 import pytest
 
-from jobs.queries.billing import BillingFilter, all_billing_events
-from jobs.queries.billing_csv import csv_header, csv_lines
-from jobs.queries.shapes import BillingEventItem
+from jobs.queries.ledger.billing_csv import csv_header, csv_lines
+from jobs.queries.ledger.billing_events import BillingEventItem, BillingFilter, all_billing_events
 from jobs.storage.database import Database
 from tests.support.rows import START, Rows
 
@@ -89,7 +88,7 @@ async def test_all_pages_come_once_each_latest_first(
 ) -> None:
     for _ in range(5):
         await rows.charge()
-    monkeypatch.setattr("jobs.queries.billing.MOST", 2)
+    monkeypatch.setattr("jobs.queries.ledger.billing_events.MOST", 2)
     sizes, ids = [], []
     async for page in all_billing_events(database, BillingFilter()):
         sizes.append(len(page))

@@ -4,9 +4,9 @@ import pytest
 
 from jobs.common.failure_groups import collapse, group_id
 from jobs.filters import DeliveryFilter
-from jobs.queries.failures import REMEDIATIONS, read_failures, replay_command
-from jobs.queries.listing import list_deliveries
-from jobs.queries.rules import KnownRule, read_rules
+from jobs.queries.deliveries.failures import REMEDIATIONS, read_failures, replay_command
+from jobs.queries.deliveries.listing import list_deliveries
+from jobs.queries.sources.rules import KnownRule, read_rules
 from jobs.storage.database import Database
 from mappings.engine.types import Reason
 from tests.support.rows import START, Rows

@@ -4,8 +4,9 @@ import pytest
 
 from jobs.common.errors import FilterInvalid
 from jobs.filters import DeliveryFilter
-from jobs.queries.billing import BillingFilter, list_billing_events
-from jobs.queries.listing import list_deliveries, read_delivery, unknown_ids
+from jobs.queries.deliveries.evidence import read_delivery
+from jobs.queries.deliveries.listing import list_deliveries, unknown_ids
+from jobs.queries.ledger.billing_events import BillingFilter, list_billing_events
 from jobs.queries.paging import read_position, write_cursor, write_position
 from jobs.storage.database import Database
 from tests.support.rows import START, Rows

@@ -7,8 +7,8 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from sqlalchemy import insert
 
-from jobs.queries.silence import Heard, silent, span
-from jobs.queries.sources import read_silent
+from jobs.queries.sources.silence import Heard, silent, span
+from jobs.queries.sources.traffic import read_silent
 from jobs.storage.schema import mapping_files, secret_uses
 from tests.mappings.kit import MAPPING, good
 from tests.support.rows import Rows

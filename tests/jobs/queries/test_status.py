@@ -1,7 +1,7 @@
 from datetime import UTC, datetime, timedelta
 
-from jobs.queries.sources import read_traffic
-from jobs.queries.status import read_status
+from jobs.queries.deliveries.status import read_status
+from jobs.queries.sources.traffic import read_traffic
 from jobs.storage.database import Database
 from tests.support.rows import Rows
 

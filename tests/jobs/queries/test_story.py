@@ -6,7 +6,7 @@ from datetime import timedelta
 
 from sqlalchemy import insert
 
-from jobs.queries.story import read_billing_event, read_outcome_key, read_version
+from jobs.queries.ledger.story import read_billing_event, read_outcome_key, read_version
 from jobs.storage.database import Database
 from jobs.storage.schema import actions, mapping_versions
 from tests.support.rows import START, Rows

@@ -17,7 +17,7 @@ from sqlalchemy.exc import DBAPIError, PendingRollbackError
 from jobs.audits.auditor import Auditor
 from jobs.common.errors import DatabaseUnsuitable, is_held_up
 from jobs.privacy.purge import purge, survey
-from jobs.queries.failures import read_failures
+from jobs.queries.deliveries.failures import read_failures
 from jobs.storage import migrations
 from jobs.storage.database import Database, assert_durable, open_database
 from jobs.storage.migrations import _config, migrate, open_for_migration

@@ -13,63 +13,79 @@ from starlette.routing import Mount, Route
 
 from jobs.corrections.charges import ChargeFilter
 from jobs.filters import DeliveryFilter
-from jobs.queries import shapes, story_shapes
-from jobs.queries.actions import ActionFilter
-from jobs.queries.billing import BillingFilter
-from jobs.queries.exception_shapes import (
+from jobs.queries.actions import ActionEntry, ActionFilter
+from jobs.queries.deliveries.evidence import DeliveryEvidence
+from jobs.queries.deliveries.failures import FailureGroup
+from jobs.queries.deliveries.listing import DeliveryItem
+from jobs.queries.deliveries.status import Status
+from jobs.queries.exceptions.examples import (
     AmountDiffers,
-    ExceptionItem,
     LookalikeCustomer,
     UnusedPriceItem,
     WaitingReversal,
 )
-from jobs.queries.rejections import RejectionFilter
+from jobs.queries.exceptions.listing import ExceptionItem
+from jobs.queries.ledger.billing_events import BillingEventItem, BillingEventPage, BillingFilter
+from jobs.queries.ledger.outcomes import OutcomeItem
+from jobs.queries.ledger.revenue import RevenueItem
+from jobs.queries.ledger.story import (
+    BillingEventEvidence,
+    KeyOutcomeItem,
+    SignedDelivery,
+    VersionText,
+)
+from jobs.queries.mappings import MappingFile, MappingProblem, MappingProcess, MappingsInForce
+from jobs.queries.replays import ReplayItem
+from jobs.queries.shape import Page
+from jobs.queries.sources.rejections import RejectionFilter, RejectionItem
+from jobs.queries.sources.rules import RuleItem
 from jobs.replays.dry_run import DryRun
 from jobs.replays.replay import ReplayStatus
 from jobs.storage.database import Database
 from receiver.api import ApiParts, api_routes
+from receiver.api.command_shapes import Corrected, CorrectedCharge, RefusedCharge
 from receiver.app import WebProcess
 from receiver.config.settings import Settings
 from receiver.sources.listing import SecretState, SourceItem
 from receiver.sources.secrets import Secrets
-from tests.support.markdown import ROOT, Page
+from tests.support import markdown
 
-PAGE = Page(ROOT / "docs" / "api.md")
+PAGE = markdown.Page(markdown.ROOT / "docs" / "api.md")
 DOCS = PAGE.text
 
 _CALL = re.compile(r"(GET|POST) /")
 
 _SHAPES = (
-    shapes.Status,
-    shapes.DeliveryItem,
-    shapes.DeliveryEvidence,
-    shapes.OutcomeItem,
-    shapes.BillingEventItem,
-    story_shapes.BillingEventEvidence,
-    story_shapes.SignedDelivery,
-    story_shapes.KeyOutcomeItem,
-    story_shapes.VersionText,
+    Status,
+    DeliveryItem,
+    DeliveryEvidence,
+    OutcomeItem,
+    BillingEventItem,
+    BillingEventEvidence,
+    SignedDelivery,
+    KeyOutcomeItem,
+    VersionText,
     ExceptionItem,
     WaitingReversal,
     AmountDiffers,
     LookalikeCustomer,
     UnusedPriceItem,
-    story_shapes.ActionEntry,
-    story_shapes.ReplayItem,
+    ActionEntry,
+    ReplayItem,
     SourceItem,
     SecretState,
-    shapes.MappingsInForce,
-    shapes.MappingFile,
-    shapes.MappingProblem,
-    shapes.MappingProcess,
-    shapes.RejectionItem,
-    shapes.FailureGroup,
-    shapes.RuleItem,
-    shapes.Corrected,
-    shapes.CorrectedCharge,
-    shapes.RefusedCharge,
+    MappingsInForce,
+    MappingFile,
+    MappingProblem,
+    MappingProcess,
+    RejectionItem,
+    FailureGroup,
+    RuleItem,
+    Corrected,
+    CorrectedCharge,
+    RefusedCharge,
     ChargeFilter,
-    shapes.RevenueItem,
+    RevenueItem,
     DeliveryFilter,
     BillingFilter,
     RejectionFilter,
@@ -111,26 +127,26 @@ async def test_every_path_is_documented_and_no_other(
 
 
 EXAMPLES: dict[str, type[BaseModel] | set[str]] = {
-    "/status": shapes.Status,
-    "/deliveries": shapes.Page[shapes.DeliveryItem],
-    "/deliveries/": shapes.DeliveryEvidence,
-    "/failures": shapes.Page[shapes.FailureGroup],
-    "/rejections": shapes.Page[shapes.RejectionItem],
-    "/billing-events": shapes.BillingEventPage,
-    "/billing-events/": story_shapes.BillingEventEvidence,
-    "/rules": shapes.Page[shapes.RuleItem],
+    "/status": Status,
+    "/deliveries": Page[DeliveryItem],
+    "/deliveries/": DeliveryEvidence,
+    "/failures": Page[FailureGroup],
+    "/rejections": Page[RejectionItem],
+    "/billing-events": BillingEventPage,
+    "/billing-events/": BillingEventEvidence,
+    "/rules": Page[RuleItem],
     "/revenue": {"items", "next", "complete_until"},
     "/replays": {"id", "matched"},
-    "/replays?limit": shapes.Page[story_shapes.ReplayItem],
-    "/exceptions": shapes.Page[ExceptionItem],
-    "/mappings": shapes.MappingsInForce,
-    "/sources": shapes.Page[SourceItem],
-    "/actions": shapes.Page[story_shapes.ActionEntry],
+    "/replays?limit": Page[ReplayItem],
+    "/exceptions": Page[ExceptionItem],
+    "/mappings": MappingsInForce,
+    "/sources": Page[SourceItem],
+    "/actions": Page[ActionEntry],
     "/replays dry": set(DryRun().as_json()),
     "/replays/": set(ReplayStatus.__slots__) - {"not_replayed"},  # there where it is not 0
     "/discards": {"id", "matched"},
-    "/reversals dry": shapes.Corrected,
-    "/reinstatements": shapes.Corrected,
+    "/reversals dry": Corrected,
+    "/reinstatements": Corrected,
     "/deliveries?stat": {"error", "detail"},
 }
 

@@ -9,7 +9,7 @@ import httpx
 import pytest
 
 from jobs.intake.rejections import Rejected, RejectionBook
-from jobs.queries.exception_texts import KINDS
+from jobs.queries.exceptions.texts import KINDS
 from jobs.storage.database import Database
 from receiver.api import ApiParts
 from receiver.health.collector import DatabaseCounts

@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from jobs.queries.exceptions import Tally
+from jobs.queries.exceptions.listing import Tally
 from receiver.health.checks.mappings import of_exceptions
 from tests.receiver.cli.conftest import Installation
 from tests.support.rows import Rows

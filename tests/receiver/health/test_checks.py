@@ -11,7 +11,7 @@ import pytest
 from jobs.audits.findings import Looked
 from jobs.heartbeat import Alive
 from jobs.ledger.horizon import InFlight
-from jobs.queries.shapes import RuleItem
+from jobs.queries.sources.rules import RuleItem
 from receiver.health.checks import clock, completeness, processes
 from receiver.health.checks import ledger as books
 from receiver.health.checks import mappings as mapping_health

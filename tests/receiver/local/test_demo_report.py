@@ -8,7 +8,9 @@ import pytest
 from rich.cells import cell_len
 
 from jobs.common.money import sums
-from jobs.queries.shapes import BillingEventItem, DeliveryEvidence, OutcomeItem
+from jobs.queries.deliveries.evidence import DeliveryEvidence
+from jobs.queries.ledger.billing_events import BillingEventItem
+from jobs.queries.ledger.outcomes import OutcomeItem
 from receiver.feed.lines import first_part
 from receiver.local.demo_report import COLUMNS, Posted, rows
 from receiver.terminal.output import Output

@@ -10,7 +10,7 @@ import pytest
 from structlog.testing import capture_logs
 
 from jobs.intake.secret_uses import SecretUses
-from jobs.queries.shapes import SecretUse
+from jobs.queries.sources.traffic import SecretUse
 from jobs.storage.database import Database
 from mappings.engine.loading.load import MappingSet, load
 from mappings.engine.rules.secrets import end_of

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from jobs.queries.rejections import RejectionFilter, list_rejections
+from jobs.queries.sources.rejections import RejectionFilter, list_rejections
 from jobs.storage.schema import rejections
 from mappings.engine.common.suggest import nearest
 from receiver.app import WebProcess

@@ -5,6 +5,7 @@ from __future__ import annotations
 import shlex
 from collections.abc import Sequence
 
+from pydantic import AwareDatetime
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -13,15 +14,67 @@ from jobs.exceptions.customers import Customer
 from jobs.exceptions.detection import KeyException
 from jobs.exceptions.near_keys import near_charge
 from jobs.ledger.book import Recorded
-from jobs.queries.exception_shapes import (
-    AmountDiffers,
-    LookalikeCustomer,
-    UnusedPriceItem,
-    WaitingReversal,
-)
-from jobs.queries.shapes import Amount
+from jobs.queries.shape import Amount, Shape
 from jobs.storage.schema import billing_events
 from mappings.engine.pricing.unused import UnusedPrice
+
+
+class WaitingReversal(Shape):
+    """A reversal whose key has no charge. `id` is its outcome's, `delivery` where it came from.
+
+    `nearest_key` has an open charge, `billing_event`, and looks like this key; null without one.
+    """
+
+    id: str
+    outcome_key: str
+    source: str
+    delivery: str | None
+    occurred_at: AwareDatetime | None
+    recorded_at: AwareDatetime
+    nearest_key: str | None
+    billing_event: str | None
+    command: str
+
+
+class AmountDiffers(Shape):
+    """A charge reported again with another amount: `billed` stands as `billing_event`.
+
+    `reported` is what the `delivery` gives instead; `id` is the outcome's.
+    """
+
+    id: str
+    outcome_key: str
+    source: str
+    billing_event: str | None
+    billed: Amount
+    delivery: str | None
+    reported: Amount
+    occurred_at: AwareDatetime | None
+    recorded_at: AwareDatetime
+    command: str
+
+
+class LookalikeCustomer(Shape):
+    """Customers whose ids look alike, the one that was billed first in front."""
+
+    customers: tuple[str, ...]
+    first_billed_at: tuple[AwareDatetime, ...]
+    command: str
+
+
+class UnusedPriceItem(Shape):
+    """A customer's own price that nothing uses; `nearest` is the name that was probably meant."""
+
+    agent: str
+    customer: str
+    indicator: str
+    nearest: str | None
+    detail: str
+    command: str
+
+
+Example = WaitingReversal | AmountDiffers | LookalikeCustomer | UnusedPriceItem
+
 
 _NOTE = "--note"
 

@@ -12,9 +12,13 @@ from sqlalchemy import literal, select, tuple_
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from jobs.ledger.horizon import read_horizon
-from jobs.queries.billing import BillingFilter, billing_item, billing_lines
+from jobs.queries.ledger.billing_events import (
+    BillingEventPage,
+    BillingFilter,
+    billing_item,
+    billing_lines,
+)
 from jobs.queries.paging import DEFAULT_LIMIT, clamp, read_position, write_position
-from jobs.queries.shapes import BillingEventPage
 from jobs.storage.columns import UtcDateTime
 from jobs.storage.database import Database
 from jobs.storage.schema import billing_events

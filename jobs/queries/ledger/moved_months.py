@@ -7,9 +7,8 @@ from dataclasses import asdict, dataclass
 from typing import get_args
 from zoneinfo import ZoneInfo
 
-from jobs.queries.billing import Basis, BillingFilter
-from jobs.queries.revenue import all_revenue
-from jobs.queries.shapes import RevenueItem
+from jobs.queries.ledger.billing_events import Basis, BillingFilter
+from jobs.queries.ledger.revenue import RevenueItem, all_revenue
 from jobs.storage.database import Database
 
 

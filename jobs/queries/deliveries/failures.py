@@ -11,14 +11,38 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from pydantic import AwareDatetime
 from sqlalchemy import select
 
 from jobs.common.failure_groups import collapse_but, group_id, shared, values_of
 from jobs.filters import DeliveryFilter
-from jobs.queries.shapes import FailureGroup
+from jobs.queries.shape import Shape
 from jobs.storage.database import Database
 from jobs.storage.schema import deliveries
 from mappings.engine.types import Reason
+
+
+class FailureGroup(Shape):
+    """Failures that one mend cures; `id` is what the filter `group` takes.
+
+    In `detail` the ids, numbers and quoted values that differ between them are collapsed.
+    `example_delivery` and `example_detail` are the latest of the group, uncollapsed.
+    """
+
+    id: str
+    source: str
+    reason: str
+    rule: str | None
+    detail: str
+    count: int
+    first_seen: AwareDatetime
+    last_seen: AwareDatetime
+    outcomes_held_back: int
+    remediation: str
+    replay: str
+    example_delivery: str
+    example_detail: str
+
 
 REMEDIATIONS: Mapping[str, str] = {
     Reason.PARSE: (

@@ -18,17 +18,55 @@ from operator import itemgetter
 from typing import Any
 from zoneinfo import ZoneInfo
 
+from pydantic import AwareDatetime
 from sqlalchemy import BigInteger, ColumnElement, Select, String, cast, extract, func, select
 
 from jobs.common.errors import FilterInvalid
 from jobs.common.money import money
 from jobs.ledger.horizon import horizon_if_known, wait_for_horizon
-from jobs.queries.billing import Basis, BillingFilter, time_of
+from jobs.queries.ledger.billing_events import Basis, BillingFilter, time_of
 from jobs.queries.paging import MOST, clamp, read_cursor, read_moment, write_cursor
-from jobs.queries.shapes import RevenueItem, RevenuePage
+from jobs.queries.shape import Page, Shape
 from jobs.storage.database import Database
 from jobs.storage.schema import billing_events
 from mappings.engine.common.currencies import payable
+
+
+class RevenueItem(Shape):
+    """Postings summed: how many charges and reversals, and their net amount.
+
+    Only the names asked for are in the answer. `payable` is the amount rounded half-even to the
+    currency's smallest unit, and is there only where that is another amount.
+    """
+
+    day: str | None = None
+    month: str | None = None
+    agent: str | None = None
+    customer: str | None = None
+    indicator: str | None = None
+    currency: str
+    charges: int
+    reversals: int
+    amount: str
+    payable: str | None = None
+
+    def as_json(self) -> dict[str, Any]:
+        """The object without the names that were not asked for and without an idle `payable`."""
+        return self.model_dump(mode="json", exclude_none=True)
+
+
+class RevenuePage(Page[RevenueItem]):
+    """Sums, latest period first. No line recorded before `complete_until` is still to come.
+
+    Null where that is not known, on a replica.
+    """
+
+    complete_until: AwareDatetime | None
+
+    def as_json(self) -> dict[str, Any]:
+        """The object, its items without the names that were not asked for."""
+        return self.model_dump(mode="json") | {"items": [one.as_json() for one in self.items]}
+
 
 _LIST = "revenue"
 _COLUMNS = {"agent": "agent_id", "customer": "customer_id", "indicator": "indicator"}

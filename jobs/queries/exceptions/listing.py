@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
+from pydantic import AwareDatetime
 from sqlalchemy import func, select, tuple_
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -27,28 +28,43 @@ from jobs.exceptions.register import (
     recorded_rows,
 )
 from jobs.ledger.repository import chunks
-from jobs.queries.exception_examples import (
+from jobs.queries.exceptions.examples import (
+    Example,
     amount_differs,
     lookalike_customer,
     unused_price,
     waiting_reversal,
 )
-from jobs.queries.exception_shapes import (
-    Example,
-    ExceptionItem,
-)
-from jobs.queries.exception_texts import (
+from jobs.queries.exceptions.texts import (
     DETAILS,
     KINDS,
     LOOKALIKE_CUSTOMER,
     REMEDIATIONS,
     UNUSED_PRICE,
 )
-from jobs.queries.snapshot import snapshot
+from jobs.queries.shape import Shape
 from jobs.storage.database import Database
 from jobs.storage.schema import exceptions, outcomes
 from mappings.engine.loading.load import MappingSet
 from mappings.engine.pricing.unused import UnusedPrice
+
+
+class ExceptionItem(Shape):
+    """What was taken and not billed as someone may expect, by kind.
+
+    `first_at` and `last_at` are null where nothing was recorded. `commands` are those of the
+    `examples`, the latest first.
+    """
+
+    kind: str
+    count: int
+    first_at: AwareDatetime | None
+    last_at: AwareDatetime | None
+    detail: str
+    remediation: str
+    commands: tuple[str, ...]
+    examples: tuple[Example, ...]
+
 
 #: A reversal may be a little ahead of its charge. From this age on it is a problem.
 OVERDUE = timedelta(hours=1)
@@ -94,7 +110,7 @@ class _Found:
 
 async def count_exceptions(database: Database, mappings: MappingSet) -> tuple[Tally, ...]:
     """How many there are of each kind, those without any included."""
-    async with snapshot(database) as connection:
+    async with database.snapshot() as connection:
         found = await _find(database, connection, mappings, KINDS, examples=0)
     return tuple(found.tallies.values())
 
@@ -108,7 +124,7 @@ async def read_exceptions(
 ) -> tuple[ExceptionItem, ...]:
     """The kinds of which there are any, each with at most so many examples, the latest first."""
     examples = min(examples, MOST_EXAMPLES)
-    async with snapshot(database) as connection:
+    async with database.snapshot() as connection:
         found = await _find(database, connection, mappings, kinds, examples=examples)
         return tuple(
             [

@@ -4,17 +4,34 @@ from __future__ import annotations
 
 from sqlalchemy import func, select
 
-from jobs.queries.shapes import Status
-from jobs.queries.snapshot import snapshot
+from jobs.queries.shape import Shape
 from jobs.storage.database import Database
 from jobs.storage.schema import STATES, deliveries, intake
+
+
+class Status(Shape):
+    """The balance: `accepted` is counted at intake, the rest by state, at one moment."""
+
+    accepted: int
+    received: int
+    recorded: int
+    ignored: int
+    failed: int
+    discarded: int
+    oldest_received_age_seconds: float | None
+
+    @property
+    def balances(self) -> bool:
+        """Whether every acknowledged delivery is accounted for."""
+        settled = self.recorded + self.ignored + self.failed + self.discarded
+        return self.accepted == self.received + settled
 
 
 async def read_status(database: Database) -> Status:
     """Both counts, from one snapshot: what intake accepted, and the deliveries by state."""
     of_received = deliveries.c.state == "received"
     oldest = select(func.min(deliveries.c.received_at)).where(of_received)
-    async with snapshot(database) as connection:
+    async with database.snapshot() as connection:
         accepted = (await connection.execute(select(func.sum(intake.c.accepted)))).scalar()
         counted = await connection.execute(
             select(deliveries.c.state, func.count()).group_by(deliveries.c.state)

@@ -12,7 +12,7 @@ import json
 from collections.abc import Iterable
 from typing import Any
 
-from jobs.queries.shapes import BillingEventItem
+from jobs.queries.ledger.billing_events import BillingEventItem
 
 COLUMNS = tuple(BillingEventItem.model_fields)
 #: What a spreadsheet takes for the beginning of a formula (OWASP, CSV injection).

@@ -22,10 +22,47 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from jobs.common.money import money
 from jobs.filters import between
 from jobs.queries.paging import DEFAULT_LIMIT, MOST, clamp, read_position, write_position
-from jobs.queries.shapes import BillingEventItem, Page
+from jobs.queries.shape import Page, Shape
 from jobs.storage.columns import UtcDateTime
 from jobs.storage.database import Database
 from jobs.storage.schema import billing_events, outcomes
+
+
+class BillingEventItem(Shape):
+    """A line of the ledger. `outcome` is the rule that caused it; a reversal's amount is ≤ 0."""
+
+    id: str
+    kind: str
+    agent_id: str
+    customer_id: str
+    indicator: str
+    amount: str
+    currency: str
+    occurred_at: AwareDatetime
+    recorded_at: AwareDatetime
+    delivery_id: str | None
+    source: str
+    outcome: str
+    outcome_key: str
+    sequence: int
+    reverses: str | None
+    meta_tags: dict[str, str]
+
+
+class BillingEventPage(Page[BillingEventItem]):
+    """Lines of the ledger. `complete_until` comes with a page that was read forwards.
+
+    Then every line recorded before it has been given once a page is not full, and `next` is never
+    null.
+    """
+
+    complete_until: AwareDatetime | None = None
+
+    def as_json(self) -> str:
+        """The object, with `complete_until` where there is one."""
+        left_out = {"complete_until"} if self.complete_until is None else set()
+        return self.model_dump_json(exclude=left_out)
+
 
 _LIST = "billing events"
 

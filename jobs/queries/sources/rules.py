@@ -7,12 +7,27 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import NamedTuple
 
+from pydantic import AwareDatetime
 from sqlalchemy import func, select
 
-from jobs.queries.shapes import RuleItem
-from jobs.queries.snapshot import snapshot
+from jobs.queries.shape import Shape
 from jobs.storage.database import Database
 from jobs.storage.schema import deliveries, outcomes
+
+
+class RuleItem(Shape):
+    """How a rule has fared.
+
+    `never_matched_in` deliveries of its source; null once it matched, and in shadow.
+    """
+
+    source: str
+    rule: str
+    mode: str | None
+    matched: int
+    errored: int
+    last_match: AwareDatetime | None
+    never_matched_in: int | None
 
 
 class KnownRule(NamedTuple):
@@ -54,7 +69,7 @@ async def _counts(database: Database) -> _Counts:
         columns.state == "failed", columns.rule.is_not(None)
     )
     settled = select(columns.source, func.count()).where(columns.state.in_(("recorded", "ignored")))
-    async with snapshot(database) as connection:
+    async with database.snapshot() as connection:
         matched = await connection.execute(of_rule.group_by(said.source, said.rule))
         errored = await connection.execute(failed.group_by(columns.source, columns.rule))
         of_source = await connection.execute(settled.group_by(columns.source))

@@ -3,24 +3,91 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Literal
 
+from pydantic import AwareDatetime
 from sqlalchemy import func, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from jobs.queries.billing import billing_item, billing_lines
-from jobs.queries.listing import actions_of, outcome_fields
-from jobs.queries.snapshot import snapshot
-from jobs.queries.story_shapes import (
-    BillingEventEvidence,
-    KeyOutcomeItem,
-    OutcomeKeyStory,
-    SignedDelivery,
-    VersionItem,
-    VersionText,
-)
+from jobs.queries.actions import ActionItem, actions_of
+from jobs.queries.ledger.billing_events import BillingEventItem, billing_item, billing_lines
+from jobs.queries.ledger.outcomes import OutcomeItem, outcome_fields
+from jobs.queries.shape import Shape
 from jobs.storage.database import Database
 from jobs.storage.schema import billing_events, deliveries, mapping_versions, outcomes
+
+
+class KeyOutcomeItem(OutcomeItem):
+    """An outcome among the others of its key: which delivery it came from, null if by hand."""
+
+    delivery_id: str | None
+    source: str
+
+
+class SignedDelivery(Shape):
+    """The delivery behind a billing event: what was signed is named by its hash."""
+
+    id: str
+    source: str
+    state: str
+    received_at: AwareDatetime
+    vendor_id: str | None
+    verified_by: str | None
+    body_sha256: str
+    evidence: Literal["kept", "expired", "purged"]
+    duplicates: int
+
+
+class VersionItem(Shape):
+    """A text that billed: a mapping file, a table or the catalogue, by the hash of its content."""
+
+    version: str
+    kind: str
+    name: str
+    first_used_at: AwareDatetime
+
+
+class VersionText(VersionItem):
+    """The same with the text; `parts` are the versions of the tables that a mapping looks up."""
+
+    text: str
+    parts: dict[str, str]
+
+
+class OutcomeKeyStory(Shape):
+    """All that is recorded of one outcome key, in the order recorded.
+
+    `open_charge` is the billing event that stands, null where nothing is owed. Of a key with very
+    many outcomes the first thousand are listed; `outcomes_count` counts all.
+    """
+
+    outcome_key: str
+    open_charge: str | None
+    outcomes_count: int
+    outcomes: tuple[KeyOutcomeItem, ...]
+    billing_events: tuple[BillingEventItem, ...]
+    actions: tuple[ActionItem, ...]
+
+
+class BillingEventEvidence(BillingEventItem):
+    """One billing event with what led to it and what became of it.
+
+    `delivery` is null where a person caused it. `reversed_by` is the billing event that takes it
+    back. `versions` name the texts that billed. `outcomes`, `billing_events` and `actions` are
+    those of its key; an outcome whose verdict is `duplicate` billed nothing beside it.
+    """
+
+    event_index: int | None
+    mapping_version: str | None
+    price_version: str | None
+    reversed_by: str | None
+    delivery: SignedDelivery | None
+    versions: tuple[VersionItem, ...]
+    outcomes_count: int
+    outcomes: tuple[KeyOutcomeItem, ...]
+    billing_events: tuple[BillingEventItem, ...]
+    actions: tuple[ActionItem, ...]
+
 
 #: So many outcomes and billing events of one key are listed.
 MOST_OF_A_KEY = 1_000
@@ -31,7 +98,7 @@ async def read_billing_event(database: Database, event_id: str) -> BillingEventE
     columns = billing_events.c
     more = (columns.event_index, columns.mapping_version, columns.price_version)
     query = billing_lines().add_columns(*more).where(columns.id == event_id)
-    async with snapshot(database) as connection:
+    async with database.snapshot() as connection:
         row = (await connection.execute(query)).mappings().one_or_none()
         if row is None:
             return None
@@ -54,7 +121,7 @@ _OF_KEY = ("outcomes_count", "outcomes", "billing_events", "actions")
 
 async def read_outcome_key(database: Database, key: str) -> OutcomeKeyStory | None:
     """All that is recorded of the key; None where nothing is."""
-    async with snapshot(database) as connection:
+    async with database.snapshot() as connection:
         story = await _story(connection, key)
     return story if story.outcomes_count else None
 
@@ -82,7 +149,7 @@ async def _story(connection: AsyncConnection, key: str) -> OutcomeKeyStory:
         outcomes_count=int(count or 0),
         outcomes=tuple(items),
         billing_events=tuple(ledger),
-        actions=tuple(await actions_of(connection, items)),
+        actions=tuple(await actions_of(connection, [item.action_id for item in items])),
     )
 
 

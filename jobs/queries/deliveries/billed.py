@@ -13,7 +13,6 @@ from sqlalchemy import func, select
 
 from jobs.common.money import money
 from jobs.ledger.repository import chunks
-from jobs.queries.snapshot import snapshot
 from jobs.storage.database import Database
 from jobs.storage.schema import billing_events, outcomes
 
@@ -45,7 +44,7 @@ async def read_billed(database: Database, ids: Sequence[str]) -> dict[str, Bille
     """What these deliveries posted themselves; corrections by hand are not theirs."""
     found = {one: Billed() for one in ids}
     lines, said = billing_events.c, outcomes.c
-    async with snapshot(database) as connection:
+    async with database.snapshot() as connection:
         for chunk in chunks(ids):
             sums = await connection.execute(
                 select(lines.delivery_id, lines.currency, func.sum(lines.amount_micros))

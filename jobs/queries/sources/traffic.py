@@ -5,14 +5,32 @@ from __future__ import annotations
 from collections.abc import Mapping
 from datetime import UTC, datetime
 
+from pydantic import AwareDatetime, Field
 from sqlalchemy import func, select
 
-from jobs.queries.rejections import last_rejections
-from jobs.queries.shapes import SecretUse, SourceTraffic
-from jobs.queries.silence import Heard, Silent, silent
+from jobs.queries.shape import Shape
+from jobs.queries.sources.rejections import last_rejections
+from jobs.queries.sources.silence import Heard, Silent, silent
 from jobs.storage.database import Database
 from jobs.storage.schema import deliveries, mapping_files, secret_uses
 from mappings.engine.loading.load import MappingSet
+
+
+class SecretUse(Shape):
+    """How many requests a secret verified, and when the last one."""
+
+    count: int
+    last_used_at: AwareDatetime
+
+
+class SourceTraffic(Shape):
+    """What has come from a source so far; `uses` by the names of its secrets."""
+
+    deliveries: int = 0
+    last_delivery: AwareDatetime | None = None
+    last_rejection: AwareDatetime | None = None
+    last_rejection_cause: str | None = None
+    uses: dict[str, SecretUse] = Field(default_factory=dict)
 
 
 async def read_traffic(database: Database) -> dict[str, SourceTraffic]:

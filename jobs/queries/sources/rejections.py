@@ -8,10 +8,33 @@ from pydantic import AwareDatetime, BaseModel, ConfigDict
 from sqlalchemy import ColumnElement, and_, func, literal, or_, select, true, tuple_
 
 from jobs.queries.paging import DEFAULT_LIMIT, clamp, read_position, write_position
-from jobs.queries.shapes import Page, RejectionItem
+from jobs.queries.shape import Page, Shape
 from jobs.storage.columns import UtcDateTime
 from jobs.storage.database import Database
 from jobs.storage.schema import rejection_counts, rejections
+
+
+class RejectionItem(Shape):
+    """A request that was not taken; of its headers only the names are known.
+
+    Of those that reached no source, the last of a kind: `count` is how many there were, `path` what
+    may be shown of its path, and `remediation` has the URL of the source that was meant.
+    """
+
+    id: str
+    at: AwareDatetime
+    source: str
+    cause: str
+    detail: str
+    remote: str
+    header_names: tuple[str, ...]
+    body_bytes: int | None
+    body_sha256: str | None
+    path: str | None
+    nearest_source: str | None
+    remediation: str | None
+    count: int
+
 
 _LIST = "rejections"
 

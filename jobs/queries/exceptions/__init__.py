@@ -1,0 +1,1 @@
+"""What was accepted and not billed as expected: counts, examples, remediation."""

@@ -1,0 +1,1 @@
+"""The ledger: billing events, their story, exports and sums."""

@@ -1,0 +1,1 @@
+"""Sources: their traffic, silence, rejections and rules."""
