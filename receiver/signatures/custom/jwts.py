@@ -17,13 +17,12 @@ from dataclasses import dataclass
 from typing import Any
 
 import jwt
-from cryptography.hazmat.primitives.asymmetric import rsa
 from jwt.types import Options
 from jwt.warnings import InsecureKeyLengthWarning
 
 from receiver.signatures import codecs
 from receiver.signatures.authorization import credentials
-from receiver.signatures.custom.keys import KeyPair, read_key_pair, read_keys
+from receiver.signatures.custom.keys import KeyPair, read_key_pairs
 from receiver.signatures.errors import SignatureError
 from receiver.signatures.formulas import Formula, Written
 from receiver.signatures.hmac_scheme import LONGEST_HEADER
@@ -223,11 +222,7 @@ class GongScheme(JwtScheme):
         return {"webhook_url": request.url, "body_sha256": digest}
 
     def _keys(self, secrets: Sequence[str]) -> list[tuple[int, Any]]:
-        def read(secret: str) -> KeyPair | None:
-            pair = read_key_pair(secret)
-            return pair if isinstance(pair.public, rsa.RSAPublicKey) else None
-
-        return list(read_keys(secrets, read))
+        return list(read_key_pairs(secrets, "rsa"))
 
 
 def _token(request: Request, header: str) -> str:
@@ -252,12 +247,7 @@ def _is_canonical(part: str) -> bool:
 
 
 def _private(key: Any) -> Any:
-    if not isinstance(key, KeyPair):
-        return key
-    if key.private is None:
-        detail = "a public key cannot sign; to try it out, configure a private key of your own"
-        raise SignatureError("malformed-secret", detail)
-    return key.private
+    return key.signing_key if isinstance(key, KeyPair) else key
 
 
 def _seconds(claims: Mapping[str, Any], name: str) -> float | None:

@@ -1,4 +1,4 @@
-"""Public keys: SendGrid (ECDSA), Ironclad (RSA), and how such a key is read.
+"""Signatures by private keys: ECDSA, RSA and Ed25519 under a signature header, and Ironclad.
 
 The secret of such a source is the vendor's public key. A private key in its place stands for its
 public half, so that a test or `receiver send` can sign as the vendor would.
@@ -9,13 +9,13 @@ from __future__ import annotations
 import base64
 import json
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Any, TypeVar
+from typing import Any, Literal
 
 from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa
+from cryptography.hazmat.primitives.asymmetric import ec, ed25519, padding, rsa
 
 from receiver.signatures.borders import PLAIN
 from receiver.signatures.errors import SignatureError
@@ -24,12 +24,24 @@ from receiver.signatures.formulas import Formula, Written
 from receiver.signatures.hmac_scheme import HmacScheme
 from receiver.signatures.records import Request, Strength
 
-PublicKey = ec.EllipticCurvePublicKey | rsa.RSAPublicKey
-PrivateKey = ec.EllipticCurvePrivateKey | rsa.RSAPrivateKey
-_Key = TypeVar("_Key")
+PublicKey = ec.EllipticCurvePublicKey | rsa.RSAPublicKey | ed25519.Ed25519PublicKey
+PrivateKey = ec.EllipticCurvePrivateKey | rsa.RSAPrivateKey | ed25519.Ed25519PrivateKey
+#: RSA is PKCS #1 v1.5, ECDSA is on P-256, both with SHA-256.
+Algorithm = Literal["rsa", "ecdsa", "ed25519"]
 
 #: RSA keys below this are broken (NIST SP 800-131A).
 SHORTEST_RSA_BITS = 2048
+_ED25519_BYTES = 32
+_P256 = "secp256r1"
+#: What `sign` and `verify` of a key take beside the content.
+_PARAMETERS: dict[Algorithm, tuple[Any, ...]] = {
+    "rsa": (padding.PKCS1v15(), hashes.SHA256()),
+    "ecdsa": (ec.ECDSA(hashes.SHA256()),),
+    "ed25519": (),
+}
+#: An id or a nonce: UUID, hex, base64 or the like; nothing with which JSON begins or ends.
+_WORD = re.compile(r"[A-Za-z0-9_.:+/=-]{1,255}")
+_CANNOT_SIGN = "a public key cannot sign; to try it out, configure a private key of your own"
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,50 +51,71 @@ class KeyPair:
     public: PublicKey
     private: PrivateKey | None
 
+    @property
+    def signing_key(self) -> PrivateKey:
+        """The private half; raises SignatureError where there is none."""
+        if self.private is None:
+            raise SignatureError("malformed-secret", _CANNOT_SIGN)
+        return self.private
 
-def read_key_pair(secret: str) -> KeyPair:
-    """The key in PEM, or in base64 of its DER (SubjectPublicKeyInfo); ValueError otherwise."""
+
+def read_key_pair(secret: str, algorithm: Algorithm) -> KeyPair:
+    """The key in PEM, in base64 of its DER (SubjectPublicKeyInfo) or of the 32 bytes of Ed25519.
+
+    Raises ValueError where there is none, or one of another algorithm.
+    """
     text = secret.strip()
+    private = None
     try:
         if "PRIVATE KEY-----" in text:
             private = serialization.load_pem_private_key(text.encode(), password=None)
-            if isinstance(private, ec.EllipticCurvePrivateKey | rsa.RSAPrivateKey):
-                return KeyPair(_sound(private.public_key()), private)
-            raise ValueError("another kind of key")
-        if text.startswith("-----BEGIN"):
+            public = private.public_key()
+        elif text.startswith("-----BEGIN"):
             public = serialization.load_pem_public_key(text.encode())
         else:
-            public = serialization.load_der_public_key(base64.b64decode(text, validate=True))
+            public = _from_bytes(base64.b64decode(text, validate=True))
     except (TypeError, UnsupportedAlgorithm) as error:
         raise ValueError(str(error)) from error
-    return KeyPair(_sound(public), None)
+    if not _fits(public, algorithm):
+        raise ValueError("another kind of key, or one that is too short")
+    return KeyPair(public, private)  # type: ignore[arg-type]  # the algorithm's, as just checked
 
 
-def read_keys(secrets: Sequence[str], read: Callable[[str], _Key | None]) -> list[tuple[int, _Key]]:
-    """The keys that `read` can make of the secrets; raise SignatureError if there are none."""
+def _from_bytes(raw: bytes) -> Any:
+    if len(raw) == _ED25519_BYTES:
+        return ed25519.Ed25519PublicKey.from_public_bytes(raw)
+    return serialization.load_der_public_key(raw)
+
+
+def _fits(key: object, algorithm: Algorithm) -> bool:
+    if algorithm == "rsa":
+        return isinstance(key, rsa.RSAPublicKey) and key.key_size >= SHORTEST_RSA_BITS
+    if algorithm == "ecdsa":
+        return isinstance(key, ec.EllipticCurvePublicKey) and key.curve.name == _P256
+    return isinstance(key, ed25519.Ed25519PublicKey)
+
+
+def read_key_pairs(secrets: Sequence[str], algorithm: Algorithm) -> list[tuple[int, KeyPair]]:
+    """The key pairs among the secrets, with their places; raises SignatureError without any."""
     given = [(index, secret) for index, secret in enumerate(secrets) if secret.strip()]
     if not given:
         raise SignatureError("no-secret")
-    keys: list[tuple[int, _Key]] = []
+    pairs: list[tuple[int, KeyPair]] = []
     for index, secret in given:
         try:
-            key = read(secret)
+            pairs.append((index, read_key_pair(secret, algorithm)))
         except ValueError:
             continue
-        if key is not None:
-            keys.append((index, key))
-    if not keys:
+    if not pairs:
         raise SignatureError("malformed-secret", "no secret holds a key of the right kind")
-    return keys
+    return pairs
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class EcdsaScheme(HmacScheme):
-    """SendGrid: ECDSA on P-256 with SHA-256, DER in base64.
+class PublicKeyScheme(HmacScheme):
+    """A signature by a private key over the signed content, in base64."""
 
-    https://www.twilio.com/docs/sendgrid/for-developers/tracking-events/getting-started-event-webhook-security-features
-    and sendgrid 6.12 helpers/eventwebhook (2026-08).
-    """
+    key_algorithm: Algorithm
 
     @property
     def strength(self) -> Strength:
@@ -90,27 +123,28 @@ class EcdsaScheme(HmacScheme):
 
     def formula(self) -> Formula:
         """See Scheme."""
-        return replace(HmacScheme.formula(self), method="ecdsa", key="pem")
+        return replace(HmacScheme.formula(self), method=self.key_algorithm, key="pem")
 
     def _keys(self, secrets: Sequence[str]) -> list[tuple[int, Any]]:
-        def read(secret: str) -> KeyPair | None:
-            pair = read_key_pair(secret)
-            key = pair.public
-            is_p256 = isinstance(key, ec.EllipticCurvePublicKey) and key.curve.name == "secp256r1"
-            return pair if is_p256 else None
-
-        return list(read_keys(secrets, read))
+        return list(read_key_pairs(secrets, self.key_algorithm))
 
     def _signed_by(self, key: Any, content: bytes, candidates: Sequence[str]) -> bool:
-        return any(_holds(key.public, _der(one), content, _ECDSA_SHA256) for one in candidates)
+        return any(self._holds(key.public, _decoded(one), content) for one in candidates)
+
+    def _holds(self, key: Any, signature: bytes, content: bytes) -> bool:
+        try:
+            key.verify(signature, content, *_PARAMETERS[self.key_algorithm])
+        except InvalidSignature:
+            return False
+        return True
 
     def _digest(self, key: Any, content: bytes) -> str:
-        require_private(key)
-        return base64.b64encode(key.private.sign(content, _ECDSA_SHA256)).decode()
+        signature = key.signing_key.sign(content, *_PARAMETERS[self.key_algorithm])
+        return base64.b64encode(signature).decode()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class IroncladScheme(HmacScheme):
+class IroncladScheme(PublicKeyScheme):
     """Ironclad: RSA (PKCS#1 v1.5) with SHA-256 over event id, body and a nonce of the header.
 
     https://developer.ironcladapp.com/reference/webhook-verification (2026-08); the order of what
@@ -135,27 +169,14 @@ class IroncladScheme(HmacScheme):
         )
         header = json.dumps(dict(members))
         return replace(
-            HmacScheme.formula(self),
-            method="rsa",
-            key="pem",
+            PublicKeyScheme.formula(self),
             content="{id}{body}{nonce}",
             after=(Written("header", self.header, header),),
         )
 
     @property
-    def strength(self) -> Strength:
-        return Strength.STRONG
-
-    @property
     def signs_delivery_id(self) -> bool:
         return True
-
-    def _keys(self, secrets: Sequence[str]) -> list[tuple[int, Any]]:
-        def read(secret: str) -> KeyPair | None:
-            pair = read_key_pair(secret)
-            return pair if isinstance(pair.public, rsa.RSAPublicKey) else None
-
-        return list(read_keys(secrets, read))
 
     def _signature_items(self, request: Request) -> list[str]:
         [value] = HmacScheme._signature_items(self, request)  # noqa: SLF001 - one family
@@ -172,33 +193,21 @@ class IroncladScheme(HmacScheme):
         signed = HmacScheme._contents(self, request, stamp)[0]  # noqa: SLF001 - one family
         return (signed + nonce.encode("utf-8", "backslashreplace"),)
 
-    def _signed_by(self, key: Any, content: bytes, candidates: Sequence[str]) -> bool:
-        how = (padding.PKCS1v15(), hashes.SHA256())
-        return any(_holds(key.public, _der(one), content, *how) for one in candidates)
-
     def sign(
         self, request: Request, *, secret: str, now: float, delivery_id: str | None
     ) -> dict[str, str]:
         """See Scheme."""
         [(_, key)] = self._keys([secret])
-        require_private(key)
         event_id = delivery_id or f"event-{int(now * 1000)}"
         nonce = f"{int(now * 1000):x}"
         content = event_id.encode() + request.body + nonce.encode()
-        signature = key.private.sign(content, padding.PKCS1v15(), hashes.SHA256())
         header = {
             "nonce": nonce,
             "signAlgorithm": "RSA-SHA256",
-            "signature": base64.b64encode(signature).decode(),
+            "signature": self._digest(key, content),
             "encoding": "base64",
         }
         return {self.id_header or "": event_id, self.header: json.dumps(header)}
-
-
-#: An id or a nonce: UUID, hex, base64 or the like; nothing with which JSON begins or ends.
-_WORD = re.compile(r"[A-Za-z0-9_.:+/=-]{1,255}")
-CANNOT_SIGN = "a public key cannot sign; to try it out, configure a private key of your own"
-_ECDSA_SHA256 = ec.ECDSA(hashes.SHA256())
 
 
 def _verification(value: str) -> dict[str, str]:
@@ -214,15 +223,7 @@ def _verification(value: str) -> dict[str, str]:
     return found
 
 
-def _sound(key: object) -> PublicKey:
-    if isinstance(key, rsa.RSAPublicKey) and key.key_size >= SHORTEST_RSA_BITS:
-        return key
-    if isinstance(key, ec.EllipticCurvePublicKey):
-        return key
-    raise ValueError("another kind of key, or one that is too short")
-
-
-def _der(candidate: str) -> bytes:
+def _decoded(candidate: str) -> bytes:
     """The bytes of a signature; like a digest it has one spelling only."""
     try:
         decoded = base64.b64decode(candidate, validate=True)
@@ -231,17 +232,3 @@ def _der(candidate: str) -> bytes:
     if not decoded or base64.b64encode(decoded).decode() != candidate:
         raise SignatureError("malformed-signature", "the signature is no base64")
     return decoded
-
-
-def _holds(key: Any, signature: bytes, content: bytes, *how: object) -> bool:
-    try:
-        key.verify(signature, content, *how)
-    except InvalidSignature:
-        return False
-    return True
-
-
-def require_private(key: KeyPair) -> None:
-    """SignatureError where the pair has no private key to sign with."""
-    if key.private is None:
-        raise SignatureError("malformed-secret", CANNOT_SIGN)

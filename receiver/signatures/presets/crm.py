@@ -140,7 +140,7 @@ SCHEMES: tuple[Scheme, ...] = (
         secret_members=("payload.secret",),
         remarks='subscribe with "secret": {"secret": "…"}',
     ),
-    # See odd.jwts. Board webhooks that no app made carry nothing: use `path-token`.
+    # See custom.jwts. Board webhooks that no app made carry nothing: use `path-token`.
     MondayScheme(
         name="monday",
         vendor="monday.com (apps)",
@@ -189,7 +189,7 @@ SCHEMES: tuple[Scheme, ...] = (
         retry_span_seconds=45,
         remarks="the payload repeats the key (callback_token), which is not stored",
     ),
-    # See odd.jwts.
+    # See custom.jwts.
     GongScheme(
         name="gong",
         vendor="Gong",

@@ -24,7 +24,7 @@ _ADOBE_ECHO = Echo(
 )
 
 SCHEMES: tuple[Scheme, ...] = (
-    # See odd.places, for both. DocuSign's key looks like base64 and is used as the text it is.
+    # See custom.places, for both. DocuSign's key looks like base64 and is used as the text it is.
     NumberedHeaders(
         name="docusign",
         formats=(Format.JSON, Format.XML),
@@ -71,8 +71,9 @@ SCHEMES: tuple[Scheme, ...] = (
         ),
         remarks="only time and kind are signed: fetch the signature request before billing",
     ),
-    # See odd.keys.
+    # See custom.keys.
     IroncladScheme(
+        key_algorithm="rsa",
         name="ironclad",
         vendor="Ironclad",
         header="X-Ironclad-Webhook-Verification",

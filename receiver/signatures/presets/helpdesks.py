@@ -5,8 +5,8 @@ from __future__ import annotations
 from mappings.engine.payload import Format
 from receiver.signatures.content import SignedContent
 from receiver.signatures.custom.inbody import BodyToken
+from receiver.signatures.custom.keys import PublicKeyScheme
 from receiver.signatures.custom.places import OrderedItems, TimeInBody
-from receiver.signatures.custom.publickeys import RsaScheme
 from receiver.signatures.hmac_scheme import HmacScheme
 from receiver.signatures.scheme import Scheme
 from receiver.signatures.tokens import PathTokenScheme, TokenScheme
@@ -83,7 +83,7 @@ SCHEMES: tuple[Scheme, ...] = (
         encoding="hex",
         signed_content=_BODY,
     ),
-    # See odd.places.
+    # See custom.places.
     OrderedItems(
         name="trengo",
         formats=(Format.FORM, Format.JSON),
@@ -95,7 +95,8 @@ SCHEMES: tuple[Scheme, ...] = (
     ),
     # https://crmsupport.freshworks.com/support/solutions/articles/50000004461 (2026-11): RSA with
     # SHA-256, the public key stands beside the URL in the settings.
-    RsaScheme(
+    PublicKeyScheme(
+        key_algorithm="rsa",
         name="freshchat",
         vendor="Freshchat",
         header="X-Freshchat-Signature",

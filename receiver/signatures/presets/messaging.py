@@ -7,7 +7,7 @@ from dataclasses import replace
 from mappings.engine.payload import Format, FormNames
 from receiver.signatures.content import SignedContent
 from receiver.signatures.custom.forms import FormScheme, TwilioForm, TwilioJson
-from receiver.signatures.custom.keys import EcdsaScheme
+from receiver.signatures.custom.keys import PublicKeyScheme
 from receiver.signatures.fields import Field
 from receiver.signatures.handshakes import EMPTY, Ask, Echo, Handshake
 from receiver.signatures.hmac_scheme import HmacScheme
@@ -106,7 +106,7 @@ SCHEMES: tuple[Scheme, ...] = (
         ),
         remarks="set handshake_secret to the name of the verify token",
     ),
-    # See odd.forms, for these four. Twilio signs with SHA-1 unless a shared key is set up.
+    # See custom.forms, for these four. Twilio signs with SHA-1 unless a shared key is set up.
     TwilioForm(
         name="twilio-form",
         formats=(Format.FORM,),
@@ -163,8 +163,10 @@ SCHEMES: tuple[Scheme, ...] = (
             ),
         ),
     ),
-    # See odd.keys.
-    EcdsaScheme(
+    # https://www.twilio.com/docs/sendgrid/for-developers/tracking-events/getting-started-event-webhook-security-features
+    # and sendgrid 6.12 helpers/eventwebhook (2026-08): on P-256, the signature DER.
+    PublicKeyScheme(
+        key_algorithm="ecdsa",
         name="sendgrid",
         vendor="SendGrid",
         header="X-Twilio-Email-Event-Webhook-Signature",

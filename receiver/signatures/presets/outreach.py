@@ -5,7 +5,7 @@ from __future__ import annotations
 from mappings.engine.payload import Format
 from receiver.signatures.content import SignedContent
 from receiver.signatures.custom.inbody import SignedMembers
-from receiver.signatures.custom.publickeys import Ed25519Scheme, RsaScheme
+from receiver.signatures.custom.keys import PublicKeyScheme
 from receiver.signatures.hmac_scheme import HmacScheme
 from receiver.signatures.records import STATUS_200
 from receiver.signatures.scheme import Scheme
@@ -16,7 +16,8 @@ _BODY = SignedContent.parse("{body}")
 SCHEMES: tuple[Scheme, ...] = (
     # GoHighLevel/highlevel-api-sdk README.md and lib/webhook/webhook-manager.ts (2026-11): Ed25519
     # over the body, preferred to the older header wherever it is sent.
-    Ed25519Scheme(
+    PublicKeyScheme(
+        key_algorithm="ed25519",
         name="highlevel",
         vendor="HighLevel (GoHighLevel)",
         header="x-ghl-signature",
@@ -27,7 +28,8 @@ SCHEMES: tuple[Scheme, ...] = (
     ),
     # GoHighLevel/highlevel-api-docs docs/oauth/WebhookAuthentication.md, which has the public key
     # (2026-11).
-    RsaScheme(
+    PublicKeyScheme(
+        key_algorithm="rsa",
         name="highlevel-rsa",
         vendor="HighLevel (older header)",
         header="x-wh-signature",

@@ -7,9 +7,9 @@ from __future__ import annotations
 
 from mappings.engine.payload import Format
 from receiver.signatures.content import SignedContent
+from receiver.signatures.custom.keys import PublicKeyScheme
 from receiver.signatures.custom.payments import AdyenScheme, BraintreeChallenge, BraintreeScheme
 from receiver.signatures.custom.places import SeveralHeaders
-from receiver.signatures.custom.publickeys import RsaScheme
 from receiver.signatures.fields import Field
 from receiver.signatures.handshakes import Ask, Handshake
 from receiver.signatures.hmac_scheme import HmacScheme
@@ -23,7 +23,7 @@ _DAY = 86_400
 _ACCEPTED = Response(200, b"[accepted]", "text/plain")
 
 SCHEMES: tuple[Scheme, ...] = (
-    # See odd.payments. Retries: https://docs.adyen.com/development-resources/webhooks/troubleshoot
+    # See custom.payments. Retries: https://docs.adyen.com/development-resources/webhooks/troubleshoot
     # (2026-11).
     AdyenScheme(
         name="adyen",
@@ -50,7 +50,7 @@ SCHEMES: tuple[Scheme, ...] = (
         success=_ACCEPTED,
         retry_span_seconds=30 * _DAY,
     ),
-    # See odd.payments; https://developer.paypal.com/braintree/docs/guides/webhooks (2026-11).
+    # See custom.payments; https://developer.paypal.com/braintree/docs/guides/webhooks (2026-11).
     BraintreeScheme(
         name="braintree",
         vendor="Braintree",
@@ -140,7 +140,8 @@ SCHEMES: tuple[Scheme, ...] = (
     ),
     # github.com/transferwise/digital-signatures-examples and
     # https://docs.wise.com/guides/developer/webhooks/event-handling (2026-11).
-    RsaScheme(
+    PublicKeyScheme(
+        key_algorithm="rsa",
         name="wise",
         vendor="Wise",
         header="X-Signature-SHA256",

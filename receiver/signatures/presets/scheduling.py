@@ -83,7 +83,7 @@ SCHEMES: tuple[Scheme, ...] = (
         encoding="base64",
         signed_content=_BODY,
     ),
-    # See odd.graph, for both.
+    # See custom.graph, for both.
     ClientState(
         name="msgraph",
         vendor="Microsoft Graph",

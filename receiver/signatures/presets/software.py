@@ -45,8 +45,8 @@ SCHEMES: tuple[Scheme, ...] = (
         success=STATUS_200,
         remarks="prefer gitlab-signing-token",
     ),
-    # See odd.places. Retries after 1 minute, 1 hour and 6 hours repeat the first request, with its
-    # webhookTimestamp (https://linear.app/developers/webhooks, 2026-11).
+    # See custom.places. Retries after 1 minute, 1 hour and 6 hours repeat the first request with
+    # its webhookTimestamp (https://linear.app/developers/webhooks, 2026-11).
     TimeInBody(
         name="linear",
         vendor="Linear",
@@ -77,7 +77,7 @@ SCHEMES: tuple[Scheme, ...] = (
         retry_span_seconds=4500,
         remarks="Jira Automation signs nothing: use token",
     ),
-    # See odd.jira.
+    # See custom.jira.
     JiraConnectScheme(
         name="jira-connect-or-dynamic",
         vendor="Jira (Connect, OAuth 2.0)",

@@ -7,9 +7,9 @@ from receiver.signatures.content import SignedContent
 from receiver.signatures.custom.bodyhashes import BodyHashScheme
 from receiver.signatures.custom.bodytoken import TokenBody
 from receiver.signatures.custom.inbody import BodyToken
+from receiver.signatures.custom.keys import PublicKeyScheme
 from receiver.signatures.custom.members import JustCallScheme
 from receiver.signatures.custom.places import OrderedItems
-from receiver.signatures.custom.publickeys import Ed25519Scheme
 from receiver.signatures.fields import Field
 from receiver.signatures.handshakes import Ask, Echo, Handshake
 from receiver.signatures.hmac_scheme import HmacScheme
@@ -24,7 +24,8 @@ _VALIDATION = Field("header", "Validation-Token")
 SCHEMES: tuple[Scheme, ...] = (
     # https://developers.telnyx.com/docs/voice/programmable-voice/voice-api-webhooks and
     # telnyx-python src/telnyx/lib/webhook_verification.py (2026-11); five minutes are the SDK's.
-    Ed25519Scheme(
+    PublicKeyScheme(
+        key_algorithm="ed25519",
         name="telnyx",
         vendor="Telnyx",
         header="telnyx-signature-ed25519",
@@ -134,7 +135,7 @@ SCHEMES: tuple[Scheme, ...] = (
         success=STATUS_200,
         remarks="unsigned; the token of the webhook is in each body",
     ),
-    # See odd.bodytoken. JSON is what examples are written in; only tokens can be verified.
+    # See custom.bodytoken. JSON is what examples are written in; only tokens can be verified.
     TokenBody(
         name="dialpad",
         vendor="Dialpad",
@@ -145,8 +146,8 @@ SCHEMES: tuple[Scheme, ...] = (
         signed_content=_BODY,
         remarks="the body is a JWT; without a secret Dialpad sends unsigned JSON, refused here",
     ),
-    # See odd.places: `hmac;1;TIME;SIGNATURE` (2026-11). The key is the signing secret's base64; the
-    # sample strips white space from the body, which is sent without any.
+    # See custom.places: `hmac;1;TIME;SIGNATURE` (2026-11). The key is the signing secret's base64;
+    # the sample strips white space from the body, which is sent without any.
     OrderedItems(
         name="openphone",
         vendor="OpenPhone (Quo, legacy webhooks)",
@@ -158,7 +159,7 @@ SCHEMES: tuple[Scheme, ...] = (
         signed_content=_TIME_THEN_BODY,
         timestamp_unit="milliseconds",
     ),
-    # See odd.members.
+    # See custom.members.
     JustCallScheme(
         name="justcall",
         vendor="JustCall",

@@ -104,7 +104,7 @@ SCHEMES: tuple[Scheme, ...] = (
         timestamp_unit="iso8601",
         retry_span_seconds=30 * (2**10 - 1),
     ),
-    # See odd.members.
+    # See custom.members.
     SignedMember(
         name="synthflow",
         vendor="Synthflow",
