@@ -14,6 +14,7 @@ from typing import Any
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 from sqlalchemy import ColumnElement, true
 
+from jobs.common.states import DeliveryState
 from jobs.storage.schema import deliveries
 
 
@@ -47,7 +48,7 @@ class DeliveryFilter(BaseModel):
                 parts.append(columns[name] == wanted)
         if self.group is not None:
             # The states that can have one: of many deliveries few are read.
-            parts.append(columns.state.in_(("failed", "discarded")))
+            parts.append(columns.state.in_((DeliveryState.FAILED, DeliveryState.DISCARDED)))
             parts.append(columns.failure_group == self.group)
         parts.extend(between(columns.received_at, self.since, self.until))
         condition = parts[0]

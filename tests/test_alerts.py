@@ -13,7 +13,7 @@ import pytest
 import yaml
 
 from jobs.audits.auditor import AUDITS
-from jobs.storage.schema import STATES
+from jobs.common.states import DeliveryState
 from receiver.app import WebProcess
 from receiver.cli.app import app
 from receiver.config.settings import Settings
@@ -78,11 +78,11 @@ def test_every_check_has_its_rule_and_no_rule_another_check() -> None:
 
 def test_every_value_that_a_rule_looks_for_can_be_exposed(tmp_path: Path) -> None:
     process = WebProcess(Settings(data_dir=tmp_path), secrets=Secrets(environ={}))
-    known = {
+    known: dict[str, set[str]] = {
         "name": set(process._health().names),
         "check": set(MADE),
         "audit": set(AUDITS),
-        "state": set(STATES),
+        "state": set(DeliveryState),
         "source": {"unknown"},
     }
     for label, value in selectors():

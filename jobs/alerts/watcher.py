@@ -26,6 +26,7 @@ from jobs.alerts.repository import NoticeBook
 from jobs.alerts.spikes import jumps
 from jobs.audits.auditor import read_audits
 from jobs.audits.findings import Looked
+from jobs.common.states import DeliveryState
 from jobs.heartbeat import alive
 from jobs.queries.deliveries.backlog import read_backlog
 from jobs.queries.deliveries.failures import read_failures
@@ -76,7 +77,7 @@ class Watcher:
         """What is different once another delivery has failed, or one no longer is."""
         columns = deliveries.c
         query = select(func.count(), func.max(columns.settled_at), func.max(columns.id)).where(
-            columns.state == "failed"
+            columns.state == DeliveryState.FAILED
         )
         async with self._database.read() as connection:
             number, last, newest = (await connection.execute(query)).one()

@@ -6,9 +6,9 @@ from collections.abc import Mapping
 from typing import Any
 
 from jobs.audits.findings import Fault, Looked
+from jobs.common.states import DeliveryState
 from jobs.queries.deliveries.status import Status, read_status
 from jobs.storage.database import Database
-from jobs.storage.schema import STATES
 
 
 async def look_at_balance(database: Database, _progress: Mapping[str, Any]) -> Looked:
@@ -20,8 +20,8 @@ def imbalance(status: Status) -> list[Fault]:
     """The fault, where the two counts differ."""
     if status.balances:
         return []
-    kept = sum(getattr(status, state) for state in STATES)
-    by_state = " + ".join(f"{getattr(status, state)} {state}" for state in STATES)
+    kept = sum(getattr(status, state) for state in DeliveryState)
+    by_state = " + ".join(f"{getattr(status, state)} {state}" for state in DeliveryState)
     off = status.accepted - kept
     what = f"{off} are missing" if off > 0 else f"{-off} were never accepted"
     says = f"{status.accepted} deliveries were accepted and {kept} are there ({by_state}): {what}"

@@ -9,6 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from jobs.audits.findings import Fault
 from jobs.audits.scrub import PAGE, Scrub
+from jobs.common.states import DeliveryState
 from jobs.storage.schema import deliveries, outcomes
 
 _columns = deliveries.c
@@ -16,8 +17,8 @@ _columns = deliveries.c
 _told = exists().where(outcomes.c.delivery_id == _columns.id, outcomes.c.action_id.is_(None))
 
 _DIFFERENCES = (
-    ("is recorded and has no outcome", and_(_columns.state == "recorded", ~_told)),
-    ("has outcomes and is {}", and_(_columns.state != "recorded", _told)),
+    ("is recorded and has no outcome", and_(_columns.state == DeliveryState.RECORDED, ~_told)),
+    ("has outcomes and is {}", and_(_columns.state != DeliveryState.RECORDED, _told)),
     (
         "has lost its body, and nothing says why",
         and_(_columns.body.is_(None), _columns.evidence == "kept"),
@@ -25,8 +26,8 @@ _DIFFERENCES = (
     (
         "is {} without a time or a reason",
         or_(
-            and_(_columns.state == "failed", _columns.reason.is_(None)),
-            and_(_columns.state != "received", _columns.settled_at.is_(None)),
+            and_(_columns.state == DeliveryState.FAILED, _columns.reason.is_(None)),
+            and_(_columns.state != DeliveryState.RECEIVED, _columns.settled_at.is_(None)),
         ),
     ),
 )

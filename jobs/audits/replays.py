@@ -13,6 +13,7 @@ from typing import Any
 from sqlalchemy import func, select
 
 from jobs.audits.findings import Fault, Looked
+from jobs.common.states import DeliveryState
 from jobs.storage.database import Database
 from jobs.storage.schema import deliveries, replay_items, replays
 
@@ -29,7 +30,7 @@ async def look_at_replays(database: Database, progress: Mapping[str, Any]) -> Lo
         .join(replays, replays.c.id == items.replay_id)
         .join(deliveries, deliveries.c.id == items.delivery_id)
         .where(is_open, items.released == 1, items.result.is_(None))
-        .where(deliveries.c.state != "received")
+        .where(deliveries.c.state != DeliveryState.RECEIVED)
         .order_by(items.replay_id, items.position)
     )
     left = (

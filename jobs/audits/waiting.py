@@ -12,6 +12,7 @@ from typing import Any
 from sqlalchemy import func, select
 
 from jobs.audits.findings import Looked
+from jobs.common.states import DeliveryState
 from jobs.storage.database import Database
 from jobs.storage.schema import deliveries
 
@@ -24,7 +25,7 @@ async def look_at_waiting(database: Database, _progress: Mapping[str, Any]) -> L
     columns = deliveries.c
     ahead = database.now(plus_seconds=AHEAD_SECONDS)
     query = select(func.count(), func.max(columns.next_attempt_at)).where(
-        columns.state == "received", columns.next_attempt_at > ahead
+        columns.state == DeliveryState.RECEIVED, columns.next_attempt_at > ahead
     )
     async with database.read() as connection:
         found, last = (await connection.execute(query)).one()

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 from jobs.common.money import money
+from jobs.common.states import DeliveryState
 from jobs.settling.fold import Settlement
 from mappings.engine.types import Kind
 
@@ -199,11 +200,11 @@ def _label(settlement: Settlement) -> str:
 
 
 def _kind(before: Settlement, after: Settlement) -> str | None:
-    if after.state == "failed":
-        return NEWLY_FAILING if before.state != "failed" else None
-    if after.state == "recorded":
-        return BILLING_OTHERWISE if before.state == "recorded" else NEWLY_BILLING
-    return NO_LONGER_BILLING if before.state == "recorded" else None
+    if after.state == DeliveryState.FAILED:
+        return NEWLY_FAILING if before.state != DeliveryState.FAILED else None
+    if after.state == DeliveryState.RECORDED:
+        return BILLING_OTHERWISE if before.state == DeliveryState.RECORDED else NEWLY_BILLING
+    return NO_LONGER_BILLING if before.state == DeliveryState.RECORDED else None
 
 
 def _example(

@@ -19,6 +19,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from jobs.backtest.report import BacktestReport
 from jobs.backtest.window import Position, Span, Window, next_deliveries, recorded_before, span_of
 from jobs.common.ids import new_id
+from jobs.common.states import DeliveryState
 from jobs.common.timestamps import in_utc
 from jobs.ledger.book import KeyBook
 from jobs.ledger.owing import begin_with_owed
@@ -99,7 +100,7 @@ class _Backtest:
     def _comparable(self, rows: Sequence[RowMapping]) -> list[RowMapping]:
         found = []
         for row in rows:
-            if row["state"] == "discarded" or row["reason"] == "id-reused":
+            if row["state"] == DeliveryState.DISCARDED or row["reason"] == "id-reused":
                 self._report.set_aside += 1
             elif row["body"] is None:
                 self._report.no_body += 1

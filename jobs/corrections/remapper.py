@@ -16,6 +16,7 @@ from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from jobs.common.errors import FilterInvalid
+from jobs.common.states import DeliveryState
 from jobs.corrections.charges import deliveries_of
 from jobs.corrections.manual import OpenCharge
 from jobs.corrections.remapped import CorrectionRefused, Origin, RemappedDeliveries
@@ -142,7 +143,7 @@ async def find_origin(database: Database, delivery_id: str) -> Origin:
         row = (await connection.execute(query)).one_or_none()
     if row is None:
         raise FilterInvalid(f"from names no delivery: {delivery_id[:80]!r} is not known")
-    if row.state != "recorded":
+    if row.state != DeliveryState.RECORDED:
         raise FilterInvalid(
             f"from names a delivery that is {row.state}: only a recorded one can be billed from;"
             " see `receiver show` and replay it first"

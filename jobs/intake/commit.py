@@ -18,6 +18,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from jobs.common.errors import InboxUnavailable
 from jobs.common.failure_groups import group_id
+from jobs.common.states import DeliveryState
 from jobs.storage.database import Database
 from jobs.storage.schema import deliveries, intake
 from mappings.engine.types import Reason
@@ -121,7 +122,7 @@ class Row:
             "headers": incoming.headers,
             "redacted": incoming.redacted,
             "verified_by": incoming.verified_by,
-            "state": "failed" if self.reused else "received",
+            "state": DeliveryState.FAILED if self.reused else DeliveryState.RECEIVED,
             "reason": Reason.ID_REUSED.value if self.reused else None,
             "detail": REUSED_DETAIL if self.reused else None,
             "failure_group": self._group() if self.reused else None,
@@ -182,7 +183,8 @@ class Intake:
         heard = {
             anchors[row.key].delivery_id
             for row in rows
-            if not row.reused and anchors[row.key].state in ("received", "failed")
+            if not row.reused
+            and anchors[row.key].state in (DeliveryState.RECEIVED, DeliveryState.FAILED)
         }
         return answers, sorted(heard)
 
@@ -211,7 +213,7 @@ class Intake:
             key: Anchor(
                 row.pending.delivery_id,
                 row.pending.incoming.body_sha256,
-                "failed-for-good" if row.reused else "received",
+                "failed-for-good" if row.reused else DeliveryState.RECEIVED,
             )
             for key, row in firsts.items()
             if row.pending.delivery_id in new
@@ -261,13 +263,13 @@ async def _count_repeats(
     if not repeats:
         return
     columns = deliveries.c
-    wakes = and_(columns.state == "failed", columns.reason != Reason.ID_REUSED.value)
+    wakes = and_(columns.state == DeliveryState.FAILED, columns.reason != Reason.ID_REUSED.value)
     await connection.execute(
         update(deliveries)
         .where(columns.id == bindparam("repeated_id"))
         .values(
             duplicates=columns.duplicates + bindparam("times"),
-            state=case((wakes, "received"), else_=columns.state),
+            state=case((wakes, DeliveryState.RECEIVED), else_=columns.state),
             attempts=case((wakes, 0), else_=columns.attempts),
             next_attempt_at=case((wakes, now), else_=columns.next_attempt_at),
             settled_at=case((wakes, null()), else_=columns.settled_at),

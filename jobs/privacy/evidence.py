@@ -14,6 +14,7 @@ from typing import Any
 from sqlalchemy import null, select, update
 
 from jobs.common.errors import JobsError
+from jobs.common.states import DeliveryState
 from jobs.storage.database import Database
 from jobs.storage.schema import deliveries
 
@@ -33,7 +34,7 @@ WHY_GONE: Mapping[str, str] = {
 }
 
 #: States whose bodies may go: nothing is settled from them unless a person asks for it.
-REMOVABLE = ("recorded", "ignored", "discarded")
+REMOVABLE = (DeliveryState.RECORDED, DeliveryState.IGNORED, DeliveryState.DISCARDED)
 #: Bodies removed in one transaction: so many, and so many bytes of them.
 STEP_ROWS = 200
 STEP_BYTES = 8 * 1_048_576

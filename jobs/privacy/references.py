@@ -27,6 +27,7 @@ from sqlalchemy import (
 from sqlalchemy.engine import RowMapping
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from jobs.common.states import DeliveryState
 from jobs.ledger.repository import chunks
 from jobs.privacy.evidence import Evidence, in_steps, remove_bodies
 from jobs.privacy.keyset import Place, next_page, place_of
@@ -199,7 +200,7 @@ def _in(database: Database, column: ColumnElement[Any], customer: str) -> Column
 def _count(found: Elsewhere, row: RowMapping, linked: set[str]) -> None:
     if row["evidence"] != Evidence.KEPT or row["id"] in linked:
         return
-    if row["state"] != "recorded":
+    if row["state"] != DeliveryState.RECORDED:
         found.unlinked[row["state"]] += 1
     if row["mentions"]:
         found.mentions += 1

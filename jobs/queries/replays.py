@@ -10,6 +10,7 @@ from pydantic import AwareDatetime
 from sqlalchemy import func, literal, select, tuple_
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from jobs.common.states import DeliveryState
 from jobs.queries.paging import DEFAULT_LIMIT, clamp, read_position, write_position
 from jobs.queries.shape import Page, Shape
 from jobs.replays.items import NO_BODY, OTHER_MAPPINGS, UNCHANGED
@@ -82,9 +83,9 @@ def _item(row: Mapping[Any, Any], counts: Counter[str]) -> ReplayItem:
         finished_at=row["finished_at"],
         matched=row["matched"],
         done=counts.total(),
-        recorded=counts["recorded"],
-        ignored=counts["ignored"],
-        failed=counts["failed"],
+        recorded=counts[DeliveryState.RECORDED],
+        ignored=counts[DeliveryState.IGNORED],
+        failed=counts[DeliveryState.FAILED],
         unchanged=counts[UNCHANGED] + counts[NO_BODY],
         unchanged_no_body=counts[NO_BODY],
         not_replayed=counts[OTHER_MAPPINGS],

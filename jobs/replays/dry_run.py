@@ -17,6 +17,7 @@ from sqlalchemy.engine import RowMapping
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from jobs.common.money import money
+from jobs.common.states import DeliveryState
 from jobs.filters import DeliveryFilter
 from jobs.ledger.book import KeyBook
 from jobs.ledger.repository import load_books
@@ -108,7 +109,9 @@ class _Rehearsal:
         keys = {outcome.key for one in mapped.values() for outcome in one.outcomes}
         books = await asyncio.to_thread(self._spill.take, keys)
         books |= await load_books(connection, keys - books.keys())
-        said = await outcomes_of(connection, [r["id"] for r in rows if r["state"] == "recorded"])
+        said = await outcomes_of(
+            connection, [r["id"] for r in rows if r["state"] == DeliveryState.RECORDED]
+        )
         for row in rows:
             self._settle(row, mapped.get(row["id"]), said.get(row["id"], ()), books)
         await asyncio.to_thread(self._spill.put, books)
@@ -129,7 +132,7 @@ class _Rehearsal:
     ) -> None:
         result = self.result
         result.matched += 1
-        if mapped is None or row["state"] == "recorded":
+        if mapped is None or row["state"] == DeliveryState.RECORDED:
             result.would["unchanged"] += 1
             result.unchanged_no_body += mapped is None
             if mapped is not None and len(result.differences) < SHOWN_DIFFERENCES:
@@ -140,7 +143,7 @@ class _Rehearsal:
         for _outcome, _recorded, step in settlement.steps:
             for entry in step.entries:
                 result.amounts_micros[entry.currency] += entry.amount_micros
-        if settlement.state == "failed" and len(result.still_failing) < SHOWN_FAILING:
+        if settlement.state == DeliveryState.FAILED and len(result.still_failing) < SHOWN_FAILING:
             result.still_failing.append(
                 _failing(claimed(row), settlement.reason, settlement.rule, settlement.detail)
             )

@@ -18,6 +18,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from jobs.actions import note_action
 from jobs.common.errors import FilterInvalid
 from jobs.common.ids import new_id
+from jobs.common.states import DeliveryState
 from jobs.filters import DeliveryFilter
 from jobs.mapping_store import refuse_changed
 from jobs.replays.items import NO_BODY, OTHER_MAPPINGS, UNCHANGED
@@ -26,9 +27,14 @@ from jobs.storage.database import Database
 from jobs.storage.schema import deliveries, replay_items, replays
 
 #: States that a replay may take up. What is `received` is on its way already.
-REPLAYABLE = ("failed", "ignored", "recorded", "discarded")
+REPLAYABLE = (
+    DeliveryState.FAILED,
+    DeliveryState.IGNORED,
+    DeliveryState.RECORDED,
+    DeliveryState.DISCARDED,
+)
 #: States that may be discarded.
-DISCARDABLE = ("failed", "ignored")
+DISCARDABLE = (DeliveryState.FAILED, DeliveryState.IGNORED)
 #: Differences shown with a replay.
 SHOWN_DIFFERENCES = 1_000
 
@@ -80,7 +86,7 @@ def selection(where: DeliveryFilter, *, limit: int | None = None) -> tuple[Any, 
         raise FilterInvalid(
             "name what to replay: ids, state, reason, source, rule, group, since or until"
         )
-    full = where.model_copy(update={"state": where.state or "failed"})
+    full = where.model_copy(update={"state": where.state or DeliveryState.FAILED})
     if full.state not in REPLAYABLE:
         message = f"state {full.state!r} cannot be replayed; use one of {', '.join(REPLAYABLE)}"
         raise FilterInvalid(message)
@@ -181,9 +187,9 @@ async def replay_status(
         state=row["state"],
         matched=row["matched"],
         done=sum(counts.values()),
-        recorded=counts.get("recorded", 0),
-        ignored=counts.get("ignored", 0),
-        failed=counts.get("failed", 0),
+        recorded=counts.get(DeliveryState.RECORDED, 0),
+        ignored=counts.get(DeliveryState.IGNORED, 0),
+        failed=counts.get(DeliveryState.FAILED, 0),
         unchanged=counts.get(UNCHANGED, 0) + counts.get(NO_BODY, 0),
         unchanged_no_body=counts.get(NO_BODY, 0),
         not_replayed=counts.get(OTHER_MAPPINGS, 0),
@@ -241,7 +247,7 @@ async def discard(
             done = await connection.execute(
                 update(deliveries)
                 .where(columns.id.in_(part.ids), condition)
-                .values(state="discarded", settled_at=datetime.now(UTC))
+                .values(state=DeliveryState.DISCARDED, settled_at=datetime.now(UTC))
             )
             await note_action(
                 connection,

@@ -18,6 +18,7 @@ from sqlalchemy import bindparam, null, or_, select, update
 from sqlalchemy.engine import RowMapping
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from jobs.common.states import DeliveryState
 from jobs.ledger.repository import chunks
 from jobs.mapping_store import version_in_force
 from jobs.privacy.pseudonyms import Erased
@@ -179,15 +180,16 @@ class ReplayRunner:
         wanted = [
             row["id"]
             for row in rows
-            if row["has_body"] and row["state"] in {state, "received"} - {"recorded"}
+            if row["has_body"]
+            and row["state"] in {state, DeliveryState.RECEIVED} - {DeliveryState.RECORDED}
         ]
         if not wanted:
             return []
         await connection.execute(
             update(deliveries)
-            .where(deliveries.c.id.in_(wanted), deliveries.c.state != "received")
+            .where(deliveries.c.id.in_(wanted), deliveries.c.state != DeliveryState.RECEIVED)
             .values(
-                state="received",
+                state=DeliveryState.RECEIVED,
                 attempts=0,
                 next_attempt_at=self._database.now(),
                 settled_at=null(),
@@ -209,7 +211,9 @@ class ReplayRunner:
         """Note what recorded deliveries would bill now, where it differs; nothing is posted."""
         if not rows:
             return
-        kept = [row["id"] for row in rows if row["state"] == "recorded" and row["has_body"]]
+        kept = [
+            row["id"] for row in rows if row["state"] == DeliveryState.RECORDED and row["has_body"]
+        ]
         mapped: dict[str, Mapped] = {}
         async for portion in in_portions(self._database, kept):
             mapped |= await asyncio.to_thread(self._map, portion)

@@ -13,6 +13,7 @@ from typing import Any
 from sqlalchemy import case, func, select, update
 
 from jobs.common.failure_groups import group_id
+from jobs.common.states import DeliveryState
 from jobs.replays.items import answer_replays
 from jobs.settling.fold import ClaimedDelivery
 from jobs.storage.database import Database
@@ -44,7 +45,7 @@ async def claim(
     columns = deliveries.c
     due = (
         columns.id.in_(ids)
-        & (columns.state == "received")
+        & (columns.state == DeliveryState.RECEIVED)
         & (columns.next_attempt_at <= database.now())
         & (
             columns.attempts >= SUSPECT_ATTEMPTS
@@ -65,7 +66,7 @@ async def claim(
     chosen = select(sized.c.id).where(sized.c.before < CLAIM_BYTES)
     statement = (
         update(deliveries)
-        .where(columns.id.in_(chosen), columns.state == "received")
+        .where(columns.id.in_(chosen), columns.state == DeliveryState.RECEIVED)
         .values(
             attempts=columns.attempts + 1,
             next_attempt_at=database.now(plus_seconds=LEASE_SECONDS),
@@ -108,7 +109,7 @@ async def suspects_among(database: Database, ids: Sequence[str]) -> list[str]:
             select(columns.id)
             .where(
                 columns.id.in_(ids),
-                columns.state == "received",
+                columns.state == DeliveryState.RECEIVED,
                 columns.attempts >= SUSPECT_ATTEMPTS,
                 columns.next_attempt_at <= database.now(),
             )
@@ -144,9 +145,9 @@ async def give_up(database: Database, claimed: ClaimedDelivery) -> None:
     async with database.write() as connection:
         done = await connection.execute(
             update(deliveries)
-            .where(deliveries.c.id == claimed.id, deliveries.c.state == "received")
+            .where(deliveries.c.id == claimed.id, deliveries.c.state == DeliveryState.RECEIVED)
             .values(
-                state="failed",
+                state=DeliveryState.FAILED,
                 reason="internal",
                 detail=detail,
                 failure_group=group_id(claimed.source, "internal", None, detail),
@@ -155,13 +156,13 @@ async def give_up(database: Database, claimed: ClaimedDelivery) -> None:
             )
         )
         if done.rowcount:
-            await answer_replays(connection, [claimed.id], "failed")
+            await answer_replays(connection, [claimed.id], DeliveryState.FAILED)
 
 
 async def _set(database: Database, ids: Sequence[str], **values: Any) -> None:
     async with database.write() as connection:
         await connection.execute(
             update(deliveries)
-            .where(deliveries.c.id.in_(ids), deliveries.c.state == "received")
+            .where(deliveries.c.id.in_(ids), deliveries.c.state == DeliveryState.RECEIVED)
             .values(**values)
         )

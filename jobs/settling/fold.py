@@ -15,6 +15,7 @@ from datetime import datetime
 from jobs.common.failure_groups import group_id
 from jobs.common.ids import new_id
 from jobs.common.money import money
+from jobs.common.states import DeliveryState
 from jobs.ledger.book import Arrival, KeyBook, Recorded
 from jobs.ledger.owing import Conflict, Step, admit, post
 from jobs.privacy.pseudonyms import Erased
@@ -117,9 +118,11 @@ def _admit(delivery: ClaimedDelivery, mapped: Erased, books: Mapping[str, KeyBoo
     if mapped.failures:
         return _failed(delivery, mapped.failures, held_back=len(mapped.outcomes)), ()
     if not mapped.outcomes:
-        return Settlement("ignored", NO_OUTCOME, _nothing_matched(mapped)), ()
+        return Settlement(DeliveryState.IGNORED, NO_OUTCOME, _nothing_matched(mapped)), ()
     if mapped.shadow:
-        return Settlement("ignored", SHADOW, f"would bill {_summary(mapped.outcomes)}"), ()
+        return Settlement(
+            DeliveryState.IGNORED, SHADOW, f"would bill {_summary(mapped.outcomes)}"
+        ), ()
     return _record(delivery, mapped.outcomes, books)
 
 
@@ -148,7 +151,7 @@ def _record(
             )
             return _failed(delivery, [failure], held_back=len(said) - 1), ()
         admitted.append((outcome, recorded))
-    return Settlement("recorded"), admitted
+    return Settlement(DeliveryState.RECORDED), admitted
 
 
 def _take_back(admitted: Sequence[tuple[Outcome, Recorded]], books: Mapping[str, KeyBook]) -> None:
@@ -167,7 +170,9 @@ def _failed(
         outcomes = "outcome" if held_back == 1 else "outcomes"
         detail += f" (holds back {held_back} good {outcomes})"
     group = group_id(delivery.source, first.reason.value, first.rule, detail)
-    return Settlement("failed", first.reason.value, detail, first.rule, held_back, group)
+    return Settlement(
+        DeliveryState.FAILED, first.reason.value, detail, first.rule, held_back, group
+    )
 
 
 def _nothing_matched(mapped: Mapped) -> str:

@@ -15,6 +15,7 @@ from sqlalchemy import select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from jobs.common.errors import JobsError
+from jobs.common.states import DeliveryState
 from jobs.ledger.horizon import posting_time
 from jobs.ledger.repository import LedgerWriter, load_books, lock_keys
 from jobs.mapping_store import refuse_outdated
@@ -127,7 +128,7 @@ async def _hold(connection: AsyncConnection, ids: Sequence[str]) -> set[str]:
     columns = deliveries.c
     found = await connection.execute(
         select(columns.id)
-        .where(columns.id.in_(ids), columns.state == "received")
+        .where(columns.id.in_(ids), columns.state == DeliveryState.RECEIVED)
         .order_by(columns.id)
         .with_for_update(skip_locked=True, key_share=True)
     )
@@ -144,7 +145,7 @@ async def _settle_rows(
     for settlement, ids in alike.items():
         done = await connection.execute(
             update(deliveries)
-            .where(deliveries.c.id.in_(ids), deliveries.c.state == "received")
+            .where(deliveries.c.id.in_(ids), deliveries.c.state == DeliveryState.RECEIVED)
             .values(
                 state=settlement.state,
                 reason=settlement.reason,

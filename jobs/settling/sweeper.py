@@ -15,6 +15,7 @@ import structlog
 from sqlalchemy import select, tuple_
 
 from jobs.common.errors import brief, is_transient
+from jobs.common.states import DeliveryState
 from jobs.replays.runner import ReplayRunner
 from jobs.settling.settle import Settler
 from jobs.storage.database import Database
@@ -87,7 +88,7 @@ class Sweeper:
         columns = deliveries.c
         place = (columns.next_attempt_at, columns.id)
         due = select(*place).where(
-            columns.state == "received",
+            columns.state == DeliveryState.RECEIVED,
             columns.next_attempt_at <= self._database.now(plus_seconds=-grace_seconds),
         )
         first = due if self._behind is None else due.where(tuple_(*place) > self._behind)

@@ -27,6 +27,7 @@ from sqlalchemy import (
     text,
 )
 
+from jobs.common.states import DeliveryState
 from jobs.storage.columns import Counter, UtcDateTime
 
 metadata = MetaData(
@@ -39,7 +40,6 @@ metadata = MetaData(
     }
 )
 
-STATES = ("received", "recorded", "ignored", "failed", "discarded")
 EVIDENCE = ("kept", "expired", "purged")
 OUTCOME_KINDS = ("charge", "reversal", "reinstatement")
 
@@ -77,7 +77,7 @@ deliveries = Table(
     Column("evidence", String(16), nullable=False, server_default="kept"),
     Column("redacted", Integer, nullable=False, server_default="0"),  # values taken out of it
     UniqueConstraint("source", "dedupe_key"),
-    CheckConstraint(f"state IN {STATES!r}", name="state"),
+    CheckConstraint(f"state IN {tuple(state.value for state in DeliveryState)!r}", name="state"),
     CheckConstraint(f"evidence IN {EVIDENCE!r}", name="evidence"),
     # What is still to be settled cannot lose its body, whoever asks.
     CheckConstraint(

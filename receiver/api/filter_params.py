@@ -14,6 +14,7 @@ from zoneinfo import ZoneInfo
 
 from jobs.actions import KINDS as ACTION_KINDS
 from jobs.common.errors import FilterInvalid
+from jobs.common.states import DeliveryState
 from jobs.corrections.charges import ChargeFilter
 from jobs.filters import DeliveryFilter, can_be_stored
 from jobs.queries.actions import ActionFilter
@@ -22,7 +23,6 @@ from jobs.queries.ledger.billing_events import LINE_KINDS, Basis, BillingFilter
 from jobs.queries.sources.rejections import RejectionFilter
 from jobs.queries.times import parse_time
 from jobs.settling.fold import IGNORED_REASONS
-from jobs.storage.schema import STATES
 from mappings.engine.common.suggest import nearest
 from mappings.engine.types import Reason
 
@@ -60,7 +60,7 @@ def delivery_filter(
     named = {name: value for name, value in given.items() if value is not None}
     _refuse_empty(named)
     wanted = list(ids) if ids is not None else _split(named.pop("ids", None))
-    _refuse_other("state", named.get("state"), STATES)
+    _refuse_other("state", named.get("state"), tuple(DeliveryState))
     _refuse_other("reason", named.get("reason"), REASONS)
     return DeliveryFilter.model_validate(
         {

@@ -16,10 +16,10 @@ from pydantic.json_schema import models_json_schema
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
+from jobs.common.states import DeliveryState
 from jobs.queries.exceptions.listing import EXAMPLES
 from jobs.queries.ledger.billing_events import LINE_KINDS, Basis
 from jobs.queries.ledger.revenue import GROUPS
-from jobs.storage.schema import STATES
 from receiver.api.export import FORMATS
 from receiver.api.filter_params import CHARGE_FILTERS, TIMES
 from receiver.api.operations import OPENAPI_PATH, OPERATIONS, Operation
@@ -51,7 +51,7 @@ PARAMETERS: dict[str, dict[str, Any]] = {
     "ids": _TEXT | {"description": "Ids of deliveries, separated by commas."},
     "kind": {"enum": list(LINE_KINDS)},
     "limit": {"type": "integer", "minimum": 1, "maximum": 10**18 - 1, "default": 100},
-    "state": {"enum": list(STATES)},
+    "state": {"enum": list(DeliveryState)},
     **dict.fromkeys(TIMES, _TIME),
 }
 #: Where a member of a JSON body is another thing than the parameter of that name.

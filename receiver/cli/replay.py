@@ -12,6 +12,7 @@ from typing import Any
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 
 from jobs.common.money import money
+from jobs.common.states import DeliveryState
 from jobs.filters import DeliveryFilter
 from jobs.heartbeat import alive
 from jobs.mapping_store import MappingsChanged, NoMappingsInForce, mappings_in_force
@@ -66,7 +67,7 @@ def replay(ids: list[str], given: Mapping[str, str | None], manner: Manner) -> N
         _show_dry_run(out, _rehearsed(session, out, where, manner))
         return
     matched = session.run(count_selected, where, limit=manner.limit)
-    state = where.state or "failed"
+    state = where.state or DeliveryState.FAILED
     counts = counted(matched, f"{state} delivery", f"{state} deliveries")
     out.say(f"{counts} to replay")
     if manner.limit is None:
@@ -208,7 +209,7 @@ def progress_bar(out: Output) -> Progress:
 
 
 def _finish(out: Output, status: ReplayStatus) -> None:
-    counts = ("recorded", "ignored", "failed", "unchanged")
+    counts = (DeliveryState.RECORDED, DeliveryState.IGNORED, DeliveryState.FAILED, "unchanged")
     said = ", ".join(f"{getattr(status, name)} {name}" for name in counts)
     said += _no_body(status.unchanged_no_body)
     if status.not_replayed:

@@ -7,6 +7,7 @@ from typing import Any
 
 from rich.text import Text
 
+from jobs.common.states import DeliveryState
 from jobs.common.timestamps import in_utc
 from jobs.heartbeat import Alive, alive
 from jobs.queries.deliveries.billed import amounts, billed_lately
@@ -18,7 +19,6 @@ from receiver.terminal.output import Output, counted, state_text
 
 Lately = tuple[int, dict[str, int]]
 LATELY_SECONDS = 24 * 3600.0
-STATES = ("received", "recorded", "ignored", "failed", "discarded")
 
 
 def status(*, as_json: bool) -> None:
@@ -34,7 +34,7 @@ def status(*, as_json: bool) -> None:
     for complaint in complaints(processes):
         out.say(complaint)
     if not found.balances:
-        settled = sum(getattr(found, state) for state in STATES)
+        settled = sum(getattr(found, state) for state in DeliveryState)
         raise Trouble(f"out of balance: {found.accepted} accepted, {settled} accounted for")
 
 
@@ -76,7 +76,7 @@ def _as_json(one: Alive) -> dict[str, Any]:
 
 def _show(out: Output, found: Status, lately: Lately) -> None:
     out.line(f"{'accepted':<10} {found.accepted:>9}")
-    for state in STATES:
+    for state in DeliveryState:
         number = f" {getattr(found, state):>{19 - max(len(state), 10)}}"
         out.line(Text.assemble(state_text(f"{state:<10}"), number))
     lines, micros = lately

@@ -17,6 +17,7 @@ from datetime import datetime, timedelta
 import httpx
 
 from jobs.common.errors import is_transient
+from jobs.common.states import DeliveryState
 from jobs.queries.deliveries.evidence import DeliveryEvidence
 from jobs.queries.deliveries.listing import DeliveryItem
 from jobs.queries.ledger.billing_events import BillingEventItem
@@ -31,7 +32,6 @@ REJECTION_LATE = timedelta(seconds=10)
 #: So many that have not settled are asked for at a time, and so many are waited for at all.
 ASKED = 100
 MOST_WAITING = 10_000
-RECEIVED = "received"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -144,7 +144,7 @@ class Follower:
             ids = asked[start : start + ASKED]
             found = await self._feed.deliveries(source=None, since=None, ids=ids)
             for item in sorted(found, key=_order):
-                if item.state != RECEIVED:
+                if item.state != DeliveryState.RECEIVED:
                     evidence = await self._feed.delivery(item.id)
                     del self._waiting[item.id]
                     if evidence is not None:

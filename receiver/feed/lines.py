@@ -12,6 +12,7 @@ from typing import Any
 
 from rich.text import Text
 
+from jobs.common.states import DeliveryState
 from jobs.queries.deliveries.evidence import DeliveryEvidence
 from jobs.queries.deliveries.listing import DeliveryFields
 from jobs.queries.ledger.outcomes import OutcomeItem
@@ -66,7 +67,7 @@ def rejection_line(rejection: RejectionItem) -> Text:
 
 def results(delivery: DeliveryEvidence, *, verdicts: bool = False) -> Iterator[tuple[str, str]]:
     """What each outcome billed and its amount, or why nothing was billed."""
-    if delivery.state == "failed":
+    if delivery.state == DeliveryState.FAILED:
         yield f"nothing: {first_part(delivery.detail or '')}", ""
     elif not delivery.outcomes:
         yield f"nothing: {delivery.detail or 'no rule matched'}", ""

@@ -17,10 +17,10 @@ import structlog
 from jobs.alerts.repository import read_unsent
 from jobs.audits.auditor import read_audits
 from jobs.common.errors import brief
+from jobs.common.states import DeliveryState
 from jobs.queries.deliveries.status import read_status
 from jobs.queries.exceptions.listing import count_exceptions
 from jobs.storage.database import Database
-from jobs.storage.schema import STATES
 from mappings.engine.loading.load import MappingSet
 from receiver.health.checks.clock import database_offset_seconds
 from receiver.health.checks.storage import room_at
@@ -76,5 +76,5 @@ class DatabaseCounts:
         tallies = await count_exceptions(self._database, self._mappings())
         self._metrics.show_exceptions({one.kind: one.count for one in tallies})
         status = await read_status(self._database)
-        states = {state: int(getattr(status, state)) for state in STATES}
+        states: dict[str, int] = {state: int(getattr(status, state)) for state in DeliveryState}
         self._metrics.show_states(states, status.oldest_received_age_seconds)

@@ -13,6 +13,7 @@ from dataclasses import replace
 
 import httpx
 
+from jobs.common.states import DeliveryState
 from jobs.queries.deliveries.evidence import DeliveryEvidence
 from jobs.queries.ledger.revenue import RevenuePage
 from mappings.engine.loading.load import load, read_directory
@@ -98,7 +99,7 @@ async def _settled(client: httpx.AsyncClient, delivery: str) -> DeliveryEvidence
         answer = await client.get(f"/api/deliveries/{delivery}")
         answer.raise_for_status()
         evidence = DeliveryEvidence.model_validate_json(answer.content)
-        if evidence.state != "received":
+        if evidence.state != DeliveryState.RECEIVED:
             return evidence
         await asyncio.sleep(POLL_SECONDS)
     raise DemoFailedError(f"delivery {delivery} has not settled within {SETTLE_SECONDS:g} s")

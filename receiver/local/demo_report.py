@@ -16,6 +16,7 @@ from http import HTTPStatus
 from pathlib import Path
 
 from jobs.common.money import sums
+from jobs.common.states import DeliveryState
 from jobs.queries.deliveries.evidence import DeliveryEvidence
 from jobs.queries.ledger.revenue import RevenueItem
 from receiver.feed.lines import results
@@ -84,7 +85,7 @@ def rows(posted: Posted) -> Iterator[Row]:
 
 
 def _results(posted: Posted, evidence: DeliveryEvidence) -> Iterator[tuple[str, str]]:
-    if evidence.state != "failed" and not posted.is_new:
+    if evidence.state != DeliveryState.FAILED and not posted.is_new:
         yield "nothing more: this delivery came before", ""
     else:
         yield from results(evidence)

@@ -19,6 +19,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from jobs.common.states import DeliveryState
 from receiver.terminal.layout import (
     GAP,
     MOST_LINES,
@@ -28,12 +29,12 @@ from receiver.terminal.layout import (
     wrapped_command,
 )
 
-STATE_STYLES = {
-    "received": "cyan",
-    "recorded": "green",
-    "ignored": "dim",
-    "failed": "red",
-    "discarded": "dim",
+STATE_STYLES: Mapping[str, str] = {
+    DeliveryState.RECEIVED: "cyan",
+    DeliveryState.RECORDED: "green",
+    DeliveryState.IGNORED: "dim",
+    DeliveryState.FAILED: "red",
+    DeliveryState.DISCARDED: "dim",
 }
 #: Wide enough that nothing is folded where no terminal sets a width.
 PIPED_WIDTH = 4_000

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from sqlalchemy import exists, func, select
 
+from jobs.common.states import DeliveryState
 from jobs.storage.database import Database
 from jobs.storage.schema import deliveries, replay_items
 
@@ -20,7 +21,11 @@ class Backlog:
 
 async def read_backlog(database: Database) -> Backlog:
     """The deliveries that are not settled, by the database's clock."""
-    waiting = select(func.count()).select_from(deliveries).where(deliveries.c.state == "received")
+    waiting = (
+        select(func.count())
+        .select_from(deliveries)
+        .where(deliveries.c.state == DeliveryState.RECEIVED)
+    )
     async with database.read() as connection:
         number = await connection.scalar(waiting)
     return Backlog(int(number or 0), await oldest_received_age_seconds(database))
@@ -35,7 +40,9 @@ async def oldest_received_age_seconds(database: Database) -> float | None:
     is_replayed = exists().where(
         items.delivery_id == columns.id, items.released == 1, items.result.is_(None)
     )
-    oldest = select(func.min(columns.received_at)).where(columns.state == "received", ~is_replayed)
+    oldest = select(func.min(columns.received_at)).where(
+        columns.state == DeliveryState.RECEIVED, ~is_replayed
+    )
     async with database.read() as connection:
         row = (await connection.execute(select(database.now(), oldest.scalar_subquery()))).one()
     now, since = row

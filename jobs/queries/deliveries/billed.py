@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from sqlalchemy import func, select
 
 from jobs.common.money import money
+from jobs.common.states import DeliveryState
 from jobs.ledger.repository import chunks
 from jobs.storage.database import Database
 from jobs.storage.schema import billing_events, outcomes
@@ -23,11 +24,11 @@ _POSTED_NOTHING = {
     "superseded": "superseded",
 }
 #: Why a delivery in this state has billed nothing.
-_OF_STATES = {
-    "received": "nothing yet",
-    "failed": "nothing yet",
-    "ignored": "ignored",
-    "discarded": "discarded",
+_OF_STATES: Mapping[str, str] = {
+    DeliveryState.RECEIVED: "nothing yet",
+    DeliveryState.FAILED: "nothing yet",
+    DeliveryState.IGNORED: "ignored",
+    DeliveryState.DISCARDED: "discarded",
 }
 SHADOW = "shadow"
 
@@ -68,9 +69,9 @@ def in_words(billed: Billed, *, state: str, reason: str | None) -> str:
     """The amounts, or why there is none."""
     if billed.micros:
         return amounts(billed.micros)
-    if state == "ignored" and reason == SHADOW:
+    if state == DeliveryState.IGNORED and reason == SHADOW:
         return SHADOW
-    if state != "recorded":
+    if state != DeliveryState.RECORDED:
         return _OF_STATES[state]
     words = (text for verdict, text in _POSTED_NOTHING.items() if billed.verdicts[verdict])
     return next(words, "nothing")

@@ -15,6 +15,7 @@ from pydantic import AwareDatetime
 from sqlalchemy import select
 
 from jobs.common.failure_groups import collapse_but, group_id, shared, values_of
+from jobs.common.states import DeliveryState
 from jobs.filters import DeliveryFilter
 from jobs.queries.shape import Shape
 from jobs.storage.database import Database
@@ -101,7 +102,7 @@ async def read_failures(
     query = select(
         columns.id, columns.source, columns.reason, columns.rule, columns.detail,
         columns.received_at, columns.held_back, columns.failure_group,
-    ).where(columns.state == "failed")  # fmt: skip
+    ).where(columns.state == DeliveryState.FAILED)  # fmt: skip
     if where is not None:
         query = query.where(where.where())
     groups: dict[str, _Group] = {}

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from sqlalchemy import func, select
 
+from jobs.common.states import DeliveryState
 from jobs.queries.shape import Shape
 from jobs.storage.database import Database
-from jobs.storage.schema import STATES, deliveries, intake
+from jobs.storage.schema import deliveries, intake
 
 
 class Status(Shape):
@@ -29,7 +30,7 @@ class Status(Shape):
 
 async def read_status(database: Database) -> Status:
     """Both counts, from one snapshot: what intake accepted, and the deliveries by state."""
-    of_received = deliveries.c.state == "received"
+    of_received = deliveries.c.state == DeliveryState.RECEIVED
     oldest = select(func.min(deliveries.c.received_at)).where(of_received)
     async with database.snapshot() as connection:
         accepted = (await connection.execute(select(func.sum(intake.c.accepted)))).scalar()
@@ -44,5 +45,5 @@ async def read_status(database: Database) -> Status:
     return Status(
         accepted=int(accepted or 0),
         oldest_received_age_seconds=age,
-        **{state: by_state.get(state, 0) for state in STATES},
+        **{state: by_state.get(state, 0) for state in DeliveryState},
     )

@@ -10,6 +10,7 @@ from typing import NamedTuple
 from pydantic import AwareDatetime
 from sqlalchemy import func, select
 
+from jobs.common.states import DeliveryState
 from jobs.queries.shape import Shape
 from jobs.storage.database import Database
 from jobs.storage.schema import deliveries, outcomes
@@ -66,9 +67,11 @@ async def _counts(database: Database) -> _Counts:
     )
     columns = deliveries.c
     failed = select(columns.source, columns.rule, func.count()).where(
-        columns.state == "failed", columns.rule.is_not(None)
+        columns.state == DeliveryState.FAILED, columns.rule.is_not(None)
     )
-    settled = select(columns.source, func.count()).where(columns.state.in_(("recorded", "ignored")))
+    settled = select(columns.source, func.count()).where(
+        columns.state.in_((DeliveryState.RECORDED, DeliveryState.IGNORED))
+    )
     async with database.snapshot() as connection:
         matched = await connection.execute(of_rule.group_by(said.source, said.rule))
         errored = await connection.execute(failed.group_by(columns.source, columns.rule))

@@ -126,7 +126,7 @@ CHOICES: Mapping[str, Choices] = {
     "source": _sources,
     "new source": _schemes,
     "rule": _rules,
-    "state": _texts("jobs.storage.schema", "STATES"),
+    "state": _texts("jobs.common.states", "DeliveryState"),
     "reason": _texts("receiver.api.filter_params", "REASONS"),
     "group": _groups,
     "ids": _deliveries,

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import time
 
+from jobs.common.states import DeliveryState
 from jobs.filters import DeliveryFilter
 from jobs.heartbeat import alive
 from jobs.queries.deliveries.billed import in_words, read_billed
@@ -27,7 +28,7 @@ def what_became(session: Session, delivery_id: str) -> str | None:
         if found is None:
             return None
         item, billed, is_awaited = found
-        if item.state != "received":
+        if item.state != DeliveryState.RECEIVED:
             why = f": {item.reason}" if item.reason else ""
             return f"{item.state}{why}, billed: {billed}"
         if not is_awaited:
