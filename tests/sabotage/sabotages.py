@@ -252,7 +252,10 @@ SABOTAGES = (
         name="settle-whatever-the-state",
         why="two workers at one delivery would both post it",
         file="jobs/settling/recording.py",
-        old=('        .where(columns.id.in_(ids), columns.state == "received")\n        .order_by'),
+        old=(
+            "        .where(columns.id.in_(ids), columns.state == DeliveryState.RECEIVED)\n"
+            "        .order_by"
+        ),
         new=("        .where(columns.id.in_(ids))\n        .order_by"),
         tests=_in(
             "jobs/settling/test_settle.py", "test_one_delivery_mapped_twice_is_recorded_once"
@@ -284,16 +287,16 @@ SABOTAGES = (
         name="replay-what-is-recorded",
         why="replaying all that is recorded must change no total",
         file="jobs/replays/runner.py",
-        old='{state, "received"} - {"recorded"}',
-        new='{state, "received"}',
+        old="{state, DeliveryState.RECEIVED} - {DeliveryState.RECORDED}",
+        new="{state, DeliveryState.RECEIVED}",
         tests=_in("jobs/replays/test_replay.py", "test_replaying_what_is_recorded_posts_nothing"),
     ),
     Sabotage(
         name="discard-what-is-recorded",
         why="a delivery that billed would be put away with its money in the ledger",
         file="jobs/replays/replay.py",
-        old='DISCARDABLE = ("failed", "ignored")',
-        new='DISCARDABLE = ("failed", "ignored", "recorded")',
+        old="DISCARDABLE = (DeliveryState.FAILED, DeliveryState.IGNORED)",
+        new="DISCARDABLE = (DeliveryState.FAILED, DeliveryState.IGNORED, DeliveryState.RECORDED)",
         tests=_in(
             "jobs/replays/test_discard.py", "test_only_what_failed_or_was_ignored_is_discarded"
         ),
@@ -501,8 +504,8 @@ SABOTAGES = (
         name="let-bodies-of-failures-go",
         why="what failed could never be replayed: lost revenue by calendar",
         file="jobs/privacy/evidence.py",
-        old='REMOVABLE = ("recorded", "ignored", "discarded")',
-        new='REMOVABLE = ("recorded", "ignored", "discarded", "failed")',
+        old="REMOVABLE = (",
+        new="REMOVABLE = (DeliveryState.FAILED, ",
         tests=_in(
             "jobs/privacy/test_retention.py",
             "test_bodies_and_headers_of_what_is_settled_go_and_of_nothing_else",
