@@ -17,7 +17,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from jobs.corrections.manual import OpenCharge
 from jobs.filters import between
-from jobs.ledger.repository import chunks
+from jobs.storage.batching import chunks
 from jobs.storage.database import Database
 from jobs.storage.schema import billing_events, deliveries, outcome_keys, outcomes
 

@@ -32,7 +32,7 @@ from jobs.corrections.reinstatement import reinstate_all
 from jobs.corrections.remapper import Remapper
 from jobs.corrections.reversed_charges import Named, last_charges
 from jobs.ledger.book import KeyBook
-from jobs.ledger.repository import chunks
+from jobs.storage.batching import chunks
 from jobs.storage.database import Database
 from mappings.engine.types import VersionText
 

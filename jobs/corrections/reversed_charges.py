@@ -13,7 +13,7 @@ from sqlalchemy import ColumnElement, null, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from jobs.corrections.manual import OpenCharge
-from jobs.ledger.repository import chunks
+from jobs.storage.batching import chunks
 from jobs.storage.database import Database
 from jobs.storage.schema import actions, billing_events, outcomes
 

@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from jobs.ledger.repository import chunks
+from jobs.storage.batching import chunks
 from jobs.storage.schema import billing_events, customers
 from mappings.engine.loading.load import MappingSet
 from mappings.engine.pricing.catalogue import Agent, Catalogue

@@ -17,7 +17,8 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from jobs.exceptions.detection import KeyException, Told, exceptions_of
 from jobs.ledger.book import Recorded
-from jobs.ledger.repository import chunks, load_books
+from jobs.ledger.repository import load_books
+from jobs.storage.batching import chunks
 from jobs.storage.columns import UtcDateTime
 from jobs.storage.database import Database
 from jobs.storage.schema import TOLD_AGAIN, audits, exceptions, outcomes

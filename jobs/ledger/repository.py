@@ -5,33 +5,21 @@ Owns the order of locks: keys sorted, all locked before any outcome of a key is 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from decimal import Decimal
-from itertools import islice
 from operator import itemgetter
-from typing import Any, TypeVar
+from typing import Any
 
 from sqlalchemy import ColumnElement, Select, and_, case, func, insert, select, true
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from jobs.ledger.book import Arrival, Entry, KeyBook, Recorded
 from jobs.ledger.owing import Step
+from jobs.storage.batching import chunks
 from jobs.storage.database import Database
 from jobs.storage.schema import billing_events, customers, deliveries, outcome_keys, outcomes
 from mappings.engine.types import AmountRule, Kind
-
-#: Both databases limit the parameters of one statement to about 32,000.
-CHUNK = 5_000
-
-T = TypeVar("T")
-
-
-def chunks(items: Iterable[T], size: int = CHUNK) -> Iterator[list[T]]:
-    """The items in lists of at most `size`."""
-    iterator = iter(items)
-    while chunk := list(islice(iterator, size)):
-        yield chunk
 
 
 async def lock_keys(database: Database, connection: AsyncConnection, keys: Iterable[str]) -> None:

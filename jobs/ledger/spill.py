@@ -10,7 +10,7 @@ import sqlite3
 from collections.abc import Iterable, Mapping
 from typing import Generic, TypeVar
 
-from jobs.ledger.repository import chunks
+from jobs.storage.batching import chunks
 
 T = TypeVar("T")
 

@@ -7,7 +7,7 @@ to be settled (`received`, `failed`), by condition here and by constraint in the
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from enum import StrEnum
 from typing import Any
 
@@ -35,9 +35,6 @@ WHY_GONE: Mapping[str, str] = {
 
 #: States whose bodies may go: nothing is settled from them unless a person asks for it.
 REMOVABLE = (DeliveryState.RECORDED, DeliveryState.IGNORED, DeliveryState.DISCARDED)
-#: Bodies removed in one transaction: so many, and so many bytes of them.
-STEP_ROWS = 200
-STEP_BYTES = 8 * 1_048_576
 
 
 class BodyGone(JobsError):
@@ -46,22 +43,6 @@ class BodyGone(JobsError):
     def __init__(self, delivery_id: str, evidence: str) -> None:
         why = WHY_GONE.get(evidence, "is not kept")
         super().__init__(f"the body of {delivery_id} {why}")
-
-
-def in_steps(
-    sizes: Sequence[tuple[str, int]], *, rows: int = STEP_ROWS, size: int = STEP_BYTES
-) -> Iterator[list[str]]:
-    """Ids in steps that hold a lock for a moment only; each comes with its body's length."""
-    step: list[str] = []
-    total = 0
-    for delivery_id, length in sizes:
-        if step and (len(step) >= rows or total + length > size):
-            yield step
-            step, total = [], 0
-        step.append(delivery_id)
-        total += length
-    if step:
-        yield step
 
 
 async def remove_bodies(

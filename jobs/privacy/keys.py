@@ -14,9 +14,9 @@ from typing import Any
 from sqlalchemy import Table, bindparam, case, delete, or_, select, union, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from jobs.ledger.repository import chunks
 from jobs.privacy.pseudonyms import escaped, key_without
 from jobs.privacy.purge_report import InLedger, KeysCollide, Names
+from jobs.storage.batching import chunks
 from jobs.storage.database import Database
 from jobs.storage.schema import billing_events, outcome_keys, outcomes
 

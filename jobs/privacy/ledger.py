@@ -16,13 +16,13 @@ from sqlalchemy import Text, cast, delete, func, insert, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from jobs.actions import note_action
-from jobs.ledger.repository import chunks
 from jobs.privacy.evidence import Evidence
 from jobs.privacy.keys import change, keys_of, portions
 from jobs.privacy.pseudonyms import escaped, pseudonym_of
 from jobs.privacy.purge_report import InLedger, Names
 from jobs.privacy.purged import hold_off_settling, read_secret
 from jobs.privacy.references import forget_replaced
+from jobs.storage.batching import chunks
 from jobs.storage.database import Database
 from jobs.storage.schema import (
     actions,

@@ -16,8 +16,8 @@ from sqlalchemy import select, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from jobs.common.errors import PurgeUnderWay
-from jobs.ledger.repository import chunks
 from jobs.privacy.pseudonyms import Erased, erased, ids_in_text, ids_of, pseudonym_of
+from jobs.storage.batching import chunks
 from jobs.storage.database import Database
 from jobs.storage.schema import pseudonym_keys, purged_customers
 from mappings.engine.types import Mapped

@@ -28,11 +28,11 @@ from sqlalchemy.engine import RowMapping
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from jobs.common.states import DeliveryState
-from jobs.ledger.repository import chunks
-from jobs.privacy.evidence import Evidence, in_steps, remove_bodies
+from jobs.privacy.evidence import Evidence, remove_bodies
 from jobs.privacy.keyset import Place, next_page, place_of
 from jobs.privacy.pseudonyms import escaped
 from jobs.privacy.purge_report import SHOWN, Elsewhere, Names
+from jobs.storage.batching import body_sizes, by_size, chunks
 from jobs.storage.database import Database
 from jobs.storage.schema import (
     audits,
@@ -78,14 +78,14 @@ async def remove_linked_bodies(
     columns, removed, shared = deliveries.c, 0, 0
     for chunk in chunks(sorted(linked), PAGE):
         async with database.read() as connection:
-            size = func.length(columns.body)
-            kept = select(columns.id, size).where(
+            kept = select(columns.id).where(
                 columns.id.in_(chunk), columns.evidence == Evidence.KEPT
             )
-            sizes = [(row[0], row[1] or 0) for row in await connection.execute(kept)]
-        shared += await count_shared(database, names, [one for one, _ in sizes])
-        for ids in in_steps(sizes):
-            removed += await remove_bodies(database, ids, Evidence.PURGED, patient=True)
+            ids = list(await connection.scalars(kept.order_by(columns.id)))
+            sizes = await body_sizes(connection, ids)
+        shared += await count_shared(database, names, ids)
+        for batch in by_size(sizes):
+            removed += await remove_bodies(database, batch, Evidence.PURGED, patient=True)
     return removed, shared
 
 

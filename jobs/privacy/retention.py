@@ -14,8 +14,9 @@ import structlog
 from sqlalchemy import func
 
 from jobs.common.tasks import every
-from jobs.privacy.evidence import REMOVABLE, Evidence, in_steps, remove_bodies
+from jobs.privacy.evidence import REMOVABLE, Evidence, remove_bodies
 from jobs.privacy.keyset import Place, next_page, place_of
+from jobs.storage.batching import by_size
 from jobs.storage.database import Database
 from jobs.storage.schema import deliveries
 
@@ -74,7 +75,7 @@ class Retention:
             if row["evidence"] == Evidence.KEPT and row["state"] in REMOVABLE
         ]
         removed = 0
-        for ids in in_steps(going):
+        for ids in by_size(going):
             began = time.monotonic()
             removed += await remove_bodies(self._database, ids, Evidence.EXPIRED)
             await asyncio.sleep(max(PAUSE_SECONDS, time.monotonic() - began))

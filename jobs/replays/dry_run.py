@@ -28,7 +28,7 @@ from jobs.replays.comparison import compare
 from jobs.replays.replay import selection
 from jobs.replays.runner import claimed, mapped_now, outcomes_of
 from jobs.settling.fold import ClaimedDelivery, settlement_of
-from jobs.storage.batching import in_portions
+from jobs.storage.batching import with_bodies
 from jobs.storage.database import Database
 from mappings.engine.loading.load import MappingSet
 from mappings.engine.types import OLDEST_DAYS, Mapped
@@ -82,7 +82,7 @@ async def dry_run(
     with closing(Spill[KeyBook]()) as spill:
         rehearsal = _Rehearsal(mappings, oldest_days, spill)
         rehearsal.result.mapping_version = mappings.digest
-        async for rows in in_portions(database, ids):
+        async for rows in with_bodies(database, ids):
             mapped = await asyncio.to_thread(rehearsal.map, rows)
             async with database.read() as connection:
                 await rehearsal.take(connection, rows, await erase(connection, mapped))

@@ -22,7 +22,7 @@ from jobs.common.states import DeliveryState
 from jobs.filters import DeliveryFilter
 from jobs.mapping_store import refuse_changed
 from jobs.replays.items import NO_BODY, OTHER_MAPPINGS, UNCHANGED
-from jobs.replays.parts import Part, in_parts
+from jobs.storage.batching import Step, steps
 from jobs.storage.database import Database
 from jobs.storage.schema import deliveries, replay_items, replays
 
@@ -126,9 +126,9 @@ async def start_replay(
         ids = list((await connection.execute(chosen)).scalars())
     replay_id = new_id()
     now = datetime.now(UTC)
-    for part in in_parts(ids):
+    for step in steps(ids):
         async with database.write() as connection:
-            if part.is_first:
+            if step.is_first:
                 await refuse_changed(connection, mapping_version)
                 await connection.execute(
                     insert(replays).values(
@@ -140,9 +140,9 @@ async def start_replay(
                         mapping_version=mapping_version,
                     )
                 )
-            if part.ids:
-                await connection.execute(insert(replay_items), _items(replay_id, part))
-            if part.is_last:
+            if step.ids:
+                await connection.execute(insert(replay_items), _items(replay_id, step))
+            if step.is_last:
                 begun = {"state": "running"} if ids else {"state": "done", "finished_at": now}
                 await connection.execute(
                     update(replays).where(replays.c.id == replay_id).values(**begun)
@@ -156,7 +156,7 @@ async def start_replay(
                     note=note,
                     detail={"replay": replay_id},
                 )
-        await part.make_way()
+        await step.pause()
     if ring is not None:
         ring()
     return Started(replay_id, len(ids))
@@ -242,11 +242,11 @@ async def discard(
         ids = list((await connection.execute(chosen)).scalars())
     first = new_id()
     discarded = 0
-    for part in in_parts(ids):
+    for step in steps(ids):
         async with database.write() as connection:
             done = await connection.execute(
                 update(deliveries)
-                .where(columns.id.in_(part.ids), condition)
+                .where(columns.id.in_(step.ids), condition)
                 .values(state=DeliveryState.DISCARDED, settled_at=datetime.now(UTC))
             )
             await note_action(
@@ -256,18 +256,18 @@ async def discard(
                 where=_as_json(where),
                 count=done.rowcount,
                 note=note,
-                detail={} if part.is_only else {"discard": first, "part": part.number},
-                action_id=first if part.is_first else None,
+                detail={} if step.is_only else {"discard": first, "part": step.number},
+                action_id=first if step.is_first else None,
             )
         discarded += done.rowcount
-        await part.make_way()
+        await step.pause()
     return Discarded(first, discarded)
 
 
-def _items(replay_id: str, part: Part) -> list[dict[str, Any]]:
+def _items(replay_id: str, step: Step) -> list[dict[str, Any]]:
     return [
         {"replay_id": replay_id, "delivery_id": one, "position": position}
-        for position, one in enumerate(part.ids, part.start + 1)
+        for position, one in enumerate(step.ids, step.start + 1)
     ]
 
 

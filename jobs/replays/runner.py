@@ -19,7 +19,6 @@ from sqlalchemy.engine import RowMapping
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from jobs.common.states import DeliveryState
-from jobs.ledger.repository import chunks
 from jobs.mapping_store import version_in_force
 from jobs.privacy.pseudonyms import Erased
 from jobs.privacy.purged import erase, hold_off_purges
@@ -28,7 +27,7 @@ from jobs.replays.items import OTHER_MAPPINGS, left_as_it_is
 from jobs.settling.fold import ClaimedDelivery
 from jobs.settling.mapper import delivery_input
 from jobs.settling.settle import Settler
-from jobs.storage.batching import in_portions
+from jobs.storage.batching import chunks, with_bodies
 from jobs.storage.database import Database
 from jobs.storage.schema import deliveries, outcomes, replay_items, replays
 from mappings.engine.loading.load import MappingSet
@@ -215,7 +214,7 @@ class ReplayRunner:
             row["id"] for row in rows if row["state"] == DeliveryState.RECORDED and row["has_body"]
         ]
         mapped: dict[str, Mapped] = {}
-        async for portion in in_portions(self._database, kept):
+        async for portion in with_bodies(self._database, kept):
             mapped |= await asyncio.to_thread(self._map, portion)
         async with self._database.write() as connection:
             await hold_off_purges(self._database, connection)

@@ -16,13 +16,13 @@ import structlog
 
 from jobs.common.errors import brief, is_transient
 from jobs.common.tasks import within
-from jobs.ledger.repository import chunks
 from jobs.mapping_store import MappingsOutdated
 from jobs.settling import attempts
 from jobs.settling.fair_queue import Batch, Turns
 from jobs.settling.fold import ClaimedDelivery
 from jobs.settling.mapper import Mapper
 from jobs.settling.recording import MappedDelivery, Recorder
+from jobs.storage.batching import chunks
 from jobs.storage.database import Database
 from mappings.engine.loading.load import MappingSet
 from mappings.engine.types import OLDEST_DAYS

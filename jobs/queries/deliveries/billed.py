@@ -13,7 +13,7 @@ from sqlalchemy import func, select
 
 from jobs.common.money import money
 from jobs.common.states import DeliveryState
-from jobs.ledger.repository import chunks
+from jobs.storage.batching import chunks
 from jobs.storage.database import Database
 from jobs.storage.schema import billing_events, outcomes
 

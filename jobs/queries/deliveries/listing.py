@@ -9,9 +9,9 @@ from sqlalchemy import func, literal, select, tuple_
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from jobs.filters import DeliveryFilter
-from jobs.ledger.repository import chunks
 from jobs.queries.paging import DEFAULT_LIMIT, clamp, read_position, write_position
 from jobs.queries.shape import Page, Shape
+from jobs.storage.batching import chunks
 from jobs.storage.columns import UtcDateTime
 from jobs.storage.database import Database
 from jobs.storage.schema import deliveries, outcomes

@@ -27,7 +27,6 @@ from jobs.exceptions.register import (
     read_progress,
     recorded_rows,
 )
-from jobs.ledger.repository import chunks
 from jobs.queries.exceptions.examples import (
     Example,
     amount_differs,
@@ -43,6 +42,7 @@ from jobs.queries.exceptions.texts import (
     UNUSED_PRICE,
 )
 from jobs.queries.shape import Shape
+from jobs.storage.batching import chunks
 from jobs.storage.database import Database
 from jobs.storage.schema import exceptions, outcomes
 from mappings.engine.loading.load import MappingSet

@@ -57,7 +57,7 @@ def a_replay_is_asked_for(stage: Stage) -> None:
     "commit in jobs.replays.replay:start_replay",
     kills="command",
     passing=2,
-    tuned={"jobs.replays.parts:STEP": 2},
+    tuned={"jobs.storage.batching:STEP": 2},
 )
 def a_large_replay_is_gathered(stage: Stage) -> None:
     """Cut off between two parts it takes up nothing and is not noted; a second one is whole."""
@@ -147,7 +147,7 @@ def a_discard_is_cut_off(stage: Stage) -> None:
     "commit in jobs.replays.replay:discard",
     kills="command",
     passing=2,
-    tuned={"jobs.replays.parts:STEP": 2},
+    tuned={"jobs.storage.batching:STEP": 2},
 )
 def a_large_discard_is_cut_off(stage: Stage) -> None:
     """What is discarded by then is noted, part by part; a second `discard` does the rest."""

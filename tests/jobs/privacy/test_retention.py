@@ -12,7 +12,7 @@ from sqlalchemy import select, update
 from jobs.common.errors import InboxUnavailable
 from jobs.filters import DeliveryFilter
 from jobs.privacy import retention as retention_module
-from jobs.privacy.evidence import BodyGone, Evidence, in_steps, remove_bodies
+from jobs.privacy.evidence import BodyGone, Evidence, remove_bodies
 from jobs.privacy.retention import SECONDS_IN_DAY, Retention
 from jobs.queries.deliveries.delivery_input import read_input
 from jobs.replays.dry_run import dry_run
@@ -274,23 +274,6 @@ async def test_whoever_needs_the_body_is_told_why_it_is_gone(workshop: Workshop)
     with pytest.raises(BodyGone, match=r"was removed by retention \(RECEIVER_RETENTION_DAYS\)"):
         await read_input(workshop.database, ids["recorded"], source="crm", oldest_days=None)
     assert await read_input(workshop.database, "nobody", source="crm", oldest_days=None) is None
-
-
-STEPS: dict[str, tuple[list[int], list[int]]] = {
-    "nothing": ([], []),
-    "few": ([1, 1], [2]),
-    "too many": ([0] * 7, [3, 3, 1]),
-    "too large together": ([6, 6, 4, 1], [1, 2, 1]),
-    "one too large alone": ([1, 99, 1], [1, 1, 1]),
-}
-
-
-@pytest.mark.parametrize(("sizes", "steps"), STEPS.values(), ids=STEPS.keys())
-def test_a_step_is_bounded_in_rows_and_bytes(sizes: list[int], steps: list[int]) -> None:
-    given = [(str(number), size) for number, size in enumerate(sizes)]
-    found = list(in_steps(given, rows=3, size=10))
-    assert [len(step) for step in found] == steps
-    assert [one for step in found for one in step] == [name for name, _ in given]
 
 
 async def test_no_byte_of_a_body_that_went_is_left_in_sqlites_files(on_sqlite: Workshop) -> None:

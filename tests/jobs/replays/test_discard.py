@@ -5,8 +5,8 @@ from sqlalchemy import select
 
 from jobs.common.errors import FilterInvalid
 from jobs.filters import DeliveryFilter
-from jobs.replays import parts
 from jobs.replays.replay import discard
+from jobs.storage import batching
 from jobs.storage.schema import actions, deliveries
 from tests.jobs.doubles import Telling, bill, body, needing
 from tests.jobs.workshop import Workshop
@@ -91,7 +91,7 @@ async def test_an_empty_filter_is_refused(workshop: Workshop, ids: list[str]) ->
 async def test_each_part_of_many_is_noted(
     workshop: Workshop, ids: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(parts, "STEP", 2)
+    monkeypatch.setattr(batching, "STEP", 2)
     done = await discard(workshop.database, everything(), actor="ada", note="a test run")
     assert done.matched == 5
     assert (await workshop.states())["discarded"] == 5

@@ -19,7 +19,7 @@ from jobs.replays import runner as replay_runner
 from jobs.replays.dry_run import DryRun, dry_run
 from jobs.replays.replay import ReplayStatus
 from jobs.settling.settle import Settler
-from jobs.storage import batching as portions
+from jobs.storage import batching
 from jobs.storage.schema import (
     actions,
     billing_events,
@@ -76,7 +76,7 @@ async def test_a_dry_run_says_what_the_replay_would_do_and_writes_nothing(
 async def test_what_an_earlier_step_would_bill_is_not_billed_by_a_later_one(
     workshop: Workshop, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(portions, "PORTION", 2)
+    monkeypatch.setattr(batching, "BODIES", 2)
     telling = Telling()
     ids = await workshop.post(*(body(needing("a price", bill("key"))) for _ in range(7)))
     await (await workshop.settler(telling)).settle(ids)
@@ -178,7 +178,7 @@ async def test_the_replay_then_does_what_the_dry_run_said(
     limit: int | None,
     micros: int | None,
 ) -> None:
-    monkeypatch.setattr(portions, "PORTION", 1)
+    monkeypatch.setattr(batching, "BODIES", 1)
     monkeypatch.setattr(replay_runner, "STEP", 2)
     source = next(sources)
     telling, settler = worker
@@ -240,7 +240,7 @@ async def amounts(workshop: Workshop) -> Counter[str]:
 async def test_a_rehearsal_of_many_holds_no_more_books_than_of_few(
     on_sqlite: Workshop, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(portions, "PORTION", 10)
+    monkeypatch.setattr(batching, "BODIES", 10)
     telling = Telling()
     told = [needing("a price", bill(f"key-{number}")) for number in range(200)]
     await (await on_sqlite.settler(telling)).settle(await on_sqlite.post(*map(body, told)))

@@ -10,10 +10,9 @@ from sqlalchemy import select
 
 from jobs.common.errors import FilterInvalid
 from jobs.filters import DeliveryFilter
-from jobs.replays import parts
 from jobs.replays import runner as replay_runner
 from jobs.replays.replay import discard, replay_status, start_replay
-from jobs.storage import batching as portions
+from jobs.storage import batching
 from jobs.storage.schema import (
     actions,
     billing_events,
@@ -493,7 +492,7 @@ async def test_two_replays_that_overlap_share_what_each_finds(workshop: Workshop
 async def test_a_replay_of_many_is_gathered_in_parts_and_noted_once(
     workshop: Workshop, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(parts, "STEP", 3)
+    monkeypatch.setattr(batching, "STEP", 3)
     telling = Telling()
     ids = await some_failed(workshop, telling, 10)
     started = await start_replay(workshop.database, None, UNPRICED, actor="test")
@@ -510,11 +509,11 @@ async def test_a_replay_of_many_is_gathered_in_parts_and_noted_once(
 async def test_a_replay_cut_off_while_it_is_gathered_takes_up_nothing(
     workshop: Workshop, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(parts, "STEP", 3)
+    monkeypatch.setattr(batching, "STEP", 3)
     telling = Telling()
     settler = await workshop.settler(telling)
     await some_failed(workshop, telling, 10)
-    monkeypatch.setattr(parts, "PAUSE_SECONDS", 3600)
+    monkeypatch.setattr(batching, "PAUSE_SECONDS", 3600)
     with pytest.raises(TimeoutError):
         await asyncio.wait_for(start_replay(workshop.database, None, UNPRICED, actor="test"), 1)
     telling.knows.add("a price")
@@ -526,20 +525,20 @@ async def test_a_replay_cut_off_while_it_is_gathered_takes_up_nothing(
 async def test_bodies_are_compared_a_few_at_a_time(
     workshop: Workshop, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(portions, "PORTION_BYTES", 1_000)
+    monkeypatch.setattr(batching, "BODIES_BYTES", 1_000)
     telling = Telling()
     settler = await workshop.settler(telling)
     ids = await workshop.post(*(body(bill(f"key-{n}"), padding="x" * 400) for n in range(10)))
     await settler.settle(ids)
     held: list[int] = []
-    load = portions.in_portions
+    load = batching.with_bodies
 
     async def watched(*arguments: Any) -> AsyncIterator[Any]:
         async for rows in load(*arguments):
             held.append(sum(len(row["body"]) for row in rows))
             yield rows
 
-    monkeypatch.setattr(replay_runner, "in_portions", watched)
+    monkeypatch.setattr(replay_runner, "with_bodies", watched)
     telling.micros = 2_000_000
     status = await workshop.replay(settler, telling, RECORDED)
     assert (status.unchanged, len(status.differences)) == (10, 10)
