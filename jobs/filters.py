@@ -57,11 +57,6 @@ class DeliveryFilter(BaseModel):
         return condition
 
 
-def can_be_stored(text: str) -> bool:
-    """Whether a database can hold the text: PostgreSQL has no NUL, UTF-8 no half a character."""
-    return "\0" not in text and not any("\ud800" <= one <= "\udfff" for one in text)
-
-
 def between(
     column: Any, since: datetime | None, until: datetime | None
 ) -> list[ColumnElement[bool]]:

@@ -6,13 +6,12 @@ from collections.abc import Collection
 from typing import Any
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict
-from sqlalchemy import ColumnElement, and_, literal, select, true, tuple_
+from sqlalchemy import ColumnElement, and_, select, true
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from jobs.queries.paging import DEFAULT_LIMIT, clamp, read_position, write_position
 from jobs.queries.shape import Page, Shape
-from jobs.storage.columns import UtcDateTime
 from jobs.storage.database import Database
+from jobs.storage.keyset import DEFAULT_LIMIT, Keyset
 from jobs.storage.schema import actions
 
 
@@ -34,7 +33,7 @@ class ActionEntry(ActionItem):
     detail: dict[str, Any]
 
 
-_LIST = "actions"
+_NEWEST = Keyset("actions", actions.c.at, actions.c.id)
 _FIELDS = tuple(actions.c[name] for name in ActionEntry.model_fields)
 
 
@@ -71,20 +70,10 @@ async def list_actions(
     cursor: str | None = None,
 ) -> Page[ActionEntry]:
     """The newest actions that fit, after `cursor` if given; raises FilterInvalid."""
-    limit = clamp(limit)
-    columns = actions.c
     query = select(*_FIELDS).where(where.where())
-    if cursor is not None:
-        at, row_id = read_position(_LIST, cursor)
-        here = tuple_(literal(at, UtcDateTime), literal(row_id))
-        query = query.where(tuple_(columns.at, columns.id) < here)
-    query = query.order_by(columns.at.desc(), columns.id.desc()).limit(limit + 1)
     async with database.read() as connection:
-        rows = (await connection.execute(query)).mappings().all()
-    items = tuple(ActionEntry.model_validate(dict(row)) for row in rows[:limit])
-    more = len(rows) > limit
-    after = write_position(_LIST, items[-1].at, items[-1].id) if more else None
-    return Page(items=items, next=after)
+        rows, following = await _NEWEST.page(connection, query, limit=limit, cursor=cursor)
+    return Page(items=tuple(ActionEntry.model_validate(dict(row)) for row in rows), next=following)
 
 
 async def read_action(database: Database, action_id: str) -> ActionEntry | None:

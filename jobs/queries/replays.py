@@ -7,15 +7,14 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Literal
 
 from pydantic import AwareDatetime
-from sqlalchemy import func, literal, select, tuple_
+from sqlalchemy import func, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from jobs.common.states import DeliveryState
-from jobs.queries.paging import DEFAULT_LIMIT, clamp, read_position, write_position
 from jobs.queries.shape import Page, Shape
 from jobs.replays.items import NO_BODY, OTHER_MAPPINGS, UNCHANGED
-from jobs.storage.columns import UtcDateTime
 from jobs.storage.database import Database
+from jobs.storage.keyset import DEFAULT_LIMIT, Keyset
 from jobs.storage.schema import replay_items, replays
 
 
@@ -37,28 +36,18 @@ class ReplayItem(Shape):
     not_replayed: int = 0
 
 
-_LIST = "replays"
+_NEWEST = Keyset("replays", replays.c.created_at, replays.c.id)
 
 
 async def list_replays(
     database: Database, *, limit: int = DEFAULT_LIMIT, cursor: str | None = None
 ) -> Page[ReplayItem]:
     """The newest replays, after `cursor` if given; raises FilterInvalid."""
-    limit = clamp(limit)
-    columns = replays.c
     query = select(replays)
-    if cursor is not None:
-        at, row_id = read_position(_LIST, cursor)
-        here = tuple_(literal(at, UtcDateTime), literal(row_id))
-        query = query.where(tuple_(columns.created_at, columns.id) < here)
-    query = query.order_by(columns.created_at.desc(), columns.id.desc()).limit(limit + 1)
     async with database.snapshot() as connection:
-        rows = (await connection.execute(query)).mappings().all()
-        counts = await _counts(connection, [row["id"] for row in rows[:limit]])
-    items = tuple(_item(row, counts[row["id"]]) for row in rows[:limit])
-    more = len(rows) > limit
-    after = write_position(_LIST, items[-1].created_at, items[-1].id) if more else None
-    return Page(items=items, next=after)
+        rows, following = await _NEWEST.page(connection, query, limit=limit, cursor=cursor)
+        counts = await _counts(connection, [row["id"] for row in rows])
+    return Page(items=tuple(_item(row, counts[row["id"]]) for row in rows), next=following)
 
 
 async def _counts(connection: AsyncConnection, ids: Sequence[str]) -> Mapping[str, Counter[str]]:

@@ -16,13 +16,14 @@ from jobs.actions import KINDS as ACTION_KINDS
 from jobs.common.errors import FilterInvalid
 from jobs.common.states import DeliveryState
 from jobs.corrections.charges import ChargeFilter
-from jobs.filters import DeliveryFilter, can_be_stored
+from jobs.filters import DeliveryFilter
 from jobs.queries.actions import ActionFilter
 from jobs.queries.exceptions.texts import KINDS as EXCEPTION_KINDS
 from jobs.queries.ledger.billing_events import LINE_KINDS, Basis, BillingFilter
 from jobs.queries.sources.rejections import RejectionFilter
 from jobs.queries.times import parse_time
 from jobs.settling.fold import IGNORED_REASONS
+from jobs.storage.columns import can_be_stored
 from mappings.engine.common.suggest import nearest
 from mappings.engine.types import Reason
 

@@ -18,8 +18,9 @@ from starlette.requests import ClientDisconnect, Request
 
 from jobs.common.errors import FilterInvalid
 from jobs.corrections.charges import ChargeFilter
-from jobs.filters import DeliveryFilter, can_be_stored
-from jobs.queries.paging import DEFAULT_LIMIT
+from jobs.filters import DeliveryFilter
+from jobs.storage.columns import can_be_stored
+from jobs.storage.keyset import DEFAULT_LIMIT
 from receiver.api.answers import ApiError, not_found
 from receiver.api.filter_params import (
     CHARGE_FILTERS,

@@ -6,8 +6,8 @@ import json
 from collections.abc import Mapping
 
 from jobs.queries.actions import ActionEntry, ActionFilter, list_actions
-from jobs.queries.paging import DEFAULT_LIMIT, MOST
 from jobs.storage.database import Database
+from jobs.storage.keyset import DEFAULT_LIMIT, MAX_LIMIT
 from receiver.api.filter_params import action_filter
 from receiver.cli.common.session import Session
 from receiver.terminal.output import Cell, Output
@@ -31,7 +31,7 @@ async def _newest(database: Database, where: ActionFilter, limit: int) -> list[A
     items: list[ActionEntry] = []
     cursor = None
     while len(items) < limit:
-        size = min(limit - len(items), MOST)
+        size = min(limit - len(items), MAX_LIMIT)
         page = await list_actions(database, where, limit=size, cursor=cursor)
         items += page.items
         cursor = page.next

@@ -8,8 +8,8 @@ from jobs.filters import DeliveryFilter
 from jobs.queries.deliveries.billed import Billed, amounts, in_words, read_billed, total
 from jobs.queries.deliveries.listing import DeliveryItem, count_deliveries, list_deliveries
 from jobs.queries.identification import whole_filter
-from jobs.queries.paging import DEFAULT_LIMIT, MOST
 from jobs.storage.database import Database
+from jobs.storage.keyset import DEFAULT_LIMIT, MAX_LIMIT
 from receiver.api.filter_params import delivery_filter
 from receiver.cli.common.names import refuse_misspelt
 from receiver.cli.common.session import Session
@@ -45,7 +45,7 @@ async def _newest(
     items: list[DeliveryItem] = []
     cursor = None
     while len(items) < limit:
-        left = min(limit - len(items), MOST)
+        left = min(limit - len(items), MAX_LIMIT)
         page = await list_deliveries(database, where, limit=left, cursor=cursor)
         items += page.items
         cursor = page.next

@@ -14,8 +14,8 @@ from jobs.queries.identification import IdKind, whole_id
 from jobs.queries.ledger.billing_csv import csv_header, csv_lines
 from jobs.queries.ledger.billing_events import BillingEventItem, BillingFilter, all_billing_events
 from jobs.queries.ledger.export import read_forward
-from jobs.queries.paging import DEFAULT_LIMIT, MOST
 from jobs.storage.database import Database
+from jobs.storage.keyset import DEFAULT_LIMIT, MAX_LIMIT
 from receiver.api.filter_params import billing_filter
 from receiver.cli.common.errors import MISUSE, Trouble
 from receiver.cli.common.names import refuse_misspelt
@@ -123,7 +123,7 @@ async def _forward(
     if form is Form.CSV:
         out.write(csv_header())
     while True:
-        size = MOST if left is None else min(left, MOST)
+        size = MAX_LIMIT if left is None else min(left, MAX_LIMIT)
         page = await read_forward(database, where, after=found.cursor, limit=size)
         if form in STREAMED:
             write_page(out, form, page.items)

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from jobs.filters import can_be_stored
 from jobs.privacy.purge import purge, survey
 from jobs.privacy.purge_report import SHOWN, Report
+from jobs.storage.columns import can_be_stored
 from mappings.engine.common.identifiers import CHARS_MAX
 from receiver.cli.common.consent import require_consent
 from receiver.cli.common.errors import MISUSE, Trouble

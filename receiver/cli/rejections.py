@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from jobs.queries.paging import DEFAULT_LIMIT
 from jobs.queries.sources.rejections import (
     RejectionFilter,
     RejectionItem,
@@ -12,6 +11,7 @@ from jobs.queries.sources.rejections import (
     list_rejections,
 )
 from jobs.storage.database import Database
+from jobs.storage.keyset import DEFAULT_LIMIT
 from receiver.api.filter_names import refuse_misspelt_rejections
 from receiver.api.filter_params import rejection_filter
 from receiver.cli.common.names import sources_at_hand

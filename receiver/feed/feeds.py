@@ -15,10 +15,10 @@ from jobs.filters import DeliveryFilter
 from jobs.queries.deliveries.evidence import DeliveryEvidence, read_delivery
 from jobs.queries.deliveries.listing import DeliveryItem, list_deliveries
 from jobs.queries.ledger.billing_events import BillingEventItem, BillingFilter, list_billing_events
-from jobs.queries.paging import MOST
 from jobs.queries.shape import Page
 from jobs.queries.sources.rejections import RejectionFilter, RejectionItem, list_rejections
 from jobs.storage.database import Database
+from jobs.storage.keyset import MAX_LIMIT
 
 TIMEOUT_SECONDS = 30.0
 S = TypeVar("S", bound=BaseModel)
@@ -45,12 +45,12 @@ class Feed(Protocol):
         """One delivery with its outcomes; None where it is gone."""
 
     async def rejections(
-        self, *, source: str | None, since: datetime | None, limit: int = MOST
+        self, *, source: str | None, since: datetime | None, limit: int = MAX_LIMIT
     ) -> list[RejectionItem]:
         """The newest requests that were not taken."""
 
     async def lines(
-        self, *, source: str | None, recorded_since: datetime | None, limit: int = MOST
+        self, *, source: str | None, recorded_since: datetime | None, limit: int = MAX_LIMIT
     ) -> list[BillingEventItem]:
         """The billing events recorded last, newest first."""
 
@@ -73,7 +73,9 @@ class DatabaseFeed:
         found: list[DeliveryItem] = []
         cursor = None
         while True:
-            page = await list_deliveries(self._database, where, limit=limit or MOST, cursor=cursor)
+            page = await list_deliveries(
+                self._database, where, limit=limit or MAX_LIMIT, cursor=cursor
+            )
             found += page.items
             cursor = page.next
             if cursor is None or limit is not None:
@@ -83,13 +85,13 @@ class DatabaseFeed:
         return await read_delivery(self._database, delivery_id)
 
     async def rejections(
-        self, *, source: str | None, since: datetime | None, limit: int = MOST
+        self, *, source: str | None, since: datetime | None, limit: int = MAX_LIMIT
     ) -> list[RejectionItem]:
         where = RejectionFilter(source=source, since=since)
         return list((await list_rejections(self._database, where, limit=limit)).items)
 
     async def lines(
-        self, *, source: str | None, recorded_since: datetime | None, limit: int = MOST
+        self, *, source: str | None, recorded_since: datetime | None, limit: int = MAX_LIMIT
     ) -> list[BillingEventItem]:
         where = BillingFilter(source=source, recorded_since=recorded_since)
         return list((await list_billing_events(self._database, where, limit=limit)).items)
@@ -109,7 +111,11 @@ class ApiFeed:
         ids: Sequence[str] | None = None,
         limit: int | None = None,
     ) -> list[DeliveryItem]:
-        given = {"source": source, "since": since and since.isoformat(), "limit": limit or MOST}
+        given = {
+            "source": source,
+            "since": since and since.isoformat(),
+            "limit": limit or MAX_LIMIT,
+        }
         if ids is not None:
             given["ids"] = ",".join(ids)
         found: list[DeliveryItem] = []
@@ -127,13 +133,13 @@ class ApiFeed:
         return DeliveryEvidence.model_validate_json(_good(answer).content)
 
     async def rejections(
-        self, *, source: str | None, since: datetime | None, limit: int = MOST
+        self, *, source: str | None, since: datetime | None, limit: int = MAX_LIMIT
     ) -> list[RejectionItem]:
         given = {"source": source, "since": since and since.isoformat(), "limit": limit}
         return list((await self._get("/api/rejections", given, Page[RejectionItem])).items)
 
     async def lines(
-        self, *, source: str | None, recorded_since: datetime | None, limit: int = MOST
+        self, *, source: str | None, recorded_since: datetime | None, limit: int = MAX_LIMIT
     ) -> list[BillingEventItem]:
         since = recorded_since and recorded_since.isoformat()
         given = {"source": source, "recorded_since": since, "limit": limit}

@@ -422,8 +422,8 @@ SABOTAGES = (
         name="export-past-the-horizon",
         why="a line that commits behind the cursor would be missing from the export for good",
         file="jobs/queries/ledger/export.py",
-        old=".where(where.where(), is_new, _columns.recorded_at < horizon)",
-        new=".where(where.where(), is_new)",
+        old=".where(where.where(), _columns.recorded_at < horizon)",
+        new=".where(where.where())",
         tests=_in(
             "jobs/ledger/test_horizon.py",
             "test_a_line_behind_one_that_is_not_committed_waits_for_it",

@@ -5,15 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from pydantic import AwareDatetime
-from sqlalchemy import func, literal, select, tuple_
+from sqlalchemy import func, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from jobs.filters import DeliveryFilter
-from jobs.queries.paging import DEFAULT_LIMIT, clamp, read_position, write_position
 from jobs.queries.shape import Page, Shape
 from jobs.storage.batching import chunks
-from jobs.storage.columns import UtcDateTime
 from jobs.storage.database import Database
+from jobs.storage.keyset import DEFAULT_LIMIT, DELIVERIES
 from jobs.storage.schema import deliveries, outcomes
 
 
@@ -38,7 +37,6 @@ class DeliveryItem(DeliveryFields):
     outcomes: int
 
 
-_LIST = "deliveries"
 _FIELDS = tuple(deliveries.c[name] for name in DeliveryFields.model_fields)
 
 
@@ -50,27 +48,17 @@ async def list_deliveries(
     cursor: str | None = None,
 ) -> Page[DeliveryItem]:
     """The newest deliveries that fit, after `cursor` if given; raises FilterInvalid."""
-    limit = clamp(limit)
-    columns = deliveries.c
     query = select(*_FIELDS).where(where.where())
-    if cursor is not None:
-        at, row_id = read_position(_LIST, cursor)
-        here = tuple_(literal(at, UtcDateTime), literal(row_id))
-        query = query.where(tuple_(columns.received_at, columns.id) < here)
-    query = query.order_by(columns.received_at.desc(), columns.id.desc()).limit(limit + 1)
     async with database.snapshot() as connection:
-        rows = (await connection.execute(query)).mappings().all()
-        numbers = await _numbers_of_outcomes(connection, [row["id"] for row in rows[:limit]])
-    items = tuple(
-        DeliveryItem.model_validate({**row, "outcomes": numbers.get(row["id"], 0)})
-        for row in rows[:limit]
-    )
-    more = len(rows) > limit
-    after = write_position(_LIST, items[-1].received_at, items[-1].id) if more else None
-    return Page(items=items, next=after)
+        rows, following = await DELIVERIES.page(connection, query, limit=limit, cursor=cursor)
+        counts = await _outcome_counts(connection, [row["id"] for row in rows])
+    items = [
+        DeliveryItem.model_validate({**row, "outcomes": counts.get(row["id"], 0)}) for row in rows
+    ]
+    return Page(items=tuple(items), next=following)
 
 
-async def _numbers_of_outcomes(connection: AsyncConnection, ids: list[str]) -> dict[str, int]:
+async def _outcome_counts(connection: AsyncConnection, ids: list[str]) -> dict[str, int]:
     of = outcomes.c.delivery_id
     said = outcomes.c.action_id.is_(None)
     counted = select(of, func.count()).where(of.in_(ids), said).group_by(of)

@@ -11,20 +11,17 @@ from sqlalchemy import (
     ColumnElement,
     Select,
     and_,
-    literal,
     literal_column,
     select,
     true,
-    tuple_,
 )
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from jobs.common.money import money
 from jobs.filters import between
-from jobs.queries.paging import DEFAULT_LIMIT, MOST, clamp, read_position, write_position
 from jobs.queries.shape import Page, Shape
-from jobs.storage.columns import UtcDateTime
 from jobs.storage.database import Database
+from jobs.storage.keyset import DEFAULT_LIMIT, MAX_LIMIT, Keyset
 from jobs.storage.schema import billing_events, outcomes
 
 
@@ -64,14 +61,13 @@ class BillingEventPage(Page[BillingEventItem]):
         return self.model_dump_json(exclude=left_out)
 
 
-_LIST = "billing events"
-
 #: Which of a posting's two times decides its day and month: when it happened, or was recorded.
 Basis = Literal["occurred", "recorded"]
 #: What a posting can be.
 LINE_KINDS = ("charge", "reversal")
 
 _columns = billing_events.c
+_NEWEST = Keyset("billing events", _columns.recorded_at, _columns.id)
 #: The filters that a column must equal.
 _EQUAL: Mapping[str, ColumnElement[Any]] = {
     "agent": _columns.agent_id,
@@ -144,19 +140,10 @@ async def list_billing_events(
     cursor: str | None = None,
 ) -> Page[BillingEventItem]:
     """The postings recorded last that fit, after `cursor` if given; raises FilterInvalid."""
-    limit = clamp(limit)
     query = billing_lines().where(where.where())
-    if cursor is not None:
-        at, row_id = read_position(_LIST, cursor)
-        here = tuple_(literal(at, UtcDateTime), literal(row_id))
-        query = query.where(tuple_(_columns.recorded_at, _columns.id) < here)
-    query = query.order_by(_columns.recorded_at.desc(), _columns.id.desc()).limit(limit + 1)
     async with database.read() as connection:
-        rows = (await connection.execute(query)).mappings().all()
-    items = tuple(billing_item(row) for row in rows[:limit])
-    more = len(rows) > limit
-    after = write_position(_LIST, items[-1].recorded_at, items[-1].id) if more else None
-    return Page(items=items, next=after)
+        rows, following = await _NEWEST.page(connection, query, limit=limit, cursor=cursor)
+    return Page(items=tuple(billing_item(row) for row in rows), next=following)
 
 
 async def all_billing_events(
@@ -172,7 +159,7 @@ async def all_billing_events(
     """
     left = limit
     while True:
-        size = MOST if left is None else min(left, MOST)
+        size = MAX_LIMIT if left is None else min(left, MAX_LIMIT)
         page = await list_billing_events(database, where, limit=size, cursor=cursor)
         yield page.items
         cursor = page.next

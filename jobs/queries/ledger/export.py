@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 
-from sqlalchemy import literal, select, tuple_
+from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from jobs.ledger.horizon import read_horizon
@@ -18,17 +18,14 @@ from jobs.queries.ledger.billing_events import (
     billing_item,
     billing_lines,
 )
-from jobs.queries.paging import DEFAULT_LIMIT, clamp, read_position, write_position
-from jobs.storage.columns import UtcDateTime
 from jobs.storage.database import Database
+from jobs.storage.keyset import DEFAULT_LIMIT, Keyset, Position, clamp
 from jobs.storage.schema import billing_events
 
-_LIST = "exported billing events"
-#: Before the first line.
-_START = (datetime(1970, 1, 1, tzinfo=UTC), "")
-
 _columns = billing_events.c
-_PLACE = tuple_(_columns.recorded_at, _columns.id)
+_EXPORT = Keyset("exported billing events", _columns.recorded_at, _columns.id)
+#: Before the first line.
+_START = Position(datetime(1970, 1, 1, tzinfo=UTC), "")
 
 
 async def read_forward(
@@ -40,27 +37,22 @@ async def read_forward(
     ReplicaCannotTell.
     """
     limit = clamp(limit)
-    place = read_position(_LIST, after) if after else _START
+    position = _EXPORT.read(after) if after else _START
     horizon = await read_horizon(database)
-    is_new = tuple_(literal(place[0], UtcDateTime), literal(place[1])) < _PLACE
-    query = (
-        billing_lines()
-        .where(where.where(), is_new, _columns.recorded_at < horizon)
-        .order_by(_columns.recorded_at, _columns.id)
-        .limit(limit)
-    )
+    complete = billing_lines().where(where.where(), _columns.recorded_at < horizon)
+    query = _EXPORT.forward(complete, position, limit=limit)
     async with database.read() as connection:
         items = tuple(billing_item(row) for row in (await connection.execute(query)).mappings())
         if len(items) == limit:
-            place = (items[-1].recorded_at, items[-1].id)
+            position = Position(items[-1].recorded_at, items[-1].id)
         else:
-            place = max(place, await _last_before(connection, horizon))
-    following = write_position(_LIST, *place)
+            position = max(position, await _last_before(connection, horizon))
+    following = _EXPORT.write(position)
     return BillingEventPage(items=items, next=following, complete_until=horizon)
 
 
-async def _last_before(connection: AsyncConnection, horizon: datetime) -> tuple[datetime, str]:
-    """The place of the last complete line, which fits or not: it need not be looked at again."""
+async def _last_before(connection: AsyncConnection, horizon: datetime) -> Position:
+    """The position of the last complete line, whether it fits or not."""
     query = (
         select(_columns.recorded_at, _columns.id)
         .where(_columns.recorded_at < horizon)
@@ -68,4 +60,4 @@ async def _last_before(connection: AsyncConnection, horizon: datetime) -> tuple[
         .limit(1)
     )
     row = (await connection.execute(query)).one_or_none()
-    return _START if row is None else (row[0], row[1])
+    return _START if row is None else Position(*row)

@@ -25,9 +25,16 @@ from jobs.common.errors import FilterInvalid
 from jobs.common.money import money
 from jobs.ledger.horizon import horizon_if_known, wait_for_horizon
 from jobs.queries.ledger.billing_events import Basis, BillingFilter, time_of
-from jobs.queries.paging import MOST, clamp, read_cursor, read_moment, write_cursor
 from jobs.queries.shape import Page, Shape
 from jobs.storage.database import Database
+from jobs.storage.keyset import (
+    MAX_LIMIT,
+    clamp,
+    read_cursor,
+    read_time,
+    unknown_cursor,
+    write_cursor,
+)
 from jobs.storage.schema import billing_events
 from mappings.engine.common.currencies import payable
 
@@ -93,7 +100,7 @@ async def read_revenue(
     by: Sequence[str],
     zone: ZoneInfo,
     basis: Basis = "occurred",
-    limit: int = MOST,
+    limit: int = MAX_LIMIT,
     cursor: str | None = None,
 ) -> RevenuePage:
     """The sums by the names in `by` and currency, latest period first; raises FilterInvalid.
@@ -107,7 +114,7 @@ async def read_revenue(
     sum_up = partial(_sums, database, where, by=by, zone=zone, basis=basis)
     if cursor is not None:
         at, *seen = read_cursor(_LIST, cursor, parts=len(by) + 2)
-        horizon = read_moment(_LIST, at)
+        horizon = read_time(_LIST, at)
         sums = await sum_up(before=horizon)
         return _page(by, sums, _after(_in_order(by, sums), tuple(seen)), limit, horizon)
     complete_until = await horizon_if_known(database)  # before the sums, which have every line then
@@ -237,7 +244,7 @@ def _page(
 
 def _after(keys: list[tuple[str, ...]], seen: tuple[str, ...]) -> list[tuple[str, ...]]:
     if seen not in keys:
-        raise FilterInvalid(f"cursor is unknown; pass `next` of an earlier page of the {_LIST}")
+        raise unknown_cursor(_LIST)
     return keys[keys.index(seen) + 1 :]
 
 

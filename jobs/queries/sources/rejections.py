@@ -5,12 +5,11 @@ from __future__ import annotations
 from datetime import datetime
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict
-from sqlalchemy import ColumnElement, and_, func, literal, or_, select, true, tuple_
+from sqlalchemy import ColumnElement, and_, func, or_, select, true
 
-from jobs.queries.paging import DEFAULT_LIMIT, clamp, read_position, write_position
 from jobs.queries.shape import Page, Shape
-from jobs.storage.columns import UtcDateTime
 from jobs.storage.database import Database
+from jobs.storage.keyset import DEFAULT_LIMIT, Keyset
 from jobs.storage.schema import rejection_counts, rejections
 
 
@@ -36,7 +35,7 @@ class RejectionItem(Shape):
     count: int
 
 
-_LIST = "rejections"
+_NEWEST = Keyset("rejections", rejections.c.at, rejections.c.id)
 
 
 class RejectionFilter(BaseModel):
@@ -75,20 +74,12 @@ async def list_rejections(
     cursor: str | None = None,
 ) -> Page[RejectionItem]:
     """The newest rejections that fit, after `cursor` if given; raises FilterInvalid."""
-    limit = clamp(limit)
-    columns = rejections.c
     query = select(rejections).where(where.where())
-    if cursor is not None:
-        at, row_id = read_position(_LIST, cursor)
-        here = tuple_(literal(at, UtcDateTime), literal(row_id))
-        query = query.where(tuple_(columns.at, columns.id) < here)
-    query = query.order_by(columns.at.desc(), columns.id.desc()).limit(limit + 1)
     async with database.read() as connection:
-        rows = (await connection.execute(query)).mappings().all()
-    items = tuple(RejectionItem.model_validate(dict(row)) for row in rows[:limit])
-    more = len(rows) > limit
-    after = write_position(_LIST, items[-1].at, items[-1].id) if more else None
-    return Page(items=items, next=after)
+        rows, following = await _NEWEST.page(connection, query, limit=limit, cursor=cursor)
+    return Page(
+        items=tuple(RejectionItem.model_validate(dict(row)) for row in rows), next=following
+    )
 
 
 async def count_rejections(

@@ -8,27 +8,27 @@ from datetime import UTC, datetime, timedelta
 from jobs.queries.deliveries.failures import FailureGroup, read_failures
 from jobs.queries.exceptions.listing import Tally, count_exceptions, detail_of
 from jobs.queries.exceptions.texts import REMEDIATIONS
-from jobs.queries.paging import MOST as MOST_OF_A_PAGE
 from jobs.queries.sources.rejections import RejectionFilter, list_rejections
 from jobs.queries.sources.rules import KnownRule, RuleItem, read_rules
 from jobs.queries.sources.traffic import read_silent
 from jobs.storage.database import Database
+from jobs.storage.keyset import MAX_LIMIT as MOST_OF_A_PAGE
 from mappings.engine.loading.load import MappingSet
 from receiver.health.problem import Finding, Report, note
 
 #: A rule that has not matched in so many deliveries is perhaps none that can.
 MANY_DELIVERIES = 100
 #: At most so many are told; a command has them all.
-MOST = 10
+MAX_LIMIT = 10
 LATELY = timedelta(days=1)
 
 
 def check_mappings(mappings: MappingSet) -> Report:
     """Whether every file is in force."""
     findings = [
-        Finding(str(problem), "see `receiver check`") for problem in mappings.problems[:MOST]
+        Finding(str(problem), "see `receiver check`") for problem in mappings.problems[:MAX_LIMIT]
     ]
-    findings += [note(str(warning)) for warning in mappings.warnings[:MOST]]
+    findings += [note(str(warning)) for warning in mappings.warnings[:MAX_LIMIT]]
     return Report.of(f"{len(mappings.sources)} sources", findings)
 
 
@@ -51,7 +51,7 @@ def of_rules(rules: tuple[RuleItem, ...]) -> list[Finding]:
         )
         for one in rules
         if one.mode is not None and (one.never_matched_in or 0) >= MANY_DELIVERIES
-    ][:MOST]
+    ][:MAX_LIMIT]
 
 
 async def check_failures(database: Database) -> Report:
@@ -69,7 +69,7 @@ def of_failures(groups: tuple[FailureGroup, ...]) -> list[Finding]:
             f"{one.count} of {one.source} failed as {one.reason}: {one.detail}",
             f"{one.remediation} `{one.replay}`",
         )
-        for one in groups[:MOST]
+        for one in groups[:MAX_LIMIT]
     ]
 
 
@@ -93,7 +93,7 @@ async def check_paths(database: Database) -> Report:
                 f"{one.count} to {one.path} reached no source: {one.detail}",
                 f"{one.remediation}; see `receiver rejections`",
             )
-            for one in strays[:MOST]
+            for one in strays[:MAX_LIMIT]
         ],
     )
 

@@ -14,8 +14,8 @@ from zoneinfo import ZoneInfo
 
 from starlette.applications import Starlette
 
-from jobs.queries.paging import write_cursor
 from jobs.storage.database import Database, open_database
+from jobs.storage.keyset import write_cursor
 from jobs.storage.schema import metadata
 from mappings.engine.loading.load import load
 from receiver.api import ApiParts, api_routes

@@ -88,7 +88,7 @@ async def test_all_pages_come_once_each_latest_first(
 ) -> None:
     for _ in range(5):
         await rows.charge()
-    monkeypatch.setattr("jobs.queries.ledger.billing_events.MOST", 2)
+    monkeypatch.setattr("jobs.queries.ledger.billing_events.MAX_LIMIT", 2)
     sizes, ids = [], []
     async for page in all_billing_events(database, BillingFilter()):
         sizes.append(len(page))

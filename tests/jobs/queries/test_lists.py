@@ -7,8 +7,8 @@ from jobs.filters import DeliveryFilter
 from jobs.queries.deliveries.evidence import read_delivery
 from jobs.queries.deliveries.listing import list_deliveries, unknown_ids
 from jobs.queries.ledger.billing_events import BillingFilter, list_billing_events
-from jobs.queries.paging import read_position, write_cursor, write_position
 from jobs.storage.database import Database
+from jobs.storage.keyset import DELIVERIES, Keyset, Position, write_cursor
 from tests.support.rows import START, Rows
 
 
@@ -115,7 +115,10 @@ async def test_a_listed_delivery_has_exactly_the_promised_names(
         pytest.param("☃", id="not-ascii"),
         pytest.param("A" * 3_000, id="long"),
         pytest.param("W10", id="empty-list"),
-        pytest.param(write_position("billing events", START, "b1"), id="of-another-list"),
+        pytest.param(
+            Keyset("billing events", DELIVERIES.at, DELIVERIES.id).write(Position(START, "b1")),
+            id="of-another-list",
+        ),
         pytest.param(write_cursor("deliveries", ("yesterday", "d1")), id="no-time"),
         pytest.param(write_cursor("deliveries", ("2026-01-01T00:00:00", "d1")), id="no-zone"),
         pytest.param(write_cursor("deliveries", ("2026-01-01T00:00:00Z",)), id="too-short"),
@@ -128,10 +131,10 @@ async def test_an_unknown_cursor_is_refused(database: Database, cursor: str) -> 
 
 @pytest.mark.parametrize("row_id", ["d1", "ü/?+", "x" * 300])
 def test_a_cursor_is_made_of_safe_characters_and_reads_back(row_id: str) -> None:
-    cursor = write_position("deliveries", START, row_id)
+    cursor = DELIVERIES.write(Position(START, row_id))
     assert cursor.replace("-", "").replace("_", "").isalnum()
     assert cursor.isascii()
-    assert read_position("deliveries", cursor) == (START, row_id)
+    assert DELIVERIES.read(cursor) == (START, row_id)
 
 
 async def test_one_delivery_comes_with_its_evidence(database: Database, rows: Rows) -> None:

@@ -4,8 +4,8 @@ from typing import Any
 import httpx
 import pytest
 
-from jobs.queries.paging import write_cursor
 from jobs.storage.database import Database
+from jobs.storage.keyset import write_cursor
 from tests.support.rows import Rows
 
 BEYOND_TIME = write_cursor("deliveries", ("0001-01-01T00:00:00+23:59", "d1"))
