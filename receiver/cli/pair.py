@@ -12,7 +12,7 @@ from mappings.engine.loading.load import Source
 from receiver.cli.common.errors import MISUSE, Trouble
 from receiver.cli.common.session import Session
 from receiver.signatures import Scheme, SchemeInvalid, scheme_of
-from receiver.signatures.tokens import with_parameter
+from receiver.signatures.signing import with_parameter
 from receiver.sources.listing import source_url
 from receiver.terminal.output import Output
 from receiver.web.handshakes import PAIR

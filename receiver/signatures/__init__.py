@@ -13,7 +13,6 @@ as data; `rules` turns the verify block of a mapping file into a scheme.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 
 from receiver.signatures.errors import CAUSES, SchemeInvalid, SignatureError
 from receiver.signatures.handshakes import Handshake
@@ -82,8 +81,9 @@ def sign(
     `delivery_id` is used where the scheme has one; without it, one is derived from body and
     time. Raises SignatureError where the secret is unusable or a signed header is missing.
     """
+    known = _known(scheme)
     request = Request(method, url, lower_names(headers), body)
-    return _known(scheme).sign(request, secret=secret, now=now, delivery_id=delivery_id)
+    return known.headers_of(known.sign(request, secret=secret, now=now, delivery_id=delivery_id))
 
 
 def signed_request(
@@ -102,11 +102,8 @@ def signed_request(
     Like `sign`, for every scheme: some vendors write the signature, or the time that it covers,
     into the URL or the body. Raises SignatureError where the secret or the body is unusable.
     """
-    known = _known(scheme)
-    given = Request(method, url, lower_names(headers), body)
-    request = known.prepare(given, secret=secret, now=now)
-    added = known.sign(request, secret=secret, now=now, delivery_id=delivery_id)
-    return replace(request, headers={**request.headers, **lower_names(added)})
+    request = Request(method, url, lower_names(headers), body)
+    return _known(scheme).sign(request, secret=secret, now=now, delivery_id=delivery_id)
 
 
 def _known(scheme: str | Scheme) -> Scheme:

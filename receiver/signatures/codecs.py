@@ -151,7 +151,9 @@ def read_timestamp(text: str, unit: str) -> float:
 
 
 def write_timestamp(now: float, unit: str) -> str:
-    """The time as a vendor with that unit writes it."""
+    """The time as a vendor with that unit writes it; `date and time` is without a zone."""
+    if unit == "date and time":
+        return datetime.fromtimestamp(int(now), UTC).strftime("%Y-%m-%d %H:%M:%S")
     if unit in ISO_8601_UNITS:
         text = datetime.fromtimestamp(int(now), UTC).replace(tzinfo=None).isoformat()
         return text if unit == "iso8601-utc" else f"{text}Z"

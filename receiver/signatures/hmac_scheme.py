@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import hmac
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 from receiver.signatures import codecs
@@ -19,6 +19,7 @@ from receiver.signatures.errors import SignatureError
 from receiver.signatures.formulas import Formula, Written
 from receiver.signatures.records import Request, Strength, Verified
 from receiver.signatures.scheme import Scheme
+from receiver.signatures.signing import Values
 
 #: A header with more signatures, or longer, is nobody's honest header.
 MOST_SIGNATURES = 32
@@ -91,7 +92,7 @@ class HmacScheme(Scheme):
         return False
 
     def formula(self) -> Formula:
-        signature = f"{self.prefix}{{signature}}"
+        signature = prefixed(self.header, self.prefix, "{signature}")
         if self.timestamp_element:
             time = f"{self.timestamp_element}={{timestamp}}"
             signature = f"{time}{self.separator or ','}{signature}"
@@ -131,23 +132,13 @@ class HmacScheme(Scheme):
             one_body=self.one_body,
         )
 
-    def sign(
-        self, request: Request, *, secret: str, now: float, delivery_id: str | None
-    ) -> dict[str, str]:
-        """See Scheme. Without a `delivery_id`, one is derived from body and time."""
+    def signatures(self, request: Request, *, secret: str, values: Values) -> list[str]:
+        """See Scheme."""
         [(_, key)] = self._keys([secret])
-        added: dict[str, str] = {}
-        if self.id_header is not None:
-            added[self.id_header] = delivery_id or _derived_id(request.body, now)
-        stamp = codecs.write_timestamp(now, self.timestamp_unit) if self.is_timed else None
-        if stamp and self.timestamp_header:
-            added[self.timestamp_header] = stamp
-        known = {**request.headers, **{name.lower(): value for name, value in added.items()}}
-        content = self._contents(replace(request, headers=known), stamp)[0]
-        signature = prefixed(self.header, self.prefix, self._digest(key, content))
-        if stamp and self.timestamp_element:
-            signature = f"{self.timestamp_element}={stamp}{self.separator or ','}{signature}"
-        return {**added, self.header: signature}
+        return [
+            self._digest(key, content)
+            for content in self._contents(request, values["timestamp"] or None)
+        ]
 
     def _signature_items(self, request: Request) -> list[str]:
         value = request.headers.get(self.header.lower(), "").strip(" \t")
@@ -230,7 +221,3 @@ class HmacScheme(Scheme):
         if self.id_header is None:
             return None
         return request.headers.get(self.id_header.lower(), "").strip(" \t") or None
-
-
-def _derived_id(body: bytes, now: float) -> str:
-    return "msg_" + hashlib.sha256(repr(now).encode() + body).hexdigest()[:24]

@@ -14,6 +14,7 @@ from mappings.engine.payload import BodyRules, Format, FormNames
 from receiver.signatures.formulas import Formula
 from receiver.signatures.handshakes import Echo, Handshake
 from receiver.signatures.records import GREETING, Coverage, Request, Response, Strength, Verified
+from receiver.signatures.signing import Values, values_of, write
 
 #: What a window has beyond the span of retries, at least.
 SHORTEST_MARGIN_SECONDS = 300
@@ -171,15 +172,31 @@ class Scheme(ABC):
         """Verify that one of `secrets` signed it, or raise SignatureError and nothing else."""
 
     @abstractmethod
+    def signatures(self, request: Request, *, secret: str, values: Values) -> list[str]:
+        """The signatures of a request that is complete but for them, one for each place.
+
+        Raises SignatureError where the secret cannot sign. `values` are those of `signing`.
+        """
+
     def sign(
         self, request: Request, *, secret: str, now: float, delivery_id: str | None
-    ) -> dict[str, str]:
-        """Return the headers that the vendor would add to this request."""
-
-    def prepare(self, request: Request, *, secret: str, now: float) -> Request:
-        """The request with what the vendor writes into its URL or body before sending it."""
-        del secret, now
+    ) -> Request:
+        """The request as the vendor would send it, as `formula` describes; SignatureError."""
+        formula = self.formula()
+        values = values_of(formula, request, secret=secret, now=now, delivery_id=delivery_id)
+        for place in formula.before:
+            request = write(place, request, values)
+        signatures = self.signatures(request, secret=secret, values=values)
+        for place in formula.after:
+            request = write(place, request, values, signatures)
         return request
+
+    def headers_of(self, signed: Request) -> dict[str, str]:
+        """The headers of a signed request that `sign` wrote, named as the vendor does."""
+        names = [one.name for one in self.formula().written if one.place == "header"]
+        return {
+            name: signed.headers[name.lower()] for name in names if name.lower() in signed.headers
+        }
 
     def acknowledgement(self, request: Request) -> Response | None:
         """What is answered once the delivery is stored; None means the receiver's own words."""

@@ -12,7 +12,6 @@ import hmac
 from abc import abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from urllib.parse import quote
 
 from receiver.signatures import codecs
 from receiver.signatures.authorization import behind, prefixed
@@ -20,6 +19,7 @@ from receiver.signatures.errors import SignatureError
 from receiver.signatures.formulas import Formula, Written
 from receiver.signatures.records import Coverage, Request, Strength, Verified
 from receiver.signatures.scheme import Scheme
+from receiver.signatures.signing import Values
 from receiver.signatures.url_secrets import shown_in
 
 #: A part of a URL that can be guessed is none.
@@ -81,6 +81,19 @@ class SharedSecret(Scheme):
         sent_id = (Written("header", self.id_header, "{id}"),) if self.id_header else ()
         return Formula(method="none", before=sent_id, after=(self.shows_secret,))
 
+    def sign(
+        self, request: Request, *, secret: str, now: float, delivery_id: str | None
+    ) -> Request:
+        """See Scheme; an id is sent only where one is given, for it is signed by nothing."""
+        scheme = self if delivery_id else replace(self, id_header=None)
+        return Scheme.sign(scheme, request, secret=secret, now=now, delivery_id=delivery_id)
+
+    def signatures(self, request: Request, *, secret: str, values: Values) -> list[str]:
+        """See Scheme; nothing is signed, and the secret is one that can be shown."""
+        del request, values
+        self.keys([secret])
+        return []
+
     @property
     @abstractmethod
     def shows_secret(self) -> Written:
@@ -108,9 +121,6 @@ class SharedSecret(Scheme):
             return None
         return request.headers.get(self.id_header.lower(), "").strip(" \t") or None
 
-    def _id_to_send(self, delivery_id: str | None) -> dict[str, str]:
-        return {self.id_header: delivery_id} if self.id_header and delivery_id else {}
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TokenScheme(SharedSecret):
@@ -129,20 +139,11 @@ class TokenScheme(SharedSecret):
 
     @property
     def shows_secret(self) -> Written:
-        return Written("header", self.header, f"{self.prefix}{{secret}}")
+        return Written("header", self.header, prefixed(self.header, self.prefix, "{secret}"))
 
     def shown(self, request: Request) -> list[bytes]:
         """See SharedSecret."""
         return [header_token(request, self.header, self.prefix)]
-
-    def sign(
-        self, request: Request, *, secret: str, now: float, delivery_id: str | None
-    ) -> dict[str, str]:
-        """See Scheme."""
-        del request, now
-        [(_, key)] = self.keys([secret])
-        shown = prefixed(self.header, self.prefix, key.decode())
-        return {self.header: shown, **self._id_to_send(delivery_id)}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -175,15 +176,6 @@ class BasicScheme(SharedSecret):
     def shown(self, request: Request) -> list[bytes]:
         """See SharedSecret."""
         return [header_token(request, "Authorization", "Basic ")]
-
-    def sign(
-        self, request: Request, *, secret: str, now: float, delivery_id: str | None
-    ) -> dict[str, str]:
-        """See Scheme."""
-        del request, now
-        [(_, key)] = self.keys([secret])
-        shown = "Basic " + self.expected(key).decode()
-        return {"Authorization": shown, **self._id_to_send(delivery_id)}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -226,19 +218,6 @@ class PathTokenScheme(SharedSecret):
         """Whether one of the spellings is the secret; compared in constant time."""
         return sum(hmac.compare_digest(key, one) for one in shown) > 0
 
-    def sign(
-        self, request: Request, *, secret: str, now: float, delivery_id: str | None
-    ) -> dict[str, str]:
-        """See Scheme; the secret is in the URL, see `prepare`."""
-        del request, now
-        self.keys([secret])
-        return self._id_to_send(delivery_id)
-
-    def prepare(self, request: Request, *, secret: str, now: float) -> Request:
-        """See Scheme."""
-        del now
-        return replace(request, url=with_parameter(request.url, self.parameter, secret))
-
 
 def header_token(request: Request, header: str, prefix: str) -> bytes:
     """The header's value behind the prefix."""
@@ -250,10 +229,3 @@ def header_token(request: Request, header: str, prefix: str) -> bytes:
         return token[:LONGEST_TOKEN].encode("latin-1")
     except UnicodeEncodeError:
         raise SignatureError("malformed-header", f"{header} is not Latin-1 text") from None
-
-
-def with_parameter(url: str, name: str, value: str) -> str:
-    """The URL with one more query parameter."""
-    base, mark, fragment = url.partition("#")
-    joint = "&" if "?" in base else "?"
-    return f"{base}{joint}{quote(name)}={quote(value, safe='')}{mark}{fragment}"

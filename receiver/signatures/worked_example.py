@@ -14,11 +14,11 @@ from dataclasses import dataclass, replace
 from typing import Any
 from urllib.parse import urlencode
 
-from receiver.signatures.custom.inbody import put
 from receiver.signatures.errors import SignatureError
 from receiver.signatures.formulas import Formula
 from receiver.signatures.records import Request
 from receiver.signatures.scheme import Scheme
+from receiver.signatures.signing import put
 
 #: When every example is signed: 2026-09-21 14:13:20 UTC.
 EXAMPLE_TIME = 1_790_000_000
@@ -84,9 +84,6 @@ def _body(formula: Formula) -> bytes:
 
 def _signed(scheme: Scheme, given: Request, secret: str) -> Request:
     now = float(EXAMPLE_TIME)
-    request = scheme.prepare(given, secret=secret, now=now)
-    added = scheme.sign(request, secret=secret, now=now, delivery_id=EXAMPLE_ID)
-    sent = replace(request, headers=added)
-    lower = {name.lower(): value for name, value in added.items()}
-    scheme.verify(replace(request, headers=lower), secrets=[secret], now=now)
-    return sent
+    sent = scheme.sign(given, secret=secret, now=now, delivery_id=EXAMPLE_ID)
+    scheme.verify(sent, secrets=[secret], now=now)
+    return replace(sent, headers=scheme.headers_of(sent))

@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import base64
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from receiver.signatures.errors import SignatureError
 from receiver.signatures.formulas import Formula, Written
 from receiver.signatures.hmac_scheme import HmacScheme
 from receiver.signatures.records import Request
+from receiver.signatures.signing import Values
 
 _HEADER = b'{"alg":"HS256","typ":"JWT"}'
 
@@ -44,28 +45,19 @@ class TokenBody(HmacScheme):
             note="the body is the token, whose claims are the members of the event",
         )
 
+    def signatures(self, request: Request, *, secret: str, values: Values) -> list[str]:
+        """See Scheme: the whole token around a JSON body."""
+        del values
+        [(_, key)] = self._keys([secret])
+        content = b".".join(map(_encoded, (_HEADER, request.body)))
+        return [f"{content.decode()}.{self._digest(key, content).rstrip('=')}"]
+
     def _signature_items(self, request: Request) -> list[str]:
         return [_parts(request)[2].decode("latin-1")]
 
     def _contents(self, request: Request, stamp: str | None) -> tuple[bytes, ...]:
         del stamp
         return (b".".join(_parts(request)[:2]),)
-
-    def sign(
-        self, request: Request, *, secret: str, now: float, delivery_id: str | None
-    ) -> dict[str, str]:
-        """See Scheme; the signature is in the body, see `prepare`."""
-        del request, now, delivery_id
-        self._keys([secret])
-        return {}
-
-    def prepare(self, request: Request, *, secret: str, now: float) -> Request:
-        """See Scheme; a JSON body becomes the token around it."""
-        del now
-        [(_, key)] = self._keys([secret])
-        content = b".".join(map(_encoded, (_HEADER, request.body)))
-        signature = self._digest(key, content).rstrip("=").encode()
-        return replace(request, body=b".".join((content, signature)))
 
 
 def _encoded(part: bytes) -> bytes:

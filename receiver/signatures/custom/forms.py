@@ -13,7 +13,6 @@ from receiver.signatures.fields import form_fields, one_of, query_fields
 from receiver.signatures.formulas import Formula, Written
 from receiver.signatures.hmac_scheme import HmacScheme
 from receiver.signatures.records import Coverage, Request
-from receiver.signatures.tokens import with_parameter
 
 _DEFAULT_PORTS = {"http": 80, "https": 443}
 BODY_HASH = "bodySHA256"
@@ -85,15 +84,6 @@ class TwilioForm(FormScheme):
             raise SignatureError("malformed-signature", detail)
         return HmacScheme._signature_items(self, request)  # noqa: SLF001 - one family of classes
 
-    def sign(
-        self, request: Request, *, secret: str, now: float, delivery_id: str | None
-    ) -> dict[str, str]:
-        """See Scheme."""
-        added = HmacScheme.sign(self, request, secret=secret, now=now, delivery_id=delivery_id)
-        if self.settings:
-            added[_SETTINGS_HEADER] = _SETTINGS.format(self.settings)
-        return added
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TwilioJson(HmacScheme):
@@ -120,12 +110,6 @@ class TwilioJson(HmacScheme):
         if not hmac.compare_digest(hashlib.sha256(request.body).hexdigest().encode(), given):
             raise SignatureError("wrong-signature", f"{BODY_HASH} is that of another body")
         return _encoded(url_with_and_without_port(request.url))
-
-    def prepare(self, request: Request, *, secret: str, now: float) -> Request:
-        """See Scheme."""
-        del secret, now
-        digest = hashlib.sha256(request.body).hexdigest()
-        return replace(request, url=with_parameter(request.url, BODY_HASH, digest))
 
 
 def url_with_and_without_port(url: str) -> tuple[str, ...]:

@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-import base64
 import hashlib
-import hmac
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
 from receiver.signatures import codecs
-from receiver.signatures.custom.inbody import with_document
 from receiver.signatures.errors import SignatureError
 from receiver.signatures.fields import document, text_at
 from receiver.signatures.formulas import Formula, Written
@@ -46,20 +42,6 @@ class ClientState(SharedSecret):
             raise SignatureError("missing-token", "an element lacks clientState")
         return [(token or "").encode("utf-8", "backslashreplace") for token in tokens]
 
-    def sign(
-        self, request: Request, *, secret: str, now: float, delivery_id: str | None
-    ) -> dict[str, str]:
-        """See Scheme; the token is in the body, see `prepare`."""
-        del request, now, delivery_id
-        self.keys([secret])
-        return {}
-
-    def prepare(self, request: Request, *, secret: str, now: float) -> Request:
-        """See Scheme."""
-        del now
-        marked = [{**element, "clientState": secret} for element in elements(request)]
-        return with_document(request, {**document(request), "value": marked})
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SignedElements(HmacScheme):
@@ -79,14 +61,6 @@ class SignedElements(HmacScheme):
             if sum(not self._signed_by(key, content, [one]) for content, one in pairs) == 0:
                 return index, b"".join(hashlib.sha256(content).digest() for content in contents)
         raise SignatureError("wrong-signature")
-
-    def sign(
-        self, request: Request, *, secret: str, now: float, delivery_id: str | None
-    ) -> dict[str, str]:
-        """See Scheme; the signatures are in the body, see `prepare`."""
-        del request, now, delivery_id
-        self._keys([secret])
-        return {}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -131,13 +105,6 @@ class SignedData(SignedElements):
         del stamp
         return tuple(_data(element) for element in elements(request))
 
-    def prepare(self, request: Request, *, secret: str, now: float) -> Request:
-        """See Scheme."""
-        del now
-        [(_, key)] = self._keys([secret])
-        signed = [_with_signature(element, key) for element in elements(request)]
-        return with_document(request, {**document(request), "value": signed})
-
 
 def elements(request: Request) -> list[dict[str, Any]]:
     """The notifications of a body; raise SignatureError unless there is one at least."""
@@ -152,11 +119,3 @@ def _data(element: dict[str, Any]) -> bytes:
         return codecs.from_base64(text_at(element, _DATA) or "")
     except ValueError:
         raise SignatureError("malformed-body", f"{_DATA} is no base64") from None
-
-
-def _with_signature(element: dict[str, Any], key: bytes) -> dict[str, Any]:
-    changed: dict[str, Any] = json.loads(json.dumps(element))
-    content = changed.setdefault("encryptedContent", {"data": ""})
-    digest = hmac.digest(key, _data(changed), hashlib.sha256)
-    content["dataSignature"] = base64.b64encode(digest).decode()
-    return changed

@@ -6,21 +6,15 @@ remark, and a mapping should fetch what it bills for, or look only at what is si
 
 from __future__ import annotations
 
-import hashlib
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Any
 
-from receiver.signatures import codecs
 from receiver.signatures.errors import SignatureError
 from receiver.signatures.fields import document, text_at
 from receiver.signatures.formulas import Formula, Written
 from receiver.signatures.hmac_scheme import HmacScheme
 from receiver.signatures.records import Coverage, Request
 from receiver.signatures.tokens import LONGEST_TOKEN, SharedSecret
-
-_BOUNDARY = "receiver-7a1c5e9d3b2f"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -101,27 +95,6 @@ class SignedMembers(HmacScheme):
             raise SignatureError("missing-signature", f"the body lacks {path}, which is signed")
         return found
 
-    def sign(
-        self, request: Request, *, secret: str, now: float, delivery_id: str | None
-    ) -> dict[str, str]:
-        """See Scheme; the signature is in the body, see `prepare`."""
-        del request, now, delivery_id
-        self._keys([secret])
-        return {}
-
-    def prepare(self, request: Request, *, secret: str, now: float) -> Request:
-        """See Scheme."""
-        [(_, key)] = self._keys([secret])
-        members = json.loads(json.dumps(document(request)))
-        stamp = codecs.write_timestamp(now, self.timestamp_unit)
-        put(members, self.time_path, int(stamp) if self.token_path else stamp)
-        if self.token_path:
-            token = hashlib.sha256(repr(now).encode() + request.body).hexdigest()[:32]
-            put(members, self.token_path, token)
-        texts = [self._text(members, path) for path in self.signed_paths]
-        put(members, self.signature_path, self._digest(key, "".join(texts).encode()))
-        return with_document(request, members)
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BodyToken(SharedSecret):
@@ -143,39 +116,3 @@ class BodyToken(SharedSecret):
         if not token or len(token) > LONGEST_TOKEN:
             raise SignatureError("missing-token", f"the body lacks {self.member}")
         return [token.encode("utf-8", "backslashreplace")]
-
-    def sign(
-        self, request: Request, *, secret: str, now: float, delivery_id: str | None
-    ) -> dict[str, str]:
-        """See Scheme; the token is in the body, see `prepare`."""
-        del request, now
-        self.keys([secret])
-        return self._id_to_send(delivery_id)
-
-    def prepare(self, request: Request, *, secret: str, now: float) -> Request:
-        """See Scheme."""
-        del now
-        return with_document(request, {**document(request), self.member: secret})
-
-
-def with_document(request: Request, members: dict[str, Any]) -> Request:
-    """The request with another document, multipart where it was."""
-    text = json.dumps(members, ensure_ascii=False, separators=(",", ":"))
-    body = text.encode("utf-8", "replace")
-    if not request.headers.get("content-type", "").lower().startswith("multipart/form-data"):
-        return replace(request, body=body)
-    head = f'--{_BOUNDARY}\r\nContent-Disposition: form-data; name="json"\r\n\r\n'.encode()
-    content_type = f"multipart/form-data; boundary={_BOUNDARY}"
-    return replace(
-        request,
-        headers={**request.headers, "content-type": content_type},
-        body=head + body + f"\r\n--{_BOUNDARY}--\r\n".encode(),
-    )
-
-
-def put(members: dict[str, Any], path: str, value: object) -> None:
-    """Set the member at the path, making the objects on the way."""
-    *parents, name = path.split(".")
-    for parent in parents:
-        members = members.setdefault(parent, {})
-    members[name] = value

@@ -28,6 +28,7 @@ from receiver.signatures.formulas import Formula, Written
 from receiver.signatures.hmac_scheme import LONGEST_HEADER
 from receiver.signatures.records import Request, Strength, Verified
 from receiver.signatures.scheme import Scheme
+from receiver.signatures.signing import Values
 
 # How long a key is was the vendor's choice, and a warning a delivery helps nobody.
 warnings.filterwarnings("ignore", category=InsecureKeyLengthWarning)
@@ -124,15 +125,12 @@ class JwtScheme(Scheme):
             coverage=self.coverage,
         )
 
-    def sign(
-        self, request: Request, *, secret: str, now: float, delivery_id: str | None
-    ) -> dict[str, str]:
+    def signatures(self, request: Request, *, secret: str, values: Values) -> list[str]:
         """See Scheme."""
-        del delivery_id
         [(_, key)] = self._keys([secret])
-        times = {"iat": int(now), "exp": int(now) + _LIFETIME_SECONDS}
-        claims = {**self.claims_for(request), **times}
-        return {self.header: jwt.encode(claims, _private(key), algorithm=self.algorithm)}
+        now = int(values["timestamp"])
+        claims = {**self.claims_for(request), "iat": now, "exp": now + _LIFETIME_SECONDS}
+        return [jwt.encode(claims, _private(key), algorithm=self.algorithm)]
 
     def _keys(self, secrets: Sequence[str]) -> list[tuple[int, Any]]:
         """The keys of the algorithm's kind, each with its place."""

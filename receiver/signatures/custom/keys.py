@@ -23,6 +23,7 @@ from receiver.signatures.fields import json_value, text_at
 from receiver.signatures.formulas import Formula, Written
 from receiver.signatures.hmac_scheme import HmacScheme
 from receiver.signatures.records import Request, Strength
+from receiver.signatures.signing import Values
 
 PublicKey = ec.EllipticCurvePublicKey | rsa.RSAPublicKey | ed25519.Ed25519PublicKey
 PrivateKey = ec.EllipticCurvePrivateKey | rsa.RSAPrivateKey | ed25519.Ed25519PrivateKey
@@ -178,6 +179,12 @@ class IroncladScheme(PublicKeyScheme):
     def signs_delivery_id(self) -> bool:
         return True
 
+    def signatures(self, request: Request, *, secret: str, values: Values) -> list[str]:
+        """See Scheme; the nonce stands in the very header that holds the signature."""
+        [(_, key)] = self._keys([secret])
+        content = values["id"].encode() + request.body + values["nonce"].encode()
+        return [self._digest(key, content)]
+
     def _signature_items(self, request: Request) -> list[str]:
         [value] = HmacScheme._signature_items(self, request)  # noqa: SLF001 - one family
         found = _verification(value)
@@ -192,22 +199,6 @@ class IroncladScheme(PublicKeyScheme):
             raise SignatureError("malformed-header", "the event's id or the nonce is no plain word")
         signed = HmacScheme._contents(self, request, stamp)[0]  # noqa: SLF001 - one family
         return (signed + nonce.encode("utf-8", "backslashreplace"),)
-
-    def sign(
-        self, request: Request, *, secret: str, now: float, delivery_id: str | None
-    ) -> dict[str, str]:
-        """See Scheme."""
-        [(_, key)] = self._keys([secret])
-        event_id = delivery_id or f"event-{int(now * 1000)}"
-        nonce = f"{int(now * 1000):x}"
-        content = event_id.encode() + request.body + nonce.encode()
-        header = {
-            "nonce": nonce,
-            "signAlgorithm": "RSA-SHA256",
-            "signature": self._digest(key, content),
-            "encoding": "base64",
-        }
-        return {self.id_header or "": event_id, self.header: json.dumps(header)}
 
 
 def _verification(value: str) -> dict[str, str]:

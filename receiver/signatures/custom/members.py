@@ -11,7 +11,6 @@ from dataclasses import dataclass, replace
 from typing import Any
 from urllib.parse import quote
 
-from receiver.signatures import codecs
 from receiver.signatures.errors import SignatureError
 from receiver.signatures.fields import document, text_at
 from receiver.signatures.formulas import Formula, Written
@@ -95,17 +94,6 @@ class JustCallScheme(HmacScheme):
 
     def _digest(self, key: Any, content: bytes) -> str:
         return hmac.digest(key, key + b"|" + content, self.algorithm).hex()
-
-    def sign(
-        self, request: Request, *, secret: str, now: float, delivery_id: str | None
-    ) -> dict[str, str]:
-        """See Scheme."""
-        sent_at = codecs.write_timestamp(now, "iso8601").rstrip("Z").replace("T", " ")
-        added = {self.time_header: sent_at}
-        headers = {**request.headers, self.time_header.lower(): sent_at}
-        timed = Request(request.method, request.url, headers, request.body)
-        signed = HmacScheme.sign(self, timed, secret=secret, now=now, delivery_id=delivery_id)
-        return {**added, **signed}
 
 
 def member_text(request: Request, path: str) -> bytes:

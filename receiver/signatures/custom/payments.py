@@ -4,21 +4,19 @@ from __future__ import annotations
 
 import hashlib
 import hmac
-import json
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
-from urllib.parse import urlencode
 
 from receiver.signatures import codecs
 from receiver.signatures.custom.graph import SignedElements
-from receiver.signatures.custom.inbody import with_document
 from receiver.signatures.errors import SignatureError
 from receiver.signatures.fields import Field, document, form_fields, one_of, text_at
 from receiver.signatures.formulas import Formula, Written
 from receiver.signatures.hmac_scheme import HmacScheme
 from receiver.signatures.records import Request, Response
+from receiver.signatures.signing import Values
 
 _ITEMS = "notificationItems"
 _ITEM = "NotificationRequestItem"
@@ -74,19 +72,6 @@ class AdyenScheme(SignedElements):
     def _contents(self, request: Request, stamp: str | None) -> tuple[bytes, ...]:
         del stamp
         return tuple(_signed_text(item) for item in _notifications(request))
-
-    def prepare(self, request: Request, *, secret: str, now: float) -> Request:
-        """See Scheme."""
-        del now
-        [(_, key)] = self._keys([secret])
-        signed = [{_ITEM: self._with_signature(item, key)} for item in _notifications(request)]
-        return with_document(request, {**document(request), _ITEMS: signed})
-
-    def _with_signature(self, item: dict[str, Any], key: bytes) -> dict[str, Any]:
-        signature = self._digest(key, _signed_text(item))
-        given = item.get("additionalData")
-        additional = {**(given if isinstance(given, dict) else {}), "hmacSignature": signature}
-        return {**json.loads(json.dumps(item)), "additionalData": additional}
 
 
 def _notifications(request: Request) -> list[dict[str, Any]]:
@@ -154,25 +139,14 @@ class BraintreeScheme(HmacScheme):
             raise SignatureError("malformed-body", f"{_PAYLOAD} is not base64")
         return (payload.encode(), payload.encode() + b"\n")
 
+    def signatures(self, request: Request, *, secret: str, values: Values) -> list[str]:
+        """See Scheme; the formula writes the public key in front."""
+        signed = HmacScheme.signatures(self, request, secret=secret, values=values)
+        return [one.partition("|")[2] for one in signed]
+
     def _digest(self, key: Any, content: bytes) -> str:
         public, private = key
         return f"{public}|{_sha1_hmac(private, content)}"
-
-    def sign(
-        self, request: Request, *, secret: str, now: float, delivery_id: str | None
-    ) -> dict[str, str]:
-        """See Scheme; the signature is in the form, see `prepare`."""
-        del request, now, delivery_id
-        self._keys([secret])
-        return {}
-
-    def prepare(self, request: Request, *, secret: str, now: float) -> Request:
-        """See Scheme."""
-        del now
-        [(_, key)] = self._keys([secret])
-        payload = self._contents(request, None)[0]
-        fields = {_PAIRS: self._digest(key, payload), _PAYLOAD: payload.decode()}
-        return replace(request, body=urlencode(fields).encode())
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,18 +5,14 @@ And headers whose items are known by their order alone.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from receiver.signatures import codecs
-from receiver.signatures.custom.inbody import put
 from receiver.signatures.errors import SignatureError
 from receiver.signatures.fields import document, one_of, query_fields, text_at
 from receiver.signatures.formulas import Formula, Written
 from receiver.signatures.hmac_scheme import LONGEST_HEADER, MOST_SIGNATURES, HmacScheme
 from receiver.signatures.records import Request
-from receiver.signatures.tokens import with_parameter
 
 DOCUSIGN_KEYS = 100
 
@@ -45,13 +41,6 @@ class NumberedHeaders(HmacScheme):
             raise SignatureError("missing-signature", f"{self.header}-1 is missing or empty")
         return items
 
-    def sign(
-        self, request: Request, *, secret: str, now: float, delivery_id: str | None
-    ) -> dict[str, str]:
-        """See Scheme."""
-        added = HmacScheme.sign(self, request, secret=secret, now=now, delivery_id=delivery_id)
-        return {f"{self.header}-1": added.pop(self.header), **added}
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class QuerySignature(HmacScheme):
@@ -74,20 +63,6 @@ class QuerySignature(HmacScheme):
         if not found or len(found) > LONGEST_HEADER:
             raise SignatureError("missing-signature", f"the URL lacks {self.header}")
         return [found]
-
-    def sign(
-        self, request: Request, *, secret: str, now: float, delivery_id: str | None
-    ) -> dict[str, str]:
-        """See Scheme; the signature is in the URL, see `prepare`."""
-        added = HmacScheme.sign(self, request, secret=secret, now=now, delivery_id=delivery_id)
-        return {name: value for name, value in added.items() if name != self.header}
-
-    def prepare(self, request: Request, *, secret: str, now: float) -> Request:
-        """See Scheme."""
-        del now
-        [(_, key)] = self._keys([secret])
-        signature = self._digest(key, self._contents(request, None)[0])
-        return replace(request, url=with_parameter(request.url, self.header, signature))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -120,14 +95,6 @@ class TimeInBody(HmacScheme):
         if not stamp:
             raise SignatureError("missing-timestamp")
         return stamp
-
-    def prepare(self, request: Request, *, secret: str, now: float) -> Request:
-        """See Scheme; the vendor writes the time of each try into the body."""
-        del secret
-        stamp = codecs.write_timestamp(now, self.timestamp_unit)
-        changed = json.loads(json.dumps(document(request)))
-        put(changed, self.time_member, int(stamp) if stamp.isdecimal() else stamp)
-        return replace(request, body=json.dumps(changed, separators=(",", ":")).encode())
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -191,16 +158,6 @@ class OrderedItems(HmacScheme):
 
     def _candidates(self, items: Sequence[str]) -> list[str]:
         return list(items[1:])
-
-    def sign(
-        self, request: Request, *, secret: str, now: float, delivery_id: str | None
-    ) -> dict[str, str]:
-        """See Scheme."""
-        del delivery_id
-        [(_, key)] = self._keys([secret])
-        stamp = codecs.write_timestamp(now, self.timestamp_unit)
-        signature = self._digest(key, self._contents(request, stamp)[0])
-        return {self.header: (self.separator or "").join((*self.leading, stamp, signature))}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
