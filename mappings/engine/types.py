@@ -140,6 +140,12 @@ class Problem:
     message: str
     remedy: str
 
+    @classmethod
+    def at(cls, file: str, place: tuple[int, int] | None, message: str, remedy: str) -> Problem:
+        """A problem at a line and column; at no place it concerns the file as a whole."""
+        line, column = place or (0, 0)
+        return cls(file=file, line=line, column=column, message=message, remedy=remedy)
+
     def __str__(self) -> str:
         place = f":{self.line}:{self.column}" if self.line else ""
         return f"{self.file}{place}: {self.message} {self.remedy}".rstrip()

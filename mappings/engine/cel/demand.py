@@ -22,11 +22,11 @@ from mappings.engine.cel.tree import (
     Constant,
     Fold,
     Items,
-    Member,
     Members,
     Number,
     Tree,
     TreeUnknown,
+    parts,
     tree_of,
 )
 
@@ -202,23 +202,13 @@ def _is_open(call: Call) -> bool:
     return call.function == "split" or _depth(call) > 0
 
 
-def _parts(tree: Tree) -> Iterator[Tree]:
+def _parts(tree: Tree) -> tuple[Tree, ...]:
+    """The tree's parts, without a call that is certain to give a number: it builds nothing."""
     match tree:
-        case Number(of=Call(arguments=arguments)):  # builds nothing itself
-            yield from arguments
-        case Member(of=of) | Number(of=of):
-            yield of
-        case Call(arguments=arguments):
-            yield from arguments
-        case Items(items=items):
-            yield from items
-        case Members(entries=entries):
-            for key, value in entries:
-                yield from (key, value)
-        case Fold():
-            yield from (tree.over, tree.first, tree.goes_on, tree.step, tree.result)
+        case Number(of=Call(arguments=arguments)):
+            return arguments
         case _:
-            return
+            return parts(tree)
 
 
 def _extent(values: Iterable[object], separators: frozenset[str]) -> tuple[int, int]:

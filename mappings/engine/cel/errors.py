@@ -14,7 +14,7 @@ from mappings.engine.cel.functions import FUNCTIONS
 from mappings.engine.cel.text import tokens
 from mappings.engine.cel.words import OPTIONAL, OPTIONAL_REMEDY, TAKES, kinds, listed, sign
 from mappings.engine.common.suggest import nearest
-from mappings.engine.reading.report import Fault
+from mappings.engine.reading.problems import Fault
 
 _ERROR = re.compile(r"ERROR: <input>:(-?\d+):(-?\d+): (.*?)(?=\n \| |\nERROR: |\s*\[[A-Z_]+\]$|$)")
 _UNDECLARED = re.compile(r"undeclared reference to '([^']*)'")

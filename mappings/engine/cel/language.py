@@ -40,7 +40,7 @@ from mappings.engine.cel.native import DOCUMENTS, MINOR, TABLES, native, read_ar
 from mappings.engine.common.amounts import WrittenNumbers
 from mappings.engine.common.currencies import UNITS
 from mappings.engine.common.errors import MappingsError
-from mappings.engine.reading.report import Fault
+from mappings.engine.reading.problems import Fault
 from mappings.engine.reading.tables import Table
 
 __all__ = ["Activation", "EvalError", "Expression", "ExpressionError", "Language", "Lets"]

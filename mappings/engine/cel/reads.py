@@ -7,29 +7,26 @@ to judge.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from mappings.engine.cel.expression import Expression
 from mappings.engine.cel.tree import (
+    BY_NAME,
     Call,
     Constant,
-    Fold,
-    Items,
     Member,
-    Members,
     Name,
-    Number,
     Tree,
     TreeUnknown,
     tree_of,
+    walk,
 )
 
 #: Any header or member: its name is not written out.
 ANY = "*"
 _HEADERS = "headers"
 _PAYLOAD = ("payload", "event")
-_BY_NAME = frozenset({"_[_]", "_[?_]", "_?._"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +45,7 @@ def reads_of(expressions: Iterable[Expression]) -> Reads:
     members: set[str] = set()
     for expression in expressions:
         try:
-            nodes = list(_nodes(tree_of(expression)))
+            nodes = list(walk(tree_of(expression)))
         except (TreeUnknown, RecursionError):
             nodes = []
             headers.add(ANY)
@@ -74,7 +71,7 @@ def _asked(node: Tree) -> tuple[Tree | None, str | None]:
     """What the node asks for a member, and the member's name where it is written out."""
     if isinstance(node, Member):
         return node.of, node.name
-    if isinstance(node, Call) and node.function in _BY_NAME:
+    if isinstance(node, Call) and node.function in BY_NAME:
         of, key = node.arguments[:2]
         return of, key.text if isinstance(key, Constant) else None
     if isinstance(node, Call) and node.function == "@in":
@@ -91,24 +88,3 @@ def _takes_whole(nodes: list[Tree], *variables: str) -> bool:
 
 def _is_variable(node: Tree | None, *variables: str) -> bool:
     return isinstance(node, Name) and node.name.lstrip(".") in variables
-
-
-def _nodes(tree: Tree) -> Iterator[Tree]:
-    """The tree and all that is in it."""
-    yield tree
-    for inner in _inside(tree):
-        yield from _nodes(inner)
-
-
-def _inside(tree: Tree) -> tuple[Tree, ...]:
-    match tree:
-        case Member(of=of) | Number(of=of):
-            return (of,)
-        case Call(arguments=inner) | Items(items=inner):
-            return inner
-        case Members(entries=entries):
-            return tuple(part for entry in entries for part in entry)
-        case Fold():
-            return (tree.over, tree.first, tree.goes_on, tree.step, tree.result)
-        case _:
-            return ()

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from mappings.engine.cel import text as celtext
 from mappings.engine.cel.language import Expression, ExpressionError, Language, Lets
-from mappings.engine.reading.report import Fault
+from mappings.engine.reading.problems import Fault
 
 _OPEN = "${{"
 _CLOSE = "}}"

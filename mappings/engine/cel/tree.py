@@ -106,6 +106,31 @@ class Number:
 
 Tree = Constant | Name | Member | Call | Items | Members | Fold | Number
 
+#: The functions that read a member or item: of what, and which.
+BY_NAME = frozenset({"_[_]", "_[?_]", "_?._"})
+
+
+def parts(tree: Tree) -> tuple[Tree, ...]:
+    """What the tree is made of, one level down."""
+    match tree:
+        case Member(of=of) | Number(of=of):
+            return (of,)
+        case Call(arguments=inner) | Items(items=inner):
+            return inner
+        case Members(entries=entries):
+            return tuple(part for entry in entries for part in entry)
+        case Fold():
+            return (tree.over, tree.first, tree.goes_on, tree.step, tree.result)
+        case _:
+            return ()
+
+
+def walk(tree: Tree) -> Iterator[Tree]:
+    """The tree and all that is in it, from the top."""
+    yield tree
+    for part in parts(tree):
+        yield from walk(part)
+
 
 def tree_of(expression: Expression) -> Tree:
     """The tree of the whole expression. Raises TreeUnknown."""

@@ -51,6 +51,11 @@ _TYPES = {
 }
 
 
+def noun_of(name: str) -> str:
+    """What a value of the type `name` is, such as "a list"."""
+    return _TYPES.get(name, "a value")
+
+
 def kinds(arguments: str) -> list[str]:
     """The types in `string, list(int)` in words, without the parts inside brackets."""
     depth, plain = 0, ""

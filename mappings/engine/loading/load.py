@@ -7,7 +7,7 @@ it goes on as it last was good, and what else there is goes on as it is. `load` 
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 from types import MappingProxyType
@@ -15,10 +15,9 @@ from zoneinfo import ZoneInfo
 
 from mappings.engine.cel.language import Language
 from mappings.engine.loading.mapping_set import EMPTY, MappingSet, RuleInfo, Source
-from mappings.engine.loading.rekeyed import of_leftovers, rekeyings_after
-from mappings.engine.loading.serving import Serving, ruled
+from mappings.engine.loading.rekeyed import rekeyings_after, warnings_of
+from mappings.engine.loading.serving import Serving
 from mappings.engine.loading.snapshot import programs_of, sources_of
-from mappings.engine.loading.splitting import of_new_rules
 from mappings.engine.pricing.agentsfile import read_catalogue
 from mappings.engine.pricing.catalogue import FILE as CATALOGUE_FILE
 from mappings.engine.pricing.catalogue import Catalogue
@@ -167,8 +166,8 @@ class _Loader:
             programs=MappingProxyType(
                 {name: p for one in served for name, p in programs_of(one, language).items()}
             ),
-            warnings=tuple(sorted(set(self._warnings(served)))),
-            rekeyings=MappingProxyType(rekeyings_after(self.history, ruled(served))),
+            warnings=tuple(sorted({*warnings_of(serving.edit), *of_scopes(served)})),
+            rekeyings=MappingProxyType(rekeyings_after(serving.edit)),
         )
 
     def _catalogue(self) -> Catalogue | None:
@@ -262,11 +261,6 @@ class _Loader:
             file, body, language=language, tables=tables, schemes=self.schemes, files=examples
         )
 
-    def _warnings(self, served: list[CompiledFile]) -> Iterator[Problem]:
-        yield from of_new_rules(self.history, ruled(served))
-        yield from of_leftovers(self.history, ruled(served))
-        yield from of_scopes(served)
-
     def _refuse_yml(self) -> None:
         for name in self.files:
             path = PurePosixPath(name)
@@ -298,7 +292,7 @@ class _Loader:
         return versions
 
     def _add(self, file: str, message: str, remedy: str) -> None:
-        self.problems.append(Problem(file=file, line=0, column=0, message=message, remedy=remedy))
+        self.problems.append(Problem.at(file, None, message, remedy))
 
 
 def _causes_first(problem: Problem) -> tuple[bool, Problem]:

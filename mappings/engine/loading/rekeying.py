@@ -1,18 +1,18 @@
 """Edits that would make a rule bill again what it has billed, or never take it back.
 
-Owns the comparison of what the keys of a rule that has billed were made of with what they would be
-made of now, for the rule and for those that reverse it. Refuses to guess: tables behind a
-`once_per` are not followed; a dry run shows what they change.
+Owns: comparing what the keys of a rule that has billed were made of with what they would be made
+of now, for the rule and for those that reverse it. Refuses: to guess; tables that a `once_per`
+looks into are not followed, and a dry run shows what they change.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
-from mappings.engine.reading.positions import Mark, Path, Positions
-from mappings.engine.rules.billed import BilledRule, History, Past, past_of, sources_in
+from mappings.engine.reading.positions import Path, Positions
+from mappings.engine.rules.billed import BilledRule, History, Past, sources_in
 from mappings.engine.rules.dependencies import KeyForm, form_of, key_name
 from mappings.engine.rules.model import MappingModel, RuleModel
 from mappings.engine.types import Kind, Problem
@@ -24,13 +24,12 @@ _REVERSALS = f"It would no longer find what has billed: {_PUT_BACK}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class File:
-    """A mapping file that is to run. `is_accepted`: its text is the one in force already."""
+class EditedFile:
+    """A mapping file that is to run."""
 
     name: str
     model: MappingModel
     positions: Positions
-    is_accepted: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,10 +46,10 @@ class Refusal:
 
 
 @dataclass(frozen=True, kw_only=True)
-class RuleNow:
-    """A rule as a source would have it; `path` leads to it in its file."""
+class EditedRule:
+    """A rule as it would be after the edit; `path` leads to it in its file."""
 
-    file: File
+    file: EditedFile
     source: str
     rule: RuleModel
     path: Path
@@ -75,37 +74,33 @@ class RuleNow:
 
     def problem(self, message: str, remedy: str, key: str | None = None) -> Problem:
         path = self.path if key is None else (*self.path, key)
-        return _problem(self.file.name, self.file.positions.value(path), message, remedy)
-
-
-def rules_of(files: Iterable[File]) -> list[RuleNow]:
-    """Every rule of these files, once for each source."""
-    found = []
-    for file in files:
-        for source in sources_in(file.model):
-            for index, rule in enumerate(file.model.outcomes):
-                path = ("outcomes", index)
-                found.append(RuleNow(file=file, source=source, rule=rule, path=path))
-    return found
-
-
-def refusals(history: History, files: Sequence[File]) -> list[Refusal]:
-    """What forbids running these files after these rules have billed."""
-    judge = Judge(history, rules_of(files))
-    found: list[Refusal] = []
-    for past in past_of(history):
-        found += judge.of(past)
-    return list(dict.fromkeys(found))
+        place = self.file.positions.value(path)
+        return Problem.at(self.file.name, place, message, remedy)
 
 
 @dataclass(frozen=True)
-class Judge:
-    """Judges the rules of edited files by what has billed."""
+class Edit:
+    """The rules of edited files, judged by what has billed."""
 
     history: History
-    now: list[RuleNow]
+    files: Sequence[EditedFile]
 
-    def of(self, past: Past) -> Iterator[Refusal]:
+    @cached_property
+    def rules(self) -> list[EditedRule]:
+        """Every rule of the files, once for each source."""
+        return [
+            EditedRule(file=file, source=source, rule=rule, path=("outcomes", index))
+            for file in self.files
+            for source in sources_in(file.model)
+            for index, rule in enumerate(file.model.outcomes)
+        ]
+
+    def refusals(self) -> list[Refusal]:
+        """What forbids running these files after these rules have billed."""
+        found = [refusal for past in self.history.past for refusal in self._refusals_of(past)]
+        return list(dict.fromkeys(found))
+
+    def _refusals_of(self, past: Past) -> Iterator[Refusal]:
         heirs = [one for one in self.heirs_of(past) if one.source in past.homes]
         if not heirs:
             yield from self._without_heirs(past)
@@ -120,7 +115,7 @@ class Judge:
         if not changed:
             yield from self._reversals(past, heirs)
 
-    def _renamed(self, past: Past, heirs: Sequence[RuleNow]) -> Iterator[Refusal]:
+    def _renamed(self, past: Past, heirs: Sequence[EditedRule]) -> Iterator[Refusal]:
         """New rules with the once_per of one that is gone, where others carry on the same keys."""
         in_force = [
             rule
@@ -134,15 +129,15 @@ class Judge:
         names = {name for name, of in before.items() if of & past.names}
         gone = names - {heir.rule.name for heir in heirs} - taken
         known = before.keys() | past.names
-        for one in self.now if gone else ():
+        for one in self.rules if gone else ():
             is_new = one.source in past.homes and not one.names & known and not one.rule.rekeyed
             if is_new and one.is_charge and one.form.body == past.reference.form.body:
                 problem = _renamed_without_was(past, one, min(gone))
                 yield Refusal(problem=problem, source=past.source, bills_again=True)
 
-    def heirs_of(self, past: Past) -> list[RuleNow]:
+    def heirs_of(self, past: Past) -> list[EditedRule]:
         """The charge rules that carry its keys on: at its source, or where that was renamed to."""
-        charges = [one for one in self.now if one.is_charge and past.names & one.names]
+        charges = [one for one in self.rules if one.is_charge and past.names & one.names]
         at_home = [one for one in charges if one.source in past.homes]
         if at_home or any(self._has(source) for source in past.homes):
             return at_home
@@ -155,7 +150,8 @@ class Judge:
     def _without_heirs(self, past: Past) -> Iterator[Refusal]:
         scope = past.latest.rule.scope
         if scope is not None and any(
-            one.is_charge and past.names & one.names and one.rule.scope == scope for one in self.now
+            rule.is_charge and past.names & rule.names and rule.rule.scope == scope
+            for rule in self.rules
         ):
             return  # a scope's keys name neither source nor rule
         renamed = self.heirs_of(past)
@@ -167,13 +163,13 @@ class Judge:
             problem = renamed[0].problem(message, _KEYS, "name")
             yield Refusal(problem=problem, source=past.source, bills_again=True)
             return
-        home = next((one.file.name for one in self.now if one.source in past.homes), None)
+        home = next((one.file.name for one in self.rules if one.source in past.homes), None)
         if home is None and self.history.texts and past.source not in self.history.sources:
             return  # it was gone before, and this edit changes nothing about it
         problem = _gone_source(past) if home is None else _gone_rule(past, home)
         yield Refusal(problem=problem, source=past.source, bills_again=False)
 
-    def _reversals(self, past: Past, heirs: Sequence[RuleNow]) -> Iterator[Refusal]:
+    def _reversals(self, past: Past, heirs: Sequence[EditedRule]) -> Iterator[Refusal]:
         """Each rule that reversed what has billed must still find it."""
         heirs_names = {heir.rule.name for heir in heirs}
         rekeyed = any(heir.rule.rekeyed for heir in heirs)
@@ -195,16 +191,16 @@ class Judge:
             if problem is not None:
                 yield Refusal(problem=problem, source=past.source, bills_again=False)
 
-    def reversals_of(self, past: Past, names: frozenset[str]) -> list[RuleNow]:
+    def reversals_of(self, past: Past, names: frozenset[str]) -> list[EditedRule]:
         """The rules that go by one of these names now, and take back what has billed."""
         return [
             one
-            for one in self.now
+            for one in self.rules
             if one.source in past.homes and not one.is_charge and names & one.names
         ]
 
     def _has(self, source: str) -> bool:
-        return any(one.source == source for one in self.now)
+        return any(one.source == source for one in self.rules)
 
     @cached_property
     def _known_sources(self) -> frozenset[str]:
@@ -213,7 +209,7 @@ class Judge:
         return frozenset(billed | self.history.sources.keys())
 
 
-def _changed(past: Past, heir: RuleNow) -> Problem | None:
+def _changed(past: Past, heir: EditedRule) -> Problem | None:
     """Why the keys of the rule would be others than those that have billed."""
     if heir.rule.rekeyed or past.allows(heir.form):
         return None
@@ -229,20 +225,22 @@ def _changed(past: Past, heir: RuleNow) -> Problem | None:
     if old.form.values != heir.form.values:
         was = ", ".join(f"`{value}`" for value in old.form.values)
         return heir.problem(f"The once_per of {name}, was{since} {was}.", _KEYS, "once_per")
-    for behind, was in _changed_behind(old.form, heir.form):
-        message = f"`{behind}`, behind the once_per of {name}, was{since} `{was}`."
+    for used, was in _changed_dependencies(old.form, heir.form):
+        message = f"`{used}`, used by the once_per of {name}, was{since} `{was}`."
         return heir.problem(message, _KEYS, "once_per")
     was = f"`{old.rule.occurred_at}`" if old.rule.occurred_at else "not mapped"
     return heir.problem(f"The occurred_at of {name}, was{since} {was}.", _TIMES, "occurred_at")
 
 
-def lost(past: Past, olds: Sequence[BilledRule], now: RuleNow, charges: set[str]) -> Problem | None:
+def lost(
+    past: Past, olds: Sequence[BilledRule], now: EditedRule, charges: set[str]
+) -> Problem | None:
     """Why the reversal would no longer find what has billed."""
     name = f"`{now.rule.name}`"
     if now.rule.acts_on not in charges:
-        past_deed = "took back" if now.rule.kind is Kind.REVERSAL else "brought back"
+        past_action = "took back" if now.rule.kind is Kind.REVERSAL else "brought back"
         message = (
-            f"{name} {past_deed} what `{past.latest.rule.name}` has billed, and no longer does."
+            f"{name} {past_action} what `{past.latest.rule.name}` has billed, and no longer does."
         )
         key = "reverses" if now.rule.kind is Kind.REVERSAL else "reinstates"
         remedy = f"Let it name `{min(charges)}` again, or write `rekeyed: true` in it."
@@ -250,20 +248,20 @@ def lost(past: Past, olds: Sequence[BilledRule], now: RuleNow, charges: set[str]
     if not olds or any(one.form.body == now.form.body for one in olds):
         return None
     old = olds[0]
-    whose = f"{name}, which {_deed(old.rule)} what `{past.latest.rule.name}` has billed,"
+    whose = f"{name}, which {_action(old.rule)} what `{past.latest.rule.name}` has billed,"
     if old.form.values != now.form.values:
         was = ", ".join(f"`{value}`" for value in old.form.values)
         return now.problem(f"The once_per of {whose} was {was}.", _REVERSALS, "once_per")
-    for behind, was in _changed_behind(old.form, now.form):
-        message = f"`{behind}`, behind the once_per of {whose} was `{was}`."
+    for used, was in _changed_dependencies(old.form, now.form):
+        message = f"`{used}`, used by the once_per of {whose} was `{was}`."
         return now.problem(message, _REVERSALS, "once_per")
     was = f"`{old.rule.occurred_at}`" if old.rule.occurred_at else "not mapped"
     return now.problem(f"The occurred_at of {whose} was {was}.", _TIMES, "occurred_at")
 
 
-def _changed_behind(before: KeyForm, after: KeyForm) -> Iterator[tuple[str, str]]:
+def _changed_dependencies(before: KeyForm, after: KeyForm) -> Iterator[tuple[str, str]]:
     """The expressions that the keys rest on and that are others now: name, and what it was."""
-    was, now = dict(before.behind), dict(after.behind)
+    was, now = dict(before.dependencies), dict(after.dependencies)
     for name in sorted(was.keys() | now.keys()):
         if was.get(name) != now.get(name):
             yield name, was.get(name, "not there")
@@ -276,10 +274,10 @@ def _gone_rule(past: Past, file: str) -> Problem:
         f"If it was renamed, write `was: [{past.key_name}]` in the rule that it is now;"
         ' if it shall bill no more, keep it with `when: "false"`.'
     )
-    return _problem(file, Mark(0, 0), message, remedy)
+    return Problem.at(file, None, message, remedy)
 
 
-def _renamed_without_was(past: Past, now: RuleNow, gone: str) -> Problem:
+def _renamed_without_was(past: Past, now: EditedRule, gone: str) -> Problem:
     message = f"`{now.rule.name}` is new, and its once_per is that of `{gone}`, which is gone."
     remedy = (
         f"If it was renamed, write `was: [{past.key_name}]` in it; with other keys it would bill"
@@ -290,27 +288,23 @@ def _renamed_without_was(past: Past, now: RuleNow, gone: str) -> Problem:
 
 def _gone_reversal(past: Past, name: str, olds: Sequence[BilledRule], file: str) -> Problem:
     charge = past.latest.rule.name
-    deed = _deed(olds[0].rule) if olds else "takes back"
+    action = _action(olds[0].rule) if olds else "takes back"
     message = (
-        f"Rule `{name}` of source `{past.source}`, which {deed} what `{charge}` has billed,"
+        f"Rule `{name}` of source `{past.source}`, which {action} what `{charge}` has billed,"
         " is gone."
     )
     remedy = (
         f"Put it back; if it was renamed, write `was: [{name}]` in the rule that it is now;"
         ' if it shall do so no more, keep it with `when: "false"`.'
     )
-    return _problem(file, Mark(0, 0), message, remedy)
+    return Problem.at(file, None, message, remedy)
 
 
-def _deed(rule: RuleModel) -> str:
+def _action(rule: RuleModel) -> str:
     return "brings back" if rule.kind is Kind.REINSTATEMENT else "takes back"
 
 
 def _gone_source(past: Past) -> Problem:
     message = f"Source `{past.source}` has billed and is gone."
     remedy = 'Put it back; if it shall bill no more, keep its rules with `when: "false"`.'
-    return _problem(past.file, Mark(0, 0), message, remedy)
-
-
-def _problem(file: str, place: Mark, message: str, remedy: str) -> Problem:
-    return Problem(file=file, line=place.line, column=place.column, message=message, remedy=remedy)
+    return Problem.at(past.file, None, message, remedy)

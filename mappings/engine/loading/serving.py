@@ -1,7 +1,8 @@
-"""Which text of each mapping file runs: the edited one, or the last good one of a bad edit.
+"""Which text of each mapping file runs: the edited one, or the last good one after a bad edit.
 
-Owns that a bad edit costs only itself, an edit that would bill again what has billed among them.
-What remains of a source goes on as long as it can; what cannot is unusable. Refuses to compile.
+Owns: that a bad edit affects only its own file, an edit that would bill again what has billed
+included. What remains of a source continues as long as it can; the rest is unusable. Refuses: to
+compile.
 """
 
 from __future__ import annotations
@@ -10,19 +11,10 @@ from collections.abc import Callable, Mapping, Sequence, Set
 from dataclasses import dataclass, field
 from pathlib import PurePosixPath
 
-from mappings.engine.loading.rekeying import File, Refusal, refusals
+from mappings.engine.loading.rekeying import Edit, EditedFile, Refusal
 from mappings.engine.rules.billed import History
 from mappings.engine.rules.filecompiler import CompiledFile
 from mappings.engine.types import Problem
-
-
-def ruled(files: Sequence[CompiledFile]) -> list[File]:
-    """The files as they are judged by what has billed."""
-    return [
-        File(name=one.file, model=one.model, positions=one.report.positions)
-        for one in files
-        if one.model is not None
-    ]
 
 
 @dataclass(slots=True, kw_only=True)
@@ -30,7 +22,7 @@ class Serving:
     """`compiled` are all files as edited; `compile_accepted` compiles a last good text.
 
     After `choose`, `stale` are the files that run by their last good text, `unusable` the sources
-    that do not run, `problems` what was refused by what has billed.
+    that do not run, `problems` the refusals for what has billed, `edit` the files that run.
     """
 
     compiled: Sequence[CompiledFile]
@@ -41,6 +33,7 @@ class Serving:
     unusable: frozenset[str] = frozenset()
     refused: dict[str, list[Refusal]] = field(default_factory=dict)
     dropped: set[str] = field(default_factory=set)
+    edit: Edit = field(init=False)
 
     @property
     def problems(self) -> list[Problem]:
@@ -51,6 +44,7 @@ class Serving:
         while True:
             self.stale = set()
             served = self._served()
+            self.edit = Edit(self.history, _edited(served))
             news = self._newly_refused(served)
             if not news:
                 return served
@@ -106,7 +100,7 @@ class Serving:
         running = {name for one in served for name in one.claims}
         return [
             one
-            for one in refusals(self.history, ruled(served))
+            for one in self.edit.refusals()
             if self._is_news(one) and (one.source in running or not self._may_be_back(one.source))
         ]
 
@@ -129,3 +123,12 @@ class Serving:
 
     def _is_bad(self, one: CompiledFile) -> bool:
         return bool(one.problems) or one.file in self.refused
+
+
+def _edited(files: Sequence[CompiledFile]) -> list[EditedFile]:
+    """The files as they are judged by what has billed."""
+    return [
+        EditedFile(name=file.file, model=file.model, positions=file.report.positions)
+        for file in files
+        if file.model is not None
+    ]

@@ -14,9 +14,9 @@ from mappings.engine.cel.demand import demand_of
 from mappings.engine.cel.language import Language
 from mappings.engine.loading.mapping_set import RuleInfo, Source
 from mappings.engine.redact.redactor import redactor_of
-from mappings.engine.rules.dependencies import key_name, lets_behind
+from mappings.engine.rules.dependencies import key_name, let_dependencies
 from mappings.engine.rules.filecompiler import CompiledFile
-from mappings.engine.rules.interval import every_of
+from mappings.engine.rules.interval import parse_interval
 from mappings.engine.rules.program import Program
 from mappings.engine.rules.secrets import ends_of, secret_names
 
@@ -45,7 +45,7 @@ def sources_of(one: CompiledFile, zone: ZoneInfo) -> list[Source]:
 
 
 def _expected_every(text: str | None) -> timedelta | None:
-    return None if text is None else every_of(text)
+    return None if text is None else parse_interval(text)
 
 
 def _rule_infos(one: CompiledFile) -> tuple[RuleInfo, ...]:
@@ -64,7 +64,7 @@ def _rule_infos(one: CompiledFile) -> tuple[RuleInfo, ...]:
                 key_rule=key_name(charge),
                 scope=charge.scope,
                 once_per=once_per,
-                lets=tuple(lets_behind(model, one.model.let if one.model else {}).values()),
+                lets=tuple(let_dependencies(model, one.model.let if one.model else {}).values()),
                 reverses=model.reverses,
                 reinstates=model.reinstates,
                 rekeyed=model.rekeyed,

@@ -56,7 +56,7 @@ def read_table(file: str, body: bytes) -> Table | tuple[Problem, ...]:
     name = table_name(file)
     if not _NAME.fullmatch(name):
         return (
-            _problem(
+            Problem.at(
                 file, None, f"`{name}` is no name for a table.", "Use letters, digits, - and _."
             ),
         )
@@ -84,7 +84,7 @@ def clashes(files: Iterable[str]) -> tuple[Problem, ...]:
         holder = first.setdefault(table_name(file), file)
         if holder != file:
             message = f"The table `{table_name(file)}` is already in {holder}."
-            problems.append(_problem(file, None, message, "Keep one of the two files."))
+            problems.append(Problem.at(file, None, message, "Keep one of the two files."))
     return tuple(problems)
 
 
@@ -95,7 +95,7 @@ def _yaml_rows(file: str, body: bytes) -> Iterator[tuple[str, str] | Problem]:
         return
     if not isinstance(read.data, dict):
         place = read.positions.value(())
-        yield _problem(
+        yield Problem.at(
             file, place, "A table is a mapping of texts.", 'Write lines of "key": value.'
         )
         return
@@ -111,29 +111,29 @@ def _yaml_rows(file: str, body: bytes) -> Iterator[tuple[str, str] | Problem]:
 def _not_text(file: str, place: Mark, key: str, written: str | None) -> Problem:
     message = f"The value of `{shown(key)}` is no text."
     if not written:
-        return _problem(file, place, message, "Write one text after the colon.")
-    return _problem(file, place, message, f'Put it in quotes: "{shown(written)}".')
+        return Problem.at(file, place, message, "Write one text after the colon.")
+    return Problem.at(file, place, message, f'Put it in quotes: "{shown(written)}".')
 
 
 def _csv_rows(file: str, body: bytes) -> Iterator[tuple[str, str] | Problem]:
     if body == UNREADABLE:
-        yield _problem(file, None, *CANNOT_BE_READ)
+        yield Problem.at(file, None, *CANNOT_BE_READ)
         return
     if len(body) > CSV_BYTES_MAX:
-        yield _problem(file, None, "The file is larger than 8 MiB.", "Split the table.")
+        yield Problem.at(file, None, "The file is larger than 8 MiB.", "Split the table.")
         return
     try:
         text = body.decode("utf-8-sig")  # spreadsheets write the mark
     except UnicodeDecodeError as error:
         place = Mark(body.count(b"\n", 0, error.start) + 1, 1)
-        yield _problem(file, place, "The file is not UTF-8 here.", "Save it as CSV UTF-8.")
+        yield Problem.at(file, place, "The file is not UTF-8 here.", "Save it as CSV UTF-8.")
         return
     reader = csv.reader(io.StringIO(text, newline=""), strict=True)
     try:
         yield from _csv_lines(file, ((reader.line_num, fields) for fields in reader))
     except csv.Error as error:
         place = Mark(max(reader.line_num, 1), 1)
-        yield _problem(file, place, f"This is no CSV: {error}.", "Mend the quotes of this line.")
+        yield Problem.at(file, place, f"This is no CSV: {error}.", "Mend the quotes of this line.")
 
 
 def _csv_lines(
@@ -143,7 +143,9 @@ def _csv_lines(
     if header != _HEADER:
         said = shown(",".join(header))
         message = f"The first line is `{said}`, expected `key,value`."
-        yield _problem(file, Mark(1, 1), message, "Make the first line `key,value`, with a comma.")
+        yield Problem.at(
+            file, Mark(1, 1), message, "Make the first line `key,value`, with a comma."
+        )
         return
     seen: dict[str, int] = {}
     for line, fields in lines:
@@ -152,12 +154,12 @@ def _csv_lines(
             continue
         if len(fields) != len(_HEADER):
             message = f"The line has {len(fields)} columns, expected 2: key and value."
-            yield _problem(file, place, message, "Quote a field that has a comma in it.")
+            yield Problem.at(file, place, message, "Quote a field that has a comma in it.")
             continue
         key, value = fields
         if key in seen:
             message = f"The key `{shown(key)}` is here twice, first on line {seen[key]}."
-            yield _problem(file, place, message, "Keep one of the two.")
+            yield Problem.at(file, place, message, "Keep one of the two.")
             continue
         seen[key] = line
         yield from _checked(file, place, key, value)
@@ -179,11 +181,6 @@ def _checked(file: str, place: Mark, key: str, value: str) -> Iterator[tuple[str
             remedy = (
                 "Remove it, or write the text in normal form NFC; editors can show such things."
             )
-        yield _problem(file, place, message, remedy)
+        yield Problem.at(file, place, message, remedy)
         return
     yield key, value
-
-
-def _problem(file: str, place: Mark | None, message: str, remedy: str) -> Problem:
-    line, column = place or (0, 0)
-    return Problem(file=file, line=line, column=column, message=message, remedy=remedy)

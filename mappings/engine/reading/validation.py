@@ -86,10 +86,8 @@ class _Fault:
     means: Path | None = None
 
     def problem(self, file: str, positions: Positions) -> Problem:
-        line, column = positions.key(self.path) if self.at_key else positions.value(self.path)
-        return Problem(
-            file=file, line=line, column=column, message=self.message, remedy=self.remedy
-        )
+        place = positions.key(self.path) if self.at_key else positions.value(self.path)
+        return Problem.at(file, place, self.message, self.remedy)
 
 
 def _without_noise(faults: Sequence[_Fault]) -> Iterator[_Fault]:

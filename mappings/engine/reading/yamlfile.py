@@ -130,10 +130,7 @@ class _Reader:
         )
 
     def problem(self, place: Mark | None, message: str, remedy: str) -> None:
-        line, column = place or (0, 0)
-        self.problems.append(
-            Problem(file=self.file, line=line, column=column, message=message, remedy=remedy)
-        )
+        self.problems.append(Problem.at(self.file, place, message, remedy))
 
     def read(self, text: str) -> None:
         try:

@@ -119,7 +119,7 @@ def syntax_problem(error: yaml.YAMLError, *, text: str, file: str) -> Problem:
         mark = getattr(error, "context_mark", None) or mark
     place = Mark(mark.line + 1, mark.column + 1) if mark is not None else Mark(1, 1)
     message, remedy = _meaning(said, context, _character_at(text, place))
-    return Problem(file=file, line=place.line, column=place.column, message=message, remedy=remedy)
+    return Problem.at(file, place, message, remedy)
 
 
 def unprintable_problems(text: str, *, file: str, at_most: int = 20) -> tuple[Problem, ...]:
@@ -128,15 +128,9 @@ def unprintable_problems(text: str, *, file: str, at_most: int = 20) -> tuple[Pr
     for match in _UNPRINTABLE.finditer(text):
         line = text.count("\n", 0, match.start()) + 1
         column = match.start() - text.rfind("\n", 0, match.start())
-        found.append(
-            Problem(
-                file=file,
-                line=line,
-                column=column,
-                message=f"There is an invisible character here (U+{ord(match.group()):04X}).",
-                remedy="Delete it; editors can show invisible characters.",
-            )
-        )
+        message = f"There is an invisible character here (U+{ord(match.group()):04X})."
+        remedy = "Delete it; editors can show invisible characters."
+        found.append(Problem.at(file, (line, column), message, remedy))
         if len(found) == at_most:
             break
     return tuple(found)

@@ -1,10 +1,10 @@
 """Whether an expression can read what `redact:` takes out.
 
-Owns the proof: each expression's tree is gone through with, in place of values, the places of the
-payload that a value may be. What is at or below a redacted place must not be read; what holds one
-further down may be gone into, counted, and asked for, but not used as a whole. Lists do not matter,
-as in the paths. Refuses to guess: an unknown function uses all it is given, a member whose name is
-worked out is any member, and a tree that is not known reads everything.
+Owns: a taint analysis of each expression's tree, in which the places of the payload that a value
+may be stand for the value. A redacted place must not be read, nor what is below it; what holds one
+further down may be entered, counted and tested for presence, but not used as a whole. Lists are
+looked through, as in the paths. Refuses: to guess. An unknown function uses all its arguments, a
+computed member name is any member, and an unknown tree reads everything.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from functools import reduce
 
 from mappings.engine.cel.expression import Expression
 from mappings.engine.cel.tree import (
+    BY_NAME,
     Call,
     Constant,
     Fold,
@@ -27,19 +28,16 @@ from mappings.engine.cel.tree import (
     TreeUnknown,
     tree_of,
 )
-from mappings.engine.redact.paths import HEADERS, PAYLOAD, RedactPath
+from mappings.engine.redact.paths import HEADERS, PAYLOAD, Names, RedactPath
 
-#: A name that is worked out, so that it may be any.
+#: A computed name, which may be any.
 _ANY = "*"
-#: A place: the root and the names that lead to it.
-Place = tuple[str, ...]
 
 #: These give back (a part of) what they are given.
 _PASSING = frozenset({"_+_", "dyn", "optional.of", "optional.ofNonZeroValue", "or", "orValue"})
 _PASSING_METHODS = frozenset({"value"})
 #: What they say of an object or list is the same with and without its redacted members.
 _HARMLESS = frozenset({"hasValue", "optional.none", "size", "type"})
-_BY_NAME = frozenset({"_[_]", "_[?_]", "_?._"})
 _ROUNDS_MAX = 20
 
 
@@ -48,21 +46,21 @@ class Conflict:
     """A redacted path that an expression reads at `read`; `as_whole`: in what is used there."""
 
     path: RedactPath
-    read: Place
+    read: Names
     as_whole: bool
 
 
 @dataclass(frozen=True, slots=True)
-class Value:
+class Taint:
     """What a value may be: places of the payload, and members that the expression made itself."""
 
-    places: frozenset[Place] = frozenset()
-    members: Mapping[str, Value] = field(default_factory=dict)
+    places: frozenset[Names] = frozenset()
+    members: Mapping[str, Taint] = field(default_factory=dict)
 
-    def __or__(self, other: Value) -> Value:
+    def __or__(self, other: Taint) -> Taint:
         names = {*self.members, *other.members}
-        nothing = Value()
-        return Value(
+        nothing = Taint()
+        return Taint(
             self.places | other.places,
             {n: self.members.get(n, nothing) | other.members.get(n, nothing) for n in names},
         )
@@ -72,45 +70,45 @@ class Value:
         """Whether nothing redacted can be in it."""
         return not self.places and all(one.is_nothing for one in self.members.values())
 
-    def everywhere(self) -> frozenset[Place]:
+    def everywhere(self) -> frozenset[Names]:
         """Its places and those of all it was made of."""
         return self.places.union(*(one.everywhere() for one in self.members.values()))
 
 
-_NOTHING = Value()
+_NOTHING = Taint()
 
 
 def conflicts(
-    expressions: Iterable[Expression], paths: Iterable[RedactPath], events: Value | None = None
+    expressions: Iterable[Expression], paths: Iterable[RedactPath], events: Taint | None = None
 ) -> frozenset[Conflict]:
     """What of `paths` the expressions can read; `events` is what `event` may be."""
-    proof = _Proof(tuple(paths), events or _NOTHING)
+    analysis = _Analysis(tuple(paths), events or _NOTHING)
     for expression in expressions:
-        proof.use(proof.of(expression))
-    return frozenset(proof.found)
+        analysis.use(analysis.of(expression))
+    return frozenset(analysis.found)
 
 
-def events_of(
+def taint_of_events(
     expression: Expression, paths: Iterable[RedactPath]
-) -> tuple[Value, frozenset[Conflict]]:
+) -> tuple[Taint, frozenset[Conflict]]:
     """What `event` may be where `expression` makes the events, and what that reads already."""
-    proof = _Proof(tuple(paths), _NOTHING)
-    return proof.of(expression), frozenset(proof.found)
+    analysis = _Analysis(tuple(paths), _NOTHING)
+    return analysis.of(expression), frozenset(analysis.found)
 
 
 def let_conflicts(
-    expression: Expression, paths: Iterable[RedactPath], events: Value
+    expression: Expression, paths: Iterable[RedactPath], events: Taint
 ) -> frozenset[Conflict]:
     """What a `let` reads: it may stand for an object that holds a redacted member."""
-    proof = _Proof(tuple(paths), events)
-    proof.of(expression)
-    return frozenset(proof.found)
+    analysis = _Analysis(tuple(paths), events)
+    analysis.of(expression)
+    return frozenset(analysis.found)
 
 
-class _Proof:
-    """One pass through expressions; `found` collects the conflicts."""
+class _Analysis:
+    """One pass over expressions; `found` collects the conflicts."""
 
-    def __init__(self, paths: tuple[RedactPath, ...], events: Value) -> None:
+    def __init__(self, paths: tuple[RedactPath, ...], events: Taint) -> None:
         self._paths = paths
         self._roots = {
             PAYLOAD: self._at((PAYLOAD,)),
@@ -119,15 +117,15 @@ class _Proof:
         }
         self.found: set[Conflict] = set()
 
-    def of(self, expression: Expression) -> Value:
+    def of(self, expression: Expression) -> Taint:
         """What the expression's value may be."""
         try:
             return self._value(tree_of(expression), self._roots)
         except (TreeUnknown, RecursionError):
-            self.use(reduce(Value.__or__, self._roots.values()))
+            self.use(reduce(Taint.__or__, self._roots.values()))
             return _NOTHING
 
-    def use(self, value: Value) -> Value:
+    def use(self, value: Taint) -> Taint:
         """The value is used as a whole: it must hold nothing redacted."""
         for place in value.everywhere():
             for path in self._paths:
@@ -135,13 +133,13 @@ class _Proof:
                     self.found.add(Conflict(path, place, as_whole=True))
         return _NOTHING
 
-    def _at(self, place: Place) -> Value:
+    def _at(self, place: Names) -> Taint:
         """The value at a place, if something redacted is further down."""
         if any(_leads_to(place, path.places) for path in self._paths):
-            return Value(frozenset({place}))
+            return Taint(frozenset({place}))
         return _NOTHING
 
-    def _member(self, value: Value, name: str) -> Value:
+    def _member(self, value: Taint, name: str) -> Taint:
         found = _NOTHING
         for made in value.members if name == _ANY else {name, _ANY} & value.members.keys():
             found |= value.members[made]
@@ -153,7 +151,7 @@ class _Proof:
             found |= self._at(here)
         return found
 
-    def _value(self, tree: Tree, names: Mapping[str, Value]) -> Value:
+    def _value(self, tree: Tree, names: Mapping[str, Taint]) -> Taint:
         match tree:
             case Name(name):
                 scope = self._roots if name.startswith(".") else names
@@ -169,8 +167,8 @@ class _Proof:
                 return self._written_out(tree, names)
 
     def _written_out(
-        self, tree: Constant | Number | Items | Members, names: Mapping[str, Value]
-    ) -> Value:
+        self, tree: Constant | Number | Items | Members, names: Mapping[str, Taint]
+    ) -> Taint:
         match tree:
             case Constant():
                 return _NOTHING
@@ -182,22 +180,22 @@ class _Proof:
             case Members(entries):
                 return self._made(entries, names)
 
-    def _all(self, trees: Iterable[Tree], names: Mapping[str, Value]) -> Value:
-        return reduce(Value.__or__, (self._value(one, names) for one in trees), _NOTHING)
+    def _all(self, trees: Iterable[Tree], names: Mapping[str, Taint]) -> Taint:
+        return reduce(Taint.__or__, (self._value(one, names) for one in trees), _NOTHING)
 
-    def _made(self, entries: Iterable[tuple[Tree, Tree]], names: Mapping[str, Value]) -> Value:
+    def _made(self, entries: Iterable[tuple[Tree, Tree]], names: Mapping[str, Taint]) -> Taint:
         found = _NOTHING
         for key, inner in entries:
             self.use(self._value(key, names))
             value = self._value(inner, names)
             if not value.is_nothing:
                 text = key.text if isinstance(key, Constant) else None
-                found |= Value(members={_ANY if text is None else text: value})
+                found |= Taint(members={_ANY if text is None else text: value})
         return found
 
-    def _call(self, call: Call, names: Mapping[str, Value]) -> Value:
+    def _call(self, call: Call, names: Mapping[str, Taint]) -> Taint:
         function, arguments = call.function, call.arguments
-        if function in _BY_NAME and len(arguments) == 2:  # noqa: PLR2004 - of what, and which
+        if function in BY_NAME and len(arguments) == 2:  # noqa: PLR2004 - of what, and which
             return self._picked(*arguments, names)
         if function == "_?_:_":
             self.use(self._value(arguments[0], names))
@@ -207,7 +205,7 @@ class _Proof:
             return value
         return _NOTHING if function in _HARMLESS else self.use(value)
 
-    def _picked(self, of: Tree, key: Tree, names: Mapping[str, Value]) -> Value:
+    def _picked(self, of: Tree, key: Tree, names: Mapping[str, Taint]) -> Taint:
         """A member by its name, or an item of a list by a whole number."""
         value = self._value(of, names)
         self.use(self._value(key, names))
@@ -218,7 +216,7 @@ class _Proof:
             return self._member(value, text)
         return value | self._member(value, _ANY)
 
-    def _fold(self, fold: Fold, names: Mapping[str, Value]) -> Value:
+    def _fold(self, fold: Fold, names: Mapping[str, Taint]) -> Taint:
         over = self._value(fold.over, names)
         inside = {**names, **dict.fromkeys(fold.variables, over)}
         kept = self._value(fold.first, names)
@@ -232,15 +230,15 @@ class _Proof:
         raise TreeUnknown
 
 
-def _leads_to(place: Place, redacted: Place) -> bool:
+def _leads_to(place: Names, redacted: Names) -> bool:
     """Whether something redacted is further down than `place`."""
     return len(place) < len(redacted) and _agree(place, redacted)
 
 
-def _is_within(place: Place, redacted: Place) -> bool:
+def _is_within(place: Names, redacted: Names) -> bool:
     """Whether `place` is redacted, or below what is."""
     return len(place) >= len(redacted) and _agree(place, redacted)
 
 
-def _agree(one: Place, other: Place) -> bool:
+def _agree(one: Names, other: Names) -> bool:
     return all(_ANY in (a, b) or a == b for a, b in zip(one, other, strict=False))

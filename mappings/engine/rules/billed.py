@@ -1,6 +1,6 @@
-"""What has billed so far, as an edit is compared with it: rules, their forms of keys, their texts.
+"""What has billed so far: the rules, the forms of their keys, and the texts that an edit meets.
 
-Owns reading that from the texts that billed and from those in force. Refuses to judge.
+Owns: reading these from the texts that billed and from those in force. Refuses: to judge an edit.
 """
 
 from __future__ import annotations
@@ -58,6 +58,26 @@ class History:
             for source in sources_in(model)
         }
 
+    @cached_property
+    def past(self) -> list[Past]:
+        """What has billed, by source and key name; texts that no longer parse are left out."""
+        found: dict[tuple[str, str], list[tuple[str, BilledRule]]] = {}
+        for billed in self.billed:
+            known = _charge_rule(billed)
+            if known is not None:
+                key = (billed.source, key_name(known.rule))
+                found.setdefault(key, []).append((billed.file, known))
+        return [
+            Past(
+                source=source,
+                key_name=name,
+                file=self.sources.get(source, (rules[-1][0],))[0],
+                rules=tuple(rule for _, rule in rules),
+                rekeying=self.rekeyings.get((source, name)) or _declared_in(source, rules),
+            )
+            for (source, name), rules in found.items()
+        ]
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BilledRule:
@@ -111,10 +131,10 @@ class Past:
         return next(declared, self.latest)
 
     def allows(self, form: KeyForm) -> bool:
-        """Whether keys of this form bill nothing again that nobody has declared.
+        """Whether keys of this form cannot bill again what has billed, unless that was declared.
 
-        A form that has billed is not new, unless it was left on purpose and the form that was
-        declared instead has billed since.
+        A form that has billed is allowed, unless it was left on purpose and the form declared in
+        its place has billed since.
         """
         digest = form.digest
         if self.declared is None:
@@ -157,40 +177,23 @@ class Past:
         ]
 
 
-def past_of(history: History) -> list[Past]:
-    """What has billed, by source and key name; texts that cannot be read any more are left out."""
-    found: dict[tuple[str, str], list[tuple[Billed, BilledRule]]] = {}
-    for one in history.billed:
-        model = read_model(one.file, one.text.encode())
-        rule = (
-            next((rule for rule in model.outcomes if rule.name == one.rule), None)
-            if model
-            else None
-        )
-        if model is None or rule is None or rule.acts_on is not None:
-            continue
-        form = form_of(model, one.source, rule, rule)
-        known = BilledRule(rule=rule, form=form, model=model)
-        found.setdefault((one.source, key_name(rule)), []).append((one, known))
-    return [
-        Past(
-            source=source,
-            key_name=name,
-            file=history.sources.get(source, (rules[-1][0].file,))[0],
-            rules=tuple(rule for _, rule in rules),
-            rekeying=history.rekeyings.get((source, name)) or _declared_in(source, rules),
-        )
-        for (source, name), rules in found.items()
-    ]
+def _charge_rule(billed: Billed) -> BilledRule | None:
+    """The rule as it billed; None where the text no longer parses or has no such charge."""
+    model = read_model(billed.file, billed.text.encode())
+    rules = model.outcomes if model is not None else ()
+    rule = next((rule for rule in rules if rule.name == billed.rule), None)
+    if model is None or rule is None or rule.acts_on is not None:
+        return None
+    return BilledRule(rule=rule, form=form_of(model, billed.source, rule, rule), model=model)
 
 
-def _declared_in(source: str, rules: list[tuple[Billed, BilledRule]]) -> Rekeying | None:
-    """The form last declared in a text that billed, as other than the one before it."""
+def _declared_in(source: str, rules: list[tuple[str, BilledRule]]) -> Rekeying | None:
+    """The form last declared in a text that billed, different from the one before it."""
     declared = before = None
-    for _, one in rules:
-        if one.rule.rekeyed and before is not None and one.form.digest != before:
-            declared = Rekeying(form=one.form.digest, source=source)
-        before = one.form.digest
+    for _, known in rules:
+        if known.rule.rekeyed and before is not None and known.form.digest != before:
+            declared = Rekeying(form=known.form.digest, source=source)
+        before = known.form.digest
     return declared
 
 

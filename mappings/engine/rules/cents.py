@@ -27,9 +27,10 @@ from mappings.engine.cel.tree import (
     Number,
     Tree,
     TreeUnknown,
+    parts,
     tree_of,
 )
-from mappings.engine.reading.report import Fault
+from mappings.engine.reading.problems import Fault
 
 _SIGNS: Mapping[str, str] = {"_/_": "/", "_%_": "%"}
 _TO_WHOLE = frozenset({"int", "uint"})
@@ -86,28 +87,16 @@ def _losses(expression: Expression) -> frozenset[_Loss]:
 def _in(tree: Tree, names: Mapping[str, frozenset[_Loss]], *, in_minor: bool) -> frozenset[_Loss]:
     """What is lost on the way to the tree's value; `names` has that of bound variables."""
     match tree:
-        case Constant():
+        case Constant() | Member(is_test=True):
             return frozenset()
         case Name(name):
             return names.get(name, frozenset())
-        case Number(inner):
-            return _in(inner, names, in_minor=in_minor)
         case Call():
             return _call(tree, names, in_minor=in_minor)
         case Fold():
             return _fold(tree, names, in_minor=in_minor)
-        case Member() | Items() | Members():
-            return _all(_inside(tree), names, in_minor=in_minor)
-
-
-def _inside(tree: Member | Items | Members) -> Iterable[Tree]:
-    match tree:
-        case Member(of, _, is_test):
-            return () if is_test else (of,)
-        case Items(items):
-            return items
-        case Members(entries):
-            return [part for entry in entries for part in entry]
+        case Member() | Items() | Members() | Number():
+            return _all(parts(tree), names, in_minor=in_minor)
 
 
 def _all(

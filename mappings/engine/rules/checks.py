@@ -185,15 +185,13 @@ def of_scopes(files: Sequence[CompiledFile]) -> Iterator[Problem]:
                 key = (rule.scope, compiled.verify.get("scheme"), tuple(values_of(rule)), held)
                 first = seen.setdefault(key, compiled.file)
                 if first != compiled.file:
-                    mark = compiled.report.positions.value((*path, "scope"))
-                    yield Problem(
-                        file=compiled.file,
-                        line=mark.line,
-                        column=mark.column,
-                        message=f"The scope `{rule.scope}` is shared with {first}, which has the"
-                        f" same scheme: what is `{values_of(rule)[0]}` there counts as the same"
+                    yield Problem.at(
+                        compiled.file,
+                        compiled.report.positions.value((*path, "scope")),
+                        f"The scope `{rule.scope}` is shared with {first}, which has the same"
+                        f" scheme: what is `{values_of(rule)[0]}` there counts as the same"
                         " outcome.",
-                        remedy="If these are two accounts, begin `once_per` with `${{ source }}`.",
+                        "If these are two accounts, begin `once_per` with `${{ source }}`.",
                     )
 
 

@@ -1,7 +1,7 @@
-"""What a rule's key is made of, as written: its `once_per`, and what stands behind it.
+"""What a rule's key depends on, as written: its `once_per`, and what that uses.
 
-Owns that walk, and the form of a key: two rules of one form give one event the same key. Refuses
-to evaluate or to judge; the tables behind a `once_per` are not followed.
+Owns: the form of a key; two rules of one form give one event the same key. Refuses: to evaluate
+or to judge; tables that a `once_per` looks into are not followed.
 """
 
 from __future__ import annotations
@@ -20,17 +20,17 @@ Variables = Mapping[str, str | int | bool]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class KeyForm:
-    """All that the keys of a rule rest on.
+    """All that the keys of a rule depend on.
 
     `head` is what keys begin with: source and key name, or the scope and "". `values` are the
-    texts of `once_per`, alike however they are spaced; `behind` are the expressions and values that
-    these use, by name. `is_timed`: the rule maps `occurred_at`, which decides in which order a
-    key's outcomes count.
+    texts of `once_per`, equal however they are spaced; `dependencies` are the expressions and
+    values that these use, by name. `is_timed`: the rule maps `occurred_at`, which orders a key's
+    outcomes.
     """
 
     head: tuple[str, str]
     values: tuple[str, ...]
-    behind: tuple[tuple[str, str], ...]
+    dependencies: tuple[tuple[str, str], ...]
     is_timed: bool
 
     @property
@@ -40,7 +40,7 @@ class KeyForm:
     @property
     def body(self) -> tuple[object, ...]:
         """The form without its head: what a rule shares with its reversal."""
-        return (self.values, self.behind, self.is_timed)
+        return (self.values, self.dependencies, self.is_timed)
 
 
 def key_name(charge: RuleModel) -> str:
@@ -54,7 +54,7 @@ def values_of(rule: RuleModel) -> list[str]:
     return [once_per] if isinstance(once_per, str) else once_per
 
 
-def lets_behind(rule: RuleModel, lets: Mapping[str, str]) -> dict[str, str]:
+def let_dependencies(rule: RuleModel, lets: Mapping[str, str]) -> dict[str, str]:
     """Those of the `let` expressions that its `once_per` needs, also by way of others."""
     waiting = [text for value in values_of(rule) for text in expressions(value)]
     needed: dict[str, str] = {}
@@ -67,19 +67,19 @@ def lets_behind(rule: RuleModel, lets: Mapping[str, str]) -> dict[str, str]:
 
 def form_of(model: MappingModel, source: str, rule: RuleModel, charge: RuleModel) -> KeyForm:
     """The form of the keys of `rule`, which are those of `charge`, under one source of the file."""
-    lets = lets_behind(rule, model.let)
-    behind = {name: celtext.spaced(text) for name, text in lets.items()} | {
+    lets = let_dependencies(rule, model.let)
+    dependencies = {name: celtext.spaced(text) for name, text in lets.items()} | {
         "events": celtext.spaced(model.events)
     }
     texts = [*_expressions(rule, lets), model.events]
     for name, value in variables_in(texts, variables_of(model, source)).items():
-        behind[f"vars.{name}"] = json.dumps(value)
+        dependencies[f"vars.{name}"] = json.dumps(value)
     if names_source(texts):
-        behind["source"] = source
+        dependencies["source"] = source
     return KeyForm(
         head=(charge.scope, "") if charge.scope else (source, key_name(charge)),
         values=tuple(spaced(value) for value in values_of(rule)),
-        behind=tuple(sorted(behind.items())),
+        dependencies=tuple(sorted(dependencies.items())),
         is_timed=rule.occurred_at is not None,
     )
 
@@ -88,7 +88,7 @@ def account_in(
     model: MappingModel, source: str, rule: RuleModel
 ) -> tuple[str, Mapping[str, object]]:
     """What of its account a key holds: the source's name or "", and the `vars` that it uses."""
-    texts = _expressions(rule, lets_behind(rule, model.let))
+    texts = _expressions(rule, let_dependencies(rule, model.let))
     used = variables_in(texts, variables_of(model, source))
     return (source if names_source(texts) else "", used)
 

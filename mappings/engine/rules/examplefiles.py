@@ -12,7 +12,7 @@ from mappings.engine.common.suggest import nearest
 from mappings.engine.common.wording import shown
 from mappings.engine.payload import BodyRules, PayloadError, parse
 from mappings.engine.reading.positions import Path
-from mappings.engine.reading.report import Report
+from mappings.engine.reading.problems import ProblemReport
 from mappings.engine.rules.model import ExampleModel
 from mappings.engine.types import Reason
 
@@ -25,7 +25,7 @@ def body_of(example: ExampleModel, files: Mapping[str, bytes]) -> bytes | None:
 
 
 def check_examples(
-    report: Report,
+    report: ProblemReport,
     examples: Sequence[tuple[Path, ExampleModel]],
     sources: Sequence[str],
     rules: Sequence[str] | None,
@@ -33,7 +33,7 @@ def check_examples(
     *,
     body_rules: BodyRules | None,
 ) -> None:
-    """Report examples that cannot be run; `rules` is None where not all names are known."""
+    """ProblemReport examples that cannot be run; `rules` is None where not all names are known."""
     for path, example in examples:
         _check_payload(report, path, example, files, body_rules)
         if (example.outcomes is None) == (example.fails is None):
@@ -61,7 +61,7 @@ def check_examples(
 
 
 def _check_payload(
-    report: Report,
+    report: ProblemReport,
     path: Path,
     example: ExampleModel,
     files: Mapping[str, bytes],

@@ -18,7 +18,7 @@ from mappings.engine.common.identifiers import illegible, unfit
 from mappings.engine.common.suggest import nearest
 from mappings.engine.common.wording import shown
 from mappings.engine.reading.positions import Path
-from mappings.engine.reading.report import Report
+from mappings.engine.reading.problems import ProblemReport
 from mappings.engine.rules.cents import lost_cents
 from mappings.engine.rules.fields import (
     CURRENCY,
@@ -46,7 +46,7 @@ class FieldCompiler:
 
     language: Language
     lets: Lets
-    report: Report
+    report: ProblemReport
     tables: frozenset[str] | None
 
     def expression(
@@ -67,7 +67,7 @@ class FieldCompiler:
         return compiled
 
     def check_tables(self, path: Path, text: str, expression: Expression) -> None:
-        """Report look-ups in tables that do not exist, where the name is written out."""
+        """ProblemReport look-ups in tables that do not exist, where the name is written out."""
         tables = self.tables
         if tables is None:
             return

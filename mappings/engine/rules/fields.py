@@ -15,12 +15,13 @@ from typing import Any
 
 from mappings.engine.cel.language import Activation, EvalError, Expression
 from mappings.engine.cel.template import Template
+from mappings.engine.cel.words import noun_of
 from mappings.engine.common.amounts import decimal_amount
 from mappings.engine.common.currencies import currency_code
 from mappings.engine.common.errors import InvalidValue, MappingsError
 from mappings.engine.common.identifiers import unfit
 from mappings.engine.common.times import parse_time
-from mappings.engine.reading.report import Fault
+from mappings.engine.reading.problems import Fault
 from mappings.engine.types import Reason
 
 TAG_CHARS_MAX = 256
@@ -81,9 +82,9 @@ class Field:
             ) from error
         allowed = self.kind.types
         if not isinstance(value, allowed) or (isinstance(value, bool) and bool not in allowed):
-            word = _word(value)
-            remedy = self.kind.remedies.get(word, f"give {self.kind.noun}")
-            message = f"it gives {_WORDS[word]} where {self.kind.noun} belongs"
+            name = _type_name(value)
+            remedy = self.kind.remedies.get(name, f"give {self.kind.noun}")
+            message = f"it gives {noun_of(name)} where {self.kind.noun} belongs"
             raise FieldError(message, remedy, expression=expression.text)
         return activation.numbers.text(value) if isinstance(value, float) else value
 
@@ -95,9 +96,9 @@ def kind_faults(kind: FieldKind, template: Template) -> list[Fault]:
     for expression in template.expressions:
         position = template.text.find(expression.text, position)
         if expression.kind not in kind.kinds | {"DYN"}:
-            word = _STATIC.get(expression.kind, "other")
-            remedy = kind.remedies.get(word, f"give {kind.noun}")
-            message = f"This gives {_WORDS[word]} where {kind.noun} belongs."
+            name = "int" if expression.kind == "UINT" else expression.kind.lower()
+            remedy = kind.remedies.get(name, f"give {kind.noun}")
+            message = f"This gives {noun_of(name)} where {kind.noun} belongs."
             faults.append(Fault(position, message, f"{remedy[0].upper()}{remedy[1:]}."))
     return faults
 
@@ -106,46 +107,22 @@ def _as_text(value: object) -> str:
     return {True: "true", False: "false"}[value] if isinstance(value, bool) else str(value)
 
 
-def _word(value: object) -> str:
-    return next((word for kind, word in _PYTHON if isinstance(value, kind)), "other")
+def _type_name(value: object) -> str:
+    return next((name for kind, name in _PYTHON if isinstance(value, kind)), "other")
 
 
-#: In this order: True is an int as well.
+#: CEL's names of the types, in this order: True is an int as well.
 _PYTHON: tuple[tuple[type, str], ...] = (
     (bool, "bool"),
     (int, "int"),
-    (float, "float"),
-    (str, "text"),
+    (float, "double"),
+    (str, "string"),
     (type(None), "null"),
     (list, "list"),
-    (dict, "object"),
+    (dict, "map"),
     (datetime, "timestamp"),
 )
-_STATIC = {
-    "BOOL": "bool",
-    "INT": "int",
-    "UINT": "int",
-    "DOUBLE": "float",
-    "STRING": "text",
-    "NULL": "null",
-    "LIST": "list",
-    "MAP": "object",
-    "TIMESTAMP": "timestamp",
-    "OPTIONAL_TYPE": "optional",
-}
-_WORDS = {
-    "bool": "true or false",
-    "int": "a whole number",
-    "float": "a floating number",
-    "text": "text",
-    "null": "null",
-    "list": "a list",
-    "object": "an object",
-    "timestamp": "a timestamp",
-    "optional": "an optional value",
-    "other": "a value",
-}
-_OPTIONAL = {"optional": "end it with .orValue(…)"}
+_OPTIONAL = {"optional_type": "end it with .orValue(…)"}
 _FLOAT_ID = "a floating number never is an id: have the sender put it as text or a whole number"
 
 
@@ -186,21 +163,21 @@ NAME = FieldKind(
     frozenset({"STRING"}),
     (str,),
     _identifying,
-    {"int": _ID_REMEDY, "float": _FLOAT_ID, **_OPTIONAL},
+    {"int": _ID_REMEDY, "double": _FLOAT_ID, **_OPTIONAL},
 )
 KEY = FieldKind(
     "text or a whole number",
     frozenset({"STRING", "INT", "UINT"}),
     (str, int),
     _identifying,
-    {"float": _FLOAT_ID, **_OPTIONAL},
+    {"double": _FLOAT_ID, **_OPTIONAL},
 )
 TAG = FieldKind(
     "text, a whole number or a truth value",
     frozenset({"STRING", "INT", "UINT", "BOOL"}),
     (str, int, bool),
     _tag,
-    {"float": "write string(…) around it", "timestamp": "write string(…) around it", **_OPTIONAL},
+    {"double": "write string(…) around it", "timestamp": "write string(…) around it", **_OPTIONAL},
 )
 TIME = FieldKind(
     "a timestamp or the text of a time",
@@ -209,7 +186,7 @@ TIME = FieldKind(
     _time,
     {
         "int": "write millis(…) or seconds(…) around it, whichever the sender counts in",
-        "float": "write millis(…) or seconds(…) around it, whichever the sender counts in",
+        "double": "write millis(…) or seconds(…) around it, whichever the sender counts in",
         **_OPTIONAL,
     },
 )

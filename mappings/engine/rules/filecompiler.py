@@ -20,7 +20,7 @@ from mappings.engine.common.suggest import nearest
 from mappings.engine.payload import BodyRules
 from mappings.engine.reading import yamlfile
 from mappings.engine.reading.positions import Path
-from mappings.engine.reading.report import Report
+from mappings.engine.reading.problems import ProblemReport
 from mappings.engine.reading.tables import Table
 from mappings.engine.redact.paths import RedactPath, parse_path
 from mappings.engine.rules.dependencies import key_name
@@ -54,7 +54,7 @@ class CompiledFile:
 
     file: str
     body: bytes
-    report: Report
+    report: ProblemReport
     claims: tuple[str, ...]
     model: MappingModel | None = None
     verify: Mapping[str, Any]
@@ -110,7 +110,7 @@ def compile_file(
     """
     read = yamlfile.parse(body, file=file)
     text = body.decode("utf-8", "replace")
-    report = Report(file, text, read.positions, list(read.problems))
+    report = ProblemReport(file, text, read.positions, list(read.problems))
     data = read.data if isinstance(read.data, dict) else {}
     shape = yamlfile.validate(MappingModel, read.data, file=file, positions=read.positions)
     if isinstance(shape, tuple) and not any(problem.line == 0 for problem in read.problems):
@@ -122,7 +122,7 @@ def compile_file(
     compiled = compiler.compile(file, body, tables, files)
     if not read.cut_off:
         return compiled
-    only_that = Report(file, text, read.positions, list(read.problems))
+    only_that = ProblemReport(file, text, read.positions, list(read.problems))
     return replace(compiled, report=only_that, rule_models=())
 
 
@@ -145,7 +145,7 @@ class _FileCompiler:
     data: Mapping[str, Any]
     language: Language
     schemes: SchemeRules
-    report: Report
+    report: ProblemReport
     model: MappingModel | None
 
     def compile(

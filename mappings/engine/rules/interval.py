@@ -13,21 +13,21 @@ from pydantic import BeforeValidator, Field
 
 from mappings.engine.reading.validation import wrong
 
-_EVERY = re.compile(r"([1-9]\d{0,5})([mhd])")
+_INTERVAL = re.compile(r"([1-9]\d{0,5})([mhd])")
 _UNITS = {"m": "minutes", "h": "hours", "d": "days"}
 _LONGEST = timedelta(days=366)
 
 
-def every_of(text: str) -> timedelta:
+def parse_interval(text: str) -> timedelta:
     """The time that `2h` stands for. Raises ValueError for what is not of that form."""
-    found = _EVERY.fullmatch(text)
+    found = _INTERVAL.fullmatch(text)
     if found is None:
         message = f"{text!r} is no number with m, h or d behind it"
         raise ValueError(message)
     return timedelta(**{_UNITS[found[2]]: int(found[1])})
 
 
-def _every(written: object) -> str:
+def _checked(written: object) -> str:
     """Before types are looked at: a bare number lacks its unit, and quotes would not help it."""
     if isinstance(written, str) and _is_good(written):
         return written
@@ -39,14 +39,14 @@ def _every(written: object) -> str:
 
 def _is_good(text: str) -> bool:
     try:
-        return every_of(text) <= _LONGEST
+        return parse_interval(text) <= _LONGEST
     except ValueError:
         return False
 
 
-Every = Annotated[
+Interval = Annotated[
     str,
-    BeforeValidator(_every),
+    BeforeValidator(_checked),
     Field(
         description="The longest silence that is normal: after it, `receiver doctor` and "
         "RECEIVER_ALERT_URL are told.",

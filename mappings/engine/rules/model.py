@@ -15,9 +15,9 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 from mappings.engine.cel.functions import FUNCTIONS
 from mappings.engine.reading.validation import wrong
 from mappings.engine.redact.paths import InvalidPath, parse_path
-from mappings.engine.rules.interval import Every
+from mappings.engine.rules.interval import Interval
 from mappings.engine.rules.secrets import Secrets
-from mappings.engine.types import AmountRule, Kind, Reason
+from mappings.engine.types import AmountRule, Kind
 
 _SOURCE = re.compile(r"[a-z0-9][a-z0-9-]{0,63}")
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}")
@@ -169,7 +169,7 @@ class SourceItem(Part):
     name: Annotated[SourceName, Field(description="The path: POST /webhooks/NAME.")]
     secrets: Secrets
     vars: Variables = {}
-    expect_every: Every | None = None
+    expect_every: Interval | None = None
 
 
 class RuleModel(Part):
@@ -307,7 +307,7 @@ class MappingModel(Part):
         Literal["live", "shadow"],
         Field(description="shadow shows what it would bill.", examples=["shadow"]),
     ] = "live"
-    expect_every: Every | None = None
+    expect_every: Interval | None = None
     vars: Variables = {}
     redact: Redact = []
     events: Annotated[
@@ -325,4 +325,3 @@ class MappingModel(Part):
 
 
 #: The reasons that an example can expect.
-EXPECTED_REASONS = (Reason.PARSE, Reason.MAPPING, Reason.UNMAPPED, Reason.UNPRICED)

@@ -1,6 +1,6 @@
 """`redact:` in a mapping file: its paths, and that no expression of the file reads what goes.
 
-Owns: the problems at their places. Refuses: to prove anything itself (`redact.feeding` does).
+Owns: the problems at their places. Refuses: to prove anything itself (`redact.taint` does).
 """
 
 from __future__ import annotations
@@ -12,9 +12,9 @@ from typing import Any
 from mappings.engine.cel.language import Expression, Lets
 from mappings.engine.cel.template import Template
 from mappings.engine.reading.positions import Path
-from mappings.engine.reading.report import Fault, Report
+from mappings.engine.reading.problems import Fault, ProblemReport
 from mappings.engine.redact.paths import InvalidPath, RedactPath, parse_path
-from mappings.engine.redact.taint import Conflict, Value, conflicts, events_of, let_conflicts
+from mappings.engine.redact.taint import Conflict, Taint, conflicts, let_conflicts, taint_of_events
 from mappings.engine.rules.evaluate import Rule
 
 
@@ -40,7 +40,7 @@ class RedactChecker:
     `secret` are those of `paths` at which the scheme shows the source's secret.
     """
 
-    report: Report
+    report: ProblemReport
     paths: tuple[RedactPath, ...]
     secret: frozenset[RedactPath]
     lets: Lets
@@ -51,7 +51,7 @@ class RedactChecker:
         """`places` are those of the rules, by name."""
         if events is None or not self.paths:
             return
-        value, read_by_events = events_of(events, self.paths)
+        value, read_by_events = taint_of_events(events, self.paths)
         self._report(("events",), events.text, 0, read_by_events)
         known = {
             name: let_conflicts(let, self.paths, value) for name, let in self.lets.compiled.items()
@@ -68,7 +68,7 @@ class RedactChecker:
         self,
         path: Path,
         template: Template,
-        value: Value,
+        value: Taint,
         known: Mapping[str, frozenset[Conflict]],
     ) -> None:
         for expression in template.expressions:
@@ -79,7 +79,7 @@ class RedactChecker:
         path: Path,
         text: str,
         expression: Expression,
-        events: Value,
+        events: Taint,
         known: Mapping[str, frozenset[Conflict]],
     ) -> None:
         """One expression; what a `let` in it reads is told at the `let` alone."""

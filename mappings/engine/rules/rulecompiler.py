@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from mappings.engine.common.suggest import nearest
 from mappings.engine.reading.positions import Path
-from mappings.engine.reading.report import Report
+from mappings.engine.reading.problems import ProblemReport
 from mappings.engine.rules.dependencies import key_name
 from mappings.engine.rules.evaluate import Rule
 from mappings.engine.rules.fieldcompiler import FieldCompiler
@@ -31,7 +31,7 @@ class RuleCompiler:
     """
 
     fields: FieldCompiler
-    report: Report
+    report: ProblemReport
     rules: Mapping[str, RuleModel]
     has_all_rules: bool
     signs_delivery_id: bool

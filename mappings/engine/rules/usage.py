@@ -13,7 +13,7 @@ from typing import Any
 
 from mappings.engine.cel import text as celtext
 from mappings.engine.reading.positions import Path
-from mappings.engine.reading.report import Report
+from mappings.engine.reading.problems import ProblemReport
 from mappings.engine.reading.tables import Table
 from mappings.engine.rules.model import MappingModel
 
@@ -66,9 +66,9 @@ def mapping_version(body: bytes, tables: Mapping[str, str]) -> str:
 
 
 def check_variables(
-    report: Report, data: Mapping[str, Any], texts: Iterable[tuple[Path, str]]
+    report: ProblemReport, data: Mapping[str, Any], texts: Iterable[tuple[Path, str]]
 ) -> None:
-    """Report each `vars.NAME` that some source of the file does not have."""
+    """ProblemReport each `vars.NAME` that some source of the file does not have."""
     owners = tuple(_owners(data))
     for path, text in texts:
         for name, offset in celtext.members(text, "vars"):

@@ -15,7 +15,7 @@ from mappings.engine.common.amounts import money
 from mappings.engine.loading.mapping_set import MappingSet
 from mappings.engine.reading import yamlfile
 from mappings.engine.reading.positions import Path
-from mappings.engine.reading.report import Report
+from mappings.engine.reading.problems import ProblemReport
 from mappings.engine.reading.tables import is_table, table_name
 from mappings.engine.redact.paths import NotRedactable
 from mappings.engine.rules.examplefiles import body_of
@@ -45,7 +45,7 @@ def run_examples(mappings: MappingSet, files: Mapping[str, bytes]) -> tuple[Prob
 def _run_file(mappings: MappingSet, file: str, files: Mapping[str, bytes]) -> Sequence[Problem]:
     read = yamlfile.parse(files[file], file=file)
     model = MappingModel.model_validate(read.data)
-    report = Report(file, files[file].decode(), read.positions)
+    report = ProblemReport(file, files[file].decode(), read.positions)
     if looks_into(read.data, _unreadable_tables(mappings)):
         return ()
     first = model.source or next(iter(model.sources or ())).name

@@ -176,25 +176,25 @@ CHANGED = [
     pytest.param(
         WITH_LET,
         WITH_LET.replace("event.a", "event.b"),
-        "`number`, behind the once_per of `solved`, which has billed, was `event.a`.",
+        "`number`, used by the once_per of `solved`, which has billed, was `event.a`.",
         id="let-behind-a-let",
     ),
     pytest.param(
         WITH_LET.replace("number: event.a", "number: event.a + 'x y'"),
         WITH_LET.replace("number: event.a", "number: event.a + 'x  y'"),
-        "`number`, behind the once_per of `solved`, which has billed, was `event.a + 'x y'`.",
+        "`number`, used by the once_per of `solved`, which has billed, was `event.a + 'x y'`.",
         id="blanks-within-a-text",
     ),
     pytest.param(
         BEFORE,
         BEFORE.replace("outcomes:", "events: payload.items\noutcomes:"),
-        "`events`, behind the once_per of `solved`, which has billed, was `[payload]`.",
+        "`events`, used by the once_per of `solved`, which has billed, was `[payload]`.",
         id="events",
     ),
     pytest.param(
         WITH_VARS,
         WITH_VARS.replace("north", "south"),
-        '`vars.team`, behind the once_per of `solved`, which has billed, was `"north"`.',
+        '`vars.team`, used by the once_per of `solved`, which has billed, was `"north"`.',
         id="vars-behind-the-key",
     ),
     pytest.param(

@@ -23,7 +23,7 @@ class Fault:
 
 
 @dataclass(slots=True)
-class Report:
+class ProblemReport:
     """The problems of one file; `text` is the file as it stands, `paths` what has a problem."""
 
     file: str
@@ -51,12 +51,6 @@ class Report:
 
     def _add(self, path: Path, place: Mark, message: str, remedy: str) -> None:
         self.paths.add(path)
-        problem = Problem(
-            file=self.file,
-            line=place.line,
-            column=place.column,
-            message=message,
-            remedy=remedy,
-        )
+        problem = Problem.at(self.file, place, message, remedy)
         if problem not in self.problems:
             self.problems.append(problem)
