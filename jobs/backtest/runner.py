@@ -25,8 +25,8 @@ from jobs.ledger.book import KeyBook
 from jobs.ledger.owing import begin_with_owed
 from jobs.ledger.repository import load_books
 from jobs.ledger.spill import Spill
-from jobs.privacy.pseudonyms import Erased
-from jobs.privacy.purged import erase
+from jobs.privacy.guard import pseudonymize
+from jobs.privacy.pseudonyms import Pseudonymized
 from jobs.replays.runner import claimed, mapped_now
 from jobs.settling.fold import settlement_of
 from jobs.storage.database import Database
@@ -111,8 +111,8 @@ class _Backtest:
     async def _take(self, rows: Sequence[RowMapping]) -> None:
         mapped = await asyncio.to_thread(self._map, rows)
         async with self._database.read() as connection:
-            before = await erase(connection, {one: pair[0] for one, pair in mapped.items()})
-            after = await erase(connection, {one: pair[1] for one, pair in mapped.items()})
+            before = await pseudonymize(connection, {one: pair[0] for one, pair in mapped.items()})
+            after = await pseudonymize(connection, {one: pair[1] for one, pair in mapped.items()})
             books = await self._books(connection, _keys(before) | _keys(after))
         were = {key: pair[0] for key, pair in books.items()}
         would = {key: pair[1] for key, pair in books.items()}
@@ -142,5 +142,5 @@ class _Backtest:
         return books
 
 
-def _keys(mapped: Mapping[str, Erased]) -> set[str]:
+def _keys(mapped: Mapping[str, Pseudonymized]) -> set[str]:
     return {outcome.key for one in mapped.values() for outcome in one.outcomes}

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from jobs.ledger.book import Recorded
-from jobs.privacy.pseudonyms import Erased
+from jobs.privacy.pseudonyms import Pseudonymized
 from mappings.engine.types import Failure, Kind, Mapped, Outcome
 
 #: Said of a charge whose key changed between asking the mapping and recording what it gave.
@@ -38,8 +38,8 @@ class RemappedDeliveries:
     `by_outcome` has, by the id of the outcome that is owed, what is known without a body.
     """
 
-    by_delivery: Mapping[str, Erased | CorrectionRefused]
-    by_outcome: Mapping[str, Erased]
+    by_delivery: Mapping[str, Pseudonymized | CorrectionRefused]
+    by_outcome: Mapping[str, Pseudonymized]
     origin: Origin | None = None
 
     def charge_for(self, owed: Recorded, key: str) -> Outcome:
@@ -54,7 +54,9 @@ class RemappedDeliveries:
         return charge_now(mapped, key, owed.event_index)
 
 
-def charge_now(mapped: Erased | CorrectionRefused, key: str, event_index: int | None) -> Outcome:
+def charge_now(
+    mapped: Pseudonymized | CorrectionRefused, key: str, event_index: int | None
+) -> Outcome:
     """The one charge that the mapping gives now for this event. Raises CorrectionRefused.
 
     What the other events of the delivery give, or that they fail, does not matter. Without an

@@ -24,7 +24,7 @@ from jobs.corrections.repricing import priced_again
 from jobs.ledger.book import Recorded
 from jobs.ledger.repository import load_books
 from jobs.privacy.evidence import WHY_GONE, Evidence
-from jobs.privacy.purged import erase
+from jobs.privacy.guard import pseudonymize
 from jobs.replays.runner import claimed, mapped_now
 from jobs.storage.database import Database
 from jobs.storage.schema import deliveries, outcomes, purged_customers
@@ -49,8 +49,8 @@ class Remapped:
     async def erased(self, connection: AsyncConnection) -> RemappedDeliveries:
         """The same as the ledger knows it, with pseudonyms for all who are purged as of now."""
         return RemappedDeliveries(
-            by_delivery={**await erase(connection, self.mapped), **self.refused},
-            by_outcome=await erase(connection, self.by_outcome),
+            by_delivery={**await pseudonymize(connection, self.mapped), **self.refused},
+            by_outcome=await pseudonymize(connection, self.by_outcome),
             origin=self.origin,
         )
 

@@ -23,7 +23,7 @@ from jobs.corrections.request import CorrectionPlan, Decide
 from jobs.corrections.result import CorrectionResult
 from jobs.ledger.horizon import posting_time
 from jobs.ledger.repository import LedgerWriter, hold_keys, load_books
-from jobs.privacy.purged import hold_off_purges
+from jobs.privacy.guard import hold_off_purges
 from jobs.settling.versions import keep_versions
 from jobs.storage.database import Database
 from jobs.storage.schema import actions

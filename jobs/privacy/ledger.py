@@ -17,10 +17,10 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from jobs.actions import note_action
 from jobs.privacy.evidence import Evidence
+from jobs.privacy.guard import hold_off_settling, read_secret
 from jobs.privacy.keys import change, keys_of, portions
 from jobs.privacy.pseudonyms import escaped, pseudonym_of
 from jobs.privacy.purge_report import InLedger, Names
-from jobs.privacy.purged import hold_off_settling, read_secret
 from jobs.privacy.references import forget_replaced
 from jobs.storage.batching import chunks
 from jobs.storage.database import Database
@@ -89,7 +89,7 @@ async def _change_all(database: Database, connection: AsyncConnection, names: Na
         portion.count(found)
         await change(database, connection, portion)
     found.customers = await _rename_customer(database, connection, names)
-    found.actions = await _mend_actions(connection, names)
+    found.actions = await _rewrite_actions(connection, names)
     await connection.execute(delete(purge_guard))
     found.with_body = await _with_body(connection, found.linked)
     return found
@@ -128,7 +128,7 @@ def _without(said: Mapping[str, Any], names: Names) -> dict[str, Any]:
     return {name: wording.value(value) for name, value in said.items()}
 
 
-async def _mend_actions(connection: AsyncConnection, names: Names) -> int:
+async def _rewrite_actions(connection: AsyncConnection, names: Names) -> int:
     found = await _naming_actions(connection, names)
     for action_id, said in found.items():
         await connection.execute(update(actions).where(actions.c.id == action_id).values(said))

@@ -1,10 +1,10 @@
 """Customers whose ids were erased: what stands for each, and where it is put: pure.
 
 Owns the pseudonym and every place of an outcome that it goes to. Refuses to know who was purged;
-`jobs.privacy.purged` looks that up, in the transaction that settles.
+`jobs.privacy.guard` looks that up, in the transaction that settles.
 
-Whatever compares an outcome with what is recorded takes an `Erased`, and only `erased` makes one:
-so no path can forget that a purged id is in the ledger under another name.
+Code that compares an outcome with the ledger takes a `Pseudonymized`, and only `pseudonymized`
+makes one: no path can forget that a purged id stands in the ledger under another name.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ _NO_CUSTOMER = frozenset({
 })  # fmt: skip
 
 #: What the mapping said, with pseudonyms in place of purged ids.
-Erased = NewType("Erased", Mapped)
+Pseudonymized = NewType("Pseudonymized", Mapped)
 
 
 def pseudonym_of(customer: str, *, secret: str) -> str:
@@ -52,16 +52,16 @@ def ids_of(outcome: Outcome) -> set[str]:
     return found
 
 
-def erased(mapped: Mapped, purged: Mapping[str, str]) -> Erased:
+def pseudonymized(mapped: Mapped, purged: Mapping[str, str]) -> Pseudonymized:
     """What was mapped, with each id in `purged` replaced by its pseudonym.
 
     Tags of an outcome that this concerns are left out: they would bring back what was erased.
     """
     if not purged:
-        return Erased(mapped)
+        return Pseudonymized(mapped)
     outcomes = tuple(_erase(outcome, purged) for outcome in mapped.outcomes)
     failures = tuple(_erase_text(failure, purged) for failure in mapped.failures)
-    return Erased(replace(mapped, outcomes=outcomes, failures=failures))
+    return Pseudonymized(replace(mapped, outcomes=outcomes, failures=failures))
 
 
 def ids_in_text(text: str) -> set[str]:

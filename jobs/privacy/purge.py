@@ -8,11 +8,16 @@ import structlog
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from jobs.privacy.guard import read_secret
 from jobs.privacy.ledger import erase_from_ledger, find_in_ledger
 from jobs.privacy.pseudonyms import pseudonym_of
-from jobs.privacy.purge_report import Names, NeverBilled, PseudonymGiven, Report
-from jobs.privacy.purged import read_secret
-from jobs.privacy.references import count_shared, look_elsewhere, mend_texts, remove_linked_bodies
+from jobs.privacy.purge_report import Names, NeverBilled, PseudonymGiven, PurgeReport
+from jobs.privacy.references import (
+    count_shared,
+    look_elsewhere,
+    remove_linked_bodies,
+    rewrite_texts,
+)
 from jobs.storage.database import Database
 from jobs.storage.schema import purged_customers
 
@@ -22,7 +27,7 @@ log = structlog.get_logger(__name__)
 _NONE_YET = "purged-"
 
 
-async def survey(database: Database, customer: str) -> Report:
+async def survey(database: Database, customer: str) -> PurgeReport:
     """What a purge of this customer would change, and what it could not. Changes nothing.
 
     Raises NeverBilled where it would change nothing and never has, and PseudonymGiven.
@@ -38,7 +43,7 @@ async def survey(database: Database, customer: str) -> Report:
         )
         await _refuse_pseudonym(connection, customer)
         ledger = await find_in_ledger(connection, names)
-    report = Report(
+    report = PurgeReport(
         pseudonym=pseudonym,
         purged_at=purged_at,
         ledger=ledger,
@@ -52,20 +57,20 @@ async def survey(database: Database, customer: str) -> Report:
 
 
 async def purge(
-    database: Database, customer: str, before: Report, *, actor: str, note: str | None = None
-) -> Report:
+    database: Database, customer: str, before: PurgeReport, *, actor: str, note: str | None = None
+) -> PurgeReport:
     """Erase the customer; `before` is the survey of it. What was done, and what is left.
 
     Can be called again at any time: it goes on where it was cut off. Raises KeysCollide.
     """
     names, ledger = await erase_from_ledger(database, customer, actor=actor, note=note)
     bodies, shared = await remove_linked_bodies(database, names, ledger.linked)
-    texts = await mend_texts(database, names)
+    texts = await rewrite_texts(database, names)
     if not await database.forget_removed():
         log.warning("purge.old_pages_kept", journal="receiver.db-wal")
     elsewhere = before.elsewhere
     elsewhere.texts = texts
-    return Report(
+    return PurgeReport(
         pseudonym=names.pseudonym,
         purged_at=before.purged_at,
         ledger=ledger,
@@ -82,7 +87,7 @@ async def _refuse_pseudonym(connection: AsyncConnection, customer: str) -> None:
         raise PseudonymGiven(message)
 
 
-def _never_billed(customer: str, report: Report) -> str:
+def _never_billed(customer: str, report: PurgeReport) -> str:
     nobody, mentions = f"nobody was ever billed as {customer!r}", report.elsewhere.mentions
     if not mentions:
         return f"{nobody}, and nothing here names it; check the id"

@@ -79,7 +79,7 @@ class Elsewhere:
 
 
 @dataclass(slots=True, kw_only=True)
-class Report:
+class PurgeReport:
     """What a purge did, or would do. `pseudonym` is None before the first purge of all."""
 
     pseudonym: str | None

@@ -48,7 +48,7 @@ from jobs.storage.schema import (
 PAGE = 500
 
 #: JSON that we wrote and that may name a customer, in the order mended.
-_NOTED = ((replay_items, "differences"), (notices, "detail"), (audits, "detail"))
+_JSON_COLUMNS = ((replay_items, "differences"), (notices, "detail"), (audits, "detail"))
 
 
 async def look_elsewhere(database: Database, names: Names, linked: set[str]) -> Elsewhere:
@@ -61,11 +61,11 @@ async def look_elsewhere(database: Database, names: Names, linked: set[str]) -> 
     place = None
     while rows := await _page(database, place, names, of_body):
         place = place_of(rows[-1])
-        found.texts += len(_mended(rows, names))
+        found.texts += len(_without_id(rows, names))
         for row in rows:
             _count(found, row, linked)
-    for table, column in _NOTED:
-        async for page in _noted(database, names, table, column):
+    for table, column in _JSON_COLUMNS:
+        async for page in _json_rows(database, names, table, column):
             found.texts += len(page)
     found.versions = await _versions(database, names)
     return found
@@ -104,15 +104,15 @@ async def count_shared(database: Database, names: Names, ids: Sequence[str]) -> 
     return total
 
 
-async def mend_texts(database: Database, names: Names) -> int:
+async def rewrite_texts(database: Database, names: Names) -> int:
     """Put the pseudonym in texts of ours that name the id; how many there were."""
     mended, place = 0, None
     while rows := await _page(database, place, names):
         place = place_of(rows[-1])
-        mended += await mend_details(database, _mended(rows, names))
-    for table, column in _NOTED:
-        async for page in _noted(database, names, table, column):
-            mended += await mend_noted(database, table, column, page)
+        mended += await rewrite_details(database, _without_id(rows, names))
+    for table, column in _JSON_COLUMNS:
+        async for page in _json_rows(database, names, table, column):
+            mended += await rewrite_json(database, table, column, page)
     return mended
 
 
@@ -136,7 +136,7 @@ def _names_it(column: ColumnElement[Any], names: Names) -> ColumnElement[bool]:
     return or_(*(cast(column, Text).contains(form, autoescape=True) for form in forms))
 
 
-def _mended(rows: Sequence[RowMapping], names: Names) -> list[tuple[str, str, str]]:
+def _without_id(rows: Sequence[RowMapping], names: Names) -> list[tuple[str, str, str]]:
     """Of each delivery whose detail names the id: delivery, detail as it is, detail without."""
     wording = names.wording
     naming = [(row["id"], row["naming"]) for row in rows if row["naming"] is not None]
@@ -144,7 +144,7 @@ def _mended(rows: Sequence[RowMapping], names: Names) -> list[tuple[str, str, st
     return [found for found in all_of_them if found[1] != found[2]]
 
 
-async def mend_details(database: Database, mended: Sequence[tuple[str, str, str]]) -> int:
+async def rewrite_details(database: Database, mended: Sequence[tuple[str, str, str]]) -> int:
     if not mended:
         return 0
     columns = deliveries.c
@@ -158,7 +158,7 @@ async def mend_details(database: Database, mended: Sequence[tuple[str, str, str]
     return len(mended)
 
 
-async def _noted(database: Database, names: Names, table: Table, column: str) -> Any:
+async def _json_rows(database: Database, names: Names, table: Table, column: str) -> Any:
     """The rows of the table that name the id: primary key and the JSON without it, in pages."""
     keys = list(table.primary_key.columns)
     said = table.c[column]
@@ -178,7 +178,7 @@ async def _noted(database: Database, names: Names, table: Table, column: str) ->
         yield [one for one, row in zip(without, rows, strict=True) if one[1] != row[-1]]
 
 
-async def mend_noted(
+async def rewrite_json(
     database: Database, table: Table, column: str, mended: Sequence[tuple[Any, Any]]
 ) -> int:
     if not mended:

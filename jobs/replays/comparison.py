@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any, TypeVar
 
 from jobs.common.money import money
-from jobs.privacy.pseudonyms import Erased
+from jobs.privacy.pseudonyms import Pseudonymized
 from mappings.engine.types import Outcome
 
 T = TypeVar("T")
@@ -89,7 +89,7 @@ def _event(row: Row) -> tuple[int, str, str]:
     return (row["event_index"], row["kind"], row["outcome_key"])
 
 
-def compare(delivery_id: str, recorded: Sequence[Row], mapped: Erased) -> list[Difference]:
+def compare(delivery_id: str, recorded: Sequence[Row], mapped: Pseudonymized) -> list[Difference]:
     """The differences of one delivery; `recorded` are its rows of `outcomes` that are in force.
 
     Outcomes are paired by event and rule, in order; those of rules that are not on both sides, by

@@ -22,8 +22,8 @@ from jobs.filters import DeliveryFilter
 from jobs.ledger.book import KeyBook
 from jobs.ledger.repository import load_books
 from jobs.ledger.spill import Spill
-from jobs.privacy.pseudonyms import Erased
-from jobs.privacy.purged import erase
+from jobs.privacy.guard import pseudonymize
+from jobs.privacy.pseudonyms import Pseudonymized
 from jobs.replays.comparison import compare
 from jobs.replays.replay import selection
 from jobs.replays.runner import claimed, mapped_now, outcomes_of
@@ -85,7 +85,7 @@ async def dry_run(
         async for rows in with_bodies(database, ids):
             mapped = await asyncio.to_thread(rehearsal.map, rows)
             async with database.read() as connection:
-                await rehearsal.take(connection, rows, await erase(connection, mapped))
+                await rehearsal.take(connection, rows, await pseudonymize(connection, mapped))
     return rehearsal.result
 
 
@@ -104,7 +104,7 @@ class _Rehearsal:
         self,
         connection: AsyncConnection,
         rows: Sequence[RowMapping],
-        mapped: Mapping[str, Erased],
+        mapped: Mapping[str, Pseudonymized],
     ) -> None:
         keys = {outcome.key for one in mapped.values() for outcome in one.outcomes}
         books = await asyncio.to_thread(self._spill.take, keys)
@@ -126,7 +126,7 @@ class _Rehearsal:
     def _settle(
         self,
         row: RowMapping,
-        mapped: Erased | None,
+        mapped: Pseudonymized | None,
         said: Sequence[Mapping[str, Any]],
         books: Mapping[str, KeyBook],
     ) -> None:

@@ -20,8 +20,8 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from jobs.common.states import DeliveryState
 from jobs.mapping_store import version_in_force
-from jobs.privacy.pseudonyms import Erased
-from jobs.privacy.purged import erase, hold_off_purges
+from jobs.privacy.guard import hold_off_purges, pseudonymize
+from jobs.privacy.pseudonyms import Pseudonymized
 from jobs.replays.comparison import compare, in_force
 from jobs.replays.items import OTHER_MAPPINGS, left_as_it_is
 from jobs.settling.fold import ClaimedDelivery
@@ -219,7 +219,9 @@ class ReplayRunner:
         async with self._database.write() as connection:
             await hold_off_purges(self._database, connection)
             said = await outcomes_of(connection, kept)
-            found = await asyncio.to_thread(_differences, said, await erase(connection, mapped))
+            found = await asyncio.to_thread(
+                _differences, said, await pseudonymize(connection, mapped)
+            )
             await connection.execute(
                 update(replay_items)
                 .where(
@@ -262,7 +264,7 @@ class ReplayRunner:
 
 
 def _differences(
-    said: Mapping[str, Sequence[Mapping[str, Any]]], mapped: Mapping[str, Erased]
+    said: Mapping[str, Sequence[Mapping[str, Any]]], mapped: Mapping[str, Pseudonymized]
 ) -> dict[str, list[dict[str, Any]]]:
     found = {}
     for delivery_id, now in mapped.items():

@@ -18,7 +18,7 @@ from jobs.common.money import money
 from jobs.common.states import DeliveryState
 from jobs.ledger.book import Arrival, KeyBook, Recorded
 from jobs.ledger.owing import Conflict, Step, admit, post
-from jobs.privacy.pseudonyms import Erased
+from jobs.privacy.pseudonyms import Pseudonymized
 from mappings.engine.types import Failure, Mapped, Outcome, Reason
 
 #: Why a delivery is ignored.
@@ -85,14 +85,14 @@ def recorded_from(
 
 
 def settlement_of(
-    delivery: ClaimedDelivery, mapped: Erased, books: Mapping[str, KeyBook]
+    delivery: ClaimedDelivery, mapped: Pseudonymized, books: Mapping[str, KeyBook]
 ) -> Settlement:
     """Decide one delivery on these books, and record it in them if it is `recorded`."""
     return settlements_of([(delivery, mapped)], books)[delivery.id]
 
 
 def settlements_of(
-    deliveries: Iterable[tuple[ClaimedDelivery, Erased]], books: Mapping[str, KeyBook]
+    deliveries: Iterable[tuple[ClaimedDelivery, Pseudonymized]], books: Mapping[str, KeyBook]
 ) -> dict[str, Settlement]:
     """Decide these together, admitted in this order; record in the books what is `recorded`."""
     admitted: dict[str, list[Recorded]] = defaultdict(list)
@@ -114,7 +114,9 @@ def settlements_of(
 _Admitted = tuple[Settlement, Sequence[tuple[Outcome, Recorded]]]
 
 
-def _admit(delivery: ClaimedDelivery, mapped: Erased, books: Mapping[str, KeyBook]) -> _Admitted:
+def _admit(
+    delivery: ClaimedDelivery, mapped: Pseudonymized, books: Mapping[str, KeyBook]
+) -> _Admitted:
     if mapped.failures:
         return _failed(delivery, mapped.failures, held_back=len(mapped.outcomes)), ()
     if not mapped.outcomes:

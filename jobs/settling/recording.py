@@ -19,7 +19,7 @@ from jobs.common.states import DeliveryState
 from jobs.ledger.horizon import posting_time
 from jobs.ledger.repository import LedgerWriter, load_books, lock_keys
 from jobs.mapping_store import refuse_outdated
-from jobs.privacy.purged import erase, hold_off_purges_or_leave
+from jobs.privacy.guard import hold_off_purges_or_leave, pseudonymize
 from jobs.replays.items import answer_replays
 from jobs.settling.fold import ClaimedDelivery, Settlement, settlements_of
 from jobs.settling.versions import keep_versions
@@ -63,7 +63,7 @@ class Recorder:
             await hold_off_purges_or_leave(self._database, connection)
             held = await _hold(connection, [one.delivery.id for one in ordered])
             mine = [one for one in ordered if one.delivery.id in held]
-            said = await erase(connection, {one.delivery.id: one.mapped for one in mine})
+            said = await pseudonymize(connection, {one.delivery.id: one.mapped for one in mine})
             keys = {
                 outcome.key
                 for one in said.values()

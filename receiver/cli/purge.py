@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from jobs.privacy.purge import purge, survey
-from jobs.privacy.purge_report import SHOWN, Report
+from jobs.privacy.purge_report import SHOWN, PurgeReport
 from jobs.storage.columns import can_be_stored
 from mappings.engine.common.identifiers import CHARS_MAX
 from receiver.cli.common.consent import require_consent
@@ -51,7 +51,7 @@ def _refuse_what_is_no_id(customer: str) -> None:
         raise Trouble(message, code=MISUSE)
 
 
-def _show(out: Output, report: Report, *, did: bool) -> None:
+def _show(out: Output, report: PurgeReport, *, did: bool) -> None:
     if out.as_json:
         out.json(report.as_json())
         return
@@ -59,7 +59,7 @@ def _show(out: Output, report: Report, *, did: bool) -> None:
         out.line(line)
 
 
-def _lines(report: Report, *, did: bool) -> Iterator[str]:
+def _lines(report: PurgeReport, *, did: bool) -> Iterator[str]:
     if report.purged_at is not None:
         yield f"purged already on {report.purged_at:%Y-%m-%d %H:%M}Z, as {report.pseudonym}"
     elif did:
@@ -74,7 +74,7 @@ def _lines(report: Report, *, did: bool) -> Iterator[str]:
     yield from (f"  {line}" for line in _left(report))
 
 
-def _counts(report: Report) -> list[str]:
+def _counts(report: PurgeReport) -> list[str]:
     ledger = report.ledger
     found = {
         "outcome": ledger.outcomes,
@@ -94,7 +94,7 @@ def _counts(report: Report) -> list[str]:
     return lines
 
 
-def _left(report: Report) -> Iterator[str]:
+def _left(report: PurgeReport) -> Iterator[str]:
     elsewhere = report.elsewhere
     if total := elsewhere.unlinked.total():
         states = ", ".join(

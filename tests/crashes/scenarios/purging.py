@@ -63,13 +63,13 @@ def a_purge_is_cut_off_between_bodies(stage: Stage) -> None:
     _a_purge_is_cut_off(stage)
 
 
-@crashes("commit in jobs.privacy.references:mend_details", kills="command")
+@crashes("commit in jobs.privacy.references:rewrite_details", kills="command")
 def a_purge_is_cut_off_between_details(stage: Stage) -> None:
     """Some details still name the id; a copy bills nothing, and `purge` again fixes the rest."""
     _a_purge_is_cut_off(stage)
 
 
-@crashes("commit in jobs.privacy.references:mend_noted", kills="command")
+@crashes("commit in jobs.privacy.references:rewrite_json", kills="command")
 def a_purge_is_cut_off_between_notes(stage: Stage) -> None:
     """Some differences still name the id; a copy bills nothing; `purge` again fixes the rest."""
     _a_purge_is_cut_off(stage)

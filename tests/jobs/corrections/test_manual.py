@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from jobs.corrections.remapped import CorrectionRefused, charge_now
 from jobs.ledger.book import KeyBook
 from jobs.ledger.owing import Conflict, Step, Verdict
-from jobs.privacy.pseudonyms import erased
+from jobs.privacy.pseudonyms import pseudonymized
 from mappings.engine.types import Failure, Kind, Mapped, Outcome, Reason
 from tests.jobs import model
 from tests.jobs.builders import (
@@ -302,7 +302,7 @@ MATCHED = Mapped(outcomes=(NOW,), failures=(), events=1)
 def test_the_one_charge_of_the_key_is_what_the_mapping_gives_now() -> None:
     other: Outcome = replace(NOW, key="another")
     undone = replace(NOW, kind=Kind.REVERSAL)
-    mapped = erased(replace(MATCHED, outcomes=(other, undone, NOW)), {})
+    mapped = pseudonymized(replace(MATCHED, outcomes=(other, undone, NOW)), {})
     assert charge_now(mapped, "key", 0) is NOW
 
 
@@ -313,13 +313,13 @@ def test_neither_another_event_that_fails_now_nor_one_of_the_same_key_is_in_the_
     neighbours = (replace(NOW, event_index=1), NOW, replace(NOW, event_index=2))
     failure = replace(UNPRICED, event_index=3)
     mapped = Mapped(outcomes=neighbours, failures=(failure,), events=4)
-    assert charge_now(erased(mapped, {}), "key", 0) is NOW
+    assert charge_now(pseudonymized(mapped, {}), "key", 0) is NOW
 
 
 def test_a_delivery_that_is_billed_from_gives_the_key_in_whatever_event() -> None:
     third = replace(NOW, event_index=2)
     failure = replace(UNPRICED, event_index=0)
-    mapped = erased(Mapped(outcomes=(third,), failures=(failure,), events=3), {})
+    mapped = pseudonymized(Mapped(outcomes=(third,), failures=(failure,), events=3), {})
     assert charge_now(mapped, "key", None) is third
     with pytest.raises(CorrectionRefused, match="its event fails now as unpriced: no price"):
         charge_now(mapped, "another", None)
@@ -358,4 +358,4 @@ def test_a_delivery_that_is_billed_from_gives_the_key_in_whatever_event() -> Non
 )
 def test_what_the_mapping_does_not_give_exactly_once_is_refused(mapped: Mapped, why: str) -> None:
     with pytest.raises(CorrectionRefused, match=why):
-        charge_now(erased(mapped, {}), "key", 0)
+        charge_now(pseudonymized(mapped, {}), "key", 0)

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from jobs.privacy.pseudonyms import Wording, erased, key_without, pseudonym_of
+from jobs.privacy.pseudonyms import Wording, key_without, pseudonym_of, pseudonymized
 from mappings.engine.rules.identity import outcome_key
 from mappings.engine.types import Kind, Mapped, Outcome
 
@@ -33,7 +33,7 @@ def outcome(**changes: Any) -> Outcome:
 
 def erase(said: Outcome) -> Outcome:
     mapped = Mapped(outcomes=(said,), failures=(), events=1)
-    return erased(mapped, PURGED).outcomes[0]
+    return pseudonymized(mapped, PURGED).outcomes[0]
 
 
 def test_a_pseudonym_depends_on_the_secret_and_shows_nothing_of_the_id() -> None:
@@ -93,7 +93,7 @@ def test_tags_of_a_reversal_without_customer_go_with_its_key() -> None:
 
 def test_nobody_purged_changes_nothing() -> None:
     mapped = Mapped(outcomes=(outcome(),), failures=(), events=1)
-    assert erased(mapped, {}) is mapped
+    assert pseudonymized(mapped, {}) is mapped
 
 
 WORDS = {

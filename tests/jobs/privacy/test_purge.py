@@ -15,11 +15,11 @@ from sqlalchemy import insert, select
 from jobs.audits.books import faults_of_keys
 from jobs.common.ids import new_id
 from jobs.filters import DeliveryFilter
+from jobs.privacy.guard import hold_off_purges, hold_off_settling, pseudonymize
 from jobs.privacy.keys import LEDGER
 from jobs.privacy.ledger import erase_from_ledger
 from jobs.privacy.purge import purge, survey
-from jobs.privacy.purge_report import KeysCollide, NeverBilled, PseudonymGiven, Report
-from jobs.privacy.purged import erase, hold_off_purges, hold_off_settling
+from jobs.privacy.purge_report import KeysCollide, NeverBilled, PseudonymGiven, PurgeReport
 from jobs.replays import runner as replay_runner
 from jobs.replays.dry_run import dry_run
 from jobs.storage.schema import (
@@ -50,7 +50,7 @@ async def settled(workshop: Workshop, *bodies: bytes, source: str = "crm") -> li
     return ids
 
 
-async def purged(workshop: Workshop, customer: str = "acme", **more: Any) -> Report:
+async def purged(workshop: Workshop, customer: str = "acme", **more: Any) -> PurgeReport:
     found = await survey(workshop.database, customer)
     return await purge(workshop.database, customer, found, actor="ada", **more)
 
@@ -169,7 +169,7 @@ async def test_a_later_copy_bills_nothing(
     assert await workshop.all(select(customers).where(customers.c.id == "acme")) == []
 
 
-def _of(report: Report) -> Any:
+def _of(report: PurgeReport) -> Any:
     return billing_events.c.customer_id == report.pseudonym
 
 
@@ -443,7 +443,7 @@ async def test_a_key_that_billed_under_both_names_is_refused_and_nothing_is_chan
         return mapped
 
     with monkeypatch.context() as older:
-        older.setattr("jobs.settling.recording.erase", knows_nobody)
+        older.setattr("jobs.settling.recording.pseudonymize", knows_nobody)
         await settled(workshop, body(bill(key("acme", "1"))), body(bill(key("acme", "2"))))
     rows = [await workshop.all(select(table)) for table in metadata.sorted_tables]
     with pytest.raises(KeysCollide, match="Nothing was changed"):
@@ -478,7 +478,7 @@ async def test_settling_that_read_before_a_purge_is_waited_for(workshop: Worksho
     settler = await workshop.settler()
     async with workshop.new_database().write() as connection:
         await hold_off_purges(workshop.database, connection)
-        assert await erase(connection, {}) == {}
+        assert await pseudonymize(connection, {}) == {}
         erasing = asyncio.create_task(
             erase_from_ledger(workshop.new_database(), "acme", actor="ada", note=None)
         )

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from jobs.privacy.pseudonyms import erased
+from jobs.privacy.pseudonyms import pseudonymized
 from jobs.replays.comparison import compare, in_force
 from mappings.engine.types import Kind, Mapped, Outcome
 
@@ -45,7 +45,7 @@ def row(outcome: Outcome, verdict: str = "charged") -> dict[str, Any]:
 def differences(was: list[dict[str, Any]], now: list[Outcome]) -> list[tuple[str, bool, bool]]:
     """Of each difference the rule, and whether something was billed and would be."""
     mapped = Mapped(outcomes=tuple(now), failures=(), events=2)
-    found = compare("d", was, erased(mapped, {}))
+    found = compare("d", was, pseudonymized(mapped, {}))
     return [(one.rule, one.billed is not None, one.would_bill is not None) for one in found]
 
 

@@ -3,7 +3,7 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 
 from jobs.ledger.book import KeyBook
-from jobs.privacy.pseudonyms import erased
+from jobs.privacy.pseudonyms import pseudonymized
 from jobs.settling.fold import ClaimedDelivery, Settlement, settlement_of
 from mappings.engine.types import Failure, Kind, Mapped, Outcome, Reason
 
@@ -41,7 +41,7 @@ def fold(books: dict[str, KeyBook], said: Mapped, *, number: int = 1) -> Settlem
         vendor_id=None,
         attempts=1,
     )
-    return settlement_of(delivery, erased(said, {}), books)
+    return settlement_of(delivery, pseudonymized(said, {}), books)
 
 
 def test_a_delivery_bills_all_of_its_outcomes() -> None:

@@ -16,7 +16,7 @@ from sqlalchemy import select, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from jobs.common.errors import PurgeUnderWay
-from jobs.privacy.pseudonyms import Erased, erased, ids_in_text, ids_of, pseudonym_of
+from jobs.privacy.pseudonyms import Pseudonymized, ids_in_text, ids_of, pseudonym_of, pseudonymized
 from jobs.storage.batching import chunks
 from jobs.storage.database import Database
 from jobs.storage.schema import pseudonym_keys, purged_customers
@@ -60,7 +60,9 @@ async def hold_off_settling(database: Database, connection: AsyncConnection) -> 
         )
 
 
-async def erase(connection: AsyncConnection, mapped: Mapping[Name, Mapped]) -> dict[Name, Erased]:
+async def pseudonymize(
+    connection: AsyncConnection, mapped: Mapping[Name, Mapped]
+) -> dict[Name, Pseudonymized]:
     """What was mapped, with pseudonyms for all who are purged as of now.
 
     Costs one look into an empty table as long as nobody ever was.
@@ -75,7 +77,7 @@ async def erase(connection: AsyncConnection, mapped: Mapping[Name, Mapped]) -> d
         purged = await _purged_among(
             connection, {one: pseudonym_of(one, secret=secret) for one in found}
         )
-    return {name: erased(one, purged) for name, one in mapped.items()}
+    return {name: pseudonymized(one, purged) for name, one in mapped.items()}
 
 
 async def read_secret(connection: AsyncConnection) -> str | None:
