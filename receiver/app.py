@@ -44,22 +44,16 @@ from receiver.health.readyz import Health, health_routes
 from receiver.health.registry import Around
 from receiver.health.runner import Checkup
 from receiver.signatures import RULES
-from receiver.sources.clock_lag import SignedLags
+from receiver.sources.clock_lag import ClockLags
 from receiver.sources.listing import public_base
-from receiver.sources.registry import (
-    KnownSource,
-    SecretProblem,
-    known_sources,
-    missing_secrets,
-    secret_problems,
-    without_public_url,
-)
+from receiver.sources.registry import KnownSource, known_sources, without_public_url
 from receiver.sources.rotation import look_at_endings, warn_of_endings
+from receiver.sources.secret_problems import SecretProblem, missing_secrets, secret_problems
 from receiver.sources.secrets import Secrets, secrets_of
-from receiver.web.body_budget import Room
+from receiver.web.body_budget import Budget
 from receiver.web.endpoint import WebhookEndpoint
 from receiver.web.handshakes import Handshakes
-from receiver.web.misrouted import Strays
+from receiver.web.misrouted import Misrouted
 from receiver.web.preconditions import Limits
 from receiver.web.rejections import Rejections
 
@@ -105,13 +99,13 @@ class WebProcess:
         self.inbox = Inbox(self._for_intake, self.doorbell.ring)
         self.rejections = RejectionBook(self.database)
         self._on_rejection = Rejections(self.metrics, self.rejections.add)
-        self.strays = Strays(
+        self.misrouted = Misrouted(
             sources=lambda: self._sources,
             base=public_base(settings),
             on_rejection=self._on_rejection,
         )
         self.uses = SecretUses(self.database)
-        self.signed_lags = SignedLags()
+        self.clock_lags = ClockLags()
         self.watch = MappingWatch(
             self.database,
             settings.mappings,
@@ -138,7 +132,7 @@ class WebProcess:
             self.database,
             self.metrics,
             folder=self._settings.data_dir,
-            lags=self.signed_lags,
+            lags=self.clock_lags,
             mappings=lambda: self.watch.current,
         )
         return [
@@ -146,7 +140,7 @@ class WebProcess:
             Route("/webhooks/{source}/", webhooks),
             Route("/webhooks/{source}/{token:path}", webhooks),
             *health_routes(self._health(), self.metrics, count=counts.refresh),
-            *api_routes(parts, token=self._settings.admin_token, on_refusal=self.strays.note),
+            *api_routes(parts, token=self._settings.admin_token, on_refusal=self.misrouted.note),
         ]
 
     @contextlib.asynccontextmanager
@@ -208,27 +202,23 @@ class WebProcess:
     def _webhooks(self) -> WebhookEndpoint:
         return WebhookEndpoint(
             sources=lambda: self._sources,
-            inbox=self.inbox,
+            accept=self.inbox.accept,
             limits=Limits(
                 body_bytes=self._settings.body_limit_bytes,
                 body_seconds=self._settings.body_timeout_seconds,
-                room=Room(self._settings.body_budget_bytes),
+                budget=Budget(self._settings.body_budget_bytes),
             ),
             on_rejection=self._on_rejection,
             metrics=self.metrics,
             public_url=self._settings.public_url,
-            on_verified=self._count_verification,
-            on_signed_time=self.signed_lags.add,
+            on_verified=self.uses.add,
+            on_signed_time=self.clock_lags.add,
             handshakes=Handshakes(
                 partial(pairing.take, self.database, is_in_use=self._secrets.is_kept_elsewhere),
                 on_learnt=self._read_secrets,
             ),
-            strays=self.strays,
+            misrouted=self.misrouted,
         )
-
-    def _count_verification(self, source: str, secret: str, now: float) -> None:
-        self.metrics.verifications.labels(source, secret).inc()
-        self.uses.add(source, secret, datetime.fromtimestamp(now, UTC))
 
     def _health(self) -> Health:
         return Health(
@@ -281,7 +271,7 @@ class WebProcess:
     def _detail(self) -> dict[str, object]:
         return {
             **mappings_health(self.watch.current, timezone=self._settings.timezone_name),
-            "signed_lags": self.signed_lags.medians(),
+            "signed_lags": self.clock_lags.medians(),
         }
 
     async def _read_secrets(self) -> None:
@@ -315,7 +305,7 @@ def create_app(
             yield
 
     async def on_nothing_served(request: Request, error: Exception) -> Response:
-        process.strays.note(request.scope)
+        process.misrouted.note(request.scope)
         return await on_http_exception(request, error)
 
     handlers = {**HANDLERS, HTTPException: on_nothing_served}

@@ -20,7 +20,7 @@ from receiver.cli.common.settlement import what_became
 from receiver.local.place import local_url
 from receiver.signatures import Request, SchemeInvalid, SignatureError, scheme_of, signed_request
 from receiver.sources.listing import source_url
-from receiver.sources.registry import usable_secrets
+from receiver.sources.secret_problems import usable_secrets
 from receiver.terminal.output import Output
 
 TIMEOUT_SECONDS = 30.0

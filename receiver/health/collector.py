@@ -25,7 +25,7 @@ from mappings.engine.loading.load import MappingSet
 from receiver.health.checks.clock import database_offset_seconds
 from receiver.health.checks.storage import room_at
 from receiver.health.metrics import Metrics
-from receiver.sources.clock_lag import SignedLags
+from receiver.sources.clock_lag import ClockLags
 
 log = structlog.get_logger(__name__)
 
@@ -43,7 +43,7 @@ class DatabaseCounts:
         metrics: Metrics,
         *,
         folder: Path,
-        lags: SignedLags,
+        lags: ClockLags,
         mappings: Callable[[], MappingSet],
     ) -> None:
         self._database = database

@@ -20,7 +20,7 @@ from receiver.config.settings import Settings, variable
 from receiver.local import throwaway
 from receiver.local.address import DEMO, is_demo
 from receiver.signatures import RULES, Scheme, SchemeInvalid, scheme_of
-from receiver.sources.registry import missing_secrets, throwaway_secrets, usable_secrets
+from receiver.sources.secret_problems import missing_secrets, throwaway_secrets, usable_secrets
 from receiver.sources.secrets import Secrets, secrets_of
 
 #: Shipped examples keep their old times however old this release is.

@@ -16,7 +16,7 @@ SAMPLE = 51
 RECENT_SECONDS = 3600.0
 
 
-class SignedLags:
+class ClockLags:
     """Takes the lag of each verified request; `clock` is in seconds."""
 
     def __init__(self, clock: Callable[[], float] = monotonic) -> None:

@@ -21,13 +21,9 @@ from receiver.health.metrics import UNKNOWN
 from receiver.local.place import local_url
 from receiver.signatures import SchemeInvalid, scheme_of
 from receiver.signatures.describing import describe
-from receiver.sources.registry import (
-    SecretProblem,
-    known_sources,
-    secret_problems,
-    without_public_url,
-)
+from receiver.sources.registry import known_sources, without_public_url
 from receiver.sources.rotation import endings_of
+from receiver.sources.secret_problems import SecretProblem, secret_problems
 from receiver.sources.secrets import Secrets
 
 

@@ -1,8 +1,8 @@
-"""Room for bodies: how many bytes of them this process holds before they are committed.
+"""The budget of body bytes: how many this process holds before they are committed.
 
-Owns the bound over all requests together, and who gives way: whoever has been sending longest, so
-that an honest sender, whose body comes in one go, finds room beside many that dawdle. Refuses to
-let anybody wait for room: there is some, or the sender is told at once to come again.
+Owns the bound over all requests together, and which request is evicted: the one that has been
+sending longest, so that an honest sender, whose body arrives at once, is served beside many slow
+ones. Refuses to queue: a request gets its bytes, or is told at once to send again.
 """
 
 from __future__ import annotations
@@ -11,77 +11,73 @@ import contextlib
 from collections.abc import Callable, Iterator
 
 
-class NoRoom(Exception):
-    """No more bytes of bodies fit into memory; the sender is to come again."""
+class BudgetExceeded(Exception):
+    """No more bytes of bodies fit into memory; the sender has to send again."""
 
 
-class Room:
-    """Room for `limit_bytes`. Only for one event loop."""
+class Budget:
+    """A budget of `limit_bytes`. For one event loop only."""
 
     def __init__(self, limit_bytes: int) -> None:
         self._limit = limit_bytes
         self._held = 0
-        #: Places whose body is still coming in, in the order in which they began.
-        self._growing: dict[Place, Callable[[], None]] = {}
+        #: Reservations whose body is still arriving, the oldest first.
+        self._receiving: dict[Reservation, Callable[[], None]] = {}
 
     @property
     def held_bytes(self) -> int:
-        """How many bytes are taken now."""
+        """How many bytes are reserved now."""
         return self._held
 
     @contextlib.contextmanager
-    def place(self) -> Iterator[Place]:
-        """A place for one body; whatever it took is given back on leaving."""
-        place = Place(self)
+    def reserve(self) -> Iterator[Reservation]:
+        """A reservation for one body; its bytes are released on leaving."""
+        reservation = Reservation(self)
         try:
-            yield place
+            yield reservation
         finally:
-            place.release()
+            reservation.release()
 
-    def _take(self, place: Place, number: int) -> None:
+    def _grow(self, reservation: Reservation, number: int) -> None:
         while self._held + number > self._limit:
-            oldest = next(iter(self._growing), place)
-            if oldest is place:
-                raise NoRoom
-            interrupt = self._growing.pop(oldest)
-            oldest.give_way()
+            oldest = next(iter(self._receiving), reservation)
+            if oldest is reservation:
+                raise BudgetExceeded
+            interrupt = self._receiving.pop(oldest)
+            oldest.is_evicted = True
+            oldest.release()
             interrupt()
         self._held += number
 
 
-class Place:
-    """What one request holds of the room."""
+class Reservation:
+    """What one request holds of the budget."""
 
-    __slots__ = ("_room", "bytes", "gave_way")
+    __slots__ = ("_budget", "bytes", "is_evicted")
 
-    def __init__(self, room: Room) -> None:
-        self._room = room
+    def __init__(self, budget: Budget) -> None:
+        self._budget = budget
         self.bytes = 0
-        #: Whether it had to go, and its body with it.
-        self.gave_way = False
+        #: Whether another request took its bytes; its body is then lost.
+        self.is_evicted = False
 
     @contextlib.contextmanager
-    def growing(self, interrupt: Callable[[], None]) -> Iterator[None]:
-        """While inside, the body is coming in; `interrupt` is called where it has to give way."""
-        self._room._growing[self] = interrupt  # noqa: SLF001 - the two are one thing
+    def receiving(self, interrupt: Callable[[], None]) -> Iterator[None]:
+        """While inside, the body is arriving; an eviction calls `interrupt`."""
+        self._budget._receiving[self] = interrupt  # noqa: SLF001 - the two are one thing
         try:
             yield
         finally:
-            self._room._growing.pop(self, None)  # noqa: SLF001
+            self._budget._receiving.pop(self, None)  # noqa: SLF001
 
-    def take(self, number: int) -> None:
-        """Hold so many more bytes; raise NoRoom where there is none, or where it gave way."""
-        if self.gave_way:
-            raise NoRoom
-        self._room._take(self, number)  # noqa: SLF001
+    def grow(self, number: int) -> None:
+        """Hold so many more bytes; raise BudgetExceeded where they do not fit or it is evicted."""
+        if self.is_evicted:
+            raise BudgetExceeded
+        self._budget._grow(self, number)  # noqa: SLF001
         self.bytes += number
 
-    def give_way(self) -> None:
-        """Let go of everything, for good."""
-        self.gave_way = True
-        self.release()
-
     def release(self) -> None:
-        """Give back what it holds."""
-        self._room._held -= self.bytes  # noqa: SLF001
+        """Give back all bytes."""
+        self._budget._held -= self.bytes  # noqa: SLF001
         self.bytes = 0

@@ -7,7 +7,6 @@ connections keeps nobody out. Refuses to look into a request.
 
 from __future__ import annotations
 
-import json
 from asyncio import Handle, Transport
 from typing import cast
 
@@ -16,6 +15,8 @@ from uvicorn.protocols.http.httptools_impl import (
     HttpToolsProtocol,
     RequestResponseCycle,
 )
+
+from receiver.web.errors import error_body, retry_after
 
 #: Request line and headers together; nobody's honest request has more. httptools has no bound.
 HEAD_BYTES = 32 * 1024
@@ -34,7 +35,6 @@ PATIENCE_SECONDS = 2.0
 #: Where there is no room for a connection, this share of those that may go is closed at once:
 #: looking for them costs a walk through all of them.
 SHARE_CLOSED = 10
-RETRY_SECONDS = 5
 
 
 class Overstepped(Exception):
@@ -175,7 +175,7 @@ class BoundedHttp(HttpToolsProtocol):
             one._close()  # noqa: SLF001
         if not may_go:
             detail = "Too many connections are open; try again."
-            self._refuse(503, "unavailable", detail, ((b"retry-after", b"%d" % RETRY_SECONDS),))
+            self._refuse(503, "unavailable", detail)
 
     def _owe(self, seconds: float) -> None:
         self._owe_nothing()
@@ -197,14 +197,13 @@ class BoundedHttp(HttpToolsProtocol):
         self._refusal = code, detail
         raise Overstepped
 
-    def _refuse(
-        self, status: int, code: str, detail: str, headers: tuple[tuple[bytes, bytes], ...] = ()
-    ) -> None:
+    def _refuse(self, status: int, code: str, detail: str) -> None:
         if self.transport.is_closing():
             return
-        body = json.dumps({"error": code, "detail": detail}).encode()
+        body = error_body(code, detail)
+        cause = "too-many-connections"
         lines = [
-            *headers,
+            *((name.encode(), text.encode()) for name, text in retry_after(status, cause)),
             (b"content-type", b"application/json"),
             (b"content-length", b"%d" % len(body)),
             (b"connection", b"close"),

@@ -1,7 +1,7 @@
 """Set-up requests over HTTP: recognised, answered as the vendor insists, and never stored.
 
-Owns what becomes of one, with its signature judged elsewhere. Refuses to learn a secret unless
-the operator has opened a window for it.
+Owns their responses; the endpoint verifies their signature. Refuses to learn a secret unless the
+operator has opened a pairing window for it.
 """
 
 from __future__ import annotations
@@ -14,8 +14,9 @@ import structlog
 from jobs.intake.pairing import Window
 from receiver.signatures import Handshake, Request, Response, Scheme, SignatureError
 from receiver.signatures.fields import one_of, query_fields
-from receiver.web.log_throttle import Quiet
-from receiver.web.request import HTTPError
+from receiver.sources.registry import UNUSABLE_SECRET
+from receiver.web.errors import HTTPError
+from receiver.web.log_throttle import LogThrottle
 
 log = structlog.get_logger(__name__)
 
@@ -24,8 +25,8 @@ log = structlog.get_logger(__name__)
 PAIR = "pair"
 
 
-class TakesSecrets(Protocol):
-    """Takes what came through a window that is open for the source and for that token, or None."""
+class TakeLearnt(Protocol):
+    """Takes what came in a pairing window; None where none is open for that source and token."""
 
     async def __call__(
         self, source: str, *, token: str, learnt: str | None, shown: Mapping[str, str]
@@ -37,20 +38,21 @@ async def _nothing() -> None:
 
 
 class Handshakes:
-    """Answers set-up requests. `on_learnt` is called when there is a new secret to read."""
+    """Answers set-up requests. `on_learnt` is called when a new secret can be read."""
 
     def __init__(
         self,
-        take: TakesSecrets | None = None,
+        take: TakeLearnt | None = None,
         on_learnt: Callable[[], Awaitable[None]] = _nothing,
     ) -> None:
         self._take = take
         self._on_learnt = on_learnt
-        self._quiet = Quiet()
+        self._throttle = LogThrottle()
 
     def recognised(self, scheme: Scheme, request: Request) -> Handshake | None:
         """The kind of set-up request that this is; None for a delivery."""
-        return next((one for one in scheme.handshakes if one.recognises(request)), None)
+        kinds = scheme.handshakes
+        return next((handshake for handshake in kinds if handshake.recognises(request)), None)
 
     async def answer(
         self,
@@ -60,18 +62,18 @@ class Handshakes:
         *,
         secrets: Sequence[str],
     ) -> Response:
-        """The answer; `secrets` are those that signed it, or that may open its gate."""
+        """The response; `secrets` are those that signed it, or that may open its gate."""
         try:
-            answer = handshake.answer(request, secrets)
+            response = handshake.answer(request, secrets)
         except SignatureError as error:
-            raise _refused(error, gate=handshake.gate is not None) from None
+            raise _error(error, gate=handshake.gate is not None) from None
         if handshake.learns or handshake.shows:
             await self._learn(source, handshake, request)
-        not_logged = self._quiet.unsaid((source, handshake.name))
+        not_logged = self._throttle.suppressed((source, handshake.name))
         if not_logged is not None:
             name = handshake.name
             log.info("webhook.handshake", source=source, handshake=name, not_logged=not_logged)
-        return answer
+        return response
 
     async def _learn(self, source: str, handshake: Handshake, request: Request) -> None:
         learnt = handshake.learns.read(request) if handshake.learns else None
@@ -83,7 +85,7 @@ class Handshakes:
             log.warning("source.paired", source=source, secret=window.secret)
             await self._on_learnt()
         elif handshake.learns:
-            raise _refused(SignatureError("no-window"))
+            raise _error(SignatureError("no-window"))
 
 
 def _token(request: Request) -> str | None:
@@ -93,20 +95,10 @@ def _token(request: Request) -> str | None:
         return None
 
 
-def _refused(error: SignatureError, *, gate: bool = False) -> HTTPError:
-    """A gate that stays shut is 403, as vendors have it; a missing secret is nobody's fault."""
-    if error.cause in ("no-secret", "malformed-secret"):
-        return HTTPError(
-            503,
-            "not-ready",
-            "This source cannot be set up yet; try again later.",
-            cause=error.cause,
-            why=error.detail,
-        )
-    return HTTPError(
-        403 if gate else 401,
-        "not-verified",
-        "This request could not be verified.",
-        cause=error.cause,
-        why=error.detail,
-    )
+def _error(error: SignatureError, *, gate: bool = False) -> HTTPError:
+    """A gate that stays shut is 403, as vendors have it; a missing secret is not their fault."""
+    if error.cause in UNUSABLE_SECRET:
+        message = "This source cannot be set up yet; try again later."
+        return HTTPError(503, "not-ready", message, cause=error.cause, detail=error.detail)
+    status, message = 403 if gate else 401, "This request could not be verified."
+    return HTTPError(status, "not-verified", message, cause=error.cause, detail=error.detail)

@@ -1,9 +1,9 @@
-"""Whose turn it is to have a large body verified: beside the event loop, one body at a time.
+"""The queue in which large bodies are verified: beside the event loop, one body at a time.
 
 Owns the bound on what unverified requests cost: reading and hashing a large body takes long, and
 any client can send one. The sources take turns, so that a flood at one delays no other source;
 small bodies are verified on the loop at once and wait for none of this. Refuses long waits: the
-sender is answered 503 and tries again.
+sender is answered 503 and sends again.
 """
 
 from __future__ import annotations
@@ -15,23 +15,22 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import TypeVar
 
 from receiver.signatures.handshakes import LONGEST_BODY
-from receiver.web.request import HTTPError
+from receiver.web.errors import overloaded
 
 #: A larger body is verified beside the loop; set-up requests, read on the loop, are no larger.
 LARGE_BYTES = LONGEST_BODY
 WAIT_SECONDS = 5.0
-_RETRY_SECONDS = 5
 
 _Result = TypeVar("_Result")
 
 
 class VerificationQueue:
-    """Runs `work` in one thread, the sources in turn. Only for one event loop."""
+    """Runs `work` in one thread, the sources in turn. For one event loop only."""
 
     def __init__(self, wait_seconds: float = WAIT_SECONDS) -> None:
         self._wait_seconds = wait_seconds
         self._is_busy = False
-        #: By source, the one whose turn is next first.
+        #: By source, the next source first.
         self._waiting: dict[str, deque[asyncio.Future[None]]] = {}
         self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="verification")
 
@@ -57,11 +56,15 @@ class VerificationQueue:
                 self._pass_on()
             turn.cancel()
             if isinstance(error, TimeoutError):
-                raise _too_many() from None
+                detail = (
+                    "more large bodies of this source came in than can be verified in"
+                    f" {WAIT_SECONDS:g} s"
+                )
+                raise overloaded("too-many-large", detail) from None
             raise
 
     def _pass_on(self) -> None:
-        """Let the next source have its turn."""
+        """Give the next source its turn."""
         while self._waiting:
             source = next(iter(self._waiting))
             turns = self._waiting.pop(source)
@@ -72,14 +75,3 @@ class VerificationQueue:
                 turn.set_result(None)
                 return
         self._is_busy = False
-
-
-def _too_many() -> HTTPError:
-    return HTTPError(
-        503,
-        "unavailable",
-        "Too much is coming in at the moment; send it again.",
-        cause="too-many-large",
-        why=f"more large bodies of this source came in than can be verified in {WAIT_SECONDS:g} s",
-        headers=((b"retry-after", b"%d" % _RETRY_SECONDS),),
-    )

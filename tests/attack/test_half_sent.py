@@ -87,7 +87,7 @@ async def test_a_sender_that_leaves_anywhere_leaves_nothing(
         await asyncio.sleep(0.05)
     await asyncio.sleep(0.05)
     assert endpoint.inbox.kept == {}
-    assert endpoint.room.held_bytes == 0
+    assert endpoint.budget.held_bytes == 0
     assert endpoint.causes == [("github", "disconnected")]
 
 

@@ -64,7 +64,7 @@ async def test_a_script_that_is_echoed_is_no_page(
     endpoint = Endpoint()
     endpoint.add(name, name="x", secrets=("a secret of text",))
     # As if signed: what is repeated to a vendor's own request is looked at here.
-    monkeypatch.setattr("receiver.web.endpoint._verified", lambda *_a, **_k: VERIFIED)
+    monkeypatch.setattr("receiver.sources.registry.ReadySource.verify", lambda *_a, **_k: VERIFIED)
     monkeypatch.setattr(handshaking.Handshakes, "_learn", learn_nothing)
     transport = httpx.ASGITransport(endpoint.app)
     async with httpx.AsyncClient(transport=transport, base_url="http://testserver") as client:

@@ -80,7 +80,7 @@ async def test_a_body_byte_by_byte_is_given_up_when_its_time_is_up(
         await is_cut_off(reader, within=4)
         await dripping
     assert endpoint.inbox.kept == {}
-    assert endpoint.room.held_bytes == 0
+    assert endpoint.budget.held_bytes == 0
 
 
 @pytest.mark.parametrize("path", ["/nothing", "/webhooks/nobody", "/webhooks/github/a/b"])

@@ -31,7 +31,7 @@ def _crash(*points: str) -> tuple[str, ...]:
 
 
 _VERIFICATION = (
-    "        verified = await self._verify(call, source, ensure_ready(source), request, now)\n"
+    "        verified = await self._verify(request, _with_secret(source), called, now)\n"
 )
 
 SABOTAGES = (
@@ -127,8 +127,8 @@ SABOTAGES = (
         old=_VERIFICATION,
         new=(
             "        anyone = Verified(0, now, None, False, '')\n"
-            "        kept = await kept_of(source, scheme, request, anyone)\n"
-            f"        await self._store(call, source, kept, anyone)\n{_VERIFICATION}"
+            "        stored = await sanitize(source, called, anyone)\n"
+            f"        await self._store(request, source, stored, anyone)\n{_VERIFICATION}"
         ),
         tests=_in(
             "receiver/web/test_webhooks.py",
@@ -160,8 +160,8 @@ SABOTAGES = (
         name="keep-credentials",
         why="a stolen database would open the vendors' accounts",
         file="receiver/web/sanitize.py",
-        old="if not is_credential(name) and name not in scheme.secret_headers",
-        new="if name not in scheme.secret_headers",
+        old="if not is_credential(name) and name not in source.scheme.secret_headers",
+        new="if name not in source.scheme.secret_headers",
         tests=_in("receiver/web/test_webhooks.py", "test_credentials_are_not_kept"),
     ),
     Sabotage(
@@ -483,7 +483,7 @@ SABOTAGES = (
         why="a forger would be told how far a guess came",
         file="receiver/web/endpoint.py",
         old='"The signature of this request could not be verified.",',
-        new='f"The signature of this request could not be verified: {why}",',
+        new='f"The signature of this request could not be verified: {error.detail}",',
         tests=_in(
             "receiver/web/test_webhooks.py",
             "test_whatever_is_not_verified_is_answered_in_one_wording_and_told_to_the_operator",

@@ -13,7 +13,7 @@ from urllib.parse import unquote, urlsplit
 from mappings.engine.common.suggest import nearest
 from receiver.authoring.diagnosis.captured import Captured
 from receiver.authoring.diagnosis.finding import Diagnosis, Finding
-from receiver.web.misrouted import is_path_of, stray
+from receiver.sources.webhook_paths import is_path_of, wrong_path
 
 
 def judged_by_address(
@@ -44,18 +44,18 @@ def judged_by_address(
     ):
         return found
     names = frozenset({source, *others})
-    strayed = stray(bare, names, lambda part: nearest(part, names))
-    said = f"it was sent to {strayed.shown}, which is not this source's path"
-    if strayed.mistake != "more-path" or strayed.nearest == source:
-        said += f": {strayed.said.rstrip('.')}"
+    wrong = wrong_path(bare, names, lambda part: nearest(part, names))
+    said = f"it was sent to {wrong.shown}, which is not this source's path"
+    if wrong.mistake != "more-path" or wrong.nearest == source:
+        said += f": {wrong.detail.rstrip('.')}"
     if bare.removesuffix("/").removeprefix("/webhooks/") in names - {source}:
-        said = f"it was sent to the URL of another source: {strayed.shown}"
+        said = f"it was sent to the URL of another source: {wrong.shown}"
     finding = Finding("url", said, f"let the vendor call {url}")
     if found.verified:
         return replace(
             found,
             verified=False,
-            cause=strayed.cause,
+            cause=wrong.cause,
             detail=said,
             findings=(finding, *found.findings),
         )

@@ -15,7 +15,7 @@ from jobs.queries.deliveries.backlog import oldest_received_age_seconds
 from jobs.storage.database import Database
 from mappings.engine.loading.load import MappingSet
 from receiver.health.readyz import Look, Trouble
-from receiver.sources.registry import SecretProblem
+from receiver.sources.secret_problems import SecretProblem
 
 #: A delivery that waits longer than this is a backlog, not a moment.
 BACKLOG_SECONDS = 60.0

@@ -17,13 +17,8 @@ from mappings.engine.loading.load import MappingSet
 from receiver.config.env_file import doubtful_values
 from receiver.config.settings import ENV_FILE, Settings, misspelt
 from receiver.health.problem import Finding, Report, note
-from receiver.sources.registry import (
-    known_sources,
-    missing_secrets,
-    secret_problems,
-    throwaway_secrets,
-    without_public_url,
-)
+from receiver.sources.registry import SourceState, known_sources, without_public_url
+from receiver.sources.secret_problems import missing_secrets, secret_problems, throwaway_secrets
 from receiver.sources.secrets import Secrets
 
 
@@ -110,7 +105,7 @@ def check_public_url(settings: Settings, mappings: MappingSet, secrets: Secrets)
             is_problem=name not in tried,
         )
         for name in without_public_url(known.values(), settings)
-        if known[name].has_secret
+        if known[name].state is SourceState.READY
     ]
     base = settings.public_url or (
         "not set" if findings else "not set, and no source in use needs it"

@@ -14,7 +14,7 @@ from jobs.storage.database import Database
 from receiver.api import ApiParts
 from receiver.health.collector import DatabaseCounts
 from receiver.health.metrics import Metrics
-from receiver.sources.clock_lag import SignedLags
+from receiver.sources.clock_lag import ClockLags
 from tests.support.rows import Rows
 
 
@@ -339,7 +339,7 @@ async def test_exceptions_are_listed_by_kind_and_counted_in_metrics(
     refused = await api.get("/api/exceptions?examples=-1")
     assert refused.json()["detail"] == "examples is -1; give a number from 0 to 1000"
     metrics = Metrics()
-    lags = SignedLags()
+    lags = ClockLags()
     counts = DatabaseCounts(
         parts.database, metrics, folder=Path(), lags=lags, mappings=parts.mappings
     )

@@ -15,8 +15,9 @@ from jobs.storage.database import Database
 from mappings.engine.loading.load import MappingSet, load
 from mappings.engine.rules.secrets import end_of
 from receiver.signatures import RULES
-from receiver.sources.registry import known_sources, missing_secrets, usable_secrets
+from receiver.sources.registry import ReadySource, known_sources
 from receiver.sources.rotation import look_at_endings, still_used
+from receiver.sources.secret_problems import missing_secrets, usable_secrets
 from receiver.sources.secrets import Secrets
 from tests.support.texts import FILES
 
@@ -80,6 +81,7 @@ def test_past_its_end_a_secret_is_no_longer_accepted(
 ) -> None:
     now = ENDS + timedelta(seconds=seconds)
     source = known_sources(mappings(), VALUES)["zendesk"]
+    assert isinstance(source, ReadySource)
     assert source.secrets_at(now.timestamp()) == accepted
     assert source.ended_secrets(now.timestamp()) == ended
     names = usable_secrets(mappings().sources["zendesk"], now)
@@ -89,6 +91,7 @@ def test_past_its_end_a_secret_is_no_longer_accepted(
 def test_a_secret_that_ended_at_second_0_has_ended() -> None:
     found = mappings(secrets="[{name: OLD, not_after: 1970-01-01T00:00:00Z}]")
     source = known_sources(found, VALUES)["zendesk"]
+    assert isinstance(source, ReadySource)
     assert source.secrets_at(ENDS.timestamp()) == ("",)
     assert source.ended_secrets(ENDS.timestamp()) == ("the old one",)
 

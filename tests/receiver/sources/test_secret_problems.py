@@ -15,7 +15,7 @@ from receiver.health.checks import live as looks
 from receiver.health.checks.secrets import check_secrets
 from receiver.signatures import RULES
 from receiver.sources.listing import source_items
-from receiver.sources.registry import secret_problems
+from receiver.sources.secret_problems import secret_problems
 from receiver.sources.secrets import Secrets
 
 FILE = """

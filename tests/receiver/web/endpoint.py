@@ -8,6 +8,7 @@ import json
 import time
 from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any
 
 import uvicorn
@@ -17,15 +18,15 @@ from starlette.routing import Route
 from jobs.common.errors import InboxUnavailable
 from jobs.intake.commit import Accepted, Incoming
 from jobs.intake.pairing import Window
+from jobs.intake.rejections import Rejected
 from receiver.health.metrics import Metrics
 from receiver.signatures import PRESETS, scheme_of, sign
-from receiver.sources.registry import KnownSource
-from receiver.web.body_budget import Room
+from receiver.sources.registry import ClosedSource, KnownSource, ReadySource
+from receiver.web.body_budget import Budget
 from receiver.web.connections import BoundedHttp
 from receiver.web.endpoint import WebhookEndpoint
 from receiver.web.handshakes import Handshakes
 from receiver.web.preconditions import Limits
-from receiver.web.rejections import Rejection
 from receiver.web.server import Server
 from tests.support.requests import block_of
 
@@ -89,14 +90,14 @@ class Endpoint:
     """The endpoint, what it stored and what it refused."""
 
     inbox: MemoryInbox = field(default_factory=MemoryInbox)
-    rejections: list[Rejection] = field(default_factory=list)
+    rejections: list[Rejected] = field(default_factory=list)
     metrics: Metrics = field(default_factory=Metrics)
     sources: dict[str, KnownSource] = field(default_factory=dict)
     public_url: str | None = None
     pairing: MemoryPairing | None = None
     body_seconds: float = 5.0
-    room: Room = field(default_factory=lambda: Room(64 * LIMIT))
-    verifications: list[tuple[str, str, float]] = field(default_factory=list)
+    budget: Budget = field(default_factory=lambda: Budget(64 * LIMIT))
+    verifications: list[tuple[str, str, datetime]] = field(default_factory=list)
     lags: list[tuple[str, float]] = field(default_factory=list)
 
     def __post_init__(self) -> None:
@@ -104,12 +105,12 @@ class Endpoint:
         self.add("zendesk", secrets=("", SECRET))
         self.add("hubspot-v3", secrets=(SECRET,))
         self.add("standard-webhooks", secrets=(WHSEC,))
-        self.sources["shut"] = KnownSource(name="shut", scheme=PRESETS["github"], secrets=("",))
-        self.sources["broken"] = KnownSource(name="broken", scheme=None)
+        self.sources["shut"] = ReadySource(name="shut", scheme=PRESETS["github"], secrets=("",))
+        self.sources["broken"] = ClosedSource("broken")
         webhooks = WebhookEndpoint(
             sources=lambda: self.sources,
-            inbox=self.inbox,
-            limits=Limits(body_bytes=LIMIT, body_seconds=self.body_seconds, room=self.room),
+            accept=self.inbox.accept,
+            limits=Limits(body_bytes=LIMIT, body_seconds=self.body_seconds, budget=self.budget),
             on_rejection=self.rejections.append,
             metrics=self.metrics,
             public_url=self.public_url,
@@ -127,7 +128,12 @@ class Endpoint:
         }
         block |= block.pop("verify", {})
         name = name or scheme
-        self.sources[name] = KnownSource(name=name, scheme=scheme_of(block), **changes)
+        self.sources[name] = ReadySource(name=name, scheme=scheme_of(block), **changes)
+
+    def ready(self, name: str) -> ReadySource:
+        source = self.sources[name]
+        assert isinstance(source, ReadySource)
+        return source
 
     @property
     def causes(self) -> list[tuple[str, str]]:

@@ -193,9 +193,7 @@ async def test_a_secret_that_comes_with_the_first_request_is_learnt_in_its_windo
     assert (answer.status_code, answer.content) == (200, b"")
     assert answer.headers["x-hook-secret"] == "b537207f"
     assert at.pairing.learnt == {"A": "b537207f"}
-    scheme = at.sources["x"].scheme
-    assert scheme is not None
-    assert "x-hook-secret" in scheme.secret_headers
+    assert "x-hook-secret" in at.ready("x").scheme.secret_headers
 
 
 HOOK_HEADER = {"as_header": "X-Hook-Secret"}

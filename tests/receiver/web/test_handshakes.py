@@ -165,7 +165,7 @@ async def test_a_verify_token_of_its_own_opens_the_gate_and_signs_nothing(
     pairing: MemoryPairing,
 ) -> None:
     endpoint = endpoint_for("whatsapp", pairing, "app secret")
-    source = endpoint.sources["whatsapp"]
+    source = endpoint.ready("whatsapp")
     endpoint.add("whatsapp", secrets=source.secrets, handshake_secret="meatyhamhock")
     query = "hub.mode=subscribe&hub.challenge=1&hub.verify_token="
     url = f"{BASE}/webhooks/whatsapp?{query}"

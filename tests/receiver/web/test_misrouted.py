@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from jobs.intake.rejections import Rejected
 from jobs.queries.sources.rejections import RejectionFilter, list_rejections
 from jobs.storage.schema import rejections
 from mappings.engine.common.suggest import nearest
@@ -13,10 +14,11 @@ from receiver.app import WebProcess
 from receiver.config.settings import Settings
 from receiver.health.metrics import Metrics
 from receiver.signatures import PRESETS, scheme_of
-from receiver.sources.registry import KnownSource
+from receiver.sources.registry import ClosedSource, ReadySource
 from receiver.sources.secrets import secrets_of
-from receiver.web.misrouted import COMPARED_PER_SECOND, MISTAKES, Strays, is_path_of, stray
-from receiver.web.rejections import Rejection, Rejections
+from receiver.sources.webhook_paths import MISTAKES, is_path_of, wrong_path
+from receiver.web.misrouted import COMPARED_PER_SECOND, Misrouted
+from receiver.web.rejections import Rejections
 from tests.receiver.web.test_app import running, settings
 
 __all__ = ["settings"]
@@ -50,13 +52,13 @@ HIDDEN = "s3cret-token-of-a-path"
 def test_a_path_has_its_mistake_the_source_that_was_meant_and_no_word_of_a_sender(
     path: str, mistake: str, meant: str | None, shown: str
 ) -> None:
-    found = stray(path, NAMES, lambda part: nearest(part, NAMES))
+    found = wrong_path(path, NAMES, lambda part: nearest(part, NAMES))
     assert (found.mistake, found.nearest, found.shown) == (mistake, meant, shown)
 
 
 def test_what_is_shown_of_a_path_fits_the_column_whatever_the_names_are() -> None:
     name = "n" * 64
-    found = stray(f"/webhooks{f'/{name}' * 5}", {name}, lambda part: nearest(part, [name]))
+    found = wrong_path(f"/webhooks{f'/{name}' * 5}", {name}, lambda part: nearest(part, [name]))
     assert len(found.shown) == getattr(rejections.c.path.type, "length", None)
     assert found.nearest == name
 
@@ -78,19 +80,19 @@ class _Noted:
     """What is noted of requests, and a clock that stands still."""
 
     def __init__(self) -> None:
-        self.all: list[Rejection] = []
-        known = {name: KnownSource(name=name, scheme=PRESETS["github"]) for name in NAMES}
-        known["hooked"] = KnownSource(name="hooked", scheme=scheme_of({"scheme": "path-token"}))
-        self.strays = Strays(
+        self.all: list[Rejected] = []
+        known = {name: ReadySource(name=name, scheme=PRESETS["github"]) for name in NAMES}
+        known["hooked"] = ReadySource(name="hooked", scheme=scheme_of({"scheme": "path-token"}))
+        self.misrouted = Misrouted(
             sources=lambda: known,
             base="https://hooks.example.com",
             on_rejection=self.all.append,
             clock=lambda: 0.0,
         )
 
-    def note(self, *args: Any, **headers: str) -> Rejection | None:
+    def note(self, *args: Any, **headers: str) -> Rejected | None:
         self.all.clear()
-        self.strays.note(scope(*args, **headers))
+        self.misrouted.note(scope(*args, **headers))
         return self.all[0] if self.all else None
 
 
@@ -121,8 +123,8 @@ async def test_a_million_paths_are_a_few_groups_and_hide_no_other() -> None:
     kept: dict[str | None, int] = {}
     noted = _Noted()
     book = Rejections(Metrics(), lambda one: kept.update({one.group: kept.get(one.group, 0) + 1}))
-    noted.strays = Strays(
-        sources=lambda: dict.fromkeys(NAMES, KnownSource(name="github", scheme=None)),
+    noted.misrouted = Misrouted(
+        sources=lambda: dict.fromkeys(NAMES, ClosedSource("github")),
         base="",
         on_rejection=book,
         clock=lambda: 0.0,
@@ -130,8 +132,8 @@ async def test_a_million_paths_are_a_few_groups_and_hide_no_other() -> None:
     words = ("webhooks", "webhook", "api", "v1", "hook", "", "zendesk", "x")
     for number in range(2000):
         parts = [words[number // 8**power % 8] for power in range(4)]
-        noted.strays.note(scope(f"/{'/'.join(parts)}/{number}"))
-    noted.strays.note(scope("/webhook/github"))
+        noted.misrouted.note(scope(f"/{'/'.join(parts)}/{number}"))
+    noted.misrouted.note(scope("/webhook/github"))
     assert kept["unknown-path/other-word/github"] == 1
     assert len(kept) <= len(MISTAKES) * (len(NAMES) + 1)
     assert sum(kept.values()) > 1500
@@ -166,10 +168,10 @@ async def test_they_are_in_the_list_of_the_source_that_was_meant(settings: Setti
     process = WebProcess(settings, secrets=secrets_of(settings))
     async with process.running():
         for number in range(3):
-            process.strays.note(scope(f"/webhook/github/{HIDDEN}{number}"))
+            process.misrouted.note(scope(f"/webhook/github/{HIDDEN}{number}"))
         await process.rejections.flush()
-        process.strays.note(scope("/webhook/github"))
-        process.strays.note(scope("/"))
+        process.misrouted.note(scope("/webhook/github"))
+        process.misrouted.note(scope("/"))
         await process.rejections.flush()
         found = await list_rejections(process.database, RejectionFilter(source="github"))
         every = await list_rejections(process.database, RejectionFilter())

@@ -7,6 +7,7 @@ import io
 import json
 import logging
 from collections.abc import Iterator
+from datetime import UTC, datetime
 
 import httpx
 import pytest
@@ -16,12 +17,18 @@ from structlog.testing import capture_logs
 from jobs.intake.rejections import Rejected
 from receiver.config.logging import configure_logs
 from receiver.health.metrics import Metrics
-from receiver.web.rejections import Rejection, Rejections, header_names, remote_address
+from receiver.web.rejections import Rejections, header_names, remote_address
 from tests.receiver.web.endpoint import SECRET, Endpoint, served
 
 
-def rejection(source: str = "zendesk", cause: str = "wrong-signature") -> Rejection:
-    return Rejection(source=source, cause=cause, detail="no signature matches", remote="::1")
+def rejection(source: str = "zendesk", cause: str = "wrong-signature") -> Rejected:
+    return Rejected(
+        at=datetime.now(UTC),
+        source=source,
+        cause=cause,
+        detail="no signature matches",
+        remote="::1",
+    )
 
 
 def test_every_rejection_is_counted_and_one_a_second_is_logged() -> None:

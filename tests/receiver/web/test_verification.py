@@ -14,7 +14,7 @@ import pytest
 from receiver.signatures import PRESETS, Request, Verified, signed_request
 from receiver.signatures import fields as signature_fields
 from receiver.signatures.custom.inbody import BodyToken
-from receiver.web.request import HTTPError
+from receiver.web.errors import HTTPError
 from receiver.web.verification import LARGE_BYTES, VerificationQueue
 from tests.receiver.web.endpoint import Endpoint
 from tests.support.requests import NOW, secret_of, unsigned
@@ -142,7 +142,7 @@ async def test_who_waits_too_long_is_told_to_come_again_and_the_next_has_its_tur
     with pytest.raises(HTTPError) as refused:
         await late
     assert (refused.value.status, refused.value.cause) == (503, "too-many-large")
-    assert dict(refused.value.headers)[b"retry-after"] == b"5"
+    assert dict(refused.value.headers)["retry-after"] == "5"
     left = asyncio.create_task(queue.run("b", lambda: True))
     await asyncio.sleep(0)
     left.cancel()
