@@ -22,10 +22,10 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from jobs.common.errors import FilterInvalid, brief, is_transient
 from jobs.mapping_store import MappingsChanged
 from jobs.queries.shape import Shape
+from receiver.web.errors import error_body, retry_after
 
 log = structlog.get_logger(__name__)
 
-RETRY_AFTER_SECONDS = 2
 JSON = "application/json"
 
 
@@ -75,7 +75,8 @@ def error(
     status: int, code: str, detail: str, headers: Mapping[str, str] | None = None
 ) -> Response:
     """The one form of an error."""
-    return JSONResponse({"error": code, "detail": detail}, status, headers=headers)
+    all_headers = {**(headers or {}), **dict(retry_after(status, "database"))}
+    return Response(error_body(code, detail), status, all_headers, media_type=JSON)
 
 
 async def on_api_error(_request: Request, exc: Exception) -> Response:
@@ -116,8 +117,7 @@ async def on_neighbour(request: Request, exc: Exception) -> Response:
     if not is_transient(exc):
         raise exc
     log.warning("api.unavailable", path=request.url.path, error=brief(exc))
-    headers = {"Retry-After": str(RETRY_AFTER_SECONDS)}
-    return error(503, "unavailable", "the database did not answer; try again", headers)
+    return error(503, "unavailable", "the database did not answer; try again")
 
 
 async def on_bug(_request: Request, _exc: Exception) -> Response:

@@ -6,7 +6,6 @@ is not and what to write.
 
 from __future__ import annotations
 
-import asyncio
 import json
 from collections import Counter
 from collections.abc import Iterable, Mapping
@@ -14,7 +13,7 @@ from dataclasses import dataclass
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from starlette.requests import ClientDisconnect, Request
+from starlette.requests import Request
 
 from jobs.common.errors import FilterInvalid
 from jobs.corrections.charges import ChargeFilter
@@ -32,6 +31,8 @@ from receiver.api.filter_params import (
     usable_ids,
     whole_number,
 )
+from receiver.web.body import BodyReader, BodyTooLarge, Disconnected
+from receiver.web.body_budget import Budget
 
 MOST_BODY_BYTES = 1024 * 1024
 BODY_SECONDS = 30.0
@@ -252,19 +253,17 @@ async def _json_object(request: Request) -> Mapping[str, Any]:
 
 
 async def _body(request: Request) -> bytes:
-    raw = bytearray()
+    reader = BodyReader(request.receive)
     try:
-        async with asyncio.timeout(BODY_SECONDS):
-            async for chunk in request.stream():
-                raw += chunk
-                if len(raw) > MOST_BODY_BYTES:
-                    detail = f"the body has more than {MOST_BODY_BYTES} bytes"
-                    raise ApiError(413, "too-large", detail)
+        with Budget(MOST_BODY_BYTES).reserve() as reservation:
+            return await reader.read(MOST_BODY_BYTES, BODY_SECONDS, reservation)
+    except BodyTooLarge:
+        detail = f"the body has more than {MOST_BODY_BYTES} bytes"
+        raise ApiError(413, "too-large", detail) from None
     except TimeoutError:
         raise ApiError(408, "too-slow", "the body did not arrive in time") from None
-    except ClientDisconnect:
+    except Disconnected:
         raise ApiError(400, "disconnected", "the body is not whole") from None
-    return bytes(raw)
 
 
 def _once_each(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

@@ -7,8 +7,8 @@ from collections.abc import AsyncIterator
 
 import pytest
 
+from receiver.web import body as body_reading
 from receiver.web import connections
-from receiver.web import request as exchange
 from tests.attack.wire import connected, is_cut_off, send
 from tests.receiver.web.endpoint import Endpoint, head, read_answer, served, signed
 from tests.support.memory import MIB, needs_proc, peak_bytes
@@ -27,7 +27,7 @@ def endpoint() -> Endpoint:
 @pytest.fixture
 async def port(endpoint: Endpoint, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[int]:
     monkeypatch.setattr(connections, "LINGER_SECONDS", 0.3)
-    monkeypatch.setattr(exchange, "DRAIN_SECONDS", 0.3)
+    monkeypatch.setattr(body_reading, "DRAIN_SECONDS", 0.3)
     async with served(endpoint.app) as port:
         yield port
 

@@ -9,8 +9,8 @@ from collections.abc import AsyncIterator
 import pytest
 from starlette.types import Receive, Scope, Send
 
+from receiver.web import body as body_reading
 from receiver.web import connections
-from receiver.web import request as exchange
 from receiver.web.connections import bounded
 from tests.attack.wire import connected, drip, is_cut_off, send
 from tests.receiver.web.endpoint import Endpoint, head, read_answer, served, signed
@@ -27,7 +27,7 @@ def endpoint() -> Endpoint:
 @pytest.fixture
 async def port(endpoint: Endpoint, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[int]:
     monkeypatch.setattr(connections, "LINGER_SECONDS", 0.4)
-    monkeypatch.setattr(exchange, "DRAIN_SECONDS", 0.3)
+    monkeypatch.setattr(body_reading, "DRAIN_SECONDS", 0.3)
     http = bounded(head_seconds=HEAD_SECONDS, most_connections=100)
     async with served(endpoint.app, http) as port:
         yield port

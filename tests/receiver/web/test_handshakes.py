@@ -161,6 +161,15 @@ async def test_a_wrong_word_at_the_gate_is_403(name: str, pairing: MemoryPairing
     assert endpoint.causes == [(name, "wrong-token")]
 
 
+async def test_without_its_secret_a_gate_is_503_and_names_when_to_try_again(
+    pairing: MemoryPairing,
+) -> None:
+    endpoint = endpoint_for("whatsapp", pairing, "")
+    url = f"{BASE}/webhooks/whatsapp?hub.mode=subscribe&hub.challenge=1&hub.verify_token=x"
+    answer = await call(endpoint, {"method": "GET", "url": url, "headers": {}, "body": b""})
+    assert (answer.status_code, answer.headers["retry-after"]) == (503, "60")
+
+
 async def test_a_verify_token_of_its_own_opens_the_gate_and_signs_nothing(
     pairing: MemoryPairing,
 ) -> None:

@@ -78,7 +78,7 @@ async def test_what_cannot_be_redacted_for_certain_is_not_stored_and_asked_for_a
     assert endpoint.inbox.kept == {}
     (rejection,) = endpoint.rejections
     assert (rejection.source, rejection.cause) == ("github", "not-redactable")
-    assert rejection.detail.startswith("values are to be taken out of it, and it is ")
+    assert rejection.detail.startswith("its values must be redacted, and it is ")
     assert PLANTED not in repr(rejection) + answer.text
 
 

@@ -9,7 +9,7 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from receiver.web import request as exchange
+from receiver.web import body as body_reading
 from tests.receiver.web.endpoint import LIMIT, Endpoint, head, read_answer, served, signed
 
 BODY = b'{"action": "submitted"}'
@@ -91,7 +91,7 @@ async def test_a_sender_that_reads_only_when_it_has_sent_all_sees_the_refusal(
 async def test_a_sender_without_end_is_cut_off_by_bytes(
     streams: Streams, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(exchange, "DRAIN_BYTES", MIB)
+    monkeypatch.setattr(body_reading, "DRAIN_BYTES", MIB)
     _, writer = streams
     writer.write(head("POST", "/webhooks/github", {"Transfer-Encoding": "chunked"}))
     sent = await send_until_cut_off(writer, chunked(b"x" * 65_536))
@@ -101,7 +101,7 @@ async def test_a_sender_without_end_is_cut_off_by_bytes(
 async def test_a_sender_without_end_is_cut_off_by_time(
     streams: Streams, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(exchange, "DRAIN_SECONDS", 1.0)
+    monkeypatch.setattr(body_reading, "DRAIN_SECONDS", 1.0)
     reader, writer = streams
     began = time.monotonic()
     writer.write(head("POST", "/webhooks/github", {"Content-Length": str(2 * MIB)}))
