@@ -1,20 +1,23 @@
-"""`actions`: who did what, when, to which and why."""
+"""List what people did: replays, discards, corrections, purges; newest first (100 by default)."""
 
 from __future__ import annotations
-
-import json
-from collections.abc import Mapping
 
 from jobs.queries.actions import ActionEntry, ActionFilter, list_actions
 from jobs.storage.database import Database
 from jobs.storage.keyset import DEFAULT_LIMIT, MAX_LIMIT
 from receiver.api.filter_params import action_filter
+from receiver.cli.common import options as arg
+from receiver.cli.common.formatting import filter_text
 from receiver.cli.common.session import Session
 from receiver.terminal.output import Cell, Output
 
+EXAMPLES = ("receiver actions", "receiver actions --kind replay --since 7d")
 
-def actions(given: Mapping[str, str | None], *, limit: int | None, as_json: bool) -> None:
-    """The newest that fit."""
+
+def actions(
+    *, limit: arg.Limit = None, as_json: arg.Json = False, **given: arg.ActionFilter
+) -> None:
+    """Print the newest actions that match."""
     session, out = Session(), Output(as_json=as_json)
     where = action_filter(given, session.zone)
     items = session.run(_newest, where, limit or DEFAULT_LIMIT)
@@ -24,7 +27,7 @@ def actions(given: Mapping[str, str | None], *, limit: int | None, as_json: bool
         columns = ("=at", "=id", "kind", "by", ">count", "which", "note")
         out.table(columns, [_row(item) for item in items])
     else:
-        out.line("nothing that fits was done" if any(given.values()) else "nothing was done yet")
+        out.line("no action matches" if any(given.values()) else "no actions yet")
 
 
 async def _newest(database: Database, where: ActionFilter, limit: int) -> list[ActionEntry]:
@@ -41,15 +44,12 @@ async def _newest(database: Database, where: ActionFilter, limit: int) -> list[A
 
 
 def _row(item: ActionEntry) -> tuple[Cell, ...]:
-    return (item.at, item.id, item.kind, item.actor, item.count, which(item.filter), item.note)
-
-
-def which(given: Mapping[str, object]) -> str | None:
-    """A filter in one line; of many ids only their number."""
-    return ", ".join(f"{name} {_value(value)}" for name, value in given.items()) or None
-
-
-def _value(value: object) -> str:
-    if isinstance(value, list):
-        return f"{value[0]}" if len(value) == 1 else f"({len(value)})"
-    return value if isinstance(value, str) else json.dumps(value)
+    return (
+        item.at,
+        item.id,
+        item.kind,
+        item.actor,
+        item.count,
+        filter_text(item.filter),
+        item.note,
+    )

@@ -1,25 +1,52 @@
-"""The command line `receiver`: all commands, put together.
+"""The command line `receiver`: the table of all commands, in the order of `--help`.
 
-Owns the order in which `--help` lists them. Modules of commands hold signatures only, so that
-`--help` and shell completion load neither database nor server.
+A command is a module of this folder; nothing of it is imported here.
 """
 
 from __future__ import annotations
 
 import sys
-from importlib import metadata
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
+from receiver.cli.common.command import Command, Group
 from receiver.cli.common.errors import MISUSE
-from receiver.cli.common.help import Command, Group
-from receiver.cli.groups import authoring, money, operating, processes, setting_up, watching
 from receiver.terminal.pipes import expect_readers_to_go, flush, open_closed
+
+#: By panel of `--help`.
+COMMANDS = {
+    "Run the service": ["up", "serve", "work", "migrate"],
+    "Write mappings, test a source": [
+        *["check", "try", "init", "new", "example"],
+        *["send", "trigger", "verify", "schema"],
+    ],
+    "Connect a vendor": ["schemes", "pair"],
+    "Inspect, replay and correct": [
+        *["deliveries", "rejections", "show", "failures"],
+        *["replay", "discard", "reverse", "reinstate"],
+    ],
+    "Read the ledger": ["events", "actions", "exceptions"],
+    "Monitor and maintain": [
+        *["status", "doctor", "sources", "tail"],
+        *["rules", "purge", "timezone", "revenue"],
+    ],
+}
+
+
+class _Receiver(Group):
+    """The group of the commands in the table."""
+
+    def __init__(self, **named: Any) -> None:
+        super().__init__(**named)
+        for panel, names in COMMANDS.items():
+            for name in names:
+                self.add_command(Command(name, panel=panel))
+
 
 app = typer.Typer(
     name="receiver",
-    cls=Group,
+    cls=_Receiver,
     help="Turns signed webhooks into money, once: revenue-only billing events.\n\n"
     "Begin with `receiver init DIR`, which makes a folder of your own, and `receiver up` in it; "
     "`receiver up --demo` shows what it does.",
@@ -28,22 +55,12 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 
-for title, group in {
-    "Run it": processes.app,
-    "Point a source at it, edit mappings": authoring.app,
-    "Set a vendor up": setting_up.app,
-    "See what came, mend, replay": operating.app,
-    "Read the ledger": money.app,
-    "Look after the whole": watching.app,
-}.items():
-    for command in group.registered_commands:
-        command.rich_help_panel = title
-        command.cls = Command
-    app.add_typer(group)
-
 
 def _print_version(wanted: bool) -> None:
     if wanted:
+        # Imported late: no other command needs it.
+        from importlib import metadata
+
         typer.echo(metadata.version("receiver"))
         raise typer.Exit
 
@@ -51,10 +68,13 @@ def _print_version(wanted: bool) -> None:
 @app.callback()
 def options(
     version: Annotated[
-        bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print it.")
+        bool,
+        typer.Option(
+            "--version", callback=_print_version, is_eager=True, help="Print the version."
+        ),
     ] = False,
 ) -> None:
-    """What goes before a command."""
+    """Options before a command."""
 
 
 def main() -> None:
@@ -72,6 +92,6 @@ def _run() -> None:
         try:
             argument.encode()
         except UnicodeEncodeError:
-            sys.stderr.write(f"receiver: {argument!a} is no UTF-8; nothing was done\n")
+            sys.stderr.write(f"receiver: {argument!a} is not UTF-8; nothing was done\n")
             sys.exit(MISUSE)
     app()

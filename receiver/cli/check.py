@@ -1,4 +1,7 @@
-"""`check`: all that is wrong with the mappings, each thing at its place."""
+"""Check all mapping files and run their examples; print every problem with its place.
+
+With a database, also refuse edits that would bill again what has billed.
+"""
 
 from __future__ import annotations
 
@@ -6,6 +9,9 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
+from typing import Annotated
+
+import typer
 
 from jobs.backtest.window import Window, parse_window
 from jobs.common.errors import is_transient
@@ -19,7 +25,8 @@ from mappings.engine.loading.rekeyed import left_behind
 from mappings.engine.tooling.concerns import price_concerns
 from mappings.engine.tooling.examples import run_examples
 from mappings.engine.types import Problem
-from receiver.cli.check_against import differences
+from receiver.cli.common import options as arg
+from receiver.cli.common.backtest import differences
 from receiver.cli.common.errors import MISUSE, Trouble
 from receiver.cli.common.session import Session
 from receiver.signatures import RULES, scheme_of
@@ -27,9 +34,30 @@ from receiver.signatures.describing import concerns
 from receiver.sources.unsigned import reliance
 from receiver.terminal.output import Output, counted
 
+EXAMPLES = ("receiver check", "receiver check --against 7d")
+
 
 def check(
-    folder: Path | None, *, use_database: bool | None, against: str | None, as_json: bool
+    folder: Annotated[
+        Path | None, typer.Argument(help="The mappings; RECEIVER_MAPPINGS by default.")
+    ] = None,
+    use_database: Annotated[
+        bool | None,
+        typer.Option(
+            "--database/--offline",
+            help="Compare with what has billed. By default if there is a database.",
+            show_default=False,
+        ),
+    ] = None,
+    against: Annotated[
+        str | None,
+        typer.Option(
+            metavar="7d|N",
+            help="Also print what would bill otherwise than it does now, over the stored deliveries"
+            " of this span (30m, 24h, 7d, 2w), or the last N.",
+        ),
+    ] = None,
+    as_json: arg.Json = False,
 ) -> None:
     """Print every problem and raise Trouble if there is one.
 

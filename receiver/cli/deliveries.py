@@ -1,8 +1,6 @@
-"""`deliveries`."""
+"""List deliveries, newest first (100 by default)."""
 
 from __future__ import annotations
-
-from collections.abc import Mapping
 
 from jobs.filters import DeliveryFilter
 from jobs.queries.deliveries.billed import Billed, amounts, in_words, read_billed, total
@@ -11,15 +9,26 @@ from jobs.queries.identification import whole_filter
 from jobs.storage.database import Database
 from jobs.storage.keyset import DEFAULT_LIMIT, MAX_LIMIT
 from receiver.api.filter_params import delivery_filter
+from receiver.cli.common import options as arg
+from receiver.cli.common.formatting import why
 from receiver.cli.common.names import refuse_misspelt
 from receiver.cli.common.session import Session
 from receiver.terminal.output import Cell, Output, deliveries_counted, state_text
 
+EXAMPLES = (
+    "receiver deliveries --since 1h",
+    "receiver deliveries --state failed --source zendesk",
+)
+
 
 def deliveries(
-    ids: list[str], given: Mapping[str, str | None], *, limit: int | None, as_json: bool
+    ids: arg.Ids = None,
+    *,
+    limit: arg.Limit = None,
+    as_json: arg.Json = False,
+    **given: arg.DeliveryFilter,
 ) -> None:
-    """The newest deliveries that fit; `limit` over as many pages as it takes."""
+    """Print the newest deliveries that match; `limit` over as many pages as it takes."""
     session, out = Session(), Output(as_json=as_json)
     where = session.run(whole_filter, delivery_filter(given, session.zone, ids=ids or None))
     refuse_misspelt(session, where)
@@ -65,8 +74,3 @@ def _row(item: DeliveryItem, billed: Billed, *, in_full: bool) -> tuple[Cell, ..
         item.duplicates,
         why(item.reason, item.detail) if in_full else item.reason,
     )
-
-
-def why(reason: str | None, detail: str | None) -> str | None:
-    """Reason and detail in one, as far as there are any."""
-    return ": ".join(part for part in (reason, detail) if part) or None

@@ -1,33 +1,55 @@
-"""`doctor`: whatever is wrong with this installation, and what mends it."""
+"""Check the installation; print each problem with its remedy, and exit 1 if there is one."""
 
 from __future__ import annotations
 
 import asyncio
 from functools import partial
+from typing import Annotated
 
+import typer
 import uvloop
 from rich.text import Text
 
 from jobs.audits.scrub import PAGE
 from jobs.storage.database import open_database
+from receiver.cli.common import options as arg
 from receiver.cli.common.errors import Trouble
 from receiver.cli.common.explanations import explanation
 from receiver.cli.common.session import Session, refuse_missing_file
+from receiver.cli.test_alert import send_test_alert
 from receiver.health.problem import Checked
 from receiver.health.registry import examine
 from receiver.sources.secrets import Secrets
 from receiver.terminal.output import Output, counted
+
+EXAMPLES = ("receiver doctor", "receiver doctor --send-test-alert")
 
 STYLES = {"ok": "green", "note": "yellow", "problem": "bold red"}
 #: An audit that looks at everything says how far it is this often.
 TELL_EVERY = 10_000
 
 
-def doctor(*, is_full: bool, as_json: bool) -> None:
+def doctor(
+    *,
+    full: Annotated[
+        bool, typer.Option("--full", help="Check every key and delivery, however long it takes.")
+    ] = False,
+    test_alert: Annotated[
+        bool,
+        typer.Option(
+            "--send-test-alert",
+            help="Only post a test alert to RECEIVER_ALERT_URL, and show the answer.",
+        ),
+    ] = False,
+    as_json: arg.Json = False,
+) -> None:
     """Print each check; raise Trouble if one found a problem."""
+    if test_alert:
+        send_test_alert(as_json=as_json)
+        return
     session, out = Session(), Output(as_json=as_json)
     # They may be read from the database, by an event loop of their own.
-    checked = uvloop.run(_examine(session, session.secrets, out, is_full=is_full))
+    checked = uvloop.run(_examine(session, session.secrets, out, is_full=full))
     if as_json:
         out.json([one.as_json() for one in checked])
     skipped = [one for one in checked if one.is_skipped]

@@ -1,12 +1,18 @@
-"""`events`: the lines of the ledger, for people, spreadsheets and programs."""
+"""List billing events, latest recorded first (100 by default).
+
+For exports use --after: it misses no event and repeats none.
+"""
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterable, Mapping
+from collections.abc import AsyncIterator, Iterable
 from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
 from enum import StrEnum
+from typing import Annotated
+
+import typer
 
 from jobs.common.money import sums
 from jobs.common.timestamps import in_utc
@@ -17,10 +23,13 @@ from jobs.queries.ledger.export import read_forward
 from jobs.storage.database import Database
 from jobs.storage.keyset import DEFAULT_LIMIT, MAX_LIMIT
 from receiver.api.filter_params import billing_filter
+from receiver.cli.common import options as arg
 from receiver.cli.common.errors import MISUSE, Trouble
 from receiver.cli.common.names import refuse_misspelt
 from receiver.cli.common.session import Session
 from receiver.terminal.output import Cell, Output, counted
+
+EXAMPLES = ("receiver events --customer acme --since 30d", "receiver events --csv --after ''")
 
 Items = tuple[BillingEventItem, ...]
 
@@ -57,9 +66,28 @@ def form_of(*, as_json: bool, as_csv: bool, as_jsonl: bool) -> Form:
 
 
 def events(
-    given: Mapping[str, str | None], form: Form, *, after: str | None, limit: int | None
+    *,
+    after: Annotated[
+        str | None,
+        typer.Option(
+            metavar="CURSOR",
+            help="Read forwards, in the order of commitment, what is complete after this cursor;"
+            " '' from the first. Prints the next cursor to stderr (with --json in `next`).",
+            show_default=False,
+        ),
+    ] = None,
+    limit: arg.Limit = None,
+    as_csv: Annotated[
+        bool, typer.Option("--csv", help="Print CSV: all that match, unless --limit is given.")
+    ] = False,
+    as_jsonl: Annotated[
+        bool, typer.Option("--jsonl", help="Print one JSON object a line, likewise.")
+    ] = False,
+    as_json: arg.Json = False,
+    **given: arg.BillingFilter,
 ) -> None:
-    """The billing events that fit, latest recorded first; forwards with `after`."""
+    """Print the billing events that match, latest recorded first; forwards with `after`."""
+    form = form_of(as_json=as_json, as_csv=as_csv, as_jsonl=as_jsonl)
     session, out = Session(), Output(as_json=form is Form.JSON)
     where = billing_filter(given, session.zone)
     if where.delivery is not None:

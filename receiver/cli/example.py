@@ -1,4 +1,4 @@
-"""`example`: a stored delivery as a fixture, redacted, with the same outcomes."""
+"""Turn a stored delivery into a fixture: personal data removed, the outcomes the same."""
 
 from __future__ import annotations
 
@@ -6,8 +6,10 @@ import json
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 from urllib.parse import parse_qsl, urlencode
+
+import typer
 
 from jobs.common.money import money
 from jobs.common.timestamps import in_utc
@@ -19,10 +21,16 @@ from mappings.engine.redact.paths import NotRedactable
 from mappings.engine.types import DeliveryInput, Mapped, Outcome
 from receiver.authoring.anonymize import Path as Place
 from receiver.authoring.anonymize import Redaction, candidates, path_text
+from receiver.cli.common import options as arg
 from receiver.cli.common.errors import Trouble
 from receiver.cli.common.files import write_new
 from receiver.cli.common.session import Session
 from receiver.terminal.output import Output, counted
+
+EXAMPLES = (
+    "receiver example 01a208d2",
+    "receiver example 01a208d2 --out mappings/examples/desk-solved.json",
+)
 
 #: A payload with more personal data than this is redacted in groups of members, not one by one.
 MOST_TRIALS = 400
@@ -38,8 +46,14 @@ class Fixture:
     mapped: Mapped
 
 
-def example(delivery_id: str, *, path: Path | None, as_json: bool) -> None:
-    """Print the fixture, or write it to `path`; and what to put below `examples:`."""
+def example(
+    delivery_id: Annotated[str, typer.Argument(metavar="DELIVERY", help="The delivery's id.")],
+    path: Annotated[
+        Path | None, typer.Option("--out", help="Write it to this file, which must not exist yet.")
+    ] = None,
+    as_json: arg.Json = False,
+) -> None:
+    """Print the fixture, or write it to `path`; and the item for `examples:`."""
     session, out = Session(), Output(as_json=as_json)
     delivery = _delivery(session, delivery_id)
     found = redacted(session.edited, delivery)

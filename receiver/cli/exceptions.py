@@ -1,9 +1,11 @@
-"""`exceptions`: what was taken and not billed as someone may expect, with what fixes it."""
+"""List accepted outcomes that may not have billed as expected, with the remedy."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Annotated
 
+import typer
 from rich.text import Text
 
 from jobs.exceptions.dismissal import dismiss
@@ -15,14 +17,43 @@ from jobs.queries.exceptions.examples import (
 )
 from jobs.queries.exceptions.listing import ExceptionItem, read_exceptions
 from receiver.api.filter_params import exception_kinds
-from receiver.cli.common.errors import MISUSE, Trouble
+from receiver.cli.common import options as arg
+from receiver.cli.common.consent import actor, require_note
 from receiver.cli.common.session import Session
-from receiver.cli.replay import actor
 from receiver.terminal.output import Output, counted
 
+EXAMPLES = (
+    "receiver exceptions",
+    "receiver exceptions --dismiss KEY --note 'agreed with the customer'",
+)
 
-def exceptions(kind: str | None, *, examples: int, as_json: bool) -> None:
-    """The kinds of which there are any, each with its latest examples."""
+
+def exceptions(
+    kind: Annotated[
+        str | None,
+        typer.Option(
+            help="waiting-reversal, amount-differs, lookalike-customer or unused-price only."
+        ),
+    ] = None,
+    examples: Annotated[
+        int, typer.Option(min=0, max=1_000, help="Show so many of each kind.")
+    ] = 10,
+    dismiss_keys: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--dismiss",
+            metavar="KEY",
+            help="Dismiss the exceptions of this outcome key; may be repeated. Needs --note.",
+            show_default=False,
+        ),
+    ] = None,
+    note: arg.Note = None,
+    as_json: arg.Json = False,
+) -> None:
+    """Print the kinds of which there are any, each with its latest examples."""
+    if dismiss_keys:
+        _dismiss(kind, dismiss_keys, note=note, as_json=as_json)
+        return
     session, out = Session(), Output(as_json=as_json)
     items = session.run(
         read_exceptions, session.mappings(), kinds=exception_kinds(kind), examples=examples
@@ -38,16 +69,12 @@ def exceptions(kind: str | None, *, examples: int, as_json: bool) -> None:
         _show(out, item)
 
 
-def dismiss_them(
-    kind: str | None, names: Sequence[str], *, note: str | None, as_json: bool
-) -> None:
-    """Put the exceptions of these outcome keys away, and say how many that were."""
+def _dismiss(kind: str | None, keys: Sequence[str], *, note: str | None, as_json: bool) -> None:
+    """Dismiss the exceptions of these outcome keys, and print how many those were."""
     session, out = Session(), Output(as_json=as_json)
-    if not (note or "").strip():
-        raise Trouble("--note is missing; say why this is no exception", code=MISUSE)
-    number = session.run(
-        dismiss, list(names), actor=actor(), note=note or "", kinds=exception_kinds(kind)
-    )
+    note = require_note(note, "say why this is no exception")
+    kinds = exception_kinds(kind)
+    number = session.run(dismiss, list(keys), actor=actor(), note=note, kinds=kinds)
     out.json_if_asked({"dismissed": number})
     out.line(f"{counted(number, 'exception')} dismissed")
 

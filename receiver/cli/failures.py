@@ -1,20 +1,23 @@
-"""`failures`: what went wrong, by what mends it."""
+"""Group failed deliveries by cause, with the remedy and the command that replays them."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 
 from rich.text import Text
 
 from jobs.queries.deliveries.failures import FailureGroup, read_failures
 from receiver.api.filter_params import delivery_filter
+from receiver.cli.common import options as arg
 from receiver.cli.common.names import refuse_misspelt
 from receiver.cli.common.session import Session
 from receiver.terminal.output import Output, counted
 
+EXAMPLES = ("receiver failures", "receiver failures --source zendesk --since 7d")
 
-def failures(given: Mapping[str, str | None], *, as_json: bool) -> None:
-    """The groups, largest first, each with its mend and the command that replays it."""
+
+def failures(*, as_json: arg.Json = False, **given: arg.FailureFilter) -> None:
+    """Print the groups, largest first."""
     session, out = Session(), Output(as_json=as_json)
     where = delivery_filter(given, session.zone)
     refuse_misspelt(session, where)

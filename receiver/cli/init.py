@@ -1,4 +1,4 @@
-"""`init`: a folder of one's own, with the vendors chosen from the ready-made mappings."""
+"""Make a folder of your own: mappings, prices, secrets. `receiver up` runs in it."""
 
 from __future__ import annotations
 
@@ -7,28 +7,46 @@ import secrets
 import shlex
 from collections.abc import Iterable, Sequence
 from pathlib import Path
+from typing import Annotated
 
-from mappings.engine.common.suggest import completed
+import typer
+
 from receiver.authoring.folder import ENV, folder_files
 from receiver.authoring.library import Entry, library
+from receiver.cli.common import options as arg
 from receiver.cli.common.consent import can_ask
 from receiver.cli.common.errors import MISUSE, Trouble
 from receiver.cli.common.files import ORDINARY, OWNER_ONLY, write_new
+from receiver.cli.common.ready_made import entry_of
 from receiver.terminal.output import Output, counted
+
+EXAMPLES = ("receiver init billing", "receiver init billing --with stripe,zendesk")
 
 #: Copied where nothing is chosen: `receiver up` makes throw-away secrets for them.
 DEFAULT = ("approvals", "github", "hubspot", "zendesk")
 TOKEN_BYTES = 32
 
 
-def init(folder: Path, *, vendors: Sequence[str] | None, as_json: bool) -> None:
-    """Write the folder; Trouble that names what is there already, with nothing written."""
+def init(
+    folder: Annotated[
+        Path, typer.Argument(metavar="DIR", help="The folder; created if it does not exist.")
+    ],
+    vendors: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--with",
+            metavar="ENTRY,ENTRY",
+            help="Ready-made mappings to copy; asked on a terminal by default.",
+            show_default=False,
+        ),
+    ] = None,
+    as_json: arg.Json = False,
+) -> None:
+    """Write the folder; Trouble that names existing files, with nothing written."""
     out = Output(as_json=as_json)
     if folder.exists() and not folder.is_dir():
         raise Trouble(f"{folder} is a file; name a folder", code=MISUSE)
-    if vendors is None:
-        vendors = _asked(out) if can_ask() and not as_json else DEFAULT
-    entries = chosen_entries(vendors)
+    entries = _chosen_entries(_asked(out) if vendors is None else vendors)
     files = folder_files(entries, token=secrets.token_urlsafe(TOKEN_BYTES))
     _refuse_existing(folder, files)
     for name, body in files.items():
@@ -47,25 +65,17 @@ def init(folder: Path, *, vendors: Sequence[str] | None, as_json: bool) -> None:
         out.command(command)
 
 
-def chosen_entries(names: Iterable[str]) -> list[Entry]:
+def _chosen_entries(names: Iterable[str]) -> list[Entry]:
     """The entries of these names, commas between them; Trouble for one that is not there."""
     words = [word.strip() for text in names for word in text.split(",") if word.strip()]
     wanted = {entry_of(word).name for word in words}
     return [entry for name, entry in library().items() if name in wanted]
 
 
-def entry_of(name: str) -> Entry:
-    """The ready-made mapping of that name; Trouble with the nearest otherwise."""
-    found = library().get(name)
-    if found is not None:
-        return found
-    names = list(library())
-    near = completed(name, names)
-    hint = f"did you mean {' or '.join(near)}?" if near else f"there are {', '.join(names)}"
-    raise Trouble(f"there is no ready-made mapping {name!r}; {hint}", code=MISUSE)
-
-
 def _asked(out: Output) -> Sequence[str]:
+    """The names typed on the terminal; without one the default."""
+    if out.as_json or not can_ask():
+        return DEFAULT
     out.say(f"ready-made mappings: {', '.join(library())}")
     answer = out.ask(f"Which of them, separated by commas? [{','.join(DEFAULT)}] ")
     return [answer] if answer else DEFAULT

@@ -1,11 +1,13 @@
-"""`migrate`: bring the database to this version's tables."""
+"""Migrate the database to the tables of this version."""
 
 from __future__ import annotations
 
 import asyncio
 import os
 from collections.abc import Awaitable, Callable
+from typing import Annotated
 
+import typer
 from sqlalchemy import text
 from sqlalchemy.engine import make_url
 
@@ -18,6 +20,8 @@ from receiver.config.settings import load_settings
 from receiver.local import lifeline
 from receiver.terminal.output import Output
 
+EXAMPLES = ("receiver migrate", "RECEIVER_DATABASE_URL=postgres://… receiver migrate")
+
 #: `--wait` is for a database that starts at the same time; one that is longer away needs a person.
 WAIT_SECONDS = 60.0
 PAUSE_SECONDS = 0.5
@@ -25,8 +29,12 @@ PAUSE_SECONDS = 0.5
 Pause = Callable[[float], Awaitable[None]]
 
 
-def migrate(*, wait: bool) -> None:
-    """Make or change tables; nothing where they are as they should be.
+def migrate(
+    wait: Annotated[
+        bool, typer.Option("--wait", help="Wait for the database, a minute at most.")
+    ] = False,
+) -> None:
+    """Create or change tables; do nothing if they are current.
 
     With `wait`, a database that does not answer yet is asked again for a minute.
     """

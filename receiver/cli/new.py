@@ -1,10 +1,12 @@
-"""`new`: a starting mapping file for a source, or a copy of a ready-made one."""
+"""Write a commented mapping file to start from, in shadow mode; overwrite nothing."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Annotated
 
+import typer
 from pydantic import TypeAdapter, ValidationError
 
 from mappings.engine.common.suggest import completed
@@ -26,11 +28,12 @@ from receiver.authoring.scaffold import (
     secret_name,
     starting_text,
 )
+from receiver.cli.common import options as arg
 from receiver.cli.common.consent import can_ask
 from receiver.cli.common.errors import MISUSE, Trouble
 from receiver.cli.common.files import write_new
+from receiver.cli.common.ready_made import entry_of
 from receiver.cli.common.session import Session
-from receiver.cli.init import entry_of
 from receiver.signatures import RULES
 from receiver.sources.listing import source_url
 from receiver.terminal.output import Output
@@ -38,8 +41,41 @@ from receiver.terminal.output import Output
 Wanted = tuple[str | None, str | None]
 
 
-def new(source: str, *, scheme: str | None, wanted: Wanted, as_json: bool) -> None:
-    """Write SOURCE.yaml, and agents.yaml where there is none; overwrite nothing."""
+EXAMPLES = ("receiver new desk --scheme hmac", "receiver new stripe --from stripe")
+
+
+def new(
+    source: Annotated[str, typer.Argument(metavar="SOURCE", help="The new source's name.")],
+    scheme: Annotated[
+        str | None,
+        typer.Option(help="Its signature scheme, such as zendesk, or hmac; by default SOURCE."),
+    ] = None,
+    entry: Annotated[
+        str | None,
+        typer.Option(
+            "--from", metavar="ENTRY", help="Copy this ready-made mapping, its tables and examples."
+        ),
+    ] = None,
+    agent: Annotated[
+        str | None, typer.Option(help="The agent of the outcome; asked on a terminal by default.")
+    ] = None,
+    indicator: Annotated[
+        str | None, typer.Option(help="One of the agent's; the first by default.")
+    ] = None,
+    as_json: arg.Json = False,
+) -> None:
+    """Write SOURCE.yaml, and agents.yaml if there is none; or copy a ready-made mapping."""
+    if entry is None:
+        _new_from_scheme(source, scheme, (agent, indicator), as_json=as_json)
+        return
+    for option, value in {"--scheme": scheme, "--agent": agent, "--indicator": indicator}.items():
+        if value is not None:
+            raise Trouble(f"--from brings its own; leave out {option}", code=MISUSE)
+    _copy_entry(source, entry, as_json=as_json)
+
+
+def _new_from_scheme(source: str, scheme: str | None, wanted: Wanted, *, as_json: bool) -> None:
+    """Write a mapping file for the scheme."""
     session, out = Session(), Output(as_json=as_json)
     _refuse_bad_name(source)
     scheme = scheme or (source if known_scheme(source) else None)
@@ -61,7 +97,7 @@ def new(source: str, *, scheme: str | None, wanted: Wanted, as_json: bool) -> No
         among=among,
     )
     written = _write_all(folder, {**agents, f"{source}.yaml": text, **_missing_schemas(folder)})
-    _tell(session, out, source, (secret_name(source),), written)
+    _report(session, out, source, (secret_name(source),), written)
     for entry in _ready_made(scheme, source):
         out.say(
             f"there is a ready-made mapping for {entry.scheme}; to have it instead, remove"
@@ -69,14 +105,11 @@ def new(source: str, *, scheme: str | None, wanted: Wanted, as_json: bool) -> No
         )
 
 
-def new_from(source: str, name: str, *, given: Mapping[str, str | None], as_json: bool) -> None:
+def _copy_entry(source: str, name: str, *, as_json: bool) -> None:
     """Copy the entry of that name under the source's, with all that belongs to it.
 
-    Tables, examples and prices that are there stay as they are.
+    Existing tables, examples and prices stay unchanged.
     """
-    for option, value in given.items():
-        if value is not None:
-            raise Trouble(f"--from brings its own; leave out {option}", code=MISUSE)
     session, out = Session(), Output(as_json=as_json)
     _refuse_bad_name(source)
     entry = entry_of(name)
@@ -91,7 +124,7 @@ def new_from(source: str, name: str, *, given: Mapping[str, str | None], as_json
     missing = {file: body for file, body in entry.files.items() if folder / file not in kept}
     written = _write_all(folder, {entry.file: entry.text, **missing, **_missing_schemas(folder)})
     written += _add_prices(out, folder / AGENTS_FILE, entry)
-    _tell(session, out, source, entry.secrets, written)
+    _report(session, out, source, entry.secrets, written)
     for path in kept:
         out.say(f"kept as it is: {path}")
 
@@ -206,7 +239,7 @@ def _add_prices(out: Output, path: Path, entry: Entry) -> list[Path]:
     return []
 
 
-def _tell(
+def _report(
     session: Session, out: Output, source: str, secrets: tuple[str, ...], written: list[Path]
 ) -> None:
     url = source_url(session.settings, source)

@@ -1,14 +1,17 @@
-"""`pair`: open the window in which a vendor's own secret is taken."""
+"""Accept, once and now, the secret that a vendor sends during set-up (Asana, Notion)."""
 
 from __future__ import annotations
 
 import secrets as randomness
 import time
-from dataclasses import dataclass
+from typing import Annotated
+
+import typer
 
 from jobs.common.timestamps import in_utc
 from jobs.intake.pairing import Window, close_window, open_window, taken
 from mappings.engine.loading.load import Source
+from receiver.cli.common import options as arg
 from receiver.cli.common.errors import MISUSE, Trouble
 from receiver.cli.common.session import Session
 from receiver.signatures import Scheme, SchemeInvalid, scheme_of
@@ -17,32 +20,40 @@ from receiver.sources.listing import source_url
 from receiver.terminal.output import Output
 from receiver.web.handshakes import PAIR
 
+EXAMPLES = ("receiver pair asana --wait", "receiver pair asana --minutes 0")
+
 LOOK_SECONDS = 0.3
 _TOKEN_BYTES = 16
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PairOptions:
-    """How the window is opened; `minutes` 0 closes it."""
-
-    minutes: int
-    secret: str | None
-    replace: bool
-    wait: bool
-
-
-def pair(source_name: str, options: PairOptions, *, as_json: bool) -> None:
-    """Open or close the window, say what to do now, and wait where that is asked for."""
+def pair(
+    source_name: arg.SourceName,
+    minutes: Annotated[
+        int, typer.Option(min=0, max=60, help="How long the window is open; 0 closes it.")
+    ] = 10,
+    secret: Annotated[
+        str | None,
+        typer.Option(help="The name of the secret; the first that is not set by default."),
+    ] = None,
+    replace: Annotated[
+        bool, typer.Option("--replace", help="Allow it to replace a secret in use.")
+    ] = False,
+    wait: Annotated[
+        bool, typer.Option("--wait", help="Wait for the vendor and show what it sent.")
+    ] = False,
+    as_json: arg.Json = False,
+) -> None:
+    """Open or close the window, print the next step, and wait if asked to."""
     session, out = Session(), Output(as_json=as_json)
     source = session.source(source_name)
     learns = _learns(_scheme_of(source))
-    if options.minutes == 0:
+    if minutes == 0:
         session.run(close_window, source.name)
         out.say(f"the window of {source.name} is closed")
         return
-    name = _secret_to_learn(session, source, options) if learns else None
-    window = Window(source=source.name, secret=name, replaces=options.replace)
-    token, seconds = randomness.token_urlsafe(_TOKEN_BYTES), options.minutes * 60
+    name = _secret_to_learn(session, source, secret, replace=replace) if learns else None
+    window = Window(source=source.name, secret=name, replaces=replace)
+    token, seconds = randomness.token_urlsafe(_TOKEN_BYTES), minutes * 60
     until = session.run(open_window, window, token=token, seconds=seconds)
     url = with_parameter(source_url(session.settings, source.name), PAIR, token)
     out.say(f"open until {until:%H:%M:%S}Z, for one request: give the vendor exactly this URL")
@@ -50,13 +61,13 @@ def pair(source_name: str, options: PairOptions, *, as_json: bool) -> None:
     out.say("only a request to this URL is accepted: keep it between you and the vendor")
     if name:
         out.say(f"what it sends is kept as {name} in the database")
-    shown = _wait_for(session, source.name, seconds) if options.wait else None
+    shown = _wait_for(session, source.name, seconds) if wait else None
     if as_json:
         fields = {"source": source.name, "secret": name, "until": in_utc(until)}
         out.json({**fields, "url": url, "sent": shown})
     for field, value in (shown or {}).items():
         out.line(f"{field}: {value}")
-    if options.wait and shown is None:
+    if wait and shown is None:
         raise Trouble(f"nothing came for {source.name} while the window was open")
 
 
@@ -92,9 +103,8 @@ def _learns(scheme: Scheme) -> bool:
     return False
 
 
-def _secret_to_learn(session: Session, source: Source, options: PairOptions) -> str:
-    """The name under which the secret is kept: one that is not in use, unless it is replaced."""
-    wanted = options.secret
+def _secret_to_learn(session: Session, source: Source, wanted: str | None, *, replace: bool) -> str:
+    """The name under which the secret is kept: an unused one, unless `replace` is given."""
     if wanted is not None and wanted not in source.secrets:
         listed = ", ".join(source.secrets)
         raise Trouble(f"{source.name} has no secret {wanted}; it has {listed}", code=MISUSE)
@@ -104,7 +114,7 @@ def _secret_to_learn(session: Session, source: Source, options: PairOptions) -> 
         listed = " or ".join(names)
         raise Trouble(f"{listed} is set in the environment or a file: remove it there first")
     unused = [name for name in free if not session.secrets.was_learnt(name)]
-    if unused or options.replace:
+    if unused or replace:
         return (unused or free)[0]
     listed = ", ".join([*source.secrets, _next_name(session, source)])
     raise Trouble(

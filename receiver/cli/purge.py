@@ -1,18 +1,30 @@
-"""`purge`: what there is of a customer, a question, then `jobs.privacy`; and what is left."""
+"""Erase a customer: a pseudonym in the ledger, bodies and tags deleted, all sums unchanged.
+
+Cannot be undone; can be repeated at any time. Asks first on a terminal; without one it needs --yes.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Annotated
 
-from jobs.privacy.purge import purge, survey
+import typer
+
+from jobs.privacy.purge import purge as erase
+from jobs.privacy.purge import survey
 from jobs.privacy.purge_report import SHOWN, PurgeReport
 from jobs.storage.columns import can_be_stored
 from mappings.engine.common.identifiers import CHARS_MAX
-from receiver.cli.common.consent import require_consent
+from receiver.cli.common import options as arg
+from receiver.cli.common.consent import actor, require_consent
 from receiver.cli.common.errors import MISUSE, Trouble
 from receiver.cli.common.session import Session
-from receiver.cli.replay import actor
 from receiver.terminal.output import Output, counted
+
+EXAMPLES = (
+    "receiver purge --customer acme --dry-run",
+    "receiver purge --customer acme --note 'request of 3 November'",
+)
 
 #: What no command of ours reaches, whatever is found.
 MAPPINGS_FOLDER = (
@@ -27,10 +39,15 @@ OUTSIDE = (
 )
 
 
-def purge_customer(
-    customer: str, *, note: str | None, dry_run: bool, yes: bool, as_json: bool
+def purge(
+    *,
+    customer: Annotated[str, typer.Option(help="The customer's id, as it was billed.")],
+    note: arg.Note = None,
+    dry_run: arg.DryRun = False,
+    yes: arg.Yes = False,
+    as_json: arg.Json = False,
 ) -> None:
-    """Erase the customer, or with `dry_run` say what that would be."""
+    """Erase the customer; with `dry_run` print what that would change."""
     session, out = Session(), Output(as_json=as_json)
     _refuse_what_is_no_id(customer)
     found = session.run_patiently(survey, customer)
@@ -41,7 +58,7 @@ def purge_customer(
     out.say(f"to erase: {counts}")
     question = "It cannot be undone. Erase it?"
     require_consent(out, question, counts=counts, done="erased", yes=yes)
-    done = session.run_patiently(purge, customer, found, actor=actor(), note=note)
+    done = session.run_patiently(erase, customer, found, actor=actor(), note=note)
     _show(out, done, did=True)
 
 

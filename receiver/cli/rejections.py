@@ -1,8 +1,6 @@
-"""`rejections`: what was not taken, and why."""
+"""List rejected requests and the causes (the last 1,000 are kept)."""
 
 from __future__ import annotations
-
-from collections.abc import Mapping
 
 from jobs.queries.sources.rejections import (
     RejectionFilter,
@@ -14,13 +12,18 @@ from jobs.storage.database import Database
 from jobs.storage.keyset import DEFAULT_LIMIT
 from receiver.api.filter_names import refuse_misspelt_rejections
 from receiver.api.filter_params import rejection_filter
+from receiver.cli.common import options as arg
 from receiver.cli.common.names import sources_at_hand
 from receiver.cli.common.session import Session
 from receiver.terminal.output import Cell, Output, counted
 
+EXAMPLES = ("receiver rejections --since 1h", "receiver rejections --source zendesk")
 
-def rejections(given: Mapping[str, str | None], *, limit: int | None, as_json: bool) -> None:
-    """The newest that are kept, and how many there ever were by cause."""
+
+def rejections(
+    *, limit: arg.Limit = None, as_json: arg.Json = False, **given: arg.RejectionFilter
+) -> None:
+    """Print the newest that are kept, and the count of all so far by cause."""
     session, out = Session(), Output(as_json=as_json)
     where = rejection_filter(given, session.zone)
     sources = sources_at_hand(session) if where.source is not None else frozenset()

@@ -1,26 +1,46 @@
-"""`revenue`: what was billed, summed."""
+"""Sum the billing events, by currency and the names given with --by."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from decimal import Decimal
+from typing import Annotated
+
+import typer
 
 from jobs.common.money import sums
 from jobs.common.timestamps import in_utc
 from jobs.ledger.horizon import horizon_if_known
 from jobs.queries.ledger.revenue import all_revenue, check_groups
 from receiver.api.filter_params import basis_of, billing_filter
+from receiver.cli.common import options as arg
 from receiver.cli.common.names import refuse_misspelt
 from receiver.cli.common.session import Session
 from receiver.terminal.output import Output
 
+EXAMPLES = ("receiver revenue --by customer,month", "receiver revenue --since 30d")
+
 
 def revenue(
-    by: list[str], given: Mapping[str, str | None], *, basis_name: str | None, as_json: bool
+    *,
+    by: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="agent, customer, indicator, day, month; repeat, or separate with commas."
+        ),
+    ] = None,
+    basis_name: Annotated[
+        str | None,
+        typer.Option(
+            "--basis",
+            help="occurred (default), or recorded: never changes once a period is past.",
+        ),
+    ] = None,
+    as_json: arg.Json = False,
+    **given: arg.RevenueFilter,
 ) -> None:
-    """All groups: a sum that silently lacked its tail would be wrong."""
+    """Print all groups: a truncated list would make a wrong sum."""
     session, out = Session(), Output(as_json=as_json)
-    groups = check_groups([name for one in by for name in one.split(",") if name])
+    groups = check_groups([name for text in by or () for name in text.split(",") if name])
     basis = basis_of(basis_name)
     where = billing_filter(given, session.zone)
     refuse_misspelt(session, where)

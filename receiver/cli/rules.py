@@ -1,14 +1,17 @@
-"""`rules`: which ones match, fail, or never match."""
+"""List the rules: how often each matched or erred, and which never matched."""
 
 from __future__ import annotations
 
 from jobs.queries.sources.rules import KnownRule, RuleItem, read_rules
+from receiver.cli.common import options as arg
 from receiver.cli.common.session import Session
 from receiver.terminal.output import Cell, Output
 
+EXAMPLES = ("receiver rules", "receiver rules --json")
 
-def rules(*, as_json: bool) -> None:
-    """Every rule of the mappings, and those that only the records remember."""
+
+def rules(as_json: arg.Json = False) -> None:
+    """Print every rule of the mappings, and those that only the records know."""
     session, out = Session(), Output(as_json=as_json)
     known = [
         KnownRule(source.name, rule.name, source.mode)

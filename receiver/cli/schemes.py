@@ -1,13 +1,16 @@
-"""`schemes`: every way to sign that has a name, as a table that a person can read."""
+"""List the schemes: header, what is signed, window, strength, what a captured request allows."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import asdict, replace
+from typing import Annotated
 
+import typer
 from rich.text import Text
 
 from receiver.authoring.scaffold import WITHOUT_PRESET
+from receiver.cli.common import options as arg
 from receiver.cli.common.errors import MISUSE, Trouble
 from receiver.cli.common.session import Session
 from receiver.signatures import Strength, scheme_of
@@ -17,6 +20,8 @@ from receiver.signatures.handshake_knobs import HANDSHAKE_KNOBS
 from receiver.signatures.knobs import COMMON_KNOBS, GENERIC_KNOBS, Knob
 from receiver.signatures.worked_example import EXAMPLE_TIME
 from receiver.terminal.output import Output, counted
+
+EXAMPLES = ("receiver schemes", "receiver schemes stripe")
 
 _STYLES = {Strength.STRONG: "green", Strength.LEGACY: "yellow"}
 _COLUMNS = (
@@ -32,8 +37,18 @@ _COLUMNS = (
 )
 
 
-def schemes(word: str | None, *, as_json: bool) -> None:
-    """Print all schemes, or those with the word in name or vendor and what is weak in them.
+def schemes(
+    word: Annotated[
+        str | None,
+        typer.Argument(
+            metavar="NAME",
+            help="A word in its name or vendor, `hmac` for its keys, or a source of yours.",
+            show_default=False,
+        ),
+    ] = None,
+    as_json: arg.Json = False,
+) -> None:
+    """Print all schemes, or those with the word in name or vendor and their weaknesses.
 
     The word may also be a source of the mappings, or a scheme of no vendor: then its keys follow.
     """

@@ -1,4 +1,4 @@
-"""`show`: the story of whatever an id names."""
+"""Show everything about an id: of a delivery its bytes and what they billed."""
 
 from __future__ import annotations
 
@@ -6,8 +6,9 @@ import json
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 from datetime import datetime
-from typing import Any
+from typing import Annotated, Any
 
+import typer
 from rich.text import Text
 from sqlalchemy import select
 
@@ -29,11 +30,13 @@ from jobs.queries.ledger.story import (
 from jobs.replays.replay import ReplayStatus, replay_status
 from jobs.storage.database import Database
 from jobs.storage.schema import outcomes
-from receiver.cli.actions import which
+from receiver.cli.common import options as arg
 from receiver.cli.common.errors import Trouble
+from receiver.cli.common.formatting import filter_text, why
 from receiver.cli.common.session import Session
-from receiver.cli.deliveries import why
 from receiver.terminal.output import Cell, Output, counted, state_text
+
+EXAMPLES = ("receiver show 01a208d2", "receiver show 4711")
 
 Story = (
     DeliveryEvidence
@@ -50,13 +53,23 @@ _LOOKED_FOR = (
 )
 
 
-def show(text: str, *, as_json: bool) -> None:
-    """The one thing that has the id; a list where several have it."""
+def show(
+    what: Annotated[
+        str,
+        typer.Argument(
+            metavar="ID",
+            help="The id of a delivery (ours or the vendor's), billing event, outcome, outcome key"
+            " or its value, replay, action, or mapping version; or the start of an id.",
+        ),
+    ],
+    as_json: arg.Json = False,
+) -> None:
+    """Print the record that has the id; a list if several have it."""
     session, out = Session(), Output(as_json=as_json)
-    named = session.run(identify, text, list(_key_starts(session)))
+    named = session.run(identify, what, list(_key_starts(session)))
     if not named:
         raise Trouble(
-            f"nothing has the id {text!r}; looked for {_LOOKED_FOR}."
+            f"nothing has the id {what!r}; looked for {_LOOKED_FOR}."
             " `receiver deliveries` and `receiver events` list them"
         )
     if len(named) == 1:
@@ -64,7 +77,7 @@ def show(text: str, *, as_json: bool) -> None:
     elif as_json:
         out.json([{"kind": one.kind.value, "id": one.id} for one in named])
     else:
-        out.say(f"{len(named)} things have the id {text!r}; `receiver show` each for its story")
+        out.say(f"{len(named)} things have the id {what!r}; `receiver show` each for its story")
         out.table(("=id", "what it is"), [(one.id, one.kind.value) for one in named])
 
 
@@ -201,7 +214,7 @@ def _show_action(out: Output, found: ActionEntry) -> None:
         "by": found.actor,
         "at": found.at,
         "note": found.note,
-        "which": which(found.filter),
+        "which": filter_text(found.filter),
         "count": found.count,
         **{name: _detail(value) for name, value in found.detail.items()},
     }

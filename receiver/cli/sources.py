@@ -1,32 +1,43 @@
-"""`sources`: what to paste at the vendor, and what is still missing here."""
+"""List the sources: URL to paste, scheme, secrets set or not, last delivery."""
 
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from typing import Annotated
 
+import typer
 from rich.text import Text
 
 from jobs.queries.sources.silence import span
 from receiver.api.filter_names import refusal
+from receiver.cli.common import options as arg
 from receiver.cli.common.errors import MISUSE, Trouble
 from receiver.cli.common.session import Session
 from receiver.sources.listing import SecretState, SourceItem, has_ended, read_sources, source_items
 from receiver.terminal.output import Output, deliveries_counted
 
+EXAMPLES = ("receiver sources", "receiver sources zendesk")
 
-def sources(name: str | None, *, as_json: bool) -> None:
-    """Every source of the mappings, and those that only deliveries remember; or the one named."""
+
+def sources(
+    source: Annotated[
+        str | None,
+        typer.Argument(metavar="SOURCE", help="Only this source.", show_default=False),
+    ] = None,
+    as_json: arg.Json = False,
+) -> None:
+    """Print every source of the mappings, and those that only deliveries know; or one of them."""
     session, out = Session(), Output(as_json=as_json)
     mappings, settings = session.mappings(), session.settings
     items = session.run_if_made(
         lambda database: read_sources(database, settings, mappings, session.secrets),
         otherwise=source_items(settings, mappings, session.secrets, {}),
     )
-    if name is not None:
+    if source is not None:
         known = sorted(item.source for item in items)
-        items = [item for item in items if item.source == name]
+        items = [item for item in items if item.source == source]
         if not items:
-            raise Trouble(refusal("source", name, known), code=MISUSE)
+            raise Trouble(refusal("source", source, known), code=MISUSE)
     if as_json:
         out.json([item.model_dump(mode="json") for item in items])
         return

@@ -1,4 +1,4 @@
-"""`status`: whether everything accepted is accounted for, and who is at work."""
+"""Count accepted deliveries by state, list processes; exit 1 if the counts do not balance."""
 
 from __future__ import annotations
 
@@ -13,16 +13,19 @@ from jobs.heartbeat import Alive, alive
 from jobs.queries.deliveries.billed import amounts, billed_lately
 from jobs.queries.deliveries.status import Status, read_status
 from jobs.storage.database import Database
+from receiver.cli.common import options as arg
 from receiver.cli.common.errors import Trouble
 from receiver.cli.common.session import Session
 from receiver.terminal.output import Output, counted, state_text
+
+EXAMPLES = ("receiver status", "receiver status --json")
 
 Lately = tuple[int, dict[str, int]]
 LATELY_SECONDS = 24 * 3600.0
 
 
-def status(*, as_json: bool) -> None:
-    """The balance on stdout; what is amiss on stderr. Exits 1 where it does not balance."""
+def status(as_json: arg.Json = False) -> None:
+    """Print the balance to stdout and complaints to stderr. Trouble if it does not balance."""
     session, out = Session(), Output(as_json=as_json)
     found, lately, processes = session.run(_look)
     if as_json:

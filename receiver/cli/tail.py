@@ -1,17 +1,21 @@
-"""`tail`: a line for each delivery as it settles, of this service or of one elsewhere."""
+"""Show deliveries as they settle, and rejected requests, until Ctrl-C."""
 
 from __future__ import annotations
 
 import asyncio
 import io
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
+from typing import Annotated
 from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo
+
+import typer
 
 from jobs.filters import DeliveryFilter
 from jobs.storage.database import Database
 from receiver.api.filter_params import delivery_filter
+from receiver.cli.common import options as arg
 from receiver.cli.common.errors import MISUSE, Trouble
 from receiver.cli.common.names import refuse_misspelt
 from receiver.cli.common.session import Session
@@ -21,9 +25,25 @@ from receiver.feed.follow import Wanted, follow
 from receiver.feed.lines import Shown, json_of, line_of
 from receiver.terminal.output import Output
 
+EXAMPLES = (
+    "receiver tail --source zendesk",
+    "receiver tail --url https://hooks.example.com --json",
+)
 
-def tail(given: Mapping[str, str | None], *, url: str | None, as_json: bool) -> None:
-    """Show what comes until a signal. Trouble where it may not be read."""
+
+def tail(
+    *,
+    url: Annotated[
+        str | None,
+        typer.Option(
+            help="Another service, by its API; its token is RECEIVER_ADMIN_TOKEN.",
+            show_default=False,
+        ),
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="A JSON document on each line.")] = False,
+    **given: arg.FeedFilter,
+) -> None:
+    """Print what comes until a signal. Trouble if reading is refused."""
     out = Output(as_json=as_json)
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(line_buffering=True)  # whoever reads a pipe sees each line at once

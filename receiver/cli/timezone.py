@@ -1,23 +1,43 @@
-"""`timezone`: the zone of days and months, shown or changed on purpose."""
+"""Show the time zone of days and months, or change it: past months change with it.
+
+Prints first which months would change. Stop all processes before. Asks first on a terminal;
+without one it needs --yes.
+"""
 
 from __future__ import annotations
 
+from typing import Annotated
 from zoneinfo import ZoneInfo
 
+import typer
 from pydantic import TypeAdapter, ValidationError
 
 from jobs.queries.ledger.moved_months import MonthMoved, moved_months
 from jobs.timezone import change_timezone
-from receiver.cli.common.consent import require_consent
+from receiver.cli.common import options as arg
+from receiver.cli.common.consent import actor, require_consent
 from receiver.cli.common.errors import MISUSE, Trouble
 from receiver.cli.common.session import Session
-from receiver.cli.replay import actor
 from receiver.config.settings import TimezoneName
 from receiver.terminal.output import Output, counted
 
+EXAMPLES = ("receiver timezone", "receiver timezone Europe/Berlin --dry-run")
 
-def timezone(to: str | None, *, note: str | None, dry_run: bool, yes: bool, as_json: bool) -> None:
-    """Print the zone, or change it; Trouble where the change is not agreed to."""
+
+def timezone(
+    to: Annotated[
+        str | None,
+        typer.Argument(
+            metavar="ZONE", help="The new zone, such as Europe/Berlin.", show_default=False
+        ),
+    ] = None,
+    note: arg.Note = None,
+    *,
+    dry_run: arg.DryRun = False,
+    yes: arg.Yes = False,
+    as_json: arg.Json = False,
+) -> None:
+    """Print the zone, or change it; Trouble without consent."""
     session, out = Session(), Output(as_json=as_json)
     stored = session.timezone
     if to is None:

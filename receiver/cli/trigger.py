@@ -1,4 +1,4 @@
-"""`trigger`: an example of a mapping file, posted as a new event of its vendor."""
+"""Post an example of a mapping file as a new event: fresh ids, the present time, signed."""
 
 from __future__ import annotations
 
@@ -7,6 +7,9 @@ import time
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime, timedelta
+from typing import Annotated
+
+import typer
 
 from jobs.common.money import money
 from mappings.engine.common.suggest import hint
@@ -15,12 +18,18 @@ from mappings.engine.types import Kind, Mapped
 from receiver.authoring.triggers.examples import Example, examples_of, named, outcomes_of
 from receiver.authoring.triggers.freshen import FreshExample, freshen
 from receiver.authoring.triggers.values import FreshIds
+from receiver.cli.common import options as arg
 from receiver.cli.common.errors import MISUSE, Trouble
 from receiver.cli.common.payloads import Payload
+from receiver.cli.common.posting import Posted, post_as_vendor, print_settlement
 from receiver.cli.common.session import Session
-from receiver.cli.send import Answered, Posting, post_as_vendor, say_what_became
 from receiver.signatures import SchemeInvalid, scheme_of
 from receiver.terminal.output import Output
+
+EXAMPLES = (
+    "receiver trigger zendesk",
+    "receiver trigger zendesk ticket-resolved ticket-reopened",
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,17 +38,35 @@ class Triggered:
 
     example: Example
     fresh: FreshExample
-    answers: tuple[Answered, ...]
+    posted: tuple[Posted, ...]
 
 
 def trigger(
-    source_name: str | None, names: Sequence[str], posting: Posting, *, again: bool
+    source_name: Annotated[
+        str | None,
+        typer.Argument(metavar="SOURCE", help="The source's name.", show_default=False),
+    ] = None,
+    names: Annotated[
+        list[str] | None,
+        typer.Argument(
+            metavar="EXAMPLE",
+            help="Its examples, by file, or by the rule that matches; without one they are listed."
+            " Several share their new ids: a charge and its reversal.",
+            show_default=False,
+        ),
+    ] = None,
+    again: Annotated[
+        bool,
+        typer.Option("--again", help="Post the same request twice: it bills once."),
+    ] = False,
+    url: arg.Url = None,
+    as_json: arg.Json = False,
 ) -> None:
-    """Post the examples, one after another; list them where none is named.
+    """Post the examples, one after another; list them if none is named.
 
     Trouble on anything but a 2xx.
     """
-    session, out = Session(), Output(as_json=posting.as_json)
+    session, out = Session(), Output(as_json=as_json)
     known = _examples(session, source_name)
     if source_name is None or not names:
         _list(out, session.edited, known)
@@ -53,11 +80,10 @@ def trigger(
     for number, example in enumerate(chosen):
         at = first + timedelta(seconds=number)
         fresh = freshen(example, session.edited, ids=ids, now=at, id_place=_id_place(source))
-        done.append(_post(session, example, fresh, posting, again=again))
+        done.append(_post(session, example, fresh, url, again=again))
         _show(session, out, done[-1])
-    if posting.as_json:
-        out.json([_as_json(one) for one in done])
-    refused = [answer for one in done for answer in one.answers if not answer.is_success]
+    out.json_if_asked([_as_json(triggered) for triggered in done])
+    refused = [posted for triggered in done for posted in triggered.posted if not posted.is_success]
     if refused:
         raise Trouble(f"{refused[0].url} answered {refused[0].status}")
 
@@ -89,12 +115,12 @@ def _id_place(source: Source) -> str | None:
 
 
 def _post(
-    session: Session, example: Example, fresh: FreshExample, posting: Posting, *, again: bool
+    session: Session, example: Example, fresh: FreshExample, url: str | None, *, again: bool
 ) -> Triggered:
-    payload = Payload(body=fresh.body, headers=example.headers).with_headers(posting.headers)
-    first = post_as_vendor(session, example.source, payload, posting)
-    answers = (first, first.again()) if again else (first,)
-    return Triggered(example=example, fresh=fresh, answers=answers)
+    payload = Payload(body=fresh.body, headers=example.headers)
+    first = post_as_vendor(session, example.source, payload, url)
+    posted = (first, first.again()) if again else (first,)
+    return Triggered(example=example, fresh=fresh, posted=posted)
 
 
 def _show(session: Session, out: Output, done: Triggered) -> None:
@@ -107,9 +133,9 @@ def _show(session: Session, out: Output, done: Triggered) -> None:
         out.line("  the same outcome as before: it bills once")
     if not done.fresh.replacements:
         out.line("  nothing replaced: the rules read no id or time in it")
-    for answer in done.answers:
-        out.line(f"  {answer.status} {answer.text}")
-    say_what_became(session, out, done.answers[0])
+    for posted in done.posted:
+        out.line(f"  {posted.status} {posted.text}")
+    print_settlement(session, out, done.posted[0])
 
 
 def _as_json(done: Triggered) -> dict[str, object]:
@@ -120,7 +146,7 @@ def _as_json(done: Triggered) -> dict[str, object]:
         "replaced": [asdict(one) for one in done.fresh.replacements],
         "kept": list(done.fresh.kept),
         "new_outcome": done.fresh.is_new,
-        "answers": [{"status": one.status, "answer": one.content} for one in done.answers],
+        "answers": [{"status": posted.status, "answer": posted.content} for posted in done.posted],
     }
 
 

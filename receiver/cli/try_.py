@@ -1,12 +1,13 @@
-"""`try`: what a payload would bill, and for each rule why or why not."""
+"""Show what a payload would bill, and for each rule why or why not."""
 
 from __future__ import annotations
 
 import json
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
+import typer
 from rich.text import Text
 
 from jobs.common.money import money
@@ -16,20 +17,33 @@ from mappings.engine.loading.load import MappingSet
 from mappings.engine.redact.paths import NotRedactable
 from mappings.engine.tooling.trace import Trace, TracedEvent, TracedRule, TracedValue, trace
 from mappings.engine.types import DeliveryInput, Failure, Kind, Outcome
+from receiver.cli.common import options as arg
 from receiver.cli.common.errors import PROBLEM, Trouble
 from receiver.cli.common.payloads import STANDARD_INPUT, Payload, payload_of
 from receiver.cli.common.session import Session
 from receiver.terminal.output import Output, counted
 
+EXAMPLES = (
+    "receiver try zendesk mappings/examples/zendesk-solved.json",
+    "receiver try zendesk 01a208d2",
+)
+
 SHOWN_CHARACTERS = 160
 
 
-def try_payload(source_name: str, what: str, headers: tuple[str, ...], *, as_json: bool) -> None:
-    """Print the trace; Trouble where the delivery would fail."""
+def try_(
+    source_name: arg.SourceName,
+    what: Annotated[
+        str, typer.Argument(metavar="FILE|DELIVERY", help="A payload file, - or a delivery's id.")
+    ],
+    header: arg.Header = None,
+    as_json: arg.Json = False,
+) -> None:
+    """Print the trace; Trouble if the delivery would fail."""
     session, out = Session(), Output(as_json=as_json)
     source = session.source(source_name)
     if what == STANDARD_INPUT or Path(what).exists():
-        payload = payload_of(session.settings.mappings, source, what).with_headers(headers)
+        payload = payload_of(session.settings.mappings, source, what).with_headers(header or ())
         delivery = _redacted(session.edited, _input_of(source_name, payload))
     else:
         delivery = _stored(session, source_name, what)

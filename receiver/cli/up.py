@@ -1,32 +1,54 @@
-"""`up`: everything on this machine, until a signal ends it."""
+"""Run everything on this machine: Valkey, migrations, a worker and the web process."""
 
 from __future__ import annotations
 
-import structlog
+from typing import Annotated
+
+import typer
 
 from mappings.engine.common.suggest import hint
 from receiver.cli.common.errors import MISUSE, Trouble
 from receiver.cli.common.installation import refuse_demos_place
-from receiver.config.env_file import doubtful_values
-from receiver.config.settings import ENV_FILE, load_settings, misspelt
+from receiver.cli.common.process import log_setting_warnings
+from receiver.config.settings import load_settings
 from receiver.local.errors import UpError
 from receiver.local.supervisor import up as run
 from receiver.local.tunnel import Tunnel
 
-log = structlog.get_logger(__name__)
+EXAMPLES = ("receiver up", "receiver up --demo")
 
 
-def up(*, demo: bool, public_url: str | None = None, tunnel: str | None = None) -> None:
-    """Run until a signal; Trouble where it cannot come up."""
+def up(
+    *,
+    demo: Annotated[
+        bool,
+        typer.Option(
+            "--demo",
+            help="Post the shipped examples and show what each bills, in a directory of its own.",
+        ),
+    ] = False,
+    public_url: Annotated[
+        str | None,
+        typer.Option(
+            help="The base URL for vendors, such as a tunnel's; overrides RECEIVER_PUBLIC_URL."
+        ),
+    ] = None,
+    tunnel: Annotated[
+        str | None,
+        typer.Option(
+            metavar="cloudflared|ngrok",
+            help="Open a tunnel with an installed program; its URL is the public one.",
+            show_default=False,
+        ),
+    ] = None,
+) -> None:
+    """Run until a signal; Trouble if it cannot start."""
     settings = load_settings() if public_url is None else load_settings(public_url=public_url)
     if tunnel is not None and public_url is not None:
         raise Trouble("--tunnel has a public URL of its own; leave --public-url out", code=MISUSE)
     if not demo:
         refuse_demos_place(settings)
-    for warning in misspelt():
-        log.warning("settings.unknown", detail=warning)
-    for warning in doubtful_values(ENV_FILE):
-        log.warning("settings.warning", detail=warning)
+    log_setting_warnings()
     try:
         run(settings, demo=demo, tunnel=_tunnel(tunnel))
     except UpError as error:

@@ -1,4 +1,4 @@
-"""`verify`: a captured request checked offline, and what is wrong with it."""
+"""Verify a captured request offline; print which step fails and how to fix it."""
 
 from __future__ import annotations
 
@@ -8,7 +8,10 @@ from collections.abc import Iterator
 from dataclasses import asdict, replace
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Annotated
 from urllib.parse import urlsplit
+
+import typer
 
 from jobs.common.timestamps import in_utc
 from jobs.queries.times import parse_time
@@ -22,6 +25,7 @@ from receiver.authoring.diagnosis import (
     judged_by_address,
     read_capture,
 )
+from receiver.cli.common import options as arg
 from receiver.cli.common.errors import MISUSE, Trouble
 from receiver.cli.common.payloads import STANDARD_INPUT
 from receiver.cli.common.session import Session
@@ -29,9 +33,29 @@ from receiver.signatures import SchemeInvalid, scheme_of
 from receiver.sources.listing import public_base, source_url
 from receiver.terminal.output import Output
 
+EXAMPLES = (
+    "receiver verify zendesk --request captured.http",
+    "receiver verify zendesk --request captured.http --at 2026-01-31T08:00:00Z",
+)
 
-def verify(source_name: str, file: str, *, at: str | None, as_json: bool) -> None:
-    """Print the diagnosis; Trouble where the request is refused."""
+
+def verify(
+    source_name: arg.SourceName,
+    request_file: Annotated[
+        str,
+        typer.Option(
+            "--request",
+            metavar="FILE",
+            help="The captured request: HTTP text, or JSON with method, url, headers, body; or -.",
+        ),
+    ],
+    at: Annotated[
+        str | None,
+        typer.Option(help="Check as of this time: 2026-01-31T08:00:00Z; now by default."),
+    ] = None,
+    as_json: arg.Json = False,
+) -> None:
+    """Print the diagnosis; Trouble if the request is refused."""
     session, out = Session(), Output(as_json=as_json)
     now = time.time() if at is None else parse_time("at", at, session.zone).timestamp()
     source = session.source(source_name)
@@ -40,7 +64,7 @@ def verify(source_name: str, file: str, *, at: str | None, as_json: bool) -> Non
     except SchemeInvalid as error:
         raise Trouble(f"source {source.name}: {error}") from error
     base = public_base(session.settings)
-    captured = _captured(file)
+    captured = _captured(request_file)
     found = diagnose(
         scheme,
         secrets=tuple(_secrets(session, source, now)),

@@ -13,7 +13,6 @@ from typing import Any
 import typer
 
 from receiver.cli.app import app
-from receiver.cli.common.help import EXAMPLES
 
 PAGE = Path(__file__).parents[2] / "receiver" / "cli" / "receiver.1"
 
@@ -65,7 +64,7 @@ def _commands() -> Iterator[str]:
         yield ".RS"
         for parameter in command.params:
             yield from _parameter(parameter, context)
-        yield from _examples(name)
+        yield from _examples(command)
         yield ".RE"
 
 
@@ -83,12 +82,12 @@ def _parameter(parameter: Any, context: Any) -> Iterator[str]:
         yield _text(" ".join(help_.split()))
 
 
-def _examples(name: str) -> Iterator[str]:
+def _examples(command: Any) -> Iterator[str]:
     yield ".PP"
     yield "Examples:"
     yield ".PP"
     yield ".nf"
-    yield from (f"  {_text(example)}" for example in EXAMPLES[name])
+    yield from (f"  {_text(example)}" for example in command.examples)
     yield ".fi"
 
 

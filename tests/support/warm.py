@@ -100,8 +100,8 @@ def _end(process: subprocess.Popen[bytes], path: Path) -> None:
 
 def _serve(path: Path) -> NoReturn:
     """Fork for each call until killed."""
-    commands = importlib.import_module("receiver.cli.commands")
-    for module in pkgutil.iter_modules(commands.__path__, "receiver.cli.commands."):
+    commands = importlib.import_module("receiver.cli")
+    for module in pkgutil.iter_modules(commands.__path__, "receiver.cli."):
         importlib.import_module(module.name)
     assert threading.active_count() == 1, "a fork copies no other thread"
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # no one waits for those that answer

@@ -1,18 +1,35 @@
-"""Consent: a command that changes money or data asks on a terminal; elsewhere it needs --yes.
+"""A command that changes money or data: who runs it, why, and the consent to it.
 
-Owns the question and the refusal, one way for all commands. The caller prints the counts first.
+Owns the question and the refusal, one way for all commands. Asks on a terminal; elsewhere requires
+--yes. The caller prints the counts first.
 """
 
 from __future__ import annotations
 
+import getpass
 import sys
 
 from receiver.cli.common.errors import MISUSE, Trouble
 from receiver.terminal.output import Output
 
 
+def actor() -> str:
+    """The user, as recorded with an action."""
+    try:
+        return f"cli:{getpass.getuser()}"[:128]
+    except (KeyError, OSError):  # a container's user may have no name
+        return "cli"
+
+
+def require_note(note: str | None, request: str) -> str:
+    """The note; raises Trouble if it is missing. `request` says what to write in it."""
+    if not (note or "").strip():
+        raise Trouble(f"--note is missing; {request}", code=MISUSE)
+    return note or ""
+
+
 def require_consent(out: Output, question: str, *, counts: str, done: str, yes: bool) -> None:
-    """Return if the change is agreed to; raise Trouble otherwise, and exit 2 without a terminal.
+    """Return with consent to the change; raise Trouble otherwise, without a terminal as misuse.
 
     `counts` is what would be changed, such as `3 failed deliveries`; `done` is the participle of
     the change, such as `replayed`.

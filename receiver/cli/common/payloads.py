@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -24,13 +25,13 @@ class Payload:
     delivery_id: str | None = None
     example: ExampleModel | None = None
 
-    def with_headers(self, given: tuple[str, ...]) -> Payload:
-        """With headers as `Name: value` on top. Raises Trouble for one that is not so."""
+    def with_headers(self, given: Iterable[str]) -> Payload:
+        """The payload with these `Name: value` headers too. Raises Trouble for a malformed one."""
         added: dict[str, str] = {}
-        for one in given:
-            name, colon, value = one.partition(":")
+        for line in given:
+            name, colon, value = line.partition(":")
             if not colon or not name.strip():
-                raise Trouble(f"--header is {one!r}; write 'Name: value'", code=MISUSE)
+                raise Trouble(f"--header is {line!r}; write 'Name: value'", code=MISUSE)
             added[name.strip().lower()] = value.strip()
         return replace(self, headers={**self.headers, **added})
 

@@ -1,6 +1,6 @@
-"""What became of a delivery that was just posted, as far as this machine can tell.
+"""The state of a delivery that was just posted, and what it billed.
 
-A vendor is answered that its delivery is accepted; a person wants to know what it billed.
+A vendor gets the answer that its delivery is accepted; a user also wants to know what it billed.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ PATIENCE_SECONDS = 10.0
 LOOK_SECONDS = 0.05
 
 
-def what_became(session: Session, delivery_id: str) -> str | None:
+def settlement_text(session: Session, delivery_id: str) -> str | None:
     """State and what was billed; None where the delivery is in no database of this installation."""
     until = time.monotonic() + PATIENCE_SECONDS
     while True:

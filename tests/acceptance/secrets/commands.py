@@ -30,8 +30,8 @@ JSON = "--json"
 
 def main(source: str, delivery: str, payload: str, request: str) -> None:
     """Run them all, with these for what they ask for."""
-    values = {"source": source, "delivery": delivery, "what": payload, "file": payload}
-    values |= {"request": request, "customer": "acme"}
+    values = {"source": source, "source_name": source, "what": payload, "file": payload}
+    values |= {"delivery_id": delivery, "request_file": request, "customer": "acme"}
     for name, command in typer.main.get_command(app).commands.items():  # type: ignore[attr-defined]
         if name in SERVING:
             continue

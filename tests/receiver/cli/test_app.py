@@ -18,4 +18,4 @@ def test_an_argument_that_no_database_can_hold_is_misuse(
     with pytest.raises(SystemExit) as ended:
         main()
     assert ended.value.code == 2
-    assert capsys.readouterr().err == "receiver: 'caf\\udce9' is no UTF-8; nothing was done\n"
+    assert capsys.readouterr().err == "receiver: 'caf\\udce9' is not UTF-8; nothing was done\n"

@@ -249,7 +249,7 @@ def test_send_signs_as_the_vendor_does(listening: Installation, payload: Path) -
 
 def test_a_tampered_body_is_refused_and_exits_1(listening: Installation, payload: Path) -> None:
     ran = listening.run("send", "zendesk", str(payload), "--tamper")
-    assert "answered 401, as it should" in ran.err.replace("\n  ", " ")
+    assert "answered 401, as expected" in ran.err.replace("\n  ", " ")
     assert ran.code == 1
     assert ran.out.startswith("401")
 

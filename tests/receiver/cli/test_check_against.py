@@ -138,7 +138,7 @@ def test_problems_end_in_one_with_the_difference_where_it_can_be_told(
     ran = _check(edited, "--against", "7d", "--json")
     assert ran.code == 1
     assert ran.json["against"] is None
-    assert "mend these problems first" in ran.err
+    assert "fix these problems first" in ran.err
 
 
 def test_a_bad_edit_of_the_folder_in_force_is_held_against_what_was_good(

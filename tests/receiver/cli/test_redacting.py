@@ -48,7 +48,7 @@ def test_show_says_how_many_values_were_taken_out(installed: Installation) -> No
         await rows.delivery()
 
     installed.fill(fill)
-    assert "redacted  2 values" in installed.run("show", "d1").out
+    assert "redacted    2 values" in installed.run("show", "d1").out
     assert installed.run("show", "d1", "--json").json["redacted"] == 2
     assert "redacted" not in installed.run("show", "d2").out
     assert installed.run("show", "d2", "--json").json["redacted"] == 0

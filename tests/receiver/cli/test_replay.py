@@ -153,7 +153,7 @@ def test_an_id_in_another_state_is_pointed_out(failed: Installation) -> None:
     ran = failed.run("replay", "d1", "d3", "--yes")
     assert "1 failed delivery to replay" in ran.err
     assert "1 of those named is not failed; name their --state" in ran.err
-    ran = failed.run("discard", "d3", "--note", "why", "--wait")
+    ran = failed.run("discard", "d3", "--note", "why")
     assert "1 of those named is not failed or ignored" in ran.err
 
 
@@ -169,7 +169,7 @@ def test_waiting_gives_up_where_no_worker_is(
     monkeypatch.setattr("receiver.cli.replay.WORKERLESS_SECONDS", 0.0)
     ran = failed.run("replay", "--reason", "unpriced", "--wait", "--yes")
     assert ran.code == 1
-    assert "goes on once one runs" in ran.err
+    assert "continues once one runs" in ran.err
 
 
 @pytest.mark.parametrize(

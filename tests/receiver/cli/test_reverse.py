@@ -168,7 +168,7 @@ def test_what_fits_nothing_changes_nothing(billed: Installation) -> None:
     ran = billed.run("reverse", "--since", "2999-01-01", "--note", "why")
     assert ran.code == 0
     assert "0 open charges to reverse" in ran.err
-    assert "nothing that fits has an open charge" in ran.err
+    assert "no charge that matches is open" in ran.err
     assert "0 charges reversed" in ran.out
 
 

@@ -109,5 +109,5 @@ def test_actions_of_an_unknown_kind_are_refused_with_the_nearest(filled: Install
     assert ran.code == 2
     assert "did you mean reverse?" in ran.err
     unused = filled.run("actions", "--kind", "dismiss")
-    assert (unused.code, unused.out) == (0, "nothing that fits was done\n")
+    assert (unused.code, unused.out) == (0, "no action matches\n")
     assert filled.run("actions", "--since", "2026-06-01", "--json").json == []

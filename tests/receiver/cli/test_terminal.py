@@ -22,7 +22,6 @@ from sqlalchemy import insert
 from jobs.heartbeat import Heartbeat
 from jobs.storage.schema import rejection_counts, rejections
 from receiver.cli.app import app
-from receiver.cli.common.help import EXAMPLES
 from receiver.config.logging import wrapped_lines
 from receiver.terminal.layout import wrapped_command
 from receiver.terminal.output import PIPED_WIDTH, Output
@@ -250,14 +249,14 @@ def test_help_is_no_wider_than_the_terminal_and_ends_with_two_examples(
         printed = _printed([name, "--help"])
         faults += [f"{name}: {one}" for one in _faults(printed, columns, names)]
         joined = " ".join(printed.replace("\\\n", "").partition("\nExamples:\n")[2].split())
-        assert joined == " ".join(" ".join(EXAMPLES[name]).split())
+        assert joined == " ".join(" ".join(COMMANDS[name].examples).split())
     assert not faults, "\n".join(faults)
 
 
 @pytest.mark.parametrize("name", COMMANDS)
 def test_examples_of_help_are_taken_by_the_parser(name: str) -> None:
-    assert len(set(EXAMPLES[name])) == 2
-    for example in EXAMPLES[name]:
+    assert len(set(COMMANDS[name].examples)) == 2
+    for example in COMMANDS[name].examples:
         words = shlex.split(example.partition(" > ")[0])
         command = words.index("receiver")
         assert words[command + 1] == name

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 import httpx
 import pytest
 
-from receiver.cli import send as sending
+from receiver.cli.common import posting as sending
 from receiver.signatures import verify
 from tests.receiver.cli.conftest import Installation
 

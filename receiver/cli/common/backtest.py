@@ -20,8 +20,8 @@ from jobs.common.timestamps import in_utc
 from jobs.mapping_store import Before, NoMappingsInForce, mappings_before, mappings_in_force
 from jobs.storage.database import Database
 from mappings.engine.loading.load import MappingSet
+from receiver.cli.common.progress import progress_bar
 from receiver.cli.common.session import Session
-from receiver.cli.replay import progress_bar
 from receiver.signatures import RULES
 from receiver.terminal.output import Output, counted, deliveries_counted
 
@@ -59,7 +59,7 @@ def differences(
     with what was in force before it.
     """
     if edited.problems:
-        out.say("not compared with what is in force: mend these problems first")
+        out.say("not compared with what is in force: fix these problems first")
         return None
     try:
         in_force = session.run(mappings_in_force, timezone=session.timezone, schemes=RULES)
@@ -72,7 +72,7 @@ def differences(
         in_force = edit.mappings if edit is not None else in_force
         out.say(_in_force_already(edit))
     for source in sorted(in_force.unusable):
-        out.say(f"what is in force of source {source} cannot be read: it is taken for nothing")
+        out.say(f"what is in force of source {source} cannot be read: it counts as empty")
     sides = Sides(
         in_force=in_force, edited=edited, oldest_days=session.settings.max_outcome_age_days
     )

@@ -1,0 +1,120 @@
+"""A command of the table in `receiver.cli.app`, and the group of all of them.
+
+Owns that a command's module is imported only once its parameters are needed: `receiver --help` and
+the completion of command names read no more than its docstring. Owns the layout of `--help` on a
+narrow terminal, and the two examples at its end.
+"""
+
+from __future__ import annotations
+
+import importlib
+import inspect
+import shutil
+from functools import cached_property
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import typer.core
+import typer.main
+from typer.models import CommandInfo
+
+from receiver.cli.common.completion import CHOICES, complete
+from receiver.cli.common.errors import explained
+from receiver.cli.common.options import expanded
+from receiver.terminal.layout import wrapped_command
+
+FOLDER = Path(__file__).parents[1]
+#: On a narrower terminal the frames with their columns would cut off names of options.
+FRAMED = 80
+#: More characters than the first sentence of any command's help.
+UNCUT = 1_000
+
+
+class Command(typer.core.TyperCommand):
+    """A module `receiver.cli.NAME`: its docstring is the help, its function NAME the command."""
+
+    def __init__(self, name: str, *, panel: str) -> None:
+        # `try` is a keyword of Python.
+        self._module_name = "try_" if name == "try" else name
+        super().__init__(name, help=self._docstring(), rich_help_panel=panel)
+
+    def _docstring(self) -> str:
+        text = (FOLDER / f"{self._module_name}.py").read_text("utf-8")
+        return inspect.cleandoc(text.split('"""', 2)[1])
+
+    @cached_property
+    def module(self) -> ModuleType:
+        """The command's module, imported now."""
+        return importlib.import_module(f"receiver.cli.{self._module_name}")
+
+    @cached_property
+    def examples(self) -> tuple[str, str]:
+        """Two command lines, as `--help` shows them."""
+        first, second = self.module.EXAMPLES
+        return first, second
+
+    @cached_property
+    def _declared(self) -> Any:
+        """The command as typer reads it off the function's signature."""
+        command = typer.main.get_command_from_info(
+            CommandInfo(self.name, callback=expanded(getattr(self.module, self._module_name))),
+            pretty_exceptions_short=False,
+            rich_markup_mode=self.rich_markup_mode,
+        )
+        complete(command, CHOICES)
+        return command
+
+    @property
+    def params(self) -> list[Any]:
+        """The parameters of the function."""
+        parameters: list[Any] = self._declared.params
+        return parameters
+
+    @params.setter
+    def params(self, _: object) -> None:
+        """Ignore what the base class sets: the function alone declares parameters."""
+
+    def invoke(self, ctx: Any) -> Any:
+        """Run the command; a known error ends it with a message and an exit code."""
+        return explained(self._declared.invoke)(ctx)
+
+    def format_help(self, ctx: Any, formatter: Any) -> None:
+        """Write the help; an example too long for the terminal continues after a backslash."""
+        columns = shutil.get_terminal_size().columns
+        mode = self.rich_markup_mode
+        if columns < FRAMED:
+            self.rich_markup_mode = None
+            formatter.width = columns - 1
+        try:
+            super().format_help(ctx, formatter)
+        finally:
+            self.rich_markup_mode = mode
+        formatter.write("\nExamples:\n")
+        for example in self.examples:
+            for line in wrapped_command(example, columns, indent=2):
+                formatter.write(f"{line}\n")
+
+
+class Group(typer.core.TyperGroup):
+    """All commands, by purpose."""
+
+    def format_help(self, ctx: Any, formatter: Any) -> None:
+        """Write the list of commands; without frames on a narrow terminal."""
+        columns = shutil.get_terminal_size().columns
+        if columns >= FRAMED:
+            super().format_help(ctx, formatter)
+            return
+        formatter.width = columns - 1
+        self.format_usage(ctx, formatter)
+        self.format_help_text(ctx, formatter)
+        panels: dict[str, list[tuple[str, str]]] = {}
+        for parameter in self.get_params(ctx):
+            if record := parameter.get_help_record(ctx):
+                panels.setdefault("Options", []).append(record)
+        for name, command in self.commands.items():
+            panel = getattr(command, "rich_help_panel", None) or "Commands"
+            panels.setdefault(panel, []).append((name, command.get_short_help_str(UNCUT)))
+        for panel, lines in panels.items():
+            with formatter.section(panel):
+                formatter.write_dl(lines)

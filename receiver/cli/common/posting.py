@@ -1,0 +1,129 @@
+"""Post a payload as its vendor would, signed, and print what the delivery billed."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from typing import Any
+from urllib.parse import urlsplit
+
+import httpx
+
+from mappings.engine.loading.load import Source
+from receiver.cli.common.errors import MISUSE, Trouble
+from receiver.cli.common.payloads import Payload
+from receiver.cli.common.session import Session
+from receiver.cli.common.settlement import settlement_text
+from receiver.local.place import local_url
+from receiver.signatures import Request, SchemeInvalid, SignatureError, scheme_of, signed_request
+from receiver.sources.listing import source_url
+from receiver.sources.secret_problems import usable_secrets
+from receiver.terminal.output import Output
+
+TIMEOUT_SECONDS = 30.0
+SHOWN_CHARACTERS = 4_000
+
+
+@dataclass(frozen=True, slots=True)
+class Posted:
+    """A request that was posted, its URL, and the response."""
+
+    url: str
+    request: Request
+    response: httpx.Response
+
+    @property
+    def status(self) -> int:
+        return self.response.status_code
+
+    @property
+    def is_success(self) -> bool:
+        return self.response.is_success
+
+    @property
+    def text(self) -> str:
+        return self.response.text[:SHOWN_CHARACTERS]
+
+    @property
+    def content(self) -> Any:
+        """The JSON of the response, or its text."""
+        try:
+            return self.response.json()
+        except ValueError:
+            return self.response.text
+
+    def again(self) -> Posted:
+        """The same request, byte for byte, posted again."""
+        response = _post(self.url, self.request.headers, self.request.body)
+        return Posted(self.url, self.request, response)
+
+
+def print_settlement(session: Session, out: Output, posted: Posted) -> None:
+    """Print what the delivery billed; nothing if it is not in this installation's database."""
+    content = posted.content
+    delivery = content.get("delivery") if isinstance(content, dict) else None
+    if posted.is_success and isinstance(delivery, str):
+        text = settlement_text(session, delivery)
+        if text is not None:
+            out.line(text)
+
+
+def post_as_vendor(
+    session: Session, source: Source, payload: Payload, url: str | None, *, tamper: bool = False
+) -> Posted:
+    """Post the payload, signed, to `url` or this service; `tamper` changes the body after that."""
+    signed_url = url or source_url(session.settings, source.name)
+    request = _vendor_request(session, source, payload, signed_url)
+    body = _tampered(request.body) if tamper else request.body
+    # Some vendors sign in the URL: what they add there is added to the target too.
+    target = url or f"{local_url(session.settings)}/webhooks/{source.name}"
+    target += request.url.removeprefix(signed_url)
+    return Posted(target, replace(request, body=body), _post(target, request.headers, body))
+
+
+def _vendor_request(session: Session, source: Source, payload: Payload, url: str) -> Request:
+    """The request that the vendor would send."""
+    names = usable_secrets(source, datetime.now(UTC))
+    secret = next(filter(None, map(session.secrets.get, names)), None)
+    if secret is None:
+        wanted = " or ".join(names or source.secrets)
+        raise Trouble(
+            f"source {source.name} has no secret to sign with; set {wanted}, or"
+            " start `receiver up` again: it makes a throw-away one"
+        )
+    try:
+        return signed_request(
+            scheme_of(source.verify),
+            secret=secret,
+            method="POST",
+            url=url,
+            headers=payload.headers,
+            body=payload.body,
+            now=time.time(),
+            delivery_id=payload.delivery_id,
+        )
+    except (SignatureError, SchemeInvalid) as error:
+        raise Trouble(f"it cannot be signed as {source.verify['scheme']}: {error}") from error
+
+
+def _tampered(body: bytes) -> bytes:
+    """Another body of the same length, which only the signature can detect."""
+    return body[:-1] + bytes([body[-1] ^ 1]) if body else b"x"
+
+
+def _post(url: str, headers: Mapping[str, str], body: bytes) -> httpx.Response:
+    if urlsplit(url).scheme not in ("http", "https"):
+        raise Trouble(f"--url is {url!r}; write http://HOST/PATH", code=MISUSE)
+    try:
+        # No proxy from the environment: a request to this machine must arrive on it.
+        with httpx.Client(trust_env=False, timeout=TIMEOUT_SECONDS) as client:
+            return client.post(url, content=body, headers=headers)
+    except httpx.InvalidURL as error:
+        raise Trouble(f"--url is {url!r}: {error}", code=MISUSE) from error
+    except httpx.ConnectError as error:
+        message = f"nothing answers at {url}; is `receiver up` or `receiver serve` running?"
+        raise Trouble(message) from error
+    except httpx.HTTPError as error:
+        raise Trouble(f"{url}: {str(error) or type(error).__name__}") from error

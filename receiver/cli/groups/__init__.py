@@ -1,1 +1,0 @@
-"""The commands as they are declared, by the person who uses them."""
