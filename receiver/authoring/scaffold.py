@@ -1,6 +1,6 @@
 """The text of a starting mapping file: commented, in shadow mode, for any scheme.
 
-Pure. Owns the words; whoever writes the file sees to it that nothing is overwritten.
+Pure. Owns the words. Refuses to write: the caller never overwrites a file.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ WITHOUT_PRESET = (
 )
 
 _KNOBS = """\
-  # How it signs: the vendor's page says it, `receiver schemes hmac` what each key may be. Or leave
+  # How it signs, as the vendor's page describes it; `receiver schemes hmac` has all keys. Or leave
   # this as it is, save one request with its headers, and `receiver verify {source} --request FILE`
   # names the lines to write. `receiver schemes {source}` prints what this comes to, for openssl.
   header: X-Signature               # where the signature stands
@@ -104,9 +104,9 @@ _HEAD = """\
 #
 # 1. At the vendor, enter the URL: {url}
 # 2. Set its secret here, {secret}{form}: in the environment, in .env, or in a
-#    file of that name in RECEIVER_SECRETS_DIR. `receiver sources` says what is still missing.
+#    file of that name in RECEIVER_SECRETS_DIR. `receiver sources` shows what is still missing.
 # 3. Let the vendor send something: `receiver deliveries --source {source}`. Nothing there?
-#    `receiver rejections --source {source}` says why.
+#    `receiver rejections --source {source}` shows why.
 # 4. Make a fixture of one: `receiver example DELIVERY --out mappings/examples/{source}.json`.
 # 5. Write the rules below: `receiver check`, `receiver try {source} DELIVERY`.
 # 6. When it shows what it should, write `mode: live`.
@@ -153,7 +153,7 @@ outcomes:
     customer: ${{{{ event.customer }}}}
     # Bills once for each of these, ever: the id of the thing that was achieved.
     once_per: ${{{{ id(event.id) }}}}
-    # When it happened, where the vendor says so; all rules of one key, or none, map it.
+    # When it happened, where the vendor sends it; all rules of one key, or none, map it.
     # occurred_at: ${{{{ event.time }}}}
 
   # What takes a charge back, such as a ticket that is reopened:

@@ -105,7 +105,7 @@ def _show_knob(out: Output, name: str, knob: Knob) -> None:
     choices = knob.shape.get("enum")
     listed = f" One of {', '.join(map(str, choices))}." if isinstance(choices, list) else ""
     required = " Required." if knob.required else ""
-    out.line(Text.assemble("  ", (name, "bold"), f"  {knob.says}{required}{listed}"), hang=4)
+    out.line(Text.assemble("  ", (name, "bold"), f"  {knob.description}{required}{listed}"), hang=4)
 
 
 def _show_formula(out: Output, one: Description) -> None:

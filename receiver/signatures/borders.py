@@ -1,6 +1,6 @@
 """Where one piece of a signed content ends and the next begins.
 
-A signature covers the pieces joined together, so whoever has one request may move a border and
+A signature covers the pieces joined together, so anyone with one request could move a border and
 keep the signature: id `a` and body `b=1` are also id `ab` and body `=1`. Owns what follows from a
 template: which characters may not stand at an end of the body, whether an id is fixed, and which
 headers may not hold what separates them. Times need no such care: they have one spelling, and one

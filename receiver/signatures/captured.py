@@ -1,4 +1,4 @@
-"""What whoever has captured one request can still make of it, and what becomes of that.
+"""What a captured request is still good for, and what becomes of that.
 
 Owns the words, for `receiver schemes` and docs/security.md; they follow from what verification and
 the dedupe key go by.
@@ -12,7 +12,7 @@ from receiver.signatures.records import Coverage, Strength
 from receiver.signatures.scheme import Scheme
 from receiver.signatures.spans import span_text
 
-_FIRST = "if it comes before the vendor's, it bills what it says"
+_FIRST = "if it comes before the vendor's, it bills what it states"
 _BODIES: Mapping[tuple[Coverage, bool], str] = {
     (Coverage.FIELDS, False): (
         "With the borders of its fields moved it is a repeat; before the vendor's it fails as "
@@ -26,7 +26,7 @@ _BODIES: Mapping[tuple[Coverage, bool], str] = {
         "delivery of its own."
     ),
     (Coverage.NOTHING, False): (
-        "With another body it is a delivery of its own, and bills what that says."
+        "With another body it is a delivery of its own, and bills what that states."
     ),
 }
 

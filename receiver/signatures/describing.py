@@ -27,10 +27,10 @@ class Description:
 
     `window_seconds` is how long after its signing a request passes: None where no time is signed,
     or where the vendor signs until when (`expires`, its `exp`).
-    `ahead_seconds` is how far ahead of our clock it may be signed. `replay` says in a word or two
+    `ahead_seconds` is how far ahead of our clock it may be signed. `replay` names in a word or two
     what can be made of a captured request, `captured` in sentences. `answer` is what a delivery
     is answered, `retry_span` how long after the first request the vendor may send it again;
-    `retries_keep_time` says that it does so under the first signed time.
+    `retries_keep_time` means that it does so under the first signed time.
     """
 
     scheme: str
@@ -101,11 +101,11 @@ def concerns(scheme: Scheme) -> Iterator[str]:
             "remove tolerance_seconds"
         )
     if scheme.strength is Strength.SHARED:
-        yield "it shows a shared secret and signs nothing: whoever sees one request can make others"
+        yield "it shows a shared secret and signs nothing: one request is enough to make others"
     elif not scheme.protects_body:
         yield (
-            "its signature leaves the payload unprotected: whoever sees one request can change "
-            "what it says; fetch what you bill for, or bill little on its word"
+            "its signature leaves the payload unprotected: anyone who sees one request can change "
+            "its content; fetch what you bill for, or bill little on its word"
         )
     elif not scheme.is_timed and not scheme.signs_delivery_id:
         yield (

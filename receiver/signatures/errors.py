@@ -11,7 +11,7 @@ CAUSES: dict[str, str] = {
     "no-secret": "no secret is configured, or it is empty",
     "malformed-secret": "no configured secret can be decoded as the scheme needs it",
     "missing-signature": "the signature header is missing or empty",
-    "malformed-signature": "the signature header does not look as the scheme says",
+    "malformed-signature": "the signature header is not in the form of the scheme",
     "wrong-signature": "no signature matches: another secret, URL or body than was signed",
     "missing-header": "a header that the signature covers is missing or empty",
     "malformed-header": "a header that the signature covers cannot be read",
@@ -46,4 +46,4 @@ class SignatureError(Exception):
 
 
 class SchemeInvalid(ValueError):
-    """A verify block that names no usable scheme; the message says what to change."""
+    """A verify block that names no usable scheme; the message names what to change."""

@@ -131,7 +131,7 @@ def _no_constant(name: str) -> None:
 def _part(body: bytes, name: bytes) -> bytes:
     """The content of the one part of that name in a multipart body (RFC 7578).
 
-    Its first line has the boundary, so that the content type, which nobody signs, has no say.
+    Its first line has the boundary, so that the content type, which is not signed, has no say.
     """
     delimiter = b"\r\n" + body.partition(b"\r\n")[0]
     if len(delimiter) > _LONGEST_DELIMITER:

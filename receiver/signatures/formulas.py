@@ -1,6 +1,6 @@
-"""How a request is signed, step by step, for whoever signs one by hand.
+"""How a request is signed, step by step, for a person who signs one by hand.
 
-Owns the records, their words and the command for openssl. What a formula says follows from the
+Owns the records, their words and the command for openssl. A formula follows from the
 scheme that it describes; the tests sign by the formula alone, and the scheme accepts it.
 """
 
@@ -67,7 +67,7 @@ class Formula:
 
     `method` is hmac, hash (of the content, which holds the secret), ecdsa, rsa, ed25519, jwt (a
     token with `claims`; `*` are all members of the body) or none (the secret itself is written).
-    `key` says how the secret becomes the key: utf8 (its text), base64, hex, whsec (base64 behind
+    `key` names how the secret becomes the key: utf8 (its text), base64, hex, whsec (base64 behind
     whsec_), sha1 (the SHA-1 of what follows its colon) or pem. `time_unit` is that of {timestamp}.
     `url_transform` names how {url} is changed.
     """

@@ -20,8 +20,8 @@ _FIELD_REMEDY = "Write where it stands: query.NAME, header.NAME, form.NAME or bo
 _FIELD_SHAPE = {"type": "string", "pattern": r"^(query|header|form|body)\..+$"}
 
 
-def _field_knob(says: str) -> Knob:
-    return Knob(says=says, shape=_FIELD_SHAPE, fault=_field_fault)
+def _field_knob(description: str) -> Knob:
+    return Knob(description=description, shape=_FIELD_SHAPE, fault=_field_fault)
 
 
 def _field_fault(value: object) -> str | None:
@@ -93,7 +93,8 @@ HANDSHAKE_KNOBS: dict[str, Knob] = {
         ("GET", "POST"),
     ),
     "when": Knob(
-        says="What marks it besides: fields with their text, true for any text, false for none, "
+        description="What marks it besides: fields with their text, true for any text, false for "
+        "none, "
         "such as {body.type: url_verification}.",
         shape={
             "type": "object",
@@ -112,12 +113,12 @@ HANDSHAKE_KNOBS: dict[str, Knob] = {
         'The JSON member in which it is repeated: challenge for {"challenge": …}.', empty=False
     ),
     "as_header": Knob(
-        says=_AS_HEADER.says,
+        description=_AS_HEADER.description,
         shape=_AS_HEADER.shape,
         fault=lambda value: _AS_HEADER.fault(value) or _own_header_fault(value),
     ),
     "digest": Knob(
-        says="Under hmac: the HMAC of what `echo` names, under the secret, is answered.",
+        description="Under hmac: the HMAC of what `echo` names, under the secret, is answered.",
         shape={
             "type": "object",
             "additionalProperties": False,
@@ -126,12 +127,13 @@ HANDSHAKE_KNOBS: dict[str, Knob] = {
         fault=_digest_fault,
     ),
     "text": Knob(
-        says="A fixed answer instead of an echo; without either the answer is empty.",
+        description="A fixed answer instead of an echo; without either the answer is empty.",
         shape={"type": "string", "minLength": 1, "maxLength": LONGEST_TEXT},
         fault=_text_fault,
     ),
     "signed": Knob(
-        says="Whether it must carry the signature or token that deliveries carry: true by default, "
+        description="Whether it must carry the signature or token that deliveries carry: true by "
+        "default, "
         "but false for a GET under hmac, token and basic. An unsigned POST that carries one is a "
         "delivery.",
         shape={"type": "boolean"},
@@ -145,7 +147,7 @@ HANDSHAKE_KNOBS: dict[str, Knob] = {
         "`receiver pair` prints."
     ),
     "shows": Knob(
-        says="Fields that `receiver pair --wait` shows to you.",
+        description="Fields that `receiver pair --wait` shows to you.",
         shape={"type": "array", "items": _FIELD_SHAPE, "minItems": 1, "maxItems": MOST_MARKS},
         fault=_shows_fault,
     ),
@@ -155,7 +157,7 @@ HANDSHAKE_KNOBS: dict[str, Knob] = {
 def handshakes_knob() -> Knob:
     """The knob `handshakes` itself."""
     return Knob(
-        says="Set-up requests that are answered and not stored, a list: see below.",
+        description="Set-up requests that are answered and not stored, a list: see below.",
         shape={
             "type": "array",
             "maxItems": MOST_HANDSHAKES,

@@ -58,7 +58,7 @@ def _contradictions(
     if not echo:
         for key in ("as_json", "as_header", "digest"):
             if key in item:
-                yield (*place, key), f"nothing says what `{key}` repeats.", "Add echo: FIELD."
+                yield (*place, key), f"nothing states what `{key}` repeats.", "Add echo: FIELD."
         if "when" not in item and "learns" not in item:
             yield place, "nothing marks this request.", "Add echo: FIELD or when: {FIELD: TEXT}."
     elif "text" in item:
@@ -67,7 +67,7 @@ def _contradictions(
         yield (*place, "digest"), f"{scheme} has no key for an HMAC.", f"Write scheme: {HMAC}."
     if "verify_token" in item and "handshake_secret" not in verify:
         remedy = "Add handshake_secret: and the name of the verify token's secret."
-        yield (*place, "verify_token"), "nothing says which secret it must equal.", remedy
+        yield (*place, "verify_token"), "nothing states which secret it must equal.", remedy
     yield from _unsafe(place, item, verify)
 
 

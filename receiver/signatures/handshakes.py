@@ -76,11 +76,11 @@ class Reply(Protocol):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Digest:
-    """Answers with the HMAC of a field under the secret, read as `key_encoding` says.
+    """Answers with the HMAC of a field under the secret, read as `key_encoding` states.
 
     `member` is the JSON member that holds it, `repeats` one that holds the field's own text beside
     it; without `member` the answer is the text alone, in `header` where one is named.
-    `in_the_open` is that of a request that is unsigned: whoever knows the URL has the HMAC of a
+    `in_the_open` is that of a request that is unsigned: anyone who knows the URL has the HMAC of a
     text of their choice then, so only such a text is taken as no body is made of.
     """
 

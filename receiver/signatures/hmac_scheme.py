@@ -21,7 +21,7 @@ from receiver.signatures.records import Request, Strength, Verified
 from receiver.signatures.scheme import Scheme
 from receiver.signatures.signing import Values
 
-#: A header with more signatures, or longer, is nobody's honest header.
+#: A header with more signatures, or longer, is no honest header.
 MOST_SIGNATURES = 32
 LONGEST_HEADER = 8192
 
@@ -194,7 +194,7 @@ class HmacScheme(Scheme):
         candidates: Sequence[str],
         contents: Sequence[bytes],
     ) -> tuple[int, bytes]:
-        """Try every key on every signature, so that time tells nobody which one matched."""
+        """Try every key on every signature: the time it takes shows nothing of which matched."""
         matched = [
             (index, content)
             for content in contents

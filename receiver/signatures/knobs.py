@@ -40,15 +40,15 @@ _HEADER_VALUE = re.compile(r"[\x20-\x7e]+")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Knob:
-    """One key: what it says, its shape as JSON Schema, and what is wrong with a value, if so."""
+    """One key: its description, its shape as JSON Schema, and what is wrong with a value, if so."""
 
-    says: str
+    description: str
     shape: Mapping[str, object]
     fault: Callable[[object], str | None]
     required: bool = False
 
 
-def header_knob(says: str, *, required: bool = False) -> Knob:
+def header_knob(description: str, *, required: bool = False) -> Knob:
     """A knob that names an HTTP header."""
 
     def fault(value: object) -> str | None:
@@ -57,19 +57,21 @@ def header_knob(says: str, *, required: bool = False) -> Knob:
         return "Write the name of an HTTP header, such as X-Signature."
 
     shape = {"type": "string", "pattern": f"^{_HEADER_NAME.pattern}$"}
-    return Knob(says=says, shape=shape, fault=fault, required=required)
+    return Knob(description=description, shape=shape, fault=fault, required=required)
 
 
-def choice_knob(says: str, choices: tuple[str, ...], *, required: bool = False) -> Knob:
+def choice_knob(description: str, choices: tuple[str, ...], *, required: bool = False) -> Knob:
     """A knob that takes one of a few words."""
 
     def fault(value: object) -> str | None:
         return None if value in choices else f"Write one of {', '.join(choices)}."
 
-    return Knob(says=says, shape={"enum": list(choices)}, fault=fault, required=required)
+    return Knob(
+        description=description, shape={"enum": list(choices)}, fault=fault, required=required
+    )
 
 
-def text_knob(says: str, *, empty: bool) -> Knob:
+def text_knob(description: str, *, empty: bool) -> Knob:
     """A knob that takes text, empty text only where `empty`."""
 
     def fault(value: object) -> str | None:
@@ -77,7 +79,11 @@ def text_knob(says: str, *, empty: bool) -> Knob:
             return None
         return 'Write text in quotes, such as "v1=".'
 
-    return Knob(says=says, shape={"type": "string", "minLength": 0 if empty else 1}, fault=fault)
+    return Knob(
+        description=description,
+        shape={"type": "string", "minLength": 0 if empty else 1},
+        fault=fault,
+    )
 
 
 def _signed_content() -> Knob:
@@ -94,7 +100,7 @@ def _signed_content() -> Knob:
 
     placeholders = ", ".join(f"{{{name}}}" for name in PLACEHOLDERS)
     return Knob(
-        says=f"What the vendor signs, as a template over {placeholders}.",
+        description=f"What the vendor signs, as a template over {placeholders}.",
         shape={"type": "string"},
         fault=fault,
         required=True,
@@ -136,13 +142,13 @@ def _content_type(value: object) -> str | None:
 #: Inside `success`.
 SUCCESS_KNOBS: dict[str, Knob] = {
     "status": Knob(
-        says="The status, 200 by default.",
+        description="The status, 200 by default.",
         shape={"enum": list(SUCCESS_STATUSES)},
         fault=_status,
     ),
     "body": text_knob("The body, empty by default.", empty=True),
     "content_type": Knob(
-        says="The media type of the body, text/plain by default.",
+        description="The media type of the body, text/plain by default.",
         shape={"type": "string"},
         fault=_content_type,
     ),
@@ -154,7 +160,8 @@ FAILURE_KNOBS: dict[str, Knob] = {name: SUCCESS_KNOBS[name] for name in ("body",
 #: Allowed under every scheme.
 COMMON_KNOBS: dict[str, Knob] = {
     "tolerance_seconds": Knob(
-        says="How far the time of signing may lie before or after now, 300 by default; before now "
+        description="How far the time of signing may lie before or after now, 300 by default; "
+        "before now "
         "a signed token is judged by its exp instead, and a preset whose vendor repeats the first "
         "signed time in its retries reaches back over them, unless this is set.",
         shape={"type": "integer", "minimum": 1, "maximum": LONGEST_TOLERANCE_SECONDS},
@@ -164,38 +171,39 @@ COMMON_KNOBS: dict[str, Knob] = {
         "none: every POST is a delivery of its own, also when it repeats another.", ("none",)
     ),
     "format": choice_knob(
-        "What the bodies are, whatever their content type says, which is not signed. Without it a "
+        "What the bodies are, whatever their unsigned content type states. Without it a "
         "preset takes what its vendor sends, hmac goes by the first characters, and token, basic "
         "and path-token, which sign nothing, go by the content type.",
         tuple(FORMATS),
     ),
     "charset": choice_knob("What texts are written in that are not UTF-8.", CHARSETS),
     "success": Knob(
-        says="What a vendor must hear for a delivery that was kept, where it insists.",
+        description="What a vendor must hear for a delivery that was kept, where it insists.",
         shape={
             "type": "object",
             "additionalProperties": False,
             "properties": {
-                name: {**knob.shape, "description": knob.says}
+                name: {**knob.shape, "description": knob.description}
                 for name, knob in SUCCESS_KNOBS.items()
             },
         },
         fault=_success,
     ),
     "failure": Knob(
-        says="What a vendor must hear, with 401, for a request that is not verified.",
+        description="What a vendor must hear, with 401, for a request that is not verified.",
         shape={
             "type": "object",
             "additionalProperties": False,
             "properties": {
-                name: {**knob.shape, "description": knob.says}
+                name: {**knob.shape, "description": knob.description}
                 for name, knob in FAILURE_KNOBS.items()
             },
         },
         fault=_failure,
     ),
     "handshake_secret": Knob(
-        says="The name of a secret that only a set-up request must show, such as a verify token.",
+        description="The name of a secret that only a set-up request must show, such as a verify "
+        "token.",
         shape={"type": "string", "pattern": f"^{_SECRET_NAME.pattern}$"},
         fault=_secret_name,
     ),
@@ -286,19 +294,19 @@ def value_fault(place: tuple[str | int, ...], knob: Knob, value: object) -> Iter
 def schema_of(knobs: Mapping[str, Knob]) -> Iterator[tuple[str, dict[str, object]]]:
     """Each knob as a JSON Schema property."""
     for name, knob in knobs.items():
-        yield name, {**knob.shape, "description": knob.says}
+        yield name, {**knob.shape, "description": knob.description}
 
 
 def as_table(knobs: Mapping[str, Knob]) -> str:
     """The knobs as a Markdown table, for docs/schemes.md."""
-    rows = ["| key | what it says |", "|---|---|"]
+    rows = ["| key | what it means |", "|---|---|"]
     for name, knob in knobs.items():
-        says = knob.says.replace("|", "\\|")
+        description = knob.description.replace("|", "\\|")
         choices = knob.shape.get("enum")
         listed = (
             f" One of {', '.join(f'`{one}`' for one in choices)}."
             if isinstance(choices, list)
             else ""
         )
-        rows.append(f"| `{name}`{' (required)' if knob.required else ''} | {says}{listed} |")
+        rows.append(f"| `{name}`{' (required)' if knob.required else ''} | {description}{listed} |")
     return "\n".join(rows) + "\n"

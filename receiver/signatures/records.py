@@ -46,9 +46,9 @@ class Verified:
 
     `secret_index` is the place of that secret in the list given. `timestamp` is the time of
     signing in seconds since 1970 where the signature covers one. `delivery_id` is the vendor's,
-    None where it sends none; `delivery_id_signed` says that the signature covers it.
+    None where it sends none; `delivery_id_signed` means that the signature covers it.
     `signed_sha256` is the hex SHA-256 of exactly the bytes that were signed, `coverage` what of
-    the body they fix. `one_body` says that the same id, or the same signed bytes, with another
+    the body they fix. `one_body` means that the same id, or the same signed bytes, with another
     body is no repeat: either of the two may be the vendor's.
     """
 
@@ -65,7 +65,7 @@ class Verified:
 class Response:
     """What a vendor wants to hear. `content_type` None sends no such header.
 
-    `own_body` says that only the status is the vendor's: the body is the receiver's own JSON.
+    `own_body` means that only the status is the vendor's: the body is the receiver's own JSON.
     """
 
     status: int = 200

@@ -185,7 +185,7 @@ def _knob_faults(verify: Mapping[str, object], scheme: str) -> Iterator[Fault]:
     unknown = [str(key) for key in verify if key not in allowed]
     for key, knob in allowed.items():
         if knob.required and key not in verify and not suggest.nearest(key, unknown):
-            yield (), f"`{key}` is missing.", f"Add `{key}`. {knob.says}"
+            yield (), f"`{key}` is missing.", f"Add `{key}`. {knob.description}"
 
 
 def shown_in_set_up(scheme: str) -> str | None:
@@ -238,13 +238,13 @@ def _time_faults(verify: Mapping[str, object]) -> Iterator[Fault]:
         yield (), "`timestamp_unit` is missing.", "Add `timestamp_unit: seconds`, or what it is."
     if not places and "{timestamp}" in template:
         remedy = "Add timestamp_header, or timestamp_element for an item of the signature header."
-        yield ("signed_content",), "nothing says where {timestamp} is.", remedy
+        yield ("signed_content",), "nothing states where {timestamp} is.", remedy
     for key in ("timestamp_unit", "tolerance_seconds"):
         if not places and key in verify:
             remedy = "Remove it, or add timestamp_header or timestamp_element."
             yield (
                 (key,),
-                f"`{key}` is of no use: nothing says where the time of signing is.",
+                f"`{key}` is of no use: nothing states where the time of signing is.",
                 remedy,
             )
     if "timestamp_element" in verify and "separator" not in verify:

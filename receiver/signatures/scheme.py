@@ -30,7 +30,7 @@ class Scheme(ABC):
     `tolerance_seconds` is how far the time of signing may lie from now, before
     and after alike. `retry_span_seconds` is how long after the first request the vendor may send
     the same event again: 0 never, None where its documentation does not say.
-    `retries_keep_time` says whether a retry carries the signed time of the first request, None
+    `retries_keep_time` states whether a retry carries the signed time of the first request, None
     where that is not documented. If so, the window reaches back over the span.
     `vendor_window_seconds` is how old a request the vendor's own code takes, where that is more
     than the tolerance. Both count unless `covers_retries` is False, as under a mapping that sets
@@ -38,11 +38,11 @@ class Scheme(ABC):
 
     `failure` answers what is not verified where a vendor insists on its form. `echo` makes every
     success repeat something of the request. `handshakes` are the set-up requests that are
-    answered and not stored. `vendor` and `remarks` are words for people. `coverage` says what of
+    answered and not stored. `vendor` and `remarks` are words for people. `coverage` is what of
     the body the signature fixes.
 
     `formats` are those that the vendor sends, in `charset` where they are not UTF-8. Empty: any,
-    as the first bytes show. None: as the content type says, which no scheme signs. `form` has the
+    as the first bytes show. None: as the content type states, which no scheme signs. `form` has the
     names of a form's fields where their borders are not signed.
     """
 
@@ -135,7 +135,7 @@ class Scheme(ABC):
 
     @property
     def expires(self) -> bool:
-        """Whether the vendor itself says until when a request passes, in what it signs."""
+        """Whether the vendor itself signs until when a request passes."""
         return False
 
     @property

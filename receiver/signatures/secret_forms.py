@@ -28,7 +28,7 @@ _WORDS = {"base64": "base64", "hex": "hexadecimal", "whsec": "base64 behind whse
 class FormProblem:
     """What is wrong with a secret's form, behind its name, and what to do."""
 
-    says: str
+    summary: str
     remedy: str
 
 
@@ -74,7 +74,7 @@ def _of_another_scheme(scheme: Scheme | None, secret: str, key: str) -> FormProb
 
 
 def _unusable(scheme: Scheme, secret: str) -> FormProblem | None:
-    """What verification itself says of it: every scheme reads its keys before anything else."""
+    """What verification itself reports: every scheme reads its keys before anything else."""
     try:
         scheme.verify(Request("POST", "", {}, b""), secrets=[secret], now=0.0)
     except SignatureError as error:

@@ -24,7 +24,7 @@ from receiver.signatures.url_secrets import shown_in
 
 #: A part of a URL that can be guessed is none.
 SHORTEST_PATH_TOKEN = 16
-#: Nobody's honest token is longer.
+#: No honest token is longer.
 LONGEST_TOKEN = 8192
 #: A token may be percent-encoded, twice, and stand behind a path.
 LONGEST_URL = 4 * LONGEST_TOKEN

@@ -60,7 +60,7 @@ def secret_problems(
 ) -> list[SecretProblem]:
     """Each secret of wrong form, of all sources or of one; not those that have ended by `now`."""
     return [
-        SecretProblem(name, secret, problem.says, problem.remedy)
+        SecretProblem(name, secret, problem.summary, problem.remedy)
         for name, known in sorted(mappings.sources.items())
         if source in (None, name)
         for secret, problem in _problems_of(known, secrets, now)

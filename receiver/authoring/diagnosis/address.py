@@ -1,6 +1,6 @@
 """Whether a captured request was sent to its source's URL; one that was not never reaches it.
 
-Pure. Says where it was sent in words of ours: a part of its path may be a secret.
+Pure. States where it was sent in fixed words: a part of its path may be a secret.
 """
 
 from __future__ import annotations

@@ -22,12 +22,12 @@ _HEAD_END = re.compile(rb"\r?\n\r?\n")
 
 
 class CaptureInvalid(ValueError):
-    """The file is no captured request; the message says what one looks like."""
+    """The file is no captured request; the message describes one."""
 
 
 @dataclass(frozen=True, slots=True)
 class Captured:
-    """A request as it was captured. `url` may be a path only, or empty where nothing told it.
+    """A request as it was captured. `url` may be a path only, or empty where it is not known.
 
     Header names are lower-case.
     """
@@ -109,7 +109,7 @@ def _body(found: dict[str, Any]) -> bytes:
     try:
         return base64.b64decode(body, validate=True)
     except binascii.Error:
-        raise CaptureInvalid("`body` is no base64, as `body_encoding` says") from None
+        raise CaptureInvalid("`body` is no base64, as `body_encoding` states") from None
 
 
 def _headers(pairs: Iterable[tuple[str, str]]) -> dict[str, str]:

@@ -23,9 +23,9 @@ class NamedSecret:
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """What is wrong (`step`: verify, secret, url, body, clock, scheme, request) and what mends it.
+    """What is wrong (`step`: verify, secret, url, body, clock, scheme, request) and what fixes it.
 
-    Under `verify`, `mend` is the line of that block to write, or the whole block.
+    Under `verify`, `remediation` is the line of that block to write, or the whole block.
     """
 
     step: str

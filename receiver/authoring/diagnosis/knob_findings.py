@@ -100,7 +100,7 @@ def _shown(value: Any) -> str:
 
 def _whole(configured: Scheme, fit: Fit) -> Iterator[Finding]:
     changed = ", ".join(name.replace("_", " ") for name in fit.changes)
-    said = f"it is signed, but otherwise than {configured.name} says ({changed})"
+    said = f"it is signed, but otherwise than {configured.name} does ({changed})"
     encoding = {"key_encoding": fit.scheme.key_encoding}
     yield Finding(
         "verify", said, f"verify: {as_hmac_block(fit.scheme, **encoding)}, with `secrets`"

@@ -25,7 +25,7 @@ _DEFAULT_PORTS = {"http": ":80", "https": ":443"}
 
 @dataclass(frozen=True, slots=True)
 class Variant(Generic[V]):
-    """One thing tried instead of what was captured; `mend` says what to do if it is right."""
+    """One thing tried instead of what was captured; `remediation` is what to do if it is right."""
 
     value: V
     said: str

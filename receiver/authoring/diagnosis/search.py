@@ -30,7 +30,7 @@ from receiver.signatures.secret_forms import form_problem
 #: With a window this wide the time of signing never refuses.
 _ANY_TIME_SECONDS = 10**9
 _CLOCK = frozenset({"stale-timestamp", "future-timestamp"})
-#: What no other secret, URL or body would mend.
+#: What no other secret, URL or body would fix.
 _HOPELESS = frozenset({"missing-signature", "missing-token", "missing-timestamp", "missing-header"})
 #: The part of the bounds of a search for knobs that each changed body and URL has.
 _SHARE = 16
@@ -146,7 +146,7 @@ def _unexplained(first: _Try) -> Iterator[Finding]:
     half = nearly_right(first.scheme, _request(first), [one.value for one in first.secrets])
     forms = [(one, form_problem(first.scheme, one.value, name=one.name)) for one in first.secrets]
     yield from (
-        Finding("secret", f"{one.said} {problem.says}", problem.remedy)
+        Finding("secret", f"{one.said} {problem.summary}", problem.remedy)
         for one, problem in forms
         if problem is not None
     )

@@ -1,7 +1,7 @@
 """The values in a body, by the members that lead to them, and a body with some replaced.
 
 Of JSON nothing changes but those values. Other bodies are changed by text, where the whole value
-stands between other signs; a form is written anew.
+stands between other signs; a form is written again.
 """
 
 from __future__ import annotations

@@ -68,7 +68,7 @@ class SignedData(SignedElements):
     """Rich notifications: dataSignature of every element under the symmetric key, in base64.
 
     https://learn.microsoft.com/graph/change-notifications-with-resource-data (2026-08). The key
-    itself must have been taken out of dataKey, and validationTokens checked, by whoever stands
+    itself must have been taken out of dataKey, and validationTokens checked, by a proxy
     in front: both need Microsoft's keys, which this code does not fetch.
     """
 

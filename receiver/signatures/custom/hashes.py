@@ -17,7 +17,7 @@ class PlainHashScheme(HmacScheme):
     """sha256(secret + signed content) in hex; the version header, where sent, must agree.
 
     https://legacydocs.hubspot.com/docs/faq/v1-request-validation and v2 (2026-08). A plain hash
-    can be extended by somebody who knows one. What is appended begins with SHA-256's padding, which
+    can be extended by anyone who knows one. What is appended begins with SHA-256's padding, which
     holds NULs; no JSON does, so such content is refused, whatever a content type makes of it.
     """
 

@@ -30,7 +30,7 @@ from receiver.signatures.records import Request, Strength, Verified
 from receiver.signatures.scheme import Scheme
 from receiver.signatures.signing import Values
 
-# How long a key is was the vendor's choice, and a warning a delivery helps nobody.
+# How long a key is was the vendor's choice, and a warning for each delivery helps no one.
 warnings.filterwarnings("ignore", category=InsecureKeyLengthWarning)
 
 _LIFETIME_SECONDS = 300

@@ -1,6 +1,6 @@
 """Signatures in a header over a few members of the body, the rest of it open: Synthflow, JustCall.
 
-Whoever has seen one verified request can put another body around the signed members, so a mapping
+Anyone who has seen one verified request can put another body around the signed members. A mapping
 should fetch what it bills for, or bill by what is signed alone.
 """
 

@@ -46,7 +46,7 @@ class AdyenScheme(SignedElements):
 
     https://docs.adyen.com/development-resources/webhooks/secure-webhooks/verify-hmac-signatures
     and util.py of Adyen's Python library (2026-11). A missing member counts as empty text. Only
-    the merchant's own reference may hold a colon: with one elsewhere, members could be cut anew.
+    the merchant's own reference may hold a colon: with one elsewhere, members could be regrouped.
     """
 
     @property

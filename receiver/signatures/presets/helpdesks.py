@@ -176,8 +176,8 @@ SCHEMES: tuple[Scheme, ...] = (
         remarks=f"unsigned; add the header {_ADDED_HEADER} to the HTTP integration",
     ),
     # https://developer.kustomer.com/kustomer-apps-platform/docs/outbound-webhooks (2026-11): custom
-    # headers. A secret is shown in the settings, but no page says how it signs. Ten tries in 80
-    # minutes.
+    # headers. A secret is shown in the settings, but no page describes how it signs.
+    # Ten tries in 80 minutes.
     TokenScheme(
         name="kustomer",
         vendor="Kustomer",

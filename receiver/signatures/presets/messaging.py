@@ -17,7 +17,7 @@ from receiver.signatures.scheme import Scheme
 
 _BODY = SignedContent.parse("{body}")
 _URL = SignedContent.parse("{url}")
-#: Says nothing back to a message, and is no more than read of a status callback.
+#: Sends no reply to a message, and is no more than read of a status callback.
 _TWIML = Response(
     200, b'<?xml version="1.0" encoding="UTF-8"?><Response></Response>', "text/xml; charset=utf-8"
 )

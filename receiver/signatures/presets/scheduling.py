@@ -36,7 +36,7 @@ SCHEMES: tuple[Scheme, ...] = (
         retry_span_seconds=86_400,
     ),
     # https://cal.com/docs/developing/guides/automation/webhooks (2026-08). Without a secret the
-    # header says no-secret-provided, which no signature equals.
+    # header is no-secret-provided, which no signature equals.
     HmacScheme(
         name="calcom",
         formats=(Format.JSON, Format.FORM),

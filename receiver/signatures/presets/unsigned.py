@@ -32,7 +32,7 @@ def _with_header(
         name=name,
         vendor=vendor,
         header=ADDED_HEADER,
-        formats=(),  # whoever writes the call chooses
+        formats=(),  # the author of the call chooses
         secret_headers=_SECRET_HEADERS,
         remarks=remarks,
         retry_span_seconds=retry_span_seconds,

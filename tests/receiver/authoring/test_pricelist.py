@@ -1,4 +1,4 @@
-"""Prices are added to a text of somebody's as lines, and nothing of it changes."""
+"""Prices are added to an existing text as lines, and nothing of it changes."""
 
 from __future__ import annotations
 

@@ -32,7 +32,7 @@ from tests.support.requests import NOW, block_of, signed
 
 FORMS = [name for name, scheme in PRESETS.items() if scheme.coverage is Coverage.FIELDS]
 TWILIO = [name for name in FORMS if name.startswith("twilio")]
-#: Somebody's lines of text inside what a vendor signs; as a form of several parts they would bill.
+#: Lines of a user's text inside what a vendor signs; as a form of several parts they would bill.
 PARTS = (
     '--X\r\nContent-Disposition: form-data; name="payload"\r\n\r\n'
     '{"e": {"id": "8", "customer": "globex", "amount": "99", "note": "forged"}}\r\n--X--\r\n'
@@ -100,7 +100,7 @@ outcomes:
 
 @cache
 def mappings() -> MappingSet:
-    """A source for each preset, whose rule bills by all that its event says."""
+    """A source for each preset, whose rule bills by all that its event states."""
     files = {"agents.yaml": AGENTS}
     for name in PRESETS:
         inner = "has(payload.e) ? payload.e : payload"
@@ -117,7 +117,7 @@ def mappings() -> MappingSet:
 
 
 def body_of(name: str, kind: Format) -> bytes:
-    """A body of that format that says what bills."""
+    """A body of that format that states what bills."""
     if kind is Format.FORM:
         return urlencode(SMS if name in TWILIO else FORM_OF.get(name, EVENT)).encode()
     if kind is Format.XML:

@@ -1,6 +1,6 @@
 """What verifies is compared by `hmac.compare_digest` and by nothing else.
 
-Shown by a comparison that never agrees: whoever compared by `==` would go on taking requests.
+Shown by a comparison that never agrees: code that compared by `==` would go on taking requests.
 """
 
 from __future__ import annotations

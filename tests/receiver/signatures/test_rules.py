@@ -224,7 +224,7 @@ def without(block: dict[str, Any], *keys: str) -> dict[str, Any]:
         pytest.param(
             without(TIMED, "timestamp_header", "timestamp_unit"),
             ("signed_content",),
-            "nothing says where",
+            "nothing states where",
             "timestamp_header",
             id="time-nowhere",
         ),

@@ -44,8 +44,8 @@ def judged(verify_block: str | dict[str, Any], secret: str) -> tuple[str, str] |
     if found is None:
         return None
     for part in (secret.strip(), secret.strip("'\" \n")):
-        assert len(part) < 9 or part not in found.says + found.remedy
-    return found.says, found.remedy
+        assert len(part) < 9 or part not in found.summary + found.remedy
+    return found.summary, found.remedy
 
 
 @pytest.mark.parametrize("name", sorted(PRESETS))
@@ -54,7 +54,7 @@ def test_what_each_vendor_shows_is_right(name: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("block", "secret", "says", "remedy"),
+    ("block", "secret", "expected", "remedy"),
     [
         pytest.param("github", " ", "is blank", "put the secret", id="blank"),
         pytest.param("github", "a secret\n", "line break at an end", "take it", id="line-break"),
@@ -88,11 +88,11 @@ def test_what_each_vendor_shows_is_right(name: str) -> None:
     ],
 )  # fmt: skip
 def test_a_secret_of_another_form_is_named_with_what_to_do(
-    block: Any, secret: str, says: str, remedy: str
+    block: Any, secret: str, expected: str, remedy: str
 ) -> None:
     found = judged(block, secret)
     assert found is not None
-    assert says in found[0]
+    assert expected in found[0]
     assert remedy in found[1]
 
 

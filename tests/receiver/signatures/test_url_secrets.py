@@ -112,6 +112,6 @@ def test_a_parameter_that_is_given_twice_is_malformed() -> None:
 
 
 def test_what_is_too_long_for_a_secret_is_none(monkeypatch: pytest.MonkeyPatch) -> None:
-    """And is not even decoded: nobody has shown a secret yet."""
+    """And is not even decoded: no one has shown a secret yet."""
     monkeypatch.setattr(tokens, "shown_in", lambda _url, _parameter: pytest.fail("it was read"))
     assert not verifies("https://h.example/webhooks/crm/" + "a" * 40_000, "a" * 40_000)

@@ -339,12 +339,12 @@ def test_either_unit_is_told_apart_by_magnitude() -> None:
 
 
 def test_no_secret_and_no_value_of_the_request_is_in_the_error() -> None:
-    request = signed("github") | {"secrets": ["tell-nobody"]}
+    request = signed("github") | {"secrets": ["not-to-be-shown"]}
     request["headers"]["X-Hub-Signature-256"] = "sha256=injected\nline"
     with pytest.raises(SignatureError) as caught:
         verify("github", **request)
     said = f"{caught.value!r} {caught.value}"
-    assert "tell-nobody" not in said
+    assert "not-to-be-shown" not in said
     assert "injected" not in said
 
 

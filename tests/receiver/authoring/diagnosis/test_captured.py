@@ -40,7 +40,7 @@ def test_a_body_may_be_missing_from_http() -> None:
 
 
 @pytest.mark.parametrize(
-    ("data", "says"),
+    ("data", "expected"),
     [
         (b"", "no request line"),
         (b"hello", "no request line"),
@@ -54,6 +54,6 @@ def test_a_body_may_be_missing_from_http() -> None:
         (b'{"headers": {}, "body": "!", "body_encoding": "base64"}', "no base64"),
     ],
 )
-def test_anything_else_is_refused_with_what_one_looks_like(data: bytes, says: str) -> None:
-    with pytest.raises(CaptureInvalid, match=says):
+def test_anything_else_is_refused_with_what_one_looks_like(data: bytes, expected: str) -> None:
+    with pytest.raises(CaptureInvalid, match=expected):
         read_capture(data)
