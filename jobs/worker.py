@@ -79,7 +79,7 @@ async def run_worker(
         await settler.start()
         replays = ReplayRunner(
             database,
-            settler,
+            settler.settle,
             lambda: watch.current,
             oldest_days=config.oldest_days,
             look=watch.look_now,
@@ -93,7 +93,8 @@ async def run_worker(
         parts = {
             "settler": settler.watch(),
             "listener": listener.run(),
-            "sweeper": Sweeper(database, settler, replays).run(),
+            "sweeper": Sweeper(database, settler).run(),
+            "replays": replays.run(),
             "mappings": watch.run(),
             "heartbeat": heartbeat.run(),
             "auditor": Auditor(database).run(),

@@ -50,7 +50,6 @@ FLOORS = ("receiver", "jobs", "mappings/engine")
 #: Rooms that still import each other, by way of others or not; none may be added.
 LOOPS = {
     "receiver": {"authoring", "config", "health", "local", "sources", "web"},
-    "jobs": {"replays", "settling"},
 }
 
 

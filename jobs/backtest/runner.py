@@ -27,8 +27,8 @@ from jobs.ledger.repository import load_books
 from jobs.ledger.spill import Spill
 from jobs.privacy.guard import pseudonymize
 from jobs.privacy.pseudonyms import Pseudonymized
-from jobs.replays.runner import claimed, mapped_now
 from jobs.settling.fold import settlement_of
+from jobs.settling.preview import claimed_from, preview
 from jobs.storage.database import Database
 from mappings.engine.loading.load import MappingSet
 from mappings.engine.types import OLDEST_DAYS, Mapped
@@ -117,7 +117,7 @@ class _Backtest:
         were = {key: pair[0] for key, pair in books.items()}
         would = {key: pair[1] for key, pair in books.items()}
         for row in rows:
-            delivery, one = claimed(row), row["id"]
+            delivery, one = claimed_from(row), row["id"]
             was = settlement_of(delivery, before[one], were)
             self._report.add(one, row["source"], was, settlement_of(delivery, after[one], would))
         self._spill.put(books)
@@ -125,10 +125,10 @@ class _Backtest:
     def _map(self, rows: Sequence[RowMapping]) -> dict[str, tuple[Mapped, Mapped]]:
         found = {}
         for row in rows:
-            delivery, oldest = claimed(row), self._sides.oldest_days
+            delivery, oldest = claimed_from(row), self._sides.oldest_days
             found[delivery.id] = (
-                mapped_now(self._sides.in_force, delivery, oldest_days=oldest),
-                mapped_now(self._sides.edited, delivery, oldest_days=oldest),
+                preview(self._sides.in_force, delivery, oldest_days=oldest),
+                preview(self._sides.edited, delivery, oldest_days=oldest),
             )
         return found
 

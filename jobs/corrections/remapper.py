@@ -25,7 +25,7 @@ from jobs.ledger.book import Recorded
 from jobs.ledger.repository import load_books
 from jobs.privacy.evidence import WHY_GONE, Evidence
 from jobs.privacy.guard import pseudonymize
-from jobs.replays.runner import claimed, mapped_now
+from jobs.settling.preview import claimed_from, preview
 from jobs.storage.database import Database
 from jobs.storage.schema import deliveries, outcomes, purged_customers
 from mappings.engine.loading.load import MappingSet
@@ -128,7 +128,7 @@ class Remapper:
 
     def _map(self, rows: Mapping[str, Row]) -> dict[str, Mapped]:
         return {
-            delivery_id: mapped_now(self._mappings, claimed(row), oldest_days=self._oldest_days)
+            delivery_id: preview(self._mappings, claimed_from(row), oldest_days=self._oldest_days)
             for delivery_id, row in rows.items()
         }
 

@@ -25,13 +25,14 @@ from jobs.ledger.spill import Spill
 from jobs.privacy.guard import pseudonymize
 from jobs.privacy.pseudonyms import Pseudonymized
 from jobs.replays.comparison import compare
+from jobs.replays.recorded import outcomes_in_force
 from jobs.replays.replay import selection
-from jobs.replays.runner import claimed, mapped_now, outcomes_of
 from jobs.settling.fold import ClaimedDelivery, settlement_of
+from jobs.settling.preview import claimed_from, preview_rows
 from jobs.storage.batching import with_bodies
 from jobs.storage.database import Database
 from mappings.engine.loading.load import MappingSet
-from mappings.engine.types import OLDEST_DAYS, Mapped
+from mappings.engine.types import OLDEST_DAYS
 
 #: Still failing ones that are shown.
 SHOWN_FAILING = 20
@@ -80,82 +81,68 @@ async def dry_run(
     async with database.read() as connection:
         ids = list((await connection.execute(chosen)).scalars())
     with closing(Spill[KeyBook]()) as spill:
-        rehearsal = _Rehearsal(mappings, oldest_days, spill)
-        rehearsal.result.mapping_version = mappings.digest
+        rehearsal = _Rehearsal(DryRun(mapping_version=mappings.digest), spill)
         async for rows in with_bodies(database, ids):
-            mapped = await asyncio.to_thread(rehearsal.map, rows)
+            mapped = await asyncio.to_thread(preview_rows, mappings, rows, oldest_days=oldest_days)
             async with database.read() as connection:
-                await rehearsal.take(connection, rows, await pseudonymize(connection, mapped))
+                await rehearsal.settle(connection, rows, await pseudonymize(connection, mapped))
     return rehearsal.result
 
 
 class _Rehearsal:
     """The books as they would become, laid aside from step to step."""
 
-    def __init__(
-        self, mappings: MappingSet, oldest_days: int | None, spill: Spill[KeyBook]
-    ) -> None:
-        self._mappings = mappings
-        self._oldest_days = oldest_days
+    def __init__(self, result: DryRun, spill: Spill[KeyBook]) -> None:
+        self.result = result
         self._spill = spill
-        self.result = DryRun()
 
-    async def take(
+    async def settle(
         self,
         connection: AsyncConnection,
         rows: Sequence[RowMapping],
         mapped: Mapping[str, Pseudonymized],
     ) -> None:
-        keys = {outcome.key for one in mapped.values() for outcome in one.outcomes}
+        keys = {outcome.key for now in mapped.values() for outcome in now.outcomes}
         books = await asyncio.to_thread(self._spill.take, keys)
         books |= await load_books(connection, keys - books.keys())
-        said = await outcomes_of(
-            connection, [r["id"] for r in rows if r["state"] == DeliveryState.RECORDED]
-        )
+        recorded = [row["id"] for row in rows if row["state"] == DeliveryState.RECORDED]
+        billed = await outcomes_in_force(connection, recorded)
         for row in rows:
-            self._settle(row, mapped.get(row["id"]), said.get(row["id"], ()), books)
+            now = mapped.get(row["id"])
+            if now is None or row["state"] == DeliveryState.RECORDED:
+                self._leave(row["id"], billed.get(row["id"], ()), now)
+            else:
+                self._settle(claimed_from(row), now, books)
         await asyncio.to_thread(self._spill.put, books)
 
-    def map(self, rows: Sequence[RowMapping]) -> dict[str, Mapped]:
-        return {
-            row["id"]: mapped_now(self._mappings, claimed(row), oldest_days=self._oldest_days)
-            for row in rows
-            if row["body"] is not None
-        }
+    def _leave(
+        self, delivery_id: str, billed: Sequence[Mapping[str, Any]], now: Pseudonymized | None
+    ) -> None:
+        """A delivery that a replay leaves as it is; without a body there is nothing to compare."""
+        result = self.result
+        result.matched += 1
+        result.would["unchanged"] += 1
+        result.unchanged_no_body += now is None
+        if now is not None and len(result.differences) < SHOWN_DIFFERENCES:
+            result.differences += [d.as_json() for d in compare(delivery_id, billed, now)]
 
     def _settle(
-        self,
-        row: RowMapping,
-        mapped: Pseudonymized | None,
-        said: Sequence[Mapping[str, Any]],
-        books: Mapping[str, KeyBook],
+        self, delivery: ClaimedDelivery, now: Pseudonymized, books: Mapping[str, KeyBook]
     ) -> None:
         result = self.result
         result.matched += 1
-        if mapped is None or row["state"] == DeliveryState.RECORDED:
-            result.would["unchanged"] += 1
-            result.unchanged_no_body += mapped is None
-            if mapped is not None and len(result.differences) < SHOWN_DIFFERENCES:
-                result.differences += [d.as_json() for d in compare(row["id"], said, mapped)]
-            return
-        settlement = settlement_of(claimed(row), mapped, books)
+        settlement = settlement_of(delivery, now, books)
         result.would[settlement.state] += 1
         for _outcome, _recorded, step in settlement.steps:
             for entry in step.entries:
                 result.amounts_micros[entry.currency] += entry.amount_micros
         if settlement.state == DeliveryState.FAILED and len(result.still_failing) < SHOWN_FAILING:
             result.still_failing.append(
-                _failing(claimed(row), settlement.reason, settlement.rule, settlement.detail)
+                {
+                    "delivery": delivery.id,
+                    "source": delivery.source,
+                    "reason": settlement.reason,
+                    "rule": settlement.rule,
+                    "detail": settlement.detail,
+                }
             )
-
-
-def _failing(
-    delivery: ClaimedDelivery, reason: str | None, rule: str | None, detail: str | None
-) -> dict[str, Any]:
-    return {
-        "delivery": delivery.id,
-        "source": delivery.source,
-        "reason": reason,
-        "rule": rule,
-        "detail": detail,
-    }

@@ -7,7 +7,6 @@ settles them again.
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
@@ -107,7 +106,6 @@ async def count_selected(
 
 async def start_replay(
     database: Database,
-    ring: Callable[[], None] | None,
     where: DeliveryFilter,
     *,
     actor: str,
@@ -119,7 +117,7 @@ async def start_replay(
 
     What it takes is fixed now. With `mapping_version`, as a dry run showed it, nothing is settled
     by other mappings: raises MappingsChanged where others are in force. Raises FilterInvalid.
-    `ring` is unused where none is at hand: workers look for replays every second.
+    Workers look for replays every second.
     """
     chosen, full = selection(where, limit=limit)
     async with database.read() as connection:
@@ -157,8 +155,6 @@ async def start_replay(
                     detail={"replay": replay_id},
                 )
         await step.pause()
-    if ring is not None:
-        ring()
     return Started(replay_id, len(ids))
 
 

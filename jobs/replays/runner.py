@@ -13,28 +13,27 @@ from contextlib import AbstractContextManager, nullcontext
 from datetime import UTC, datetime
 from typing import Any
 
-import structlog
-from sqlalchemy import bindparam, null, or_, select, update
+from sqlalchemy import bindparam, null, select, update
 from sqlalchemy.engine import RowMapping
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from jobs.common.states import DeliveryState
+from jobs.common.tasks import every
 from jobs.mapping_store import version_in_force
 from jobs.privacy.guard import hold_off_purges, pseudonymize
 from jobs.privacy.pseudonyms import Pseudonymized
-from jobs.replays.comparison import compare, in_force
-from jobs.replays.items import OTHER_MAPPINGS, left_as_it_is
-from jobs.settling.fold import ClaimedDelivery
-from jobs.settling.mapper import delivery_input
-from jobs.settling.settle import Settler
-from jobs.storage.batching import chunks, with_bodies
+from jobs.replays.comparison import compare
+from jobs.replays.items import OTHER_MAPPINGS, unreleased_result
+from jobs.replays.recorded import outcomes_in_force
+from jobs.settling.preview import preview_rows
+from jobs.storage.batching import with_bodies
 from jobs.storage.database import Database
-from jobs.storage.schema import deliveries, outcomes, replay_items, replays
+from jobs.storage.schema import deliveries, replay_items, replays
 from mappings.engine.loading.load import MappingSet
-from mappings.engine.types import Failure, Mapped, Reason
+from mappings.engine.types import Mapped
 
-log = structlog.get_logger(__name__)
-
+#: How often workers look for replays.
+EVERY_SECONDS = 1.0
 #: Deliveries released at once.
 STEP = 50
 #: With so many released that have not settled, no more are: they would be a backlog of their own.
@@ -43,8 +42,6 @@ OUTSTANDING = 200
 #: live deliveries find a worker and, on SQLite, a database that is free.
 REST_SHARE = 0.5
 REST_SECONDS = 0.5
-
-BROKE_DETAIL = "mapping it breaks off ({error!r}); the log has the traceback"
 
 
 class ReplayRunner:
@@ -57,7 +54,7 @@ class ReplayRunner:
     def __init__(
         self,
         database: Database,
-        settler: Settler,
+        settle: Callable[[Sequence[str]], Awaitable[None]],
         mappings: Callable[[], MappingSet],
         *,
         oldest_days: int | None,
@@ -65,11 +62,15 @@ class ReplayRunner:
         held: Callable[[], AbstractContextManager[None]] = nullcontext,
     ) -> None:
         self._database = database
-        self._settler = settler
+        self._settle = settle
         self._mappings = mappings
         self._oldest_days = oldest_days
         self._look = look
         self._held = held
+
+    async def run(self) -> None:
+        """Move replays on until cancelled."""
+        await every("replays", EVERY_SECONDS, self.advance)
 
     async def advance(self) -> None:
         """Release, settle and compare until nothing is left to release; close what is done.
@@ -128,7 +129,7 @@ class ReplayRunner:
             rows = await self._next(connection, replay_id)
             released = await self._release(connection, replay_id, rows, state)
         if released:
-            await self._settler.settle(released)
+            await self._settle(released)
         unreleased = [row for row in rows if row["id"] not in set(released)]
         await self._compare(replay_id, unreleased)
         if rows:
@@ -210,42 +211,39 @@ class ReplayRunner:
         """Note what recorded deliveries would bill now, where it differs; nothing is posted."""
         if not rows:
             return
-        kept = [
+        recorded = [
             row["id"] for row in rows if row["state"] == DeliveryState.RECORDED and row["has_body"]
         ]
         mapped: dict[str, Mapped] = {}
-        async for portion in with_bodies(self._database, kept):
-            mapped |= await asyncio.to_thread(self._map, portion)
+        async for portion in with_bodies(self._database, recorded):
+            mapped |= await asyncio.to_thread(
+                preview_rows, self._mappings(), portion, oldest_days=self._oldest_days
+            )
         async with self._database.write() as connection:
             await hold_off_purges(self._database, connection)
-            said = await outcomes_of(connection, kept)
-            found = await asyncio.to_thread(
-                _differences, said, await pseudonymize(connection, mapped)
-            )
+            billed = await outcomes_in_force(connection, recorded)
+            now = await pseudonymize(connection, mapped)
+            differences = await asyncio.to_thread(_differences, billed, now)
             await connection.execute(
                 update(replay_items)
                 .where(
                     replay_items.c.replay_id == replay_id,
-                    replay_items.c.delivery_id == bindparam("one"),
+                    replay_items.c.delivery_id == bindparam("of_delivery"),
                     replay_items.c.result.is_(None),
                 )
                 .values(
-                    result=bindparam("left"),
+                    result=bindparam("new_result"),
                     differences=bindparam("found", type_=replay_items.c.differences.type),
                 ),
                 [
-                    {"one": row["id"], "left": left_as_it_is(row), "found": found.get(row["id"])}
+                    {
+                        "of_delivery": row["id"],
+                        "new_result": unreleased_result(row),
+                        "found": differences.get(row["id"]),
+                    }
                     for row in rows
                 ],
             )
-
-    def _map(self, rows: Sequence[RowMapping]) -> dict[str, Mapped]:
-        mappings = self._mappings()
-        return {
-            row["id"]: mapped_now(mappings, claimed(row), oldest_days=self._oldest_days)
-            for row in rows
-            if row["body"] is not None
-        }
 
     async def _finish(self, replay_id: str) -> None:
         """Close the replay once each of its deliveries has its result."""
@@ -264,67 +262,15 @@ class ReplayRunner:
 
 
 def _differences(
-    said: Mapping[str, Sequence[Mapping[str, Any]]], mapped: Mapping[str, Pseudonymized]
+    billed: Mapping[str, Sequence[Mapping[str, Any]]], mapped: Mapping[str, Pseudonymized]
 ) -> dict[str, list[dict[str, Any]]]:
-    found = {}
-    for delivery_id, now in mapped.items():
-        if differences := compare(delivery_id, said.get(delivery_id, ()), now):
-            found[delivery_id] = [one.as_json() for one in differences]
-    return found
-
-
-def mapped_now(
-    mappings: MappingSet, delivery: ClaimedDelivery, *, oldest_days: int | None
-) -> Mapped:
-    """What the mappings say, where nothing is posted: there a bug in them is one more failure."""
-    try:
-        return mappings.map(delivery_input(delivery, oldest_days=oldest_days))
-    except Exception as error:
-        log.exception("replay.exception", delivery=delivery.id, source=delivery.source)
-        failure = Failure(reason=Reason.INTERNAL, detail=BROKE_DETAIL.format(error=error))
-        return Mapped(outcomes=(), failures=(failure,), events=0)
-
-
-def claimed(row: Mapping[Any, Any]) -> ClaimedDelivery:
-    """A row of `deliveries` as the record that settling works on."""
-    return ClaimedDelivery(**{name: row[name] for name in ClaimedDelivery.__slots__ if name in row})
-
-
-async def outcomes_of(
-    connection: AsyncConnection, ids: Sequence[str]
-) -> dict[str, list[Mapping[str, Any]]]:
-    """What each delivery bills by what is recorded of it and in force, in order of event.
-
-    What a person billed anew is there in place of what it replaces; reversals and reinstatements
-    by hand are told by no delivery.
-    """
-    found: dict[str, list[Mapping[str, Any]]] = {}
-    rows = await connection.execute(
-        select(outcomes)
-        .where(
-            outcomes.c.delivery_id.in_(ids),
-            or_(outcomes.c.action_id.is_(None), outcomes.c.replaces.is_not(None)),
-        )
-        .order_by(outcomes.c.delivery_id, outcomes.c.event_index, outcomes.c.id)
-    )
-    for row in rows.mappings():
-        found.setdefault(row["delivery_id"], []).append(dict(row))
-    replaces = await _replacements(connection, found)
-    return {delivery_id: in_force(said, replaces) for delivery_id, said in found.items()}
-
-
-async def _replacements(
-    connection: AsyncConnection, said: Mapping[str, Sequence[Mapping[str, Any]]]
-) -> dict[str, str]:
-    """What each replacement of these keys replaces: by `--from` it may be of another delivery."""
-    columns = outcomes.c
-    keys = {row["outcome_key"] for rows in said.values() for row in rows if row["replaces"]}
-    found: dict[str, str] = {}
-    for chunk in chunks(sorted(keys)):
-        rows = await connection.execute(
-            select(columns.id, columns.replaces).where(
-                columns.outcome_key.in_(chunk), columns.replaces.is_not(None)
-            )
-        )
-        found.update((row.id, row.replaces) for row in rows)
-    return found
+    """The differences of each delivery that has any, as they are stored and shown."""
+    compared = {
+        delivery_id: compare(delivery_id, billed.get(delivery_id, ()), now)
+        for delivery_id, now in mapped.items()
+    }
+    return {
+        delivery_id: [difference.as_json() for difference in differences]
+        for delivery_id, differences in compared.items()
+        if differences
+    }

@@ -14,8 +14,8 @@ from sqlalchemy import case, func, select, update
 
 from jobs.common.failure_groups import group_id
 from jobs.common.states import DeliveryState
-from jobs.replays.items import answer_replays
 from jobs.settling.fold import ClaimedDelivery
+from jobs.settling.replay_results import note_results
 from jobs.storage.database import Database
 from jobs.storage.schema import deliveries
 
@@ -156,7 +156,7 @@ async def give_up(database: Database, claimed: ClaimedDelivery) -> None:
             )
         )
         if done.rowcount:
-            await answer_replays(connection, [claimed.id], DeliveryState.FAILED)
+            await note_results(connection, [claimed.id], DeliveryState.FAILED)
 
 
 async def _set(database: Database, ids: Sequence[str], **values: Any) -> None:

@@ -20,8 +20,8 @@ from jobs.ledger.horizon import posting_time
 from jobs.ledger.repository import LedgerWriter, load_books, lock_keys
 from jobs.mapping_store import refuse_outdated
 from jobs.privacy.guard import hold_off_purges_or_leave, pseudonymize
-from jobs.replays.items import answer_replays
 from jobs.settling.fold import ClaimedDelivery, Settlement, settlements_of
+from jobs.settling.replay_results import note_results
 from jobs.settling.versions import keep_versions
 from jobs.storage.database import Database
 from jobs.storage.schema import deliveries
@@ -159,4 +159,4 @@ async def _settle_rows(
         if done.rowcount != len(ids):
             message = f"{len(ids) - done.rowcount} of {len(ids)} deliveries are no longer received"
             raise StateChangedUnderLock(message)
-        await answer_replays(connection, ids, settlement.state)
+        await note_results(connection, ids, settlement.state)

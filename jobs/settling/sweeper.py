@@ -8,20 +8,15 @@ made in the database.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
 from datetime import datetime
 
-import structlog
 from sqlalchemy import select, tuple_
 
-from jobs.common.errors import brief, is_transient
 from jobs.common.states import DeliveryState
-from jobs.replays.runner import ReplayRunner
+from jobs.common.tasks import every
 from jobs.settling.settle import Settler
 from jobs.storage.database import Database
 from jobs.storage.schema import deliveries
-
-log = structlog.get_logger(__name__)
 
 EVERY_SECONDS = 1.0
 #: A delivery due for less than this is left to the doorbell.
@@ -40,20 +35,17 @@ Due = tuple[datetime, str]
 
 
 class Sweeper:
-    """Takes up due deliveries and moves replays on."""
+    """Takes up due deliveries."""
 
-    def __init__(self, database: Database, settler: Settler, replays: ReplayRunner) -> None:
+    def __init__(self, database: Database, settler: Settler) -> None:
         self._database = database
         self._settler = settler
-        self._replays = replays
         self._grace_seconds = 0.0
         self._behind: Due | None = None
 
     async def run(self) -> None:
-        """Sweep and carry replays on until cancelled: side by side, as a replay may take hours."""
-        async with asyncio.TaskGroup() as both:
-            both.create_task(_again_and_again(self._sweep_all), name="sweeper")
-            both.create_task(_again_and_again(self._replays.advance), name="replays")
+        """Sweep until cancelled."""
+        await every("sweeper", EVERY_SECONDS, self._sweep_all)
 
     async def _sweep_all(self) -> None:
         """One round. The first leaves nothing to the doorbell, which rang while we were away."""
@@ -97,16 +89,3 @@ class Sweeper:
             oldest = await connection.execute(first.order_by(*place).limit(SWEEP))
             newest = await connection.execute(last)
             return [(at, one) for at, one in oldest], [(at, one) for at, one in newest][::-1]
-
-
-async def _again_and_again(one_round: Callable[[], Awaitable[None]]) -> None:
-    """Run rounds until cancelled; a database that is away is tried again at the next."""
-    while True:
-        try:
-            await one_round()
-        except Exception as error:
-            if is_transient(error):
-                log.warning("sweeper.postponed", error=brief(error))
-            else:
-                log.exception("sweeper.error")
-        await asyncio.sleep(EVERY_SECONDS)

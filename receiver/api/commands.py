@@ -38,7 +38,6 @@ async def start(request: Request) -> Response:
         return JSONResponse(found.as_json())
     started = await start_replay(
         parts.database,
-        None,
         wanted.where,
         actor=ACTOR,
         note=wanted.note,

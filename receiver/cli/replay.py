@@ -78,7 +78,6 @@ def replay(
     _ask(session, out, where, limit=limit, yes=yes)
     started = session.run(
         start_replay,
-        None,
         where,
         actor=actor(),
         note=note,

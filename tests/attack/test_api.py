@@ -57,7 +57,7 @@ async def fill(database: Database) -> None:
     key, delivery = '["zendesk","solved","3"]', await rows.delivery()
     await rows.outcome(delivery, outcome_key=key, ordinal=2, verdict="duplicate", amount_micros=7)
     await rows.outcome(delivery, kind="reversal", verdict="waiting", amount_micros=None)
-    await start_replay(database, None, DeliveryFilter(state="ignored"), actor="test", note="n")
+    await start_replay(database, DeliveryFilter(state="ignored"), actor="test", note="n")
     book = RejectionBook(database)
     book.add(Rejected(at=START, source="desk", cause="no-room", detail="no", remote="::1"))
     await book.flush()

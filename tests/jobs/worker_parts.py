@@ -32,9 +32,10 @@ async def running(work: Coroutine[Any, Any, None]) -> AsyncIterator[asyncio.Task
 
 @asynccontextmanager
 async def sweeping(workshop: Workshop, settler: Settler, telling: Telling) -> AsyncIterator[None]:
-    """A sweeper runs, as it does in a worker."""
-    sweeper = Sweeper(workshop.new_database(), settler, workshop.runner(settler, telling))
-    async with running(sweeper.run()):
+    """A sweeper and a replay runner run, as they do in a worker."""
+    sweeper = Sweeper(workshop.new_database(), settler)
+    replays = workshop.runner(settler, telling)
+    async with running(sweeper.run()), running(replays.run()):
         yield
 
 

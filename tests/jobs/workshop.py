@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncIterator, Iterable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from datetime import datetime
 from typing import Any, Self
@@ -87,14 +87,17 @@ class Workshop:
         limit: int | None = None,
     ) -> ReplayStatus:
         """Replay to the end; how it went."""
-        started = await start_replay(self.database, None, where, actor="test", limit=limit)
+        started = await start_replay(self.database, where, actor="test", limit=limit)
         await self.runner(settler, telling).advance()
         status = await replay_status(self.database, started.id)
         assert status is not None
         return status
 
     def runner(self, settler: Settler, telling: Telling) -> ReplayRunner:
-        return ReplayRunner(self.new_database(), settler, in_force(telling), oldest_days=400)
+        async def settle(ids: Sequence[str]) -> None:
+            await settler.settle(ids)  # looked up at each step: a test may replace it
+
+        return ReplayRunner(self.new_database(), settle, in_force(telling), oldest_days=400)
 
     async def all(self, statement: Select[*tuple[Any, ...]]) -> list[Any]:
         """The rows that a question gives."""

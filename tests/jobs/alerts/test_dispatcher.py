@@ -232,7 +232,7 @@ async def test_what_a_replay_has_just_taken_up_is_no_backlog(
     workshop: Workshop, place: Place
 ) -> None:
     await failing(workshop, "gold")
-    await start_replay(workshop.database, None, DeliveryFilter(reason="unpriced"), actor="me")
+    await start_replay(workshop.database, DeliveryFilter(reason="unpriced"), actor="me")
     async with workshop.database.write() as connection:
         await connection.execute(update(replay_items).values(released=1))
         await connection.execute(update(deliveries).values(state="received", settled_at=None))

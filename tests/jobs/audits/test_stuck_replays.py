@@ -27,7 +27,7 @@ async def waiting_replay(workshop: Workshop) -> str:
     settler = await workshop.settler()
     await settler.settle(await workshop.post(body(needing("a price", bill("key")))))
     where = DeliveryFilter(reason="unpriced")
-    return (await start_replay(workshop.database, None, where, actor="me")).id
+    return (await start_replay(workshop.database, where, actor="me")).id
 
 
 async def test_a_replay_that_nobody_moves_on_is_found_after_a_while(workshop: Workshop) -> None:

@@ -480,9 +480,7 @@ async def test_any_mixture_of_waves_workers_failures_and_replays_owes_what_the_m
             *(settler.settle(ids) for settler, ids in zip(settlers, shares, strict=True))
         )
     two_workers.telling.knows.add("a price")
-    replay = await start_replay(
-        workshop.database, None, DeliveryFilter(source=source), actor="test"
-    )
+    replay = await start_replay(workshop.database, DeliveryFilter(source=source), actor="test")
     await asyncio.gather(*(runner.advance() for runner in two_workers.runners))
     status = await replay_status(workshop.database, replay.id)
     assert status is not None

@@ -20,8 +20,8 @@ from jobs.privacy.keys import LEDGER
 from jobs.privacy.ledger import erase_from_ledger
 from jobs.privacy.purge import purge, survey
 from jobs.privacy.purge_report import KeysCollide, NeverBilled, PseudonymGiven, PurgeReport
-from jobs.replays import runner as replay_runner
 from jobs.replays.dry_run import dry_run
+from jobs.settling import preview
 from jobs.storage.schema import (
     actions,
     billing_events,
@@ -551,7 +551,7 @@ async def test_a_comparison_under_way_writes_no_erased_id(
     telling = Telling()
     telling.micros = 3
     settler = await workshop.settler(telling)
-    runner, mapped_now, report = workshop.runner(settler, telling), replay_runner.mapped_now, []
+    runner, mapped_now, report = workshop.runner(settler, telling), preview.preview, []
     loop = asyncio.get_running_loop()
 
     def then_purged(*args: Any, **more: Any) -> Any:
@@ -559,7 +559,7 @@ async def test_a_comparison_under_way_writes_no_erased_id(
         report.append(asyncio.run_coroutine_threadsafe(purged(workshop), loop).result(20))
         return found
 
-    monkeypatch.setattr(replay_runner, "mapped_now", then_purged)
+    monkeypatch.setattr(preview, "preview", then_purged)
     monkeypatch.setattr(workshop, "runner", lambda *_: runner)
     status = await workshop.replay(settler, telling, DeliveryFilter(ids=(one,), state="recorded"))
     assert [two["billed"]["customer_id"] for two in status.differences] == [report[0].pseudonym]

@@ -37,7 +37,7 @@ class Service:
     def runner(self, look: Callable[[], Awaitable[object]] | None = None) -> ReplayRunner:
         return ReplayRunner(
             self.workshop.new_database(),
-            self.settler,
+            self.settler.settle,
             lambda: self.worker.current,
             oldest_days=400,
             look=look or self.worker.look_now,
@@ -49,7 +49,7 @@ class Service:
 
     async def ask(self, version: str | None) -> str:
         database = self.workshop.database
-        found = await start_replay(database, None, FAILED, actor="t", mapping_version=version)
+        found = await start_replay(database, FAILED, actor="t", mapping_version=version)
         return found.id
 
     async def status(self, replay_id: str) -> ReplayStatus:

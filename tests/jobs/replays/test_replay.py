@@ -206,7 +206,7 @@ async def test_a_delivery_that_breaks_in_a_replay_ends_it_as_failed(workshop: Wo
     await workshop.run(
         "UPDATE deliveries SET body = :body", body=body(bill("a"), bug="an index out of range")
     )
-    started = await start_replay(workshop.database, None, UNPRICED, actor="test")
+    started = await start_replay(workshop.database, UNPRICED, actor="test")
     runner = workshop.runner(settler, telling)
     for _ in range(5):
         await runner.advance()
@@ -267,7 +267,7 @@ async def test_a_replay_of_this_is_refused(
     workshop: Workshop, where: DeliveryFilter, message: str
 ) -> None:
     with pytest.raises(FilterInvalid, match=message):
-        await start_replay(workshop.database, None, where, actor="test")
+        await start_replay(workshop.database, where, actor="test")
     assert await workshop.count(actions) == 0
 
 
@@ -278,15 +278,11 @@ async def test_a_replay_that_does_not_exist_has_no_status(workshop: Workshop) ->
 async def test_a_replay_is_written_down_with_who_asked(workshop: Workshop) -> None:
     telling = Telling()
     await some_failed(workshop, telling)
-    rung: list[bool] = []
-    started = await start_replay(
-        workshop.database, lambda: rung.append(True), UNPRICED, actor="ada", note="mended", limit=4
-    )
+    started = await start_replay(workshop.database, UNPRICED, actor="ada", note="mended", limit=4)
     (action,) = await workshop.all(select(actions))
     assert (action.kind, action.actor, action.note, action.count) == ("replay", "ada", "mended", 4)
     assert action.filter == {"reason": "unpriced", "state": "failed"}
     assert action.detail == {"replay": started.id}
-    assert rung == [True]
 
 
 async def test_a_limit_takes_the_first_received(workshop: Workshop) -> None:
@@ -344,7 +340,7 @@ async def test_a_replay_goes_on_where_a_killed_worker_left_it(
     first, second = await workshop.settler(telling), await workshop.settler(telling)
     await some_failed(workshop, telling, 20)
     telling.knows.add("a price")
-    started = await start_replay(workshop.database, None, UNPRICED, actor="test")
+    started = await start_replay(workshop.database, UNPRICED, actor="test")
     steps = 0
 
     async def settle_until_killed(ids: list[str]) -> None:
@@ -387,8 +383,7 @@ async def test_two_workers_carry_one_replay_on_together(
     await settlers[0].settle(recorded)
     telling.knows.add("a price")
     started = [
-        await start_replay(workshop.database, None, where, actor="test")
-        for where in (UNPRICED, RECORDED)
+        await start_replay(workshop.database, where, actor="test") for where in (UNPRICED, RECORDED)
     ]
     runners = [workshop.runner(settler, telling) for settler in settlers]
     await asyncio.gather(*(runner.advance() for runner in runners))
@@ -404,9 +399,7 @@ async def test_two_replays_of_the_same_deliveries_bill_them_once(workshop: Works
     settlers = [await workshop.settler(telling) for _ in range(2)]
     await some_failed(workshop, telling, 30)
     telling.knows.add("a price")
-    started = [
-        await start_replay(workshop.database, None, UNPRICED, actor="test") for _ in range(2)
-    ]
+    started = [await start_replay(workshop.database, UNPRICED, actor="test") for _ in range(2)]
     await asyncio.gather(*(workshop.runner(one, telling).advance() for one in settlers))
     await workshop.runner(settlers[0], telling).advance()
     for one in started:
@@ -423,7 +416,7 @@ async def test_a_delivery_that_a_repeat_woke_meanwhile_is_settled_for_the_replay
     settler = await workshop.settler(telling)
     post = incoming(body(needing("a price", bill("key"))))
     await settler.settle(await workshop.accept([post]))
-    started = await start_replay(workshop.database, None, UNPRICED, actor="test")
+    started = await start_replay(workshop.database, UNPRICED, actor="test")
     await workshop.inbox.accept(post)
     assert await workshop.states() == {"received": 1}
     telling.knows.add("a price")
@@ -437,7 +430,7 @@ async def test_what_was_discarded_meanwhile_stays_discarded(workshop: Workshop) 
     telling = Telling()
     settler = await workshop.settler(telling)
     ids = await some_failed(workshop, telling, 2)
-    started = await start_replay(workshop.database, None, UNPRICED, actor="test")
+    started = await start_replay(workshop.database, UNPRICED, actor="test")
     await discard(workshop.database, DeliveryFilter(ids=(ids[0],)), actor="me", note="spam")
     telling.knows.add("a price")
     await workshop.runner(settler, telling).advance()
@@ -455,12 +448,12 @@ async def test_one_as_a_canary_does_not_wait_for_a_long_replay(
     settler = await workshop.settler(telling)
     ids = await some_failed(workshop, telling, 40)
     telling.knows.add("a price")
-    long = await start_replay(workshop.database, None, UNPRICED, actor="test")
+    long = await start_replay(workshop.database, UNPRICED, actor="test")
     advancing = asyncio.create_task(workshop.runner(settler, telling).advance())
     while not (begun := await replay_status(workshop.database, long.id)) or begun.done < 4:
         await asyncio.sleep(0.01)
     canary = await start_replay(
-        workshop.database, None, DeliveryFilter(ids=(ids[-1],)), actor="test", limit=1
+        workshop.database, DeliveryFilter(ids=(ids[-1],)), actor="test", limit=1
     )
     await advancing
     ended = {
@@ -477,10 +470,8 @@ async def test_two_replays_that_overlap_share_what_each_finds(workshop: Workshop
     settler = await workshop.settler(telling)
     ids = await some_failed(workshop, telling, 6)
     telling.knows.add("a price")
-    first = await start_replay(workshop.database, None, UNPRICED, actor="test", limit=4)
-    second = await start_replay(
-        workshop.database, None, DeliveryFilter(ids=tuple(ids[2:])), actor="test"
-    )
+    first = await start_replay(workshop.database, UNPRICED, actor="test", limit=4)
+    second = await start_replay(workshop.database, DeliveryFilter(ids=tuple(ids[2:])), actor="test")
     await workshop.runner(settler, telling).advance()
     found = [await replay_status(workshop.database, one.id) for one in (first, second)]
     assert [(one.state, one.matched, one.done) for one in found if one] == [("done", 4, 4)] * 2
@@ -495,7 +486,7 @@ async def test_a_replay_of_many_is_gathered_in_parts_and_noted_once(
     monkeypatch.setattr(batching, "STEP", 3)
     telling = Telling()
     ids = await some_failed(workshop, telling, 10)
-    started = await start_replay(workshop.database, None, UNPRICED, actor="test")
+    started = await start_replay(workshop.database, UNPRICED, actor="test")
     items = await workshop.all(
         select(replay_items.c.delivery_id, replay_items.c.position).order_by(
             replay_items.c.position
@@ -515,7 +506,7 @@ async def test_a_replay_cut_off_while_it_is_gathered_takes_up_nothing(
     await some_failed(workshop, telling, 10)
     monkeypatch.setattr(batching, "PAUSE_SECONDS", 3600)
     with pytest.raises(TimeoutError):
-        await asyncio.wait_for(start_replay(workshop.database, None, UNPRICED, actor="test"), 1)
+        await asyncio.wait_for(start_replay(workshop.database, UNPRICED, actor="test"), 1)
     telling.knows.add("a price")
     await workshop.runner(settler, telling).advance()
     assert await workshop.states() == {"failed": 10}
@@ -557,7 +548,7 @@ async def test_no_more_is_released_while_what_was_does_not_settle(
     settler = await workshop.settler(telling)
     await some_failed(workshop, telling, 10)
     telling.knows.add("a price")
-    started = await start_replay(workshop.database, None, UNPRICED, actor="test")
+    started = await start_replay(workshop.database, UNPRICED, actor="test")
     settle = settler.settle
 
     async def put_off(_ids: Any) -> None:

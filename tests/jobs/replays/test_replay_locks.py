@@ -33,7 +33,7 @@ async def test_settling_bills_for_a_delivery_that_a_replay_holds(
     await settler.settle(ids[:2])
     await on_postgres.run("UPDATE deliveries SET state = 'ignored' WHERE id = :id", id=ids[2])
     where = DeliveryFilter(ids=tuple(ids[1:]), state="ignored")
-    started = await start_replay(on_postgres.database, None, where, actor="test")
+    started = await start_replay(on_postgres.database, where, actor="test")
     await on_postgres.run(
         "INSERT INTO replay_items (replay_id, delivery_id, position) VALUES (:replay, :id, 0)",
         replay=started.id,

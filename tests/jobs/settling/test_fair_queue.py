@@ -8,7 +8,6 @@ from typing import cast
 
 import pytest
 
-from jobs.replays.runner import ReplayRunner
 from jobs.settling import settle, sweeper
 from jobs.settling.fair_queue import SLOW_SECONDS, Turns
 from jobs.settling.fold import ClaimedDelivery
@@ -134,8 +133,8 @@ async def test_of_a_long_backlog_the_last_are_swept_with_the_first(
 
 
 def sweeper_of(workshop: Workshop, settler: object) -> sweeper.Sweeper:
-    """One that sweeps to this settler and carries no replay on."""
-    return sweeper.Sweeper(workshop.database, cast("Settler", settler), cast("ReplayRunner", None))
+    """One that sweeps to this settler."""
+    return sweeper.Sweeper(workshop.database, cast("Settler", settler))
 
 
 def _due(workshop: Workshop, number: int) -> object:

@@ -107,9 +107,7 @@ async def test_replays_are_carried_on(workshop: Workshop) -> None:
     telling = Telling()
     settler = await workshop.settler(telling)
     await settler.settle(await workshop.post(body(needing("a price", bill("key")))))
-    started = await start_replay(
-        workshop.database, None, DeliveryFilter(state="failed"), actor="test"
-    )
+    started = await start_replay(workshop.database, DeliveryFilter(state="failed"), actor="test")
     telling.knows.add("a price")
     async with sweeping(workshop, settler, telling):
         await until_states(workshop, {"recorded": 1})
@@ -128,7 +126,7 @@ async def test_a_long_replay_holds_up_no_sweep(workshop: Workshop) -> None:
     told = [body(needing("a price", bill(f"key-{n}")), takes_seconds=0.02) for n in range(400)]
     await settler.settle(await workshop.post(*told, source="slow"))
     telling.knows.add("a price")
-    await start_replay(workshop.database, None, DeliveryFilter(state="failed"), actor="test")
+    await start_replay(workshop.database, DeliveryFilter(state="failed"), actor="test")
     async with sweeping(workshop, settler, telling):
 
         async def is_replaying() -> bool:
