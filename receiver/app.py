@@ -45,7 +45,6 @@ from receiver.health.registry import Around
 from receiver.health.runner import Checkup
 from receiver.signatures import RULES
 from receiver.sources.clock_lag import ClockLags
-from receiver.sources.listing import public_base
 from receiver.sources.registry import KnownSource, known_sources, without_public_url
 from receiver.sources.rotation import look_at_endings, warn_of_endings
 from receiver.sources.secret_problems import SecretProblem, missing_secrets, secret_problems
@@ -101,7 +100,7 @@ class WebProcess:
         self._on_rejection = Rejections(self.metrics, self.rejections.add)
         self.misrouted = Misrouted(
             sources=lambda: self._sources,
-            base=public_base(settings),
+            base=settings.webhooks_url,
             on_rejection=self._on_rejection,
         )
         self.uses = SecretUses(self.database)

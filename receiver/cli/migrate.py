@@ -16,7 +16,7 @@ from jobs.storage.database import Database
 from jobs.storage.migrations import migrate as bring_up_to_date
 from jobs.storage.migrations import open_for_migration
 from jobs.timezone import claim_timezone
-from receiver.config.settings import load_settings
+from receiver.config.reading import load_settings
 from receiver.local import lifeline
 from receiver.terminal.output import Output
 

@@ -19,7 +19,7 @@ from receiver.cli.common import options as arg
 from receiver.cli.common.errors import MISUSE, Trouble
 from receiver.cli.common.names import refuse_misspelt
 from receiver.cli.common.session import Session
-from receiver.config.settings import load_settings
+from receiver.config.reading import load_settings
 from receiver.feed.feeds import ApiFeed, DatabaseFeed, open_api
 from receiver.feed.follow import Wanted, follow
 from receiver.feed.lines import Shown, json_of, line_of

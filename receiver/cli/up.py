@@ -10,7 +10,7 @@ from mappings.engine.common.suggest import hint
 from receiver.cli.common.errors import MISUSE, Trouble
 from receiver.cli.common.installation import refuse_demos_place
 from receiver.cli.common.process import log_setting_warnings
-from receiver.config.settings import load_settings
+from receiver.config.reading import load_settings
 from receiver.local.errors import UpError
 from receiver.local.supervisor import up as run
 from receiver.local.tunnel import Tunnel

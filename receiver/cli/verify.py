@@ -30,7 +30,7 @@ from receiver.cli.common.errors import MISUSE, Trouble
 from receiver.cli.common.payloads import STANDARD_INPUT
 from receiver.cli.common.session import Session
 from receiver.signatures import SchemeInvalid, scheme_of
-from receiver.sources.listing import public_base, source_url
+from receiver.sources.listing import source_url
 from receiver.terminal.output import Output
 
 EXAMPLES = (
@@ -63,7 +63,7 @@ def verify(
         scheme = scheme_of(source.verify)
     except SchemeInvalid as error:
         raise Trouble(f"source {source.name}: {error}") from error
-    base = public_base(session.settings)
+    base = session.settings.webhooks_url
     captured = _captured(request_file)
     found = diagnose(
         scheme,

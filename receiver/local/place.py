@@ -16,9 +16,9 @@ from pathlib import Path
 import mappings
 from jobs.timezone import DEFAULT_TIMEZONE
 from mappings.engine.loading.load import MappingSet, Source, load, read_directory
+from receiver.config.data_dir import DEMO, is_demo
 from receiver.config.settings import Settings, variable
 from receiver.local import throwaway
-from receiver.local.address import DEMO, is_demo
 from receiver.signatures import RULES, Scheme, SchemeInvalid, scheme_of
 from receiver.sources.secret_problems import missing_secrets, throwaway_secrets, usable_secrets
 from receiver.sources.secrets import Secrets, secrets_of
@@ -52,14 +52,7 @@ class Place:
     @property
     def url(self) -> str:
         """Where this machine reaches the web process."""
-        return local_url(self.settings)
-
-
-def local_url(settings: Settings) -> str:
-    """Where a process on this machine reaches what listens on the settings' host and port."""
-    everywhere = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104 -- what one listens on, not calls
-    host = everywhere.get(settings.host, settings.host)
-    return f"http://[{host}]:{settings.port}" if ":" in host else f"http://{host}:{settings.port}"
+        return self.settings.local_url
 
 
 def real_place(settings: Settings) -> Place:
@@ -86,7 +79,7 @@ def demo_place(settings: Settings) -> Place:
             "database_url": "",
             "mappings": _folder_of_mappings(settings),
             "max_outcome_age_days": DEMO_OLDEST_DAYS,
-            "public_url": local_url(settings),
+            "public_url": settings.local_url,
             "redis_url": "",
             "secrets_dir": folder,
             "timezone": DEFAULT_TIMEZONE,

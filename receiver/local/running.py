@@ -13,8 +13,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import urlsplit
 
+from receiver.config.data_dir import is_demo
 from receiver.config.settings import Settings
-from receiver.local.address import is_demo
 from receiver.local.lock import is_held
 
 FILE = "up.json"

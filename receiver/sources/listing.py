@@ -18,7 +18,6 @@ from jobs.storage.database import Database
 from mappings.engine.loading.load import MappingSet, Source
 from receiver.config.settings import Settings
 from receiver.health.metrics import UNKNOWN
-from receiver.local.place import local_url
 from receiver.signatures import SchemeInvalid, scheme_of
 from receiver.signatures.describing import describe
 from receiver.sources.registry import known_sources, without_public_url
@@ -93,12 +92,7 @@ def source_items(
 
 def source_url(settings: Settings, source: str) -> str:
     """What a vendor is to call."""
-    return f"{public_base(settings)}/webhooks/{source}"
-
-
-def public_base(settings: Settings) -> str:
-    """What vendors call, up to before `/webhooks/…`."""
-    return settings.public_url or local_url(settings)
+    return f"{settings.webhooks_url}/webhooks/{source}"
 
 
 def _item(

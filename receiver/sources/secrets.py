@@ -12,9 +12,9 @@ from pathlib import Path
 
 import structlog
 
+from receiver.config.data_dir import is_demo
 from receiver.config.env_file import read_env_file
 from receiver.config.settings import ENV_FILE, Settings
-from receiver.local.address import is_demo
 
 log = structlog.get_logger(__name__)
 

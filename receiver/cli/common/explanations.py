@@ -10,7 +10,8 @@ from sqlalchemy.exc import DBAPIError
 from jobs.common.errors import FilterInvalid, JobsError, is_transient
 from jobs.mapping_watch import MappingsRefused
 from receiver.cli.common.errors import BEGIN, MISUSE, Trouble
-from receiver.config.settings import DEFAULT_MAPPINGS, SettingsInvalid, load_settings, variable
+from receiver.config.reading import SettingsInvalid, load_settings
+from receiver.config.settings import DEFAULT_MAPPINGS, variable
 from receiver.terminal.output import counted
 
 #: Settings that name a folder, the narrower ones first.

@@ -13,8 +13,9 @@ from pathlib import Path
 from sqlalchemy.engine import make_url
 
 from receiver.cli.common.errors import MISUSE, Trouble
-from receiver.config.settings import ENV_FILE, Settings, load_settings, variable
-from receiver.local.address import DEMO, is_demo
+from receiver.config.data_dir import DEMO, is_demo
+from receiver.config.reading import load_settings
+from receiver.config.settings import ENV_FILE, Settings, variable
 from receiver.local.running import RunningService, running_service
 from receiver.terminal.output import Output
 

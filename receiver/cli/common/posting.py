@@ -16,7 +16,6 @@ from receiver.cli.common.errors import MISUSE, Trouble
 from receiver.cli.common.payloads import Payload
 from receiver.cli.common.session import Session
 from receiver.cli.common.settlement import settlement_text
-from receiver.local.place import local_url
 from receiver.signatures import Request, SchemeInvalid, SignatureError, scheme_of, signed_request
 from receiver.sources.listing import source_url
 from receiver.sources.secret_problems import usable_secrets
@@ -78,7 +77,7 @@ def post_as_vendor(
     request = _vendor_request(session, source, payload, signed_url)
     body = _tampered(request.body) if tamper else request.body
     # Some vendors sign in the URL: what they add there is added to the target too.
-    target = url or f"{local_url(session.settings)}/webhooks/{source.name}"
+    target = url or f"{session.settings.local_url}/webhooks/{source.name}"
     target += request.url.removeprefix(signed_url)
     return Posted(target, replace(request, body=body), _post(target, request.headers, body))
 

@@ -16,7 +16,8 @@ from jobs.timezone import claim_timezone
 from receiver.cli.common.session import Session
 from receiver.config.env_file import doubtful_values
 from receiver.config.logging import configure_logs
-from receiver.config.settings import ENV_FILE, Settings, load_settings, misspelt
+from receiver.config.reading import load_settings, misspelt
+from receiver.config.settings import ENV_FILE, Settings
 from receiver.local import lifeline
 
 log = structlog.get_logger(__name__)

@@ -30,8 +30,8 @@ from mappings.engine.common.suggest import hint
 from mappings.engine.loading.load import MappingSet, Source, is_mapping, load, read_directory
 from receiver.cli.common.errors import BEGIN, MISUSE, Trouble
 from receiver.cli.common.installation import settings_here
+from receiver.config.data_dir import DEMO, is_demo
 from receiver.config.settings import DEFAULT_MAPPINGS, Settings
-from receiver.local.address import DEMO, is_demo
 from receiver.signatures import RULES
 from receiver.sources.secrets import Secrets, secrets_of
 from receiver.terminal.output import Output

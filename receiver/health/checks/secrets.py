@@ -15,7 +15,8 @@ from sqlalchemy.engine import make_url
 
 from mappings.engine.loading.load import MappingSet
 from receiver.config.env_file import doubtful_values
-from receiver.config.settings import ENV_FILE, Settings, misspelt
+from receiver.config.reading import misspelt
+from receiver.config.settings import ENV_FILE, Settings
 from receiver.health.problem import Finding, Report, note
 from receiver.sources.registry import SourceState, known_sources, without_public_url
 from receiver.sources.secret_problems import missing_secrets, secret_problems, throwaway_secrets

@@ -14,7 +14,8 @@ from standardwebhooks import Webhook
 from jobs.alerts.dispatcher import NotPosted
 from jobs.alerts.repository import Notice
 from receiver.alerting.sender import Notifier, format_of, post_of
-from receiver.config.settings import Settings, SettingsInvalid, load_settings
+from receiver.config.reading import SettingsInvalid, load_settings
+from receiver.config.settings import Settings
 from tests.support.alerts import Place
 from tests.support.alerts import place as a_place
 
@@ -141,10 +142,10 @@ def test_without_an_address_nobody_is_told() -> None:
 @pytest.mark.parametrize(
     ("name", "value", "says"),
     [
-        ("alert_url", "hooks.example.com/hunter2", "RECEIVER_ALERT_URL: it is no http or https"),
-        ("alert_url", "ftp://hunter2/x", "RECEIVER_ALERT_URL: it is no http or https"),
-        ("alert_secret", "hunter2!", "RECEIVER_ALERT_SECRET: it is no secret of Standard"),
-        ("alert_secret", "whsec_", "RECEIVER_ALERT_SECRET: it is no secret of Standard"),
+        ("alert_url", "hooks.example.com/hunter2", "RECEIVER_ALERT_URL: must be an http or https"),
+        ("alert_url", "ftp://hunter2/x", "RECEIVER_ALERT_URL: must be an http or https"),
+        ("alert_secret", "hunter2!", "RECEIVER_ALERT_SECRET: must be a Standard Webhooks secret"),
+        ("alert_secret", "whsec_", "RECEIVER_ALERT_SECRET: must be a Standard Webhooks secret"),
     ],
 )
 def test_a_wrong_setting_stops_the_start_and_is_not_repeated(

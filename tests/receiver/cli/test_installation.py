@@ -8,9 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from receiver.config.settings import Settings, load_settings
+from receiver.config.data_dir import mark_as_demo
+from receiver.config.reading import load_settings
+from receiver.config.settings import Settings
 from receiver.feed.follow import Wanted
-from receiver.local.address import mark_as_demo
 from receiver.local.lock import only_one
 from receiver.local.place import demo_place
 from receiver.local.running import announce

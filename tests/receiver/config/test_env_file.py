@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from receiver.config.env_file import doubtful_values, read_env_file
-from receiver.config.settings import SettingsInvalid, load_settings
+from receiver.config.reading import SettingsInvalid, load_settings
 from receiver.sources.secrets import Secrets
 
 LINES = {

@@ -14,7 +14,7 @@ from sqlalchemy import update
 from jobs.intake.rejections import Rejected, write_rejections
 from jobs.storage.database import Database
 from jobs.storage.schema import deliveries, outcomes
-from receiver.config.settings import load_settings
+from receiver.config.reading import load_settings
 from receiver.feed import follow as following
 from receiver.feed.feeds import ApiFeed, DatabaseFeed, Feed, FeedRefused
 from receiver.feed.follow import Follower, Wanted, follow

@@ -6,8 +6,9 @@ from pathlib import Path
 import pytest
 
 from mappings.engine.loading.load import load, read_directory
-from receiver.config.settings import Settings, load_settings
-from receiver.local.place import demo_place, local_url, real_place
+from receiver.config.reading import load_settings
+from receiver.config.settings import Settings
+from receiver.local.place import demo_place, real_place
 from receiver.signatures import RULES
 from receiver.sources.listing import source_items
 from receiver.sources.secrets import secrets_of
@@ -127,7 +128,7 @@ def test_a_real_place_is_what_the_settings_name(real_settings: Settings) -> None
     ],
 )
 def test_the_url_is_one_that_this_machine_reaches(host: str, url: str) -> None:
-    assert local_url(load_settings(None, host=host)) == url
+    assert load_settings(None, host=host).local_url == url
 
 
 def test_the_environment_of_children_holds_what_ours_has(real_settings: Settings) -> None:

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from receiver.config.settings import load_settings
-from receiver.local.address import is_demo, mark_as_demo
+from receiver.config.data_dir import is_demo, mark_as_demo
+from receiver.config.reading import load_settings
 from receiver.local.lock import is_held, only_one
 from receiver.local.running import FILE, announce, running_service, withdraw
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from receiver.config.settings import load_settings
+from receiver.config.reading import load_settings
 from receiver.local.children import Children
 from receiver.local.errors import ChildFailedError, TunnelMissingError, TunnelUnfitError
 from receiver.local.place import Place

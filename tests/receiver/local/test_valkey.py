@@ -11,7 +11,8 @@ import psutil
 import pytest
 import redis
 
-from receiver.local import address, valkey
+from receiver.config import data_dir
+from receiver.local import valkey
 from tests.support.processes import Process
 
 
@@ -19,7 +20,7 @@ from tests.support.processes import Process
 def long_directory(tmp_path: Path) -> Iterator[Path]:
     directory = tmp_path / ("d" * 100)
     yield directory
-    shutil.rmtree(address.socket_path(directory).parent, ignore_errors=True)
+    shutil.rmtree(data_dir.socket_path(directory).parent, ignore_errors=True)
 
 
 def started(directory: Path) -> Process:
@@ -31,7 +32,7 @@ def started(directory: Path) -> Process:
 
 def test_it_listens_on_a_socket_of_its_owner_and_on_no_port(tmp_path: Path) -> None:
     process = started(tmp_path)
-    assert redis.Redis.from_url(address.redis_url(tmp_path)).ping()
+    assert redis.Redis.from_url(data_dir.redis_url(tmp_path)).ping()
     assert stat.S_IMODE((tmp_path / "valkey.sock").stat().st_mode) == 0o700
     assert psutil.Process(process.pid).net_connections(kind="inet") == []
     process.kill()
@@ -39,7 +40,7 @@ def test_it_listens_on_a_socket_of_its_owner_and_on_no_port(tmp_path: Path) -> N
 
 def test_it_keeps_nothing_and_refuses_rather_than_forgets(tmp_path: Path) -> None:
     process = started(tmp_path)
-    client = redis.Redis.from_url(address.redis_url(tmp_path))
+    client = redis.Redis.from_url(data_dir.redis_url(tmp_path))
     expected = {"save": "", "appendonly": "no", "maxmemory-policy": "noeviction"}
     found = cast("dict[str, str]", client.config_get("*"))
     assert {name: found[name] for name in expected} == expected
@@ -48,7 +49,7 @@ def test_it_keeps_nothing_and_refuses_rather_than_forgets(tmp_path: Path) -> Non
 
 async def test_it_takes_over_the_socket_of_a_killed_one(tmp_path: Path) -> None:
     started(tmp_path).kill()
-    socket = address.socket_path(tmp_path)
+    socket = data_dir.socket_path(tmp_path)
     assert socket.exists()
     assert not await valkey.answers(socket)
     process = started(tmp_path)
@@ -59,22 +60,22 @@ async def test_it_takes_over_the_socket_of_a_killed_one(tmp_path: Path) -> None:
 
 def test_a_long_path_gives_way_to_a_short_one_of_the_owner_alone(long_directory: Path) -> None:
     socket = valkey.prepare(long_directory)
-    assert len(os.fsencode(socket)) <= address.SOCKET_PATH_BYTES
+    assert len(os.fsencode(socket)) <= data_dir.SOCKET_PATH_BYTES
     assert stat.S_IMODE(socket.parent.stat().st_mode) == 0o700
     process = started(long_directory)
     process.wait_until(
-        lambda: redis.Redis.from_url(address.redis_url(long_directory)).ping(), what="a PONG"
+        lambda: redis.Redis.from_url(data_dir.redis_url(long_directory)).ping(), what="a PONG"
     )
     process.kill()
 
 
 def test_each_directory_has_an_address_of_its_own(long_directory: Path) -> None:
     other = long_directory.with_name("e" * 100)
-    assert address.socket_path(long_directory) != address.socket_path(other)
+    assert data_dir.socket_path(long_directory) != data_dir.socket_path(other)
 
 
 def test_a_short_directory_that_somebody_planted_is_refused(long_directory: Path) -> None:
-    planted = address.socket_path(long_directory).parent
+    planted = data_dir.socket_path(long_directory).parent
     planted.symlink_to(long_directory.parent)
     with pytest.raises(PermissionError, match="belongs to somebody else"):
         valkey.prepare(long_directory)

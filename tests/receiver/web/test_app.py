@@ -21,7 +21,8 @@ from jobs.mapping_watch import MappingsRefused
 from jobs.storage.database import open_database
 from jobs.storage.migrations import migrate
 from receiver.app import DatabaseOutdated, create_app
-from receiver.config.settings import Settings, load_settings
+from receiver.config.reading import load_settings
+from receiver.config.settings import Settings
 from receiver.web.server import serve
 from tests.receiver.web.endpoint import SECRET, signed
 

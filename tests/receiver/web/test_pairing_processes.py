@@ -16,7 +16,7 @@ from jobs.intake.pairing import Window, open_window
 from jobs.storage.database import Database, open_database
 from jobs.storage.migrations import migrate
 from receiver.app import WebProcess
-from receiver.config.settings import load_settings
+from receiver.config.reading import load_settings
 from receiver.signatures import PRESETS, Handshake, signed_request
 from receiver.sources.secrets import secrets_of
 from tests.support.requests import block_of
