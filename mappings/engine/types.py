@@ -34,7 +34,7 @@ class AmountRule(StrEnum):
 
 
 class Reason(StrEnum):
-    """Why a delivery failed for good, until somebody mends what the reason names."""
+    """Why a delivery failed permanently, until what the reason names is fixed."""
 
     PARSE = "parse"
     MAPPING = "mapping"
@@ -69,7 +69,7 @@ class DeliveryInput:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Outcome:
-    """What one rule says happened in one event, priced.
+    """What happened in one event according to one rule, priced.
 
     A charge has all of agent_id, customer_id, indicator, amount_micros (integer millionths of
     the currency's major unit) and currency, and its `amount_rule` counts. A reversal or a
@@ -116,7 +116,7 @@ class Failure:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Mapped:
-    """All that the mappings say of one delivery.
+    """All outcomes and failures of one delivery.
 
     With any failure nothing of the delivery bills; `outcomes` are then those it holds back.
     """

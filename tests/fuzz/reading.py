@@ -1,4 +1,4 @@
-"""Bytes read as decisions, so that whoever turns a bit turns a decision."""
+"""Bytes read as decisions, so that flipping a bit flips a decision."""
 
 from __future__ import annotations
 
@@ -43,5 +43,5 @@ class Decisions:
 
 
 def choice(*numbers: int) -> bytes:
-    """The bytes that are read as these small numbers: how a seed says which one it is of."""
+    """The bytes that are read as these small numbers: how a seed selects one."""
     return bytes(numbers)

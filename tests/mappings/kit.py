@@ -67,7 +67,7 @@ class FakeSchemes:
         return verify.get("scheme") == "signing"
 
     def body_rules(self, verify: Mapping[str, object]) -> None:
-        """Its bodies are what their content type says."""
+        """Its bodies are read by their content type."""
 
     def secret_members(self, verify: Mapping[str, object]) -> Sequence[str]:
         return ["payload.password"] if verify.get("scheme") == "showing" else []

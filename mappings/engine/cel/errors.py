@@ -1,4 +1,4 @@
-"""What the CEL compiler says, in words of somebody who writes mappings.
+"""Compile errors of CEL, in the words of mapping authors.
 
 Owns: place, wording and remedy of compile errors. Refuses: to compile. The library's texts are
 those of cel-expr-python 0.1.3 (cel-cpp); one not known here is passed on.
@@ -29,7 +29,7 @@ _CONSTANTS = {"True": "true", "False": "false", "None": "null", "TRUE": "true", 
 
 
 def compile_faults(said: str, expression: str, variables: Collection[str]) -> tuple[Fault, ...]:
-    """What the compiler says about `expression`, in which `variables` exist."""
+    """The compiler's complaints about `expression`, in which `variables` exist."""
     found = []
     for line, column, message in _ERROR.findall(said):
         offset = _offset(expression, int(line), int(column))

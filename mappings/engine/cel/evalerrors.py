@@ -1,4 +1,4 @@
-"""Errors at run time, in words of somebody who writes mappings.
+"""Run-time errors of CEL, in the words of mapping authors.
 
 Owns: message and remedy of each error value, as parts of a sentence. Refuses: to evaluate. The
 library's texts are those of cel-expr-python 0.1.3 (cel-cpp); one not known here is passed on
@@ -73,10 +73,10 @@ def runtime_error(said: str) -> EvalError:
 
 
 class NoObject(EvalError):
-    """A member is read of what is no object; the lenient form knows of what, by `number`."""
+    """A member is read of a value that is not an object; the lenient form knows which."""
 
     def __init__(self, number: int, kind: str) -> None:
-        super().__init__("a member is read of what is no object", _ASK_FIRST)
+        super().__init__("a member is read of a value that is not an object", _ASK_FIRST)
         self.number = number
         self.kind = kind
 
@@ -110,7 +110,7 @@ def _no_member(match: re.Match[str]) -> EvalError:
 
 def _no_object_at_all(match: re.Match[str]) -> EvalError:
     kind = match.groupdict().get("kind")
-    of = kinds(kind)[0] if kind else "something that is no object"
+    of = kinds(kind)[0] if kind else "something that is not an object"
     return EvalError(f"a member is read of {of}", _ASK_FIRST)
 
 
@@ -197,24 +197,26 @@ _READABLE = {
     "bool": "bool() reads true and false",
     "duration": "duration() reads text such as 90s, 1.5h or 1h30m",
 }
-_OF_NO_OBJECT = dict.fromkeys(("_?._", "_[?_]", "_[_]"), "a member is read of what is no object")
+_OF_NO_OBJECT = dict.fromkeys(
+    ("_?._", "_[?_]", "_[_]"), "a member is read of a value that is not an object"
+)
 _CONDITION = "write a comparison, such as event.member == true"
-#: What the library says of no types.
+#: Where the library names no types.
 _NO_VALUE_FOR = {
     "<iter_range>": (
-        "a loop such as .exists(…) or .map(…) goes through what is no list",
+        "a loop such as .exists(…) or .map(…) goes through a value that is not a list",
         "ask type(…) == list of it first",
     ),
     "<jump_condition>": ("the condition before `?` is neither true nor false", _CONDITION),
     "_&&_": ("a side of `&&` is neither true nor false", _CONDITION),
     "_||_": ("a side of `||` is neither true nor false", _CONDITION),
-    "!_": ("what stands behind `!` is neither true nor false", _CONDITION),
+    "!_": ("the operand of `!` is neither true nor false", _CONDITION),
     "@in": (
-        "what stands behind `in` is no list and no object",
+        "the right side of `in` is neither a list nor an object",
         "ask type(…) == list of it first; for a part of a text write .contains(…)",
     ),
     "join": (
-        ".join() is for a list of texts, and an item is none",
+        ".join() is for a list of texts, and an item is not a text",
         "turn the items into texts with .map(item, string(item))",
     ),
     "or": (".or() takes another optional value", "write .orValue(…) for a plain one"),

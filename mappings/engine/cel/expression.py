@@ -1,7 +1,7 @@
 """One compiled expression and the values it is evaluated with.
 
-Owns: evaluation, and whose fault an error is said to be. Plain CEL goes first (`native.py` says
-why), the program with our own functions has the last word. Refuses: to compile.
+Owns: evaluation, and which expression an error is attributed to. Plain CEL runs first (`native.py`
+explains why), the program with our own functions decides. Refuses: to compile.
 """
 
 from __future__ import annotations
@@ -77,7 +77,7 @@ class Activation:
 
 @dataclass(frozen=True, slots=True)
 class Programs:
-    """What a text compiles to: `native` and `documents` are tried first, `native.py` says why.
+    """What a text compiles to: `native` and `documents` are tried first; `native.py` explains why.
 
     `documents` give the texts that functions in READ are given in `native`; where that gives no
     value, `program` has the last word.
@@ -156,7 +156,7 @@ class Expression:
             return self._leniently(error, activation)
 
     def _leniently(self, error: EvalError, activation: Activation) -> Any:
-        """The value of the lenient form. Raises the error that says most of what is wrong."""
+        """The value of the lenient form. Raises the more precise of the two errors."""
         lenient = self.lenient()
         if lenient is not None:
             try:
@@ -180,7 +180,7 @@ class Expression:
 
 
 class _Inconclusive(MappingsError):
-    """Plain CEL gave no value, which says nothing yet."""
+    """Plain CEL gave no value, which decides nothing."""
 
 
 def _native(program: cel.Expression, activation: Activation) -> Any:

@@ -170,7 +170,7 @@ def _no_table(
     if name in unreadable:
         return FunctionError(
             f"the table {_shown(name)} could not be loaded",
-            f"mend {unreadable[name]} as `receiver check` says",
+            f"fix {unreadable[name]} as `receiver check` shows",
             Reason.UNMAPPED,
         )
     known = ", ".join(sorted(tables)) or "none"

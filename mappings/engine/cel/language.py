@@ -11,7 +11,7 @@ conditions take 3 to 5 ms, less than reading the JSON (20 ms). Turning a whole v
 into Python (`values.py`) costs up to 0.3 s, which only an `events` that computes its list pays,
 once a delivery.
 `map` over a list costs the square of its length (1000 items: 50 ms) within a budget of 10,000
-steps an expression; `demand.py` says what that can take of memory. A comprehension over an *object*
+steps an expression; `demand.py` bounds the memory that takes. A comprehension over an *object*
 goes through its members in an order that differs from process to process: make events out of lists.
 
 A `let` becomes `cel.bind`, which the library evaluates at first use, once an expression: an error

@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from mappings.engine.cel import text as celtext
 from mappings.engine.cel.text import Token, closing
 
-#: The variable of which a member is read that says what is no object; it has none.
+#: A variable without members: reading one of it raises an error that names what is not an object.
 WRONG = "__wrong"
 #: The function that reads a time.
 TIME = "__timestamp"

@@ -1,10 +1,9 @@
 """Calls of our own functions, written again in plain CEL.
 
-Owns: that text. `json`, `nfc` and `trim` become look-ups in what was read before; which texts those
-are, the arguments of their calls say. For ASCII the latter two need no look-up. Refuses: to be the
-last word. A call
-that plain CEL cannot answer is an error, and then the function itself (`functions.py`) answers or
-says what is wrong; so what is written here need only be right when it gives a value.
+Owns: that text. `json`, `nfc` and `trim` become look-ups in what was read before, keyed by the
+arguments of their calls; for ASCII the latter two need no look-up. Refuses: to decide. A call that
+plain CEL cannot answer is an error, and then the function itself (`functions.py`) answers or
+explains; so what is written here need only be right when it gives a value.
 
 Why: cel-expr-python 0.1.3 never gives back the arguments and the result of a Python function
 (py_cel_function.cc, 2026-11). Measured, `lookup("t", id(x))` loses 270 bytes each time, which is

@@ -110,6 +110,6 @@ def _nearly_expressions(literal: str, position: int) -> Sequence[Fault]:
     for sign in _NEARLY:
         if sign in literal:
             offset = position + literal.index(sign)
-            message = f"`{sign}` is no expression here, it would stay as it is."
+            message = f"`{sign}` is not an expression here; it would stay as it is."
             return [Fault(offset, message, "Write ${{ … }}.")]
     return []

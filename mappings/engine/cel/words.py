@@ -1,4 +1,4 @@
-"""CEL's types and signs in words of somebody who writes mappings.
+"""CEL's types and signs in the words of mapping authors.
 
 Owns: the vocabulary that compile errors and run-time errors share. Refuses: sentences.
 """
@@ -10,7 +10,7 @@ OPTIONAL_REMEDY = 'end an optional value with .orValue(…), such as .orValue(""
 
 #: What each function of ours takes.
 TAKES = {
-    "id": "id() takes text or a whole number; a floating number or a truth value never is an id",
+    "id": "id() takes text or a whole number; a floating number or a truth value is never an id",
     "lookup": "lookup() takes texts: table and key, then perhaps a default; "
     'for a number write lookup("table", id(…))',
     "json": "json() takes one text",

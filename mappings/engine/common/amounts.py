@@ -75,9 +75,9 @@ def _no_number(text: str) -> InvalidValue:
         return InvalidValue("it is empty", "make `when` ask for it, or give an amount")
     if len(text) > CHARS_MAX:
         return InvalidValue(
-            f"{quoted(text)} is no decimal amount: it has {len(text)} characters", _EXAMPLE
+            f"{quoted(text)} is not a decimal amount: it has {len(text)} characters", _EXAMPLE
         )
-    said = f"{quoted(text)} is no decimal amount"
+    said = f"{quoted(text)} is not a decimal amount"
     if _NUMBER.fullmatch(trim(text)):
         return InvalidValue(f"{said}: there is white space at an end", "write trim(x) around it")
     stranger = _STRANGER.search(text)

@@ -50,7 +50,7 @@ def currency_code(text: str) -> str:
         return code
     close = near_code(text)
     meant = f"perhaps {close} is meant" if close else "give three letters such as USD"
-    raise InvalidValue(f"{quoted(text)} is no currency in use by ISO 4217", meant)
+    raise InvalidValue(f"{quoted(text)} is not a currency in use by ISO 4217", meant)
 
 
 def near_code(text: str) -> str | None:
@@ -68,7 +68,7 @@ def minor_amount(count: int | str, currency: str) -> str:
     text = str(count)
     if not _COUNT.fullmatch(text):
         raise InvalidValue(
-            f"{quoted(text)} is no whole number of minor units",
+            f"{quoted(text)} is not a whole number of minor units",
             "an amount with a point is in major units already: give it to `value` as it is",
         )
     decimals = DECIMALS[currency_code(currency)]

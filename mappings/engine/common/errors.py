@@ -9,7 +9,7 @@ from __future__ import annotations
 class MappingsError(Exception):
     """A mapping, or what it was given, cannot be used.
 
-    `message` says what is wrong, `remedy` what to do about it; "" where there is no advice.
+    `message` is what is wrong, `remedy` what to do about it; "" where there is no advice.
     """
 
     def __init__(self, message: str, remedy: str = "") -> None:

@@ -58,7 +58,7 @@ def parse_time(text: str, zone: str | None = None) -> datetime:
     except InvalidValue:
         raise
     except (ValueError, OverflowError) as error:
-        raise InvalidValue(f"{quoted(said)} names no moment that exists", _EXAMPLE) from error
+        raise InvalidValue(f"{quoted(said)} names a time that does not exist", _EXAMPLE) from error
 
 
 def rfc3339(text: str, zone: str | None = None) -> str:
@@ -134,4 +134,4 @@ def _no_time(said: str) -> InvalidValue:
         return InvalidValue(
             f"{quoted(said)} is a number", "write seconds(int(…)) or millis(int(…)) around it"
         )
-    return InvalidValue(f"{quoted(said)} is no time that can be read", _EXAMPLE)
+    return InvalidValue(f"{quoted(said)} is not a readable time", _EXAMPLE)

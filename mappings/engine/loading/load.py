@@ -1,7 +1,7 @@
-"""From a folder's files to a set of mappings, with all that is wrong told at once.
+"""From a folder's files to a set of mappings, with all problems reported at once.
 
-Owns: which file is what, what becomes of a bad one, and versions. A bad file costs only itself:
-it goes on as it last was good, and what else there is goes on as it is. `load` is pure over texts;
+Owns: which file is what, how a bad one is handled, and versions. A bad file affects only itself:
+its last good text stays in force, and so does everything else. `load` is pure over texts;
 `read_directory` alone touches the disk. Refuses: files that look like mappings and are not.
 """
 

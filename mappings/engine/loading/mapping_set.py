@@ -121,7 +121,7 @@ def _no_program(source: str) -> Failure:
     return Failure(
         reason=Reason.MAPPING,
         detail=f"There is no usable mapping file for the source {source}; "
-        "`receiver check` says what is wrong.",
+        "`receiver check` shows what is wrong.",
     )
 
 

@@ -88,7 +88,8 @@ def _look_alike(rule: EditedRule, known: Sequence[Past]) -> Iterator[Problem]:
 class LeftBehind:
     """A rule that gets other keys on purpose, while what `rules` of `source` charged keeps its own.
 
-    `rule` is where it says so, `form` that of the new keys; None where a reversal gets them alone.
+    `rule` is where that is declared, `form` that of the new keys; None where only a reversal gets
+    them.
     """
 
     source: str

@@ -272,7 +272,7 @@ def _gone_rule(past: Past, file: str) -> Problem:
     message = f"Rule `{name}` of source `{past.source}` has billed and is gone."
     remedy = (
         f"If it was renamed, write `was: [{past.key_name}]` in the rule that it is now;"
-        ' if it shall bill no more, keep it with `when: "false"`.'
+        ' if it must no longer bill, keep it with `when: "false"`.'
     )
     return Problem.at(file, None, message, remedy)
 
@@ -281,7 +281,7 @@ def _renamed_without_was(past: Past, now: EditedRule, gone: str) -> Problem:
     message = f"`{now.rule.name}` is new, and its once_per is that of `{gone}`, which is gone."
     remedy = (
         f"If it was renamed, write `was: [{past.key_name}]` in it; with other keys it would bill"
-        " again what has billed: if each shall bill, write `rekeyed: true`."
+        " again what has billed: if each is meant to bill, write `rekeyed: true`."
     )
     return now.problem(message, remedy, "name")
 
@@ -295,7 +295,7 @@ def _gone_reversal(past: Past, name: str, olds: Sequence[BilledRule], file: str)
     )
     remedy = (
         f"Put it back; if it was renamed, write `was: [{name}]` in the rule that it is now;"
-        ' if it shall do so no more, keep it with `when: "false"`.'
+        ' if it must no longer do so, keep it with `when: "false"`.'
     )
     return Problem.at(file, None, message, remedy)
 
@@ -306,5 +306,5 @@ def _action(rule: RuleModel) -> str:
 
 def _gone_source(past: Past) -> Problem:
     message = f"Source `{past.source}` has billed and is gone."
-    remedy = 'Put it back; if it shall bill no more, keep its rules with `when: "false"`.'
+    remedy = 'Put it back; if it must no longer bill, keep its rules with `when: "false"`.'
     return Problem.at(past.file, None, message, remedy)

@@ -1,8 +1,8 @@
 """The raw body of a delivery to the value that expressions see.
 
-Owns: the way from format to reader. `formats` says which format a body is in; each format is a
-module that owns how it is read; `errors` has what they share. Refuses: whatever could become a
-wrong id or stall a worker, each with one sentence that says what.
+Owns: the way from format to reader. `formats` decides which format a body is in; each format is a
+module of its own; `errors` has what they share. Refuses: whatever could become a wrong id or stall
+a worker, each with a message of one sentence.
 """
 
 from __future__ import annotations

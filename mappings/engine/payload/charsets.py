@@ -1,9 +1,10 @@
-"""Bytes to text, by what the sender says of them and by what they are.
+"""Bytes to text, by the charset that the sender declares and by the bytes themselves.
 
-UTF-8 goes first whatever is said: senders that write UTF-8 and name another charset are many,
-and text of another charset is hardly ever UTF-8 by chance. UTF-16 alone has to be said, or shown
-by its byte order mark. A charset that is not in `_CHARSETS` says nothing of bytes that are UTF-8,
-unless it writes other text in ASCII. Refuses: to read other bytes by it; a guess is a wrong id.
+UTF-8 is tried first whatever is declared: senders that write UTF-8 and declare another charset are
+many, and text of another charset is hardly ever UTF-8 by chance. UTF-16 alone has to be declared,
+or shown by its byte order mark. A charset that is not in `_CHARSETS` is ignored for bytes that are
+UTF-8, unless it writes other text in ASCII. Refuses: to read other bytes by it; a guess is a wrong
+id.
 """
 
 from __future__ import annotations
@@ -33,7 +34,7 @@ def decoding(body: bytes, charset: str | None) -> tuple[str, str]:
     if said is None and (utf_8 := _utf_8(body, charset)) is not None:
         return utf_8, "utf-8"
     if said is None:
-        message = f"The body's charset, {shown(charset or '')!a}, is none that is read here."
+        message = f"The body's charset, {shown(charset or '')!a}, is not supported."
         raise PayloadError(message)
     if body.startswith(_UTF_16_MARKS):
         said = "utf-16"

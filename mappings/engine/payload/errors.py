@@ -19,7 +19,7 @@ _FOR_NUL = "\x01"
 
 
 class PayloadError(MappingsError):
-    """The body cannot be read; the message says in one sentence why."""
+    """The body cannot be read; the message is one sentence."""
 
 
 def without_nul(text: str) -> str:

@@ -1,4 +1,4 @@
-"""Which format a body is in, decided once for whoever reads it and whoever redacts it.
+"""Which format a body is in, decided once for reading and for redaction.
 
 Owns that decision: by the rules of the source, since no signature covers a content type, or where
 the source has none by content type, charset and first character. Refuses: to read any format.
@@ -49,11 +49,11 @@ class Format(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BodyRules:
-    """How the bodies of a source are read, whatever their content type says.
+    """How the bodies of a source are read, whatever their content type.
 
     `formats` are those that its vendor sends; with none, any that the first characters show.
-    `by_content_type` is for what is signed by nobody: it is read as its content type says. Texts
-    are in `charset` where they are not UTF-8. A body that begins with one of `not_first`, or ends
+    `by_content_type` is for unsigned bodies, which are read by their content type. Texts are in
+    `charset` where they are not UTF-8. A body that begins with one of `not_first`, or ends
     with one of `not_last`, may have been cut elsewhere than its sender did, and is refused. `form`
     has the names of fields whose borders are not signed; such a form stands for its fields alone.
     """
@@ -85,7 +85,7 @@ class Recognised:
 
 
 def recognised(body: bytes, content_type: str | None, rules: BodyRules | None = None) -> Recognised:
-    """The format of `body`: by `rules`, or without them that which its content type says.
+    """The format of `body`: by `rules`, or without them by its content type.
 
     Anything else is JSON, or XML if it begins with `<` and is not called JSON; and what is called
     a form and begins as JSON is JSON. Raises PayloadError for an empty body and for bytes that
@@ -131,7 +131,7 @@ def _format(text: str, media_type: str) -> Format:
 
 
 def _refuse_preamble(body: bytes, boundary: str) -> None:
-    """A boundary elsewhere than at the beginning may be somebody's text."""
+    """A boundary elsewhere than at the beginning may be part of a text."""
     if _first_line(body) != _DASHES + boundary.encode("utf-8", "replace"):
         raise PayloadError("The multipart form does not begin with its boundary.")
 

@@ -106,7 +106,7 @@ def _unwrapped(pairs: Iterable[tuple[str, str]]) -> object:
 
 
 def wrapped_document(fields: Mapping[str, str | list[str]]) -> str | None:
-    """The JSON text that the form stands for; None where its fields are what it says."""
+    """The JSON text that the form stands for; None where its fields are the payload."""
     wrapped = [fields[name] for name in WRAPPERS if name in fields]
     documents = [text for text in wrapped if isinstance(text, str) and is_document(text)]
     return documents[0] if len(documents) == 1 else None

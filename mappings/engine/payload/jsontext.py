@@ -85,7 +85,7 @@ def _read_data(event: dict[str, Any]) -> None:
     try:
         data = base64.b64decode(packed, validate=True).decode("utf-8")
     except (binascii.Error, ValueError) as error:
-        raise PayloadError("The CloudEvent's data_base64 is no base64 of UTF-8.") from error
+        raise PayloadError("The CloudEvent's data_base64 is not base64 of UTF-8.") from error
     event["data"] = parse_json(data)
 
 
@@ -124,7 +124,7 @@ def _float(digits: str) -> float:
 
 
 def _refuse_constant(name: str) -> NoReturn:
-    raise PayloadError(f"The JSON has {name}, which is no JSON number.")
+    raise PayloadError(f"The JSON has {name}, which is not a JSON number.")
 
 
 def _refuse_lone_surrogates(text: str, value: object) -> None:

@@ -13,7 +13,7 @@ _PARAMETER = re.compile(r';\s*([\w*-]+)\s*=\s*(?:"((?:[^"\\]|\\.)*)"|([^\s;"]*))
 def single(header: str) -> str:
     """The value of a header that came several times with one value, which a server joins by commas.
 
-    Values that are not the same are left as they are: which of them counts nobody can know.
+    Differing values are left as they are: which of them counts is unknown.
     """
     values: list[str] = [one.strip() for one in _VALUE.findall(header[:HEADER_BYTES_MAX])]
     types = {one.partition(";")[0].strip().lower() for one in values}

@@ -44,11 +44,11 @@ _EXAMPLE = '{price: "0.99", currency: USD}'
 def _amount(text: str) -> str:
     """Decimal text that fits: no sign, exponent, separator or currency."""
     if not _DECIMAL.fullmatch(text):
-        raise wrong(f"`{shown(text)}` is no plain decimal number.", 'Write digits: "1234.50".')
+        raise wrong(f"`{shown(text)}` is not a plain decimal number.", 'Write digits: "1234.50".')
     if len(text.partition(".")[2]) > _DECIMALS_MAX:
         raise wrong(f"`{shown(text)}` has more than 6 decimals.", "Round it to 6 decimals.")
     if len(text) > len(str(MICROS_MAX)) + 1 or micros(Decimal(text)) > MICROS_MAX:
-        raise wrong(f"`{shown(text)}` is more than can be recorded.", "Write a smaller amount.")
+        raise wrong(f"`{shown(text)}` exceeds what can be recorded.", "Write a smaller amount.")
     return text
 
 
@@ -59,7 +59,8 @@ def _currency(text: str) -> str:
     meant = upper if upper in DECIMALS else near_code(upper)
     remedy = f"Write `{meant}`." if meant else "For example `currency: USD`."
     raise wrong(
-        f"`{shown(text)}` is no currency code: 3 capital letters of a currency in use by ISO 4217.",
+        f"`{shown(text)}` is not a currency code: 3 capital letters of a currency in use by ISO"
+        " 4217.",
         remedy,
     )
 
@@ -70,14 +71,14 @@ def _date(text: str) -> str:
             return date.fromisoformat(text).isoformat()
     except ValueError:
         pass
-    raise wrong(f"`{shown(text)}` is no day of the calendar.", "For example `from: 2027-01-01`.")
+    raise wrong(f"`{shown(text)}` is not a calendar date.", "For example `from: 2027-01-01`.")
 
 
 def _name(text: str) -> str:
     fault = unfit(text)
     if fault is not None:
         raise wrong(
-            f"{shown(text)!a} is no name: {fault.message}.",
+            f"{shown(text)!a} is not a valid name: {fault.message}.",
             "Write 1 to 256 visible characters in normal form NFC, without blanks around them.",
         )
     return text
@@ -124,10 +125,10 @@ class PriceShape(_Strict):
     @model_validator(mode="after")
     def _one_kind(self) -> PriceShape:
         if self.price is None and self.percent is None:
-            raise wrong("There is no `price` here.", 'Add `price: "0.99"` or `percent: "2.5"`.')
+            raise wrong("`price` is missing.", 'Add `price: "0.99"` or `percent: "2.5"`.')
         if self.price is not None and self.percent is not None:
             raise wrong(
-                "Both `price` and `percent` are here.",
+                "`price` and `percent` are both present.",
                 "Keep one of the two.",
                 path=("percent",),
                 at_key=True,

@@ -1,6 +1,6 @@
 """The catalogue: what an indicator of an agent costs a customer at a moment.
 
-Owns: finding the price and, where there is none, saying what to add where. Refuses: to guess one.
+Owns: finding the price and, where there is none, what to add and where. Refuses: to guess one.
 The file it comes from is read in `agentsfile`.
 """
 
@@ -24,7 +24,7 @@ Prices = Mapping[str, tuple[Entry, ...]]
 
 
 class UnpricedError(MappingsError):
-    """The catalogue gives no price for this; the message says what to add where."""
+    """The catalogue gives no price for this; the message names what to add and where."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,7 +40,7 @@ class Price:
     is_own: bool = field(default=False, compare=False)
 
     def described(self, agent: str, customer: str, indicator: str) -> str:
-        """Where the price stands in the file, and what it says."""
+        """Where the price stands in the file, and its text."""
         list_ = f"customers.{customer}" if self.is_own else "indicators"
         said = f": {self.entry.described}" if self.entry is not None else ""
         return f"agents.{agent}.{list_}.{indicator}{said}"
@@ -128,7 +128,7 @@ class Catalogue:
 
         `at` is aware; `value` is in major units and counts for percentages alone. With `currency`
         only prices in it apply; without, all that are in effect must be in one. Raises
-        UnpricedError, whose message says what to add where.
+        UnpricedError, whose message names what to add and where.
         """
         found = self.agents.get(agent)
         if found is None:

@@ -18,12 +18,12 @@ from mappings.engine.common.errors import MappingsError
 
 MICROS = 1_000_000
 MICROS_MAX = 2**63 - 1
-#: A value with more digits is no amount of money, and exact arithmetic with it has no bound.
+#: A value with more digits is not an amount of money, and exact arithmetic with it has no bound.
 VALUE_DIGITS_MAX = 18
 
 
 class AmountError(MappingsError):
-    """The amount cannot be had from this value; the message says why and what to do."""
+    """The amount cannot be calculated from this value; the message has cause and remedy."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,7 +61,7 @@ class Entry:
         if self.to_minor:
             amount = payable_micros(amount, self.currency)
         if amount > MICROS_MAX:
-            raise AmountError(f"Of {value} it comes to more than can be recorded.")
+            raise AmountError(f"For a value of {value} it exceeds what can be recorded.")
         return amount
 
     def _exactly(self, value: Decimal | None) -> int:
@@ -97,7 +97,7 @@ def micros(amount: Decimal) -> int:
 
 def _exact(value: Decimal) -> Fraction:
     if not value.is_finite() or value < 0:
-        raise AmountError(f"The value {value} is no amount of money.")
+        raise AmountError(f"The value {value} is not an amount of money.")
     exponent = value.as_tuple().exponent
     decimals = -exponent if isinstance(exponent, int) else 0
     if decimals > DECIMALS_MAX or (value and value.adjusted() >= VALUE_DIGITS_MAX):

@@ -1,4 +1,4 @@
-"""What a pydantic model's JSON Schema says about the value at a path of a file.
+"""What a pydantic model's JSON Schema holds for the value at a path of a file.
 
 Owns: following references, unions and keys from the top of a schema. Refuses: any wording.
 """

@@ -57,7 +57,7 @@ def read_table(file: str, body: bytes) -> Table | tuple[Problem, ...]:
     if not _NAME.fullmatch(name):
         return (
             Problem.at(
-                file, None, f"`{name}` is no name for a table.", "Use letters, digits, - and _."
+                file, None, f"`{name}` is not a valid table name.", "Use letters, digits, - and _."
             ),
         )
     rows = _yaml_rows if file.endswith(".yaml") else _csv_rows
@@ -109,7 +109,7 @@ def _yaml_rows(file: str, body: bytes) -> Iterator[tuple[str, str] | Problem]:
 
 
 def _not_text(file: str, place: Mark, key: str, written: str | None) -> Problem:
-    message = f"The value of `{shown(key)}` is no text."
+    message = f"The value of `{shown(key)}` must be a string."
     if not written:
         return Problem.at(file, place, message, "Write one text after the colon.")
     return Problem.at(file, place, message, f'Put it in quotes: "{shown(written)}".')
@@ -133,7 +133,9 @@ def _csv_rows(file: str, body: bytes) -> Iterator[tuple[str, str] | Problem]:
         yield from _csv_lines(file, ((reader.line_num, fields) for fields in reader))
     except csv.Error as error:
         place = Mark(max(reader.line_num, 1), 1)
-        yield Problem.at(file, place, f"This is no CSV: {error}.", "Mend the quotes of this line.")
+        yield Problem.at(
+            file, place, f"This is not valid CSV: {error}.", "Fix the quotes on this line."
+        )
 
 
 def _csv_lines(
@@ -158,7 +160,7 @@ def _csv_lines(
             continue
         key, value = fields
         if key in seen:
-            message = f"The key `{shown(key)}` is here twice, first on line {seen[key]}."
+            message = f"The key `{shown(key)}` is duplicated, first on line {seen[key]}."
             yield Problem.at(file, place, message, "Keep one of the two.")
             continue
         seen[key] = line

@@ -1,8 +1,8 @@
-"""Plain data against a pydantic model, with each fault told at its place in the file.
+"""Plain data against a pydantic model, with each fault reported at its place in the file.
 
 Owns: the wording of what is wrong in a well-formed file, and the remedy: the nearest allowed key,
 what to add, what is expected with an example. Both come from the model's own JSON Schema, so a
-field's `description` and `examples` are what the reader is shown. Refuses: to read any file.
+field's `description` and `examples` are what the author sees. Refuses: to read any file.
 """
 
 from __future__ import annotations
@@ -134,7 +134,7 @@ def _fault(
         remedy = _instead(close, allowed)
         return _Fault(kind, path, message, remedy, at_key=True, means=meant)
     if _KEY_MARK in rest:
-        message = f"The key {_shown(path[-1])} will not do: {_plain(details)}."
+        message = f"The key {_shown(path[-1])} is not allowed: {_plain(details)}."
         return _Fault(kind, path, message, "Write another key.", at_key=True)
     parts = parts_at(schema, path)
     text = written.get(path, "")

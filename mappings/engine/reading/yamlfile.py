@@ -4,8 +4,8 @@ Owns: which YAML is allowed. Its events come from libyaml through PyYAML, whose 
 hostile file of 1 MiB to well under a second (the pure Python parsers of PyYAML and ruamel.yaml
 need 3 to 17 s); what they mean is decided here, by the core schema of YAML 1.2, because PyYAML's
 own rules are those of YAML 1.1: `on`, `no` and `yes` stay text, as do dates and `1_000`.
-Refuses: duplicate keys, keys that are no text, anchors, aliases and tags, several documents, tabs
-for indentation, anything but UTF-8, files over 1 MiB, 64 levels or 100 000 values.
+Refuses: duplicate keys, keys that are not strings, anchors, aliases and tags, several documents,
+tabs for indentation, anything but UTF-8, files over 1 MiB, 64 levels or 100 000 values.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ UNREADABLE = b"\0 unreadable"
 CANNOT_BE_READ = ("The file cannot be read.", "Let the user that the service runs as read it.")
 DEPTH_MAX = 64
 VALUES_MAX = 100_000
-#: Nobody mends more at a time.
+#: More are of no use at a time.
 PROBLEMS_MAX = 100
 DIGITS_MAX = 40
 
@@ -47,11 +47,11 @@ _NO_NUMBER = re.compile(r"[-+]?(\.inf|\.Inf|\.INF)|\.nan|\.NaN|\.NAN")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class YamlFile:
-    """What a file says and where.
+    """The content of a file, and where each part stands.
 
     `data` is made of dict, list, str, int, float, bool and None. With any problem it is only what
     could be read: good enough to learn which source a broken file was for, never to bill by.
-    `cut_off` says that reading ended early, so that what is missing may only not have been read.
+    `cut_off`: reading ended early, so what is missing may merely be unread.
     """
 
     data: Any
@@ -225,14 +225,14 @@ class _Reader:
         if not isinstance(value, str):
             self.problem(
                 place,
-                f"The key `{shown(text)}` is no text.",
+                f"The key `{shown(text)}` must be a string.",
                 f'Put it in quotes: "{shown(text)}".',
             )
         path = (*top.path, text)
         if text in container:
             self.problem(
                 place,
-                f"The key `{shown(text)}` is here twice, first on line {self.keys[path].line}.",
+                f"The key `{shown(text)}` is duplicated, first on line {self.keys[path].line}.",
                 "Keep one of the two.",
             )
         else:
@@ -272,7 +272,7 @@ class _Reader:
         if _NO_NUMBER.fullmatch(text) or (len(text) > DIGITS_MAX and _FLOAT.fullmatch(text)):
             self.problem(
                 place,
-                f"`{shown(text)}` is no number that can be worked with.",
+                f"`{shown(text)}` is not a usable number.",
                 "Put it in quotes if it is meant as text.",
             )
             return None

@@ -1,4 +1,4 @@
-"""What is wrong in a text that is no YAML, in words of somebody who writes mappings.
+"""Syntax errors of YAML, in the words of mapping authors.
 
 Owns: the wording for each of libyaml's complaints, with what to write instead. Refuses: to parse.
 """
@@ -14,7 +14,7 @@ from mappings.engine.types import Problem
 
 _QUOTE_ALL = "Put the whole value in single quotes, doubling those inside it."
 
-#: (what libyaml says, what it means here, what to write instead), the first that fits.
+#: (libyaml's complaint, what it means here, what to write instead); the first match counts.
 #: The texts are those of libyaml 0.2.5's scanner.c and parser.c.
 _COMPLAINTS: tuple[tuple[str, str, str], ...] = (
     (
@@ -111,14 +111,14 @@ _UNPRINTABLE = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u2028\u2029\ufef
 
 
 def syntax_problem(error: yaml.YAMLError, *, text: str, file: str) -> Problem:
-    """The problem that `error` of libyaml means, at the place where it is to be mended."""
-    said = str(getattr(error, "problem", None) or error)
+    """The problem that libyaml's `error` means, at the place to fix."""
+    complaint = str(getattr(error, "problem", None) or error)
     context = str(getattr(error, "context", None) or "")
     mark = getattr(error, "problem_mark", None)
-    if "unexpected end of stream" in said or "document indicator" in said:
+    if "unexpected end of stream" in complaint or "document indicator" in complaint:
         mark = getattr(error, "context_mark", None) or mark
     place = Mark(mark.line + 1, mark.column + 1) if mark is not None else Mark(1, 1)
-    message, remedy = _meaning(said, context, _character_at(text, place))
+    message, remedy = _meaning(complaint, context, _character_at(text, place))
     return Problem.at(file, place, message, remedy)
 
 
@@ -136,13 +136,13 @@ def unprintable_problems(text: str, *, file: str, at_most: int = 20) -> tuple[Pr
     return tuple(found)
 
 
-def _meaning(said: str, context: str, character: str) -> tuple[str, str]:
-    if "cannot start any token" in said and character in _STARTERS:
+def _meaning(complaint: str, context: str, character: str) -> tuple[str, str]:
+    if "cannot start any token" in complaint and character in _STARTERS:
         return _STARTERS[character]
     for pattern, message, remedy in _COMPLAINTS:
-        if pattern in said or (pattern in context and pattern in {"tag", "block scalar"}):
+        if pattern in complaint or (pattern in context and pattern in {"tag", "block scalar"}):
             return message, remedy
-    return f"This is not YAML: {said}.", "Check the indentation and quotes of this line."
+    return f"This is not YAML: {complaint}.", "Check the indentation and quotes of this line."
 
 
 def _character_at(text: str, place: Mark) -> str:

@@ -42,7 +42,7 @@ class Span:
 
 
 def json_spans(text: str, tree: Node) -> list[Span]:
-    """The values of one JSON text, in order. A null is none: it says that nothing is there."""
+    """The values of one JSON text, in order. A null counts as absent."""
     _refuse_depth(text)
     walk = _Walk(text)
     end = walk.blank(walk.value(walk.blank(0), tree))
@@ -161,4 +161,4 @@ def _refuse_depth(text: str) -> None:
 
 
 def _not_json(at: int) -> NotRedactable:
-    return NotRedactable(f"it is no JSON at character {at + 1}")
+    return NotRedactable(f"it is not JSON at character {at + 1}")

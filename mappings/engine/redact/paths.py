@@ -114,7 +114,7 @@ def _unquoted(quoted: str) -> str:
     try:
         return str(json.loads(quoted))
     except ValueError:
-        raise InvalidPath(f"{quoted} is no name in quotes.") from None
+        raise InvalidPath(f"{quoted} is not a name in quotes.") from None
 
 
 @dataclass(slots=True)

@@ -102,7 +102,7 @@ def _recognised(body: bytes, content_type: str | None, rules: BodyRules | None) 
     try:
         return recognised(body, content_type, rules)
     except PayloadError:
-        raise NotRedactable("it is no text in a charset that is read here") from None
+        raise NotRedactable("it is not text in a supported charset") from None
 
 
 def _without(body: bytes, found: Recognised, spans: Sequence[FormSpan]) -> bytes:

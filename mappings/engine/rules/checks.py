@@ -1,7 +1,7 @@
-"""What is wrong between files: sources claimed twice, prices missing, keys timed by halves.
+"""What is wrong between files: sources claimed twice, prices missing, keys only partly timed.
 
-Owns: the checks that need more than one file. Each problem lands in the file that is to be
-mended, at the place. Refuses: to compile anything.
+Owns: the checks that need more than one file. Each problem is reported in the file to fix, at the
+place. Refuses: to compile anything.
 """
 
 from __future__ import annotations

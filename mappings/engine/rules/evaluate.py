@@ -1,7 +1,7 @@
-"""Rules, compiled, and what each makes of one event.
+"""Compiled rules, and the outcome of each for one event.
 
-Owns: the order in which a rule is decided (when, key, triple, time, value, tags, price) and the
-sentence that says why it cannot be. Refuses: to bill anything that is not wholly known.
+Owns: the order in which a rule is evaluated (when, key, triple, time, value, tags, price) and the
+sentence for each failure. Refuses: to bill anything that is not fully known.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ _EXPRESSION_SHOWN_MAX = 160
 
 
 class MappingFailed(MappingsError):
-    """An event or a whole delivery cannot be mapped or billed; `failure` says why."""
+    """An event or a whole delivery cannot be mapped or billed, for the reason in `failure`."""
 
     def __init__(self, failure: Failure) -> None:
         super().__init__(failure.detail)
@@ -181,7 +181,7 @@ def _priced(rule: Rule, event: Event, outcome: Outcome, currency: str | None) ->
     if agent is None or customer is None or indicator is None:
         raise _error(rule, event, None, "a charge names agent, customer and indicator", "", None)
     if event.catalogue is None:
-        raise _unpriced(rule, event, "There is no usable agents.yaml: mend it.")
+        raise _unpriced(rule, event, "There is no usable agents.yaml: fix it.")
     try:
         price = _price(event.catalogue, event, outcome, currency)
     except UnpricedError as error:

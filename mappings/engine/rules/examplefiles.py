@@ -39,7 +39,7 @@ def check_examples(
         if (example.outcomes is None) == (example.fails is None):
             report.at_value(
                 path,
-                "An example says either `outcomes` or `fails`.",
+                "An example must have either `outcomes` or `fails`.",
                 "Add `outcomes: []` if it bills nothing.",
             )
         if example.source is not None and example.source not in sources:
@@ -47,7 +47,7 @@ def check_examples(
             report.at_value((*path, "source"), f"There is no source `{example.source}`.", remedy)
         if example.source is None and len(sources) > 1:
             report.at_value(
-                path, "The example does not say for which source.", f"Add `source: {sources[0]}`."
+                path, "The example does not name its source.", f"Add `source: {sources[0]}`."
             )
         for index, expected in enumerate(example.outcomes or ()):
             if rules is not None and expected.rule is not None and expected.rule not in rules:
@@ -88,4 +88,6 @@ def _check_payload(
         content_type = {k.lower(): v for k, v in example.headers.items()}.get("content-type")
         parse(body, content_type, body_rules)
     except PayloadError as error:
-        report.at_value(at, f"The payload cannot be read: {error}", "Mend it, or say fails: parse.")
+        report.at_value(
+            at, f"The payload cannot be read: {error}", "Fix it, or write `fails: parse`."
+        )

@@ -1,8 +1,7 @@
 """The expressions and texts of a mapping file, compiled and checked one by one.
 
-Owns: what a single value shows at load: that it compiles, gives a type that may stand there, looks
-things up in tables that exist, and is no expression that somebody forgot to mark as one. Refuses:
-to know rules.
+Owns: what a single value shows at load: that it compiles, gives an allowed type, uses only tables
+that exist, and is not an expression without its brackets. Refuses: to know rules.
 """
 
 from __future__ import annotations
@@ -41,7 +40,7 @@ _MEMBER = re.compile(r"([A-Za-z_][A-Za-z0-9_]*)[.\[]")
 class FieldCompiler:
     """Compiles values of one file; what is wrong goes into the report.
 
-    `tables` are those that exist; None leaves unchecked which are looked into.
+    `tables` are those that exist; None leaves unchecked which are used.
     """
 
     language: Language
@@ -110,7 +109,7 @@ class FieldCompiler:
         for part in template.parts:
             fault = illegible(part.strip(" ") or "-") if isinstance(part, str) else None
             if fault is not None:
-                message = f"This would identify nothing: {fault.message}."
+                message = f"This cannot identify anything: {fault.message}."
                 self.report.at_value(path, message, _NAME_REMEDY)
 
     def _check_literal(
@@ -120,7 +119,7 @@ class FieldCompiler:
         if self._reads_like_cel(text):
             self.report.at_value(
                 path,
-                f"`{shown(text)}` is taken as it stands, not as an expression.",
+                f"`{shown(text)}` is taken literally, not as an expression.",
                 "Write ${{ … }} around it.",
             )
         elif not constant:
@@ -128,7 +127,9 @@ class FieldCompiler:
                 path, "This is the same for every event.", "Write ${{ … }} with the event's own."
             )
         elif kind in (NAME, KEY) and (fault := unfit(text)):
-            self.report.at_value(path, f"This identifies nothing: {fault.message}.", _NAME_REMEDY)
+            self.report.at_value(
+                path, f"This cannot identify anything: {fault.message}.", _NAME_REMEDY
+            )
         elif kind is TAG and len(text) > TAG_CHARS_MAX:
             self.report.at_value(
                 path, f"The tag has more than {TAG_CHARS_MAX} characters.", "Shorten it."

@@ -2,7 +2,7 @@
 
 Owns: which values may stand where (text for agent, customer and indicator; text or a whole number
 in `once_per`; …) checked by static type at load and by value at run time. Refuses: to guess. A
-number is no name, a float no id, a blank no customer.
+number is not a name, a float is not an id, a blank is not a customer.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ _ID_REMEDY = "write id(…) around a whole number"
 
 
 class FieldError(MappingsError):
-    """A field has no value that may be billed; the parts make the sentence that says so."""
+    """A field has no value that may be billed; its parts make one sentence."""
 
     def __init__(
         self, message: str, remedy: str, *, expression: str | None, reason: Reason = Reason.MAPPING
@@ -123,7 +123,7 @@ _PYTHON: tuple[tuple[type, str], ...] = (
     (datetime, "timestamp"),
 )
 _OPTIONAL = {"optional_type": "end it with .orValue(…)"}
-_FLOAT_ID = "a floating number never is an id: have the sender put it as text or a whole number"
+_FLOAT_ID = "a floating number is never an id: have the sender put it as text or a whole number"
 
 
 def _identifying(value: object) -> str:

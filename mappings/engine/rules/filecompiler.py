@@ -104,9 +104,9 @@ def compile_file(
 ) -> CompiledFile:
     """Compile one mapping file.
 
-    Of one that could not be read to its end only that is told: the rest would be guesses.
-    `files` are looked into for the payloads of its examples. None stands for a text that was good
-    before: whether its examples and tables are still there is no longer asked.
+    For a file that could not be read to its end only that is reported; the rest would be guesses.
+    `files` have the payloads of its examples. None stands for a text that was good before, whose
+    examples and tables are not checked again.
     """
     read = yamlfile.parse(body, file=file)
     text = body.decode("utf-8", "replace")
@@ -247,7 +247,7 @@ class _FileCompiler:
             report.at_value((), "`source` is missing.", "Add `source: NAME`: POST /webhooks/NAME.")
         elif "source" in data and "sources" in data:
             report.at_key(
-                ("sources",), "Both `source` and `sources` are here.", "Keep one of the two."
+                ("sources",), "`source` and `sources` are both present.", "Keep one of the two."
             )
         elif "sources" in data and "secrets" in verify:
             report.at_key(
@@ -266,13 +266,13 @@ class _FileCompiler:
             if name is not None and name in names[:index]:
                 report.at_value(
                     ("sources", index, "name"),
-                    f"The source `{name}` is here twice.",
+                    f"The source `{name}` is duplicated.",
                     "Give each its own name.",
                 )
 
     def _check_verify(self, verify: Mapping[str, Any]) -> None:
         if not isinstance(verify.get("scheme"), str):
-            return  # the shape says so
+            return  # reported by the shape
         for path, message, remedy in self.schemes.problems(verify):
             sentence = f"{message[:1].upper()}{message[1:]}"
             at = ("verify", *path)
@@ -291,7 +291,7 @@ class _FileCompiler:
             texts |= {name: _ANY_VALUE for name in names if str(name).isidentifier()}
         try:
             lets, faults = self.language.lets(texts)
-        except RuntimeError:  # a name that is none; the shape says so
+        except RuntimeError:  # an invalid name; reported by the shape
             return self.language.no_lets
         for name, found in faults.items():
             self.report.inside(("let", name), texts[name], found)
@@ -321,7 +321,7 @@ class _FileCompiler:
             if model.name in names[:index]:
                 self.report.at_value(
                     (*path, "name"),
-                    f"A rule `{model.name}` is here already.",
+                    f"The rule name `{model.name}` is duplicated.",
                     "Give each rule its own name; it is part of what bills once.",
                 )
             for place, name in enumerate(model.was):

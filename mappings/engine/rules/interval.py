@@ -1,6 +1,6 @@
-"""How often a source is heard of, as a mapping file says it: `30m`, `2h`, `7d`.
+"""The longest normal silence of a source, as a mapping file writes it: `30m`, `2h`, `7d`.
 
-Owns the form and its bounds. Refuses to know a clock: whoever watches compares.
+Owns: the form and its bounds. Refuses: to know a clock; the caller compares.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ def parse_interval(text: str) -> timedelta:
     """The time that `2h` stands for. Raises ValueError for what is not of that form."""
     found = _INTERVAL.fullmatch(text)
     if found is None:
-        message = f"{text!r} is no number with m, h or d behind it"
+        message = f"{text!r} is not a number followed by m, h or d"
         raise ValueError(message)
     return timedelta(**{_UNITS[found[2]]: int(found[1])})
 
@@ -32,7 +32,7 @@ def _checked(written: object) -> str:
     if isinstance(written, str) and _is_good(written):
         return written
     raise wrong(
-        f"`{str(written)[:40]}` is no time between deliveries.",
+        f"`{str(written)[:40]}` is not an interval between deliveries.",
         "Write a whole number and m, h or d behind it, up to 366d, such as 2h.",
     )
 
@@ -48,8 +48,8 @@ Interval = Annotated[
     str,
     BeforeValidator(_checked),
     Field(
-        description="The longest silence that is normal: after it, `receiver doctor` and "
-        "RECEIVER_ALERT_URL are told.",
+        description="The longest normal silence: after it, `receiver doctor` and an alert "
+        "report the source.",
         examples=["2h"],
     ),
 ]

@@ -1,4 +1,4 @@
-"""The shape of a mapping file, as pydantic sees it and as editors are told.
+"""The shape of a mapping file, for pydantic and for editors.
 
 Owns: keys, types, and the form of names. Refuses: meaning (whether an expression compiles, a rule
 is whole, a price exists), which `filecompiler.py` and `checks.py` decide with places in hand.
@@ -42,7 +42,7 @@ RESERVED = frozenset(
 def _source_name(name: str) -> str:
     if not _SOURCE.fullmatch(name):
         raise wrong(
-            f"`{name[:80]}` is no name for a source.",
+            f"`{name[:80]}` is not a valid source name.",
             "It is part of the URL: up to 64 of a-z, 0-9 and -, beginning with no -.",
         )
     return name
@@ -51,7 +51,8 @@ def _source_name(name: str) -> str:
 def _name(name: str) -> str:
     if not _NAME.fullmatch(name):
         raise wrong(
-            f"`{name[:80]}` is no name.", "Use up to 64 letters, digits, and - _ . in between."
+            f"`{name[:80]}` is not a valid name.",
+            "Use up to 64 letters, digits, and - _ . in between.",
         )
     return name
 
@@ -61,7 +62,7 @@ def _let_name(name: str) -> str:
         raise wrong(f"`{name}` already means something in CEL.", "Use another name.", at_key=True)
     if not _VARIABLE.fullmatch(name):
         remedy = "Use letters, digits and _, beginning with a letter."
-        raise wrong(f"`{name[:80]}` is no name for a let.", remedy, at_key=True)
+        raise wrong(f"`{name[:80]}` is not a valid name for a let.", remedy, at_key=True)
     return name
 
 
@@ -69,7 +70,7 @@ def _variables(values: dict[str, str | int | bool]) -> dict[str, str | int | boo
     for name, value in values.items():
         if not _VARIABLE.fullmatch(name):
             remedy = "Use letters, digits and _, beginning with a letter."
-            raise wrong(f"`{name[:80]}` is no name.", remedy, path=(name,), at_key=True)
+            raise wrong(f"`{name[:80]}` is not a valid name.", remedy, path=(name,), at_key=True)
         if isinstance(value, str) and ("\0" in value or not value.isprintable()):
             raise wrong("This has an invisible character.", "Remove it.", path=(name,))
         if isinstance(value, int) and not -(2**63) <= value < 2**63:
@@ -83,13 +84,13 @@ def _tags(tags: dict[str, str | int | bool]) -> dict[str, str | int | bool]:
     for key in tags:
         if not _TAG.fullmatch(key):
             remedy = "Use up to 64 letters, digits, _ and -."
-            raise wrong(f"`{key[:80]}` is no key for a tag.", remedy, path=(key,), at_key=True)
+            raise wrong(f"`{key[:80]}` is not a valid tag key.", remedy, path=(key,), at_key=True)
     return tags
 
 
 def _amount(text: str) -> str:
     if not _AMOUNT.fullmatch(text):
-        raise wrong(f"`{text[:40]}` is no amount.", 'Write it like "0.99 USD".')
+        raise wrong(f"`{text[:40]}` is not an amount.", 'Write it like "0.99 USD".')
     return text
 
 
@@ -99,7 +100,7 @@ def _moment(text: str) -> str:
     except ValueError:
         aware = False
     if not aware:
-        raise wrong(f"`{text[:40]}` is no time.", 'Write it like "2026-01-31T09:30:00Z".')
+        raise wrong(f"`{text[:40]}` is not a time.", 'Write it like "2026-01-31T09:30:00Z".')
     return text
 
 
@@ -231,7 +232,8 @@ class RuleModel(Part):
         list[Name], Field(description="Earlier names of this rule, the oldest first.")
     ] = []
     rekeyed: Annotated[
-        bool, Field(description="Yes, this rule shall bill under other keys than before.")
+        bool,
+        Field(description="Declares that this rule is meant to bill under other keys than before."),
     ] = False
 
     @property

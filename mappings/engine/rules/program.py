@@ -1,8 +1,8 @@
 """One source's mapping, compiled: a payload to events, each event through all rules.
 
-Owns: the bounds of a delivery, that one which may build much is mapped in a process of its own, and
-that every event is looked at, whatever failed before, so that
-failures and what they hold back are both known. Refuses: to raise for anything a sender sent.
+Owns: the bounds of a delivery, the choice of a separate process for one that may use much memory,
+and that every event is evaluated whatever failed before, so that failures and the outcomes they
+hold back are both known. Refuses: to raise for anything a sender sent.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ _PATH = re.compile(r"payload(?:\.[A-Za-z_][A-Za-z0-9_]*)*")
 class Program:
     """What to do with a delivery of one source; `demand` is that of all its expressions.
 
-    `body_rules` say how its bodies are read; without any, their content type says.
+    `body_rules` define how its bodies are read; without any, their content type does.
     """
 
     language: Language
@@ -149,7 +149,7 @@ class Program:
             raise self._unreadable(error.message, error.remedy, error.reason) from error
         if not isinstance(events, list):
             remedy = 'write "[payload]" if each POST is one event'
-            raise self._unreadable("it gives no list", remedy)
+            raise self._unreadable("it does not give a list", remedy)
         if len(events) > EVENTS_MAX:
             message = f"it gives {len(events)} events, more than {EVENTS_MAX}"
             raise self._unreadable(message, "have the sender post smaller batches")

@@ -30,7 +30,7 @@ def _good_ones(texts: Iterable[object]) -> Iterator[RedactPath]:
             if isinstance(text, str):
                 yield parse_path(text)
         except InvalidPath:
-            continue  # the shape says so
+            continue  # reported by the shape
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -82,7 +82,7 @@ class RedactChecker:
         events: Taint,
         known: Mapping[str, frozenset[Conflict]],
     ) -> None:
-        """One expression; what a `let` in it reads is told at the `let` alone."""
+        """One expression; what a `let` in it reads is reported at the `let` alone."""
         found = conflicts([expression], self.paths, events)
         offset = max(text.find(expression.text), 0)
         self._report(path, text, offset, found - self._of_lets(expression, known))
@@ -93,16 +93,16 @@ class RedactChecker:
         return frozenset().union(*(known.get(name, ()) for name in expression.lets))
 
     def _report(self, path: Path, text: str, offset: int, found: frozenset[Conflict]) -> None:
-        told: set[RedactPath] = set()
+        reported: set[RedactPath] = set()
         for conflict in sorted(found, key=lambda one: (one.as_whole, one.read, one.path.places)):
-            if conflict.path not in told:
-                told.add(conflict.path)
+            if conflict.path not in reported:
+                reported.add(conflict.path)
                 fault = self._fault(offset, conflict)
                 self.report.inside(path, text, [fault])
 
     def _fault(self, offset: int, conflict: Conflict) -> Fault:
         gone, read = ".".join(conflict.path.places), ".".join(conflict.read)
-        why, off = "which `redact` takes out", ", or take the path off `redact`"
+        why, off = "which `redact` takes out", ", or remove the path from `redact`"
         if conflict.path in self.secret:
             why, off = "which holds the source's secret and is taken out", ""
         if conflict.as_whole:

@@ -113,7 +113,7 @@ class RuleCompiler:
         if model.once_per is None:
             self.report.at_value(
                 path,
-                f"`once_per` is missing in `{model.name}`: nothing says what bills once.",
+                f"`once_per` is missing in `{model.name}`: nothing defines what bills once.",
                 "Add `once_per: ${{ id(…) }}` with what identifies the outcome.",
             )
         if model.reverses is not None and model.reinstates is not None:

@@ -1,6 +1,6 @@
 """The secrets of a source as a mapping file names them, and when each ends.
 
-Owns names and dates. Refuses values: those are looked up by whoever verifies.
+Owns: names and dates. Refuses: values, which verification looks up.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ def _end(text: str) -> str:
         end_of(text, ZoneInfo("UTC"))
     except (ValueError, OverflowError):
         raise wrong(
-            f"`{text[:40]}` is no day and no time.",
+            f"`{text[:40]}` is neither a day nor a time.",
             "Write the last day on which it is accepted, such as 2026-12-31, or a time such as "
             '"2026-12-31T18:00:00Z".',
         ) from None

@@ -1,4 +1,4 @@
-"""The examples of mapping files, run: each payload against what it is said to bill.
+"""The examples of mapping files, run: each payload against the outcomes it expects.
 
 Owns: the comparison, and the sentence that shows expected and got. Refuses: to look at files
 whose mapping has problems of its own; those come first.
@@ -29,11 +29,11 @@ _OF_A_LET = re.compile(r": (.*? in `let` \w+): ")
 
 
 def run_examples(mappings: MappingSet, files: Mapping[str, bytes]) -> tuple[Problem, ...]:
-    """A problem for each example that bills something else than it says, at its line.
+    """A problem for each example that does not bill what it expects, at its line.
 
     `files` are those that `mappings` was loaded from. Files that are served from an earlier text,
     or not at all, are left out, and so are examples that need a table or prices which cannot be
-    read: what they bill now says nothing of the mapping. Of several that fail for one cause the
+    read: what they bill now is no test of the mapping. Of several that fail for one cause the
     first is reported.
     """
     found: list[Problem] = []
@@ -62,7 +62,7 @@ def _run_file(mappings: MappingSet, file: str, files: Mapping[str, bytes]) -> Se
             causes.add(cause)
         for path, message in _differences(example, mapped):
             at = ("examples", index, *path)
-            report.at_value(at, message, "Mend the rule, or what the example expects.")
+            report.at_value(at, message, "Fix the rule, or what the example expects.")
         if fault := _redaction_fault(mappings, delivery, mapped):
             report.at_value(("examples", index, "payload"), *fault)
     return report.problems
@@ -95,12 +95,12 @@ def _redaction_fault(
         redacted = mappings.redacted(delivery)
     except NotRedactable as error:
         message = f"`redact` cannot be applied to this payload: {error}."
-        return message, "Such a POST is answered 503: mend the payload, or leave `redact` out."
+        return message, "Such a POST is answered 503: fix the payload, or leave `redact` out."
     again = mappings.map(redacted)
     if (again.outcomes, again.failures) == (mapped.outcomes, mapped.failures):
         return None
     message = f"Redacted, it gives {_said(again)}; as it comes, {_said(mapped)}."
-    return message, "Take off `redact` what the rules need."
+    return message, "Remove what the rules need from `redact`."
 
 
 def _delivery(example: ExampleModel, body: bytes, source: str) -> DeliveryInput:

@@ -29,7 +29,7 @@ from mappings.engine.types import DeliveryInput, Failure, Outcome
 class TracedValue:
     """An expression and its `value` (plain JSON), or the `error` it has instead.
 
-    `warning` says what is odd about it; `parts` are the operands that `sign` joins.
+    `warning` is a likely mistake in it; `parts` are the operands that `sign` joins.
     """
 
     text: str
@@ -59,7 +59,7 @@ class TracedField:
 class TracedRule:
     """One rule on one event; `matched` is None where `when` could not be decided.
 
-    `price` says which price of `agents.yaml` gave the amount.
+    `price` names the price of `agents.yaml` that gave the amount.
     """
 
     rule: str

@@ -43,7 +43,7 @@ def seeds() -> Iterator[bytes]:
 
 
 def check(data: bytes) -> None:
-    """Change a request as the bytes say; what is accepted says what the vendor signed."""
+    """Change a request as the bytes direct; what is accepted holds what the vendor signed."""
     decisions = Decisions(data)
     name, original = REQUESTS[decisions.number(len(REQUESTS))]
     request = dict(original)

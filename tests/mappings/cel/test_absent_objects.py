@@ -191,7 +191,7 @@ def test_a_filled_list_fails_the_delivery_with_place_and_type() -> None:
     assert "`event.metadata` is a list, not an object: it has no member order" in failure.detail
 
 
-#: A value of each type, by a name that says no type.
+#: A value of each type, by a name that names no type.
 VALUES: dict[str, object] = {
     "s": "text",
     "i": 3,

@@ -1,4 +1,4 @@
-"""Amounts are read exactly in any notation that JSON has; what is refused says why."""
+"""Amounts are read exactly in any notation that JSON has; a refusal names the reason."""
 
 from __future__ import annotations
 
@@ -47,10 +47,10 @@ REFUSED = {
     "Infinity": ("`I` does not belong", "1200.50"),
     "0x10": ("`x` does not belong", "1200.50"),
     "٣": ("`٣` does not belong", "1200.50"),
-    ".5": ("is no decimal amount", "1200.50"),
-    "5.": ("is no decimal amount", "1200.50"),
-    "+5": ("is no decimal amount", "1200.50"),
-    "1.2.3": ("is no decimal amount", "1200.50"),
+    ".5": ("is not a decimal amount", "1200.50"),
+    "5.": ("is not a decimal amount", "1200.50"),
+    "+5": ("is not a decimal amount", "1200.50"),
+    "1.2.3": ("is not a decimal amount", "1200.50"),
     "-0.01": ("is negative", "`reverses`"),
     "1" * 13: ("more than 12 digits before the point", "minor(x, currency)"),
     "1e12": ("more than 12 digits before the point", "minor(x, currency)"),

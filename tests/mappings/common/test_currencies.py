@@ -126,7 +126,7 @@ def test_without_a_currency_one_of_several_is_never_guessed() -> None:
 def test_what_is_no_currency_fails_and_bills_nothing(currency: str) -> None:
     failure = only_failure(billed({"c": currency}, **OWN))
     assert (failure.reason, failure.field) == (Reason.MAPPING, "currency")
-    assert f'"{currency}" is no currency in use by ISO 4217' in failure.detail
+    assert f'"{currency}" is not a currency in use by ISO 4217' in failure.detail
 
 
 @pytest.mark.parametrize("currency", [840, None, True, ["USD"]])
@@ -135,10 +135,14 @@ def test_a_currency_is_text(currency: Any) -> None:
 
 
 REFUSED = {
-    "a misspelt currency": ({"currency": "UDS"}, "no currency in use by ISO 4217", "USD is meant"),
+    "a misspelt currency": (
+        {"currency": "UDS"},
+        "not a currency in use by ISO 4217",
+        "USD is meant",
+    ),
     "a currency without a price": ({"currency": "GBP"}, "in GBP, only in", "currency: GBP"),
     "several and none said": ({}, "in EUR and JPY and KWD and USD", "Add `currency:"),
-    "a bare expression": ({"currency": "event.currency"}, "taken as it stands", "Write ${{"),
+    "a bare expression": ({"currency": "event.currency"}, "taken literally", "Write ${{"),
 }
 
 
@@ -158,11 +162,11 @@ def test_a_literal_currency_may_be_in_small_letters() -> None:
 
 
 CATALOGUE = {
-    "UDS": ("`UDS` is no currency code", "`USD`"),
-    "GPB": ("`GPB` is no currency code", "`GBP`"),
-    "usd": ("`usd` is no currency code", "`USD`"),
-    "DEM": ("`DEM` is no currency code", "`currency: USD`"),
-    "XXX": ("`XXX` is no currency code", "`currency: USD`"),
+    "UDS": ("`UDS` is not a currency code", "`USD`"),
+    "GPB": ("`GPB` is not a currency code", "`GBP`"),
+    "usd": ("`usd` is not a currency code", "`USD`"),
+    "DEM": ("`DEM` is not a currency code", "`currency: USD`"),
+    "XXX": ("`XXX` is not a currency code", "`currency: USD`"),
 }
 
 

@@ -14,7 +14,7 @@ FOLDER = Path(__file__).parents[3] / "mappings" / "library"
 FILES = read_directory(FOLDER)
 NAMES = sorted(file.removesuffix(".yaml") for file in FILES if is_mapping(file))
 MAPPINGS = load(FILES, timezone="UTC", schemes=RULES)
-#: What cannot be taken back, because the vendor has no event that says so.
+#: What cannot be taken back, because the vendor has no event for it.
 WITHOUT_REVERSAL = {
     *("bitbucket", "docusign", "docusign-xml", "dropbox-sign", "zoom"),
     *("vapi", "retell", "elevenlabs", "bland", "telnyx"),

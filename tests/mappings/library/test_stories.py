@@ -27,7 +27,7 @@ def example(name: str, **changes: Any) -> Any:
     return {**body, **changes} if changes else body
 
 
-def told(source: str, body: Any, mappings: MappingSet = MAPPINGS) -> Sequence[Outcome]:
+def outcomes_of(source: str, body: Any, mappings: MappingSet = MAPPINGS) -> Sequence[Outcome]:
     found = mappings.map(
         DeliveryInput(
             source=source,
@@ -447,13 +447,13 @@ def test_a_story_ends_in_what_is_owed_in_whatever_order_it_is_told(
     source: str, bodies: list[Any], charges: int
 ) -> None:
     for order in permutations(bodies):
-        assert owed([outcome for body in order for outcome in told(source, body)]) == charges
+        assert owed([outcome for body in order for outcome in outcomes_of(source, body)]) == charges
 
 
 def test_a_gitlab_that_is_not_on_utc_is_read() -> None:
     body = example("gitlab-approved")
     body["object_attributes"]["actioned_at"] = "2026-09-21 16:13:15 +0200"
-    (outcome,) = told("gitlab", body)
+    (outcome,) = outcomes_of("gitlab", body)
     assert outcome.occurred_at == datetime(2026, 9, 21, 14, 13, 15, tzinfo=UTC)
 
 
@@ -477,7 +477,7 @@ def test_stripe_counts_some_currencies_in_other_units_than_iso_4217(
     mappings = load({**files, "agents.yaml": agents}, timezone="UTC", schemes=RULES)
     body = example("stripe-paid")
     body["data"]["object"] |= {"amount_total": counted, "currency": currency}
-    (outcome,) = told("stripe", body, mappings)
+    (outcome,) = outcomes_of("stripe", body, mappings)
     assert (outcome.amount_micros, outcome.currency) == (
         int(Decimal(share) * 1_000_000),
         currency.upper(),
@@ -501,5 +501,5 @@ def test_adyen_counts_some_currencies_in_other_units_than_iso_4217(
     item = body["notificationItems"][0]["NotificationRequestItem"]
     item["amount"] = {"value": counted, "currency": currency}
     mappings = load({**files, "agents.yaml": agents}, timezone="UTC", schemes=RULES)
-    (outcome,) = told("adyen", body, mappings)
+    (outcome,) = outcomes_of("adyen", body, mappings)
     assert (outcome.amount_micros, outcome.currency) == (12_000_000, currency)

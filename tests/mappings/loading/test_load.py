@@ -417,7 +417,7 @@ def test_a_file_that_cannot_be_read_costs_only_itself(tmp_path: Path) -> None:
     for name, text in files_of(MAPPING).items():
         (tmp_path / name).parent.mkdir(exist_ok=True)
         (tmp_path / name).write_bytes(text)
-    # Root may read all but this: its first page is nobody's.
+    # Root may read all but this: its first page is unreadable.
     for name in ("chat.yaml", "tables/people.csv"):
         (tmp_path / name).symlink_to("/proc/self/mem")
     last_good = {"chat.yaml": SECOND.encode()}

@@ -152,7 +152,7 @@ CHANGED = [
         BEFORE.replace("name: solved", "name: done").replace("reverses: solved", "reverses: done"),
         "zendesk.yaml: Rule `solved` of source `zendesk` has billed and is gone. "
         "If it was renamed, write `was: [solved]` in the rule that it is now; "
-        'if it shall bill no more, keep it with `when: "false"`.',
+        'if it must no longer bill, keep it with `when: "false"`.',
         id="vanished",
     ),
     pytest.param(

@@ -55,7 +55,7 @@ REFUSED = {
     "trailing-comma": (b'{"a": 1,}', "not JSON"),
     "leading-zero": (b"[007]", "not JSON"),
     "raw-control-character": (b'"a\nb"', "not JSON: Invalid control character"),
-    "nan": (b"[NaN]", "has NaN, which is no JSON number"),
+    "nan": (b"[NaN]", "has NaN, which is not a JSON number"),
     "infinity": (b"[Infinity]", "has Infinity"),
     "minus-infinity": (b"[-Infinity]", "has -Infinity"),
     "overflow": (b"[1e400]", "cannot be held, 1e400"),

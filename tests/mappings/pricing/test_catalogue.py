@@ -1,4 +1,4 @@
-"""The catalogue finds the one price in effect, exactly, or says what to add where."""
+"""The catalogue finds the one price in effect, exactly, or names what to add and where."""
 
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta, timezone
@@ -103,9 +103,15 @@ UNPRICED = {
         "in effect on 2026-01-01; the first is from 2027-01-01. Add one without `from`",
     ),
     "percent-of-nothing": (("support-agent", "recovered", None), "Add `value:` to the rule"),
-    "percent-of-a-loss": (("support-agent", "recovered", "-1"), "value -1 is no amount of money"),
-    "percent-of-nan": (("support-agent", "recovered", "NaN"), "value NaN is no amount of money"),
-    "percent-of-infinity": (("support-agent", "recovered", "Infinity"), "no amount of money"),
+    "percent-of-a-loss": (
+        ("support-agent", "recovered", "-1"),
+        "value -1 is not an amount of money",
+    ),
+    "percent-of-nan": (
+        ("support-agent", "recovered", "NaN"),
+        "value NaN is not an amount of money",
+    ),
+    "percent-of-infinity": (("support-agent", "recovered", "Infinity"), "not an amount of money"),
     "percent-of-a-huge-value": (("support-agent", "recovered", "1e999999"), "too many digits"),
     "percent-of-a-tiny-value": (("support-agent", "recovered", "1e-999999"), "too many digits"),
 }
@@ -127,7 +133,7 @@ def test_no_price_says_what_to_add_where(asked: tuple[str, str, str | None], sai
 
 def test_an_amount_beyond_64_bits_is_no_amount() -> None:
     steep = catalogue(b'agents: {a: {indicators: {i: {percent: "1000000", currency: USD}}}}')
-    with pytest.raises(UnpricedError, match="more than can be recorded"):
+    with pytest.raises(UnpricedError, match="exceeds what can be recorded"):
         steep.price(agent="a", indicator="i", customer="c", at=EARLY, value=Decimal("1e17"))
 
 
@@ -168,27 +174,37 @@ REFUSED = {
     "float": (one("{price: 0.99, currency: USD}"), (4, 18), "the number 0.99", '"0.99"'),
     "float-with-a-trailing-zero": (one("{price: 0.90, currency: USD}"), (4, 18), "0.90", '"0.90"'),
     "whole-number": (one("{price: 1, currency: USD}"), (4, 18), "the number 1", '"1"'),
-    "negative": (one('{price: "-1", currency: USD}'), (4, 18), "no plain decimal", "digits"),
-    "exponent": (one('{price: "1e3", currency: USD}'), (4, 18), "no plain decimal", "digits"),
-    "thousands": (one('{price: "1,000.00", currency: USD}'), (4, 18), "no plain decimal", "digits"),
-    "with-currency": (one('{price: "0.99 USD", currency: USD}'), (4, 18), "no plain", "digits"),
-    "other-digits": (one('{price: "\u0661", currency: USD}'), (4, 18), "no plain", "digits"),
-    "blank": (one('{price: " 1", currency: USD}'), (4, 18), "no plain decimal", "digits"),
-    "nan": (one('{price: "NaN", currency: USD}'), (4, 18), "no plain decimal", "digits"),
-    "empty-price": (one('{price: "", currency: USD}'), (4, 18), "no plain decimal", "digits"),
+    "negative": (one('{price: "-1", currency: USD}'), (4, 18), "not a plain decimal", "digits"),
+    "exponent": (one('{price: "1e3", currency: USD}'), (4, 18), "not a plain decimal", "digits"),
+    "thousands": (
+        one('{price: "1,000.00", currency: USD}'),
+        (4, 18),
+        "not a plain decimal",
+        "digits",
+    ),
+    "with-currency": (one('{price: "0.99 USD", currency: USD}'), (4, 18), "not a plain", "digits"),
+    "other-digits": (one('{price: "\u0661", currency: USD}'), (4, 18), "not a plain", "digits"),
+    "blank": (one('{price: " 1", currency: USD}'), (4, 18), "not a plain decimal", "digits"),
+    "nan": (one('{price: "NaN", currency: USD}'), (4, 18), "not a plain decimal", "digits"),
+    "empty-price": (one('{price: "", currency: USD}'), (4, 18), "not a plain decimal", "digits"),
     "7-decimals": (one('{price: "0.1234567", currency: USD}'), (4, 18), "6 decimals", "Round"),
-    "too-much": (one('{price: "9223372036855", currency: USD}'), (4, 18), "more than", "smaller"),
+    "too-much": (one('{price: "9223372036855", currency: USD}'), (4, 18), "exceeds", "smaller"),
     "far-too-much": (
         one(f'{{price: "{"9" * 999}", currency: USD}}'),
         (4, 18),
-        "more than",
+        "exceeds",
         "small",
     ),
     "lower-case-currency": (one('{price: "1", currency: usd}'), (4, 33), "`usd`", "`USD`"),
     "no-currency-code": (one('{price: "1", currency: Dollar}'), (4, 33), "ISO 4217", "USD"),
     "no-currency": (one('{price: "1"}'), (4, 10), "`currency` is missing", "`currency: USD`"),
-    "no-price": (one("{currency: USD}"), (4, 10), "no `price`", 'percent: "2.5"'),
-    "two-kinds": (one('{price: "1", percent: "2", currency: USD}'), (4, 23), "Both", "Keep one"),
+    "no-price": (one("{currency: USD}"), (4, 10), "`price` is missing", 'percent: "2.5"'),
+    "two-kinds": (
+        one('{price: "1", percent: "2", currency: USD}'),
+        (4, 23),
+        "are both present",
+        "Keep one",
+    ),
     "min-of-a-price": (one('{price: "1", min: "1", currency: USD}'), (4, 23), "`percent`", "`min`"),
     "min-above-max": (
         one('{percent: "1", min: "2", max: "1.5", currency: USD}'),
@@ -198,7 +214,12 @@ REFUSED = {
     ),
     "no-day": (one('{price: "1", currency: USD, from: 2027-02-29}'), (4, 44), "calendar", "from"),
     "week": (one('{price: "1", currency: USD, from: 2027-W01-1}'), (4, 44), "calendar", "from"),
-    "moment": (one('{price: "1", currency: USD, from: 2027-01-01T00:00Z}'), (4, 44), "no day", ""),
+    "moment": (
+        one('{price: "1", currency: USD, from: 2027-01-01T00:00Z}'),
+        (4, 44),
+        "not a calendar date",
+        "",
+    ),
     "year": (one('{price: "1", currency: USD, from: 2027}'), (4, 44), "the number 2027", '"2027"'),
     "same-day-twice": (
         one(
@@ -222,7 +243,7 @@ REFUSED = {
     "cost": (one('{price: "1", cost: "2", currency: USD}'), (4, 23), "`cost`", "one of: price"),
     "no-agents": (b"{}", (1, 1), "`agents` is missing", "Add `agents: {"),
     "agents-list": (b"agents: [a]", (1, 9), "is a list, expected a mapping", "agents: {"),
-    "padded-name": (b'agents: {" a": {}}', (1, 10), "is no name", "without blanks"),
+    "padded-name": (b'agents: {" a": {}}', (1, 10), "is not a valid name", "without blanks"),
     "invisible-name": (b'agents: {"a\xe2\x80\x8b": {}}', (1, 10), "U+200B", "visible"),
     "decomposed-customer": (
         b"agents: {a: {customers: {e\xcc\x81: {}}}}",
@@ -242,7 +263,7 @@ REFUSED = {
 
 
 @pytest.mark.parametrize(("text", "place", "said", "remedy"), REFUSED.values(), ids=REFUSED.keys())
-def test_a_fault_is_told_at_its_place_with_a_remedy(
+def test_a_fault_is_reported_at_its_place_with_a_remedy(
     text: bytes, place: tuple[int, int], said: str, remedy: str
 ) -> None:
     read = read_catalogue(text, timezone="UTC")

@@ -42,12 +42,12 @@ def test_another_byte_is_another_version() -> None:
 
 
 REFUSED = {
-    "number-as-key": ("c.yaml", b"8001: acme", (1, 1), "`8001` is no text", '"8001"'),
-    "number-as-value": ("c.yaml", b"a: b\nc: 007", (2, 4), "`c` is no text", '"007"'),
-    "nothing-as-value": ("c.yaml", b"a:", (1, 3), "`a` is no text", "one text"),
-    "mapping-as-value": ("c.yaml", b"a: {b: c}", (1, 4), "`a` is no text", "one text"),
+    "number-as-key": ("c.yaml", b"8001: acme", (1, 1), "`8001` must be a string", '"8001"'),
+    "number-as-value": ("c.yaml", b"a: b\nc: 007", (2, 4), "`c` must be a string", '"007"'),
+    "nothing-as-value": ("c.yaml", b"a:", (1, 3), "`a` must be a string", "one text"),
+    "mapping-as-value": ("c.yaml", b"a: {b: c}", (1, 4), "`a` must be a string", "one text"),
     "list": ("c.yaml", b"- a", (1, 1), "is a mapping", '"key": value'),
-    "duplicate": ("c.yaml", b"a: b\na: c", (2, 1), "twice, first on line 1", "Keep one"),
+    "duplicate": ("c.yaml", b"a: b\na: c", (2, 1), "duplicated, first on line 1", "Keep one"),
     "empty-key": ("c.yaml", b'"": b', (1, 5), "The key is empty", "remove the row"),
     "blank-value": ("c.yaml", b'a: " "', (1, 4), "The value is empty", "remove the row"),
     "padded-key": ("c.yaml", b'" a": b', (1, 7), "`" + " a`", "Remove the blank"),
@@ -55,7 +55,7 @@ REFUSED = {
     "no-break-space-csv": ("c.csv", b"key,value\na,b\xc2\xa0c", (2, 1), "U+00A0", "Remove"),
     "decomposed-value": ("c.csv", b"key,value\na,e\xcc\x81", (2, 1), "NFC", "normal form NFC"),
     "broken-yaml": ("c.yaml", b"a: b: c", (1, 5), "new key", "single quotes"),
-    "bad-name": ("a b.yaml", b"a: b", (0, 0), "no name for a table", "letters"),
+    "bad-name": ("a b.yaml", b"a: b", (0, 0), "not a valid table name", "letters"),
     "no-header": ("c.csv", b"8001,acme\n", (1, 1), "`8001,acme`", "key,value"),
     "empty-csv": ("c.csv", b"", (1, 1), "expected `key,value`", "key,value"),
     "semicolons": ("c.csv", b"key;value\n1;2", (1, 1), "`key;value`", "comma"),
@@ -65,11 +65,11 @@ REFUSED = {
     "padded-value-csv": ("c.csv", b"key,value\na, b", (2, 1), "` b`", "Remove the blank"),
     "empty-value-csv": ("c.csv", b"key,value\na,", (2, 1), "The value is empty", "Fill it in"),
     "line-in-a-value": ("c.csv", b'key,value\na,"b\nc"', (3, 1), "control character", "Remove"),
-    "open-quote": ("c.csv", b'key,value\n"a,b', (2, 1), "no CSV", "quotes"),
-    "text-after-quote": ("c.csv", b'key,value\n"a"b,c', (2, 1), "no CSV", "quotes"),
+    "open-quote": ("c.csv", b'key,value\n"a,b', (2, 1), "not valid CSV", "quotes"),
+    "text-after-quote": ("c.csv", b'key,value\n"a"b,c', (2, 1), "not valid CSV", "quotes"),
     "nul": ("c.csv", b"key,value\na\0,b", (2, 1), "", "Remove"),
     "not-utf-8-csv": ("c.csv", b"key,value\na,\xff", (2, 1), "not UTF-8", "CSV UTF-8"),
-    "huge-field": ("c.csv", b"key,value\n" + b"a" * 200_000, (2, 1), "no CSV", "this line"),
+    "huge-field": ("c.csv", b"key,value\n" + b"a" * 200_000, (2, 1), "not valid CSV", "this line"),
     "huge-csv": ("c.csv", b"a" * (8 * 1024 * 1024 + 1), (0, 0), "larger than 8 MiB", "Split"),
 }
 

@@ -1,4 +1,4 @@
-"""A fault in a well-formed file is told at its place, with what to write instead."""
+"""A fault in a well-formed file is reported at its place, with what to write instead."""
 
 from typing import Literal
 

@@ -1,4 +1,4 @@
-"""`redact:` in a mapping file: told where it is wrong, and the mark is never billed."""
+"""`redact:` in a mapping file: reported where it is wrong, and the mark is never billed."""
 
 from __future__ import annotations
 
@@ -55,56 +55,64 @@ CASES = {
     "when": (
         wrong("[payload.a]", when='⟦event.a == "x"'),
         "This reads `payload.a`, which `redact` takes out",
-        "Use another member, or take the path off `redact`.",
+        "Use another member, or remove the path from `redact`.",
     ),
-    "agent": (wrong("[payload.a]", agent="${{ ⟦event.a }}"), "reads `payload.a`", "off `redact`"),
+    "agent": (wrong("[payload.a]", agent="${{ ⟦event.a }}"), "reads `payload.a`", "from `redact`"),
     "customer": (
         wrong("[payload.a]", customer='x-${{ ⟦lookup("companies", event.a) }}'),
         "reads `payload.a`",
-        "off `redact`",
+        "from `redact`",
     ),
-    "indicator": (wrong("[payload.a]", indicator="${{ ⟦event.a }}"), "reads `payload.a`", "off"),
-    "once_per": (wrong("[payload.a]", once_per="${{ ⟦id(event.a) }}"), "reads `payload.a`", "off"),
+    "indicator": (
+        wrong("[payload.a]", indicator="${{ ⟦event.a }}"),
+        "reads `payload.a`",
+        "from `redact`",
+    ),
+    "once_per": (
+        wrong("[payload.a]", once_per="${{ ⟦id(event.a) }}"),
+        "reads `payload.a`",
+        "from `redact`",
+    ),
     "one of several keys": (
         wrong("[payload.a]", once_per='["${{ id(event.b) }}", "${{ ⟦id(event.a) }}"]'),
         "reads `payload.a`",
-        "off `redact`",
+        "from `redact`",
     ),
     "occurred_at": (
         wrong("[payload.a]", occurred_at="${{ ⟦event.a }}"),
         "reads `payload.a`",
-        "off `redact`",
+        "from `redact`",
     ),
-    "value": (wrong("[payload.a]", value="${{ ⟦event.a }}"), "reads `payload.a`", "off `redact`"),
+    "value": (wrong("[payload.a]", value="${{ ⟦event.a }}"), "reads `payload.a`", "from `redact`"),
     "a tag": (
         wrong("[payload.a]", meta_tags='{mail: "${{ ⟦event.a }}"}'),
         "reads `payload.a`",
-        "off `redact`",
+        "from `redact`",
     ),
-    "let, told once": (
+    "let, reported once": (
         wrong("[payload.a]", head="let: {who: ⟦event.a}\n", customer="${{ who }}"),
         "reads `payload.a`",
-        "off `redact`",
+        "from `redact`",
     ),
     "a let that stands for what holds it": (
         wrong("[payload.a.b]", head="let: {who: event.a}\n", customer="${{ ⟦string(who) }}"),
         "This uses `payload.a` as a whole, and with it `payload.a.b`, which `redact` takes out.",
-        "Name the member that is needed, or take the path off `redact`.",
+        "Name the member that is needed, or remove the path from `redact`.",
     ),
     "events": (
         wrong("[payload.a]", head="events: ⟦payload.a\n"),
         "reads `payload.a`",
-        "off `redact`",
+        "from `redact`",
     ),
     "an event's member": (
         wrong("[payload.items.a]", head="events: payload.items\n", when='⟦event.a == "x"'),
         "reads `payload.items.a`",
-        "off `redact`",
+        "from `redact`",
     ),
     "any member": (
         wrong("[payload.a.b]", when='⟦event.a[event.c] == "x"'),
         "This may read `payload.a.b`",
-        "off `redact`",
+        "from `redact`",
     ),
     "the source's secret": (
         rule(when='⟦event.password == "x"').replace("scheme: signing", "scheme: showing"),
@@ -114,13 +122,13 @@ CASES = {
     "a header": (
         wrong("[headers.x-user]", when='⟦headers["x-user"] == "x"'),
         "reads `headers.x-user`",
-        "off `redact`",
+        "from `redact`",
     ),
 }
 
 
 @pytest.mark.parametrize(("text", "message", "remedy"), CASES.values(), ids=CASES.keys())
-def test_a_wrong_redact_is_told_where_and_how_to_mend_it(
+def test_a_wrong_redact_is_reported_where_it_is_with_a_remedy(
     text: str, message: str, remedy: str
 ) -> None:
     before = text.partition(MARK)[0]

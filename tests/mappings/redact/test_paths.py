@@ -30,7 +30,7 @@ BAD = {
     "payload.items[].note": "cannot be read",
     "payload.*.note": "cannot be read",
     "payload.a b": "cannot be read",
-    'payload["a\\x"]': "is no name in quotes",
+    'payload["a\\x"]': "is not a name in quotes",
     "payload." + "a" * 600: "more than 500 characters",
     "payload" + ".a" * 33: "more than 32 names",
     "headers": "names no header",

@@ -1,4 +1,4 @@
-"""Wrong mapping files: each fault is told at its place, with what to write instead.
+"""Wrong mapping files: each fault is reported at its place, with what to write instead.
 
 A case marks the place of its fault with ⟦: the mark is taken out before the file is loaded.
 """
@@ -59,17 +59,17 @@ CASES = {
     "source and sources": Wrong(
         f"source: desk\n⟦sources: [{{name: a, secrets: [A]}}]\n"
         f"verify: {{scheme: signing, secrets: [S]}}\noutcomes:\n{ONE}",
-        "Both `source` and `sources`",
+        "`source` and `sources` are both present",
         "Keep one of the two",
     ),
     "source's name does not fit a path": Wrong(
         f"source: ⟦My Desk\nverify: {{scheme: signing, secrets: [S]}}\noutcomes:\n{ONE}",
-        "`My Desk` is no name for a source",
+        "`My Desk` is not a valid source name",
         "a-z, 0-9 and -",
     ),
     "source's name begins with a dash": Wrong(
         f"source: ⟦-desk\nverify: {{scheme: signing, secrets: [S]}}\noutcomes:\n{ONE}",
-        "is no name for a source",
+        "is not a valid source name",
         "beginning with no -",
     ),
     "no verify": Wrong(
@@ -84,33 +84,35 @@ CASES = {
         f"{TOP}⟦outcome: []\noutcomes:\n{ONE}", "`outcome` is not known", "Write `outcomes`"
     ),
     "duplicate key": Wrong(
-        f"{TOP}mode: live\n⟦mode: shadow\noutcomes:\n{ONE}", "`mode` is here twice", "Keep one"
+        f"{TOP}mode: live\n⟦mode: shadow\noutcomes:\n{ONE}", "`mode` is duplicated", "Keep one"
     ),
     "unknown mode": Wrong(
         f"{TOP}mode: ⟦dry-run\noutcomes:\n{ONE}", "`mode` is dry-run", "Write `shadow`"
     ),
     "a rhythm without a unit": Wrong(
-        f"{TOP}expect_every: ⟦90\noutcomes:\n{ONE}", "`90` is no time between deliveries", "2h"
+        f"{TOP}expect_every: ⟦90\noutcomes:\n{ONE}",
+        "`90` is not an interval between deliveries",
+        "2h",
     ),
     "a rhythm in words": Wrong(
         f"{TOP}expect_every: ⟦2 hours\noutcomes:\n{ONE}",
-        "`2 hours` is no time between deliveries",
+        "`2 hours` is not an interval between deliveries",
         "such as 2h",
     ),
     "a rhythm of nothing": Wrong(
         f"{TOP}expect_every: ⟦0m\noutcomes:\n{ONE}",
-        "`0m` is no time between deliveries",
+        "`0m` is not an interval between deliveries",
         "a whole number and m, h or d",
     ),
     "a rhythm of years": Wrong(
         f"{TOP}expect_every: ⟦367d\noutcomes:\n{ONE}",
-        "`367d` is no time between deliveries",
+        "`367d` is not an interval between deliveries",
         "up to 366d",
     ),
     "a rhythm of one account": Wrong(
         f"sources: [{{name: a, secrets: [A], expect_every: ⟦soon}}]\n"
         f"verify: {{scheme: signing}}\noutcomes:\n{ONE}",
-        "`soon` is no time between deliveries",
+        "`soon` is not an interval between deliveries",
         "such as 2h",
     ),
     "the file is a list": Wrong("⟦- source: desk\n", "The file is a list", "keys"),
@@ -173,7 +175,7 @@ CASES = {
     "one name twice in sources": Wrong(
         "sources: [{name: a, secrets: [A]}, {name: ⟦a, secrets: [B]}]\n"
         f"verify: {{scheme: signing}}\noutcomes:\n{ONE}",
-        "`a` is here twice",
+        "`a` is duplicated",
         "its own name",
     ),
     "a var that one source lacks": Wrong(
@@ -204,7 +206,7 @@ CASES = {
     ),
     "let's name is no name": Wrong(
         f"{TOP}let: {{⟦a-b: payload.x}}\noutcomes:\n{ONE}",
-        "`a-b` is no name for a let",
+        "`a-b` is not a valid name for a let",
         "letters, digits and _",
     ),
     "let uses a later one": Wrong(
@@ -232,7 +234,9 @@ CASES = {
     "no name": Wrong(
         rules('  - ⟦when: "true"\n    agent: bot\n'), "`name` is missing", "Add `name:"
     ),
-    "a name with blanks": Wrong(rule(name="⟦a rule"), "`a rule` is no name", "letters, digits"),
+    "a name with blanks": Wrong(
+        rule(name="⟦a rule"), "`a rule` is not a valid name", "letters, digits"
+    ),
     "no when": Wrong(
         rules(ONE.replace('    when: "true"\n', "").replace("name:", "⟦name:")),
         "`when` is missing",
@@ -244,7 +248,7 @@ CASES = {
     "was is one text": Wrong(rule(was="⟦old"), "expected a list", ""),
     "two rules of one name": Wrong(
         rules(ONE + ONE.replace("name: solved", "name: ⟦solved")),
-        "A rule `solved` is here already",
+        "The rule name `solved` is duplicated",
         "its own name",
     ),
     "was names a rule that has keys of an older name": Wrong(
@@ -263,7 +267,7 @@ CASES = {
         "`old` is a name of `a`, whose keys are named `old`",
         "Let `was` begin with `old`",
     ),
-    "a scope that accounts share without being told apart": Wrong(
+    "a scope that accounts share without a difference": Wrong(
         rules(ONE.replace("once_per: ", "scope: tickets\n    once_per: ⟦")).replace(
             "source: desk\nverify: {scheme: signing, secrets: [DESK_SECRET]}",
             "sources: [{name: a, secrets: [A], vars: {team: x}},"
@@ -439,7 +443,7 @@ CASES = {
         rule(once_per="⟦delivery", scope="shared"), "means something to one source only", "scope"
     ),
     "once_per is a floating number": Wrong(
-        rule(once_per="${{ ⟦double(event.id) }}"), "a floating number", "never is an id"
+        rule(once_per="${{ ⟦double(event.id) }}"), "a floating number", "is never an id"
     ),
     # expressions
     "when does not compile": Wrong(
@@ -476,19 +480,19 @@ CASES = {
         rule(customer='"⟦${{ event.a"'), "never closed", "Add `}}`"
     ),
     "another template language": Wrong(
-        rule(customer='"⟦{{ event.a }}"'), "no expression here", "Write ${{ … }}"
+        rule(customer='"⟦{{ event.a }}"'), "is not an expression here", "Write ${{ … }}"
     ),
     "an expression without braces": Wrong(
-        rule(customer="⟦event.company.name"), "taken as it stands", "Write ${{ … }} around it"
+        rule(customer="⟦event.company.name"), "taken literally", "Write ${{ … }} around it"
     ),
     "a call without braces": Wrong(
-        rule(customer="⟦id(event.company)"), "taken as it stands", "Write ${{ … }} around it"
+        rule(customer="⟦id(event.company)"), "taken literally", "Write ${{ … }} around it"
     ),
     "an agent of blanks": Wrong(
-        rule(agent='⟦" "'), "identifies nothing: it is blank", "Write a name"
+        rule(agent='⟦" "'), "cannot identify anything: it is blank", "Write a name"
     ),
     "a customer with a blank at its end": Wrong(
-        rule(customer='⟦"acme "'), "identifies nothing: it ends with a blank", "Write a name"
+        rule(customer='⟦"acme "'), "cannot identify anything: it ends with a blank", "Write a name"
     ),
     "a customer with an invisible character": Wrong(
         rule(customer='⟦"ac\\u200bme"'), "U+200B ZERO WIDTH SPACE", "visible characters"
@@ -530,7 +534,7 @@ CASES = {
         rule(occurred_at="${{ ⟦int(event.at) }}"), "a whole number where a timestamp", "millis(…)"
     ),
     "a value that is no amount": Wrong(
-        rule(value="⟦ten"), '"ten" is no decimal amount', '"1200.50"'
+        rule(value="⟦ten"), '"ten" is not a decimal amount', '"1200.50"'
     ),
     "a value that is a truth value": Wrong(
         rule(value="${{ ⟦event.v == 1 }}"), "true or false where an amount", "Give an amount"
@@ -539,7 +543,7 @@ CASES = {
         rule(value="${{ event.v ⟦/ 100 }}"), "12050 / 100 is 120", 'minor(x, "USD")'
     ),
     "a tag's key": Wrong(
-        rule(meta_tags="{⟦a b: c}"), "`a b` is no key for a tag", "letters, digits, _ and -"
+        rule(meta_tags="{⟦a b: c}"), "`a b` is not a valid tag key", "letters, digits, _ and -"
     ),
     "a tag's text is too long": Wrong(
         rule(meta_tags=f"{{a: ⟦{'x' * 257}}}"), "more than 256 characters", "Shorten it"
@@ -591,7 +595,7 @@ CASES = {
     "an example's file is no JSON": Wrong(
         rule() + "examples: [{payload: ⟦examples/a.json, outcomes: []}]\n",
         "cannot be read",
-        "Mend it, or say fails: parse",
+        "Fix it, or write `fails: parse`",
         {"examples__a_json": "{"},
     ),
     "an example that expects nothing": Wrong(
@@ -604,7 +608,7 @@ CASES = {
     ),
     "an example's amount": Wrong(
         rule() + "examples: [{payload: {}, outcomes: [{amount: ⟦0.99$}]}]\n",
-        "`0.99$` is no amount",
+        "`0.99$` is not an amount",
         '"0.99 USD"',
     ),
     "an example of an unknown rule": Wrong(
@@ -617,7 +621,7 @@ CASES = {
     ),
     "an example's time": Wrong(
         rule() + "examples: [{payload: {}, outcomes: [], received_at: ⟦yesterday}]\n",
-        "`yesterday` is no time",
+        "`yesterday` is not a time",
         '"2026-01-31T09:30:00Z"',
     ),
     "an example of another source": Wrong(
@@ -629,7 +633,7 @@ CASES = {
         "sources: [{name: a, secrets: [A]}, {name: b, secrets: [B]}]\n"
         f"verify: {{scheme: signing}}\noutcomes:\n{ONE}"
         "examples: [⟦{payload: {}, outcomes: []}]\n",
-        "does not say for which source",
+        "does not name its source",
         "Add `source: a`",
     ),
 }
@@ -646,7 +650,7 @@ def place_of_mark(text: str) -> tuple[int, int]:
 
 
 @pytest.mark.parametrize("wrong", CASES.values(), ids=CASES.keys())
-def test_a_wrong_file_is_told_where_and_how_to_mend_it(wrong: Wrong) -> None:
+def test_a_wrong_file_is_reported_where_it_is_with_a_remedy(wrong: Wrong) -> None:
     line, column = place_of_mark(wrong.text)
     found = problems_of(wrong.text.replace(MARK, ""), wrong.others)
     at_mark = [p for p in found if (p.file, p.line, p.column) == ("desk.yaml", line, column)]

@@ -149,9 +149,9 @@ def test_events_are_the_list_that_events_makes(events: str, payload: Any, count:
 @pytest.mark.parametrize(
     ("events", "payload", "said"),
     [
-        ("payload", {"id": 1}, "no list"),
+        ("payload", {"id": 1}, "does not give a list"),
         ("payload.items", {}, 'no member "items"'),
-        ("payload.map(p, [p])[0][0].x", [{"x": "y"}], "no list"),
+        ("payload.map(p, [p])[0][0].x", [{"x": "y"}], "does not give a list"),
         ("payload", [1] * 10_001, "10001 events, more than 10000"),
     ],
     ids=["an object", "a missing member", "text", "too many"],
@@ -475,8 +475,8 @@ def test_times_are_read_exactly(expression: str, value: Any, moment: str) -> Non
         ("event.t", {"t": ""}, "it is empty"),
         ("event.t", {"t": "2026-02-28"}, "is a date without a time of day"),
         ("event.t", {"t": "2026-02-28T09:30:00"}, "has no time zone"),
-        ("event.t", {"t": "2026-02-30T09:30:00Z"}, "names no moment that exists"),
-        ("event.t", {"t": "yesterday"}, "is no time that can be read"),
+        ("event.t", {"t": "2026-02-30T09:30:00Z"}, "names a time that does not exist"),
+        ("event.t", {"t": "yesterday"}, "is not a readable time"),
         ("event.t", {"t": 1772271000}, "millis(…) or seconds(…)"),
         ("millis(event.t)", {"t": 1772271000}, "400 days before receipt"),
         (

@@ -1,4 +1,4 @@
-"""Examples: run, compared, and told apart where they differ."""
+"""Examples: run, compared, and their differences reported."""
 
 from __future__ import annotations
 

@@ -76,8 +76,8 @@ def test_a_catalogue_without_a_fixed_price_is_left_and_told_what_to_add(bare: In
     [
         (["zendesk"], 1, "source zendesk is in zendesk.yaml already"),
         (["taken", "--scheme", "github"], 1, "taken.yaml exists already; nothing is overwritten"),
-        (["Desk", "--scheme", "github"], 2, "is no name for a source"),
-        (["../desk", "--scheme", "github"], 2, "is no name for a source"),
+        (["Desk", "--scheme", "github"], 2, "is not a valid source name"),
+        (["../desk", "--scheme", "github"], 2, "is not a valid source name"),
         (["agents", "--scheme", "github"], 2, "agents.yaml is no mapping file"),
         (["desk", "--scheme", "githb"], 2, "there is no scheme 'githb'; did you mean github"),
         (["desk"], 2, "say how it signs with --scheme"),
