@@ -1,7 +1,7 @@
-"""Erasing a customer: `receiver purge`, step by step.
+"""Deleting what was received of a person: retention by age, `receiver purge` by customer.
 
-First all that is there of the id is counted (`survey`). Then the ledger changes, in one transaction
-(`ledger`): whoever is killed before it is committed has changed nothing, and from its commit on
-settling finds the id under its pseudonym. Then bodies go and texts are mended, in small steps
-(`leftovers`), each of which can be made again: a second purge goes on where the first was cut off.
+A purge first counts everything that refers to the id (`survey`). Then the ledger changes in one
+transaction (`ledger`): a kill before its COMMIT changes nothing, and from its COMMIT on settling
+finds the id under its pseudonym. Then bodies are removed and texts rewritten in small steps
+(`references`), each of which can be repeated: a second purge resumes where the first was cut off.
 """

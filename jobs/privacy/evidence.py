@@ -1,8 +1,9 @@
-"""What is left of a delivery's bytes, and taking them away.
+"""What is left of a delivery's body, and its removal.
 
-Owns the one statement that removes a body, and why it is gone, in words. With a body go its stored
-headers: they may tell as much of a person, and mapping can use them no more. Refuses what is still
-to be settled (`received`, `failed`), by condition here and by constraint in the table.
+Owns the one statement that removes a body, and the reason shown for it. The stored headers are
+removed too: they may identify a person, and mapping has no more use for them. Refuses deliveries
+that are still to be settled (`received`, `failed`), by condition here and by constraint in the
+table.
 """
 
 from __future__ import annotations
@@ -24,21 +25,21 @@ class Evidence(StrEnum):
 
     KEPT = "kept"
     EXPIRED = "expired"  # older than retention keeps bodies
-    PURGED = "purged"  # it told of a customer whose data was erased
+    PURGED = "purged"  # a customer in it was erased
 
 
-#: Why a body is not there, as the end of a sentence about it.
+#: Why a body is missing, as the end of a sentence about it.
 WHY_GONE: Mapping[str, str] = {
     Evidence.EXPIRED: "was removed by retention (RECEIVER_RETENTION_DAYS)",
     Evidence.PURGED: "was removed by `receiver purge`: a customer in it was erased",
 }
 
-#: States whose bodies may go: nothing is settled from them unless a person asks for it.
+#: States whose bodies may be removed: nothing is settled from them without a request.
 REMOVABLE = (DeliveryState.RECORDED, DeliveryState.IGNORED, DeliveryState.DISCARDED)
 
 
 class BodyGone(JobsError):
-    """The delivery is known, its body is not kept any more; the message says why."""
+    """The delivery is known, but its body has been removed; the message gives the reason."""
 
     def __init__(self, delivery_id: str, evidence: str) -> None:
         why = WHY_GONE.get(evidence, "is not kept")
@@ -48,9 +49,9 @@ class BodyGone(JobsError):
 async def remove_bodies(
     database: Database, ids: Sequence[str], why: Evidence, *, patient: bool = False
 ) -> int:
-    """Remove the bodies of those that may lose them, in one transaction; how many there were.
+    """Remove the removable bodies among `ids` in one transaction; return their number.
 
-    Rows that somebody holds are left for another time, unless `patient`.
+    Rows locked by another transaction are skipped, unless `patient`.
     """
     columns = deliveries.c
     removable = columns.state.in_(REMOVABLE) & (columns.evidence == Evidence.KEPT)
@@ -61,11 +62,11 @@ async def remove_bodies(
             .order_by(columns.id)
             .with_for_update(skip_locked=not patient, key_share=True)
         )
-        held = list(locked.scalars())
-        if not held:
+        ids = list(locked.scalars())
+        if not ids:
             return 0
-        gone: dict[str, Any] = {"body": null(), "headers": {}, "evidence": why.value}
-        done = await connection.execute(
-            update(deliveries).where(columns.id.in_(held), removable).values(gone)
+        removed: dict[str, Any] = {"body": null(), "headers": {}, "evidence": why.value}
+        result = await connection.execute(
+            update(deliveries).where(columns.id.in_(ids), removable).values(removed)
         )
-    return done.rowcount
+    return result.rowcount

@@ -1,9 +1,8 @@
-"""Who was purged, as the transaction that settles has to know it.
+"""The guard between settling and a purge: who was purged, and the lock that keeps both apart.
 
-Owns the lock between settling and a purge, and the look-up of pseudonyms. A transaction that
-compares with the ledger and then writes holds purges off first of all: else a purge that
-commits in between would find the raw id written behind its back, and the outcome billed twice.
-Refuses to purge; see `jobs.purge`.
+A transaction that compares with the ledger and then writes first holds purges off: otherwise a
+purge could commit in between, the raw id would be written after it, and the outcome billed twice.
+Refuses to purge; see `jobs.privacy.purge`.
 """
 
 from __future__ import annotations
@@ -29,9 +28,9 @@ Name = TypeVar("Name")
 
 
 async def hold_off_purges(database: Database, connection: AsyncConnection) -> None:
-    """Let no purge begin until this transaction has ended, and wait for one that is under way.
+    """Let no purge begin until this transaction ends; wait for one that is under way.
 
-    Before any row is locked: a purge may take seconds, and a repeat of a delivery that we held
+    Called before any row is locked: a purge may take seconds, and a repeat of a delivery locked
     meanwhile would not be answered. On SQLite a transaction that writes is alone anyway.
     """
     if not database.is_sqlite:
@@ -41,10 +40,10 @@ async def hold_off_purges(database: Database, connection: AsyncConnection) -> No
 
 
 async def hold_off_purges_or_leave(database: Database, connection: AsyncConnection) -> None:
-    """Like `hold_off_purges`, for whoever has a lease that runs out: raises PurgeUnderWay.
+    """Like `hold_off_purges`, but raises PurgeUnderWay instead of waiting.
 
-    Settling that waited would lose its lease, and the next worker its own: each would count as an
-    attempt that broke off, until the delivery failed of it.
+    For settling, whose lease would run out: each wait would count as an interrupted attempt, until
+    the delivery failed for it.
     """
     if not database.is_sqlite and not await connection.scalar(
         text("SELECT pg_try_advisory_xact_lock_shared(:lock)"), {"lock": ADVISORY_LOCK}
@@ -53,7 +52,7 @@ async def hold_off_purges_or_leave(database: Database, connection: AsyncConnecti
 
 
 async def hold_off_settling(database: Database, connection: AsyncConnection) -> None:
-    """Wait for the transactions that settle, and let none begin until this one has ended."""
+    """Wait for the transactions that settle, and let none begin until this one ends."""
     if not database.is_sqlite:
         await connection.execute(
             text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": ADVISORY_LOCK}
@@ -63,25 +62,24 @@ async def hold_off_settling(database: Database, connection: AsyncConnection) -> 
 async def pseudonymize(
     connection: AsyncConnection, mapped: Mapping[Name, Mapped]
 ) -> dict[Name, Pseudonymized]:
-    """What was mapped, with pseudonyms for all who are purged as of now.
+    """What was mapped, with pseudonyms for all customers purged by now.
 
-    Costs one look into an empty table as long as nobody ever was.
+    Before the first purge this costs one read of an empty table.
     """
-    outcomes = chain.from_iterable(one.outcomes for one in mapped.values())
     secret = await read_secret(connection)
     purged: dict[str, str] = {}
     if secret is not None:
-        failures = chain.from_iterable(one.failures for one in mapped.values())
-        found = set(chain.from_iterable(map(ids_of, outcomes)))
-        found |= set(chain.from_iterable(ids_in_text(one.detail) for one in failures))
-        purged = await _purged_among(
-            connection, {one: pseudonym_of(one, secret=secret) for one in found}
-        )
-    return {name: pseudonymized(one, purged) for name, one in mapped.items()}
+        outcomes = chain.from_iterable(result.outcomes for result in mapped.values())
+        failures = chain.from_iterable(result.failures for result in mapped.values())
+        ids = set(chain.from_iterable(map(ids_of, outcomes)))
+        ids |= set(chain.from_iterable(ids_in_text(failure.detail) for failure in failures))
+        pseudonyms = {each: pseudonym_of(each, secret=secret) for each in ids}
+        purged = await _purged_among(connection, pseudonyms)
+    return {name: pseudonymized(result, purged) for name, result in mapped.items()}
 
 
 async def read_secret(connection: AsyncConnection) -> str | None:
-    """The secret that pseudonyms are made with; None before the first purge."""
+    """The secret that pseudonyms are derived with; None before the first purge."""
     secret: str | None = await connection.scalar(select(pseudonym_keys.c.secret))
     return secret
 
@@ -89,10 +87,10 @@ async def read_secret(connection: AsyncConnection) -> str | None:
 async def _purged_among(
     connection: AsyncConnection, pseudonyms: Mapping[str, str]
 ) -> dict[str, str]:
-    """Of these ids, each with its pseudonym, those that were purged."""
+    """The purged ones of these ids, each with its pseudonym."""
     column = purged_customers.c.pseudonym
     known: set[str] = set()
     for chunk in chunks(pseudonyms.values()):
         found = await connection.execute(select(column).where(column.in_(chunk)))
         known.update(found.scalars())
-    return {one: pseudonym for one, pseudonym in pseudonyms.items() if pseudonym in known}
+    return {each: pseudonym for each, pseudonym in pseudonyms.items() if pseudonym in known}

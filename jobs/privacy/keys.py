@@ -1,20 +1,20 @@
-"""The customer's keys in the ledger, a chunk at a time: what is theirs, and its move.
+"""The customer's keys in the ledger, a batch at a time: which rows are theirs, and renaming them.
 
-Owns the order that the tables ask for: a new key's row, then what refers to it, then the old row
-goes. Refuses to join two ledgers of one key.
+Owns the order that foreign keys require: the new key's row, then the rows that refer to it, then
+the old row is deleted. Refuses to merge two ledgers of one key.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
-from sqlalchemy import Table, bindparam, case, delete, or_, select, union, update
+from sqlalchemy import Table, bindparam, case, delete, select, union, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from jobs.privacy.pseudonyms import escaped, key_without
+from jobs.privacy.pseudonyms import key_without
 from jobs.privacy.purge_report import InLedger, KeysCollide, Names
 from jobs.storage.batching import chunks
 from jobs.storage.database import Database
@@ -27,26 +27,21 @@ Row = Mapping[str, Any]
 
 
 async def keys_of(connection: AsyncConnection, names: Names) -> tuple[list[str], dict[str, str]]:
-    """The keys that bill the customer or hold the id, sorted; and the new text of the latter."""
+    """The keys that bill the customer or contain the id, sorted; and the new text of the latter."""
     key = outcome_keys.c.outcome_key
-    forms = {names.customer, *escaped(names.customer)}
-    holding = await connection.execute(
-        select(key).where(or_(*(key.contains(form, autoescape=True) for form in sorted(forms))))
-    )
-    moves = {
-        old: new for old in holding.scalars() if (new := key_without(old, names.purged)) != old
-    }
+    naming = await connection.scalars(select(key).where(names.are_in(key)))
+    moves = {old: new for old in naming if (new := key_without(old, names.purged)) != old}
     either = (names.customer, names.pseudonym)
     billing = union(
         *(select(table.c.outcome_key).where(table.c.customer_id.in_(either)) for table in LEDGER)
     )
-    found = set((await connection.execute(billing)).scalars())
-    return sorted(found | moves.keys()), moves
+    billed = set((await connection.execute(billing)).scalars())
+    return sorted(billed | moves.keys()), moves
 
 
 @dataclass(frozen=True)
-class Portion:
-    """Some keys with all that the ledger has of them."""
+class KeyBatch:
+    """Some keys with all their rows in the ledger."""
 
     names: Names
     keys: Sequence[str]
@@ -55,7 +50,7 @@ class Portion:
 
     @cached_property
     def of_others(self) -> set[str]:
-        """The keys that bill, or billed at another time, somebody else."""
+        """The keys that bill, or once billed, another customer."""
         return {
             row["outcome_key"]
             for rows in self.rows.values()
@@ -64,7 +59,7 @@ class Portion:
         }
 
     def theirs(self, table: Table) -> list[Row]:
-        """The rows of the customer; one without any is theirs where its key is nobody else's."""
+        """The customer's rows; one without a customer is theirs unless its key bills another."""
         either = (self.names.customer, self.names.pseudonym)
         return [
             row
@@ -74,7 +69,7 @@ class Portion:
         ]
 
     def named(self, table: Table) -> list[Row]:
-        """The customer's rows that have the id or tags in them."""
+        """The customer's rows that contain the id, or tags."""
         return [
             row
             for row in self.theirs(table)
@@ -82,12 +77,12 @@ class Portion:
         ]
 
     def changing(self, table: Table) -> int:
-        """How many rows change, for their own sake or their key's."""
+        """How many rows change, in themselves or by their key."""
         moved = {row["id"] for row in self.rows[table.name] if row["outcome_key"] in self.moves}
         return len(moved.union(row["id"] for row in self.named(table)))
 
     def count(self, into: InLedger) -> None:
-        """Add what is here to the sums."""
+        """Add the rows of this batch to the counts."""
         into.outcomes += self.changing(outcomes)
         into.billing_events += self.changing(billing_events)
         into.keys += sum(key in self.moves for key in self.keys)
@@ -99,10 +94,10 @@ class Portion:
         )
 
 
-async def portions(
+async def batches(
     connection: AsyncConnection, names: Names, keys: Iterable[str], moves: Mapping[str, str]
-) -> Any:
-    """The keys with their rows, so many at a time that memory stays bounded."""
+) -> AsyncIterator[KeyBatch]:
+    """The keys with their rows, in batches that bound memory."""
     for chunk in chunks(keys):
         rows: dict[str, Sequence[Row]] = {}
         for table in LEDGER:
@@ -117,19 +112,19 @@ async def portions(
                 ).where(columns.outcome_key.in_(chunk))
             )
             rows[table.name] = [dict(row) for row in found.mappings()]
-        yield Portion(names, chunk, moves, rows)
+        yield KeyBatch(names, chunk, moves, rows)
 
 
-async def change(database: Database, connection: AsyncConnection, portion: Portion) -> None:
-    """Put the pseudonym in and take the tags away, in the rows and in the keys of this portion."""
-    moved = {key: portion.moves[key] for key in portion.keys if key in portion.moves}
-    await _make_keys(database, connection, portion, moved)
+async def change(database: Database, connection: AsyncConnection, batch: KeyBatch) -> None:
+    """Replace the id by the pseudonym and remove the tags, in the rows and keys of this batch."""
+    moved = {key: batch.moves[key] for key in batch.keys if key in batch.moves}
+    await _make_keys(database, connection, batch, moved)
     for table in LEDGER:
-        erased = _erased(portion.names, table)
-        whole = {old: new for old, new in moved.items() if old not in portion.of_others}
+        erased = _erased(batch.names, table)
+        whole = {old: new for old, new in moved.items() if old not in batch.of_others}
         await _move_keys(connection, table, whole, erased)
         await _move_keys(connection, table, {o: moved[o] for o in moved.keys() - whole}, {})
-        left = [row["id"] for row in portion.named(table) if row["outcome_key"] not in whole]
+        left = [row["id"] for row in batch.named(table) if row["outcome_key"] not in whole]
         for ids in chunks(left):
             await connection.execute(update(table).where(table.c.id.in_(ids)).values(erased))
     if moved:
@@ -143,10 +138,10 @@ def _erased(names: Names, table: Table) -> dict[str, Any]:
 
 
 async def _make_keys(
-    database: Database, connection: AsyncConnection, portion: Portion, moved: Mapping[str, str]
+    database: Database, connection: AsyncConnection, batch: KeyBatch, moved: Mapping[str, str]
 ) -> None:
-    """The rows of the new keys, of those that anything refers to."""
-    used = {row["outcome_key"] for rows in portion.rows.values() for row in rows}
+    """Insert the new keys that any row will refer to."""
+    used = {row["outcome_key"] for rows in batch.rows.values() for row in rows}
     old_of = {new: old for old, new in moved.items() if old in used}
     if old_of:
         await _refuse_collisions(connection, old_of)
@@ -157,7 +152,7 @@ async def _make_keys(
 async def _move_keys(
     connection: AsyncConnection, table: Table, moved: Mapping[str, str], erased: dict[str, Any]
 ) -> None:
-    """Let what refers to the old keys refer to the new ones; `erased` in the same breath."""
+    """Let rows of the old keys refer to the new ones, and set `erased` in the same statement."""
     if moved:
         moving = update(table).where(table.c.outcome_key == bindparam("old"))
         pairs = [{"old": old, "new": new} for old, new in sorted(moved.items())]
@@ -165,12 +160,12 @@ async def _move_keys(
 
 
 async def _refuse_collisions(connection: AsyncConnection, old_of: Mapping[str, str]) -> None:
-    """Both cannot be: nothing is settled under an id once it is purged."""
+    """A key under both names is a fault: nothing settles under an id once it is purged."""
     column = outcomes.c.outcome_key
     found = await connection.scalar(select(column).where(column.in_(old_of)).limit(1))
     if found is not None:
         raise KeysCollide(
-            f"the ledger has the key {old_of[found]} and also {found}: a process of a version that"
-            " knows no purges has billed it since. Nothing was changed. Stop such processes, and"
-            " reverse one of the two charges if both stand open; a purge cannot join the keys"
+            f"the ledger has the key {old_of[found]} and also {found}: a process of a version"
+            " without purges has billed it since. Nothing was changed. Stop such processes, and"
+            " reverse one of the two charges if both are open; a purge cannot merge the keys"
         )

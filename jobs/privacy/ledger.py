@@ -1,25 +1,24 @@
-"""The transaction that puts a pseudonym in the ledger, with what stands around it.
+"""The transaction that replaces an id by its pseudonym in the ledger and in the record of actions.
 
 One transaction, however large the customer: as soon as any of it is committed, settling has to find
-all of it, or an outcome would bill twice. Meanwhile nothing settles; on PostgreSQL webhooks are
-taken in all the same, on SQLite, whose one writer this is, vendors are told to come again.
+all of it, or an outcome would bill twice. Meanwhile nothing settles. On PostgreSQL webhooks are
+still accepted; on SQLite, which has one writer, they are answered 503 and sent again.
 """
 
 from __future__ import annotations
 
 import secrets
-from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import Text, cast, delete, func, insert, or_, select, update
+from sqlalchemy import delete, func, insert, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from jobs.actions import note_action
 from jobs.privacy.evidence import Evidence
 from jobs.privacy.guard import hold_off_settling, read_secret
-from jobs.privacy.keys import change, keys_of, portions
-from jobs.privacy.pseudonyms import escaped, pseudonym_of
+from jobs.privacy.keys import batches, change, keys_of
+from jobs.privacy.pseudonyms import pseudonym_of
 from jobs.privacy.purge_report import InLedger, Names
 from jobs.privacy.references import forget_replaced
 from jobs.storage.batching import chunks
@@ -37,22 +36,22 @@ _TEXTS = (actions.c.filter, actions.c.note, actions.c.detail)
 
 
 async def find_in_ledger(connection: AsyncConnection, names: Names) -> InLedger:
-    """What a purge would change, counted."""
-    found = InLedger()
+    """Count what a purge would change."""
+    counts = InLedger()
     keys, moves = await keys_of(connection, names)
-    async for portion in portions(connection, names, keys, moves):
-        portion.count(found)
+    async for batch in batches(connection, names, keys, moves):
+        batch.count(counts)
     known = select(func.count()).where(customers.c.id == names.customer)
-    found.customers = int(await connection.scalar(known) or 0)
-    found.actions = len(await _naming_actions(connection, names))
-    found.with_body = await _with_body(connection, found.linked)
-    return found
+    counts.customers = int(await connection.scalar(known) or 0)
+    counts.actions = len(await _actions_without_id(connection, names))
+    counts.with_body = await _with_body(connection, counts.linked)
+    return counts
 
 
 async def erase_from_ledger(
     database: Database, customer: str, *, actor: str, note: str | None
 ) -> tuple[Names, InLedger]:
-    """Let the pseudonym stand wherever the id stood; what was changed. All of it or nothing.
+    """Replace the id by its pseudonym everywhere, or nowhere; return what was changed.
 
     Raises KeysCollide.
     """
@@ -72,7 +71,7 @@ async def erase_from_ledger(
 
 
 async def _secret(database: Database, connection: AsyncConnection) -> str:
-    """The one secret; made with the first purge."""
+    """The secret of all pseudonyms; made with the first purge."""
     row = {"id": 1, "secret": secrets.token_hex(32), "created_at": datetime.now(UTC)}
     await connection.execute(database.insert_or_skip(pseudonym_keys).values(row))
     found = await read_secret(connection)
@@ -81,18 +80,18 @@ async def _secret(database: Database, connection: AsyncConnection) -> str:
 
 
 async def _change_all(database: Database, connection: AsyncConnection, names: Names) -> InLedger:
-    found = InLedger()
+    counts = InLedger()
     keys, moves = await keys_of(connection, names)
     guard = {"id": 1, "pseudonym": names.pseudonym, "must_go": 0}
     await connection.execute(insert(purge_guard).values(guard))
-    async for portion in portions(connection, names, keys, moves):
-        portion.count(found)
-        await change(database, connection, portion)
-    found.customers = await _rename_customer(database, connection, names)
-    found.actions = await _rewrite_actions(connection, names)
+    async for batch in batches(connection, names, keys, moves):
+        batch.count(counts)
+        await change(database, connection, batch)
+    counts.customers = await _rename_customer(database, connection, names)
+    counts.actions = await _rewrite_actions(connection, names)
     await connection.execute(delete(purge_guard))
-    found.with_body = await _with_body(connection, found.linked)
-    return found
+    counts.with_body = await _with_body(connection, counts.linked)
+    return counts
 
 
 async def _rename_customer(database: Database, connection: AsyncConnection, names: Names) -> int:
@@ -107,32 +106,26 @@ async def _rename_customer(database: Database, connection: AsyncConnection, name
     return 1
 
 
-async def _naming_actions(connection: AsyncConnection, names: Names) -> dict[str, dict[str, Any]]:
-    """The entries that name the id, with what they say without it."""
-    forms = sorted({names.customer, *escaped(names.customer)})
-    naming = or_(
-        *(cast(text, Text).contains(form, autoescape=True) for text in _TEXTS for form in forms)
-    )
+async def _actions_without_id(
+    connection: AsyncConnection, names: Names
+) -> dict[str, dict[str, Any]]:
+    """The entries that name the id, by id: their texts rewritten."""
+    naming = or_(*(names.are_in(column) for column in _TEXTS))
     rows = await connection.execute(select(actions.c.id, *_TEXTS).where(naming))
-    found = {}
+    wording, rewritten = names.wording, {}
     for row in rows.mappings():
-        said = {column.name: row[column.name] for column in _TEXTS}
-        without = _without(said, names)
-        if without != said:
-            found[row["id"]] = without
-    return found
-
-
-def _without(said: Mapping[str, Any], names: Names) -> dict[str, Any]:
-    wording = names.wording
-    return {name: wording.value(value) for name, value in said.items()}
+        before = {column.name: row[column.name] for column in _TEXTS}
+        after = {name: wording.value(value) for name, value in before.items()}
+        if after != before:
+            rewritten[row["id"]] = after
+    return rewritten
 
 
 async def _rewrite_actions(connection: AsyncConnection, names: Names) -> int:
-    found = await _naming_actions(connection, names)
-    for action_id, said in found.items():
-        await connection.execute(update(actions).where(actions.c.id == action_id).values(said))
-    return len(found)
+    rewritten = await _actions_without_id(connection, names)
+    for action_id, texts in rewritten.items():
+        await connection.execute(update(actions).where(actions.c.id == action_id).values(texts))
+    return len(rewritten)
 
 
 async def _with_body(connection: AsyncConnection, linked: set[str]) -> list[str]:
@@ -147,7 +140,7 @@ async def _with_body(connection: AsyncConnection, linked: set[str]) -> list[str]
 async def _note(
     connection: AsyncConnection, names: Names, found: InLedger, *, actor: str, note: str | None
 ) -> None:
-    """The pseudonym and never the id, not even where the note has it."""
+    """Record the purge under the pseudonym; the id is removed from the note too."""
     await note_action(
         connection,
         kind="purge",

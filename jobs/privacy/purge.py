@@ -1,4 +1,4 @@
-"""A purge as a person asks for it: look first, then change the ledger, then what is left over."""
+"""A purge as requested by a person: survey, change the ledger, then remove other references."""
 
 from __future__ import annotations
 
@@ -59,9 +59,9 @@ async def survey(database: Database, customer: str) -> PurgeReport:
 async def purge(
     database: Database, customer: str, before: PurgeReport, *, actor: str, note: str | None = None
 ) -> PurgeReport:
-    """Erase the customer; `before` is the survey of it. What was done, and what is left.
+    """Erase the customer; `before` is its survey. Return what was done, and what is left.
 
-    Can be called again at any time: it goes on where it was cut off. Raises KeysCollide.
+    Can be repeated at any time: it resumes where it was cut off. Raises KeysCollide.
     """
     names, ledger = await erase_from_ledger(database, customer, actor=actor, note=note)
     bodies, shared = await remove_linked_bodies(database, names, ledger.linked)
@@ -83,17 +83,17 @@ async def purge(
 async def _refuse_pseudonym(connection: AsyncConnection, customer: str) -> None:
     column = purged_customers.c.pseudonym
     if await connection.scalar(select(column).where(column == customer)) is not None:
-        message = f"{customer} is a pseudonym itself: give the id that the customer had before"
+        message = f"{customer} is itself a pseudonym: give the id that the customer had before"
         raise PseudonymGiven(message)
 
 
 def _never_billed(customer: str, report: PurgeReport) -> str:
-    nobody, mentions = f"nobody was ever billed as {customer!r}", report.elsewhere.mentions
+    never, mentions = f"no customer was ever billed as {customer!r}", report.elsewhere.mentions
     if not mentions:
-        return f"{nobody}, and nothing here names it; check the id"
+        return f"{never}, and no stored data names it; check the id"
     bodies = "a kept body has" if mentions == 1 else f"{mentions} kept bodies have"
     found = ", ".join(report.elsewhere.mentioned_in[:3])
     return (
-        f"{nobody}; {bodies} its text somewhere, though nothing links it to a customer:"
+        f"{never}; {bodies} its text somewhere, though nothing links it to a customer:"
         f" see `receiver show` of {found}"
     )

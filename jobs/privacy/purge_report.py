@@ -1,4 +1,4 @@
-"""What a purge found and changed: its counts, and what it cannot change."""
+"""The id and its pseudonym; what a purge counted and changed, and what it cannot change."""
 
 from __future__ import annotations
 
@@ -7,29 +7,31 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
+from sqlalchemy import ColumnElement, Text, cast, or_
+
 from jobs.common.errors import JobsError
 from jobs.common.timestamps import in_utc
-from jobs.privacy.pseudonyms import Wording
+from jobs.privacy.pseudonyms import Wording, escaped
 
-#: Deliveries named of those whose body holds the id though nothing links them to it.
+#: Deliveries listed by id, of those whose body contains the customer's id without a link to it.
 SHOWN = 20
 
 
 class NeverBilled(JobsError):
-    """Nobody was ever billed under the id, and nothing else of it is there to be erased."""
+    """No customer was ever billed under the id, and no data of it is left to erase."""
 
 
 class PseudonymGiven(JobsError):
-    """What was given is no customer's id but what stands for one already."""
+    """The given id is itself the pseudonym of a purged customer."""
 
 
 class KeysCollide(JobsError):
-    """A key stands in the ledger under the id and under its pseudonym as well: both have billed."""
+    """The ledger has a key under both the id and its pseudonym, and both have billed."""
 
 
 @dataclass(frozen=True, slots=True)
 class Names:
-    """The id that goes, and what stands for it."""
+    """The id to erase, and the pseudonym that replaces it."""
 
     customer: str
     pseudonym: str
@@ -43,10 +45,15 @@ class Names:
     def wording(self) -> Wording:
         return Wording(self.customer, self.pseudonym)
 
+    def are_in(self, column: ColumnElement[Any]) -> ColumnElement[bool]:
+        """Whether the text or JSON contains the id, as a word of its own or not."""
+        forms = sorted({self.customer, *escaped(self.customer)})
+        return or_(*(cast(column, Text).contains(form, autoescape=True) for form in forms))
+
 
 @dataclass(slots=True)
 class InLedger:
-    """Rows of the ledger that are the customer's, and those changed or to be changed of them."""
+    """Rows of the customer in the ledger that are, or are to be, changed."""
 
     outcomes: int = 0
     billing_events: int = 0
@@ -55,7 +62,7 @@ class InLedger:
     actions: int = 0
     #: The deliveries that billed this customer.
     linked: set[str] = field(default_factory=set)
-    #: Those of them that have their body.
+    #: Those of them whose body is kept.
     with_body: list[str] = field(default_factory=list)
 
     @property
@@ -66,12 +73,12 @@ class InLedger:
 
 @dataclass(slots=True)
 class Elsewhere:
-    """What else there is of the id: texts, and bodies that nothing links to the customer."""
+    """Other references to the id: texts, and bodies that nothing links to the customer."""
 
     texts: int = 0
     #: Bodies of deliveries that billed nothing, by state.
     unlinked: Counter[str] = field(default_factory=Counter)
-    #: Bodies of deliveries that did not bill this customer and have the id somewhere in them.
+    #: Bodies that contain the id, of deliveries that did not bill this customer.
     mentions: int = 0
     mentioned_in: list[str] = field(default_factory=list)
     #: Kept versions of mapping files, tables and prices that name it.

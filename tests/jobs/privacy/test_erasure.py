@@ -122,12 +122,12 @@ def test_an_id_is_found_however_it_is_escaped(customer: str) -> None:
 
 
 def test_json_is_searched_deep_but_not_where_no_customer_can_be() -> None:
-    told = {
+    texts = {
         "differences": [{"delivery": "acme", "billed": {"customer_id": "acme", "kind": "acme"}}],
         "count": 4,
         "note": None,
     }
-    assert Wording("acme", STAND_IN).value(told) == {
+    assert Wording("acme", STAND_IN).value(texts) == {
         "differences": [{"delivery": "acme", "billed": {"customer_id": STAND_IN, "kind": "acme"}}],
         "count": 4,
         "note": None,

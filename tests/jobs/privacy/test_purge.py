@@ -102,7 +102,7 @@ async def test_the_id_is_nowhere_any_more_and_no_sum_has_changed(workshop: Works
     assert stand_in.startswith("purged-")
     assert await sums(workshop) == before
     left = [one for one in await everywhere(workshop, "acme") if "acme-corp" not in one]
-    # A shadow delivery billed nobody: its body is named, and not removed.
+    # A shadow delivery billed no customer: its body is named, and not removed.
     assert [one.partition(":")[0] for one in left] == ["deliveries.body"]
     assert (report.ledger.outcomes, report.bodies, report.shared_bodies) == (4, 4, 1)
     rows = await workshop.all(select(customers.c.id).order_by(customers.c.id))
@@ -152,15 +152,15 @@ COPIES = {
 }
 
 
-@pytest.mark.parametrize(("source", "told"), COPIES.values(), ids=COPIES.keys())
+@pytest.mark.parametrize(("source", "events"), COPIES.values(), ids=COPIES.keys())
 async def test_a_later_copy_bills_nothing(
-    workshop: Workshop, source: str, told: list[dict[str, Any]]
+    workshop: Workshop, source: str, events: list[dict[str, Any]]
 ) -> None:
     first = [bill(key("acme", "1")), bill(key("2")), bill(key("acme", scope="deals"))]
     await settled(workshop, body(*first))
     report = await purged(workshop)
     owed = (await workshop.open_micros()).values()
-    (again,) = await settled(workshop, body(*told), source=source)
+    (again,) = await settled(workshop, body(*events), source=source)
     row = await workshop.delivery(again)
     assert row.state == "recorded", row.detail
     assert (await workshop.verdicts(again))[-1] == "duplicate"
@@ -319,8 +319,8 @@ async def test_another_customers_key_keeps_working_where_the_id_is_a_value_of_it
     workshop: Workshop,
 ) -> None:
     """A ticket may have the number of a customer: the key is replaced, the rest is not theirs."""
-    told = bill(key("8001"), customer="globex", tags={"k": "v"})
-    (kept,) = await settled(workshop, body(told))
+    events = bill(key("8001"), customer="globex", tags={"k": "v"})
+    (kept,) = await settled(workshop, body(events))
     await settled(workshop, body(bill(key("1"), customer="8001")))
     report = await purged(workshop, "8001")
     assert (await workshop.delivery(kept)).evidence == "kept"
@@ -328,7 +328,7 @@ async def test_another_customers_key_keeps_working_where_the_id_is_a_value_of_it
         select(billing_events).where(billing_events.c.customer_id == "globex")
     )
     assert (line.outcome_key, line.meta_tags) == (key(report.pseudonym or ""), {"k": "v"})
-    (again,) = await settled(workshop, body(told))
+    (again,) = await settled(workshop, body(events))
     assert await workshop.verdicts(again) == ["duplicate"]
     (undone,) = await settled(workshop, body(undo(key("8001"))))
     assert await workshop.verdicts(undone) == ["reversed"]
@@ -371,7 +371,7 @@ async def test_a_survey_counts_and_changes_nothing(workshop: Workshop) -> None:
 
 async def test_who_was_never_billed_is_refused(workshop: Workshop) -> None:
     await settled(workshop, body(bill(key("1"), customer="acme-corp")))
-    with pytest.raises(NeverBilled, match="nobody was ever billed as 'acme'"):
+    with pytest.raises(NeverBilled, match="no customer was ever billed as 'acme'"):
         await survey(workshop.database, "acme")
     assert await workshop.count(pseudonym_keys) == 0
 
@@ -428,7 +428,7 @@ async def test_a_failed_delivery_of_theirs_settles_under_the_pseudonym(workshop:
 async def test_a_pseudonym_is_no_customer_to_be_purged(workshop: Workshop) -> None:
     await settled(workshop, body(bill(key("1"))))
     report = await purged(workshop)
-    with pytest.raises(PseudonymGiven, match="is a pseudonym itself"):
+    with pytest.raises(PseudonymGiven, match="is itself a pseudonym"):
         await survey(workshop.database, report.pseudonym or "")
 
 
@@ -462,11 +462,11 @@ async def test_an_unused_row_of_the_new_key_is_in_nobodys_way(workshop: Workshop
 
 @pytest.mark.parametrize("customer", ['quote"d', "Zoë & Söhne", "100%_a\\b", "a.b c"])
 async def test_any_id_that_can_be_billed_can_be_erased(workshop: Workshop, customer: str) -> None:
-    told = bill(key(customer, "1"), customer=customer)
-    await settled(workshop, body(told), body({**told, "customer": "globex"}))
+    events = bill(key(customer, "1"), customer=customer)
+    await settled(workshop, body(events), body({**events, "customer": "globex"}))
     report = await purged(workshop, customer)
     assert (report.ledger.keys, report.bodies, report.elsewhere.texts) == (1, 1, 1)
-    (again,) = await settled(workshop, body(told))
+    (again,) = await settled(workshop, body(events))
     assert await workshop.verdicts(again) == ["duplicate"]
     assert customer not in str(await workshop.all(select(deliveries.c.detail)))
 
@@ -607,12 +607,12 @@ async def test_a_key_that_billed_two_customers_in_turn_keeps_what_is_the_others(
     workshop: Workshop,
 ) -> None:
     shared, now = key("acme", "1"), await workshop.now()
-    told = [
+    events = [
         bill(shared, at=now - timedelta(minutes=3), tags={"n": "1"}),
         undo(shared, at=now - timedelta(minutes=2)),
         bill(shared, at=now - timedelta(minutes=1), customer="globex", tags={"n": "2"}),
     ]
-    await settled(workshop, *(body(one) for one in told))
+    await settled(workshop, *(body(one) for one in events))
     before = await sums(workshop)
     report = await purged(workshop)
     assert await sums(workshop) == before
@@ -637,8 +637,8 @@ def sqlite_that_leaves_bytes(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.usefixtures("sqlite_that_leaves_bytes")
 async def test_no_byte_of_a_purged_id_is_left_in_sqlites_files(on_sqlite: Workshop) -> None:
-    told = (bill(key("mary-miller", str(number)), customer="mary-miller") for number in range(5))
-    await settled(on_sqlite, *(body(one, note="of mary-miller " * 600) for one in told))
+    events = (bill(key("mary-miller", str(number)), customer="mary-miller") for number in range(5))
+    await settled(on_sqlite, *(body(one, note="of mary-miller " * 600) for one in events))
     assert on_disk(on_sqlite, "mary-miller") == ["receiver.db-wal"]
     await purged(on_sqlite, "mary-miller")
     assert on_disk(on_sqlite, "mary-miller") == []
@@ -648,7 +648,7 @@ async def test_no_byte_of_a_purged_id_is_left_in_sqlites_files(on_sqlite: Worksh
 async def test_a_failure_after_the_purge_quotes_the_pseudonym(workshop: Workshop) -> None:
     await settled(workshop, body(bill(key("acme", "1"))))
     report = await purged(workshop)
-    told = needing('"acme" in the table', bill(key("2")))
-    (failed,) = await settled(workshop, body(told))
+    events = needing('"acme" in the table', bill(key("2")))
+    (failed,) = await settled(workshop, body(events))
     detail = (await workshop.delivery(failed)).detail
     assert detail == f'nothing is known of "{report.pseudonym}" in the table'

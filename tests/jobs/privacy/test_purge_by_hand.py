@@ -30,7 +30,7 @@ async def erased(desk: Desk) -> str:
     return report.pseudonym or ""
 
 
-async def test_what_was_billed_anew_and_taken_back_is_erased_with_the_rest(desk: Desk) -> None:
+async def test_what_was_billed_again_and_taken_back_is_erased_with_the_rest(desk: Desk) -> None:
     ids = await desk.settle(bill(KEY, tags={"mail": "zoe"}))
     desk.telling.micros = 30
     await desk.rebill(*ids)
@@ -45,16 +45,16 @@ async def test_what_was_billed_anew_and_taken_back_is_erased_with_the_rest(desk:
         assert [row.meta_tags for row in rows] == [{}] * len(rows)
 
 
-async def test_a_charge_of_an_erased_customer_can_be_taken_back_and_not_billed_anew(
+async def test_a_charge_of_an_erased_customer_can_be_taken_back_and_not_billed_again(
     desk: Desk,
 ) -> None:
     """Its body is gone, and with it what could say what is right."""
     ids = await desk.settle(bill(KEY))
     stand_in = await erased(desk)
     desk.telling.micros = 30
-    anew = await desk.rebill(*ids)
-    assert (anew.corrected, anew.refused) == (0, 1)
-    assert "receiver purge" in anew.refusals[0]["reason"]
+    again = await desk.rebill(*ids)
+    assert (again.corrected, again.refused) == (0, 1)
+    assert "receiver purge" in again.refusals[0]["reason"]
     assert (await desk.reverse(*ids)).corrected == 1
     assert await desk.totals() == {stand_in: (0, 2)}
     assert "acme" not in str(await desk.workshop.all(select(actions)))

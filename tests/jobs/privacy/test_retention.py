@@ -26,7 +26,7 @@ DAYS = 30
 
 @pytest.fixture(autouse=True)
 def at_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Nobody else needs the database here."""
+    """No other process needs the database here."""
     monkeypatch.setattr(retention_module, "PAUSE_SECONDS", 0)
 
 
@@ -46,8 +46,8 @@ async def age(workshop: Workshop, *ids: str, days: float = DAYS + 1) -> None:
 
 async def one_of_each(workshop: Workshop) -> dict[str, str]:
     """A delivery in each state, all of them old."""
-    told = [body(bill("a")), body(), body(needing("x", bill("b"))), body(needing("x", bill("c")))]
-    ids = await workshop.post(*told)
+    bodies = [body(bill("a")), body(), body(needing("x", bill("b"))), body(needing("x", bill("c")))]
+    ids = await workshop.post(*bodies)
     await (await workshop.settler(Telling())).settle(ids)
     where = DeliveryFilter(ids=(ids[3],))
     await discard(workshop.database, where, actor="me", note="test")
@@ -160,7 +160,7 @@ async def test_a_walk_begins_anew_for_what_settled_behind_it(
     where = DeliveryFilter(ids=(ids["failed"],))
     await discard(workshop.database, where, actor="me", note="test")
     assert await keeper.round() == 0
-    monkeypatch.setattr(retention_module, "ANEW_SECONDS", -1)
+    monkeypatch.setattr(retention_module, "RESTART_SECONDS", -1)
     assert await keeper.round() == 1
     assert (await workshop.delivery(ids["failed"])).evidence == "expired"
 
@@ -214,7 +214,7 @@ async def test_a_database_that_is_away_is_tried_again(
 
 
 async def test_a_body_under_a_running_release_stays(workshop: Workshop) -> None:
-    """The replay has the row: whoever is first decides, and the other sees it."""
+    """The replay has the row: the first one decides, and the other sees it."""
     ids = await one_of_each(workshop)
     async with workshop.database.write() as connection:
         await connection.execute(
@@ -257,7 +257,7 @@ async def test_a_replay_that_waits_for_a_removal_finds_the_body_gone(workshop: W
             .where(deliveries.c.id == ids["ignored"])
             .values(body=None, headers={}, evidence="expired")
         )
-        if workshop.database.is_sqlite:  # nobody else can even begin
+        if workshop.database.is_sqlite:  # no other transaction can even begin
             replaying = None
         else:
             where = DeliveryFilter(state="ignored")
@@ -273,7 +273,7 @@ async def test_whoever_needs_the_body_is_told_why_it_is_gone(workshop: Workshop)
     await retention(workshop).round()
     with pytest.raises(BodyGone, match=r"was removed by retention \(RECEIVER_RETENTION_DAYS\)"):
         await read_input(workshop.database, ids["recorded"], source="crm", oldest_days=None)
-    assert await read_input(workshop.database, "nobody", source="crm", oldest_days=None) is None
+    assert await read_input(workshop.database, "unknown", source="crm", oldest_days=None) is None
 
 
 async def test_no_byte_of_a_body_that_went_is_left_in_sqlites_files(on_sqlite: Workshop) -> None:

@@ -101,7 +101,7 @@ def test_at_a_terminal_it_asks_first(
 
 
 REFUSED = {
-    "never billed": (["--customer", "acme-corp"], 1, "nobody was ever billed as 'acme-corp'"),
+    "never billed": (["--customer", "acme-corp"], 1, "no customer was ever billed as 'acme-corp'"),
     "no id": ([], 2, "--customer"),
     "blank": (["--customer", " "], 2, "is no id"),
     "unstorable": (["--customer", "a\ud800"], 2, "is no id"),
