@@ -26,9 +26,12 @@ MOST_SIGNATURES = 32
 LONGEST_HEADER = 8192
 
 
+BODY = SignedContent.parse("{body}")
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HmacScheme(Scheme):
-    """A vendor that signs by HMAC.
+    """A vendor that signs by HMAC: with SHA-256, over the body, in hex, unless its record differs.
 
     `header` carries the signature behind `prefix`, in `encoding`; with a `separator` it carries
     several items, of which those with the prefix are signatures and any may match. The time of
@@ -38,9 +41,9 @@ class HmacScheme(Scheme):
     """
 
     header: str
-    algorithm: str
-    encoding: str
-    signed_content: SignedContent
+    algorithm: str = "sha256"
+    encoding: str = "hex"
+    signed_content: SignedContent = BODY
     prefix: str = ""
     separator: str | None = None
     key_encoding: str = "utf8"

@@ -10,7 +10,6 @@ from receiver.signatures.records import STATUS_200
 from receiver.signatures.scheme import Scheme
 from receiver.signatures.tokens import BasicScheme
 
-_BODY = SignedContent.parse("{body}")
 _DAY = 86_400
 
 SCHEMES: tuple[Scheme, ...] = (
@@ -32,8 +31,6 @@ SCHEMES: tuple[Scheme, ...] = (
         vendor="Recurly",
         header="recurly-signature",
         separator=",",
-        algorithm="sha256",
-        encoding="hex",
         signed_content=SignedContent.parse("{timestamp}.{body}"),
         timestamp_unit="milliseconds",
         retry_span_seconds=262_308,
@@ -46,9 +43,6 @@ SCHEMES: tuple[Scheme, ...] = (
         vendor="Maxio (Chargify)",
         formats=(Format.FORM, Format.JSON),
         header="X-Chargify-Webhook-Signature-Hmac-Sha-256",
-        algorithm="sha256",
-        encoding="hex",
-        signed_content=_BODY,
         id_header="X-Chargify-Webhook-Id",
         remarks="secret: the site's shared key; its form has names such as payload[site][id]",
     ),
@@ -60,8 +54,6 @@ SCHEMES: tuple[Scheme, ...] = (
         header="X-Orb-Signature",
         prefix="v1=",
         separator=" ",
-        algorithm="sha256",
-        encoding="hex",
         signed_content=SignedContent.parse("v1:{timestamp}:{body}"),
         timestamp_header="X-Orb-Timestamp",
         timestamp_unit="iso8601-utc",
@@ -74,7 +66,6 @@ SCHEMES: tuple[Scheme, ...] = (
         header="webhook-signature",
         prefix="v1,",
         separator=" ",
-        algorithm="sha256",
         encoding="base64",
         signed_content=SignedContent.parse("{header:webhook-id}.{timestamp}.{body}"),
         timestamp_header="webhook-timestamp",
@@ -87,9 +78,6 @@ SCHEMES: tuple[Scheme, ...] = (
         name="lemon-squeezy",
         vendor="Lemon Squeezy",
         header="X-Signature",
-        algorithm="sha256",
-        encoding="hex",
-        signed_content=_BODY,
         success=STATUS_200,
     ),
     # https://developer.intuit.com/app/developer/qbo/docs/develop/webhooks (2026-11) and public
@@ -98,9 +86,7 @@ SCHEMES: tuple[Scheme, ...] = (
         name="quickbooks",
         vendor="QuickBooks Online",
         header="intuit-signature",
-        algorithm="sha256",
         encoding="base64",
-        signed_content=_BODY,
         success=STATUS_200,
         remarks="names of what changed, no amounts: a tool must fetch the invoice",
     ),

@@ -11,8 +11,6 @@ from receiver.signatures.records import STATUS_200
 from receiver.signatures.scheme import Scheme
 from receiver.signatures.tokens import PathTokenScheme
 
-_BODY = SignedContent.parse("{body}")
-
 SCHEMES: tuple[Scheme, ...] = (
     # https://savvycal.com/docs/api/webhooks/ (2026-11). The digest is in upper case.
     HmacScheme(
@@ -20,9 +18,6 @@ SCHEMES: tuple[Scheme, ...] = (
         vendor="SavvyCal",
         header="x-savvycal-signature",
         prefix="sha256=",
-        algorithm="sha256",
-        encoding="hex",
-        signed_content=_BODY,
         success=STATUS_200,
     ),
     # https://developers.acuityscheduling.com/docs/webhooks (2026-11). The key is the API key of the
@@ -32,9 +27,7 @@ SCHEMES: tuple[Scheme, ...] = (
         formats=(Format.FORM,),
         vendor="Acuity Scheduling",
         header="X-Acuity-Signature",
-        algorithm="sha256",
         encoding="base64",
-        signed_content=_BODY,
         remarks="secret: the API key; bodies hold ids only",
     ),
     # https://developers.oncehub.com/docs/webhook-signatures (2026-11): seconds. No window is
@@ -45,8 +38,6 @@ SCHEMES: tuple[Scheme, ...] = (
         header="Oncehub-Signature",
         prefix="s=",
         separator=",",
-        algorithm="sha256",
-        encoding="hex",
         signed_content=SignedContent.parse("{timestamp}.{body}"),
         timestamp_element="t",
     ),
@@ -56,9 +47,6 @@ SCHEMES: tuple[Scheme, ...] = (
         name="nylas",
         vendor="Nylas",
         header="X-Nylas-Signature",
-        algorithm="sha256",
-        encoding="hex",
-        signed_content=_BODY,
         success=STATUS_200,
         handshakes=(
             Handshake(
@@ -77,9 +65,7 @@ SCHEMES: tuple[Scheme, ...] = (
         vendor="Cronofy",
         header="Cronofy-HMAC-SHA256",
         separator=",",
-        algorithm="sha256",
         encoding="base64",
-        signed_content=_BODY,
         remarks="secret: the client secret",
     ),
     # https://docs.fireflies.ai/graphql-api/webhooks-v2 (2026-11): signed only where a secret is
@@ -89,9 +75,6 @@ SCHEMES: tuple[Scheme, ...] = (
         vendor="Fireflies",
         header="X-Hub-Signature",
         prefix="sha256=",
-        algorithm="sha256",
-        encoding="hex",
-        signed_content=_BODY,
         retry_span_seconds=0,
     ),
     # https://tally.so/help/webhooks (2026-11, and as public receivers take it)
@@ -99,9 +82,7 @@ SCHEMES: tuple[Scheme, ...] = (
         name="tally",
         vendor="Tally",
         header="Tally-Signature",
-        algorithm="sha256",
         encoding="base64",
-        signed_content=_BODY,
         remarks="only with a signing secret set",
     ),
     # https://help.chilipiper.com/hc/en-us/articles/39402611091475-Custom-Webhook-Configuration

@@ -13,8 +13,6 @@ from receiver.signatures.records import STATUS_200, Coverage
 from receiver.signatures.scheme import Scheme
 from receiver.signatures.tokens import BasicScheme
 
-_BODY = SignedContent.parse("{body}")
-
 SCHEMES: tuple[Scheme, ...] = (
     # https://developers.hubspot.com/docs/apps/developer-platform/build-apps/authentication/request-validation
     # (2026-08). v1 headers ride along and are never looked at. The key is the app's client
@@ -23,7 +21,6 @@ SCHEMES: tuple[Scheme, ...] = (
         name="hubspot-v3",
         vendor="HubSpot (apps)",
         header="X-HubSpot-Signature-v3",
-        algorithm="sha256",
         encoding="base64",
         signed_content=SignedContent.parse("{method}{url}{body}{timestamp}"),
         url_transform="hubspot",
@@ -39,9 +36,6 @@ SCHEMES: tuple[Scheme, ...] = (
         vendor="HubSpot (private apps)",
         header="X-HubSpot-Signature",
         version="v1",
-        algorithm="sha256",
-        encoding="hex",
-        signed_content=_BODY,
         retry_span_seconds=86_400,
         remarks="a plain hash, no HMAC",
     ),
@@ -51,8 +45,6 @@ SCHEMES: tuple[Scheme, ...] = (
         vendor="HubSpot (workflows)",
         header="X-HubSpot-Signature",
         version="v2",
-        algorithm="sha256",
-        encoding="hex",
         signed_content=SignedContent.parse("{method}{url}{body}"),
         retry_span_seconds=259_200,
         remarks="a plain hash, no HMAC",
@@ -63,9 +55,7 @@ SCHEMES: tuple[Scheme, ...] = (
         name="salesforce-data360",
         vendor="Salesforce Data 360",
         header="x-signature",
-        algorithm="sha256",
         encoding="base64",
-        signed_content=_BODY,
         remarks="a regenerated key takes up to 15 minutes",
     ),
     # Salesforce Marketing Cloud, Event Notification Service (2026-08, second-hand). The key looks
@@ -74,9 +64,7 @@ SCHEMES: tuple[Scheme, ...] = (
         name="salesforce-ens",
         vendor="Salesforce Marketing Cloud (ENS)",
         header="x-sfmc-ens-signature",
-        algorithm="sha256",
         encoding="base64",
-        signed_content=_BODY,
         retry_span_seconds=604_800,
         handshakes=(
             Handshake(
@@ -104,8 +92,6 @@ SCHEMES: tuple[Scheme, ...] = (
         name="close",
         vendor="Close",
         header="close-sig-hash",
-        algorithm="sha256",
-        encoding="hex",
         key_encoding="hex",
         signed_content=SignedContent.parse("{timestamp}{body}"),
         timestamp_header="close-sig-timestamp",
@@ -116,9 +102,6 @@ SCHEMES: tuple[Scheme, ...] = (
         name="attio",
         vendor="Attio",
         header="Attio-Signature",
-        algorithm="sha256",
-        encoding="hex",
-        signed_content=_BODY,
         id_header="Idempotency-Key",
         retry_span_seconds=259_200,
         remarks="events hold ids only",
@@ -171,9 +154,6 @@ SCHEMES: tuple[Scheme, ...] = (
         name="outreach",
         vendor="Outreach",
         header="Outreach-Webhook-Signature",
-        algorithm="sha256",
-        encoding="hex",
-        signed_content=_BODY,
         retry_span_seconds=18,
         remarks="retries network errors only, never an HTTP status",
     ),
@@ -183,8 +163,6 @@ SCHEMES: tuple[Scheme, ...] = (
         vendor="Salesloft",
         header="x-salesloft-signature",
         algorithm="sha1",
-        encoding="hex",
-        signed_content=_BODY,
         secret_members=("payload.callback_token",),
         retry_span_seconds=45,
         remarks="the payload repeats the key (callback_token), which is not stored",

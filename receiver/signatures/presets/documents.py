@@ -13,7 +13,6 @@ from receiver.signatures.records import STATUS_200, Response
 from receiver.signatures.scheme import Scheme
 from receiver.signatures.tokens import TokenScheme
 
-_BODY = SignedContent.parse("{body}")
 _HELLO = Response(200, b"Hello API Event Received", "text/plain")
 _ADOBE_ID = Field("header", "X-AdobeSign-ClientId")
 _ADOBE_ECHO = Echo(
@@ -30,9 +29,7 @@ SCHEMES: tuple[Scheme, ...] = (
         formats=(Format.JSON, Format.XML),
         vendor="DocuSign",
         header="X-DocuSign-Signature",
-        algorithm="sha256",
         encoding="base64",
-        signed_content=_BODY,
         success=STATUS_200,
         remarks="one numbered header for each key",
     ),
@@ -40,9 +37,6 @@ SCHEMES: tuple[Scheme, ...] = (
         name="pandadoc",
         vendor="PandaDoc",
         header="signature",
-        algorithm="sha256",
-        encoding="hex",
-        signed_content=_BODY,
         remarks="proxies log the signature with the URL",
     ),
     # https://developers.hellosign.com/docs/events/walkthrough/ (2026-08). The key is the API key.
@@ -56,9 +50,6 @@ SCHEMES: tuple[Scheme, ...] = (
         signature_path="event.event_hash",
         signed_paths=("event.event_time", "event.event_type"),
         time_path="event.event_time",
-        algorithm="sha256",
-        encoding="hex",
-        signed_content=_BODY,
         retry_span_seconds=259_200,
         retries_keep_time=True,
         success=_HELLO,
@@ -77,7 +68,6 @@ SCHEMES: tuple[Scheme, ...] = (
         name="ironclad",
         vendor="Ironclad",
         header="X-Ironclad-Webhook-Verification",
-        algorithm="sha256",
         encoding="base64",
         signed_content=SignedContent.parse("{header:X-Ironclad-Webhook-Event-Id}{body}"),
         id_header="X-Ironclad-Webhook-Event-Id",

@@ -11,7 +11,6 @@ from receiver.signatures.hmac_scheme import HmacScheme
 from receiver.signatures.scheme import Scheme
 from receiver.signatures.tokens import PathTokenScheme, TokenScheme
 
-_BODY = SignedContent.parse("{body}")
 _ADDED_HEADER = "X-Webhook-Token"
 _ADDED = frozenset({_ADDED_HEADER.lower()})
 
@@ -24,7 +23,6 @@ SCHEMES: tuple[Scheme, ...] = (
         header="X-HelpScout-Signature",
         algorithm="sha1",
         encoding="base64",
-        signed_content=_BODY,
         remarks="the event's name is in a header that is not signed",
     ),
     # https://developers.chatwoot.com/api-reference/webhooks/add-a-webhook (2026-11). The delivery
@@ -34,8 +32,6 @@ SCHEMES: tuple[Scheme, ...] = (
         vendor="Chatwoot",
         header="X-Chatwoot-Signature",
         prefix="sha256=",
-        algorithm="sha256",
-        encoding="hex",
         signed_content=SignedContent.parse("{timestamp}.{body}"),
         timestamp_header="X-Chatwoot-Timestamp",
         id_header="X-Chatwoot-Delivery",
@@ -47,8 +43,6 @@ SCHEMES: tuple[Scheme, ...] = (
         name="crisp",
         vendor="Crisp (plugin hooks)",
         header="X-Crisp-Signature",
-        algorithm="sha256",
-        encoding="hex",
         signed_content=SignedContent.parse("[{timestamp};{body}]"),
         timestamp_header="X-Crisp-Request-Timestamp",
         timestamp_unit="seconds-or-milliseconds",
@@ -67,9 +61,6 @@ SCHEMES: tuple[Scheme, ...] = (
         name="plain",
         vendor="Plain",
         header="Plain-Request-Signature",
-        algorithm="sha256",
-        encoding="hex",
-        signed_content=_BODY,
         time_member="webhookMetadata.webhookDeliveryAttemptTimestamp",
         timestamp_unit="iso8601",
     ),
@@ -79,9 +70,6 @@ SCHEMES: tuple[Scheme, ...] = (
         name="pylon",
         vendor="Pylon",
         header="X-Pylon-Signature",
-        algorithm="sha256",
-        encoding="hex",
-        signed_content=_BODY,
     ),
     # See custom.places.
     OrderedItems(
@@ -89,8 +77,6 @@ SCHEMES: tuple[Scheme, ...] = (
         formats=(Format.FORM, Format.JSON),
         vendor="Trengo",
         header="Trengo-Signature",
-        algorithm="sha256",
-        encoding="hex",
         signed_content=SignedContent.parse("{timestamp}.{body}"),
     ),
     # https://crmsupport.freshworks.com/support/solutions/articles/50000004461 (2026-11): RSA with
@@ -100,9 +86,7 @@ SCHEMES: tuple[Scheme, ...] = (
         name="freshchat",
         vendor="Freshchat",
         header="X-Freshchat-Signature",
-        algorithm="sha256",
         encoding="base64",
-        signed_content=_BODY,
         remarks="secret: the public key (RSA) shown in the settings",
     ),
     # https://ww1.autotask.net/help/DeveloperHelp/Content/APIs/Webhooks/SecretKeyPayloadVerification.htm
@@ -114,7 +98,6 @@ SCHEMES: tuple[Scheme, ...] = (
         prefix="sha1=",
         algorithm="sha1",
         encoding="base64",
-        signed_content=_BODY,
     ),
     # https://platform.text.com/docs/management/webhooks (2026-11): secret_key in each body.
     BodyToken(
@@ -132,8 +115,6 @@ SCHEMES: tuple[Scheme, ...] = (
         header="X-DIXA-SIGNATURE",
         prefix="v1=",
         separator=",",
-        algorithm="sha256",
-        encoding="hex",
         key_encoding="hex",
         signed_content=SignedContent.parse("{timestamp}.{body}"),
         timestamp_element="t",
@@ -147,8 +128,6 @@ SCHEMES: tuple[Scheme, ...] = (
         header="x-tidio-signature",
         prefix="s=",
         separator=",",
-        algorithm="sha256",
-        encoding="hex",
         signed_content=SignedContent.parse("{body}_{timestamp}"),
         timestamp_element="t",
     ),
@@ -159,9 +138,6 @@ SCHEMES: tuple[Scheme, ...] = (
         vendor="Missive",
         header="X-Hook-Signature",
         prefix="sha256=",
-        algorithm="sha256",
-        encoding="hex",
-        signed_content=_BODY,
         retry_span_seconds=8 * 60,
         remarks="only with a validation secret set in the rule",
     ),

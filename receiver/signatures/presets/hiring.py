@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from receiver.signatures.content import SignedContent
 from receiver.signatures.custom.inbody import SignedMembers
 from receiver.signatures.fields import Field
 from receiver.signatures.handshakes import Ask, Handshake
@@ -10,7 +9,6 @@ from receiver.signatures.hmac_scheme import HmacScheme
 from receiver.signatures.records import STATUS_200
 from receiver.signatures.scheme import Scheme
 
-_BODY = SignedContent.parse("{body}")
 _PING = Handshake(name="ping", asks=(Ask(Field("body", "action"), "ping"),))
 
 SCHEMES: tuple[Scheme, ...] = (
@@ -20,9 +18,6 @@ SCHEMES: tuple[Scheme, ...] = (
         vendor="Ashby",
         header="Ashby-Signature",
         prefix="sha256=",
-        algorithm="sha256",
-        encoding="hex",
-        signed_content=_BODY,
         retry_span_seconds=10_130,
         handshakes=(_PING,),
     ),
@@ -32,9 +27,6 @@ SCHEMES: tuple[Scheme, ...] = (
         vendor="Greenhouse",
         header="Signature",
         prefix="sha256 ",
-        algorithm="sha256",
-        encoding="hex",
-        signed_content=_BODY,
         id_header="Greenhouse-Event-ID",
         success=STATUS_200,
         retry_span_seconds=54_960,
@@ -51,9 +43,6 @@ SCHEMES: tuple[Scheme, ...] = (
         signed_paths=("token", "triggeredAt"),
         time_path="triggeredAt",
         token_path="token",  # noqa: S106 - the name of a member, no secret
-        algorithm="sha256",
-        encoding="hex",
-        signed_content=_BODY,
         timestamp_unit="milliseconds",
         remarks="only token and time are signed: fetch the opportunity before billing",
     ),

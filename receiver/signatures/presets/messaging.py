@@ -15,7 +15,6 @@ from receiver.signatures.presets.twilio import FIELDS as TWILIO_FIELDS
 from receiver.signatures.records import STATUS_200, Response
 from receiver.signatures.scheme import Scheme
 
-_BODY = SignedContent.parse("{body}")
 _URL = SignedContent.parse("{url}")
 #: Sends no reply to a message, and is no more than read of a status callback.
 _TWIML = Response(
@@ -34,8 +33,6 @@ _SLACK = HmacScheme(
     vendor="Slack (events)",
     header="X-Slack-Signature",
     prefix="v0=",
-    algorithm="sha256",
-    encoding="hex",
     signed_content=SignedContent.parse("v0:{timestamp}:{body}"),
     timestamp_header="X-Slack-Request-Timestamp",
     success=EMPTY,
@@ -72,10 +69,8 @@ SCHEMES: tuple[Scheme, ...] = (
         vendor="Microsoft Teams (outgoing)",
         header="Authorization",
         prefix="HMAC ",
-        algorithm="sha256",
         encoding="base64",
         key_encoding="base64",
-        signed_content=_BODY,
         success=_TEAMS_REPLY,
         remarks="the answer is shown in the thread: `success` in the mapping writes another",
     ),
@@ -86,9 +81,6 @@ SCHEMES: tuple[Scheme, ...] = (
         vendor="WhatsApp, Meta",
         header="X-Hub-Signature-256",
         prefix="sha256=",
-        algorithm="sha256",
-        encoding="hex",
-        signed_content=_BODY,
         success=STATUS_200,
         retry_span_seconds=604_800,
         handshakes=(
@@ -127,7 +119,6 @@ SCHEMES: tuple[Scheme, ...] = (
         vendor="Twilio (shared key)",
         header="X-Twilio-Signature",
         settings="HMAC_SHA256",
-        algorithm="sha256",
         encoding="base64",
         signed_content=_URL,
         id_header="I-Twilio-Idempotency-Token",
@@ -170,7 +161,6 @@ SCHEMES: tuple[Scheme, ...] = (
         name="sendgrid",
         vendor="SendGrid",
         header="X-Twilio-Email-Event-Webhook-Signature",
-        algorithm="sha256",
         encoding="base64",
         signed_content=SignedContent.parse("{timestamp}{body}"),
         timestamp_header="X-Twilio-Email-Event-Webhook-Timestamp",
@@ -183,8 +173,6 @@ SCHEMES: tuple[Scheme, ...] = (
         name="customerio",
         vendor="Customer.io",
         header="X-CIO-Signature",
-        algorithm="sha256",
-        encoding="hex",
         signed_content=SignedContent.parse("v0:{timestamp}:{body}"),
         timestamp_header="X-CIO-Timestamp",
         retry_span_seconds=604_800,
@@ -195,8 +183,6 @@ SCHEMES: tuple[Scheme, ...] = (
         vendor="Segment",
         header="X-Signature",
         algorithm="sha1",
-        encoding="hex",
-        signed_content=_BODY,
         retry_span_seconds=14_400,
         remarks="only with a shared secret set in the destination",
     ),

@@ -6,7 +6,6 @@ from receiver.signatures.content import SignedContent
 from receiver.signatures.hmac_scheme import HmacScheme
 from receiver.signatures.scheme import Scheme
 
-_BODY = SignedContent.parse("{body}")
 _DAY = 86_400
 
 SCHEMES: tuple[Scheme, ...] = (
@@ -18,9 +17,6 @@ SCHEMES: tuple[Scheme, ...] = (
         header="X-PagerDuty-Signature",
         prefix="v1=",
         separator=",",
-        algorithm="sha256",
-        encoding="hex",
-        signed_content=_BODY,
         retry_span_seconds=2 * _DAY,
     ),
     # https://docs.sentry.io/organization/integrations/integration-platform/webhooks/ (2026-11). The
@@ -29,9 +25,6 @@ SCHEMES: tuple[Scheme, ...] = (
         name="sentry",
         vendor="Sentry",
         header="Sentry-Hook-Signature",
-        algorithm="sha256",
-        encoding="hex",
-        signed_content=_BODY,
         id_header="Request-ID",
         remarks="the kind of event is in Sentry-Hook-Resource, which is not signed",
     ),
@@ -42,7 +35,6 @@ SCHEMES: tuple[Scheme, ...] = (
         header="webhook-signature",
         prefix="v1,",
         separator=" ",
-        algorithm="sha256",
         encoding="base64",
         key_encoding="whsec",
         signed_content=SignedContent.parse("{header:webhook-id}.{timestamp}.{body}"),
@@ -56,9 +48,6 @@ SCHEMES: tuple[Scheme, ...] = (
         name="firehydrant",
         vendor="FireHydrant",
         header="fh-signature",
-        algorithm="sha256",
-        encoding="hex",
-        signed_content=_BODY,
         remarks="the webhook step of a runbook, with an HMAC secret set",
     ),
     # https://docs.rootly.com/configuration/webhooks (2026-11): time and body touch.
@@ -68,8 +57,6 @@ SCHEMES: tuple[Scheme, ...] = (
         header="X-Rootly-Signature",
         prefix="v1=",
         separator=",",
-        algorithm="sha256",
-        encoding="hex",
         signed_content=SignedContent.parse("{timestamp}{body}"),
         timestamp_element="t",
     ),
@@ -80,9 +67,6 @@ SCHEMES: tuple[Scheme, ...] = (
         vendor="Bitbucket",
         header="X-Hub-Signature",
         prefix="sha256=",
-        algorithm="sha256",
-        encoding="hex",
-        signed_content=_BODY,
         remarks="the kind of event is in X-Event-Key, which is not signed",
     ),
     # https://vercel.com/docs/webhooks (2026-11).
@@ -91,8 +75,6 @@ SCHEMES: tuple[Scheme, ...] = (
         vendor="Vercel",
         header="x-vercel-signature",
         algorithm="sha1",
-        encoding="hex",
-        signed_content=_BODY,
     ),
     # https://circleci.com/docs/guides/integration/outbound-webhooks/ (2026-11): other versions may
     # stand beside v1 and are passed over. 2xx within 10 s.
@@ -102,9 +84,6 @@ SCHEMES: tuple[Scheme, ...] = (
         header="circleci-signature",
         prefix="v1=",
         separator=",",
-        algorithm="sha256",
-        encoding="hex",
-        signed_content=_BODY,
     ),
     # https://buildkite.com/docs/apis/webhooks/pipelines (2026-11): with "send an HMAC signature";
     # the plain token is the alternative. The time is that of this request.
@@ -114,8 +93,6 @@ SCHEMES: tuple[Scheme, ...] = (
         header="X-Buildkite-Signature",
         prefix="signature=",
         separator=",",
-        algorithm="sha256",
-        encoding="hex",
         signed_content=SignedContent.parse("{timestamp}.{body}"),
         timestamp_element="timestamp",
     ),
@@ -126,8 +103,6 @@ SCHEMES: tuple[Scheme, ...] = (
         vendor="HCP Terraform",
         header="X-TFE-Notification-Signature",
         algorithm="sha512",
-        encoding="hex",
-        signed_content=_BODY,
         remarks="a first notification, `verification`, must be answered 2xx; it bills nothing",
     ),
     # https://launchdarkly.com/docs/home/infrastructure/webhooks (2026-11) and public verifiers.
@@ -135,8 +110,5 @@ SCHEMES: tuple[Scheme, ...] = (
         name="launchdarkly",
         vendor="LaunchDarkly",
         header="X-LD-Signature",
-        algorithm="sha256",
-        encoding="hex",
-        signed_content=_BODY,
     ),
 )

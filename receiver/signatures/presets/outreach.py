@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 from mappings.engine.payload import Format
-from receiver.signatures.content import SignedContent
 from receiver.signatures.custom.inbody import SignedMembers
 from receiver.signatures.custom.keys import PublicKeyScheme
 from receiver.signatures.hmac_scheme import HmacScheme
 from receiver.signatures.records import STATUS_200
 from receiver.signatures.scheme import Scheme
 from receiver.signatures.tokens import BasicScheme, PathTokenScheme, TokenScheme
-
-_BODY = SignedContent.parse("{body}")
 
 SCHEMES: tuple[Scheme, ...] = (
     # GoHighLevel/highlevel-api-sdk README.md and lib/webhook/webhook-manager.ts (2026-11): Ed25519
@@ -23,7 +20,6 @@ SCHEMES: tuple[Scheme, ...] = (
         header="x-ghl-signature",
         algorithm="sha512",
         encoding="base64",
-        signed_content=_BODY,
         remarks="secret: HighLevel's public key (Ed25519), the same for all apps",
     ),
     # GoHighLevel/highlevel-api-docs docs/oauth/WebhookAuthentication.md, which has the public key
@@ -33,9 +29,7 @@ SCHEMES: tuple[Scheme, ...] = (
         name="highlevel-rsa",
         vendor="HighLevel (older header)",
         header="x-wh-signature",
-        algorithm="sha256",
         encoding="base64",
-        signed_content=_BODY,
         remarks="secret: HighLevel's older public key (RSA); take highlevel where it is sent",
     ),
     # https://developer.getjobber.com/docs/using_jobbers_api/setting_up_webhooks/ and Nango's
@@ -44,9 +38,7 @@ SCHEMES: tuple[Scheme, ...] = (
         name="jobber",
         vendor="Jobber",
         header="X-Jobber-Hmac-SHA256",
-        algorithm="sha256",
         encoding="base64",
-        signed_content=_BODY,
         remarks="secret: the app's client secret; bodies hold ids only",
     ),
     # https://documentation.mailgun.com/docs/mailgun/user-manual/webhooks/securing-webhooks
@@ -57,9 +49,6 @@ SCHEMES: tuple[Scheme, ...] = (
         name="mailgun",
         vendor="Mailgun",
         header="",
-        algorithm="sha256",
-        encoding="hex",
-        signed_content=_BODY,
         signature_path="signature.signature",
         signed_paths=("signature.timestamp", "signature.token"),
         time_path="signature.timestamp",
@@ -93,9 +82,6 @@ SCHEMES: tuple[Scheme, ...] = (
         vendor="Smartlead",
         header="X-Smartlead-Signature",
         prefix="sha256=",
-        algorithm="sha256",
-        encoding="hex",
-        signed_content=_BODY,
         id_header="X-Request-Id",
     ),
     # https://developers.activecampaign.com/page/webhooks (2026-11): no signature, no headers of

@@ -10,8 +10,6 @@ from receiver.signatures.hmac_scheme import HmacScheme
 from receiver.signatures.records import STATUS_200, Response
 from receiver.signatures.scheme import Scheme
 
-_BODY = SignedContent.parse("{body}")
-
 SCHEMES: tuple[Scheme, ...] = (
     # https://docs.stripe.com/webhooks#verify-manually (2026-08). whsec_ is part of the key, which
     # is text; v0 is for tests of Stripe's own and is passed over.
@@ -21,8 +19,6 @@ SCHEMES: tuple[Scheme, ...] = (
         header="Stripe-Signature",
         prefix="v1=",
         separator=",",
-        algorithm="sha256",
-        encoding="hex",
         signed_content=SignedContent.parse("{timestamp}.{body}"),
         timestamp_element="t",
         retry_span_seconds=259_200,
@@ -35,9 +31,7 @@ SCHEMES: tuple[Scheme, ...] = (
         formats=(Format.JSON, Format.XML),
         vendor="Shopify",
         header="X-Shopify-Hmac-Sha256",
-        algorithm="sha256",
         encoding="base64",
-        signed_content=_BODY,
         id_header="X-Shopify-Webhook-Id",
         success=STATUS_200,
         retry_span_seconds=14_400,
@@ -47,9 +41,7 @@ SCHEMES: tuple[Scheme, ...] = (
         name="shopify-events",
         vendor="Shopify (events)",
         header="shopify-hmac-sha256",
-        algorithm="sha256",
         encoding="base64",
-        signed_content=_BODY,
         id_header="shopify-webhook-id",
         success=STATUS_200,
     ),
@@ -61,8 +53,6 @@ SCHEMES: tuple[Scheme, ...] = (
         header="Paddle-Signature",
         prefix="h1=",
         separator=";",
-        algorithm="sha256",
-        encoding="hex",
         signed_content=SignedContent.parse("{timestamp}:{body}"),
         timestamp_element="ts",
         tolerance_seconds=5,
@@ -75,7 +65,6 @@ SCHEMES: tuple[Scheme, ...] = (
         name="square",
         vendor="Square",
         header="x-square-hmacsha256-signature",
-        algorithm="sha256",
         encoding="base64",
         signed_content=SignedContent.parse("{url}{body}"),
         retry_span_seconds=86_400,
@@ -86,9 +75,7 @@ SCHEMES: tuple[Scheme, ...] = (
         name="xero",
         vendor="Xero",
         header="x-xero-signature",
-        algorithm="sha256",
         encoding="base64",
-        signed_content=_BODY,
         success=EMPTY,
         failure=Response(401),
         retry_span_seconds=86_400,

@@ -8,8 +8,6 @@ from receiver.signatures.hmac_scheme import HmacScheme
 from receiver.signatures.records import STATUS_200
 from receiver.signatures.scheme import Scheme
 
-_BODY = SignedContent.parse("{body}")
-
 SCHEMES: tuple[Scheme, ...] = (
     # https://documentation.bamboohr.com/docs/webhooks-2 (2026-11) and Nango's page on it: the time
     # behind the body. The key is shown once, when it is created.
@@ -17,8 +15,6 @@ SCHEMES: tuple[Scheme, ...] = (
         name="bamboohr",
         vendor="BambooHR",
         header="X-BambooHR-Signature",
-        algorithm="sha256",
-        encoding="hex",
         signed_content=SignedContent.parse("{body}{timestamp}"),
         timestamp_header="X-BambooHR-Timestamp",
     ),
@@ -28,9 +24,6 @@ SCHEMES: tuple[Scheme, ...] = (
         name="workable",
         vendor="Workable",
         header="X-Workable-Signature",
-        algorithm="sha256",
-        encoding="hex",
-        signed_content=_BODY,
         success=STATUS_200,
     ),
     # https://docs.checkr.com/apis/webhooks and github.com/checkr/webhook-verification-examples
@@ -39,9 +32,6 @@ SCHEMES: tuple[Scheme, ...] = (
         name="checkr",
         vendor="Checkr",
         header="X-Checkr-Signature",
-        algorithm="sha256",
-        encoding="hex",
-        signed_content=_BODY,
     ),
     # https://developer.tryfinch.com/implementation-guide/Webhooks and webhooks.py of Finch's Python
     # library (2026-11): as Standard Webhooks under other names; the secret is base64.
@@ -51,7 +41,6 @@ SCHEMES: tuple[Scheme, ...] = (
         header="Finch-Signature",
         prefix="v1,",
         separator=" ",
-        algorithm="sha256",
         encoding="base64",
         key_encoding="whsec",
         signed_content=SignedContent.parse("{header:finch-event-id}.{timestamp}.{body}"),
@@ -64,9 +53,6 @@ SCHEMES: tuple[Scheme, ...] = (
         name="onfido",
         vendor="Onfido",
         header="X-SHA2-Signature",
-        algorithm="sha256",
-        encoding="hex",
-        signed_content=_BODY,
     ),
     # https://docs.withpersona.com/webhooks-best-practices (2026-11): seconds, the time of this
     # request; the key is the text with wbhsec_. No window is documented; 300 s are ours.
@@ -76,8 +62,6 @@ SCHEMES: tuple[Scheme, ...] = (
         header="Persona-Signature",
         prefix="v1=",
         separator=",",
-        algorithm="sha256",
-        encoding="hex",
         signed_content=SignedContent.parse("{timestamp}.{body}"),
         timestamp_element="t",
     ),
@@ -89,8 +73,6 @@ SCHEMES: tuple[Scheme, ...] = (
         header="WorkOS-Signature",
         prefix="v1=",
         separator=",",
-        algorithm="sha256",
-        encoding="hex",
         signed_content=SignedContent.parse("{timestamp}.{body}"),
         timestamp_element="t",
         timestamp_unit="milliseconds",

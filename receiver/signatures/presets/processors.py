@@ -16,7 +16,6 @@ from receiver.signatures.hmac_scheme import HmacScheme
 from receiver.signatures.records import STATUS_200, Response
 from receiver.signatures.scheme import Scheme
 
-_BODY = SignedContent.parse("{body}")
 _DAY = 86_400
 #: Accepted by each of Adyen's systems; newer ones take any 2xx.
 #: https://www.adyen.com/knowledge-hub/webhooks-accept-2xx (2026-11)
@@ -29,10 +28,8 @@ SCHEMES: tuple[Scheme, ...] = (
         name="adyen",
         vendor="Adyen (payments)",
         header="additionalData.hmacSignature",
-        algorithm="sha256",
         encoding="base64",
         key_encoding="hex",
-        signed_content=_BODY,
         success=_ACCEPTED,
         retry_span_seconds=30 * _DAY,
         remarks="reason, eventDate, paymentMethod and additionalData are not signed",
@@ -43,10 +40,8 @@ SCHEMES: tuple[Scheme, ...] = (
         name="adyen-platform",
         vendor="Adyen (balance platform, management)",
         header="HmacSignature",
-        algorithm="sha256",
         encoding="base64",
         key_encoding="hex",
-        signed_content=_BODY,
         success=_ACCEPTED,
         retry_span_seconds=30 * _DAY,
     ),
@@ -57,8 +52,6 @@ SCHEMES: tuple[Scheme, ...] = (
         formats=(Format.FORM,),
         header="bt_signature",
         algorithm="sha1",
-        encoding="hex",
-        signed_content=_BODY,
         handshakes=(
             Handshake(
                 name="challenge",
@@ -76,18 +69,12 @@ SCHEMES: tuple[Scheme, ...] = (
         name="gocardless",
         vendor="GoCardless",
         header="Webhook-Signature",
-        algorithm="sha256",
-        encoding="hex",
-        signed_content=_BODY,
     ),
     # https://razorpay.com/docs/webhooks/validate-test and best-practices (2026-11).
     HmacScheme(
         name="razorpay",
         vendor="Razorpay",
         header="X-Razorpay-Signature",
-        algorithm="sha256",
-        encoding="hex",
-        signed_content=_BODY,
         id_header="X-Razorpay-Event-Id",
         retry_span_seconds=_DAY,
     ),
@@ -98,9 +85,6 @@ SCHEMES: tuple[Scheme, ...] = (
         vendor="Mollie (next-gen webhooks)",
         header="X-Mollie-Signature",
         prefix="sha256=",
-        algorithm="sha256",
-        encoding="hex",
-        signed_content=_BODY,
         success=STATUS_200,
         remarks="classic webhooks (`id=tr_…`) are unsigned: use path-token, and fetch the payment",
     ),
@@ -110,9 +94,6 @@ SCHEMES: tuple[Scheme, ...] = (
         name="coinbase-commerce",
         vendor="Coinbase Commerce",
         header="X-CC-Webhook-Signature",
-        algorithm="sha256",
-        encoding="hex",
-        signed_content=_BODY,
         success=STATUS_200,
         retry_span_seconds=3 * _DAY,
     ),
@@ -121,9 +102,6 @@ SCHEMES: tuple[Scheme, ...] = (
         name="checkout-com",
         vendor="Checkout.com",
         header="Cko-Signature",
-        algorithm="sha256",
-        encoding="hex",
-        signed_content=_BODY,
         retry_span_seconds=108_000,
     ),
     # https://www.airwallex.com/docs/developer-tools__listen-for-webhook-events (2026-11).
@@ -131,8 +109,6 @@ SCHEMES: tuple[Scheme, ...] = (
         name="airwallex",
         vendor="Airwallex",
         header="x-signature",
-        algorithm="sha256",
-        encoding="hex",
         signed_content=SignedContent.parse("{timestamp}{body}"),
         timestamp_header="x-timestamp",
         timestamp_unit="milliseconds",
@@ -145,9 +121,7 @@ SCHEMES: tuple[Scheme, ...] = (
         name="wise",
         vendor="Wise",
         header="X-Signature-SHA256",
-        algorithm="sha256",
         encoding="base64",
-        signed_content=_BODY,
         id_header="X-Delivery-Id",
         remarks="secret: Wise's public key in PEM, of the sandbox or of production",
     ),
@@ -158,8 +132,6 @@ SCHEMES: tuple[Scheme, ...] = (
         vendor="Paystack",
         header="x-paystack-signature",
         algorithm="sha512",
-        encoding="hex",
-        signed_content=_BODY,
         success=STATUS_200,
     ),
     # https://docs.moderntreasury.com/docs/verifying-webhooks and webhooks.py of its Python library
@@ -168,9 +140,6 @@ SCHEMES: tuple[Scheme, ...] = (
         name="modern-treasury",
         vendor="Modern Treasury",
         header="X-Signature",
-        algorithm="sha256",
-        encoding="hex",
-        signed_content=_BODY,
     ),
     # https://developer.brex.com/docs/webhooks (2026-11): as Standard Webhooks; the secret is base64
     # without whsec_.
@@ -180,7 +149,6 @@ SCHEMES: tuple[Scheme, ...] = (
         header="Webhook-Signature",
         prefix="v1,",
         separator=" ",
-        algorithm="sha256",
         encoding="base64",
         key_encoding="whsec",
         signed_content=SignedContent.parse("{header:webhook-id}.{timestamp}.{body}"),
@@ -196,9 +164,6 @@ SCHEMES: tuple[Scheme, ...] = (
         vendor="Ramp",
         header="X-Ramp-Signature",
         others=("X-Ramp-Webhook-Signature",),
-        algorithm="sha256",
-        encoding="hex",
-        signed_content=_BODY,
         remarks="a new subscription waits for its challenge to be posted back to Ramp's API",
     ),
 )

@@ -11,8 +11,6 @@ from receiver.signatures.hmac_scheme import HmacScheme
 from receiver.signatures.records import STATUS_200
 from receiver.signatures.scheme import Scheme
 
-_BODY = SignedContent.parse("{body}")
-
 _GRAPH_VALIDATION = Handshake(
     name="validation",
     asks=(Ask(Field("query", "validationToken")),),
@@ -28,8 +26,6 @@ SCHEMES: tuple[Scheme, ...] = (
         header="Calendly-Webhook-Signature",
         prefix="v1=",
         separator=",",
-        algorithm="sha256",
-        encoding="hex",
         signed_content=SignedContent.parse("{timestamp}.{body}"),
         timestamp_element="t",
         tolerance_seconds=180,
@@ -42,9 +38,6 @@ SCHEMES: tuple[Scheme, ...] = (
         formats=(Format.JSON, Format.FORM),
         vendor="Cal.com",
         header="X-Cal-Signature-256",
-        algorithm="sha256",
-        encoding="hex",
-        signed_content=_BODY,
     ),
     # https://developers.zoom.us/docs/api/webhooks/#verify-with-zooms-header (2026-08)
     HmacScheme(
@@ -52,8 +45,6 @@ SCHEMES: tuple[Scheme, ...] = (
         vendor="Zoom",
         header="x-zm-signature",
         prefix="v0=",
-        algorithm="sha256",
-        encoding="hex",
         signed_content=SignedContent.parse("v0:{timestamp}:{body}"),
         timestamp_header="x-zm-request-timestamp",
         success=STATUS_200,
@@ -79,9 +70,7 @@ SCHEMES: tuple[Scheme, ...] = (
         vendor="Typeform",
         header="Typeform-Signature",
         prefix="sha256=",
-        algorithm="sha256",
         encoding="base64",
-        signed_content=_BODY,
     ),
     # See custom.graph, for both.
     ClientState(
@@ -96,10 +85,8 @@ SCHEMES: tuple[Scheme, ...] = (
         name="msgraph-rich",
         vendor="Microsoft Graph (resource data)",
         header="dataSignature",
-        algorithm="sha256",
         encoding="base64",
         key_encoding="base64",
-        signed_content=_BODY,
         retry_span_seconds=14_400,
         handshakes=(_GRAPH_VALIDATION,),
         remarks="secret: the decrypted symmetric key; validationTokens are not checked here",

@@ -30,7 +30,6 @@ def _standard(
         header=f"{prefix}-signature",
         prefix="v1,",
         separator=" ",
-        algorithm="sha256",
         encoding="base64",
         key_encoding="whsec",
         signed_content=SignedContent.parse(f"{{header:{prefix}-id}}.{{timestamp}}.{{body}}"),

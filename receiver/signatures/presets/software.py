@@ -13,7 +13,6 @@ from receiver.signatures.records import STATUS_200, Coverage
 from receiver.signatures.scheme import Scheme
 from receiver.signatures.tokens import TokenScheme
 
-_BODY = SignedContent.parse("{body}")
 _HOOK_SECRET = Field("header", "X-Hook-Secret")
 _VERIFICATION_TOKEN = Field("body", "verification_token")
 
@@ -26,9 +25,6 @@ SCHEMES: tuple[Scheme, ...] = (
         vendor="GitHub",
         header="X-Hub-Signature-256",
         prefix="sha256=",
-        algorithm="sha256",
-        encoding="hex",
-        signed_content=_BODY,
         id_header="X-GitHub-Delivery",
         retry_span_seconds=0,
         handshakes=(
@@ -51,9 +47,6 @@ SCHEMES: tuple[Scheme, ...] = (
         name="linear",
         vendor="Linear",
         header="Linear-Signature",
-        algorithm="sha256",
-        encoding="hex",
-        signed_content=_BODY,
         time_member="webhookTimestamp",
         timestamp_unit="milliseconds",
         tolerance_seconds=60,
@@ -69,9 +62,6 @@ SCHEMES: tuple[Scheme, ...] = (
         vendor="Jira",
         header="X-Hub-Signature",
         prefix="sha256=",
-        algorithm="sha256",
-        encoding="hex",
-        signed_content=_BODY,
         id_header="X-Atlassian-Webhook-Identifier",
         success=STATUS_200,
         retry_span_seconds=4500,
@@ -94,9 +84,6 @@ SCHEMES: tuple[Scheme, ...] = (
         name="asana",
         vendor="Asana",
         header="X-Hook-Signature",
-        algorithm="sha256",
-        encoding="hex",
-        signed_content=_BODY,
         secret_headers=frozenset({"x-hook-secret"}),
         success=STATUS_200,
         retry_span_seconds=86_400,
@@ -117,9 +104,6 @@ SCHEMES: tuple[Scheme, ...] = (
         vendor="Notion",
         header="X-Notion-Signature",
         prefix="sha256=",
-        algorithm="sha256",
-        encoding="hex",
-        signed_content=_BODY,
         retry_span_seconds=86_400,
         handshakes=(
             Handshake(
@@ -140,9 +124,6 @@ SCHEMES: tuple[Scheme, ...] = (
         name="clickup",
         vendor="ClickUp",
         header="X-Signature",
-        algorithm="sha256",
-        encoding="hex",
-        signed_content=_BODY,
     ),
     # https://airtable.com/developers/web/api/webhooks-overview (2026-08)
     HmacScheme(
@@ -150,10 +131,7 @@ SCHEMES: tuple[Scheme, ...] = (
         vendor="Airtable",
         header="X-Airtable-Content-MAC",
         prefix="hmac-sha256=",
-        algorithm="sha256",
-        encoding="hex",
         key_encoding="base64",
-        signed_content=_BODY,
         success=EMPTY,
         retry_span_seconds=81_910,
         remarks="a ping without data: a tool must fetch the payloads",
@@ -163,8 +141,6 @@ SCHEMES: tuple[Scheme, ...] = (
         name="webflow",
         vendor="Webflow",
         header="x-webflow-signature",
-        algorithm="sha256",
-        encoding="hex",
         signed_content=SignedContent.parse("{timestamp}:{body}"),
         timestamp_header="x-webflow-timestamp",
         timestamp_unit="milliseconds",

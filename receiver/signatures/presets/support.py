@@ -9,8 +9,6 @@ from receiver.signatures.handshakes import EMPTY, Ask, Echo, Handshake
 from receiver.signatures.hmac_scheme import HmacScheme
 from receiver.signatures.scheme import Scheme
 
-_BODY = SignedContent.parse("{body}")
-
 SCHEMES: tuple[Scheme, ...] = (
     # https://developer.zendesk.com/documentation/webhooks/verifying/ (2026-08). Zendesk names no
     # window; 300 s is ours. The key looks like base64 and is used as the text it is.
@@ -19,7 +17,6 @@ SCHEMES: tuple[Scheme, ...] = (
         formats=(Format.JSON, Format.XML, Format.FORM),
         vendor="Zendesk",
         header="X-Zendesk-Webhook-Signature",
-        algorithm="sha256",
         encoding="base64",
         signed_content=SignedContent.parse("{timestamp}{body}"),
         timestamp_header="X-Zendesk-Webhook-Signature-Timestamp",
@@ -35,8 +32,6 @@ SCHEMES: tuple[Scheme, ...] = (
         header="X-Hub-Signature",
         prefix="sha1=",
         algorithm="sha1",
-        encoding="hex",
-        signed_content=_BODY,
         greeting=EMPTY,
         retry_span_seconds=60,
         handshakes=(Handshake(name="ping", asks=(Ask(Field("body", "topic"), "ping"),)),),
@@ -47,7 +42,6 @@ SCHEMES: tuple[Scheme, ...] = (
         name="front-app",
         vendor="Front (apps)",
         header="X-Front-Signature",
-        algorithm="sha256",
         encoding="base64",
         signed_content=SignedContent.parse("{timestamp}:{body}"),
         timestamp_header="X-Front-Request-Timestamp",
@@ -67,6 +61,5 @@ SCHEMES: tuple[Scheme, ...] = (
         header="X-Front-Signature",
         algorithm="sha1",
         encoding="base64",
-        signed_content=_BODY,
     ),
 )

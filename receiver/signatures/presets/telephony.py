@@ -17,7 +17,6 @@ from receiver.signatures.records import STATUS_200
 from receiver.signatures.scheme import Scheme
 from receiver.signatures.tokens import BasicScheme, TokenScheme
 
-_BODY = SignedContent.parse("{body}")
 _TIME_THEN_BODY = SignedContent.parse("{timestamp}.{body}")
 _VALIDATION = Field("header", "Validation-Token")
 
@@ -73,7 +72,6 @@ SCHEMES: tuple[Scheme, ...] = (
         name="sinch",
         vendor="Sinch (Conversation)",
         header="x-sinch-webhook-signature",
-        algorithm="sha256",
         encoding="base64",
         signed_content=SignedContent.parse(
             "{body}.{header:x-sinch-webhook-signature-nonce}.{timestamp}"
@@ -88,7 +86,6 @@ SCHEMES: tuple[Scheme, ...] = (
         name="daily",
         vendor="Daily",
         header="X-Webhook-Signature",
-        algorithm="sha256",
         encoding="base64",
         key_encoding="base64",
         signed_content=_TIME_THEN_BODY,
@@ -110,8 +107,6 @@ SCHEMES: tuple[Scheme, ...] = (
         header="Whereby-Signature",
         prefix="v1=",
         separator=",",
-        algorithm="sha256",
-        encoding="hex",
         signed_content=_TIME_THEN_BODY,
         timestamp_element="t",
         timestamp_unit="seconds-or-milliseconds",
@@ -123,8 +118,6 @@ SCHEMES: tuple[Scheme, ...] = (
         vendor="Webex",
         header="X-Spark-Signature",
         algorithm="sha1",
-        encoding="hex",
-        signed_content=_BODY,
     ),
     # https://developer.aircall.io/tutorials/webhooks-guide (2026-11): a token in each body.
     BodyToken(
@@ -141,9 +134,7 @@ SCHEMES: tuple[Scheme, ...] = (
         vendor="Dialpad",
         formats=(Format.JWT, Format.JSON),
         header="",
-        algorithm="sha256",
         encoding="base64url",
-        signed_content=_BODY,
         remarks="the body is a JWT; without a secret Dialpad sends unsigned JSON, refused here",
     ),
     # See custom.places: `hmac;1;TIME;SIGNATURE` (2026-11). The key is the signing secret's base64;
@@ -153,7 +144,6 @@ SCHEMES: tuple[Scheme, ...] = (
         vendor="OpenPhone (Quo, legacy webhooks)",
         header="openphone-signature",
         leading=("hmac", "1"),
-        algorithm="sha256",
         encoding="base64",
         key_encoding="base64",
         signed_content=_TIME_THEN_BODY,
@@ -164,9 +154,6 @@ SCHEMES: tuple[Scheme, ...] = (
         name="justcall",
         vendor="JustCall",
         header="x-justcall-signature",
-        algorithm="sha256",
-        encoding="hex",
-        signed_content=_BODY,
         time_header="x-justcall-request-timestamp",
         remarks="secret: the API secret; the event's data are not signed",
     ),

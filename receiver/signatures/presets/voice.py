@@ -9,7 +9,6 @@ from receiver.signatures.records import STATUS_200
 from receiver.signatures.scheme import Scheme
 from receiver.signatures.tokens import TokenScheme
 
-_BODY = SignedContent.parse("{body}")
 _TIME_THEN_BODY = SignedContent.parse("{timestamp}.{body}")
 _BODY_THEN_TIME = SignedContent.parse("{body}{timestamp}")
 
@@ -21,8 +20,6 @@ SCHEMES: tuple[Scheme, ...] = (
         name="vapi",
         vendor="Vapi (HMAC credential)",
         header="x-signature",
-        algorithm="sha256",
-        encoding="hex",
         signed_content=_TIME_THEN_BODY,
         timestamp_header="x-timestamp",
         timestamp_unit="seconds-or-milliseconds",
@@ -44,8 +41,6 @@ SCHEMES: tuple[Scheme, ...] = (
         header="x-retell-signature",
         prefix="d=",
         separator=",",
-        algorithm="sha256",
-        encoding="hex",
         signed_content=_BODY_THEN_TIME,
         timestamp_element="v",
         timestamp_unit="milliseconds",
@@ -59,8 +54,6 @@ SCHEMES: tuple[Scheme, ...] = (
         header="ElevenLabs-Signature",
         prefix="v0=",
         separator=",",
-        algorithm="sha256",
-        encoding="hex",
         signed_content=_TIME_THEN_BODY,
         timestamp_element="t",
         vendor_window_seconds=30 * 60,
@@ -71,9 +64,6 @@ SCHEMES: tuple[Scheme, ...] = (
         name="bland",
         vendor="Bland",
         header="X-Webhook-Signature",
-        algorithm="sha256",
-        encoding="hex",
-        signed_content=_BODY,
     ),
     # https://dev.hume.ai/docs/speech-to-speech-evi/configuration/webhooks, and its sample in
     # github.com/HumeAI/hume-api-examples evi/evi-typescript-webhooks (2026-11): seconds, and 180 s
@@ -83,8 +73,6 @@ SCHEMES: tuple[Scheme, ...] = (
         name="hume",
         vendor="Hume (EVI)",
         header="X-Hume-AI-Webhook-Signature",
-        algorithm="sha256",
-        encoding="hex",
         signed_content=SignedContent.parse("{body}.{timestamp}"),
         timestamp_header="X-Hume-AI-Webhook-Timestamp",
         remarks="secret: the webhook signing key; the API key where the account has none",
@@ -97,8 +85,6 @@ SCHEMES: tuple[Scheme, ...] = (
         vendor="Ultravox",
         header="X-Ultravox-Webhook-Signature",
         separator=",",
-        algorithm="sha256",
-        encoding="hex",
         signed_content=_BODY_THEN_TIME,
         timestamp_header="X-Ultravox-Webhook-Timestamp",
         timestamp_unit="iso8601",
@@ -110,9 +96,7 @@ SCHEMES: tuple[Scheme, ...] = (
         vendor="Synthflow",
         header="HTTP_SYNTHFLOW_SIGNATURE",
         other_header="Synthflow-Signature",
-        algorithm="sha256",
         encoding="base64",
-        signed_content=_BODY,
         member_path="call.call_id",
         remarks="only the call's id is signed; a proxy may drop a header with underscores",
     ),

@@ -12,7 +12,6 @@ from receiver.signatures.records import STATUS_200
 from receiver.signatures.scheme import Scheme
 from receiver.signatures.tokens import TokenScheme
 
-_BODY = SignedContent.parse("{body}")
 _WRIKE_TOKEN = Field("header", "X-Hook-Secret")
 _DROPBOX_CHALLENGE = Field("query", "challenge")
 _SMARTSHEET_CHALLENGE = Field("header", "Smartsheet-Hook-Challenge")
@@ -38,9 +37,6 @@ SCHEMES: tuple[Scheme, ...] = (
         vendor="Wrike",
         header="X-Hook-Signature",
         others=("X-Hook-Secret",),
-        algorithm="sha256",
-        encoding="hex",
-        signed_content=_BODY,
         success=STATUS_200,
         handshakes=(
             Handshake(
@@ -62,10 +58,7 @@ SCHEMES: tuple[Scheme, ...] = (
         name="smartsheet",
         vendor="Smartsheet",
         header="Smartsheet-Hmac-SHA256",
-        algorithm="sha256",
-        encoding="hex",
         other_encodings=("base64",),
-        signed_content=_BODY,
         success=STATUS_200,
         handshakes=(
             Handshake(
@@ -88,9 +81,7 @@ SCHEMES: tuple[Scheme, ...] = (
         name="todoist",
         vendor="Todoist",
         header="X-Todoist-Hmac-SHA256",
-        algorithm="sha256",
         encoding="base64",
-        signed_content=_BODY,
         id_header="X-Todoist-Delivery-ID",
         success=STATUS_200,
     ),
@@ -102,8 +93,6 @@ SCHEMES: tuple[Scheme, ...] = (
         vendor="DocuSeal",
         header="X-Docuseal-Signature",
         separator=".",
-        algorithm="sha256",
-        encoding="hex",
         signed_content=SignedContent.parse("{timestamp}.{body}"),
         retry_span_seconds=491_460,
     ),
@@ -122,7 +111,6 @@ SCHEMES: tuple[Scheme, ...] = (
         vendor="Box",
         header="BOX-SIGNATURE-PRIMARY",
         others=("BOX-SIGNATURE-SECONDARY",),
-        algorithm="sha256",
         encoding="base64",
         signed_content=SignedContent.parse("{body}{timestamp}"),
         timestamp_header="BOX-DELIVERY-TIMESTAMP",
@@ -136,9 +124,6 @@ SCHEMES: tuple[Scheme, ...] = (
         name="dropbox",
         vendor="Dropbox",
         header="X-Dropbox-Signature",
-        algorithm="sha256",
-        encoding="hex",
-        signed_content=_BODY,
         handshakes=(
             Handshake(
                 name="challenge",
@@ -159,7 +144,6 @@ SCHEMES: tuple[Scheme, ...] = (
         header="sanity-webhook-signature",
         prefix="v1=",
         separator=",",
-        algorithm="sha256",
         encoding="base64url",
         signed_content=SignedContent.parse("{timestamp}.{body}"),
         timestamp_element="t",
