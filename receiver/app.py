@@ -35,7 +35,7 @@ from mappings.engine.loading.load import MappingSet
 from receiver.alerting.sender import post_of
 from receiver.api import api_routes
 from receiver.api.answers import HANDLERS, on_http_exception
-from receiver.api.dependencies import ApiParts
+from receiver.api.dependencies import Dependencies
 from receiver.config.settings import Settings
 from receiver.health.checks import live as looks
 from receiver.health.collector import DatabaseCounts
@@ -117,7 +117,7 @@ class WebProcess:
 
     def routes(self) -> list[BaseRoute]:
         """Every path that this process answers."""
-        parts = ApiParts(
+        parts = Dependencies(
             database=self.database,
             mappings=lambda: self.watch.current,
             look=self.watch.look_now,

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from enum import StrEnum
 
+from mappings.engine.types import Reason
+
 
 class DeliveryState(StrEnum):
     """`received` until settled; then exactly one of the others."""
@@ -13,3 +15,9 @@ class DeliveryState(StrEnum):
     IGNORED = "ignored"
     FAILED = "failed"
     DISCARDED = "discarded"
+
+
+#: Why a delivery is ignored.
+NO_OUTCOME, SHADOW = IGNORED_REASONS = ("no-outcome", "shadow")
+#: Why a delivery can have failed or have been ignored.
+REASONS = (*(reason.value for reason in Reason), *IGNORED_REASONS)

@@ -11,69 +11,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
-from sqlalchemy import ColumnElement, Select, and_, func, or_, select
+from sqlalchemy import Select, func, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from jobs.corrections.manual import OpenCharge
-from jobs.filters import between
+from jobs.filters import ChargeFilter
 from jobs.storage.batching import chunks
 from jobs.storage.database import Database
 from jobs.storage.schema import billing_events, deliveries, outcome_keys, outcomes
-
-#: What an id may name.
-_NAMED = (billing_events.c.id, billing_events.c.delivery_id, billing_events.c.outcome_key)
-
-
-class ChargeFilter(BaseModel):
-    """Which charges: all given parts must fit; `since` ≤ occurred_at < `until`.
-
-    `recorded_since` and `recorded_until` are of the line, `received_since` and `received_until` of
-    the delivery that it was billed by. `rule` is the rule that billed, `ids` are those of billing
-    events, of deliveries, or outcome keys.
-    """
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-    ids: tuple[str, ...] | None = Field(default=None, max_length=10_000)
-    source: str | None = None
-    rule: str | None = None
-    since: AwareDatetime | None = None
-    until: AwareDatetime | None = None
-    recorded_since: AwareDatetime | None = None
-    recorded_until: AwareDatetime | None = None
-    received_since: AwareDatetime | None = None
-    received_until: AwareDatetime | None = None
-    agent: str | None = None
-    customer: str | None = None
-    indicator: str | None = None
-
-    def is_empty(self) -> bool:
-        """Whether nothing at all was asked for."""
-        return not self.model_dump(exclude_none=True)
-
-    def as_json(self) -> dict[str, Any]:
-        """The parts that were asked for."""
-        return self.model_dump(mode="json", exclude_none=True)
-
-    def where(self) -> ColumnElement[bool]:
-        """The condition over `billing_events` with their `outcomes` and `deliveries`."""
-        lines = billing_events.c
-        parts: list[ColumnElement[bool]] = [lines.kind == "charge"]
-        if self.ids is not None:
-            parts.append(or_(*(column.in_(self.ids) for column in _NAMED)))
-        equal = {
-            lines.source: self.source,
-            outcomes.c.rule: self.rule,
-            lines.agent_id: self.agent,
-            lines.customer_id: self.customer,
-            lines.indicator: self.indicator,
-        }
-        parts += [column == wanted for column, wanted in equal.items() if wanted is not None]
-        parts += between(lines.occurred_at, self.since, self.until)
-        parts += between(lines.recorded_at, self.recorded_since, self.recorded_until)
-        parts += between(deliveries.c.received_at, self.received_since, self.received_until)
-        return and_(*parts)
 
 
 @dataclass(slots=True)

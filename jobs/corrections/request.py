@@ -13,13 +13,7 @@ from typing import Any, Protocol
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from jobs.common.errors import FilterInvalid
-from jobs.corrections.charges import (
-    ChargeFilter,
-    closed_charges,
-    last_open,
-    next_open,
-    standing,
-)
+from jobs.corrections.charges import closed_charges, last_open, next_open, standing
 from jobs.corrections.manual import (
     CorrectionContext,
     CorrectionKind,
@@ -31,6 +25,7 @@ from jobs.corrections.manual import (
 from jobs.corrections.reinstatement import reinstate_all
 from jobs.corrections.remapper import Remapper
 from jobs.corrections.reversed_charges import Named, last_charges
+from jobs.filters import ChargeFilter
 from jobs.ledger.book import KeyBook
 from jobs.storage.batching import chunks
 from jobs.storage.database import Database

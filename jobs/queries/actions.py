@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Collection
 from typing import Any
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict
-from sqlalchemy import ColumnElement, and_, select, true
+from pydantic import AwareDatetime
+from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from jobs.filters import ActionFilter
 from jobs.queries.shape import Page, Shape
 from jobs.storage.database import Database
 from jobs.storage.keyset import DEFAULT_LIMIT, Keyset
@@ -35,31 +36,6 @@ class ActionEntry(ActionItem):
 
 _NEWEST = Keyset("actions", actions.c.at, actions.c.id)
 _FIELDS = tuple(actions.c[name] for name in ActionEntry.model_fields)
-
-
-class ActionFilter(BaseModel):
-    """Which actions: all given parts must fit; `since` ≤ at < `until`."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-    kind: str | None = None
-    actor: str | None = None
-    since: AwareDatetime | None = None
-    until: AwareDatetime | None = None
-
-    def where(self) -> ColumnElement[bool]:
-        """The condition over `actions`."""
-        columns = actions.c
-        parts: list[ColumnElement[bool]] = [true()]
-        if self.kind is not None:
-            parts.append(columns.kind == self.kind)
-        if self.actor is not None:
-            parts.append(columns.actor == self.actor)
-        if self.since is not None:
-            parts.append(columns.at >= self.since)
-        if self.until is not None:
-            parts.append(columns.at < self.until)
-        return and_(*parts)
 
 
 async def list_actions(

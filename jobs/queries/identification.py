@@ -17,8 +17,8 @@ from sqlalchemy import Column, func, select, tuple_
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from jobs.common.errors import FilterInvalid
+from jobs.common.parsing import can_be_stored
 from jobs.filters import DeliveryFilter
-from jobs.storage.columns import can_be_stored
 from jobs.storage.database import Database
 from jobs.storage.schema import (
     actions,

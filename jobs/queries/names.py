@@ -5,8 +5,10 @@ from __future__ import annotations
 from sqlalchemy import exists, or_, select
 
 from jobs.storage.database import Database
-from jobs.storage.schema import billing_events, customers, deliveries, outcomes
+from jobs.storage.schema import billing_events, customers, deliveries, outcomes, rejection_counts
 
+#: A source as rejections know it: also one that has delivered nothing.
+REJECTED_SOURCE = "rejected source"
 #: Where the names of each kind stand.
 COLUMNS = {
     "source": (deliveries.c.source,),
@@ -15,6 +17,8 @@ COLUMNS = {
     "customer": (billing_events.c.customer_id,),
     "indicator": (billing_events.c.indicator,),
     "currency": (billing_events.c.currency,),
+    "cause": (rejection_counts.c.cause,),
+    REJECTED_SOURCE: (deliveries.c.source, rejection_counts.c.source),
 }
 #: Where the ids of each kind stand; too many to list.
 ID_COLUMNS = {

@@ -132,7 +132,7 @@ async def start_replay(
                     insert(replays).values(
                         id=replay_id,
                         state="gathering",
-                        filter=_as_json(full),
+                        filter=full.as_json(),
                         matched=len(ids),
                         created_at=now,
                         mapping_version=mapping_version,
@@ -149,7 +149,7 @@ async def start_replay(
                     connection,
                     kind="replay",
                     actor=actor,
-                    where=_as_json(full),
+                    where=full.as_json(),
                     count=len(ids),
                     note=note,
                     detail={"replay": replay_id},
@@ -249,7 +249,7 @@ async def discard(
                 connection,
                 kind="discard",
                 actor=actor,
-                where=_as_json(where),
+                where=where.as_json(),
                 count=done.rowcount,
                 note=note,
                 detail={} if step.is_only else {"discard": first, "part": step.number},
@@ -265,7 +265,3 @@ def _items(replay_id: str, step: Step) -> list[dict[str, Any]]:
         {"replay_id": replay_id, "delivery_id": one, "position": position}
         for position, one in enumerate(step.ids, step.start + 1)
     ]
-
-
-def _as_json(where: DeliveryFilter) -> dict[str, Any]:
-    return where.model_dump(mode="json", exclude_none=True)

@@ -15,14 +15,12 @@ from datetime import datetime
 from jobs.common.failure_groups import group_id
 from jobs.common.ids import new_id
 from jobs.common.money import money
-from jobs.common.states import DeliveryState
+from jobs.common.states import NO_OUTCOME, SHADOW, DeliveryState
 from jobs.ledger.book import Arrival, KeyBook, Recorded
 from jobs.ledger.owing import Conflict, Step, admit, post
 from jobs.privacy.pseudonyms import Pseudonymized
 from mappings.engine.types import Failure, Mapped, Outcome, Reason
 
-#: Why a delivery is ignored.
-NO_OUTCOME, SHADOW = IGNORED_REASONS = ("no-outcome", "shadow")
 #: Outcomes of a shadow delivery that are named.
 SHOWN = 5
 

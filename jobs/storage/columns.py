@@ -33,8 +33,3 @@ class UtcDateTime(TypeDecorator[datetime]):
 
 #: Counts upwards by itself on both databases (SQLite does so for INTEGER only).
 Counter = BigInteger().with_variant(Integer, "sqlite")
-
-
-def can_be_stored(text: str) -> bool:
-    """Whether a database can hold the text: PostgreSQL has no NUL, UTF-8 no half a character."""
-    return "\0" not in text and not any("\ud800" <= char <= "\udfff" for char in text)

@@ -20,7 +20,8 @@ from sqlalchemy.engine import RowMapping
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from jobs.common.errors import FilterInvalid
-from jobs.storage.columns import UtcDateTime, can_be_stored
+from jobs.common.parsing import can_be_stored
+from jobs.storage.columns import UtcDateTime
 from jobs.storage.schema import deliveries
 
 DEFAULT_LIMIT = 100

@@ -4,7 +4,7 @@ Owns paths, status codes and authentication. Refuses to know how an answer is fo
 `jobs.queries` and `jobs.replays.replay`, the same for the command line.
 """
 
-from receiver.api.dependencies import ApiParts
+from receiver.api.dependencies import Dependencies
 from receiver.api.routes import api_routes
 
-__all__ = ["ApiParts", "api_routes"]
+__all__ = ["Dependencies", "api_routes"]

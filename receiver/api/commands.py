@@ -13,7 +13,7 @@ from jobs.queries.identification import IdKind, whole_filter, whole_id
 from jobs.replays.dry_run import dry_run
 from jobs.replays.replay import discard, replay_status, start_replay
 from receiver.api.answers import not_found
-from receiver.api.dependencies import ApiParts, mappings_named, parts_of
+from receiver.api.dependencies import Dependencies, dependencies_of, mappings_named
 from receiver.api.filter_names import refuse_misspelt
 from receiver.api.params import REPLAY_EXTRAS, Order, id_in_path, order, query
 
@@ -23,21 +23,21 @@ ACTOR = "api"
 async def start(request: Request) -> Response:
     """`POST /api/replays`."""
     query(request, (), paged=False)
-    parts = parts_of(request)
-    wanted = await order(request, parts.zone, REPLAY_EXTRAS)
-    wanted = await _with_known_ids(parts, wanted)
-    mappings = await mappings_named(parts, wanted.mapping_version)
+    dependencies = dependencies_of(request)
+    wanted = await order(request, dependencies.zone, REPLAY_EXTRAS)
+    wanted = await _with_known_ids(dependencies, wanted)
+    mappings = await mappings_named(dependencies, wanted.mapping_version)
     if wanted.dry_run:
         found = await dry_run(
-            parts.database,
+            dependencies.database,
             mappings,
             wanted.where,
             limit=wanted.limit,
-            oldest_days=parts.oldest_days,
+            oldest_days=dependencies.oldest_days,
         )
         return JSONResponse(found.as_json())
     started = await start_replay(
-        parts.database,
+        dependencies.database,
         wanted.where,
         actor=ACTOR,
         note=wanted.note,
@@ -50,7 +50,7 @@ async def start(request: Request) -> Response:
 async def progress(request: Request) -> Response:
     """`GET /api/replays/{id}`; with the differences found, where recorded ones were compared."""
     query(request, (), paged=False)
-    database = parts_of(request).database
+    database = dependencies_of(request).database
     replay_id = await whole_id(database, id_in_path(request, "replay"), {IdKind.REPLAY})
     found = await replay_status(database, replay_id)
     if found is None:
@@ -64,13 +64,13 @@ async def progress(request: Request) -> Response:
 async def put_away(request: Request) -> Response:
     """`POST /api/discards`."""
     query(request, (), paged=False)
-    parts = parts_of(request)
-    wanted = await order(request, parts.zone)
-    wanted = await _with_known_ids(parts, wanted)
+    dependencies = dependencies_of(request)
+    wanted = await order(request, dependencies.zone)
+    wanted = await _with_known_ids(dependencies, wanted)
     if wanted.note is None or not wanted.note.strip():
         raise FilterInvalid("note is missing; say why these deliveries are discarded")
     done = await discard(
-        parts.database,
+        dependencies.database,
         wanted.where,
         actor=ACTOR,
         note=wanted.note,
@@ -82,10 +82,10 @@ async def put_away(request: Request) -> Response:
     return JSONResponse({"id": done.id, "matched": done.matched}, 202)
 
 
-async def _with_known_ids(parts: ApiParts, wanted: Order) -> Order:
+async def _with_known_ids(dependencies: Dependencies, wanted: Order) -> Order:
     """The order with whole ids; a mistyped id or name is an error, not one delivery fewer."""
-    await refuse_misspelt(parts.database, wanted.where, parts.mappings())
-    where = await whole_filter(parts.database, wanted.where)
-    for unknown in await unknown_ids(parts.database, where.ids or ()):
+    await refuse_misspelt(dependencies.database, wanted.where, dependencies.mappings())
+    where = await whole_filter(dependencies.database, wanted.where)
+    for unknown in await unknown_ids(dependencies.database, where.ids or ()):
         raise not_found("delivery", unknown)
     return replace(wanted, where=where)

@@ -23,7 +23,7 @@ from jobs.queries.identification import IdKind, whole_id, whole_ids
 from mappings.engine.loading.load import MappingSet
 from receiver.api.answers import ApiError
 from receiver.api.commands import ACTOR
-from receiver.api.dependencies import ApiParts, mappings_named, parts_of
+from receiver.api.dependencies import Dependencies, dependencies_of, mappings_named
 from receiver.api.filter_names import refuse_misspelt
 from receiver.api.params import ReversalOrder, query, reinstatement_order, reversal_order
 
@@ -31,12 +31,12 @@ from receiver.api.params import ReversalOrder, query, reinstatement_order, rever
 async def reverse(request: Request) -> Response:
     """`POST /api/reversals`."""
     query(request, (), paged=False)
-    parts = parts_of(request)
-    wanted = await _with_whole_ids(parts, await reversal_order(request, parts.zone))
-    mappings = await mappings_named(parts, wanted.mapping_version)
-    await _refuse_wrong_ids(parts, wanted.where.ids or ())
-    correction = await _request(parts, wanted, mappings)
-    found = await _made(parts, correction, dry_run=wanted.dry_run, note=wanted.note)
+    dependencies = dependencies_of(request)
+    wanted = await _with_whole_ids(dependencies, await reversal_order(request, dependencies.zone))
+    mappings = await mappings_named(dependencies, wanted.mapping_version)
+    await _refuse_wrong_ids(dependencies, wanted.where.ids or ())
+    correction = await _request(dependencies, wanted, mappings)
+    found = await _made(dependencies, correction, dry_run=wanted.dry_run, note=wanted.note)
     if wanted.dry_run:
         found.mapping_version = mappings.digest
     return JSONResponse(found.as_json())
@@ -45,56 +45,56 @@ async def reverse(request: Request) -> Response:
 async def reinstate(request: Request) -> Response:
     """`POST /api/reinstatements`."""
     query(request, (), paged=False)
-    parts = parts_of(request)
+    dependencies = dependencies_of(request)
     wanted = await reinstatement_order(request)
     kinds = {IdKind.BILLING_EVENT, IdKind.DELIVERY, IdKind.ACTION}
-    ids = await whole_ids(parts.database, wanted.ids, kinds)
-    named, unknown = await find_named(parts.database, ids)
+    ids = await whole_ids(dependencies.database, wanted.ids, kinds)
+    named, unknown = await find_named(dependencies.database, ids)
     if unknown:
         raise ApiError(404, "not-found", NAMES_NOTHING.format(unknown[0]))
     correction = ReinstatementRequest(named)
-    found = await _made(parts, correction, dry_run=wanted.dry_run, note=wanted.note)
+    found = await _made(dependencies, correction, dry_run=wanted.dry_run, note=wanted.note)
     return JSONResponse(found.as_json())
 
 
-async def _with_whole_ids(parts: ApiParts, wanted: ReversalOrder) -> ReversalOrder:
-    await refuse_misspelt(parts.database, wanted.where, parts.mappings())
+async def _with_whole_ids(dependencies: Dependencies, wanted: ReversalOrder) -> ReversalOrder:
+    await refuse_misspelt(dependencies.database, wanted.where, dependencies.mappings())
     origin = wanted.origin
     if origin is not None:
-        origin = await whole_id(parts.database, origin, {IdKind.DELIVERY})
+        origin = await whole_id(dependencies.database, origin, {IdKind.DELIVERY})
     if not wanted.where.ids:
         return replace(wanted, origin=origin)
     kinds = {IdKind.BILLING_EVENT, IdKind.DELIVERY}
-    ids = await whole_ids(parts.database, wanted.where.ids, kinds)
+    ids = await whole_ids(dependencies.database, wanted.where.ids, kinds)
     where = wanted.where.model_copy(update={"ids": tuple(ids)})
     return replace(wanted, where=where, origin=origin)
 
 
 async def _request(
-    parts: ApiParts, wanted: ReversalOrder, mappings: MappingSet
+    dependencies: Dependencies, wanted: ReversalOrder, mappings: MappingSet
 ) -> CorrectionRequest:
     remapper = None
     if wanted.rebill:
         origin = None
         if wanted.origin is not None:
-            origin = await find_origin(parts.database, wanted.origin)
-        remapper = Remapper(mappings, oldest_days=parts.oldest_days, origin=origin)
+            origin = await find_origin(dependencies.database, wanted.origin)
+        remapper = Remapper(mappings, oldest_days=dependencies.oldest_days, origin=origin)
     return CorrectionRequest(where=wanted.where, remapper=remapper, limit=wanted.limit)
 
 
 async def _made(
-    parts: ApiParts, request: CorrectionPlan, *, dry_run: bool, note: str | None
+    dependencies: Dependencies, request: CorrectionPlan, *, dry_run: bool, note: str | None
 ) -> CorrectionResult:
     if dry_run:
-        return await rehearse(parts.database, request)
+        return await rehearse(dependencies.database, request)
     if note is None:
         raise FilterInvalid("note is missing; say why this is corrected")
-    return await correct(parts.database, request, actor=ACTOR, note=note)
+    return await correct(dependencies.database, request, actor=ACTOR, note=note)
 
 
-async def _refuse_wrong_ids(parts: ApiParts, ids: Sequence[str]) -> None:
+async def _refuse_wrong_ids(dependencies: Dependencies, ids: Sequence[str]) -> None:
     """A mistyped id is an error, not one charge fewer."""
-    for wrong in (await named_wrongly(parts.database, ids)).values():
+    for wrong in (await named_wrongly(dependencies.database, ids)).values():
         if wrong.is_known:
             raise FilterInvalid(wrong.says)
         raise ApiError(404, "not-found", wrong.says)

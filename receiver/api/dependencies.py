@@ -17,7 +17,7 @@ from receiver.sources.secrets import Secrets
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ApiParts:
+class Dependencies:
     """Database, the mappings in force, the zone that days are in, the age limit of outcomes.
 
     `look` gives those in force once the files as they are now have been looked at; None where there
@@ -35,22 +35,26 @@ class ApiParts:
     look: Callable[[], Awaitable[MappingSet]] | None = None
 
 
-async def mappings_named(parts: ApiParts, named: str | None) -> MappingSet:
+async def mappings_named(dependencies: Dependencies, named: str | None) -> MappingSet:
     """The mappings to go by now; raises MappingsChanged where the caller names others.
 
     Where this process has others than are in force (its folder is another one, or it is behind),
     those in force count, as the database has them.
     """
-    mappings = await parts.look() if parts.look is not None else parts.mappings()
-    if await version_in_force(parts.database) not in (None, mappings.digest):
-        mappings = await mappings_in_force(parts.database, timezone=parts.zone.key, schemes=RULES)
+    mappings = (
+        await dependencies.look() if dependencies.look is not None else dependencies.mappings()
+    )
+    if await version_in_force(dependencies.database) not in (None, mappings.digest):
+        mappings = await mappings_in_force(
+            dependencies.database, timezone=dependencies.zone.key, schemes=RULES
+        )
     if named not in (None, mappings.digest):
         raise MappingsChanged(named=named or "", in_force=mappings.digest)
     return mappings
 
 
-def parts_of(request: Request) -> ApiParts:
-    """The parts given to `api_routes`."""
-    parts = request.app.state.parts
-    assert isinstance(parts, ApiParts)  # noqa: S101 - set in api_routes, nowhere else
-    return parts
+def dependencies_of(request: Request) -> Dependencies:
+    """The dependencies given to `api_routes`."""
+    dependencies = request.app.state.dependencies
+    assert isinstance(dependencies, Dependencies)  # noqa: S101 - set in api_routes, nowhere else
+    return dependencies

@@ -12,10 +12,11 @@ from starlette.responses import Response, StreamingResponse
 
 from jobs.common.errors import FilterInvalid
 from jobs.common.timestamps import in_utc
+from jobs.filters import BillingFilter
 from jobs.queries.ledger.billing_csv import csv_header, csv_lines
-from jobs.queries.ledger.billing_events import BillingEventPage, BillingFilter, all_billing_events
+from jobs.queries.ledger.billing_events import BillingEventPage, all_billing_events
 from jobs.storage.database import Database
-from receiver.api.params import Slice
+from receiver.api.params import PageRequest
 
 FORMATS = ("json", "csv")
 MEDIA_TYPE = "text/csv"
@@ -34,7 +35,7 @@ def wants_csv(request: Request, asked: str | None) -> bool:
     )
 
 
-async def csv_of(database: Database, where: BillingFilter, part: Slice) -> Response:
+async def csv_of(database: Database, where: BillingFilter, part: PageRequest) -> Response:
     """All billing events that fit; as many as `limit` names where it is given."""
     limit = part.limit if part.is_limited else None
     pages = all_billing_events(database, where, limit=limit, cursor=part.cursor)

@@ -1,4 +1,4 @@
-"""Names in filters that nothing has: misspelt, and not an empty list that ends well.
+"""Names in filters that nothing has: refused with the nearest, where the list would be empty.
 
 Owns that refusal, one way for API and command line. A source or a rule whose mapping is gone is
 known by its records and stays good.
@@ -8,11 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from pydantic import BaseModel
-
 from jobs.common.errors import FilterInvalid
-from jobs.queries.names import COLUMNS, all_known, is_known
-from jobs.queries.sources.rejections import known_to_rejections
+from jobs.filters import Filter, RejectionFilter
+from jobs.queries.names import COLUMNS, REJECTED_SOURCE, all_known, is_known
 from jobs.storage.database import Database
 from mappings.engine.common.currencies import DECIMALS
 from mappings.engine.common.suggest import hint
@@ -20,71 +18,75 @@ from mappings.engine.loading.mapping_set import MappingSet
 from receiver.health.metrics import UNKNOWN
 from receiver.signatures import CAUSES
 
-#: Kinds that the mappings name whether or not anything came of them.
-MAPPED = ("source", "rule")
-#: What the API refuses. A customer is known once something was billed for it: a program that asks
-#: before that, and is told of nothing, has misspelt nothing.
-OF_API = (*MAPPED, "agent", "indicator", "currency")
+#: Filters that name what was billed.
+_BILLED = ("agent", "customer", "indicator", "currency")
 #: Causes of rejections that no scheme has.
 _OTHER_CAUSES = (
     *("unknown-source", "unknown-path", "method-not-allowed", "compressed-body", "body-too-large"),
     *("too-slow", "disconnected", "no-mapping", "no-room", "too-many-large", "not-committed"),
     *("not-redactable", "ended-secret"),
 )
+#: Names that are known without any mapping or record.
+_ALWAYS = {
+    "cause": (*CAUSES, *_OTHER_CAUSES),
+    "currency": tuple(DECIMALS),
+    REJECTED_SOURCE: (UNKNOWN,),
+}
 
 
-async def unrecorded(
-    database: Database, where: BaseModel, kinds: Iterable[str] = tuple(COLUMNS)
-) -> dict[str, str]:
-    """The names in the filter that no record has, by kind."""
-    named = {kind: getattr(where, kind, None) for kind in kinds}
-    return {
-        kind: name
-        for kind, name in named.items()
-        if name is not None and not await is_known(database, kind, name)
-    }
-
-
-def refusal(kind: str, name: str, known: Iterable[str]) -> str:
-    """That nothing has this name, and the nearest that something has."""
-    unknown = f"there is no {kind}" if kind in MAPPED else f"nothing was billed for {kind}"
-    return f"{unknown} {name[:80]!r}; {hint(name, sorted(known))}"
-
-
-async def refuse_misspelt(database: Database, where: BaseModel, mappings: MappingSet) -> None:
-    """Raise FilterInvalid for a name that neither the mappings, the prices nor the records have."""
-    named = [kind for kind in OF_API if getattr(where, kind, None) is not None]
-    unmapped = [kind for kind in named if getattr(where, kind) not in names_in(mappings, kind)]
-    for kind, name in (await unrecorded(database, where, unmapped)).items():
-        names = names_in(mappings, kind) | await all_known(database, kind)
-        raise FilterInvalid(refusal(kind, name, names))
-
-
-async def refuse_misspelt_rejections(
-    database: Database, where: BaseModel, sources: Iterable[str]
+async def refuse_misspelt(
+    database: Database, where: Filter, mappings: MappingSet | None, *, strict: bool = False
 ) -> None:
-    """The same for a filter of rejections: source and cause."""
-    known_sources, known_causes = await known_to_rejections(database)
-    for kind, names in (
-        ("source", {*sources, *known_sources, UNKNOWN}),
-        ("cause", {*CAUSES, *_OTHER_CAUSES, *known_causes}),
-    ):
-        name = getattr(where, kind, None)
-        if name is None or name in names:
-            continue
-        if kind != "source" or not await is_known(database, kind, name):
-            raise FilterInvalid(f"there is no {kind} {name[:80]!r}; {hint(name, sorted(names))}")
+    """Raise FilterInvalid for a name that neither the mappings, the prices nor the records have.
+
+    Strict: agents, customers, indicators and currencies are those that were billed. A program may
+    ask for one before that.
+    """
+    for field, name in named_in(where).items():
+        if strict or field != "customer":
+            await _refuse_misspelt(database, where, field, name, mappings, strict=strict)
 
 
-def names_in(mappings: MappingSet, kind: str) -> set[str]:
-    """The names of that kind that the mappings and prices have, and of currencies all there are."""
-    if kind == "source":
-        return {*mappings.sources, *mappings.unusable}
-    if kind == "rule":
-        return {rule.name for source in mappings.sources.values() for rule in source.rules}
+async def _refuse_misspelt(
+    database: Database,
+    where: Filter,
+    field: str,
+    name: str,
+    mappings: MappingSet | None,
+    *,
+    strict: bool,
+) -> None:
+    is_rejected = field == "source" and isinstance(where, RejectionFilter)
+    kind = REJECTED_SOURCE if is_rejected else field
+    names = set() if strict and field in _BILLED else _names_in(mappings, kind)
+    if name not in names and not await is_known(database, kind, name):
+        raise FilterInvalid(refusal(field, name, names | await all_known(database, kind)))
+
+
+def named_in(where: Filter) -> dict[str, str]:
+    """The names in the filter, by field."""
+    given = {field: getattr(where, field, None) for field in COLUMNS}
+    return {field: name for field, name in given.items() if name is not None}
+
+
+def refusal(field: str, name: str, known: Iterable[str]) -> str:
+    """That nothing has this name, and the nearest that something has."""
+    unknown = "nothing was billed for" if field in _BILLED else "there is no"
+    return f"{unknown} {field} {name[:80]!r}; {hint(name, sorted(known))}"
+
+
+def _names_in(mappings: MappingSet | None, kind: str) -> set[str]:
+    """The names of that kind that need no record: those of the mappings, the prices, the code."""
+    names = set(_ALWAYS.get(kind, ()))
+    if mappings is None:
+        return names
     agents = mappings.catalogue.agents if mappings.catalogue else {}
-    if kind == "agent":
-        return set(agents)
-    if kind == "indicator":
-        return {name for agent in agents.values() for name in agent.known()}
-    return set(DECIMALS) if kind == "currency" else set()
+    sources = {*mappings.sources, *mappings.unusable}
+    mapped: dict[str, set[str]] = {
+        "source": sources,
+        REJECTED_SOURCE: sources,
+        "rule": {rule.name for source in mappings.sources.values() for rule in source.rules},
+        "agent": set(agents),
+        "indicator": {name for agent in agents.values() for name in agent.known()},
+    }
+    return names | mapped.get(kind, set())

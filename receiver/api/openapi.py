@@ -16,12 +16,11 @@ from pydantic.json_schema import models_json_schema
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
-from jobs.common.states import DeliveryState
+from jobs.filters import TIMES, ChargeFilter, DeliveryFilter
 from jobs.queries.exceptions.listing import EXAMPLES
-from jobs.queries.ledger.billing_events import LINE_KINDS, Basis
+from jobs.queries.ledger.billing_events import Basis
 from jobs.queries.ledger.revenue import GROUPS
 from receiver.api.export import FORMATS
-from receiver.api.filter_params import CHARGE_FILTERS, TIMES
 from receiver.api.operations import OPENAPI_PATH, OPERATIONS, Operation
 from receiver.api.params import query
 
@@ -49,9 +48,8 @@ PARAMETERS: dict[str, dict[str, Any]] = {
     "examples": {"type": "integer", "minimum": 0, "maximum": 10**18 - 1, "default": EXAMPLES},
     "format": {"enum": list(FORMATS)},
     "ids": _TEXT | {"description": "Ids of deliveries, separated by commas."},
-    "kind": {"enum": list(LINE_KINDS)},
     "limit": {"type": "integer", "minimum": 1, "maximum": 10**18 - 1, "default": 100},
-    "state": {"enum": list(DeliveryState)},
+    **{name: {"enum": list(values)} for name, values in DeliveryFilter.choices().items()},
     **dict.fromkeys(TIMES, _TIME),
 }
 #: Where a member of a JSON body is another thing than the parameter of that name.
@@ -65,7 +63,9 @@ MEMBERS: dict[str, dict[str, Any]] = {
 #: The filter of a correction, as an object of its own.
 MEMBERS["filter"] = {
     "type": "object",
-    "properties": {name: MEMBERS.get(name, PARAMETERS.get(name, _TEXT)) for name in CHARGE_FILTERS},
+    "properties": {
+        name: MEMBERS.get(name, PARAMETERS.get(name, _TEXT)) for name in ChargeFilter.model_fields
+    },
     "additionalProperties": False,
 }
 
@@ -131,7 +131,7 @@ def _call(operation: Operation, names: dict[type[BaseModel], str]) -> dict[str, 
     errors = [400, 401, 503]
     errors += [404] if operation.may_miss else []
     errors += [409] if operation.may_conflict else []
-    errors += [408, 413] if operation.order is not None else []
+    errors += [408, 413] if operation.members is not None else []
     answers = {
         str(status): _answer("As asked.", {"$ref": names[model]}, also=operation.also)
         for status, model in operation.gives.items()
@@ -139,12 +139,12 @@ def _call(operation: Operation, names: dict[type[BaseModel], str]) -> dict[str, 
     answers |= {str(one): _answer(_ERRORS[one], {"$ref": f"{_REF}Error"}) for one in sorted(errors)}
     call: dict[str, Any] = {
         "operationId": operation.answered_by.__name__,
-        "summary": operation.says,
+        "summary": operation.summary,
         "parameters": [*_in_path(operation.path), *_in_query(operation)],
         "responses": answers,
     }
-    if operation.order is not None:
-        call["requestBody"] = {"required": True, "content": _json(_object(operation.order))}
+    if operation.members is not None:
+        call["requestBody"] = {"required": True, "content": _json(_object(operation.members))}
     return call
 
 
@@ -168,9 +168,12 @@ def _in_path(path: str) -> list[dict[str, Any]]:
 
 
 def _in_query(operation: Operation) -> list[dict[str, Any]]:
-    known = {**PARAMETERS, **operation.parameters}
+    choices = operation.filter.choices() if operation.filter else {}
+    enums = {name: {"enum": list(values)} for name, values in choices.items()}
+    known = {**PARAMETERS, **enums, **operation.parameters}
     return [
-        {"name": name, "in": "query", "schema": known.get(name, _TEXT)} for name in operation.takes
+        {"name": name, "in": "query", "schema": known.get(name, _TEXT)}
+        for name in operation.query_names
     ]
 
 
@@ -179,9 +182,11 @@ def _object(members: Iterable[str]) -> dict[str, Any]:
     return {"type": "object", "properties": known, "additionalProperties": False}
 
 
-def _answer(says: str, schema: dict[str, Any], *, also: Iterable[str] = ()) -> dict[str, Any]:
+def _answer(
+    description: str, schema: dict[str, Any], *, also: Iterable[str] = ()
+) -> dict[str, Any]:
     others = {media: {"schema": {"type": "string"}} for media in also}
-    return {"description": says, "content": _json(schema) | others}
+    return {"description": description, "content": _json(schema) | others}
 
 
 def _json(schema: dict[str, Any]) -> dict[str, Any]:

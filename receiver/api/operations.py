@@ -13,6 +13,14 @@ from typing import Any, Literal
 from starlette.requests import Request
 from starlette.responses import Response
 
+from jobs.filters import (
+    ActionFilter,
+    BillingFilter,
+    ChargeFilter,
+    DeliveryFilter,
+    Filter,
+    RejectionFilter,
+)
 from jobs.queries.actions import ActionEntry
 from jobs.queries.deliveries.evidence import DeliveryEvidence
 from jobs.queries.deliveries.failures import FailureGroup
@@ -28,17 +36,8 @@ from jobs.queries.replays import ReplayItem
 from jobs.queries.shape import Page
 from jobs.queries.sources.rejections import RejectionItem
 from jobs.queries.sources.rules import RuleItem
-from receiver.api import commands as acting
-from receiver.api import corrections as correcting
-from receiver.api import queries as reading
+from receiver.api import commands, corrections, queries
 from receiver.api.command_shapes import Begun, Corrected, Matched, Progress, Rehearsal
-from receiver.api.filter_params import (
-    ACTION_FILTERS,
-    BILLING_FILTERS,
-    CHARGE_FILTERS,
-    DELIVERY_FILTERS,
-    REJECTION_FILTERS,
-)
 from receiver.api.params import (
     ORDER_EXTRAS,
     REINSTATEMENT_MEMBERS,
@@ -53,18 +52,20 @@ OPENAPI_PATH = "/openapi.json"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Operation:
-    """One call. `gives` has the shape of each success; `takes` names the parameters of the query.
+    """One call. `gives` has the record of each success.
 
-    `order` names the members of a JSON body, None where there is no body.
+    The query takes the members of `filter` and what `takes` names. `members` are those of a JSON
+    body, None where there is no body.
     """
 
     path: str
     answered_by: Callable[[Request], Awaitable[Response]]
-    says: str
+    summary: str
     gives: Mapping[int, Any]
     method: Literal["GET", "POST"] = "GET"
+    filter: type[Filter] | None = None
     takes: tuple[str, ...] = ()
-    order: tuple[str, ...] | None = None
+    members: tuple[str, ...] | None = None
     #: Other media types in which a success may come.
     also: tuple[str, ...] = ()
     #: What its parameters are that mean something else in other calls.
@@ -74,150 +75,157 @@ class Operation:
     #: Whether the caller may name mappings that are no longer in force.
     may_conflict: bool = False
 
+    @property
+    def query_names(self) -> tuple[str, ...]:
+        """All parameters of the query."""
+        return (*(self.filter.model_fields if self.filter else ()), *self.takes)
 
-_ORDER = (*DELIVERY_FILTERS, *ORDER_EXTRAS)
 
 OPERATIONS: tuple[Operation, ...] = (
     Operation(
         path="/status",
-        answered_by=reading.status,
-        says="What was accepted, and what became of it.",
+        answered_by=queries.status,
+        summary="What was accepted, and what became of it.",
         gives={200: Status},
     ),
     Operation(
         path="/deliveries",
-        answered_by=reading.deliveries,
-        says="Deliveries, newest first.",
+        answered_by=queries.deliveries,
+        summary="Deliveries, newest first.",
         gives={200: Page[DeliveryItem]},
-        takes=(*DELIVERY_FILTERS, *PAGING),
+        filter=DeliveryFilter,
+        takes=PAGING,
     ),
     Operation(
         path="/deliveries/{delivery_id}",
-        answered_by=reading.delivery,
-        says="One delivery with all that is known of it.",
+        answered_by=queries.delivery,
+        summary="One delivery with all that is known of it.",
         gives={200: DeliveryEvidence},
         may_miss=True,
     ),
     Operation(
         path="/failures",
-        answered_by=reading.failures,
-        says="What is failed now, grouped by what mends it.",
+        answered_by=queries.failures,
+        summary="What is failed now, grouped by what fixes it.",
         gives={200: Page[FailureGroup]},
-        takes=DELIVERY_FILTERS,
+        filter=DeliveryFilter,
     ),
     Operation(
         path="/rejections",
-        answered_by=reading.rejections,
-        says="Requests that were not taken, newest first.",
+        answered_by=queries.rejections,
+        summary="Requests that were not taken, newest first.",
         gives={200: Page[RejectionItem]},
-        takes=(*REJECTION_FILTERS, *PAGING),
+        filter=RejectionFilter,
+        takes=PAGING,
     ),
     Operation(
         path="/billing-events",
-        answered_by=reading.billing_events,
-        says="Lines of the ledger, latest recorded first; with `after` in the order of commitment.",
+        answered_by=queries.billing_events,
+        summary="Lines of the ledger, latest recorded first; with `after`, in order of commitment.",
         gives={200: BillingEventPage},
-        takes=(*BILLING_FILTERS, "format", "after", *PAGING),
+        filter=BillingFilter,
+        takes=("format", "after", *PAGING),
         also=("text/csv",),
     ),
     Operation(
         path="/billing-events/{billing_event_id}",
-        answered_by=reading.billing_event,
-        says="One line of the ledger with what led to it and what became of it.",
+        answered_by=queries.billing_event,
+        summary="One line of the ledger with what led to it and what became of it.",
         gives={200: BillingEventEvidence},
         may_miss=True,
     ),
     Operation(
         path="/revenue",
-        answered_by=reading.revenue,
-        says="Lines of the ledger, summed by what `by` names.",
+        answered_by=queries.revenue,
+        summary="Lines of the ledger, summed by what `by` names.",
         gives={200: RevenuePage},
-        takes=(*BILLING_FILTERS, "by", "basis", *PAGING),
+        filter=BillingFilter,
+        takes=("by", "basis", *PAGING),
     ),
     Operation(
         path="/rules",
-        answered_by=reading.rules,
-        says="How each rule has fared.",
+        answered_by=queries.rules,
+        summary="How each rule has fared.",
         gives={200: Page[RuleItem]},
     ),
     Operation(
         path="/sources",
-        answered_by=reading.sources,
-        says="What to paste at each vendor, and what is still missing here.",
+        answered_by=queries.sources,
+        summary="What to paste at each vendor, and what is still missing here.",
         gives={200: Page[SourceItem]},
     ),
     Operation(
         path="/mappings",
-        answered_by=reading.mappings,
-        says="The mappings in force: version, files, and what is wrong with edits of them.",
+        answered_by=queries.mappings,
+        summary="The mappings in force: version, files, and what is wrong with edits of them.",
         gives={200: MappingsInForce},
     ),
     Operation(
         path="/exceptions",
-        answered_by=reading.exceptions,
-        says="What was taken and not billed as someone may expect, by kind.",
+        answered_by=queries.exceptions,
+        summary="What was taken and not billed as someone may expect, by kind.",
         gives={200: Page[ExceptionItem]},
         takes=("kind", "examples"),
         parameters={"kind": {"enum": list(KINDS)}},
     ),
     Operation(
         path="/actions",
-        answered_by=reading.actions,
-        says="What people did, newest first.",
+        answered_by=queries.actions,
+        summary="What people did, newest first.",
         gives={200: Page[ActionEntry]},
-        takes=(*ACTION_FILTERS, *PAGING),
-        parameters={"kind": {"type": "string", "minLength": 1}},
+        filter=ActionFilter,
+        takes=PAGING,
     ),
     Operation(
         path="/replays",
-        answered_by=reading.replays,
-        says="Replays, newest first.",
+        answered_by=queries.replays,
+        summary="Replays, newest first.",
         gives={200: Page[ReplayItem]},
         takes=PAGING,
     ),
     Operation(
         method="POST",
         path="/replays",
-        answered_by=acting.start,
-        says="Settle stored deliveries again, or rehearse it.",
+        answered_by=commands.start,
+        summary="Settle stored deliveries again, or rehearse it.",
         gives={200: Rehearsal, 202: Begun},
-        order=(*DELIVERY_FILTERS, *REPLAY_EXTRAS),
+        members=(*DeliveryFilter.model_fields, *REPLAY_EXTRAS),
         may_miss=True,
         may_conflict=True,
     ),
     Operation(
         path="/replays/{replay_id}",
-        answered_by=acting.progress,
-        says="How far a replay is.",
+        answered_by=commands.progress,
+        summary="How far a replay is.",
         gives={200: Progress},
         may_miss=True,
     ),
     Operation(
         method="POST",
         path="/discards",
-        answered_by=acting.put_away,
-        says="Put failed or ignored deliveries away, with a note.",
+        answered_by=commands.put_away,
+        summary="Put failed or ignored deliveries away, with a note.",
         gives={200: Matched, 202: Begun},
-        order=_ORDER,
+        members=(*DeliveryFilter.model_fields, *ORDER_EXTRAS),
         may_miss=True,
     ),
     Operation(
         method="POST",
         path="/reversals",
-        answered_by=correcting.reverse,
-        says="Take open charges back, or rebill them, with a note; or rehearse it.",
+        answered_by=corrections.reverse,
+        summary="Take open charges back, or rebill them, with a note; or rehearse it.",
         gives={200: Corrected},
-        order=(*CHARGE_FILTERS, *REVERSAL_EXTRAS),
+        members=(*ChargeFilter.model_fields, *REVERSAL_EXTRAS),
         may_miss=True,
         may_conflict=True,
     ),
     Operation(
         method="POST",
         path="/reinstatements",
-        answered_by=correcting.reinstate,
-        says="Bring charges back that were taken back by hand, with a note; or rehearse it.",
+        answered_by=corrections.reinstate,
+        summary="Bring charges back that were taken back by hand, with a note; or rehearse it.",
         gives={200: Corrected},
-        order=REINSTATEMENT_MEMBERS,
+        members=REINSTATEMENT_MEMBERS,
         may_miss=True,
     ),
 )

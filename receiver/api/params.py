@@ -16,21 +16,16 @@ from zoneinfo import ZoneInfo
 from starlette.requests import Request
 
 from jobs.common.errors import FilterInvalid
-from jobs.corrections.charges import ChargeFilter
-from jobs.filters import DeliveryFilter
-from jobs.storage.columns import can_be_stored
+from jobs.common.parsing import (
+    can_be_stored,
+    check_ids,
+    check_names,
+    check_text,
+    parse_whole_number,
+)
+from jobs.filters import ChargeFilter, DeliveryFilter
 from jobs.storage.keyset import DEFAULT_LIMIT
 from receiver.api.answers import ApiError, not_found
-from receiver.api.filter_params import (
-    CHARGE_FILTERS,
-    DELIVERY_FILTERS,
-    charge_filter,
-    delivery_filter,
-    refuse_unfit,
-    refuse_unknown,
-    usable_ids,
-    whole_number,
-)
 from receiver.web.body import BodyReader, BodyTooLarge, Disconnected
 from receiver.web.body_budget import Budget
 
@@ -42,7 +37,7 @@ _SEND = 'send an object such as {"reason": "unpriced"}'
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Slice:
+class PageRequest:
     """Which piece of a list is asked for; `is_limited` where the caller named a limit."""
 
     limit: int
@@ -51,10 +46,10 @@ class Slice:
 
 
 def query(request: Request, known: Iterable[str], *, paged: bool = True) -> dict[str, str]:
-    """The query's parameters, without those of `slice_of`."""
+    """The query's parameters, without those of `page_of`."""
     paging = ("limit", "cursor") if paged else ()
     given: dict[str, str] = {}
-    refuse_unknown(request.query_params.keys(), (*known, *paging))
+    check_names(request.query_params.keys(), (*known, *paging))
     for name, value in request.query_params.multi_items():
         if name in given:
             raise FilterInvalid(f"{name} is given twice; give it once")
@@ -70,11 +65,11 @@ def id_in_path(request: Request, of: str) -> str:
     return given
 
 
-def slice_of(request: Request) -> Slice:
+def page_of(request: Request) -> PageRequest:
     """`limit` and `cursor`."""
     limit = request.query_params.get("limit")
-    return Slice(
-        limit=DEFAULT_LIMIT if limit is None else whole_number("limit", limit),
+    return PageRequest(
+        limit=DEFAULT_LIMIT if limit is None else parse_whole_number("limit", limit),
         cursor=request.query_params.get("cursor"),
         is_limited=limit is not None,
     )
@@ -102,13 +97,13 @@ REPLAY_EXTRAS = (*ORDER_EXTRAS, "mapping_version")
 async def order(request: Request, zone: ZoneInfo, extras: tuple[str, ...] = ORDER_EXTRAS) -> Order:
     """The body of `POST /api/replays` or `/api/discards`."""
     body = await _json_object(request)
-    refuse_unknown(body, (*DELIVERY_FILTERS, *extras))
+    check_names(body, (*DeliveryFilter.model_fields, *extras))
     given = _given(body)
     ids, dry_run, limit = _ids_of(given), _flag(given, "dry_run"), _limit_of(given)
     texts = _texts(given)
     note, mapping_version = _note_of(texts), texts.pop("mapping_version", None)
     return Order(
-        where=delivery_filter(texts, zone, ids=ids),
+        where=DeliveryFilter.parse(texts, zone, ids=ids),
         dry_run=dry_run,
         note=note,
         limit=limit,
@@ -136,7 +131,7 @@ REVERSAL_EXTRAS = ("filter", "rebill", "from", *ORDER_EXTRAS, "mapping_version")
 async def reversal_order(request: Request, zone: ZoneInfo) -> ReversalOrder:
     """The body of `POST /api/reversals`."""
     body = await _json_object(request)
-    refuse_unknown(body, (*CHARGE_FILTERS, *REVERSAL_EXTRAS))
+    check_names(body, (*ChargeFilter.model_fields, *REVERSAL_EXTRAS))
     given = _with_filter(_given(body))
     ids, rebill, dry_run = _ids_of(given), _flag(given, "rebill"), _flag(given, "dry_run")
     limit, texts = _limit_of(given), _texts(given)
@@ -145,7 +140,7 @@ async def reversal_order(request: Request, zone: ZoneInfo) -> ReversalOrder:
     if origin is not None and not rebill:
         raise FilterInvalid("from says what to bill instead; add rebill: true")
     return ReversalOrder(
-        where=charge_filter(texts, zone, ids=ids),
+        where=ChargeFilter.parse(texts, zone, ids=ids),
         rebill=rebill,
         origin=origin,
         dry_run=dry_run,
@@ -171,13 +166,13 @@ REINSTATEMENT_MEMBERS = ("ids", "note", "dry_run")
 async def reinstatement_order(request: Request) -> ReinstatementOrder:
     """The body of `POST /api/reinstatements`."""
     body = await _json_object(request)
-    refuse_unknown(body, REINSTATEMENT_MEMBERS)
+    check_names(body, REINSTATEMENT_MEMBERS)
     given = _given(body)
     ids, dry_run = _ids_of(given), _flag(given, "dry_run")
     if ids is None:
         raise FilterInvalid("ids is missing; name what to reinstate")
     return ReinstatementOrder(
-        ids=usable_ids(ids, "charges"), dry_run=dry_run, note=_note_of(_texts(given))
+        ids=check_ids(ids, "charges"), dry_run=dry_run, note=_note_of(_texts(given))
     )
 
 
@@ -191,7 +186,7 @@ def _with_filter(given: dict[str, Any]) -> dict[str, Any]:
     nested = given.pop("filter", {})
     if not isinstance(nested, dict):
         raise FilterInvalid(f"filter is {_shown(nested)}; give an object")
-    refuse_unknown(nested, CHARGE_FILTERS)
+    check_names(nested, ChargeFilter.model_fields)
     for name in nested:
         if name in given:
             raise FilterInvalid(f"{name} is given twice; give it once")
@@ -222,7 +217,7 @@ def _texts(given: Mapping[str, Any]) -> dict[str, str]:
 def _note_of(texts: dict[str, str]) -> str | None:
     note = texts.pop("note", None)
     if note is not None:
-        refuse_unfit("note", note)
+        check_text("note", note)
     return note
 
 

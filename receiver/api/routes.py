@@ -11,13 +11,16 @@ from starlette.types import Scope
 
 from receiver.api.answers import HANDLERS, SafeHeaders
 from receiver.api.auth import BearerGate
-from receiver.api.dependencies import ApiParts
+from receiver.api.dependencies import Dependencies
 from receiver.api.openapi import serve_document
 from receiver.api.operations import OPENAPI_PATH, OPERATIONS
 
 
 def api_routes(
-    parts: ApiParts, *, token: str | None, on_refusal: Callable[[Scope], None] = lambda _: None
+    dependencies: Dependencies,
+    *,
+    token: str | None,
+    on_refusal: Callable[[Scope], None] = lambda _: None,
 ) -> list[BaseRoute]:
     """`/api` and all below it; nothing at all without a token, so that it answers 404.
 
@@ -36,7 +39,7 @@ def api_routes(
         ],
         exception_handlers=HANDLERS,
     )
-    api.state.parts = parts
+    api.state.dependencies = dependencies
     # A path with a slash too many is no path of ours, rather than an answer in no form of ours.
     api.router.redirect_slashes = False
     return [Mount("/api", app=api)]

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from jobs.queries.actions import ActionEntry, ActionFilter, list_actions
+from jobs.filters import ActionFilter
+from jobs.queries.actions import ActionEntry, list_actions
 from jobs.storage.database import Database
 from jobs.storage.keyset import DEFAULT_LIMIT, MAX_LIMIT
-from receiver.api.filter_params import action_filter
 from receiver.cli.common import options as arg
 from receiver.cli.common.formatting import filter_text
 from receiver.cli.common.session import Session
@@ -19,7 +19,7 @@ def actions(
 ) -> None:
     """Print the newest actions that match."""
     session, out = Session(), Output(as_json=as_json)
-    where = action_filter(given, session.zone)
+    where = ActionFilter.parse(given, session.zone)
     items = session.run(_newest, where, limit or DEFAULT_LIMIT)
     if as_json:
         out.json([item.model_dump(mode="json") for item in items])

@@ -8,7 +8,6 @@ from jobs.queries.deliveries.listing import DeliveryItem, count_deliveries, list
 from jobs.queries.identification import whole_filter
 from jobs.storage.database import Database
 from jobs.storage.keyset import DEFAULT_LIMIT, MAX_LIMIT
-from receiver.api.filter_params import delivery_filter
 from receiver.cli.common import options as arg
 from receiver.cli.common.formatting import why
 from receiver.cli.common.names import refuse_misspelt
@@ -30,7 +29,7 @@ def deliveries(
 ) -> None:
     """Print the newest deliveries that match; `limit` over as many pages as it takes."""
     session, out = Session(), Output(as_json=as_json)
-    where = session.run(whole_filter, delivery_filter(given, session.zone, ids=ids or None))
+    where = session.run(whole_filter, DeliveryFilter.parse(given, session.zone, ids=ids or None))
     refuse_misspelt(session, where)
     number, items, billed = session.run(_newest, where, limit or DEFAULT_LIMIT)
     if as_json:

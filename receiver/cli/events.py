@@ -16,13 +16,13 @@ import typer
 
 from jobs.common.money import sums
 from jobs.common.timestamps import in_utc
+from jobs.filters import BillingFilter
 from jobs.queries.identification import IdKind, whole_id
 from jobs.queries.ledger.billing_csv import csv_header, csv_lines
-from jobs.queries.ledger.billing_events import BillingEventItem, BillingFilter, all_billing_events
+from jobs.queries.ledger.billing_events import BillingEventItem, all_billing_events
 from jobs.queries.ledger.export import read_forward
 from jobs.storage.database import Database
 from jobs.storage.keyset import DEFAULT_LIMIT, MAX_LIMIT
-from receiver.api.filter_params import billing_filter
 from receiver.cli.common import options as arg
 from receiver.cli.common.errors import MISUSE, Trouble
 from receiver.cli.common.names import refuse_misspelt
@@ -89,7 +89,7 @@ def events(
     """Print the billing events that match, latest recorded first; forwards with `after`."""
     form = form_of(as_json=as_json, as_csv=as_csv, as_jsonl=as_jsonl)
     session, out = Session(), Output(as_json=form is Form.JSON)
-    where = billing_filter(given, session.zone)
+    where = BillingFilter.parse(given, session.zone)
     if where.delivery is not None:
         delivery = session.run(whole_id, where.delivery, {IdKind.DELIVERY})
         where = where.model_copy(update={"delivery": delivery})

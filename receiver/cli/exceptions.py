@@ -16,7 +16,7 @@ from jobs.queries.exceptions.examples import (
     WaitingReversal,
 )
 from jobs.queries.exceptions.listing import ExceptionItem, read_exceptions
-from receiver.api.filter_params import exception_kinds
+from jobs.queries.exceptions.texts import parse_kinds
 from receiver.cli.common import options as arg
 from receiver.cli.common.consent import actor, require_note
 from receiver.cli.common.session import Session
@@ -56,7 +56,7 @@ def exceptions(
         return
     session, out = Session(), Output(as_json=as_json)
     items = session.run(
-        read_exceptions, session.mappings(), kinds=exception_kinds(kind), examples=examples
+        read_exceptions, session.mappings(), kinds=parse_kinds(kind), examples=examples
     )
     if as_json:
         out.json([item.model_dump(mode="json") for item in items])
@@ -73,7 +73,7 @@ def _dismiss(kind: str | None, keys: Sequence[str], *, note: str | None, as_json
     """Dismiss the exceptions of these outcome keys, and print how many those were."""
     session, out = Session(), Output(as_json=as_json)
     note = require_note(note, "say why this is no exception")
-    kinds = exception_kinds(kind)
+    kinds = parse_kinds(kind)
     number = session.run(dismiss, list(keys), actor=actor(), note=note, kinds=kinds)
     out.json_if_asked({"dismissed": number})
     out.line(f"{counted(number, 'exception')} dismissed")

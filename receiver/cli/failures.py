@@ -6,8 +6,8 @@ from collections.abc import Iterator
 
 from rich.text import Text
 
+from jobs.filters import DeliveryFilter
 from jobs.queries.deliveries.failures import FailureGroup, read_failures
-from receiver.api.filter_params import delivery_filter
 from receiver.cli.common import options as arg
 from receiver.cli.common.names import refuse_misspelt
 from receiver.cli.common.session import Session
@@ -19,7 +19,7 @@ EXAMPLES = ("receiver failures", "receiver failures --source zendesk --since 7d"
 def failures(*, as_json: arg.Json = False, **given: arg.FailureFilter) -> None:
     """Print the groups, largest first."""
     session, out = Session(), Output(as_json=as_json)
-    where = delivery_filter(given, session.zone)
+    where = DeliveryFilter.parse(given, session.zone)
     refuse_misspelt(session, where)
     groups = session.run(read_failures, where)
     if as_json:

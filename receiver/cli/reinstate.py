@@ -9,11 +9,11 @@ from typing import Annotated
 
 import typer
 
+from jobs.common.parsing import check_ids
 from jobs.corrections.request import ReinstatementRequest
 from jobs.corrections.reversed_charges import NAMES_NOTHING, find_named
 from jobs.corrections.runner import rehearse
 from jobs.queries.identification import IdKind, whole_ids
-from receiver.api.filter_params import usable_ids
 from receiver.cli.common import options as arg
 from receiver.cli.common.consent import require_consent, require_note
 from receiver.cli.common.corrections import correct_with_progress, print_result
@@ -46,7 +46,7 @@ def reinstate(
     if not dry_run:
         note = require_note(note, "say why these charges are reinstated")
     kinds = {IdKind.BILLING_EVENT, IdKind.DELIVERY, IdKind.ACTION}
-    whole = session.run(whole_ids, usable_ids(ids, "charges"), kinds)
+    whole = session.run(whole_ids, check_ids(ids, "charges"), kinds)
     named, unknown = session.run(find_named, whole)
     if unknown:
         raise Trouble("; ".join(NAMES_NOTHING.format(name) for name in unknown[:5]))

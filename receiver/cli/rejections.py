@@ -2,18 +2,12 @@
 
 from __future__ import annotations
 
-from jobs.queries.sources.rejections import (
-    RejectionFilter,
-    RejectionItem,
-    count_rejections,
-    list_rejections,
-)
+from jobs.filters import RejectionFilter
+from jobs.queries.sources.rejections import RejectionItem, count_rejections, list_rejections
 from jobs.storage.database import Database
 from jobs.storage.keyset import DEFAULT_LIMIT
-from receiver.api.filter_names import refuse_misspelt_rejections
-from receiver.api.filter_params import rejection_filter
 from receiver.cli.common import options as arg
-from receiver.cli.common.names import sources_at_hand
+from receiver.cli.common.names import refuse_misspelt
 from receiver.cli.common.session import Session
 from receiver.terminal.output import Cell, Output, counted
 
@@ -25,9 +19,9 @@ def rejections(
 ) -> None:
     """Print the newest that are kept, and the count of all so far by cause."""
     session, out = Session(), Output(as_json=as_json)
-    where = rejection_filter(given, session.zone)
-    sources = sources_at_hand(session) if where.source is not None else frozenset()
-    counts, items = session.run(_read, where, limit or DEFAULT_LIMIT, sources)
+    where = RejectionFilter.parse(given, session.zone)
+    refuse_misspelt(session, where)
+    counts, items = session.run(_read, where, limit or DEFAULT_LIMIT)
     if as_json:
         out.json([item.model_dump(mode="json") for item in items])
         return
@@ -55,9 +49,8 @@ def rejections(
 
 
 async def _read(
-    database: Database, where: RejectionFilter, limit: int, sources: frozenset[str]
+    database: Database, where: RejectionFilter, limit: int
 ) -> tuple[dict[str, int], tuple[RejectionItem, ...]]:
-    await refuse_misspelt_rejections(database, where, sources)
     counts = await count_rejections(database, source=where.source, cause=where.cause)
     return counts, (await list_rejections(database, where, limit=limit)).items
 

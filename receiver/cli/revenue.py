@@ -9,9 +9,10 @@ import typer
 
 from jobs.common.money import sums
 from jobs.common.timestamps import in_utc
+from jobs.filters import BillingFilter
 from jobs.ledger.horizon import horizon_if_known
+from jobs.queries.ledger.billing_events import parse_basis
 from jobs.queries.ledger.revenue import all_revenue, check_groups
-from receiver.api.filter_params import basis_of, billing_filter
 from receiver.cli.common import options as arg
 from receiver.cli.common.names import refuse_misspelt
 from receiver.cli.common.session import Session
@@ -41,8 +42,8 @@ def revenue(
     """Print all groups: a truncated list would make a wrong sum."""
     session, out = Session(), Output(as_json=as_json)
     groups = check_groups([name for text in by or () for name in text.split(",") if name])
-    basis = basis_of(basis_name)
-    where = billing_filter(given, session.zone)
+    basis = parse_basis(basis_name)
+    where = BillingFilter.parse(given, session.zone)
     refuse_misspelt(session, where)
     complete_until = session.run(horizon_if_known) if basis == "recorded" else None
     items = session.run(all_revenue, where, by=groups, zone=session.zone, basis=basis)

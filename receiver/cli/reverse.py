@@ -11,15 +11,15 @@ from typing import Annotated
 import typer
 
 from jobs.common.money import money
-from jobs.corrections.charges import ChargeFilter, OpenChargeSummary, named_wrongly, standing
+from jobs.corrections.charges import OpenChargeSummary, named_wrongly, standing
 from jobs.corrections.remapper import Remapper, find_origin
 from jobs.corrections.request import CorrectionRequest
 from jobs.corrections.result import CorrectionResult
 from jobs.corrections.runner import rehearse
+from jobs.filters import ChargeFilter
 from jobs.mapping_store import MappingsChanged, refuse_changed
 from jobs.queries.identification import IdKind, whole_id, whole_ids
 from jobs.storage.database import Database
-from receiver.api.filter_params import charge_filter
 from receiver.cli.common import options as arg
 from receiver.cli.common.consent import can_ask, require_consent, require_note
 from receiver.cli.common.corrections import correct_with_progress, print_result
@@ -66,7 +66,7 @@ def reverse(
     """Correct open charges by hand; Trouble if one of them is refused."""
     session, out = Session(), Output(as_json=as_json)
     whole = session.run(whole_ids, ids, {IdKind.BILLING_EVENT, IdKind.DELIVERY}) if ids else None
-    where = charge_filter(given, session.zone, ids=whole)
+    where = ChargeFilter.parse(given, session.zone, ids=whole)
     if not dry_run:
         note = require_note(note, "say why these charges are corrected")
     if origin is not None and not rebill:

@@ -14,7 +14,6 @@ import typer
 
 from jobs.filters import DeliveryFilter
 from jobs.storage.database import Database
-from receiver.api.filter_params import delivery_filter
 from receiver.cli.common import options as arg
 from receiver.cli.common.errors import MISUSE, Trouble
 from receiver.cli.common.names import refuse_misspelt
@@ -49,12 +48,12 @@ def tail(
         sys.stdout.reconfigure(line_buffering=True)  # whoever reads a pipe sees each line at once
     if url is None:
         session = Session()
-        where = delivery_filter(given, session.zone)
+        where = DeliveryFilter.parse(given, session.zone)
         refuse_misspelt(session, where)
         session.run(_follow_database, _wanted(where), out)
     else:
         zone = ZoneInfo(load_settings().timezone_name)
-        asyncio.run(_follow_api(url, _token(), _wanted(delivery_filter(given, zone)), out))
+        asyncio.run(_follow_api(url, _token(), _wanted(DeliveryFilter.parse(given, zone)), out))
 
 
 async def _follow_database(database: Database, wanted: Wanted, out: Output) -> None:

@@ -13,8 +13,8 @@ from urllib.parse import urlsplit
 
 import typer
 
+from jobs.common.parsing import parse_time
 from jobs.common.timestamps import in_utc
-from jobs.queries.times import parse_time
 from mappings.engine.loading.load import Source
 from receiver.authoring.diagnosis import (
     Captured,

@@ -11,12 +11,12 @@ import httpx
 from pydantic import BaseModel
 
 from jobs.common.errors import JobsError
-from jobs.filters import DeliveryFilter
+from jobs.filters import BillingFilter, DeliveryFilter, RejectionFilter
 from jobs.queries.deliveries.evidence import DeliveryEvidence, read_delivery
 from jobs.queries.deliveries.listing import DeliveryItem, list_deliveries
-from jobs.queries.ledger.billing_events import BillingEventItem, BillingFilter, list_billing_events
+from jobs.queries.ledger.billing_events import BillingEventItem, list_billing_events
 from jobs.queries.shape import Page
-from jobs.queries.sources.rejections import RejectionFilter, RejectionItem, list_rejections
+from jobs.queries.sources.rejections import RejectionItem, list_rejections
 from jobs.storage.database import Database
 from jobs.storage.keyset import MAX_LIMIT
 

@@ -21,7 +21,7 @@ from jobs.replays.replay import start_replay
 from jobs.storage.database import Database, open_database
 from jobs.storage.schema import metadata
 from mappings.engine.loading.load import load
-from receiver.api import ApiParts, api_routes
+from receiver.api import Dependencies, api_routes
 from receiver.api.answers import HANDLERS
 from receiver.api.openapi import document
 from receiver.config.settings import Settings
@@ -63,10 +63,10 @@ async def fill(database: Database) -> None:
     await book.flush()
 
 
-def parts(database: Database) -> ApiParts:
+def parts(database: Database) -> Dependencies:
     mappings = load(FILES, timezone="UTC", schemes=RULES)
     defaults = Settings(_env_file=None)
-    return ApiParts(
+    return Dependencies(
         database=database,
         mappings=lambda: mappings,
         zone=ZoneInfo(defaults.timezone_name),

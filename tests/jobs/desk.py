@@ -7,13 +7,13 @@ from typing import Any
 
 from sqlalchemy import func, select
 
-from jobs.corrections.charges import ChargeFilter
 from jobs.corrections.remapped import Origin
 from jobs.corrections.remapper import Remapper, find_origin
 from jobs.corrections.request import CorrectionRequest, ReinstatementRequest
 from jobs.corrections.result import CorrectionResult
 from jobs.corrections.reversed_charges import find_named
 from jobs.corrections.runner import correct
+from jobs.filters import ChargeFilter
 from jobs.settling.settle import Settler
 from jobs.storage.schema import actions, billing_events, outcomes
 from tests.jobs.doubles import Telling, body, mapping_set

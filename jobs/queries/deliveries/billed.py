@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from sqlalchemy import func, select
 
 from jobs.common.money import money
-from jobs.common.states import DeliveryState
+from jobs.common.states import SHADOW, DeliveryState
 from jobs.storage.batching import chunks
 from jobs.storage.database import Database
 from jobs.storage.schema import billing_events, outcomes
@@ -30,7 +30,6 @@ _OF_STATES: Mapping[str, str] = {
     DeliveryState.IGNORED: "ignored",
     DeliveryState.DISCARDED: "discarded",
 }
-SHADOW = "shadow"
 
 
 @dataclass(slots=True)

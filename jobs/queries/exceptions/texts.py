@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
+from jobs.common.parsing import check_choice
 from jobs.exceptions.detection import AMOUNT_DIFFERS, OF_KEYS, WAITING_REVERSAL
 
 LOOKALIKE_CUSTOMER, UNUSED_PRICE = "lookalike-customer", "unused-price"
@@ -47,3 +48,9 @@ DETAILS: Mapping[str, tuple[str, str]] = {
         "{} negotiated prices stand under names that nothing uses",
     ),
 }
+
+
+def parse_kinds(kind: str | None) -> Sequence[str]:
+    """The kinds of exceptions to list: that one, or all. Raises FilterInvalid."""
+    check_choice("kind", kind, KINDS)
+    return KINDS if kind is None else (kind,)

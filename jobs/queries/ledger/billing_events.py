@@ -4,21 +4,19 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Mapping
 from datetime import datetime
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict
+from pydantic import AwareDatetime
 from sqlalchemy import (
     ColumnElement,
     Select,
-    and_,
-    literal_column,
     select,
-    true,
 )
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from jobs.common.money import money
-from jobs.filters import between
+from jobs.common.parsing import check_choice
+from jobs.filters import BillingFilter
 from jobs.queries.shape import Page, Shape
 from jobs.storage.database import Database
 from jobs.storage.keyset import DEFAULT_LIMIT, MAX_LIMIT, Keyset
@@ -63,68 +61,14 @@ class BillingEventPage(Page[BillingEventItem]):
 
 #: Which of a posting's two times decides its day and month: when it happened, or was recorded.
 Basis = Literal["occurred", "recorded"]
-#: What a posting can be.
-LINE_KINDS = ("charge", "reversal")
-
 _columns = billing_events.c
 _NEWEST = Keyset("billing events", _columns.recorded_at, _columns.id)
-#: The filters that a column must equal.
-_EQUAL: Mapping[str, ColumnElement[Any]] = {
-    "agent": _columns.agent_id,
-    "customer": _columns.customer_id,
-    "indicator": _columns.indicator,
-    "source": _columns.source,
-    "currency": _columns.currency,
-    "delivery": _columns.delivery_id,
-    "outcome_key": _columns.outcome_key,
-}
 
 
-class BillingFilter(BaseModel):
-    """Which postings: all given parts must fit.
-
-    `since` ≤ occurred_at < `until`; `recorded_since` ≤ recorded_at < `recorded_until`.
-    `rule` is the rule whose outcome caused the posting.
-    """
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-    agent: str | None = None
-    customer: str | None = None
-    indicator: str | None = None
-    source: str | None = None
-    rule: str | None = None
-    kind: Literal["charge", "reversal"] | None = None
-    currency: str | None = None
-    delivery: str | None = None
-    outcome_key: str | None = None
-    since: AwareDatetime | None = None
-    until: AwareDatetime | None = None
-    recorded_since: AwareDatetime | None = None
-    recorded_until: AwareDatetime | None = None
-
-    def is_empty(self) -> bool:
-        """Whether every posting fits."""
-        return not self.model_dump(exclude_none=True)
-
-    def where(self) -> ColumnElement[bool]:
-        """The condition over `billing_events`."""
-        wanted = {name: getattr(self, name) for name in _EQUAL}
-        parts: list[ColumnElement[bool]] = [true()]
-        parts += [_EQUAL[name] == value for name, value in wanted.items() if value is not None]
-        if self.kind is not None:  # written out: the index of reversals is known by its condition
-            parts.append(_columns.kind == literal_column(f"'{self.kind}'"))
-        if self.rule is not None:
-            parts.append(_caused_by(self.rule))
-        parts += between(_columns.occurred_at, self.since, self.until)
-        parts += between(_columns.recorded_at, self.recorded_since, self.recorded_until)
-        return and_(*parts)
-
-
-def _caused_by(rule: str) -> ColumnElement[bool]:
-    cause = outcomes.alias("cause")
-    named = (cause.c.id == _columns.outcome_id) & (cause.c.rule == rule)
-    return select(cause.c.id).where(named).exists()
+def parse_basis(text: str | None) -> Basis:
+    """The basis named, `occurred` unless given. Raises FilterInvalid."""
+    check_choice("basis", text, get_args(Basis))
+    return "recorded" if text == "recorded" else "occurred"
 
 
 def time_of(basis: Basis) -> ColumnElement[datetime]:

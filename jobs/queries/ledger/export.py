@@ -11,13 +11,9 @@ from datetime import UTC, datetime
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from jobs.filters import BillingFilter
 from jobs.ledger.horizon import read_horizon
-from jobs.queries.ledger.billing_events import (
-    BillingEventPage,
-    BillingFilter,
-    billing_item,
-    billing_lines,
-)
+from jobs.queries.ledger.billing_events import BillingEventPage, billing_item, billing_lines
 from jobs.storage.database import Database
 from jobs.storage.keyset import DEFAULT_LIMIT, Keyset, Position, clamp
 from jobs.storage.schema import billing_events

@@ -7,7 +7,8 @@ from dataclasses import asdict, dataclass
 from typing import get_args
 from zoneinfo import ZoneInfo
 
-from jobs.queries.ledger.billing_events import Basis, BillingFilter
+from jobs.filters import BillingFilter
+from jobs.queries.ledger.billing_events import Basis
 from jobs.queries.ledger.revenue import RevenueItem, all_revenue
 from jobs.storage.database import Database
 

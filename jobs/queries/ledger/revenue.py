@@ -23,8 +23,9 @@ from sqlalchemy import BigInteger, ColumnElement, Select, String, cast, extract,
 
 from jobs.common.errors import FilterInvalid
 from jobs.common.money import money
+from jobs.filters import BillingFilter
 from jobs.ledger.horizon import horizon_if_known, wait_for_horizon
-from jobs.queries.ledger.billing_events import Basis, BillingFilter, time_of
+from jobs.queries.ledger.billing_events import Basis, time_of
 from jobs.queries.shape import Page, Shape
 from jobs.storage.database import Database
 from jobs.storage.keyset import (

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict
-from sqlalchemy import ColumnElement, and_, func, or_, select, true
+from pydantic import AwareDatetime
+from sqlalchemy import func, select
 
+from jobs.filters import RejectionFilter
 from jobs.queries.shape import Page, Shape
 from jobs.storage.database import Database
 from jobs.storage.keyset import DEFAULT_LIMIT, Keyset
@@ -38,34 +39,6 @@ class RejectionItem(Shape):
 _NEWEST = Keyset("rejections", rejections.c.at, rejections.c.id)
 
 
-class RejectionFilter(BaseModel):
-    """Which rejections: all given parts must fit; `since` ≤ at < `until`.
-
-    Those of a source are also the requests that were meant for it and missed its URL.
-    """
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-    source: str | None = None
-    cause: str | None = None
-    since: AwareDatetime | None = None
-    until: AwareDatetime | None = None
-
-    def where(self) -> ColumnElement[bool]:
-        """The condition over `rejections`."""
-        columns = rejections.c
-        parts: list[ColumnElement[bool]] = [true()]
-        if self.source is not None:
-            parts.append(or_(columns.source == self.source, columns.nearest_source == self.source))
-        if self.cause is not None:
-            parts.append(columns.cause == self.cause)
-        if self.since is not None:
-            parts.append(columns.at >= self.since)
-        if self.until is not None:
-            parts.append(columns.at < self.until)
-        return and_(*parts)
-
-
 async def list_rejections(
     database: Database,
     where: RejectionFilter,
@@ -95,14 +68,6 @@ async def count_rejections(
         query = query.where(columns.cause == cause)
     async with database.read() as connection:
         return {name: int(total) for name, total in await connection.execute(query)}
-
-
-async def known_to_rejections(database: Database) -> tuple[frozenset[str], frozenset[str]]:
-    """The sources and the causes that any rejection ever had."""
-    columns = rejection_counts.c
-    async with database.read() as connection:
-        rows = (await connection.execute(select(columns.source, columns.cause))).all()
-    return frozenset(row[0] for row in rows), frozenset(row[1] for row in rows)
 
 
 async def last_rejections(database: Database) -> dict[str, tuple[datetime, str]]:

@@ -128,7 +128,7 @@ CHOICES: Mapping[str, Choices] = {
     "new source": _schemes,
     "rule": _rules,
     "state": _texts("jobs.common.states", "DeliveryState"),
-    "reason": _texts("receiver.api.filter_params", "REASONS"),
+    "reason": _texts("jobs.common.states", "REASONS"),
     "group": _groups,
     "ids": _deliveries,
     "delivery": _deliveries,
@@ -144,7 +144,7 @@ CHOICES: Mapping[str, Choices] = {
     "indicator": _indicators,
     "actions kind": _texts("jobs.actions", "KINDS"),
     "exceptions kind": _texts("jobs.queries.exceptions.texts", "KINDS"),
-    "kind": _texts("jobs.queries.ledger.billing_events", "LINE_KINDS"),
+    "kind": _texts("jobs.filters", "LINE_KINDS"),
     "by": _texts("jobs.queries.ledger.revenue", "GROUPS"),
     "basis_name": lambda _start: ("occurred", "recorded"),
 }

@@ -8,7 +8,6 @@ from jobs.filters import DeliveryFilter
 from jobs.queries.deliveries.listing import unknown_ids
 from jobs.queries.identification import whole_filter
 from jobs.storage.database import Database
-from receiver.api.filter_params import delivery_filter
 from receiver.cli.common.errors import Trouble
 from receiver.cli.common.names import refuse_misspelt
 from receiver.cli.common.session import Session
@@ -19,7 +18,7 @@ def selected(
     session: Session, ids: Sequence[str] | None, given: Mapping[str, str | None]
 ) -> DeliveryFilter:
     """The filter with whole ids; raises Trouble for a name or id that does not exist."""
-    where = session.run(whole_filter, delivery_filter(given, session.zone, ids=ids or None))
+    where = session.run(whole_filter, DeliveryFilter.parse(given, session.zone, ids=ids or None))
     refuse_misspelt(session, where)
     session.run(_refuse_unknown, where)
     return where

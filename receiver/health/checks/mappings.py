@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 
+from jobs.filters import RejectionFilter
 from jobs.queries.deliveries.failures import FailureGroup, read_failures
 from jobs.queries.exceptions.listing import Tally, count_exceptions, detail_of
 from jobs.queries.exceptions.texts import REMEDIATIONS
-from jobs.queries.sources.rejections import RejectionFilter, list_rejections
+from jobs.queries.sources.rejections import list_rejections
 from jobs.queries.sources.rules import KnownRule, RuleItem, read_rules
 from jobs.queries.sources.traffic import read_silent
 from jobs.storage.database import Database

@@ -18,7 +18,7 @@ from jobs.storage.database import Database, open_database
 from jobs.storage.keyset import write_cursor
 from jobs.storage.schema import metadata
 from mappings.engine.loading.load import load
-from receiver.api import ApiParts, api_routes
+from receiver.api import Dependencies, api_routes
 from receiver.api.answers import HANDLERS
 from receiver.signatures import RULES
 from tests.fuzz.reading import Decisions, choice
@@ -109,7 +109,7 @@ class _World:
         from receiver.config.settings import Settings  # noqa: PLC0415 - reads the environment
         from receiver.sources.secrets import Secrets  # noqa: PLC0415 - with the settings
 
-        parts = ApiParts(
+        parts = Dependencies(
             database=self._database,
             mappings=lambda: mappings,
             zone=ZoneInfo(Settings(_env_file=None).timezone_name),

@@ -9,11 +9,10 @@ from pathlib import Path
 import pytest
 from sqlalchemy import select, text
 
-from jobs.corrections.charges import ChargeFilter
 from jobs.corrections.remapper import Remapper
 from jobs.corrections.request import CorrectionRequest
 from jobs.corrections.runner import correct
-from jobs.filters import DeliveryFilter
+from jobs.filters import ChargeFilter, DeliveryFilter
 from jobs.replays.replay import discard
 from jobs.storage.schema import billing_events
 from tests.jobs.conftest import make_tables

@@ -18,13 +18,13 @@ from jobs.audits.findings import Fault
 from jobs.common.errors import FilterInvalid
 from jobs.corrections import request as wishes
 from jobs.corrections import runner
-from jobs.corrections.charges import ChargeFilter, named_wrongly, standing
+from jobs.corrections.charges import named_wrongly, standing
 from jobs.corrections.remapper import Remapper
 from jobs.corrections.request import CorrectionRequest
 from jobs.corrections.result import CorrectionResult
 from jobs.corrections.reversed_charges import find_named
 from jobs.corrections.runner import correct, rehearse
-from jobs.filters import DeliveryFilter
+from jobs.filters import ChargeFilter, DeliveryFilter
 from jobs.ledger.repository import load_books
 from jobs.privacy.evidence import WHY_GONE
 from jobs.privacy.pseudonyms import pseudonym_of

@@ -7,14 +7,10 @@ from typing import Any
 
 import pytest
 
+from jobs.filters import RejectionFilter
 from jobs.intake.rejections import BATCH, KEPT, Rejected, RejectionBook, Ring
 from jobs.intake.secret_uses import SecretUses
-from jobs.queries.sources.rejections import (
-    RejectionFilter,
-    count_rejections,
-    last_rejections,
-    list_rejections,
-)
+from jobs.queries.sources.rejections import count_rejections, last_rejections, list_rejections
 from jobs.queries.sources.traffic import read_uses
 from tests.jobs.workshop import Workshop
 

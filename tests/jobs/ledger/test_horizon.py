@@ -12,8 +12,9 @@ from sqlalchemy import insert, make_url, select, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from jobs.common.errors import FilterInvalid
+from jobs.filters import BillingFilter
 from jobs.ledger.horizon import oldest_in_flight, posting_time, read_horizon
-from jobs.queries.ledger.billing_events import BillingEventItem, BillingFilter
+from jobs.queries.ledger.billing_events import BillingEventItem
 from jobs.queries.ledger.export import read_forward
 from jobs.storage.database import Database, open_database
 from jobs.storage.schema import billing_events, customers

@@ -7,12 +7,12 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from jobs.filters import DeliveryFilter
+from jobs.filters import BillingFilter, DeliveryFilter
 from jobs.mapping_store import read_stored
 from jobs.queries.deliveries.evidence import read_delivery
 from jobs.queries.deliveries.listing import list_deliveries
 from jobs.queries.deliveries.status import read_status
-from jobs.queries.ledger.billing_events import BillingFilter, list_billing_events
+from jobs.queries.ledger.billing_events import list_billing_events
 from jobs.queries.ledger.revenue import read_revenue
 from jobs.queries.sources.rules import read_rules
 from tests.jobs.builders import at

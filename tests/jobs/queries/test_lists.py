@@ -3,10 +3,10 @@ from datetime import timedelta
 import pytest
 
 from jobs.common.errors import FilterInvalid
-from jobs.filters import DeliveryFilter
+from jobs.filters import BillingFilter, DeliveryFilter
 from jobs.queries.deliveries.evidence import read_delivery
 from jobs.queries.deliveries.listing import list_deliveries, unknown_ids
-from jobs.queries.ledger.billing_events import BillingFilter, list_billing_events
+from jobs.queries.ledger.billing_events import list_billing_events
 from jobs.storage.database import Database
 from jobs.storage.keyset import DELIVERIES, Keyset, Position, write_cursor
 from tests.support.rows import START, Rows

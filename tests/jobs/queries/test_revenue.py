@@ -8,7 +8,8 @@ import pytest
 from sqlalchemy import text
 
 from jobs.common.errors import FilterInvalid
-from jobs.queries.ledger.billing_events import Basis, BillingFilter
+from jobs.filters import BillingFilter
+from jobs.queries.ledger.billing_events import Basis
 from jobs.queries.ledger.revenue import read_revenue
 from jobs.storage.database import Database
 from tests.support.rows import Rows

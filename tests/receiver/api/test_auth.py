@@ -3,7 +3,7 @@ import hmac
 import pytest
 
 from jobs.storage.database import Database
-from receiver.api import ApiParts
+from receiver.api import Dependencies
 from tests.receiver.api.conftest import TOKEN, client
 
 
@@ -27,7 +27,7 @@ def database(sqlite_tables: Database) -> Database:
 )
 @pytest.mark.parametrize("path", ["/api/status", "/api/nothing"])
 async def test_without_the_token_everything_is_401(
-    parts: ApiParts, headers: dict[str, str], path: str
+    parts: Dependencies, headers: dict[str, str], path: str
 ) -> None:
     async with client(parts, **headers) as stranger:
         answer = await stranger.get(path)
@@ -37,12 +37,12 @@ async def test_without_the_token_everything_is_401(
 
 
 @pytest.mark.parametrize("scheme", ["Bearer", "bearer", "BEARER", "Bearer  "])
-async def test_the_token_opens(parts: ApiParts, scheme: str) -> None:
+async def test_the_token_opens(parts: Dependencies, scheme: str) -> None:
     async with client(parts, authorization=f"{scheme} {TOKEN}") as owner:
         assert (await owner.get("/api/status")).status_code == 200
 
 
-async def test_a_token_may_have_any_characters(parts: ApiParts) -> None:
+async def test_a_token_may_have_any_characters(parts: Dependencies) -> None:
     headers = {b"authorization": "Bearer pässwörd".encode()}
     async with client(parts, token="pässwörd") as owner:
         assert (await owner.get("/api/status", headers=headers)).status_code == 200
@@ -50,14 +50,14 @@ async def test_a_token_may_have_any_characters(parts: ApiParts) -> None:
 
 @pytest.mark.parametrize("token", [None, ""])
 async def test_without_a_token_configured_there_is_no_api(
-    parts: ApiParts, token: str | None
+    parts: Dependencies, token: str | None
 ) -> None:
     async with client(parts, token=token, authorization="Bearer ") as anyone:
         assert (await anyone.get("/api/status")).status_code == 404
 
 
 async def test_the_token_is_compared_by_compare_digest(
-    parts: ApiParts, monkeypatch: pytest.MonkeyPatch
+    parts: Dependencies, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(hmac, "compare_digest", lambda _one, _other: False)
     async with client(parts, authorization=f"Bearer {TOKEN}") as owner:

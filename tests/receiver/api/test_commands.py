@@ -9,7 +9,7 @@ from sqlalchemy import select
 from jobs.storage.database import Database
 from jobs.storage.schema import actions, deliveries
 from mappings.engine.loading.load import load
-from receiver.api import ApiParts
+from receiver.api import Dependencies
 from receiver.signatures import RULES
 from tests.receiver.api.conftest import TOKEN, client
 from tests.support.rows import Rows
@@ -71,7 +71,7 @@ async def test_a_dry_run_tells_and_changes_nothing(
 
 
 async def test_a_dry_run_finds_an_outcome_too_old_when_the_workers_do(
-    parts: ApiParts, rows: Rows
+    parts: Dependencies, rows: Rows
 ) -> None:
     dated = ZENDESK + b"    occurred_at: ${{ payload.at }}\n"
     mappings = load({**FILES, "zendesk.yaml": dated}, timezone="UTC", schemes=RULES)

@@ -15,7 +15,7 @@ from jobs.mapping_store import accept, read_stored
 from jobs.storage.database import Database
 from jobs.storage.schema import actions, billing_events
 from mappings.engine.loading.load import load
-from receiver.api import ApiParts
+from receiver.api import Dependencies
 from receiver.signatures import RULES
 from tests.receiver.api.conftest import TOKEN, client
 from tests.receiver.api.test_openapi import BY_NAME, resolved
@@ -33,7 +33,7 @@ async def billed(rows: Rows) -> Rows:
 
 
 @pytest.fixture
-def parts(parts: ApiParts) -> ApiParts:
+def parts(parts: Dependencies) -> Dependencies:
     """The price is 1.50 by now."""
     agents = AGENTS.replace(b"0.99", b"1.50")
     dearer = load({**FILES, "agents.yaml": agents}, timezone="UTC", schemes=RULES)
@@ -96,7 +96,7 @@ async def test_a_rebill_is_rehearsed_and_then_made_with_the_same_mappings(
 
 
 async def test_other_mappings_than_those_rehearsed_are_refused(
-    parts: ApiParts, api: httpx.AsyncClient, billed: Rows, database: Database
+    parts: Dependencies, api: httpx.AsyncClient, billed: Rows, database: Database
 ) -> None:
     rebill = {"ids": ["d1"], "rebill": True}
     would = (await api.post("/api/reversals", json={**rebill, "dry_run": True})).json()

@@ -11,9 +11,8 @@ from pydantic import BaseModel
 from starlette.applications import Starlette
 from starlette.routing import Mount, Route
 
-from jobs.corrections.charges import ChargeFilter
-from jobs.filters import DeliveryFilter
-from jobs.queries.actions import ActionEntry, ActionFilter
+from jobs.filters import ActionFilter, BillingFilter, ChargeFilter, DeliveryFilter, RejectionFilter
+from jobs.queries.actions import ActionEntry
 from jobs.queries.deliveries.evidence import DeliveryEvidence
 from jobs.queries.deliveries.failures import FailureGroup
 from jobs.queries.deliveries.listing import DeliveryItem
@@ -25,7 +24,7 @@ from jobs.queries.exceptions.examples import (
     WaitingReversal,
 )
 from jobs.queries.exceptions.listing import ExceptionItem
-from jobs.queries.ledger.billing_events import BillingEventItem, BillingEventPage, BillingFilter
+from jobs.queries.ledger.billing_events import BillingEventItem, BillingEventPage
 from jobs.queries.ledger.outcomes import OutcomeItem
 from jobs.queries.ledger.revenue import RevenueItem
 from jobs.queries.ledger.story import (
@@ -37,12 +36,12 @@ from jobs.queries.ledger.story import (
 from jobs.queries.mappings import MappingFile, MappingProblem, MappingProcess, MappingsInForce
 from jobs.queries.replays import ReplayItem
 from jobs.queries.shape import Page
-from jobs.queries.sources.rejections import RejectionFilter, RejectionItem
+from jobs.queries.sources.rejections import RejectionItem
 from jobs.queries.sources.rules import RuleItem
 from jobs.replays.dry_run import DryRun
 from jobs.replays.replay import ReplayStatus
 from jobs.storage.database import Database
-from receiver.api import ApiParts, api_routes
+from receiver.api import Dependencies, api_routes
 from receiver.api.command_shapes import Corrected, CorrectedCharge, RefusedCharge
 from receiver.app import WebProcess
 from receiver.config.settings import Settings
@@ -108,7 +107,7 @@ def answered(route: Route) -> str:
 
 
 async def test_every_path_is_documented_and_no_other(
-    parts: ApiParts, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    parts: Dependencies, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     monkeypatch.chdir(tmp_path)
     process = WebProcess(Settings(data_dir=tmp_path), secrets=Secrets(environ={}))

@@ -7,7 +7,7 @@ from sqlalchemy import insert
 from jobs.storage.database import Database
 from jobs.storage.schema import mapping_set
 from mappings.engine.loading.load import load
-from receiver.api import ApiParts
+from receiver.api import Dependencies
 from receiver.signatures import RULES
 from tests.receiver.api.conftest import TOKEN, client
 from tests.support.texts import FILES
@@ -16,7 +16,7 @@ START = datetime(2026, 11, 1, tzinfo=UTC)
 
 
 async def test_a_dry_run_says_by_which_mappings_and_a_replay_may_name_them(
-    parts: ApiParts, api: httpx.AsyncClient, database: Database
+    parts: Dependencies, api: httpx.AsyncClient, database: Database
 ) -> None:
     digest = parts.mappings().digest
     row = {"id": 1, "version": digest, "generation": 1, "accepted_at": START}
@@ -34,7 +34,9 @@ async def test_a_dry_run_says_by_which_mappings_and_a_replay_may_name_them(
     assert refused.status_code == 400
 
 
-async def test_the_mappings_in_force_are_listed(parts: ApiParts, api: httpx.AsyncClient) -> None:
+async def test_the_mappings_in_force_are_listed(
+    parts: Dependencies, api: httpx.AsyncClient
+) -> None:
     found = (await api.get("/api/mappings")).json()
     assert found["version"] == parts.mappings().digest
     assert {(one["name"], one["kind"], one["state"]) for one in found["files"]} == {
@@ -44,7 +46,9 @@ async def test_the_mappings_in_force_are_listed(parts: ApiParts, api: httpx.Asyn
     assert (found["problems"], found["warnings"], found["processes"]) == ([], [], [])
 
 
-async def test_a_refused_edit_is_listed_with_its_place(parts: ApiParts, database: Database) -> None:
+async def test_a_refused_edit_is_listed_with_its_place(
+    parts: Dependencies, database: Database
+) -> None:
     files = FILES | {"zendesk.yaml": b"source: ["}
     mappings = load(files, timezone="UTC", schemes=RULES, last_good=FILES)
     later = replace(parts, mappings=lambda: mappings)

@@ -11,7 +11,7 @@ import pytest
 from jsonschema import Draft202012Validator
 
 from jobs.storage.database import Database
-from receiver.api import ApiParts
+from receiver.api import Dependencies
 from receiver.api.openapi import document
 from receiver.api.operations import OPENAPI_PATH, OPERATIONS, Operation
 from tests.receiver.api.conftest import client
@@ -38,7 +38,9 @@ def known_in(refusal: httpx.Response) -> set[str]:
     return set(listed[1].split(", ")) - {""} if listed else set()
 
 
-async def test_it_is_served_behind_the_token_only(api: httpx.AsyncClient, parts: ApiParts) -> None:
+async def test_it_is_served_behind_the_token_only(
+    api: httpx.AsyncClient, parts: Dependencies
+) -> None:
     assert (await api.get("/api/openapi.json")).json() == document()
     assert "/api/openapi.json" in document()["paths"]
     async with client(parts) as stranger:
@@ -58,22 +60,22 @@ async def test_exactly_the_parameters_that_are_named_are_taken(
     api: httpx.AsyncClient, operation: Operation
 ) -> None:
     refusal = await api.request(operation.method, path_of(operation), params={"qqqqqqqq": "1"})
-    assert known_in(refusal) == set(operation.takes)
+    assert known_in(refusal) == set(operation.query_names)
 
 
 @pytest.mark.parametrize(
-    "operation", [one for one in OPERATIONS if one.order is not None], ids=lambda one: one.path
+    "operation", [one for one in OPERATIONS if one.members is not None], ids=lambda one: one.path
 )
 async def test_exactly_the_members_that_are_named_are_taken(
     api: httpx.AsyncClient, operation: Operation
 ) -> None:
-    assert operation.order is not None
+    assert operation.members is not None
     refusal = await api.post(path_of(operation), json={"qqqqqqqq": "1"})
-    assert known_in(refusal) == set(operation.order)
+    assert known_in(refusal) == set(operation.members)
 
 
 @operations
-async def test_every_call_wants_the_token(parts: ApiParts, operation: Operation) -> None:
+async def test_every_call_wants_the_token(parts: Dependencies, operation: Operation) -> None:
     async with client(parts, authorization="Bearer wrong horse") as stranger:
         answer = await stranger.request(operation.method, path_of(operation))
     assert answer.status_code == 401

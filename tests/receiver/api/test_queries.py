@@ -11,7 +11,7 @@ import pytest
 from jobs.intake.rejections import Rejected, RejectionBook
 from jobs.queries.exceptions.texts import KINDS
 from jobs.storage.database import Database
-from receiver.api import ApiParts
+from receiver.api import Dependencies
 from receiver.health.collector import DatabaseCounts
 from receiver.health.metrics import Metrics
 from receiver.sources.clock_lag import ClockLags
@@ -166,7 +166,7 @@ async def test_a_database_that_is_away_is_503(api: httpx.AsyncClient, database: 
     assert "retry-after" in answer.headers
 
 
-async def test_a_bug_is_500_and_tells_nothing(api: httpx.AsyncClient, parts: ApiParts) -> None:
+async def test_a_bug_is_500_and_tells_nothing(api: httpx.AsyncClient, parts: Dependencies) -> None:
     def broken() -> None:
         raise ZeroDivisionError("the secret is 42")
 
@@ -321,7 +321,7 @@ async def test_sources_say_what_is_missing(api: httpx.AsyncClient, rows: Rows) -
 
 
 async def test_exceptions_are_listed_by_kind_and_counted_in_metrics(
-    api: httpx.AsyncClient, rows: Rows, parts: ApiParts
+    api: httpx.AsyncClient, rows: Rows, parts: Dependencies
 ) -> None:
     assert (await api.get("/api/exceptions")).json() == {"items": [], "next": None}
     await rows.charge()

@@ -6,8 +6,9 @@ from typing import Any
 
 import pytest
 
+from jobs.filters import RejectionFilter
 from jobs.intake.rejections import Rejected
-from jobs.queries.sources.rejections import RejectionFilter, list_rejections
+from jobs.queries.sources.rejections import list_rejections
 from jobs.storage.schema import rejections
 from mappings.engine.common.suggest import nearest
 from receiver.app import WebProcess
