@@ -27,7 +27,7 @@ from mappings.engine.tooling.examples import run_examples
 from mappings.engine.types import Problem
 from receiver.cli.common import options as arg
 from receiver.cli.common.backtest import differences
-from receiver.cli.common.errors import MISUSE, Trouble
+from receiver.cli.common.errors import MISUSE, CommandError
 from receiver.cli.common.session import Session
 from receiver.signatures import RULES, scheme_of
 from receiver.signatures.describing import concerns
@@ -59,7 +59,7 @@ def check(
     ] = None,
     as_json: arg.Json = False,
 ) -> None:
-    """Print every problem and raise Trouble if there is one.
+    """Print every problem and raise CommandError if there is one.
 
     With `against` also print what would be billed otherwise; that alone is no problem.
     """
@@ -84,7 +84,7 @@ def check(
     for warning in (*mappings.warnings, *_left_behind(session, stored, files)):
         out.say(f"warning: {where}/{warning}")
     if problems:
-        raise Trouble(counted(len(problems), "problem"))
+        raise CommandError(counted(len(problems), "problem"))
     for concern in (*_concerns(mappings), *price_concerns(mappings, customers)):
         out.say(f"warning: {concern}")
     sources = counted(len(mappings.sources), "source")
@@ -97,7 +97,7 @@ def _window(against: str | None, use_database: bool | None) -> Window | None:
         return None
     window = parse_window(against)
     if use_database is False:
-        raise Trouble("--against needs the database; leave out --offline", code=MISUSE)
+        raise CommandError("--against needs the database; leave out --offline", code=MISUSE)
     return window
 
 
@@ -144,10 +144,10 @@ def _recorded(
         return NOTHING_STORED, None
     try:
         return session.run(_read)
-    except Trouble as trouble:
+    except CommandError as error:
         if use_database:
             raise
-        reason = str(trouble)
+        reason = str(error)
     except Exception as error:
         if use_database or not is_transient(error):
             raise

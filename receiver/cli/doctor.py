@@ -13,7 +13,7 @@ from rich.text import Text
 from jobs.audits.scrub import PAGE
 from jobs.storage.database import open_database
 from receiver.cli.common import options as arg
-from receiver.cli.common.errors import Trouble
+from receiver.cli.common.errors import CommandError
 from receiver.cli.common.explanations import explanation
 from receiver.cli.common.session import Session, refuse_missing_file
 from receiver.cli.test_alert import send_test_alert
@@ -43,7 +43,7 @@ def doctor(
     ] = False,
     as_json: arg.Json = False,
 ) -> None:
-    """Print each check; raise Trouble if one found a problem."""
+    """Print each check; raise CommandError if one found a problem."""
     if test_alert:
         send_test_alert(as_json=as_json)
         return
@@ -58,7 +58,7 @@ def doctor(
     bad = [one for one in checked if one.status == "problem" and not one.is_skipped]
     if bad:
         left = f"; {len(skipped)} could not be made" if skipped else ""
-        raise Trouble(f"{counted(len(bad), 'check')} found a problem: {_names(bad)}{left}")
+        raise CommandError(f"{counted(len(bad), 'check')} found a problem: {_names(bad)}{left}")
     out.line("nothing is wrong")
 
 
@@ -87,7 +87,7 @@ async def _examine(
 
 
 def _explain(error: Exception) -> str | None:
-    said = error if isinstance(error, Trouble) else explanation(error)
+    said = error if isinstance(error, CommandError) else explanation(error)
     return None if said is None else str(said)
 
 

@@ -24,7 +24,7 @@ from jobs.queries.ledger.export import read_forward
 from jobs.storage.database import Database
 from jobs.storage.keyset import DEFAULT_LIMIT, MAX_LIMIT
 from receiver.cli.common import options as arg
-from receiver.cli.common.errors import MISUSE, Trouble
+from receiver.cli.common.errors import MISUSE, CommandError
 from receiver.cli.common.names import refuse_misspelt
 from receiver.cli.common.session import Session
 from receiver.terminal.output import Cell, Output, counted
@@ -57,11 +57,11 @@ STREAMED = (Form.JSONL, Form.CSV)
 
 
 def form_of(*, as_json: bool, as_csv: bool, as_jsonl: bool) -> Form:
-    """The form that was asked for. Raises Trouble for more than one."""
+    """The form that was asked for. Raises CommandError for more than one."""
     asked = {Form.JSON: as_json, Form.JSONL: as_jsonl, Form.CSV: as_csv}
     chosen = [form for form, is_asked in asked.items() if is_asked]
     if len(chosen) > 1:
-        raise Trouble(f"choose one of {' and '.join(chosen)}", code=MISUSE)
+        raise CommandError(f"choose one of {' and '.join(chosen)}", code=MISUSE)
     return chosen[0] if chosen else Form.TABLE
 
 

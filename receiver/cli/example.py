@@ -22,7 +22,7 @@ from mappings.engine.types import DeliveryInput, Mapped, Outcome
 from receiver.authoring.anonymize import Path as Place
 from receiver.authoring.anonymize import Redaction, candidates, path_text
 from receiver.cli.common import options as arg
-from receiver.cli.common.errors import Trouble
+from receiver.cli.common.errors import CommandError
 from receiver.cli.common.files import write_new
 from receiver.cli.common.session import Session
 from receiver.terminal.output import Output, counted
@@ -79,15 +79,17 @@ def _delivery(session: Session, delivery_id: str) -> DeliveryInput:
     delivery_id = session.run(whole_id, delivery_id, {IdKind.DELIVERY})
     evidence = session.run(read_delivery, delivery_id)
     if evidence is None:
-        raise Trouble(f"there is no delivery {delivery_id!r}; `receiver deliveries` lists them")
+        raise CommandError(
+            f"there is no delivery {delivery_id!r}; `receiver deliveries` lists them"
+        )
     found = session.run(read_input, delivery_id, source=evidence.source, oldest_days=None)
     if found is None:
-        raise Trouble(f"delivery {delivery_id} is gone")
+        raise CommandError(f"delivery {delivery_id} is gone")
     try:
         # One that was stored before its file had `redact` goes out as it would be stored today.
         return session.edited.redacted(found)
     except NotRedactable as error:
-        raise Trouble(f"values are to be taken out of {delivery_id}, and {error}") from None
+        raise CommandError(f"values are to be taken out of {delivery_id}, and {error}") from None
 
 
 def redacted(mappings: MappingSet, delivery: DeliveryInput) -> Fixture:
@@ -138,7 +140,7 @@ def _read(delivery: DeliveryInput) -> tuple[Any, Callable[[Any], bytes]]:
     if content_type.startswith("application/x-www-form-urlencoded"):
         fields = parse_qsl(delivery.body.decode("utf-8", "replace"), keep_blank_values=True)
         return [{name: _inner(text)} for name, text in fields], _write_form
-    raise Trouble(
+    raise CommandError(
         f"its body ({content_type or 'no content type'}) is neither JSON nor a form; "
         "copy it from `receiver show` and redact it by hand"
     )

@@ -15,7 +15,7 @@ from receiver.authoring.folder import ENV, folder_files
 from receiver.authoring.library import Entry, library
 from receiver.cli.common import options as arg
 from receiver.cli.common.consent import can_ask
-from receiver.cli.common.errors import MISUSE, Trouble
+from receiver.cli.common.errors import MISUSE, CommandError
 from receiver.cli.common.files import ORDINARY, OWNER_ONLY, write_new
 from receiver.cli.common.ready_made import entry_of
 from receiver.terminal.output import Output, counted
@@ -42,10 +42,10 @@ def init(
     ] = None,
     as_json: arg.Json = False,
 ) -> None:
-    """Write the folder; Trouble that names existing files, with nothing written."""
+    """Write the folder; CommandError that names existing files, with nothing written."""
     out = Output(as_json=as_json)
     if folder.exists() and not folder.is_dir():
-        raise Trouble(f"{folder} is a file; name a folder", code=MISUSE)
+        raise CommandError(f"{folder} is a file; name a folder", code=MISUSE)
     entries = _chosen_entries(_asked(out) if vendors is None else vendors)
     files = folder_files(entries, token=secrets.token_urlsafe(TOKEN_BYTES))
     _refuse_existing(folder, files)
@@ -66,7 +66,7 @@ def init(
 
 
 def _chosen_entries(names: Iterable[str]) -> list[Entry]:
-    """The entries of these names, commas between them; Trouble for one that is not there."""
+    """The entries of these names, commas between them; CommandError for one that is not there."""
     words = [word.strip() for text in names for word in text.split(",") if word.strip()]
     wanted = {entry_of(word).name for word in words}
     return [entry for name, entry in library().items() if name in wanted]
@@ -86,7 +86,7 @@ def _refuse_existing(folder: Path, files: Iterable[str]) -> None:
     if existing:
         listed = ", ".join(str(folder / name) for name in existing)
         remedy = "remove what you do not need, or name another folder"
-        raise Trouble(f"nothing was written, since these exist already: {listed}; {remedy}")
+        raise CommandError(f"nothing was written, since these exist already: {listed}; {remedy}")
 
 
 def _tops(files: Iterable[str]) -> set[str]:

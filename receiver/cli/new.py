@@ -30,7 +30,7 @@ from receiver.authoring.scaffold import (
 )
 from receiver.cli.common import options as arg
 from receiver.cli.common.consent import can_ask
-from receiver.cli.common.errors import MISUSE, Trouble
+from receiver.cli.common.errors import MISUSE, CommandError
 from receiver.cli.common.files import write_new
 from receiver.cli.common.ready_made import entry_of
 from receiver.cli.common.session import Session
@@ -70,7 +70,7 @@ def new(
         return
     for option, value in {"--scheme": scheme, "--agent": agent, "--indicator": indicator}.items():
         if value is not None:
-            raise Trouble(f"--from brings its own; leave out {option}", code=MISUSE)
+            raise CommandError(f"--from brings its own; leave out {option}", code=MISUSE)
     _copy_entry(source, entry, as_json=as_json)
 
 
@@ -115,7 +115,7 @@ def _copy_entry(source: str, name: str, *, as_json: bool) -> None:
     entry = entry_of(name)
     if len(entry.sources) != 1:
         message = f"{name} has several sources; copy it with `receiver init DIR --with {name}`"
-        raise Trouble(message, code=MISUSE)
+        raise CommandError(message, code=MISUSE)
     entry = entry.under(source)
     folder = _folder(session)
     _refuse_known(session, source)
@@ -140,10 +140,10 @@ def _refuse_bad_name(source: str) -> None:
         TypeAdapter(SourceName).validate_python(source)
     except ValidationError as error:
         said = error.errors()[0]["ctx"]
-        raise Trouble(f"{said['message']} {said['remedy']}", code=MISUSE) from None
+        raise CommandError(f"{said['message']} {said['remedy']}", code=MISUSE) from None
     if f"{source}.yaml" in RESERVED_FILES:
         message = f"{source}.yaml is no mapping file; give the source another name"
-        raise Trouble(message, code=MISUSE)
+        raise CommandError(message, code=MISUSE)
 
 
 def _refuse_unknown_scheme(scheme: str | None, source: str) -> None:
@@ -156,18 +156,18 @@ def _refuse_unknown_scheme(scheme: str | None, source: str) -> None:
     what = f"there is no scheme {scheme!r}" if scheme else "say how it signs with --scheme"
     ready = [name for name in library() if name.startswith(wanted)]
     copied = f" A ready-made mapping: --from {' or --from '.join(ready)}" if ready else ""
-    raise Trouble(f"{what}; {hint}{copied} {WITHOUT_PRESET}", code=MISUSE)
+    raise CommandError(f"{what}; {hint}{copied} {WITHOUT_PRESET}", code=MISUSE)
 
 
 def _refuse_known(session: Session, source: str) -> None:
     found = session.edited.sources.get(source)
     if found is not None:
-        raise Trouble(f"source {source} is in {found.file} already; nothing was written")
+        raise CommandError(f"source {source} is in {found.file} already; nothing was written")
 
 
 def _refuse_existing(path: Path) -> None:
     if path.exists():
-        raise Trouble(f"{path} exists already; nothing is overwritten")
+        raise CommandError(f"{path} exists already; nothing is overwritten")
 
 
 def _billable(out: Output, among: list[Billable], wanted: Wanted, scheme: str) -> Billable | None:
@@ -193,7 +193,7 @@ def _of_names(among: list[Billable], agent: str | None, indicator: str | None) -
         if agent in (None, one.agent) and indicator in (None, one.indicator):
             return one
     listed = ", ".join(f"{one.agent} {one.indicator}" for one in among) or "none"
-    raise Trouble(
+    raise CommandError(
         f"{AGENTS_FILE} has no such agent and indicator with a fixed price; there are {listed}",
         code=MISUSE,
     )

@@ -12,7 +12,7 @@ from jobs.common.timestamps import in_utc
 from jobs.intake.pairing import Window, close_window, open_window, taken
 from mappings.engine.loading.load import Source
 from receiver.cli.common import options as arg
-from receiver.cli.common.errors import MISUSE, Trouble
+from receiver.cli.common.errors import MISUSE, CommandError
 from receiver.cli.common.session import Session
 from receiver.signatures import Scheme, SchemeInvalid, scheme_of
 from receiver.signatures.signing import with_parameter
@@ -68,7 +68,7 @@ def pair(
     for field, value in (shown or {}).items():
         out.line(f"{field}: {value}")
     if wait and shown is None:
-        raise Trouble(f"nothing came for {source.name} while the window was open")
+        raise CommandError(f"nothing came for {source.name} while the window was open")
 
 
 def _wait_for(session: Session, source: str, seconds: float) -> dict[str, str] | None:
@@ -88,18 +88,18 @@ def _scheme_of(source: Source) -> Scheme:
     try:
         return scheme_of(source.verify)
     except SchemeInvalid as error:
-        raise Trouble(str(error)) from error
+        raise CommandError(str(error)) from error
 
 
 def _learns(scheme: Scheme) -> bool:
-    """Whether a secret is learnt, or only something shown; Trouble where neither is."""
+    """Whether a secret is learnt, or only something shown; CommandError where neither is."""
     if any(one.learns for one in scheme.handshakes):
         return True
     if not any(one.shows for one in scheme.handshakes):
         message = (
             f"{scheme.name} sends no secret while it is set up; take it from the vendor's page"
         )
-        raise Trouble(message, code=MISUSE)
+        raise CommandError(message, code=MISUSE)
     return False
 
 
@@ -107,17 +107,17 @@ def _secret_to_learn(session: Session, source: Source, wanted: str | None, *, re
     """The name under which the secret is kept: an unused one, unless `replace` is given."""
     if wanted is not None and wanted not in source.secrets:
         listed = ", ".join(source.secrets)
-        raise Trouble(f"{source.name} has no secret {wanted}; it has {listed}", code=MISUSE)
+        raise CommandError(f"{source.name} has no secret {wanted}; it has {listed}", code=MISUSE)
     names = source.secrets if wanted is None else (wanted,)
     free = [name for name in names if session.secrets.may_be_paired(name)]
     if not free:
         listed = " or ".join(names)
-        raise Trouble(f"{listed} is set in the environment or a file: remove it there first")
+        raise CommandError(f"{listed} is set in the environment or a file: remove it there first")
     unused = [name for name in free if not session.secrets.was_learnt(name)]
     if unused or replace:
         return (unused or free)[0]
     listed = ", ".join([*source.secrets, _next_name(session, source)])
-    raise Trouble(
+    raise CommandError(
         f"{' and '.join(free)} came from the vendor and is in use: the webhook that signs with it"
         f" would be refused. Give {source.file} another name, `secrets: [{listed}]`, and both are"
         " accepted; or replace it with --replace"

@@ -17,7 +17,7 @@ from jobs.privacy.purge_report import SHOWN, PurgeReport
 from mappings.engine.common.identifiers import CHARS_MAX
 from receiver.cli.common import options as arg
 from receiver.cli.common.consent import actor, require_consent
-from receiver.cli.common.errors import MISUSE, Trouble
+from receiver.cli.common.errors import MISUSE, CommandError
 from receiver.cli.common.session import Session
 from receiver.terminal.output import Output, counted
 
@@ -65,7 +65,7 @@ def purge(
 def _refuse_what_is_no_id(customer: str) -> None:
     if not customer.strip() or not can_be_stored(customer) or len(customer) > CHARS_MAX:
         message = f"--customer {customer[:80]!r} is no id that can have been billed"
-        raise Trouble(message, code=MISUSE)
+        raise CommandError(message, code=MISUSE)
 
 
 def _show(out: Output, report: PurgeReport, *, did: bool) -> None:

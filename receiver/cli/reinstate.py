@@ -17,7 +17,7 @@ from jobs.queries.identification import IdKind, whole_ids
 from receiver.cli.common import options as arg
 from receiver.cli.common.consent import require_consent, require_note
 from receiver.cli.common.corrections import correct_with_progress, print_result
-from receiver.cli.common.errors import Trouble
+from receiver.cli.common.errors import CommandError
 from receiver.cli.common.session import Session
 from receiver.terminal.output import Output, counted
 
@@ -41,7 +41,7 @@ def reinstate(
     yes: arg.Yes = False,
     as_json: arg.Json = False,
 ) -> None:
-    """Undo reversals by hand; Trouble if one of them is refused."""
+    """Undo reversals by hand; CommandError if one of them is refused."""
     session, out = Session(), Output(as_json=as_json)
     if not dry_run:
         note = require_note(note, "say why these charges are reinstated")
@@ -49,7 +49,7 @@ def reinstate(
     whole = session.run(whole_ids, check_ids(ids, "charges"), kinds)
     named, unknown = session.run(find_named, whole)
     if unknown:
-        raise Trouble("; ".join(NAMES_NOTHING.format(name) for name in unknown[:5]))
+        raise CommandError("; ".join(NAMES_NOTHING.format(name) for name in unknown[:5]))
     request = ReinstatementRequest(named)
     would = session.run(rehearse, request)
     if dry_run:

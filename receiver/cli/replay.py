@@ -23,7 +23,7 @@ from jobs.replays.replay import ReplayStatus, count_selected, replay_status, sta
 from jobs.storage.database import Database
 from receiver.cli.common import options as arg
 from receiver.cli.common.consent import actor, require_consent
-from receiver.cli.common.errors import MISUSE, Trouble
+from receiver.cli.common.errors import MISUSE, CommandError
 from receiver.cli.common.progress import progress_bar
 from receiver.cli.common.selection import hint_at_others, selected
 from receiver.cli.common.session import Session
@@ -61,11 +61,11 @@ def replay(
     as_json: arg.Json = False,
     **given: arg.DeliveryFilter,
 ) -> None:
-    """Start a replay, or wait for one; Trouble if a delivery failed again."""
+    """Start a replay, or wait for one; CommandError if a delivery failed again."""
     session, out = Session(), Output(as_json=as_json)
     if follow is not None:
         if ids or any(given.values()) or limit or note or dry_run or mapping_version:
-            raise Trouble(
+            raise CommandError(
                 "--follow takes nothing but --wait and --json: that replay has its own filter",
                 code=MISUSE,
             )
@@ -137,7 +137,7 @@ def _rehearsed(
 
 
 async def _wait(database: Database, out: Output, replay_id: str) -> ReplayStatus:
-    """Follow the replay to its end. Raises Trouble if no worker is alive to continue it."""
+    """Follow the replay to its end. Raises CommandError if no worker is alive to continue it."""
     workerless_since = None
     with progress_bar(out) as progress:
         task = progress.add_task("settling again", total=None)
@@ -145,7 +145,7 @@ async def _wait(database: Database, out: Output, replay_id: str) -> ReplayStatus
             asked_at = time.monotonic()
             status = await replay_status(database, replay_id, with_differences=False)
             if status is None:
-                raise Trouble(f"there is no replay {replay_id!r}")
+                raise CommandError(f"there is no replay {replay_id!r}")
             counting_took = time.monotonic() - asked_at
             progress.update(task, completed=status.done, total=status.matched)
             if status.state == "done":
@@ -156,7 +156,7 @@ async def _wait(database: Database, out: Output, replay_id: str) -> ReplayStatus
                 workerless_since = workerless_since or time.monotonic()
                 if time.monotonic() - workerless_since > WORKERLESS_SECONDS:
                     message = f"no worker is alive; replay {replay_id} continues once one runs"
-                    raise Trouble(message)
+                    raise CommandError(message)
             await asyncio.sleep(max(POLL_SECONDS, POLL_SHARE * counting_took))
 
 
@@ -171,9 +171,9 @@ def _finish(out: Output, status: ReplayStatus) -> None:
     _show_differences(out, status.differences)
     if status.not_replayed:
         message = f"{status.not_replayed} were not replayed: other mappings came into force"
-        raise Trouble(f"{message}; make the dry run again")
+        raise CommandError(f"{message}; make the dry run again")
     if status.failed:
-        raise Trouble(f"{status.failed} failed again; `receiver failures` says why")
+        raise CommandError(f"{status.failed} failed again; `receiver failures` says why")
 
 
 def _show_dry_run(out: Output, found: rehearsal.DryRun) -> None:

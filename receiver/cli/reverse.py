@@ -23,7 +23,7 @@ from jobs.storage.database import Database
 from receiver.cli.common import options as arg
 from receiver.cli.common.consent import can_ask, require_consent, require_note
 from receiver.cli.common.corrections import correct_with_progress, print_result
-from receiver.cli.common.errors import MISUSE, Trouble
+from receiver.cli.common.errors import MISUSE, CommandError
 from receiver.cli.common.names import refuse_misspelt
 from receiver.cli.common.session import Session
 from receiver.terminal.output import Output, counted
@@ -63,14 +63,14 @@ def reverse(
     as_json: arg.Json = False,
     **given: arg.ChargeFilter,
 ) -> None:
-    """Correct open charges by hand; Trouble if one of them is refused."""
+    """Correct open charges by hand; CommandError if one of them is refused."""
     session, out = Session(), Output(as_json=as_json)
     whole = session.run(whole_ids, ids, {IdKind.BILLING_EVENT, IdKind.DELIVERY}) if ids else None
     where = ChargeFilter.parse(given, session.zone, ids=whole)
     if not dry_run:
         note = require_note(note, "say why these charges are corrected")
     if origin is not None and not rebill:
-        raise Trouble("--from says what to bill instead; add --rebill", code=MISUSE)
+        raise CommandError("--from says what to bill instead; add --rebill", code=MISUSE)
     refuse_misspelt(session, where)
     session.run(_refuse_other_mappings, mapping_version)
     remapper = _remapper(session, origin, mapping_version) if rebill else None
@@ -116,7 +116,7 @@ async def _refuse_other_mappings(database: Database, named: str | None) -> None:
 async def _refuse_wrong(database: Database, where: ChargeFilter) -> None:
     wrong = await named_wrongly(database, where.ids or ())
     if wrong:
-        raise Trouble("; ".join([one.says for one in wrong.values()][:5]))
+        raise CommandError("; ".join([one.says for one in wrong.values()][:5]))
 
 
 def _sums(found: OpenChargeSummary) -> str:

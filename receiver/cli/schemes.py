@@ -11,7 +11,7 @@ from rich.text import Text
 
 from receiver.authoring.scaffold import WITHOUT_PRESET
 from receiver.cli.common import options as arg
-from receiver.cli.common.errors import MISUSE, Trouble
+from receiver.cli.common.errors import MISUSE, CommandError
 from receiver.cli.common.session import Session
 from receiver.signatures import Strength, scheme_of
 from receiver.signatures.describing import Description, all_described, describe, id_text
@@ -58,7 +58,7 @@ def schemes(
     if word and knobs is None:
         found = _of_source(word) or found
     if word and knobs is None and not found:
-        raise Trouble(
+        raise CommandError(
             f"no scheme has {word!r} in its name, and no source here; `receiver schemes` lists "
             f"the presets. {WITHOUT_PRESET}",
             code=MISUSE,

@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from receiver.cli.common import options as arg
-from receiver.cli.common.errors import Trouble
+from receiver.cli.common.errors import CommandError
 from receiver.cli.common.payloads import payload_of
 from receiver.cli.common.posting import post_as_vendor, print_settlement
 from receiver.cli.common.session import Session
@@ -34,7 +34,7 @@ def send(
     header: arg.Header = None,
     as_json: arg.Json = False,
 ) -> None:
-    """Post and print the response; Trouble on anything but a 2xx."""
+    """Post and print the response; CommandError on anything but a 2xx."""
     session, out = Session(), Output(as_json=as_json)
     source = session.source(source_name)
     payload = payload_of(session.settings.mappings, source, file).with_headers(header or ())
@@ -49,4 +49,4 @@ def send(
     if not posted.is_success:
         is_expected = tamper and posted.status == HTTPStatus.UNAUTHORIZED
         why = ", as expected: the body was changed after signing" if is_expected else ""
-        raise Trouble(f"{posted.url} answered {posted.status}{why}")
+        raise CommandError(f"{posted.url} answered {posted.status}{why}")

@@ -9,7 +9,7 @@ import typer
 
 from receiver.app import create_app
 from receiver.cli.common import options as arg
-from receiver.cli.common.errors import Trouble
+from receiver.cli.common.errors import CommandError
 from receiver.cli.common.process import run_until_signal, start
 from receiver.local import lifeline
 from receiver.web.server import serve as serve_http
@@ -31,10 +31,12 @@ def serve(
     async def run(stop: asyncio.Event) -> None:
         app = create_app(settings, strict=strict, stop=stop)
         try:
-            await serve_http(app, settings, stop, on_ready=lifeline.say_ready)
+            await serve_http(app, settings, stop, on_ready=lifeline.report_ready)
         except OSError as error:
             if isinstance(error.__cause__, SystemExit):  # how uvicorn reports a taken port
-                raise Trouble(f"{error}; stop what has it, or choose another --port") from error
+                raise CommandError(
+                    f"{error}; stop what has it, or choose another --port"
+                ) from error
             raise
 
     run_until_signal(run, stop_seconds=settings.shutdown_seconds - MARGIN_SECONDS)

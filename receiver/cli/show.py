@@ -31,7 +31,7 @@ from jobs.replays.replay import ReplayStatus, replay_status
 from jobs.storage.database import Database
 from jobs.storage.schema import outcomes
 from receiver.cli.common import options as arg
-from receiver.cli.common.errors import Trouble
+from receiver.cli.common.errors import CommandError
 from receiver.cli.common.formatting import filter_text, why
 from receiver.cli.common.session import Session
 from receiver.terminal.output import Cell, Output, counted, state_text
@@ -68,7 +68,7 @@ def show(
     session, out = Session(), Output(as_json=as_json)
     named = session.run(identify, what, list(_key_starts(session)))
     if not named:
-        raise Trouble(
+        raise CommandError(
             f"nothing has the id {what!r}; looked for {_LOOKED_FOR}."
             " `receiver deliveries` and `receiver events` list them"
         )
@@ -85,7 +85,7 @@ def _key_starts(session: Session) -> Iterator[tuple[str, str]]:
     """How the keys of the rules in force begin; none where there are no mappings at hand."""
     try:
         sources = session.mappings().sources.values()
-    except Trouble:
+    except CommandError:
         return
     for source in sources:
         for rule in source.rules:
@@ -110,7 +110,7 @@ async def _read(database: Database, named: Named) -> Story:
         case IdKind.VERSION:
             found = await read_version(database, named.id)
     if found is None:
-        raise Trouble(f"nothing is recorded of the {named.kind} {named.id}")
+        raise CommandError(f"nothing is recorded of the {named.kind} {named.id}")
     return found
 
 

@@ -11,7 +11,7 @@ from rich.text import Text
 from jobs.queries.sources.silence import span
 from receiver.api.filter_names import refusal
 from receiver.cli.common import options as arg
-from receiver.cli.common.errors import MISUSE, Trouble
+from receiver.cli.common.errors import MISUSE, CommandError
 from receiver.cli.common.session import Session
 from receiver.sources.listing import SecretState, SourceItem, has_ended, read_sources, source_items
 from receiver.terminal.output import Output, deliveries_counted
@@ -37,7 +37,7 @@ def sources(
         known = sorted(item.source for item in items)
         items = [item for item in items if item.source == source]
         if not items:
-            raise Trouble(refusal("source", source, known), code=MISUSE)
+            raise CommandError(refusal("source", source, known), code=MISUSE)
     if as_json:
         out.json([item.model_dump(mode="json") for item in items])
         return

@@ -14,7 +14,7 @@ from jobs.queries.deliveries.billed import amounts, billed_lately
 from jobs.queries.deliveries.status import Status, read_status
 from jobs.storage.database import Database
 from receiver.cli.common import options as arg
-from receiver.cli.common.errors import Trouble
+from receiver.cli.common.errors import CommandError
 from receiver.cli.common.session import Session
 from receiver.terminal.output import Output, counted, state_text
 
@@ -25,7 +25,7 @@ LATELY_SECONDS = 24 * 3600.0
 
 
 def status(as_json: arg.Json = False) -> None:
-    """Print the balance to stdout and complaints to stderr. Trouble if it does not balance."""
+    """Print the balance to stdout and complaints to stderr. CommandError if it does not balance."""
     session, out = Session(), Output(as_json=as_json)
     found, lately, processes = session.run(_look)
     if as_json:
@@ -38,7 +38,7 @@ def status(as_json: arg.Json = False) -> None:
         out.say(complaint)
     if not found.balances:
         settled = sum(getattr(found, state) for state in DeliveryState)
-        raise Trouble(f"out of balance: {found.accepted} accepted, {settled} accounted for")
+        raise CommandError(f"out of balance: {found.accepted} accepted, {settled} accounted for")
 
 
 def complaints(processes: list[Alive]) -> list[str]:

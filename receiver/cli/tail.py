@@ -15,7 +15,7 @@ import typer
 from jobs.filters import DeliveryFilter
 from jobs.storage.database import Database
 from receiver.cli.common import options as arg
-from receiver.cli.common.errors import MISUSE, Trouble
+from receiver.cli.common.errors import MISUSE, CommandError
 from receiver.cli.common.names import refuse_misspelt
 from receiver.cli.common.session import Session
 from receiver.config.reading import load_settings
@@ -42,7 +42,7 @@ def tail(
     as_json: Annotated[bool, typer.Option("--json", help="A JSON document on each line.")] = False,
     **given: arg.FeedFilter,
 ) -> None:
-    """Print what comes until a signal. Trouble if reading is refused."""
+    """Print what comes until a signal. CommandError if reading is refused."""
     out = Output(as_json=as_json)
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(line_buffering=True)  # whoever reads a pipe sees each line at once
@@ -62,7 +62,7 @@ async def _follow_database(database: Database, wanted: Wanted, out: Output) -> N
 
 async def _follow_api(url: str, token: str, wanted: Wanted, out: Output) -> None:
     if urlsplit(url).scheme not in ("http", "https") or not urlsplit(url).netloc:
-        raise Trouble(f"--url is {url!r}; write https://HOST", code=MISUSE)
+        raise CommandError(f"--url is {url!r}; write https://HOST", code=MISUSE)
     async with open_api(url, token) as client:
         await follow(ApiFeed(client), wanted, _show_on(out), on_away=_away(out))
 
@@ -96,5 +96,5 @@ def _wanted(where: DeliveryFilter) -> Wanted:
 def _token() -> str:
     token = load_settings().admin_token
     if token is None:
-        raise Trouble("set RECEIVER_ADMIN_TOKEN to the token of that service", code=MISUSE)
+        raise CommandError("set RECEIVER_ADMIN_TOKEN to the token of that service", code=MISUSE)
     return token

@@ -9,7 +9,7 @@ from jobs.alerts.dispatcher import NotPosted
 from jobs.alerts.repository import Notice
 from jobs.common.ids import new_id
 from receiver.alerting.sender import notifier_of
-from receiver.cli.common.errors import Trouble
+from receiver.cli.common.errors import CommandError
 from receiver.cli.common.session import Session
 from receiver.terminal.output import Output
 
@@ -17,11 +17,11 @@ KIND = "test"
 
 
 def send_test_alert(*, as_json: bool) -> None:
-    """Post a test alert; Trouble where no channel is configured or it does not take the alert."""
+    """Post a test alert; CommandError if no channel is configured or it rejects the alert."""
     session, out = Session(), Output(as_json=as_json)
     notifier = notifier_of(session.settings)
     if notifier is None:
-        raise Trouble(
+        raise CommandError(
             "alerts are off: set RECEIVER_ALERT_URL to the address that takes them, such as a"
             " Slack incoming webhook, then send the test alert again"
         )
@@ -29,7 +29,7 @@ def send_test_alert(*, as_json: bool) -> None:
     try:
         status = asyncio.run(notifier.post(alert))
     except NotPosted as error:
-        raise Trouble(
+        raise CommandError(
             f"the test alert was not accepted: {error}; check RECEIVER_ALERT_URL, and that this"
             " machine reaches it"
         ) from error

@@ -16,7 +16,7 @@ from jobs.queries.ledger.moved_months import MonthMoved, moved_months
 from jobs.timezone import change_timezone
 from receiver.cli.common import options as arg
 from receiver.cli.common.consent import actor, require_consent
-from receiver.cli.common.errors import MISUSE, Trouble
+from receiver.cli.common.errors import MISUSE, CommandError
 from receiver.cli.common.session import Session
 from receiver.config.settings import TimezoneName
 from receiver.terminal.output import Output, counted
@@ -37,7 +37,7 @@ def timezone(
     yes: arg.Yes = False,
     as_json: arg.Json = False,
 ) -> None:
-    """Print the zone, or change it; Trouble without consent."""
+    """Print the zone, or change it; CommandError without consent."""
     session, out = Session(), Output(as_json=as_json)
     stored = session.timezone
     if to is None:
@@ -62,7 +62,7 @@ def _refuse_unknown(name: str) -> None:
         TypeAdapter(TimezoneName).validate_python(name)
     except ValidationError:
         message = f"no time zone {name[:80]!r} is known; write one such as Europe/Berlin"
-        raise Trouble(message, code=MISUSE) from None
+        raise CommandError(message, code=MISUSE) from None
 
 
 def _show(out: Output, moved: list[MonthMoved], *, before: str, after: str, done: bool) -> None:

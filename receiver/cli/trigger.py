@@ -19,7 +19,7 @@ from receiver.authoring.triggers.examples import Example, examples_of, named, ou
 from receiver.authoring.triggers.freshen import FreshExample, freshen
 from receiver.authoring.triggers.values import FreshIds
 from receiver.cli.common import options as arg
-from receiver.cli.common.errors import MISUSE, Trouble
+from receiver.cli.common.errors import MISUSE, CommandError
 from receiver.cli.common.payloads import Payload
 from receiver.cli.common.posting import Posted, post_as_vendor, print_settlement
 from receiver.cli.common.session import Session
@@ -64,7 +64,7 @@ def trigger(
 ) -> None:
     """Post the examples, one after another; list them if none is named.
 
-    Trouble on anything but a 2xx.
+    CommandError on anything but a 2xx.
     """
     session, out = Session(), Output(as_json=as_json)
     known = _examples(session, source_name)
@@ -85,7 +85,7 @@ def trigger(
     out.json_if_asked([_as_json(triggered) for triggered in done])
     refused = [posted for triggered in done for posted in triggered.posted if not posted.is_success]
     if refused:
-        raise Trouble(f"{refused[0].url} answered {refused[0].status}")
+        raise CommandError(f"{refused[0].url} answered {refused[0].status}")
 
 
 def _examples(session: Session, source: str | None) -> list[Example]:
@@ -97,21 +97,21 @@ def _examples(session: Session, source: str | None) -> list[Example]:
 
 
 def _chosen(known: Sequence[Example], name: str, mappings: MappingSet, source: str) -> Example:
-    """The example of that name; Trouble names the nearest."""
+    """The example of that name; CommandError names the nearest."""
     example = named(known, name, mappings)
     if example is not None:
         return example
     names = {one.short_name: None for one in known}
     names |= {word: None for one in known for word in outcomes_of(mappings.map(one.delivery()))}
     message = f"source {source} has no example {name!r}; {hint(name, names)}"
-    raise Trouble(message, code=MISUSE)
+    raise CommandError(message, code=MISUSE)
 
 
 def _id_place(source: Source) -> str | None:
     try:
         return scheme_of(source.verify).id_place
     except SchemeInvalid as error:
-        raise Trouble(f"source {source.name}: {error}") from error
+        raise CommandError(f"source {source.name}: {error}") from error
 
 
 def _post(

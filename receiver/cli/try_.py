@@ -18,7 +18,7 @@ from mappings.engine.redact.paths import NotRedactable
 from mappings.engine.tooling.trace import Trace, TracedEvent, TracedRule, TracedValue, trace
 from mappings.engine.types import DeliveryInput, Failure, Kind, Outcome
 from receiver.cli.common import options as arg
-from receiver.cli.common.errors import PROBLEM, Trouble
+from receiver.cli.common.errors import PROBLEM, CommandError
 from receiver.cli.common.payloads import STANDARD_INPUT, Payload, payload_of
 from receiver.cli.common.session import Session
 from receiver.terminal.output import Output, counted
@@ -39,7 +39,7 @@ def try_(
     header: arg.Header = None,
     as_json: arg.Json = False,
 ) -> None:
-    """Print the trace; Trouble if the delivery would fail."""
+    """Print the trace; CommandError if the delivery would fail."""
     session, out = Session(), Output(as_json=as_json)
     source = session.source(source_name)
     if what == STANDARD_INPUT or Path(what).exists():
@@ -54,7 +54,9 @@ def try_(
         _show(out, found)
     failures = _failures(found)
     if failures:
-        raise Trouble(f"it would fail as {failures[0].reason}: {failures[0].detail}", code=PROBLEM)
+        raise CommandError(
+            f"it would fail as {failures[0].reason}: {failures[0].detail}", code=PROBLEM
+        )
 
 
 def _input_of(source: str, payload: Payload) -> DeliveryInput:
@@ -76,7 +78,7 @@ def _redacted(mappings: MappingSet, delivery: DeliveryInput) -> DeliveryInput:
         return mappings.redacted(delivery)
     except NotRedactable as error:
         message = "it would be answered 503 and not stored: values are to be taken out of it, and "
-        raise Trouble(message + str(error), code=PROBLEM) from None
+        raise CommandError(message + str(error), code=PROBLEM) from None
 
 
 def _stored(session: Session, source: str, delivery_id: str) -> DeliveryInput:
@@ -86,7 +88,7 @@ def _stored(session: Session, source: str, delivery_id: str) -> DeliveryInput:
     found = session.run(read_input, whole, source=source, oldest_days=oldest)
     if found is None:
         message = f"{delivery_id!r} is neither a file nor a delivery"
-        raise Trouble(message)
+        raise CommandError(message)
     return found
 
 

@@ -7,8 +7,8 @@ from typing import Annotated
 import typer
 
 from mappings.engine.common.suggest import hint
-from receiver.cli.common.errors import MISUSE, Trouble
-from receiver.cli.common.installation import refuse_demos_place
+from receiver.cli.common.errors import MISUSE, CommandError
+from receiver.cli.common.installation import refuse_demo_directory
 from receiver.cli.common.process import log_setting_warnings
 from receiver.config.reading import load_settings
 from receiver.local.errors import UpError
@@ -42,21 +42,21 @@ def up(
         ),
     ] = None,
 ) -> None:
-    """Run until a signal; Trouble if it cannot start."""
+    """Run until a signal; CommandError if it cannot start."""
     settings = load_settings() if public_url is None else load_settings(public_url=public_url)
     if tunnel is not None and public_url is not None:
-        raise Trouble("--tunnel has a public URL of its own; leave --public-url out", code=MISUSE)
+        raise CommandError("--tunnel has its own public URL; leave --public-url out", code=MISUSE)
     if not demo:
-        refuse_demos_place(settings)
+        refuse_demo_directory(settings)
     log_setting_warnings()
     try:
         run(settings, demo=demo, tunnel=_tunnel(tunnel))
     except UpError as error:
-        raise Trouble(str(error)) from error
+        raise CommandError(str(error)) from error
 
 
 def _tunnel(name: str | None) -> Tunnel | None:
     known = [one.value for one in Tunnel]
     if name is not None and name not in known:
-        raise Trouble(f"--tunnel is {name!r}; {hint(name, known)}", code=MISUSE)
+        raise CommandError(f"--tunnel is {name!r}; {hint(name, known)}", code=MISUSE)
     return None if name is None else Tunnel(name)

@@ -26,7 +26,7 @@ from receiver.authoring.diagnosis import (
     read_capture,
 )
 from receiver.cli.common import options as arg
-from receiver.cli.common.errors import MISUSE, Trouble
+from receiver.cli.common.errors import MISUSE, CommandError
 from receiver.cli.common.payloads import STANDARD_INPUT
 from receiver.cli.common.session import Session
 from receiver.signatures import SchemeInvalid, scheme_of
@@ -55,14 +55,14 @@ def verify(
     ] = None,
     as_json: arg.Json = False,
 ) -> None:
-    """Print the diagnosis; Trouble if the request is refused."""
+    """Print the diagnosis; CommandError if the request is refused."""
     session, out = Session(), Output(as_json=as_json)
     now = time.time() if at is None else parse_time("at", at, session.zone).timestamp()
     source = session.source(source_name)
     try:
         scheme = scheme_of(source.verify)
     except SchemeInvalid as error:
-        raise Trouble(f"source {source.name}: {error}") from error
+        raise CommandError(f"source {source.name}: {error}") from error
     base = session.settings.webhooks_url
     captured = _captured(request_file)
     found = diagnose(
@@ -88,7 +88,7 @@ def verify(
     else:
         _show(out, found)
     if not found.verified:
-        raise Trouble(f"refused: {found.cause}")
+        raise CommandError(f"refused: {found.cause}")
 
 
 def _captured(file: str) -> Captured:
@@ -96,14 +96,14 @@ def _captured(file: str) -> Captured:
     try:
         data = sys.stdin.buffer.read() if file == STANDARD_INPUT else Path(file).read_bytes()
     except OSError as error:
-        raise Trouble(f"{file} cannot be read: {error.strerror}", code=MISUSE) from error
+        raise CommandError(f"{file} cannot be read: {error.strerror}", code=MISUSE) from error
     try:
         request = read_capture(data)
         urlsplit(request.url)
     except CaptureInvalid as error:
-        raise Trouble(f"{file}: {error}", code=MISUSE) from error
+        raise CommandError(f"{file}: {error}", code=MISUSE) from error
     except ValueError as error:
-        raise Trouble(f"{file}: its URL cannot be read: {error}", code=MISUSE) from error
+        raise CommandError(f"{file}: its URL cannot be read: {error}", code=MISUSE) from error
     return request
 
 

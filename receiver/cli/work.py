@@ -33,6 +33,6 @@ def work(strict: arg.Strict = False) -> None:
     )
 
     async def run(stop: asyncio.Event) -> None:
-        await run_worker(config, stop, on_ready=lifeline.say_ready)
+        await run_worker(config, stop, on_ready=lifeline.report_ready)
 
     run_until_signal(run, stop_seconds=STOP_SECONDS)

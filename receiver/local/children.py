@@ -34,7 +34,7 @@ Probe = Callable[[], Awaitable[bool]]
 class Child:
     """One process to run.
 
-    `ready` says whether it does its work yet; None: it says so itself (`lifeline.say_ready`).
+    `ready` is the probe of its readiness; None: it reports that itself (`lifeline.report_ready`).
     `foreign` is a program that knows nothing of lifelines. `log` takes its output; None: ours.
     One that does not restart is let go when it dies: `Children.watch` reports it.
     """
@@ -50,30 +50,30 @@ class Child:
     restarts: bool = True
 
 
-def our_own(*arguments: str) -> tuple[str, ...]:
+def receiver_command(*arguments: str) -> tuple[str, ...]:
     """The command line of this same program in another process."""
     return (sys.executable, "-m", "receiver", *arguments)
 
 
-class Running:
+class RunningChild:
     """A started child."""
 
     def __init__(self, child: Child, process: asyncio.subprocess.Process, ready_fd: int) -> None:
         self.child = child
         self.process = process
         self.started_at = time.monotonic()
-        #: What it added to saying that it is ready.
-        self.said = ""
+        #: What it added to its report that it is ready.
+        self.ready_detail = ""
         self._ready_fd = ready_fd
 
     async def become_ready(self) -> None:
         """Wait until it does its work; ChildFailedError when it ends or takes too long."""
-        probe = self.child.ready or self._said_so
+        probe = self.child.ready or self._reported_ready
         try:
             async with asyncio.timeout(self.child.ready_seconds):
                 while not await probe():
                     if self.process.returncode is not None:
-                        raise ChildFailedError(self._obituary())
+                        raise ChildFailedError(self._exit_text())
                     await asyncio.sleep(POLL_SECONDS)
         except TimeoutError:
             raise ChildFailedError(
@@ -90,14 +90,16 @@ class Running:
         if code != 0:
             raise ChildFailedError(f"{self.child.name} failed, by {code}{self._see_log()}")
 
-    async def _said_so(self) -> bool:
+    async def _reported_ready(self) -> bool:
         try:
-            word, _, self.said = os.read(self._ready_fd, 1024).decode().strip().partition(" ")
+            word, _, self.ready_detail = (
+                os.read(self._ready_fd, 1024).decode().strip().partition(" ")
+            )
         except BlockingIOError:
             return False
         return bool(word)
 
-    def _obituary(self) -> str:
+    def _exit_text(self) -> str:
         return f"{self.child.name} ended at once, by {self.process.returncode}{self._see_log()}"
 
     def _see_log(self) -> str:
@@ -120,7 +122,7 @@ class Children:
     """The processes of one `up`. Started one after another, ended in the opposite order."""
 
     def __init__(self) -> None:
-        self._running: dict[str, Running] = {}
+        self._running: dict[str, RunningChild] = {}
         self._replacements: dict[str, Child] = {}
         # Nobody writes to it: its end, when this process is gone, is the message.
         self._lifeline_fd, self._held_open_fd = os.pipe()
@@ -140,7 +142,7 @@ class Children:
         self._running[child.name] = running
         await running.become_ready()
         log.info("up.ready", child=child.name, pid=running.process.pid)
-        return running.said
+        return running.ready_detail
 
     async def watch(
         self, on_end: Callable[[Child, int], None] = lambda _child, _code: None
@@ -151,12 +153,12 @@ class Children:
                 group.create_task(self._keep(running, on_end), name=f"keep {running.child.name}")
 
     def replace(self, child: Child) -> None:
-        """Stop the child of that name; `watch` starts this one in its place."""
+        """Stop the child of that name; `watch` starts this one in its service."""
         self._replacements[child.name] = child
         with contextlib.suppress(ProcessLookupError):
             self._running[child.name].process.terminate()
 
-    async def _keep(self, running: Running, on_end: Callable[[Child, int], None]) -> None:
+    async def _keep(self, running: RunningChild, on_end: Callable[[Child, int], None]) -> None:
         deaths = 0
         while True:
             code = await running.process.wait()
@@ -174,7 +176,7 @@ class Children:
             await asyncio.sleep(pause)
             running = await self._restarted(running.child)
 
-    async def _restarted(self, child: Child) -> Running:
+    async def _restarted(self, child: Child) -> RunningChild:
         """The child, started again and waited for."""
         running = await self._spawn(child)
         self._running[child.name] = running
@@ -207,7 +209,7 @@ class Children:
         os.close(self._held_open_fd)
         os.close(self._lifeline_fd)
 
-    async def _spawn(self, child: Child) -> Running:
+    async def _spawn(self, child: Child) -> RunningChild:
         ready_read, ready_write = os.pipe()
         os.set_blocking(ready_read, False)
         environment = {
@@ -236,4 +238,4 @@ class Children:
             os.close(ready_write)
             if output is not None:
                 output.close()
-        return Running(child, process, ready_read)
+        return RunningChild(child, process, ready_read)

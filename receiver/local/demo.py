@@ -20,7 +20,7 @@ from mappings.engine.loading.load import load, read_directory
 from receiver.authoring.triggers.examples import Example, examples_of
 from receiver.local.demo_report import Posted, report
 from receiver.local.errors import DemoFailedError
-from receiver.local.place import Place
+from receiver.local.service import LocalService
 from receiver.signatures import RULES, scheme_of, sign
 from receiver.terminal.output import Output
 
@@ -31,31 +31,31 @@ HTTP_SECONDS = 10.0
 NAMESPACE = uuid.UUID("6f0c3f0e-5d0a-5f8e-9d0c-3b8f6b1d2a47")
 
 
-async def run_demo(place: Place, url: str, out: Output) -> None:
+async def run_demo(service: LocalService, url: str, out: Output) -> None:
     """Post every example, one after another, and show what came of each.
 
     Raises DemoFailedError where the service does not answer or settle.
     """
-    headers = {"authorization": f"Bearer {place.settings.admin_token}"}
+    headers = {"authorization": f"Bearer {service.settings.admin_token}"}
     try:
         # No proxy from the environment: this is for this machine.
         async with httpx.AsyncClient(
             base_url=url, headers=headers, timeout=HTTP_SECONDS, trust_env=False
         ) as client:
-            posted = [await _post(client, place, one) for one in examples(place)]
+            posted = [await _post(client, service, one) for one in examples(service)]
             ledger = await client.get("/api/revenue", params={"by": "agent", "limit": 1000})
             ledger.raise_for_status()
     except httpx.HTTPError as error:
         raise DemoFailedError(
             f"{url} did not answer the demo: {type(error).__name__} {error}"
         ) from error
-    report(out, place, posted, RevenuePage.model_validate_json(ledger.content).items)
+    report(out, service, posted, RevenuePage.model_validate_json(ledger.content).items)
 
 
-def examples(place: Place) -> list[Example]:
+def examples(service: LocalService) -> list[Example]:
     """The examples of every mapping file, each with a delivery id that stays the same."""
-    files = read_directory(place.settings.mappings)
-    found = load(files, timezone=place.settings.timezone_name, schemes=RULES)
+    files = read_directory(service.settings.mappings)
+    found = load(files, timezone=service.settings.timezone_name, schemes=RULES)
     return [
         replace(one, delivery_id=one.delivery_id or _id_of(one))
         for one in examples_of(found, files)
@@ -66,14 +66,14 @@ def _id_of(example: Example) -> str:
     return str(uuid.uuid5(NAMESPACE, f"{example.source.name}/{example.name}"))
 
 
-async def _post(client: httpx.AsyncClient, place: Place, example: Example) -> Posted:
+async def _post(client: httpx.AsyncClient, service: LocalService, example: Example) -> Posted:
     path = f"/webhooks/{example.source.name}"
     headers = {"user-agent": "receiver-demo", **example.headers}
     signature = sign(
         scheme_of(example.source.verify),
-        secret=place.added[example.source.secrets[0]],
+        secret=service.added[example.source.secrets[0]],
         method="POST",
-        url=f"{place.settings.public_url}{path}",
+        url=f"{service.settings.public_url}{path}",
         headers=headers,
         body=example.body,
         now=time.time(),

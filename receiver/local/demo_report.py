@@ -20,7 +20,7 @@ from jobs.common.states import DeliveryState
 from jobs.queries.deliveries.evidence import DeliveryEvidence
 from jobs.queries.ledger.revenue import RevenueItem
 from receiver.feed.lines import results
-from receiver.local.place import ADMIN_TOKEN, Place
+from receiver.local.service import ADMIN_TOKEN, LocalService
 from receiver.terminal.output import Cell, Output, state_text
 
 COLUMNS = ("source", "example", "answer", "~became", "~billed, or why nothing was", ">amount")
@@ -44,7 +44,7 @@ class Posted:
 
 
 def report(
-    out: Output, place: Place, posted: Sequence[Posted], ledger: Iterable[RevenueItem]
+    out: Output, service: LocalService, posted: Sequence[Posted], ledger: Iterable[RevenueItem]
 ) -> None:
     """Print all of it."""
     out.line()
@@ -60,7 +60,7 @@ def report(
     total = [(item.currency, Decimal(item.amount)) for item in ledger]
     out.line(f"the demo's ledger:   {sums(total) or 'empty'}")
     out.line()
-    first, *commands = next_steps(place)
+    first, *commands = next_steps(service)
     out.line(first)
     for command in commands:
         out.command(command)
@@ -91,11 +91,11 @@ def _results(posted: Posted, evidence: DeliveryEvidence) -> Iterator[tuple[str, 
         yield from results(evidence)
 
 
-def next_steps(place: Place) -> Iterator[str]:
+def next_steps(service: LocalService) -> Iterator[str]:
     """A sentence, then commands that work as they stand, in another terminal in this directory."""
     receiver = _program()
-    examples = _short(place.settings.mappings / "examples")
-    token = _short(place.settings.made_secrets_dir / ADMIN_TOKEN)
+    examples = _short(service.settings.mappings / "examples")
+    token = _short(service.settings.made_secrets_dir / ADMIN_TOKEN)
     yield "Try next, in another terminal, while this runs:"
     for command in (
         "failures",
@@ -105,9 +105,8 @@ def next_steps(place: Place) -> Iterator[str]:
         "status",
     ):
         yield f"{receiver} {command}"
-    yield (
-        f"curl -H \"Authorization: Bearer $(cat {token})\" '{place.url}/api/billing-events?limit=3'"
-    )
+    header = f'"Authorization: Bearer $(cat {token})"'
+    yield f"curl -H {header} '{service.url}/api/billing-events?limit=3'"
 
 
 def _program() -> str:

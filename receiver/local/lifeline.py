@@ -71,7 +71,7 @@ def _die_at_end_of(fd: int) -> None:
     os.kill(os.getpid(), signal.SIGKILL)
 
 
-def say_ready(detail: str = "", environment: MutableMapping[str, str] = os.environ) -> None:
+def report_ready(detail: str = "", environment: MutableMapping[str, str] = os.environ) -> None:
     """Tell the supervisor, where there is one, that this process does its work now, and where."""
     fd = environment.get(READY_FD)
     if fd is None:

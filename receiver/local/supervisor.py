@@ -27,12 +27,12 @@ from receiver.config.settings import Settings
 from receiver.feed.feeds import DatabaseFeed
 from receiver.feed.follow import Wanted, follow
 from receiver.feed.lines import line_of
-from receiver.local import running, valkey
-from receiver.local.children import Child, Children, our_own
+from receiver.local import running_service, valkey
+from receiver.local.children import Child, Children, receiver_command
 from receiver.local.demo import run_demo
 from receiver.local.errors import ChildFailedError, PortTakenError, TunnelUnfitError
 from receiver.local.lock import only_one
-from receiver.local.place import Place, as_environment, demo_place, real_place
+from receiver.local.service import LocalService, as_environment, configured_service, demo_service
 from receiver.local.tunnel import Tunnel, last_words, tunnel_child
 from receiver.terminal.output import Output
 
@@ -45,7 +45,7 @@ STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 def up(settings: Settings, *, demo: bool = False, tunnel: Tunnel | None = None) -> None:
-    """Run until a signal ends it; with `demo`, post the shipped examples to a place of its own.
+    """Run until a signal ends it; with `demo`, post the shipped examples to a service of its own.
 
     With `tunnel`, its URL is the public one while it lives.
 
@@ -55,15 +55,15 @@ def up(settings: Settings, *, demo: bool = False, tunnel: Tunnel | None = None) 
     os.umask(0o077)  # what is made here, by the children too, is for the owner alone
     if tunnel is not None:
         refuse_unfit_tunnel(settings, tunnel, demo=demo)
-    place = demo_place(settings) if demo else real_place(settings)
-    with only_one(place.settings.data_dir):
-        running.withdraw(place.settings.data_dir)  # what a killed one left
+    service = demo_service(settings) if demo else configured_service(settings)
+    with only_one(service.settings.data_dir):
+        running_service.withdraw(service.settings.data_dir)  # what a killed one left
         if demo:
-            mark_as_demo(place.settings.data_dir)
+            mark_as_demo(service.settings.data_dir)
         try:
-            asyncio.run(_until_stopped(place, demo=demo, tunnel=tunnel))
+            asyncio.run(_until_stopped(service, demo=demo, tunnel=tunnel))
         finally:
-            running.withdraw(place.settings.data_dir)
+            running_service.withdraw(service.settings.data_dir)
 
 
 def refuse_unfit_tunnel(settings: Settings, tunnel: Tunnel, *, demo: bool) -> None:
@@ -75,7 +75,7 @@ def refuse_unfit_tunnel(settings: Settings, tunnel: Tunnel, *, demo: bool) -> No
         raise TunnelUnfitError("a tunnel needs a port to lead to; set RECEIVER_PORT to one")
 
 
-async def _until_stopped(place: Place, *, demo: bool, tunnel: Tunnel | None) -> None:
+async def _until_stopped(service: LocalService, *, demo: bool, tunnel: Tunnel | None) -> None:
     children = Children()
     loop = asyncio.get_running_loop()
     stop = asyncio.Event()
@@ -87,7 +87,7 @@ async def _until_stopped(place: Place, *, demo: bool, tunnel: Tunnel | None) -> 
 
     for one in STOP_SIGNALS:
         loop.add_signal_handler(one, on_signal)
-    work = asyncio.create_task(_work(place, children, demo=demo, tunnel=tunnel))
+    work = asyncio.create_task(_work(service, children, demo=demo, tunnel=tunnel))
     stopping = asyncio.create_task(stop.wait())
     try:
         await asyncio.wait({work, stopping}, return_when=asyncio.FIRST_COMPLETED)
@@ -102,36 +102,36 @@ async def _until_stopped(place: Place, *, demo: bool, tunnel: Tunnel | None) -> 
 
 
 async def _work(
-    place: Place, children: Children, *, demo: bool, tunnel: Tunnel | None = None
+    service: LocalService, children: Children, *, demo: bool, tunnel: Tunnel | None = None
 ) -> None:
     out = Output()
-    without_tunnel = place
-    for note in place.notes:
+    without_tunnel = service
+    for note in service.notes:
         out.say(note)
-    await _wait_for_port(place.settings)
+    await _wait_for_port(service.settings)
     if tunnel is not None:
-        place = await with_tunnel(place, children, tunnel)
-    said = await _start(place, children)
-    url = place.url if place.settings.port else said
-    running.announce(place.settings, url)
+        service = await with_tunnel(service, children, tunnel)
+    said = await _start(service, children)
+    url = service.url if service.settings.port else said
+    running_service.announce(service.settings, url)
 
     def on_end(_: Child, code: int) -> None:
         out.say(
-            f"the tunnel ended, by {code}: {place.settings.public_url} does not lead here any more"
+            f"the tunnel ended, by {code}: {service.settings.public_url} no longer leads here"
             " and is withdrawn. Stop `receiver up` and start it again for another one"
         )
-        running.announce(without_tunnel.settings, url)
+        running_service.announce(without_tunnel.settings, url)
         children.replace(_web(without_tunnel))
 
     watching, showing = asyncio.create_task(children.watch(on_end)), None
     try:
         if demo:
-            await run_demo(place, url, out)
-        if place.settings.public_url and not demo:
-            out.say(f"vendors call {place.settings.public_url}/webhooks/SOURCE")
+            await run_demo(service, url, out)
+        if service.settings.public_url and not demo:
+            out.say(f"vendors call {service.settings.public_url}/webhooks/SOURCE")
         out.say(f"receiver is up at {url}; Ctrl-C ends it")
         if sys.stdout.isatty():
-            showing = asyncio.create_task(show_deliveries(place.settings, out))
+            showing = asyncio.create_task(show_deliveries(service.settings, out))
         await watching
     finally:
         for task in filter(None, (watching, showing)):
@@ -152,51 +152,55 @@ async def show_deliveries(settings: Settings, out: Output) -> None:
         await database.close()
 
 
-async def _start(place: Place, children: Children) -> str:
+async def _start(service: LocalService, children: Children) -> str:
     """Start all in order; the URL that the web process says it listens on."""
-    logs = place.log_dir or place.settings.data_dir / "log"
+    logs = service.log_dir or service.settings.data_dir / "log"
     logs.mkdir(parents=True, exist_ok=True, mode=0o700)
-    if place.embeds_valkey:
-        await children.start(_valkey(place, logs))
-    await children.run_once(_own("migrate", place, command=("migrate",)))
-    await children.start(_own("worker", place, command=("work",)))
-    return await children.start(_web(place))
+    if service.embeds_valkey:
+        await children.start(_valkey(service, logs))
+    await children.run_once(_own("migrate", service, command=("migrate",)))
+    await children.start(_own("worker", service, command=("work",)))
+    return await children.start(_web(service))
 
 
-async def with_tunnel(place: Place, children: Children, tunnel: Tunnel) -> Place:
-    """The place with the tunnel's URL as the public one, once the tunnel has it."""
-    logs = place.settings.data_dir / "log"
+async def with_tunnel(service: LocalService, children: Children, tunnel: Tunnel) -> LocalService:
+    """The service with the tunnel's URL as the public one, once the tunnel has it."""
+    logs = service.settings.data_dir / "log"
     logs.mkdir(parents=True, exist_ok=True, mode=0o700)
     output = _new_log(logs, "tunnel")
     try:
-        await children.start(tunnel_child(tunnel, place.url, output))
+        await children.start(tunnel_child(tunnel, service.url, output))
     except ChildFailedError as error:
         raise ChildFailedError(f"{error}: {last_words(output)}") from error
     url = tunnel.url_in(output.read_text("utf-8", "replace"))
-    settings = place.settings.model_copy(update={"public_url": url})
-    return replace(place, settings=settings, added=as_environment(settings))
+    settings = service.settings.model_copy(update={"public_url": url})
+    return replace(service, settings=settings, added=as_environment(settings))
 
 
-def _web(place: Place) -> Child:
-    return _own("web", place, command=("serve",), stop_seconds=place.settings.shutdown_seconds + 5)
+def _web(service: LocalService) -> Child:
+    return _own(
+        "web", service, command=("serve",), stop_seconds=service.settings.shutdown_seconds + 5
+    )
 
 
-def _own(name: str, place: Place, *, command: tuple[str, ...], stop_seconds: float = 10) -> Child:
+def _own(
+    name: str, service: LocalService, *, command: tuple[str, ...], stop_seconds: float = 10
+) -> Child:
     return Child(
         name=name,
-        command=our_own(*command),
-        environment=place.environment,
-        log=_new_log(place.log_dir, name) if place.log_dir else None,
+        command=receiver_command(*command),
+        environment=service.environment,
+        log=_new_log(service.log_dir, name) if service.log_dir else None,
         stop_seconds=stop_seconds,
     )
 
 
-def _valkey(place: Place, logs: Path) -> Child:
-    path = valkey.prepare(place.settings.data_dir)
+def _valkey(service: LocalService, logs: Path) -> Child:
+    path = valkey.prepare(service.settings.data_dir)
     return Child(
         name="valkey",
         command=tuple(valkey.command(path)),
-        environment=place.environment,
+        environment=service.environment,
         ready=partial(valkey.answers, path),
         foreign=True,
         log=_new_log(logs, "valkey"),

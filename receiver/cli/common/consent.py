@@ -9,7 +9,7 @@ from __future__ import annotations
 import getpass
 import sys
 
-from receiver.cli.common.errors import MISUSE, Trouble
+from receiver.cli.common.errors import MISUSE, CommandError
 from receiver.terminal.output import Output
 
 
@@ -22,14 +22,14 @@ def actor() -> str:
 
 
 def require_note(note: str | None, request: str) -> str:
-    """The note; raises Trouble if it is missing. `request` says what to write in it."""
+    """The note; raises CommandError if it is missing. `request` says what to write in it."""
     if not (note or "").strip():
-        raise Trouble(f"--note is missing; {request}", code=MISUSE)
+        raise CommandError(f"--note is missing; {request}", code=MISUSE)
     return note or ""
 
 
 def require_consent(out: Output, question: str, *, counts: str, done: str, yes: bool) -> None:
-    """Return with consent to the change; raise Trouble otherwise, without a terminal as misuse.
+    """Return with consent to the change; raise CommandError otherwise.
 
     `counts` is what would be changed, such as `3 failed deliveries`; `done` is the participle of
     the change, such as `replayed`.
@@ -37,13 +37,13 @@ def require_consent(out: Output, question: str, *, counts: str, done: str, yes: 
     if yes:
         return
     if not can_ask():
-        raise Trouble(
+        raise CommandError(
             f"--yes is missing: {counts} would be {done}, and without a terminal no question can"
             " be asked. Add --yes, or --dry-run to see what would change",
             code=MISUSE,
         )
     if not out.confirm(question):
-        raise Trouble(f"nothing was {done}")
+        raise CommandError(f"nothing was {done}")
 
 
 def can_ask() -> bool:

@@ -11,7 +11,7 @@ from jobs.corrections.result import CorrectionResult
 from jobs.corrections.runner import correct
 from jobs.storage.database import Database
 from receiver.cli.common.consent import actor
-from receiver.cli.common.errors import Trouble
+from receiver.cli.common.errors import CommandError
 from receiver.cli.common.progress import progress_bar
 from receiver.terminal.output import Output, counted
 
@@ -41,12 +41,12 @@ async def correct_with_progress(
 
 
 def print_result(out: Output, found: CorrectionResult, *, would: bool) -> None:
-    """Print the result; Trouble if a charge is refused."""
+    """Print the result; CommandError if a charge is refused."""
     out.json_if_asked(found.as_json())
     _summarize(out, found, would=would)
     if found.refused:
         were = "would be" if would else "were" if found.refused > 1 else "was"
-        raise Trouble(f"{counted(found.refused, 'charge')} {were} refused")
+        raise CommandError(f"{counted(found.refused, 'charge')} {were} refused")
 
 
 def _summarize(out: Output, found: CorrectionResult, *, would: bool) -> None:

@@ -22,7 +22,7 @@ P = ParamSpec("P")
 R = TypeVar("R")
 
 
-class Trouble(Exception):
+class CommandError(Exception):
     """A problem that one message explains; `code` is what the command exits with."""
 
     def __init__(self, message: str, *, code: int = PROBLEM) -> None:
@@ -41,8 +41,8 @@ def explained(command: Callable[P, R]) -> Callable[P, R]:
             raise  # whoever read our output has gone; typer ends quietly
         except KeyboardInterrupt:
             raise typer.Exit(130) from None
-        except Trouble as trouble:
-            raise _exit(str(trouble), trouble.code) from trouble
+        except CommandError as error:
+            raise _exit(str(error), error.code) from error
         except Exception as error:
             # Imported late: most commands end well, and --help needs none of it.
             from receiver.cli.common.explanations import explanation

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from alembic.util import CommandError
+from alembic.util import CommandError as AlembicError
 from sqlalchemy.exc import DBAPIError
 
 from jobs.common.errors import FilterInvalid, JobsError, is_transient
 from jobs.mapping_watch import MappingsRefused
-from receiver.cli.common.errors import BEGIN, MISUSE, Trouble
+from receiver.cli.common.errors import BEGIN, MISUSE, CommandError
 from receiver.config.reading import SettingsInvalid, load_settings
 from receiver.config.settings import DEFAULT_MAPPINGS, variable
 from receiver.terminal.output import counted
@@ -18,19 +18,19 @@ from receiver.terminal.output import counted
 FOLDERS = ("mappings", "secrets_dir", "data_dir")
 
 
-def explanation(error: Exception) -> Trouble | None:
+def explanation(error: Exception) -> CommandError | None:
     """What to say and exit with; None for a bug."""
     match error:
         case FilterInvalid() | SettingsInvalid():
-            return Trouble(str(error), code=MISUSE)
+            return CommandError(str(error), code=MISUSE)
         case MappingsRefused(problems=problems):
-            return Trouble(f"the mappings have {counted(len(problems), 'problem')}:\n{error}")
+            return CommandError(f"the mappings have {counted(len(problems), 'problem')}:\n{error}")
         case JobsError():
-            return Trouble(str(error))
-        case CommandError():
-            return Trouble(f"the database cannot be migrated by this version: {error}")
+            return CommandError(str(error))
+        case AlembicError():
+            return CommandError(f"the database cannot be migrated by this version: {error}")
         case OSError(filename=str(name)):
-            return Trouble(f"{name}: {error.strerror}{_says_where(Path(name))}")
+            return CommandError(f"{name}: {error.strerror}{_says_where(Path(name))}")
         case _:
             return _of_database(error)
 
@@ -49,12 +49,12 @@ def _says_where(path: Path) -> str:
     return ""
 
 
-def _of_database(error: Exception) -> Trouble | None:
+def _of_database(error: Exception) -> CommandError | None:
     if is_transient(error):
         where = "RECEIVER_DATABASE_URL says where it is"
-        return Trouble(f"the database does not answer: {_first_line(error)}; {where}")
+        return CommandError(f"the database does not answer: {_first_line(error)}; {where}")
     if isinstance(error, DBAPIError):
-        return Trouble(f"the database refused: {_first_line(error)}")
+        return CommandError(f"the database refused: {_first_line(error)}")
     return None
 
 

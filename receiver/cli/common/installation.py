@@ -12,11 +12,11 @@ from pathlib import Path
 
 from sqlalchemy.engine import make_url
 
-from receiver.cli.common.errors import MISUSE, Trouble
+from receiver.cli.common.errors import MISUSE, CommandError
 from receiver.config.data_dir import DEMO, is_demo
 from receiver.config.reading import load_settings
 from receiver.config.settings import ENV_FILE, Settings, variable
-from receiver.local.running import RunningService, running_service
+from receiver.local.running_service import RunningService, running_service
 from receiver.terminal.output import Output
 
 #: What makes a service another one. Of all else the running service's values count, but for the
@@ -28,7 +28,7 @@ CHOSEN_HERE = ("mappings",)
 def settings_here() -> Settings:
     """The settings of the running service, else those of environment and `.env`.
 
-    Raises Trouble for a mixture.
+    Raises CommandError for a mixture.
     """
     own = load_settings()
     running = running_service(own.data_dir)
@@ -50,9 +50,9 @@ def settings_here() -> Settings:
 
 
 def refuse_demo_environment(own: Settings, running: RunningService | None) -> None:
-    """Trouble where the environment is the demo's and `running` is another service."""
+    """CommandError where the environment is the demo's and `running` is another service."""
     if running is not None and not running.is_demo:
-        raise Trouble(
+        raise CommandError(
             f"RECEIVER_DATA_DIR={own.data_dir} is the demo's, and {running.name} runs. Open a new"
             " terminal, or unset RECEIVER_DATA_DIR and the demo's other variables, to use that one;"
             " stop it to look at the demo's database",
@@ -60,8 +60,8 @@ def refuse_demo_environment(own: Settings, running: RunningService | None) -> No
         )
 
 
-def refuse_demos_place(settings: Settings) -> None:
-    """Trouble where `receiver up` would serve the demo's database as a real one."""
+def refuse_demo_directory(settings: Settings) -> None:
+    """CommandError where `receiver up` would serve the demo's database as a real one."""
     names = [
         variable(name)
         for name, folder in (
@@ -71,7 +71,7 @@ def refuse_demos_place(settings: Settings) -> None:
         if folder is not None and is_demo(folder)
     ]
     if names:
-        raise Trouble(
+        raise CommandError(
             f"{' and '.join(names)} {'name' if len(names) > 1 else 'names'} the demo's directory,"
             " and `receiver up` serves no invented revenue. Open a new terminal without the demo's"
             f" variables, or `unset {' '.join(names)}`; `receiver up --demo` runs the demo",
@@ -88,7 +88,7 @@ def _refuse_another_service(own: Settings, running: RunningService) -> None:
     for name in IDENTITY:
         here = getattr(own, name)
         if name in own.model_fields_set and here and here != getattr(running.settings, name):
-            raise Trouble(
+            raise CommandError(
                 f"{variable(name)} {_set_where(name)} is not that of {running.name}. Unset it to"
                 " use the running service, or set RECEIVER_DATA_DIR to another directory to use"
                 " what it names",
@@ -105,7 +105,7 @@ def _refuse_beside_demo(own: Settings, demo: RunningService) -> None:
         what = f"there is a database in {short(folder)} too"
     else:
         return
-    raise Trouble(
+    raise CommandError(
         f"{demo.name} runs, and {what}. Stop the demo (Ctrl-C in its terminal) to use that"
         f" database, or set RECEIVER_DATA_DIR={short(demo.settings.data_dir)} to use the demo",
         code=MISUSE,

@@ -13,12 +13,12 @@ from jobs.queries.deliveries.listing import count_deliveries
 from jobs.queries.names import ID_COLUMNS, is_known
 from mappings.engine.loading.mapping_set import MappingSet
 from receiver.api import filter_names
-from receiver.cli.common.errors import MISUSE, Trouble
+from receiver.cli.common.errors import MISUSE, CommandError
 from receiver.cli.common.session import Session
 
 
 def refuse_misspelt(session: Session, where: Filter) -> None:
-    """Raise Trouble or FilterInvalid for what neither the mappings nor the records know."""
+    """Raise CommandError or FilterInvalid for what neither the mappings nor the records know."""
     _refuse_unknown_ids(session, where)
     _refuse_empty_group(session, where)
     if filter_names.named_in(where):
@@ -33,14 +33,14 @@ def _refuse_unknown_ids(session: Session, where: Filter) -> None:
         if text is not None and not session.run(is_known, kind, text):
             command = shlex.join(["receiver", "show", text])
             unknown = f"there is no {kind.replace('_', ' ')} {text!r}"
-            raise Trouble(f"{unknown}; look for it with `{command}`", code=MISUSE)
+            raise CommandError(f"{unknown}; look for it with `{command}`", code=MISUSE)
 
 
 def _refuse_empty_group(session: Session, where: Filter) -> None:
     if not isinstance(where, DeliveryFilter) or where.group is None:
         return
     if not session.run(count_deliveries, DeliveryFilter(group=where.group)):
-        raise Trouble(
+        raise CommandError(
             f"no failure is in group {where.group!r}; `receiver failures` lists the groups",
             code=MISUSE,
         )
@@ -49,5 +49,5 @@ def _refuse_empty_group(session: Session, where: Filter) -> None:
 def _mappings_at_hand(session: Session) -> MappingSet | None:
     try:
         return session.mappings()
-    except Trouble:
+    except CommandError:
         return None

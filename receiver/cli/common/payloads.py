@@ -11,7 +11,7 @@ from mappings.engine.loading.load import Source
 from mappings.engine.reading import yamlfile
 from mappings.engine.reading.validation import validate
 from mappings.engine.rules.model import ExampleModel, MappingModel
-from receiver.cli.common.errors import MISUSE, Trouble
+from receiver.cli.common.errors import MISUSE, CommandError
 
 STANDARD_INPUT = "-"
 
@@ -26,12 +26,12 @@ class Payload:
     example: ExampleModel | None = None
 
     def with_headers(self, given: Iterable[str]) -> Payload:
-        """The payload with these `Name: value` headers too. Raises Trouble for a malformed one."""
+        """The payload with these `Name: value` headers. CommandError for a malformed one."""
         added: dict[str, str] = {}
         for line in given:
             name, colon, value = line.partition(":")
             if not colon or not name.strip():
-                raise Trouble(f"--header is {line!r}; write 'Name: value'", code=MISUSE)
+                raise CommandError(f"--header is {line!r}; write 'Name: value'", code=MISUSE)
             added[name.strip().lower()] = value.strip()
         return replace(self, headers={**self.headers, **added})
 
@@ -44,7 +44,7 @@ def payload_of(folder: Path, source: Source, file: str) -> Payload:
     try:
         body = path.read_bytes()
     except OSError as error:
-        raise Trouble(f"{file} cannot be read: {error.strerror}", code=MISUSE) from error
+        raise CommandError(f"{file} cannot be read: {error.strerror}", code=MISUSE) from error
     example = _example(folder, source, path)
     if example is None:
         return Payload(body=body)

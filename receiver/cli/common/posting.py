@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 import httpx
 
 from mappings.engine.loading.load import Source
-from receiver.cli.common.errors import MISUSE, Trouble
+from receiver.cli.common.errors import MISUSE, CommandError
 from receiver.cli.common.payloads import Payload
 from receiver.cli.common.session import Session
 from receiver.cli.common.settlement import settlement_text
@@ -88,7 +88,7 @@ def _vendor_request(session: Session, source: Source, payload: Payload, url: str
     secret = next(filter(None, map(session.secrets.get, names)), None)
     if secret is None:
         wanted = " or ".join(names or source.secrets)
-        raise Trouble(
+        raise CommandError(
             f"source {source.name} has no secret to sign with; set {wanted}, or"
             " start `receiver up` again: it makes a throw-away one"
         )
@@ -104,7 +104,7 @@ def _vendor_request(session: Session, source: Source, payload: Payload, url: str
             delivery_id=payload.delivery_id,
         )
     except (SignatureError, SchemeInvalid) as error:
-        raise Trouble(f"it cannot be signed as {source.verify['scheme']}: {error}") from error
+        raise CommandError(f"it cannot be signed as {source.verify['scheme']}: {error}") from error
 
 
 def _tampered(body: bytes) -> bytes:
@@ -114,15 +114,15 @@ def _tampered(body: bytes) -> bytes:
 
 def _post(url: str, headers: Mapping[str, str], body: bytes) -> httpx.Response:
     if urlsplit(url).scheme not in ("http", "https"):
-        raise Trouble(f"--url is {url!r}; write http://HOST/PATH", code=MISUSE)
+        raise CommandError(f"--url is {url!r}; write http://HOST/PATH", code=MISUSE)
     try:
         # No proxy from the environment: a request to this machine must arrive on it.
         with httpx.Client(trust_env=False, timeout=TIMEOUT_SECONDS) as client:
             return client.post(url, content=body, headers=headers)
     except httpx.InvalidURL as error:
-        raise Trouble(f"--url is {url!r}: {error}", code=MISUSE) from error
+        raise CommandError(f"--url is {url!r}: {error}", code=MISUSE) from error
     except httpx.ConnectError as error:
         message = f"nothing answers at {url}; is `receiver up` or `receiver serve` running?"
-        raise Trouble(message) from error
+        raise CommandError(message) from error
     except httpx.HTTPError as error:
-        raise Trouble(f"{url}: {str(error) or type(error).__name__}") from error
+        raise CommandError(f"{url}: {str(error) or type(error).__name__}") from error

@@ -8,7 +8,7 @@ from jobs.filters import DeliveryFilter
 from jobs.queries.deliveries.listing import unknown_ids
 from jobs.queries.identification import whole_filter
 from jobs.storage.database import Database
-from receiver.cli.common.errors import Trouble
+from receiver.cli.common.errors import CommandError
 from receiver.cli.common.names import refuse_misspelt
 from receiver.cli.common.session import Session
 from receiver.terminal.output import Output
@@ -17,7 +17,7 @@ from receiver.terminal.output import Output
 def selected(
     session: Session, ids: Sequence[str] | None, given: Mapping[str, str | None]
 ) -> DeliveryFilter:
-    """The filter with whole ids; raises Trouble for a name or id that does not exist."""
+    """The filter with whole ids; raises CommandError for a name or id that does not exist."""
     where = session.run(whole_filter, DeliveryFilter.parse(given, session.zone, ids=ids or None))
     refuse_misspelt(session, where)
     session.run(_refuse_unknown, where)
@@ -34,4 +34,4 @@ def hint_at_others(out: Output, where: DeliveryFilter, matched: int, *, state: s
 async def _refuse_unknown(database: Database, where: DeliveryFilter) -> None:
     unknown = await unknown_ids(database, where.ids or ())
     if unknown:
-        raise Trouble(f"there is no delivery {', '.join(map(repr, unknown[:5]))}")
+        raise CommandError(f"there is no delivery {', '.join(map(repr, unknown[:5]))}")

@@ -28,7 +28,7 @@ from jobs.storage.revision import schema_is_current
 from jobs.timezone import stored_timezone
 from mappings.engine.common.suggest import hint
 from mappings.engine.loading.load import MappingSet, Source, is_mapping, load, read_directory
-from receiver.cli.common.errors import BEGIN, MISUSE, Trouble
+from receiver.cli.common.errors import BEGIN, MISUSE, CommandError
 from receiver.cli.common.installation import settings_here
 from receiver.config.data_dir import DEMO, is_demo
 from receiver.config.settings import DEFAULT_MAPPINGS, Settings
@@ -45,7 +45,7 @@ PATIENCE_SECONDS = 60.0
 _MIGRATE = "make it with `receiver migrate` (`receiver up` does so by itself)"
 
 
-class NoDatabaseYet(Trouble):
+class NoDatabaseYet(CommandError):
     """There is no database, or it lacks this version's tables."""
 
 
@@ -134,14 +134,14 @@ class Session:
     def mappings_in_force(self) -> MappingSet:
         """The mappings and the zone that the running service has in force, for what corrects money.
 
-        Trouble where this shell is set to another zone, or has other mappings at hand; raises
+        CommandError where this shell is set to another zone, or has other mappings at hand; raises
         NoMappingsInForce where no service has run yet.
         """
         stored, wanted = self._stored_timezone(), self.settings.timezone
         if stored is None:
             raise NoMappingsInForce
         if wanted is not None and wanted != stored:
-            raise Trouble(
+            raise CommandError(
                 f"RECEIVER_TIMEZONE is {wanted} here and {stored} in the running service: prices"
                 f" would be those of other days. Set RECEIVER_TIMEZONE={stored} or leave it unset",
                 code=MISUSE,
@@ -151,7 +151,7 @@ class Session:
         return found
 
     def _refuse_other_mappings(self, in_force: MappingSet) -> None:
-        """Trouble where the folder of this shell has mappings that are not those in force.
+        """CommandError where the folder of this shell has mappings that are not those in force.
 
         An edit may not have been taken up yet, or this is another service's folder.
         """
@@ -160,7 +160,7 @@ class Session:
         except OSError:
             return
         if any(is_mapping(name) for name in files) and self.mappings().digest != in_force.digest:
-            raise Trouble(
+            raise CommandError(
                 f"the mappings at {self.settings.mappings} are not those that the running service"
                 " has in force. If they were edited just now, wait until it has taken them up"
                 " (`receiver status`, `receiver check`); if they are another service's, set"
@@ -174,26 +174,26 @@ class Session:
         return self._load(NOTHING_STORED)
 
     def source(self, name: str) -> Source:
-        """A source as it stands in the folder; Trouble says what is wrong with it."""
+        """A source as it stands in the folder; CommandError says what is wrong with it."""
         source = self.edited.sources.get(name)
         if source is not None:
             return source
         if name in self.edited.unusable:
             listed = "\n".join(f"  {problem}" for problem in self.edited.problems)
-            raise Trouble(f"source {name} cannot be used:\n{listed}")
-        raise Trouble(
+            raise CommandError(f"source {name} cannot be used:\n{listed}")
+        raise CommandError(
             f"there is no source {name!r}; {hint(name, sorted(self.edited.sources))}", code=MISUSE
         )
 
     def files(self, folder: Path | None = None) -> dict[str, bytes]:
-        """The files of the mappings folder, or of another one; Trouble if it cannot be read."""
+        """The files of the mappings folder, or another; CommandError if it cannot be read."""
         where = folder or self.settings.mappings
         try:
             return read_directory(where)
         except OSError as error:
             begin = f"; {BEGIN}" if where == DEFAULT_MAPPINGS else ""
             message = f"the mappings at {where} cannot be read: {error.strerror}{begin}"
-            raise Trouble(message, code=MISUSE) from error
+            raise CommandError(message, code=MISUSE) from error
 
     def _load(self, stored: Stored) -> MappingSet:
         return load(

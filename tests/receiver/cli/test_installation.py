@@ -13,8 +13,8 @@ from receiver.config.reading import load_settings
 from receiver.config.settings import Settings
 from receiver.feed.follow import Wanted
 from receiver.local.lock import only_one
-from receiver.local.place import demo_place
-from receiver.local.running import announce
+from receiver.local.running_service import announce
+from receiver.local.service import demo_service
 from receiver.sources.secrets import secrets_of
 from tests.receiver.cli.conftest import Installation
 
@@ -46,7 +46,7 @@ def started(installed: Installation) -> Settings:
 @pytest.fixture
 def demo(unset: Installation) -> Settings:
     """The demo's settings; its directory is marked."""
-    settings = demo_place(load_settings(mappings=unset.mappings)).settings
+    settings = demo_service(load_settings(mappings=unset.mappings)).settings
     mark_as_demo(settings.data_dir)
     return settings
 
@@ -155,7 +155,7 @@ def test_up_does_not_serve_the_demos_database(
 
 
 def test_the_demo_in_its_own_environment_is_not_put_into_itself(demo: Settings) -> None:
-    assert demo_place(demo).settings.data_dir == demo.data_dir
+    assert demo_service(demo).settings.data_dir == demo.data_dir
 
 
 def test_without_a_database_the_way_to_the_demo_is_shown(

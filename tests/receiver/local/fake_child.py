@@ -29,7 +29,7 @@ if __name__ == "__main__":
         sys.exit(3)
     print("hello", flush=True)
     if "silent" not in behaviour:
-        lifeline.say_ready("to say hello")
+        lifeline.report_ready("to say hello")
     if "dies" in behaviour:
         time.sleep(0.2)
         sys.exit(4)

@@ -8,7 +8,7 @@ import pytest
 from receiver.config.reading import load_settings
 from receiver.local.children import Children
 from receiver.local.errors import ChildFailedError, TunnelMissingError, TunnelUnfitError
-from receiver.local.place import Place
+from receiver.local.service import LocalService
 from receiver.local.supervisor import refuse_unfit_tunnel, with_tunnel
 from receiver.local.tunnel import Tunnel
 from tests.receiver.cli.conftest import Installation, bare, database_url
@@ -53,12 +53,12 @@ async def test_its_url_is_the_public_one_of_all_that_is_started(
     settings = load_settings(None, data_dir=tmp_path / "var")
     children = Children()
     try:
-        place = await with_tunnel(Place(settings=settings, added={}), children, tunnel)
+        service = await with_tunnel(LocalService(settings=settings, added={}), children, tunnel)
     finally:
         await children.stop()
         children.close()
-    assert place.settings.public_url == URLS[tunnel.value]
-    assert place.added["RECEIVER_PUBLIC_URL"] == URLS[tunnel.value]
+    assert service.settings.public_url == URLS[tunnel.value]
+    assert service.added["RECEIVER_PUBLIC_URL"] == URLS[tunnel.value]
     assert (programs / "arguments").read_text().strip() == arguments
 
 
@@ -70,7 +70,7 @@ async def test_one_that_does_not_come_up_says_its_last_words(
     children = Children()
     try:
         with pytest.raises(ChildFailedError, match=r"tunnel ended at once, by 1; .*NGROK_4018"):
-            await with_tunnel(Place(settings=settings, added={}), children, Tunnel.NGROK)
+            await with_tunnel(LocalService(settings=settings, added={}), children, Tunnel.NGROK)
     finally:
         await children.stop()
         children.close()

@@ -9,7 +9,7 @@ import pytest
 from receiver.config.data_dir import is_demo, mark_as_demo
 from receiver.config.reading import load_settings
 from receiver.local.lock import is_held, only_one
-from receiver.local.running import FILE, announce, running_service, withdraw
+from receiver.local.running_service import FILE, announce, running_service, withdraw
 
 
 def test_a_running_up_is_found_with_what_it_was_started_with(

@@ -1,6 +1,6 @@
 """Where `receiver up` runs: its settings, and what its children are told.
 
-Owns the difference between the real place and the demo's. The demo has its own database, Valkey,
+Owns the difference between the real service and the demo's. The demo has its own database, Valkey,
 secrets and token under `DATA_DIR/demo`, whatever the environment says, so that invented revenue
 never meets a real ledger.
 """
@@ -29,7 +29,7 @@ ADMIN_TOKEN = variable("admin_token")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Place:
+class LocalService:
     """Settings of all children, what their environment adds, and what to say about it.
 
     `log_dir` takes the children's output; None: it goes where ours goes.
@@ -55,21 +55,21 @@ class Place:
         return self.settings.local_url
 
 
-def real_place(settings: Settings) -> Place:
-    """The place that the settings name; sources without a secret get a throw-away one."""
+def configured_service(settings: Settings) -> LocalService:
+    """The service that the settings name; sources without a secret get a throw-away one."""
     found, known = _mappings(settings), secrets_of(settings)
     wanted = _secrets_to_make(found, known)
     if wanted:
         throwaway.make_missing(wanted, settings.made_secrets_dir)
         known.reload()
     tried = sorted({source for source, _ in throwaway_secrets(found, known)})
-    return Place(
+    return LocalService(
         settings=settings, added=as_environment(settings), notes=_note_on_secrets(tried, settings)
     )
 
 
-def demo_place(settings: Settings) -> Place:
-    """The demo's own place, under the data directory that the settings name."""
+def demo_service(settings: Settings) -> LocalService:
+    """The demo's own service, under the data directory that the settings name."""
     asked = settings.data_dir.absolute()
     home = settings.model_copy(update={"data_dir": asked if is_demo(asked) else asked / DEMO})
     folder = home.made_secrets_dir
@@ -87,7 +87,7 @@ def demo_place(settings: Settings) -> Place:
     )
     found = _mappings(changed)
     schemes = {name: _scheme(one) for one in found.sources.values() for name in one.secrets}
-    return Place(
+    return LocalService(
         settings=changed,
         added={**as_environment(changed), **throwaway.make_missing(schemes, folder)},
         notes=(_note_on_demo(settings, home), *_note_on_secrets(sorted(found.sources), home)),
