@@ -167,7 +167,7 @@ def test_each_order_of_arrival_ends_as_shown(arrives: str, becomes: str, owes: s
     verdicts = [tell(book, said(words)).verdict.value for words in arrives.split(", ")]
     due = book.owed()
     assert verdicts == becomes.split(", ")
-    assert (due.amount_micros if due else None) == (
+    assert (due.terms.amount_micros if due else None) == (
         None if owes == "nothing" else said(owes).micros
     )
 

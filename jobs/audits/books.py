@@ -16,9 +16,10 @@ from jobs.audits.corrections import KINDS
 from jobs.audits.findings import Fault
 from jobs.audits.scrub import PAGE, Scrub
 from jobs.common.money import money
-from jobs.ledger.book import Entry, KeyBook, Recorded
+from jobs.ledger.book import KeyBook
 from jobs.ledger.repository import load_books
 from jobs.storage.schema import actions, billing_events, deliveries, outcome_keys, outcomes
+from mappings.engine.types import Terms
 
 _line, _said = billing_events.c, outcomes.c
 _other = billing_events.alias()
@@ -71,27 +72,18 @@ async def faults_of_keys(connection: AsyncConnection, keys: Sequence[str]) -> li
 
 def disagreements(book: KeyBook) -> Iterator[str]:
     """What the book's ledger says of the whole key that its outcomes do not."""
-    due, standing = book.owed(), book.open_charge
-    if (due and _due(due)) != (standing and _standing(standing)):
-        owes = _in_words(_due(due)) if due else "nothing"
-        says = _in_words(_standing(standing)) if standing else "nothing"
+    due, open_charge = book.owed(), book.open_charge
+    if (due and due.terms.bill) != (open_charge and open_charge.terms.bill):
+        owes = _in_words(due.terms) if due else "nothing"
+        says = _in_words(open_charge.terms) if open_charge else "nothing"
         yield f"its outcomes owe {owes}, its ledger says {says}"
     if [entry.sequence for entry in book.entries] != list(range(1, len(book.entries) + 1)):
         yield "its ledger has a gap"
 
 
-def _due(due: Recorded) -> tuple[Any, ...]:
-    return (due.amount_micros, due.currency, *due.billed_as)
-
-
-def _standing(line: Entry) -> tuple[Any, ...]:
-    return (line.amount_micros, line.currency, line.agent_id, line.customer_id, line.indicator)
-
-
-def _in_words(owed: tuple[Any, ...]) -> str:
-    micros, currency, *triple = owed
-    amount = "no amount" if micros is None else money(micros)
-    return f"{amount} {currency} for {' / '.join(str(part) for part in triple)}"
+def _in_words(terms: Terms) -> str:
+    amount = "no amount" if terms.amount_micros is None else money(terms.amount_micros)
+    return f"{amount} {terms.currency} for {terms.triple}"
 
 
 def _differ(one: Any, other: Any, *names: str) -> Any:

@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 from jobs.common.money import money
 from jobs.common.states import DeliveryState
 from jobs.settling.fold import Settlement
-from mappings.engine.types import Kind
+from mappings.engine.types import Kind, Triple
 
 #: Examples of each kind that are kept.
 SHOWN = 20
@@ -31,9 +31,7 @@ class PostedLine(NamedTuple):
     rule: str
     kind: str
     key: str
-    agent_id: str
-    customer_id: str
-    indicator: str
+    triple: Triple
     micros: int
     currency: str
 
@@ -43,9 +41,7 @@ class PostedLine(NamedTuple):
             "rule": self.rule,
             "kind": self.kind,
             "outcome_key": self.key,
-            "agent_id": self.agent_id,
-            "customer_id": self.customer_id,
-            "indicator": self.indicator,
+            **self.triple._asdict(),
             "amount": money(self.micros),
             "currency": self.currency,
         }
@@ -176,16 +172,14 @@ def lines_of(settlement: Settlement) -> tuple[PostedLine, ...]:
     """What this settlement posts, in order."""
     return tuple(
         PostedLine(
-            outcome.rule,
+            step.outcome.rule,
             entry.kind.value,
-            outcome.key,
-            entry.agent_id,
-            entry.customer_id,
-            entry.indicator,
+            entry.key,
+            entry.terms.triple,
             entry.amount_micros,
             entry.currency,
         )
-        for outcome, _recorded, step in settlement.steps
+        for step in settlement.steps
         for entry in step.entries
     )
 

@@ -135,7 +135,7 @@ class _Backtest:
     async def _books(self, connection: AsyncConnection, keys: set[str]) -> dict[str, Pair]:
         """A pair for each key: as it was left, or as it was before the window."""
         books = self._spill.take(keys)
-        new = await load_books(connection, keys - books.keys(), said=recorded_before(self._span))
+        new = await load_books(connection, keys - books.keys(), where=recorded_before(self._span))
         for key, book in new.items():
             begin_with_owed(book, new_id())
             books[key] = (book, copy.deepcopy(book))

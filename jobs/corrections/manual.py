@@ -14,9 +14,10 @@ from typing import Literal
 
 from jobs.common.ids import new_id
 from jobs.corrections.remapped import MOVED, CorrectionRefused, Origin, RemappedDeliveries
-from jobs.ledger.book import Entry, KeyBook, Recorded, time_behind
+from jobs.ledger.book import KeyBook, time_after
 from jobs.ledger.owing import Step, decide, is_billed_as
-from mappings.engine.types import Kind, Outcome
+from jobs.ledger.records import Entry, Provenance, Recorded
+from mappings.engine.types import Kind, Outcome, Terms
 
 CorrectionKind = Literal["reverse", "rebill", "reinstate"]
 
@@ -43,14 +44,12 @@ class CorrectionContext:
 class Correction:
     """What is recorded of one charge, and the lines that it posts.
 
-    `was` stood open before, None where nothing did. `now` is what the mapping gave.
+    `was` was open before, None where nothing was.
     """
 
     charge: OpenCharge
     was: Entry | None
-    recorded: Recorded
     step: Step
-    now: Outcome | None
 
 
 @dataclass(slots=True)
@@ -71,11 +70,11 @@ def reverse_all(
         book = books.get(charge.outcome_key)
         if book is None:
             decided.refused.append((charge, MOVED))
-        elif (was := _standing(book, charge)) is None:
+        elif (was := _open_line(book, charge)) is None:
             decided.unchanged += 1
         else:
-            recorded = reversal_by_hand(book, was, context)
-            decided.corrections.append(_correct(book, charge, was, recorded, None))
+            recorded = reversal_by_hand(book, was, charge.rule, context)
+            decided.corrections.append(_correct(book, charge, was, recorded))
     return decided
 
 
@@ -108,10 +107,11 @@ def rebill_all(
 
 def _taken_back(by: Entry) -> str:
     """Why a charge that this line took back cannot be rebilled, and what to do."""
-    if by.delivery_id is None:
+    if by.provenance.delivery_id is None:
         command = f"`receiver reinstate {by.reverses}`"
         return f"it was taken back by hand; bring it back with {command}, then rebill it"
-    return f"delivery {by.delivery_id} took it back: what a vendor takes back is not rebilled"
+    delivery = by.provenance.delivery_id
+    return f"delivery {delivery} took it back: what a vendor takes back is not rebilled"
 
 
 def _rebill(
@@ -135,52 +135,50 @@ def _rebill(
     if recorded is None:
         decided.unchanged += 1
     else:
-        decided.corrections.append(_correct(book, charge, was, recorded, outcome))
+        decided.corrections.append(_correct(book, charge, was, recorded))
 
 
-def _standing(book: KeyBook, charge: OpenCharge) -> Entry | None:
+def _open_line(book: KeyBook, charge: OpenCharge) -> Entry | None:
     """The line of this charge, if it still stands open."""
     was = book.open_charge
     return was if was is not None and was.id == charge.id else None
 
 
-def _correct(
-    book: KeyBook, charge: OpenCharge, was: Entry, recorded: Recorded, now: Outcome | None
-) -> Correction:
-    return Correction(charge, was, recorded, decide(book, recorded, (new_id(), new_id())), now)
+def _correct(book: KeyBook, charge: OpenCharge, was: Entry, recorded: Recorded) -> Correction:
+    return Correction(charge, was, decide(book, recorded, (new_id(), new_id())))
 
 
-def reversal_by_hand(book: KeyBook, standing: Entry, context: CorrectionContext) -> Recorded:
-    """The reversal of the charge that stands open in this book, which occurs as it is asked for.
+def reversal_by_hand(
+    book: KeyBook, open_charge: Entry, rule: str, context: CorrectionContext
+) -> Recorded:
+    """The reversal of the open charge of this book, at the time of the request.
 
-    A charge may be minutes ahead of the clock: the reversal is never before one that it takes back,
-    be it a copy that would be charged in its place.
+    A charge may be minutes ahead of the clock: the reversal never precedes one that it takes back,
+    nor a copy that would be charged in its place.
     """
-    at = time_behind(book.last_opening, Kind.REVERSAL, context.at)
+    at = time_after(book.last_opening, Kind.REVERSAL, context.at)
     return Recorded(
         id=new_id(),
+        key=book.key,
         ordinal=book.last_ordinal + 1,
+        rule=rule,
         kind=Kind.REVERSAL,
         occurred_at=at,
         effective_at=at or context.at,
-        agent_id=standing.agent_id,
-        customer_id=standing.customer_id,
-        indicator=standing.indicator,
-        amount_micros=None,
-        currency=None,
-        source=standing.source,
-        delivery_id=None,
-        event_index=None,
-        mapping_version=None,
-        price_version=None,
-        meta_tags={},
+        terms=Terms(**open_charge.terms.triple._asdict()),
+        provenance=Provenance(
+            source=open_charge.provenance.source,
+            delivery_id=None,
+            event_index=None,
+            mapping_version=None,
+        ),
         action_id=context.action_id,
     )
 
 
 def replacement(
     book: KeyBook,
-    standing: Entry,
+    open_charge: Entry,
     owed: Recorded,
     now: Outcome,
     action_id: str,
@@ -188,25 +186,27 @@ def replacement(
 ) -> Recorded | None:
     """The owed charge as the mapping gives it now, in its place; None if that changes nothing.
 
-    `standing` is the open charge, `owed` the outcome whose price it has. `origin` is the delivery
-    that `now` was mapped from where a person named another one than that of `owed`.
+    `owed` is the outcome whose price the open charge has. `origin` is the delivery that `now` was
+    mapped from where a person named another one than that of `owed`.
     """
+    provenance = replace(owed.provenance, mapping_version=now.mapping_version)
+    if origin is not None:
+        provenance = replace(
+            provenance,
+            source=origin.source,
+            delivery_id=origin.id,
+            event_index=now.event_index,
+        )
     new = replace(
         owed,
         id=new_id(),
         ordinal=book.last_ordinal + 1,
-        agent_id=now.agent_id,
-        customer_id=now.customer_id,
-        indicator=now.indicator,
-        amount_micros=now.amount_micros,
-        currency=now.currency,
-        mapping_version=now.mapping_version,
-        price_version=now.price_version,
-        meta_tags=dict(now.meta_tags),
+        rule=now.rule,
+        terms=now.terms,
+        provenance=provenance,
+        value=now.value,
         replaces=owed.id,
         place=owed.place or owed.ordinal,
         action_id=action_id,
     )
-    if origin is not None:
-        new = replace(new, delivery_id=origin.id, event_index=now.event_index, source=origin.source)
-    return None if is_billed_as(standing, new) else new
+    return None if is_billed_as(open_charge, new) else new

@@ -12,9 +12,10 @@ from dataclasses import replace
 from jobs.common.ids import new_id
 from jobs.corrections.manual import Correction, CorrectionContext, Decided, OpenCharge
 from jobs.corrections.remapped import MOVED, CorrectionRefused
-from jobs.ledger.book import Entry, KeyBook, Recorded, time_behind
+from jobs.ledger.book import KeyBook, time_after
 from jobs.ledger.owing import Step, decide
-from mappings.engine.types import AmountRule, Kind
+from jobs.ledger.records import Entry, Recorded
+from mappings.engine.types import AmountRule, Kind, Terms
 
 
 def reinstate_all(
@@ -31,21 +32,22 @@ def reinstate_all(
     for charge in charges:
         book = books.get(charge.outcome_key)
         try:
-            step = _reinstate(book, named.get(charge.outcome_key, frozenset()), context)
+            lines = named.get(charge.outcome_key, frozenset())
+            step = _reinstate(book, lines, charge.rule, context)
         except CorrectionRefused as refused:
             decided.refused.append((charge, str(refused)))
             continue
         if step is None:
             decided.unchanged += 1
         else:
-            decided.corrections.append(Correction(charge, None, *step, None))
+            decided.corrections.append(Correction(charge, None, step))
     return decided
 
 
 def _reinstate(
-    book: KeyBook | None, named: Set[str], context: CorrectionContext
-) -> tuple[Recorded, Step] | None:
-    """What is recorded of this key, and what that posts; None where its charge stands already.
+    book: KeyBook | None, named: Set[str], rule: str, context: CorrectionContext
+) -> Step | None:
+    """What a reinstatement of this key does; None where its charge is open already.
 
     Raises CorrectionRefused.
     """
@@ -63,12 +65,11 @@ def _reinstate(
         raise CorrectionRefused(
             f"its outcome was billed again since: {last.reverses} was taken back last"
         )
-    recorded = reinstatement_by_hand(book, context)
-    step = decide(book, recorded, (new_id(), new_id()))
+    step = decide(book, reinstatement_by_hand(book, rule, context), (new_id(), new_id()))
     if not step.entries:
-        book.take_back()
+        book.undo()
         raise CorrectionRefused(MOVED)
-    return recorded, step
+    return step
 
 
 def _taken_back(book: KeyBook) -> set[str]:
@@ -85,31 +86,32 @@ def _taken_back(book: KeyBook) -> set[str]:
 
 def _is_restored(book: KeyBook, standing: Entry) -> bool:
     """Whether a reinstatement brought this charge back."""
-    reinstatements = {one.id for one in book.line.reinstatements}
+    reinstatements = {one.id for one in book.timeline.reinstatements}
     return standing.outcome_id in reinstatements
 
 
 def _refuse_reversal_of_vendor(book: KeyBook) -> None:
     """A vendor's reversal stays in force, also one that came late and stands before a person's."""
-    reversals = book.line.reversals
-    if reversals[-1].action_id is not None and book.line.remembered[-1].is_closing:
+    reversals = book.timeline.reversals
+    if reversals[-1].action_id is not None and book.timeline.remembered[-1].is_closing:
         return
-    deliveries = (one.delivery_id for one in reversed(reversals) if one.action_id is None)
+    by_vendor = (one.provenance for one in reversed(reversals) if one.action_id is None)
+    delivery_id = next((provenance.delivery_id for provenance in by_vendor), None)
     raise CorrectionRefused(
-        f"delivery {next(deliveries, None)} took it back: only what a person took back is"
+        f"delivery {delivery_id} took it back: only what a person took back is"
         " reinstated; a later charge of the vendor bills it again, or a rule with `reinstates`"
     )
 
 
-def reinstatement_by_hand(book: KeyBook, context: CorrectionContext) -> Recorded:
-    """What brings back the charge that the last reversal of this book took, as it is asked for.
+def reinstatement_by_hand(book: KeyBook, rule: str, context: CorrectionContext) -> Recorded:
+    """What brings back the charge that the last reversal of this book took, as requested.
 
     It is told of the delivery of that charge, so that the line can be traced to its evidence.
     """
-    last, charge = book.line.reversals[-1], book.line.remembered[-1].charge
+    last, charge = book.timeline.reversals[-1], book.timeline.remembered[-1].charge
     if charge is None:
         raise CorrectionRefused(MOVED)
-    at = time_behind(last, Kind.REINSTATEMENT, context.at)
+    at = time_after(last, Kind.REINSTATEMENT, context.at)
     return replace(
         charge,
         id=new_id(),
@@ -117,10 +119,9 @@ def reinstatement_by_hand(book: KeyBook, context: CorrectionContext) -> Recorded
         kind=Kind.REINSTATEMENT,
         occurred_at=at,
         effective_at=at or context.at,
-        amount_micros=None,
-        currency=None,
-        price_version=None,
-        meta_tags={},
+        rule=rule,
+        terms=Terms(**charge.terms.triple._asdict()),
+        value=None,
         amount_rule=AmountRule.FIRST,
         replaces=None,
         place=None,

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from jobs.ledger.book import Recorded
+from jobs.ledger.records import Recorded
 from jobs.privacy.pseudonyms import Pseudonymized
 from mappings.engine.types import Failure, Kind, Mapped, Outcome
 
@@ -47,11 +47,11 @@ class RemappedDeliveries:
         if self.origin is not None:
             return charge_now(self.by_delivery[self.origin.id], key, None)
         if owed.id in self.by_outcome:
-            return charge_now(self.by_outcome[owed.id], key, owed.event_index)
-        mapped = self.by_delivery.get(owed.delivery_id or "")
+            return charge_now(self.by_outcome[owed.id], key, owed.provenance.event_index)
+        mapped = self.by_delivery.get(owed.provenance.delivery_id or "")
         if mapped is None:
             raise CorrectionRefused(MOVED)
-        return charge_now(mapped, key, owed.event_index)
+        return charge_now(mapped, key, owed.provenance.event_index)
 
 
 def charge_now(

@@ -21,7 +21,7 @@ from jobs.corrections.charges import deliveries_of
 from jobs.corrections.manual import OpenCharge
 from jobs.corrections.remapped import CorrectionRefused, Origin, RemappedDeliveries
 from jobs.corrections.repricing import priced_again
-from jobs.ledger.book import Recorded
+from jobs.ledger.records import Recorded
 from jobs.ledger.repository import load_books
 from jobs.privacy.evidence import WHY_GONE, Evidence
 from jobs.privacy.guard import pseudonymize
@@ -108,14 +108,14 @@ class Remapper:
     def _wanted(self, owed: Sequence[Recorded]) -> set[str]:
         if self._origin is not None:
             return {self._origin.id}
-        return {one.delivery_id for one in owed if one.delivery_id}
+        return {delivery for one in owed if (delivery := one.provenance.delivery_id)}
 
     async def _without_body(
         self, connection: AsyncConnection, owed: Sequence[Recorded], rows: Mapping[str, Row]
     ) -> dict[str, Mapped]:
         """What is owed of deliveries that lost their bodies to a purge of somebody else."""
         purged = {one for one, row in rows.items() if row["evidence"] == Evidence.PURGED}
-        ids = [one.id for one in owed if one.delivery_id in purged]
+        ids = [one.id for one in owed if one.provenance.delivery_id in purged]
         if self._origin is not None or not ids:
             return {}
         found: dict[str, Mapped] = {}

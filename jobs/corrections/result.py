@@ -8,7 +8,7 @@ from typing import Any
 
 from jobs.common.money import money
 from jobs.corrections.manual import Correction, CorrectionKind, Decided
-from jobs.ledger.book import Entry
+from jobs.ledger.records import Entry
 from mappings.engine.types import Kind
 
 #: Refusals and changes that are shown.
@@ -98,9 +98,7 @@ def _change(one: Correction) -> dict[str, Any]:
 
 def _side(entry: Entry) -> dict[str, Any]:
     return {
-        "agent_id": entry.agent_id,
-        "customer_id": entry.customer_id,
-        "indicator": entry.indicator,
+        **entry.terms.triple._asdict(),
         "amount": money(entry.amount_micros),
         "currency": entry.currency,
     }

@@ -22,9 +22,10 @@ from jobs.corrections.manual import CorrectionContext, Decided, OpenCharge
 from jobs.corrections.request import CorrectionPlan, Decide
 from jobs.corrections.result import CorrectionResult
 from jobs.ledger.horizon import posting_time
-from jobs.ledger.repository import LedgerWriter, hold_keys, load_books
+from jobs.ledger.repository import hold_keys, load_books
+from jobs.ledger.versions import keep_versions, versions_of
+from jobs.ledger.writer import LedgerWriter
 from jobs.privacy.guard import hold_off_purges
-from jobs.settling.versions import keep_versions
 from jobs.storage.database import Database
 from jobs.storage.schema import actions
 
@@ -149,17 +150,7 @@ class _Run:
     async def _write(
         self, connection: AsyncConnection, decided: Decided, recorded_at: datetime
     ) -> None:
-        writer = LedgerWriter(recorded_at)
-        used: set[str] = set()
-        for one in decided.corrections:
-            key, rule = one.charge.outcome_key, one.charge.rule
-            if one.now is None:
-                writer.add(key, one.recorded, one.step, rule=rule)
-                continue
-            writer.add(key, one.recorded, one.step, rule=one.now.rule, value=one.now.value)
-            used.update(filter(None, (one.now.mapping_version, one.now.price_version)))
-        if used:
-            await keep_versions(
-                self._database, connection, used, self._request.versions, recorded_at
-            )
-        await writer.write(self._database, connection)
+        steps = [correction.step for correction in decided.corrections]
+        if texts := self._request.versions:
+            await keep_versions(self._database, connection, versions_of(steps), texts, recorded_at)
+        await LedgerWriter(steps, recorded_at).write(self._database, connection)

@@ -10,8 +10,9 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from jobs.ledger.book import KeyBook, Recorded
+from jobs.ledger.book import KeyBook
 from jobs.ledger.owing import Verdict
+from jobs.ledger.records import Recorded
 from mappings.engine.types import AmountRule, Kind
 
 WAITING_REVERSAL, AMOUNT_DIFFERS = OF_KEYS = ("waiting-reversal", "amount-differs")
@@ -77,7 +78,7 @@ def _differing(book: KeyBook, told: Iterable[Told]) -> KeyException | None:
     judged = owed.ordinal if owed.replaces is not None else 0
     replaced = {one.replaces for one in book.outcomes}
     # A reinstated charge is owed in the last interval, and was recorded in another one.
-    intervals = {book.line.interval_of(owed), len(book.line.reversals)}
+    intervals = {book.timeline.interval_of(owed), len(book.timeline.reversals)}
     differing = [
         one
         for one in told
@@ -86,7 +87,7 @@ def _differing(book: KeyBook, told: Iterable[Told]) -> KeyException | None:
         and one.outcome.action_id is None
         and one.outcome.id not in replaced
         and not _is_owed_alike(one.outcome, owed)
-        and book.line.interval_of(one.outcome) in intervals
+        and book.timeline.interval_of(one.outcome) in intervals
     ]
     if not differing:
         return None
@@ -98,4 +99,4 @@ def _differing(book: KeyBook, told: Iterable[Told]) -> KeyException | None:
 
 
 def _is_owed_alike(one: Recorded, owed: Recorded) -> bool:
-    return (one.amount_micros, one.currency) == (owed.amount_micros, owed.currency)
+    return one.terms.bill[:2] == owed.terms.bill[:2]

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from jobs.ledger.book import Recorded
+from jobs.ledger.records import Recorded
 from jobs.storage.schema import billing_events, outcome_keys, outcomes
 from mappings.engine.common.lookalikes import skeleton
 
@@ -47,7 +47,7 @@ async def near_charge(
         return None
     candidates = {*_spellings(head, values)}
     candidates.update(await _neighbours(connection, key))
-    candidates.update(await _recent(connection, reversal.source, head[1]))
+    candidates.update(await _recent(connection, reversal.provenance.source, head[1]))
     wanted = (head, _look(values))
     alike = {one for one in candidates if one != key and _compared(one) == wanted}
     return await _first_open(connection, sorted(alike))

@@ -16,13 +16,13 @@ from sqlalchemy import case, delete, func, literal, or_, select, text, tuple_
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from jobs.exceptions.detection import KeyException, Told, exceptions_of
-from jobs.ledger.book import Recorded
+from jobs.ledger.records import recorded_of
 from jobs.ledger.repository import load_books
 from jobs.storage.batching import chunks
 from jobs.storage.columns import UtcDateTime
 from jobs.storage.database import Database
 from jobs.storage.schema import TOLD_AGAIN, audits, exceptions, outcomes
-from mappings.engine.types import AmountRule, Kind
+from mappings.engine.types import Kind
 
 #: The name under which the rounds are claimed, beside those of the audits.
 ROUND = "exceptions"
@@ -126,20 +126,8 @@ async def _told(connection: AsyncConnection, keys: Sequence[str]) -> dict[str, l
     rows = await connection.execute(select(numbered).where(numbered.c.copy == 1))
     told: dict[str, list[Told]] = {}
     for row in rows.mappings():
-        one = Told(_recorded(row), row["verdict"], row["recorded_at"])
+        one = Told(
+            recorded_of(row, received_at=row["recorded_at"]), row["verdict"], row["recorded_at"]
+        )
         told.setdefault(row["outcome_key"], []).append(one)
     return told
-
-
-def _recorded(row: Mapping[Any, Any]) -> Recorded:
-    shared = {name: row[name] for name in Recorded.__slots__ if name in row}
-    effective_at = row["occurred_at"] or row["recorded_at"]
-    rule = AmountRule(row["amount_rule"])
-    return Recorded(
-        **{
-            **shared,
-            "kind": Kind(row["kind"]),
-            "amount_rule": rule,
-            "effective_at": effective_at,
-        }
-    )

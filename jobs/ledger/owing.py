@@ -12,10 +12,13 @@ corrects by hand is an outcome like any other; see `jobs.corrections.manual`.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
+from operator import attrgetter
 
-from jobs.ledger.book import Entry, Held, KeyBook, Recorded
+from jobs.ledger.book import KeyBook
+from jobs.ledger.records import Entry, Recorded
+from jobs.ledger.timeline import Held
 from mappings.engine.types import AmountRule, Kind
 
 
@@ -37,6 +40,7 @@ class Conflict(Exception):
 class Step:
     """What one outcome did: its verdict, the lines it posts, the line that answers for it."""
 
+    outcome: Recorded
     verdict: Verdict
     entries: tuple[Entry, ...]
     billing_event_id: str | None
@@ -56,7 +60,7 @@ def admit(book: KeyBook, outcome: Recorded) -> None:
     """Record an outcome and post nothing yet; raise Conflict, book unchanged."""
     if outcome.kind is Kind.CHARGE and outcome.replaces is None:
         # A replacement by hand corrects the triple, too.
-        _refuse_conflict(outcome, book.line.company_of(outcome))
+        _refuse_conflict(outcome, book.timeline.charge_in_same_interval(outcome))
     book.record(outcome)
 
 
@@ -66,7 +70,7 @@ def post(book: KeyBook, new: Sequence[Recorded], new_id: Callable[[], str]) -> l
     They are taken in the order of time, so that copies that come together post one line.
     """
     for outcome in new:
-        book.line.remove(outcome)
+        book.timeline.remove(outcome)
     steps: dict[str, Step] = {}
     for group in _in_groups(book, new):
         steps |= _post_group(book, group, new_id)
@@ -80,12 +84,13 @@ def begin_with_owed(book: KeyBook, new_id: str) -> None:
         book.entries.append(_charge_line(held.charge, held.charge, new_id, 1))
 
 
-def _refuse_conflict(charge: Recorded, company: Recorded | None) -> None:
-    """What bills in an interval speaks for all its charges: they were admitted by this."""
-    if company is not None and company.billed_as != charge.billed_as:
-        first = " / ".join(str(part) for part in company.billed_as)
-        now = " / ".join(str(part) for part in charge.billed_as)
-        message = f"the same outcome is already recorded for {first}, now it says {now}"
+def _refuse_conflict(charge: Recorded, other: Recorded | None) -> None:
+    """One other charge of an interval stands for all of them: each was admitted by this."""
+    if other is not None and other.terms.triple != charge.terms.triple:
+        message = (
+            f"the same outcome is already recorded for {other.terms.triple},"
+            f" now it says {charge.terms.triple}"
+        )
         raise Conflict(message)
 
 
@@ -96,8 +101,8 @@ def _in_groups(book: KeyBook, new: Sequence[Recorded]) -> list[list[Recorded]]:
     is posted as its result.
     """
     groups: list[list[Recorded]] = [[]]
-    for outcome in sorted(new, key=lambda one: one.moment):
-        if outcome.kind is not Kind.CHARGE and book.line.is_latest(outcome.moment):
+    for outcome in sorted(new, key=attrgetter("sort_key")):
+        if outcome.kind is not Kind.CHARGE and book.timeline.is_latest(outcome.sort_key):
             groups.append([])
         groups[-1].append(outcome)
     return [group for group in groups if group]
@@ -108,9 +113,9 @@ def _post_group(
 ) -> dict[str, Step]:
     continuing = set()
     for outcome in group:
-        if book.line.is_latest(outcome.moment):
+        if book.timeline.is_latest(outcome.sort_key):
             continuing.add(outcome.id)
-        book.line.add(outcome)
+        book.timeline.add(outcome)
     posted = _missing(book, group, new_id)
     book.entries.extend(entry for entries in posted.values() for entry in entries)
     return {
@@ -129,19 +134,19 @@ def _missing(
     A difference that nothing in the group causes is left as it is: before amounts had rules, a line
     kept its day when an earlier charge of the same amount came.
     """
-    held, standing = book.held(), book.open_charge
-    if standing is not None and held is not None and is_billed_as(standing, held.charge):
+    held, open_charge = book.held(), book.open_charge
+    if open_charge is not None and held is not None and is_billed_as(open_charge, held.charge):
         return {}
-    closing = None if standing is None else _closing(book, group, standing)
+    closing = None if open_charge is None else _closing(book, group, open_charge)
     opening = None if held is None else _opening(held, group, is_closed=closing is not None)
     reversing, charging = closing or opening, opening or closing
     if reversing is None or charging is None:
         return {}
     posted: dict[str, tuple[Entry, ...]] = {}
     sequence = len(book.entries)
-    if standing is not None:
+    if open_charge is not None:
         sequence += 1
-        posted[reversing.id] = (_reversal_line(standing, reversing, new_id(), sequence),)
+        posted[reversing.id] = (_reversal_line(open_charge, reversing, new_id(), sequence),)
     if held is not None:
         shown = charging if charging.kind is Kind.REINSTATEMENT else held.charge
         line = _charge_line(held.charge, shown, new_id(), sequence + 1)
@@ -149,19 +154,19 @@ def _missing(
     return posted
 
 
-def _closing(book: KeyBook, group: Sequence[Recorded], standing: Entry) -> Recorded | None:
+def _closing(book: KeyBook, group: Sequence[Recorded], open_charge: Entry) -> Recorded | None:
     """The reversal of the group that takes the open charge back.
 
     Where the group holds several, that is the first which closes what the ledger bills; else
     the first that closes anything.
     """
-    line, found = book.line, None
+    timeline, found = book.timeline, None
     for outcome in group:
         if outcome.kind is Kind.REVERSAL:
-            held = line.held(line.interval_of(outcome))
-            if held is not None and is_billed_as(standing, held.charge):
+            held = timeline.held(timeline.interval_of(outcome))
+            if held is not None and is_billed_as(open_charge, held.charge):
                 return outcome
-            closes = held is not None or line.keeps_closed(outcome)
+            closes = held is not None or timeline.keeps_closed(outcome)
             found = found or (outcome if closes else None)
     return found
 
@@ -175,82 +180,57 @@ def _opening(held: Held, group: Sequence[Recorded], *, is_closed: bool) -> Recor
     members = {outcome.id: outcome for outcome in group}
     opening = members.get(held.charge.id) or members.get(held.by.id)
     if opening is None and not is_closed:
-        restoring = (one for one in reversed(group) if one.kind is Kind.REINSTATEMENT)
-        return next(restoring, None)
+        latest_first = reversed(group)
+        return next((one for one in latest_first if one.kind is Kind.REINSTATEMENT), None)
     return opening
 
 
-def is_billed_as(standing: Entry, due: Recorded) -> bool:
+def is_billed_as(open_charge: Entry, due: Recorded) -> bool:
     """Whether the open charge is what is due: amount and currency, triple, and time.
 
     By `latest` the last received of untimed copies is due, and the first of them gave the day.
     """
     any_day = due.occurred_at is None and due.amount_rule is AmountRule.LATEST
-    return (
-        standing.amount_micros == due.amount_micros
-        and standing.currency == due.currency
-        and (standing.agent_id, standing.customer_id, standing.indicator) == due.billed_as
-        and (any_day or standing.occurred_at == due.effective_at)
+    return open_charge.terms.bill == due.terms.bill and (
+        any_day or open_charge.occurred_at == due.effective_at
     )
 
 
 def _charge_line(due: Recorded, cause: Recorded, entry_id: str, sequence: int) -> Entry:
-    """The charge that is due, with its own delivery or that of its reinstatement."""
-    if (
-        due.agent_id is None
-        or due.customer_id is None
-        or due.indicator is None
-        or due.amount_micros is None
-        or due.currency is None
-    ):
+    """The charge that is due, with its own provenance or that of its reinstatement."""
+    if None in (due.terms.amount_micros, due.terms.currency, *due.terms.triple):
         message = f"charge {due.id} lacks its triple or amount"
         raise AssertionError(message)
     return Entry(
         id=entry_id,
+        key=due.key,
         sequence=sequence,
         kind=Kind.CHARGE,
         reverses=None,
-        agent_id=due.agent_id,
-        customer_id=due.customer_id,
-        indicator=due.indicator,
-        amount_micros=due.amount_micros,
-        currency=due.currency,
         occurred_at=due.effective_at,
-        source=cause.source,
-        delivery_id=cause.delivery_id,
-        event_index=cause.event_index,
         outcome_id=cause.id,
-        mapping_version=cause.mapping_version,
-        price_version=due.price_version,
-        meta_tags=due.meta_tags,
+        terms=due.terms,
+        provenance=cause.provenance,
     )
 
 
-def _reversal_line(standing: Entry, cause: Recorded, entry_id: str, sequence: int) -> Entry:
+def _reversal_line(open_charge: Entry, cause: Recorded, entry_id: str, sequence: int) -> Entry:
     """Negate the stored amount of the open charge.
 
-    Caused by something else than a reversal (another charge is due) the line falls on the day of
-    the charge it takes back, so that no period shows a change that never happened.
+    Where the cause is no reversal (another charge is due) the line falls on the day of the charge
+    that it takes back, so that no period shows a change that never happened.
     """
     by_reversal = cause.kind is Kind.REVERSAL
     return Entry(
         id=entry_id,
+        key=open_charge.key,
         sequence=sequence,
         kind=Kind.REVERSAL,
-        reverses=standing.id,
-        agent_id=standing.agent_id,
-        customer_id=standing.customer_id,
-        indicator=standing.indicator,
-        amount_micros=-standing.amount_micros,
-        currency=standing.currency,
-        occurred_at=cause.effective_at if by_reversal else standing.occurred_at,
-        source=cause.source,
-        delivery_id=cause.delivery_id,
-        event_index=cause.event_index,
+        reverses=open_charge.id,
+        occurred_at=cause.effective_at if by_reversal else open_charge.occurred_at,
         outcome_id=cause.id,
-        mapping_version=cause.mapping_version,
-        price_version=standing.price_version,
-        meta_tags=standing.meta_tags,
+        terms=replace(open_charge.terms, amount_micros=-open_charge.amount_micros),
+        provenance=cause.provenance,
     )
 
 
@@ -262,23 +242,24 @@ _LINE_OF = {
 
 
 def _step(book: KeyBook, outcome: Recorded, posted: tuple[Entry, ...], *, continues: bool) -> Step:
-    """`continues`: nothing on the line was as late when it was recorded."""
+    """`continues`: nothing on the timeline was as late when it was recorded."""
     kind, verdict = _LINE_OF[outcome.kind]
     for entry in posted:
         if entry.kind is kind and entry.outcome_id == outcome.id:
-            return Step(verdict, posted, entry.id)
+            return Step(outcome, verdict, posted, entry.id)
     if _is_duplicate(book, outcome):
-        is_open = book.line.interval_of(outcome) == len(book.line.reversals)
-        standing = book.open_charge if is_open else None
-        return Step(Verdict.DUPLICATE, posted, standing.id if standing is not None else None)
+        is_open = book.timeline.interval_of(outcome) == len(book.timeline.reversals)
+        open_charge = book.open_charge if is_open else None
+        answering = open_charge.id if open_charge is not None else None
+        return Step(outcome, Verdict.DUPLICATE, posted, answering)
     waits = continues and outcome.kind is not Kind.CHARGE
-    return Step(Verdict.WAITING if waits else Verdict.SUPERSEDED, posted, None)
+    return Step(outcome, Verdict.WAITING if waits else Verdict.SUPERSEDED, posted, None)
 
 
 def _is_duplicate(book: KeyBook, outcome: Recorded) -> bool:
     """Whether something else bills in the interval of a charge or reinstatement."""
     if outcome.kind is Kind.CHARGE:
-        return book.line.company_of(outcome) is not None
+        return book.timeline.charge_in_same_interval(outcome) is not None
     if outcome.kind is Kind.REINSTATEMENT:
-        return book.line.held(book.line.interval_of(outcome)) is not None
+        return book.timeline.held(book.timeline.interval_of(outcome)) is not None
     return False

@@ -133,7 +133,7 @@ class _Rehearsal:
         result.matched += 1
         settlement = settlement_of(delivery, now, books)
         result.would[settlement.state] += 1
-        for _outcome, _recorded, step in settlement.steps:
+        for step in settlement.steps:
             for entry in step.entries:
                 result.amounts_micros[entry.currency] += entry.amount_micros
         if settlement.state == DeliveryState.FAILED and len(result.still_failing) < SHOWN_FAILING:

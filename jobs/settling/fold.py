@@ -1,8 +1,9 @@
 """Folding mapped deliveries into key books: pure.
 
 Owns that a delivery bills all of its outcomes or none: deliveries are admitted one after another,
-and one that fails has its outcomes taken back without touching its neighbours. Then each key posts
-once for all that was admitted. Shared by settling (which then writes) and dry run (which not).
+and the outcomes of one that fails are removed from the books without touching its neighbours. Then
+each key posts once for all that was admitted. Used by settling, which writes the result, and by
+dry runs and backtests, which do not.
 """
 
 from __future__ import annotations
@@ -11,25 +12,27 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
+from itertools import chain
 
 from jobs.common.failure_groups import group_id
 from jobs.common.ids import new_id
 from jobs.common.money import money
 from jobs.common.states import NO_OUTCOME, SHADOW, DeliveryState
-from jobs.ledger.book import Arrival, KeyBook, Recorded
+from jobs.ledger.book import KeyBook
 from jobs.ledger.owing import Conflict, Step, admit, post
+from jobs.ledger.records import Arrival, Provenance, Recorded
 from jobs.privacy.pseudonyms import Pseudonymized
 from mappings.engine.types import Failure, Mapped, Outcome, Reason
 
-#: Outcomes of a shadow delivery that are named.
+#: So many outcomes of a shadow delivery are named.
 SHOWN = 5
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ClaimedDelivery:
-    """A delivery taken up for settling. `attempts` counts this one too.
+    """A delivery claimed for settling. `attempts` includes this one.
 
-    `claimed_at` is when, by the database's clock; None: no later than it was received.
+    `claimed_at` is by the database's clock; None: no later than it was received.
     """
 
     id: str
@@ -45,7 +48,7 @@ class ClaimedDelivery:
 
 @dataclass(frozen=True, slots=True)
 class Settlement:
-    """What a delivery settles as, and what it posts."""
+    """What a delivery settles as, and what it records."""
 
     state: str
     reason: str | None = None
@@ -53,63 +56,35 @@ class Settlement:
     rule: str | None = None
     held_back: int = 0
     group: str | None = None
-    steps: tuple[tuple[Outcome, Recorded, Step], ...] = field(default=(), compare=False)
-
-
-def recorded_from(
-    outcome: Outcome, *, ordinal: int, source: str, delivery_id: str, received_at: datetime
-) -> Recorded:
-    """What the mapping said, given its place in the key's book."""
-    return Recorded(
-        id=new_id(),
-        ordinal=ordinal,
-        kind=outcome.kind,
-        occurred_at=outcome.occurred_at,
-        effective_at=outcome.occurred_at or received_at,
-        agent_id=outcome.agent_id,
-        customer_id=outcome.customer_id,
-        indicator=outcome.indicator,
-        amount_micros=outcome.amount_micros,
-        currency=outcome.currency,
-        source=source,
-        delivery_id=delivery_id,
-        event_index=outcome.event_index,
-        mapping_version=outcome.mapping_version,
-        price_version=outcome.price_version,
-        meta_tags=dict(outcome.meta_tags),
-        amount_rule=outcome.amount_rule,
-        arrival=Arrival(received_at, delivery_id, outcome.event_index),
-    )
+    steps: tuple[Step, ...] = field(default=(), compare=False)
 
 
 def settlement_of(
     delivery: ClaimedDelivery, mapped: Pseudonymized, books: Mapping[str, KeyBook]
 ) -> Settlement:
-    """Decide one delivery on these books, and record it in them if it is `recorded`."""
+    """Decide one delivery on these books; add its outcomes to them if it is `recorded`."""
     return settlements_of([(delivery, mapped)], books)[delivery.id]
 
 
 def settlements_of(
     deliveries: Iterable[tuple[ClaimedDelivery, Pseudonymized]], books: Mapping[str, KeyBook]
 ) -> dict[str, Settlement]:
-    """Decide these together, admitted in this order; record in the books what is `recorded`."""
-    admitted: dict[str, list[Recorded]] = defaultdict(list)
-    pending = {one.id: _admit(one, mapped, books) for one, mapped in deliveries}
-    for _settlement, said in pending.values():
-        for outcome, recorded in said:
-            admitted[outcome.key].append(recorded)
-    steps: dict[str, Step] = {}
-    for key, new in admitted.items():
-        posted = post(books[key], new, new_id)
-        steps.update((one.id, step) for one, step in zip(new, posted, strict=True))
+    """Decide these together, admitted in this order; add to the books what is `recorded`."""
+    admitted = {delivery.id: _admit(delivery, mapped, books) for delivery, mapped in deliveries}
+    by_key: dict[str, list[Recorded]] = defaultdict(list)
+    for _settlement, outcomes in admitted.values():
+        for outcome in outcomes:
+            by_key[outcome.key].append(outcome)
+    posted = (post(books[key], outcomes, new_id) for key, outcomes in by_key.items())
+    steps = {step.outcome.id: step for step in chain.from_iterable(posted)}
     return {
-        delivery_id: replace(settlement, steps=tuple((o, r, steps[r.id]) for o, r in said))
-        for delivery_id, (settlement, said) in pending.items()
+        delivery_id: replace(settlement, steps=tuple(steps[one.id] for one in outcomes))
+        for delivery_id, (settlement, outcomes) in admitted.items()
     }
 
 
 #: What a delivery settles as so far, and its outcomes in the books.
-_Admitted = tuple[Settlement, Sequence[tuple[Outcome, Recorded]]]
+_Admitted = tuple[Settlement, Sequence[Recorded]]
 
 
 def _admit(
@@ -120,43 +95,58 @@ def _admit(
     if not mapped.outcomes:
         return Settlement(DeliveryState.IGNORED, NO_OUTCOME, _nothing_matched(mapped)), ()
     if mapped.shadow:
-        return Settlement(
-            DeliveryState.IGNORED, SHADOW, f"would bill {_summary(mapped.outcomes)}"
-        ), ()
+        detail = f"would bill {_summary(mapped.outcomes)}"
+        return Settlement(DeliveryState.IGNORED, SHADOW, detail), ()
     return _record(delivery, mapped.outcomes, books)
 
 
 def _record(
-    delivery: ClaimedDelivery, said: Sequence[Outcome], books: Mapping[str, KeyBook]
+    delivery: ClaimedDelivery, outcomes: Sequence[Outcome], books: Mapping[str, KeyBook]
 ) -> _Admitted:
-    admitted: list[tuple[Outcome, Recorded]] = []
-    for outcome in said:
+    admitted: list[Recorded] = []
+    for outcome in outcomes:
         book = books[outcome.key]
-        recorded = recorded_from(
-            outcome,
-            ordinal=book.last_ordinal + 1,
-            source=delivery.source,
-            delivery_id=delivery.id,
-            received_at=delivery.received_at,
-        )
+        recorded = _recorded(outcome, delivery, ordinal=book.last_ordinal + 1)
         try:
             admit(book, recorded)
         except Conflict as conflict:
-            _take_back(admitted, books)
+            _undo(admitted, books)
             failure = Failure(
                 reason=Reason.CONFLICT,
                 detail=f"rule {outcome.rule}, key {outcome.key}: {conflict}",
                 rule=outcome.rule,
                 event_index=outcome.event_index,
             )
-            return _failed(delivery, [failure], held_back=len(said) - 1), ()
-        admitted.append((outcome, recorded))
+            return _failed(delivery, [failure], held_back=len(outcomes) - 1), ()
+        admitted.append(recorded)
     return Settlement(DeliveryState.RECORDED), admitted
 
 
-def _take_back(admitted: Sequence[tuple[Outcome, Recorded]], books: Mapping[str, KeyBook]) -> None:
-    for outcome, _recorded in reversed(admitted):
-        books[outcome.key].take_back()
+def _recorded(outcome: Outcome, delivery: ClaimedDelivery, *, ordinal: int) -> Recorded:
+    return Recorded(
+        id=new_id(),
+        key=outcome.key,
+        ordinal=ordinal,
+        rule=outcome.rule,
+        kind=outcome.kind,
+        occurred_at=outcome.occurred_at,
+        effective_at=outcome.occurred_at or delivery.received_at,
+        terms=outcome.terms,
+        provenance=Provenance(
+            source=delivery.source,
+            delivery_id=delivery.id,
+            event_index=outcome.event_index,
+            mapping_version=outcome.mapping_version,
+        ),
+        value=outcome.value,
+        amount_rule=outcome.amount_rule,
+        arrival=Arrival(delivery.received_at, delivery.id, outcome.event_index),
+    )
+
+
+def _undo(admitted: Sequence[Recorded], books: Mapping[str, KeyBook]) -> None:
+    for outcome in reversed(admitted):
+        books[outcome.key].undo()
 
 
 def _failed(
@@ -182,12 +172,16 @@ def _nothing_matched(mapped: Mapped) -> str:
     return f"no rule matched {events}"
 
 
-def _summary(said: Sequence[Outcome]) -> str:
-    """The outcomes in words, the first few of them."""
+def _summary(outcomes: Sequence[Outcome]) -> str:
+    """The first few outcomes in words."""
     shown = [
-        f"{o.kind.value} of {o.agent_id} / {o.customer_id} / {o.indicator}"
-        + (f" {money(o.amount_micros)} {o.currency}" if o.amount_micros is not None else "")
-        for o in said[:SHOWN]
+        f"{outcome.kind.value} of {outcome.triple}"
+        + (
+            f" {money(outcome.amount_micros)} {outcome.currency}"
+            if outcome.amount_micros is not None
+            else ""
+        )
+        for outcome in outcomes[:SHOWN]
     ]
-    more = f" and {len(said) - SHOWN} more" if len(said) > SHOWN else ""
+    more = f" and {len(outcomes) - SHOWN} more" if len(outcomes) > SHOWN else ""
     return "; ".join(shown) + more

@@ -1,7 +1,7 @@
-"""The settling transaction: delivery rows, keys, books, fold, write; all or nothing.
+"""The settling transaction: lock rows and keys, load books, fold, write; all or nothing.
 
-Owns the one place where billing events are written for deliveries. Refuses to map or price:
-that happened before, outside, on one version of the mappings.
+Owns the one place where billing events are written for deliveries. Refuses to map or price: that
+is done before the transaction, by one version of the mappings.
 """
 
 from __future__ import annotations
@@ -17,28 +17,34 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from jobs.common.errors import JobsError
 from jobs.common.states import DeliveryState
 from jobs.ledger.horizon import posting_time
-from jobs.ledger.repository import LedgerWriter, load_books, lock_keys
+from jobs.ledger.owing import Step
+from jobs.ledger.repository import load_books, lock_keys
+from jobs.ledger.versions import keep_versions, versions_of
+from jobs.ledger.writer import LedgerWriter
 from jobs.mapping_store import refuse_outdated
 from jobs.privacy.guard import hold_off_purges_or_leave, pseudonymize
 from jobs.settling.fold import ClaimedDelivery, Settlement, settlements_of
 from jobs.settling.replay_results import note_results
-from jobs.settling.versions import keep_versions
 from jobs.storage.database import Database
 from jobs.storage.schema import deliveries
 from mappings.engine.types import Kind, Mapped, VersionText
 
 
 class StateChangedUnderLock(JobsError):
-    """A delivery changed its state although this transaction holds its row."""
+    """A delivery changed its state while this transaction held its row."""
 
 
 @dataclass(frozen=True, slots=True)
 class MappedDelivery:
-    """A claimed delivery, and what the mapping said of it; "" is a set that is always in force."""
+    """A claimed delivery with its outcomes; version "" is a set that is always in force."""
 
     delivery: ClaimedDelivery
     mapped: Mapped
     mapping_version: str = ""
+
+
+#: The source and the name of a rule that charges, and the version of its text.
+Rule = tuple[str, str, str | None]
 
 
 class Recorder:
@@ -47,103 +53,90 @@ class Recorder:
     def __init__(self, database: Database) -> None:
         self._database = database
         self._kept_versions: set[str] = set()
-        self._billed_rules: set[tuple[str, str, str]] = set()
+        self._billed_rules: set[Rule] = set()
 
     async def settle(
-        self, work: Sequence[MappedDelivery], versions: Mapping[str, VersionText]
+        self, work: Sequence[MappedDelivery], texts: Mapping[str, VersionText]
     ) -> dict[str, Settlement]:
-        """Settle these deliveries in one transaction; return what those still waiting became.
+        """Settle these deliveries in one transaction; return the settlement of each.
 
         Deliveries that another worker holds or has settled are skipped. Raises MappingsOutdated
         where a rule would bill for the first time and another set of mappings is in force, and
-        what the database raised; then nothing was settled by this call.
+        database errors; then this call has settled nothing.
         """
         ordered = sorted(work, key=lambda one: (one.delivery.received_at, one.delivery.id))
+        by_id = {one.delivery.id: one for one in ordered}
         async with self._database.write() as connection:
             await hold_off_purges_or_leave(self._database, connection)
-            held = await _hold(connection, [one.delivery.id for one in ordered])
-            mine = [one for one in ordered if one.delivery.id in held]
-            said = await pseudonymize(connection, {one.delivery.id: one.mapped for one in mine})
+            held = await _lock_rows(connection, list(by_id))
+            mapped = await pseudonymize(
+                connection, {name: one.mapped for name, one in by_id.items() if name in held}
+            )
             keys = {
                 outcome.key
-                for one in said.values()
+                for one in mapped.values()
                 if not one.failures and not one.shadow
                 for outcome in one.outcomes
             }
             await lock_keys(self._database, connection, keys)
             books = await load_books(connection, keys)
-            # Not before the locks are held, nor by the clock of this process, which may be wrong.
+            # Once the locks are held, and by the clock of the database: ours may be wrong.
             recorded_at = await posting_time(self._database, connection)
             settlements = settlements_of(
-                ((one.delivery, said[one.delivery.id]) for one in mine), books
+                ((by_id[name].delivery, one) for name, one in mapped.items()), books
             )
-            await self._write(connection, settlements, versions, recorded_at)
-            charged = _charged(settlements.values())
-            if charged - self._billed_rules:
+            steps = [step for settlement in settlements.values() for step in settlement.steps]
+            await self._write(connection, settlements, steps, texts, recorded_at)
+            billed = _billed_rules(steps)
+            if billed - self._billed_rules:
                 await refuse_outdated(connection, ordered[0].mapping_version)
-        self._kept_versions |= _used(settlements.values())
-        self._billed_rules |= charged
+        self._kept_versions |= versions_of(steps)
+        self._billed_rules |= billed
         return settlements
 
     async def _write(
         self,
         connection: AsyncConnection,
         settlements: Mapping[str, Settlement],
-        versions: Mapping[str, VersionText],
+        steps: Sequence[Step],
+        texts: Mapping[str, VersionText],
         recorded_at: datetime,
     ) -> None:
-        writer = LedgerWriter(recorded_at)
-        for settlement in settlements.values():
-            for outcome, recorded, step in settlement.steps:
-                writer.add(outcome.key, recorded, step, rule=outcome.rule, value=outcome.value)
-        new = _used(settlements.values()) - self._kept_versions
-        await keep_versions(self._database, connection, new, versions, recorded_at)
-        await writer.write(self._database, connection)
+        new = versions_of(steps) - self._kept_versions
+        await keep_versions(self._database, connection, new, texts, recorded_at)
+        await LedgerWriter(steps, recorded_at).write(self._database, connection)
         await _settle_rows(connection, settlements, recorded_at)
 
 
-def _used(settlements: Iterable[Settlement]) -> set[str]:
-    """The versions behind what these settlements record."""
+def _billed_rules(steps: Iterable[Step]) -> set[Rule]:
     return {
-        version
-        for settlement in settlements
-        for outcome, _recorded, _step in settlement.steps
-        for version in (outcome.mapping_version, outcome.price_version)
-        if version is not None
-    }
-
-
-def _charged(settlements: Iterable[Settlement]) -> set[tuple[str, str, str]]:
-    """The rules behind the charges recorded: source, name, and by which text."""
-    return {
-        (recorded.source, outcome.rule, outcome.mapping_version)
-        for settlement in settlements
-        for outcome, recorded, _step in settlement.steps
+        (outcome.provenance.source, outcome.rule, outcome.provenance.mapping_version)
+        for outcome in (step.outcome for step in steps)
         if outcome.kind is Kind.CHARGE
     }
 
 
-async def _hold(connection: AsyncConnection, ids: Sequence[str]) -> set[str]:
-    """Lock those rows that still wait and that nobody else holds."""
+async def _lock_rows(connection: AsyncConnection, ids: Sequence[str]) -> set[str]:
+    """Lock those rows that still wait and that no other transaction holds."""
     columns = deliveries.c
-    found = await connection.execute(
+    rows = await connection.execute(
         select(columns.id)
         .where(columns.id.in_(ids), columns.state == DeliveryState.RECEIVED)
         .order_by(columns.id)
         .with_for_update(skip_locked=True, key_share=True)
     )
-    return set(found.scalars())
+    return set(rows.scalars())
 
 
 async def _settle_rows(
     connection: AsyncConnection, settlements: Mapping[str, Settlement], settled_at: datetime
 ) -> None:
-    """Write the settlements, alike ones in one statement, each on condition of `received`."""
-    alike: dict[Settlement, list[str]] = defaultdict(list)
+    """Write the settlements, equal ones in one statement, each on condition of `received`."""
+    ids_by_settlement: dict[Settlement, list[str]] = defaultdict(list)
     for delivery_id, settlement in settlements.items():
-        alike[settlement].append(delivery_id)
-    for settlement, ids in alike.items():
-        done = await connection.execute(
+        ids_by_settlement[settlement].append(delivery_id)
+    for settlement, ids in ids_by_settlement.items():
+        updated = await connection.execute(
             update(deliveries)
             .where(deliveries.c.id.in_(ids), deliveries.c.state == DeliveryState.RECEIVED)
             .values(
@@ -156,7 +149,8 @@ async def _settle_rows(
                 settled_at=settled_at,
             )
         )
-        if done.rowcount != len(ids):
-            message = f"{len(ids) - done.rowcount} of {len(ids)} deliveries are no longer received"
+        if updated.rowcount != len(ids):
+            changed = len(ids) - updated.rowcount
+            message = f"{changed} of {len(ids)} deliveries are no longer received"
             raise StateChangedUnderLock(message)
         await note_results(connection, ids, settlement.state)

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
 from enum import StrEnum
+from typing import NamedTuple
 
 #: An outcome older than this many days at receipt is taken for a wrong unit of time.
 OLDEST_DAYS = 400
@@ -67,8 +68,42 @@ class DeliveryInput:
     redacted: int = 0
 
 
+class Triple(NamedTuple):
+    """What is billed for: an agent, a customer and an indicator."""
+
+    agent_id: str | None
+    customer_id: str | None
+    indicator: str | None
+
+    def __str__(self) -> str:
+        return " / ".join(str(part) for part in self)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Outcome:
+class Terms:
+    """What an outcome bills. The ledger has a column for each field, and copies all of them."""
+
+    agent_id: str | None
+    customer_id: str | None
+    indicator: str | None
+    amount_micros: int | None = None
+    currency: str | None = None
+    price_version: str | None = None
+    meta_tags: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def triple(self) -> Triple:
+        """Agent, customer and indicator together."""
+        return Triple(self.agent_id, self.customer_id, self.indicator)
+
+    @property
+    def bill(self) -> tuple[int | None, str | None, Triple]:
+        """What a customer sees of a charge: amount, currency and triple."""
+        return (self.amount_micros, self.currency, self.triple)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outcome(Terms):
     """What happened in one event according to one rule, priced.
 
     A charge has all of agent_id, customer_id, indicator, amount_micros (integer millionths of
@@ -81,22 +116,15 @@ class Outcome:
     rule: str
     key: str
     kind: Kind
-    agent_id: str | None
-    customer_id: str | None
-    indicator: str | None
     occurred_at: datetime | None
     value: Decimal | None = None
-    amount_micros: int | None = None
-    currency: str | None = None
-    meta_tags: Mapping[str, str] = field(default_factory=dict)
     mapping_version: str
-    price_version: str | None = None
     amount_rule: AmountRule = AmountRule.FIRST
 
     @property
-    def triple(self) -> tuple[str | None, str | None, str | None]:
-        """Agent, customer and indicator together: what a key is billed for."""
-        return (self.agent_id, self.customer_id, self.indicator)
+    def terms(self) -> Terms:
+        """What it bills, alone."""
+        return Terms(**{name: getattr(self, name) for name in Terms.__slots__})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

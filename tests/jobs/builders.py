@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 from jobs.corrections.manual import CorrectionContext, OpenCharge, replacement, reversal_by_hand
 from jobs.corrections.reinstatement import reinstate_all
-from jobs.ledger.book import Arrival, Entry, KeyBook, Recorded
+from jobs.ledger.book import KeyBook
 from jobs.ledger.owing import Step, decide
-from mappings.engine.types import AmountRule, Kind, Outcome
+from jobs.ledger.records import Arrival, Entry, Provenance, Recorded
+from mappings.engine.types import AmountRule, Kind, Outcome, Terms
 from tests.jobs.model import Line, Said
 
 #: The second 0 of every made-up line.
@@ -32,25 +35,36 @@ def recorded(said: Said, ordinal: int) -> Recorded:
     is_charge = said.kind == "charge"
     return Recorded(
         id=f"outcome-{ordinal}",
+        key="key",
         ordinal=ordinal,
+        rule="resolved",
         kind=Kind(said.kind),
         occurred_at=at(said.at),
         effective_at=at(said.at) or RECEIVED,
-        agent_id="agent" if is_charge else None,
-        customer_id=said.billed_as if is_charge else None,
-        indicator="resolved" if is_charge else None,
-        amount_micros=said.micros,
-        currency="USD" if is_charge else None,
-        source="crm",
-        delivery_id=f"delivery-{ordinal}",
-        event_index=0,
-        mapping_version=f"mapping-{ordinal}",
-        price_version=f"prices-{ordinal}" if is_charge else None,
-        meta_tags={"n": str(ordinal)},
+        terms=Terms(
+            agent_id="agent" if is_charge else None,
+            customer_id=said.billed_as if is_charge else None,
+            indicator="resolved" if is_charge else None,
+            amount_micros=said.micros,
+            currency="USD" if is_charge else None,
+            price_version=f"prices-{ordinal}" if is_charge else None,
+            meta_tags={"n": str(ordinal)},
+        ),
+        provenance=Provenance(
+            source="crm",
+            delivery_id=f"delivery-{ordinal}",
+            event_index=0,
+            mapping_version=f"mapping-{ordinal}",
+        ),
         amount_rule=AmountRule(said.rule),
         arrival=Arrival(RECEIVED, f"delivery-{said.received or ordinal:09}", 0),
         action_id="action" if said.by_hand else None,
     )
+
+
+def with_terms(outcome: Recorded, **changes: Any) -> Recorded:
+    """The outcome on other terms."""
+    return replace(outcome, terms=replace(outcome.terms, **changes))
 
 
 def told_now(micros: int, billed_as: str = "acme") -> Outcome:
@@ -74,20 +88,20 @@ def told_now(micros: int, billed_as: str = "acme") -> Outcome:
 
 def rebill(book: KeyBook, micros: int, billed_as: str = "acme") -> Step | None:
     """Bill the open charge anew, by hand; None if nothing is open, or nothing would change."""
-    standing, owed = book.open_charge, book.owed()
-    if standing is None or owed is None:
+    open_charge, owed = book.open_charge, book.owed()
+    if open_charge is None or owed is None:
         return None
-    new = replacement(book, standing, owed, told_now(micros, billed_as), "action")
+    new = replacement(book, open_charge, owed, told_now(micros, billed_as), "action")
     return None if new is None else decide(book, new, _ids(book))
 
 
 def reverse(book: KeyBook, now: float) -> Step | None:
     """Take the open charge back, by hand; None if nothing is open."""
-    standing = book.open_charge
-    if standing is None:
+    open_charge = book.open_charge
+    if open_charge is None:
         return None
     context = CorrectionContext("action", DAWN + timedelta(seconds=now))
-    return decide(book, reversal_by_hand(book, standing, context), _ids(book))
+    return decide(book, reversal_by_hand(book, open_charge, "resolved", context), _ids(book))
 
 
 def reinstate(book: KeyBook, now: float) -> Step | None:
@@ -127,7 +141,7 @@ def lines(entries: Sequence[Entry]) -> list[Line]:
             reverses=one.reverses,
             micros=one.amount_micros,
             currency=one.currency,
-            billed_as=one.customer_id,
+            billed_as=str(one.terms.customer_id),
             at=one.occurred_at,
         )
         for one in entries

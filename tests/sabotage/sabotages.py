@@ -195,7 +195,7 @@ SABOTAGES = (
         name="keep-half-of-a-conflict",
         why="a refused delivery would leave its first outcomes in the books of its neighbours",
         file="jobs/settling/fold.py",
-        old="            _take_back(admitted, books)\n",
+        old="            _undo(admitted, books)\n",
         new="",
         tests=_in(
             "jobs/settling/test_fold.py",
@@ -305,8 +305,8 @@ SABOTAGES = (
         name="reverse-at-todays-price",
         why="a reversal takes back what was charged, whatever it would cost today",
         file="jobs/ledger/owing.py",
-        old="amount_micros=-standing.amount_micros,",
-        new="amount_micros=-(cause.amount_micros or standing.amount_micros),",
+        old="amount_micros=-open_charge.amount_micros)",
+        new="amount_micros=-(cause.terms.amount_micros or open_charge.amount_micros))",
         tests=_in(
             "jobs/ledger/test_ledger.py", "test_a_reversal_never_looks_at_its_own_triple_or_price"
         ),
@@ -314,9 +314,9 @@ SABOTAGES = (
     Sabotage(
         name="ignore-when-it-happened",
         why="vendors send out of order: any order of arrival must end in the same charge",
-        file="jobs/ledger/book.py",
-        old="return Moment(0, self.occurred_at, turn)",
-        new="return Moment(0, _ANY_TIME, turn)",
+        file="jobs/ledger/records.py",
+        old="return SortKey(0, self.occurred_at, turn)",
+        new="return SortKey(0, _ANY_TIME, turn)",
         tests=_in(
             "jobs/ledger/test_order.py",
             "test_every_order_of_up_to_five_outcomes_ends_in_the_same_open_line",
@@ -325,9 +325,9 @@ SABOTAGES = (
     Sabotage(
         name="bring-back-at-todays-price",
         why="a reinstated charge would stand at an amount that was never taken back",
-        file="jobs/ledger/book.py",
+        file="jobs/ledger/timeline.py",
         old="charge = self.remembered[interval - 1].charge if interval else None",
-        new="charge = max([*self.latests, *self.firsts], key=_moment, default=None)",
+        new="charge = max([*self.latests, *self.firsts], key=_sort_key, default=None)",
         tests=_in(
             "jobs/ledger/test_order.py",
             "test_every_order_of_up_to_five_outcomes_ends_in_the_same_open_line",
@@ -336,9 +336,9 @@ SABOTAGES = (
     Sabotage(
         name="reinstate-over-a-vendors-reversal",
         why="what a vendor took back would stay billed, since a person had reinstated it before",
-        file="jobs/ledger/book.py",
-        old="if one.action_id is None or undoes_by_hand:",
-        new="if one is not None:",
+        file="jobs/ledger/timeline.py",
+        old="if reinstatement.action_id is None or undoes_by_hand:",
+        new="if reinstatement is not None:",
         tests=_in(
             "jobs/corrections/test_reinstating.py",
             "test_what_a_vendor_took_back_meanwhile_is_taken_back_after_a_reinstatement_too",

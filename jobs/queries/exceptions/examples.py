@@ -13,7 +13,7 @@ from jobs.common.money import money
 from jobs.exceptions.customers import Customer
 from jobs.exceptions.detection import KeyException
 from jobs.exceptions.near_keys import near_charge
-from jobs.ledger.book import Recorded
+from jobs.ledger.records import Recorded
 from jobs.queries.shape import Amount, Shape
 from jobs.storage.schema import billing_events
 from mappings.engine.pricing.unused import UnusedPrice
@@ -82,7 +82,7 @@ _NOTE = "--note"
 async def waiting_reversal(connection: AsyncConnection, one: KeyException) -> WaitingReversal:
     """The reversal, with the charge that it was probably meant for."""
     near = await near_charge(connection, one.key, one.outcome)
-    delivery = one.outcome.delivery_id
+    delivery = one.outcome.provenance.delivery_id
     if near is None:
         command = _command("show", delivery or one.key)
     else:
@@ -91,7 +91,7 @@ async def waiting_reversal(connection: AsyncConnection, one: KeyException) -> Wa
     return WaitingReversal(
         id=one.outcome.id,
         outcome_key=one.key,
-        source=one.outcome.source,
+        source=one.outcome.provenance.source,
         delivery=delivery,
         occurred_at=one.outcome.occurred_at,
         recorded_at=one.at,
@@ -104,14 +104,14 @@ async def waiting_reversal(connection: AsyncConnection, one: KeyException) -> Wa
 async def amount_differs(connection: AsyncConnection, one: KeyException) -> AmountDiffers:
     """Both amounts, and the command that bills the one reported last."""
     assert one.owed is not None  # noqa: S101 - what makes it this kind
-    lines, delivery = billing_events.c, one.outcome.delivery_id
+    lines, delivery = billing_events.c, one.outcome.provenance.delivery_id
     last = select(lines.id).where(lines.outcome_key == one.key, lines.kind == "charge")
     event = await connection.scalar(last.order_by(lines.sequence.desc()).limit(1))
     words = ["reverse", str(event), "--rebill", "--from", str(delivery)]
     return AmountDiffers(
         id=one.outcome.id,
         outcome_key=one.key,
-        source=one.outcome.source,
+        source=one.outcome.provenance.source,
         billing_event=event,
         billed=_amount(one.owed),
         delivery=delivery,
@@ -144,7 +144,9 @@ def unused_price(one: UnusedPrice) -> UnusedPriceItem:
 
 
 def _amount(outcome: Recorded) -> Amount:
-    return Amount(currency=outcome.currency or "", amount=money(outcome.amount_micros or 0))
+    return Amount(
+        currency=outcome.terms.currency or "", amount=money(outcome.terms.amount_micros or 0)
+    )
 
 
 def _command(*words: str) -> str:

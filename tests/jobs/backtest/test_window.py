@@ -98,8 +98,8 @@ async def test_what_was_said_before_is_of_earlier_deliveries_and_of_persons(
     span = await span_of(workshop.database, parse_window("2"))
     assert span is not None
     async with workshop.database.read() as connection:
-        books = await load_books(connection, ["key", "other"], said=recorded_before(span))
+        books = await load_books(connection, ["key", "other"], where=recorded_before(span))
     assert [one.kind.value for one in books["key"].outcomes] == ["charge", "charge", "reversal"]
-    assert [one.delivery_id for one in books["key"].outcomes] == [*ids[:2], None]
+    assert [one.provenance.delivery_id for one in books["key"].outcomes] == [*ids[:2], None]
     assert books["key"].entries == []
     assert books["other"].outcomes == []

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from jobs.corrections.remapped import CorrectionRefused, charge_now
 from jobs.ledger.book import KeyBook
 from jobs.ledger.owing import Conflict, Step, Verdict
+from jobs.ledger.records import Provenance
 from jobs.privacy.pseudonyms import pseudonymized
 from mappings.engine.types import Failure, Kind, Mapped, Outcome, Reason
 from tests.jobs import model
@@ -190,7 +191,7 @@ def test_a_correction_that_was_taken_back_was_never_there(
             make(book, move)
     steps = [step for move in taken_back if (step := make(touched, move)) is not None]
     for step in reversed(steps):
-        touched.take_back(posted=len(step.entries))
+        touched.undo(posted=len(step.entries))
     assert _without_ids(touched) == _without_ids(untouched)
     assert len(touched.outcomes) == len(untouched.outcomes)
     for move in after:
@@ -223,8 +224,10 @@ def test_a_reversal_by_hand_occurs_when_it_is_made_and_negates_what_is_stored() 
     (line,) = step.entries
     assert step.verdict is Verdict.REVERSED
     assert (line.kind, line.amount_micros, line.occurred_at) == (Kind.REVERSAL, -10, at(7))
-    assert (line.delivery_id, line.event_index, line.source) == (None, None, "crm")
-    assert (line.agent_id, line.customer_id, line.indicator) == ("agent", "acme", "resolved")
+    assert line.provenance == Provenance(
+        source="crm", delivery_id=None, event_index=None, mapping_version=None
+    )
+    assert line.terms.triple == ("agent", "acme", "resolved")
 
 
 def test_a_reversal_by_hand_is_not_before_a_charge_that_is_ahead_of_the_clock() -> None:
@@ -263,14 +266,17 @@ def test_a_charge_billed_anew_falls_on_the_day_of_the_old(second: int | None) ->
     day = at(second) or RECEIVED
     taken_back, right = step.entries
     assert step.verdict is Verdict.CHARGED
-    assert (taken_back.amount_micros, taken_back.customer_id, taken_back.occurred_at) == (
+    assert (taken_back.amount_micros, taken_back.terms.customer_id, taken_back.occurred_at) == (
         -10,
         "acme",
         day,
     )
-    assert (right.amount_micros, right.customer_id, right.occurred_at) == (30, "globex", day)
-    assert (right.delivery_id, right.mapping_version) == ("delivery-1", "mapping-now")
-    assert right.meta_tags == {"n": "now"}
+    assert (right.amount_micros, right.terms.customer_id, right.occurred_at) == (30, "globex", day)
+    assert (right.provenance.delivery_id, right.provenance.mapping_version) == (
+        "delivery-1",
+        "mapping-now",
+    )
+    assert right.terms.meta_tags == {"n": "now"}
 
 
 def test_a_charge_may_be_billed_anew_again_and_again() -> None:
@@ -284,7 +290,7 @@ def test_a_charge_may_be_billed_anew_again_and_again() -> None:
 def test_what_is_owed_is_billed_anew_though_the_line_names_a_later_delivery() -> None:
     book = told(charge(5, 10), charge(3, 10))
     rebill(book, 30)
-    assert book.outcomes[-1].delivery_id == "delivery-2"
+    assert book.outcomes[-1].provenance.delivery_id == "delivery-2"
     assert (book.entries[-1].amount_micros, book.entries[-1].occurred_at) == (30, at(3))
 
 

@@ -582,10 +582,10 @@ async def _assert_owed(desk: Desk, source: str, heard: list[list[Said]]) -> None
         due = model.owes(said)
         owed, line = books[key].owed(), books[key].open_charge
         assert by_ledger.get(key) == (due and due.micros)
-        assert (owed and (owed.amount_micros, owed.customer_id, owed.occurred_at)) == (
+        assert (owed and (owed.terms.amount_micros, owed.terms.customer_id, owed.occurred_at)) == (
             due and (due.micros, due.billed_as, at(due.at))
         )
-        assert (line and line.customer_id) == (due and due.billed_as)
+        assert (line and line.terms.customer_id) == (due and due.billed_as)
         assert line is None or due is None or at(due.at) in (None, line.occurred_at)
         assert await _faults(desk, [key]) == []
     states = await desk.workshop.all(

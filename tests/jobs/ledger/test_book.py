@@ -10,10 +10,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from jobs.filters import DeliveryFilter
-from jobs.ledger import book as line_of_key
-from jobs.ledger.book import Held, KeyBook, Line, Recorded
+from jobs.ledger import timeline
+from jobs.ledger.book import KeyBook
 from jobs.ledger.owing import Conflict
+from jobs.ledger.records import Recorded
 from jobs.ledger.repository import load_books
+from jobs.ledger.timeline import Held, Timeline
 from jobs.storage.schema import outcomes
 from tests.jobs.builders import at, tell, told
 from tests.jobs.desk import Desk
@@ -43,7 +45,7 @@ def test_what_was_taken_back_was_never_there(
         hear(book, before)
     step = hear(touched, [taken_back])
     if step:
-        touched.take_back(posted=step[0])
+        touched.undo(posted=step[0])
     assert (touched.outcomes, touched.entries) == (untouched.outcomes, untouched.entries)
     assert hear(touched, after) == hear(untouched, after)
     assert touched.entries == untouched.entries
@@ -77,15 +79,15 @@ def test_an_outcome_changes_what_the_next_reversals_remember_and_not_all_of_them
     monkeypatch: pytest.MonkeyPatch, history: list[Said]
 ) -> None:
     looked: Counter[str] = Counter()
-    held = Line.held
+    held = Timeline.held
 
-    def counted(self: Line, interval: int) -> Held | None:
+    def counted(self: Timeline, interval: int) -> Held | None:
         looked["intervals"] += 1
         return held(self, interval)
 
-    monkeypatch.setattr(Line, "held", counted)
+    monkeypatch.setattr(Timeline, "held", counted)
     book = told(*history)
-    assert len(book.line.remembered) >= 1_000
+    assert len(book.timeline.remembered) >= 1_000
     assert looked["intervals"] < 20 * len(history)
 
 
@@ -94,15 +96,15 @@ def test_of_thousands_of_outcomes_few_are_looked_at(monkeypatch: pytest.MonkeyPa
     looks = Counter[str]()
 
     def counted(name: str) -> None:
-        key: Callable[[Recorded], object] = getattr(line_of_key, name)
+        key: Callable[[Recorded], object] = getattr(timeline, name)
 
         def look(outcome: Recorded) -> object:
             looks[name] += 1
             return key(outcome)
 
-        monkeypatch.setattr(line_of_key, name, look)
+        monkeypatch.setattr(timeline, name, look)
 
-    for name in ("_moment", "_place", "_arrival"):
+    for name in ("_sort_key", "_by_record", "_by_arrival"):
         counted(name)
     for second in range(100):
         tell(book, charge(second, 10))
@@ -138,7 +140,7 @@ async def test_by_latest_the_last_received_of_a_time_is_loaded(workshop: Worksho
     await settler.settle(ids[:10])
     async with workshop.database.read() as connection:
         (one,) = (await load_books(connection, ["key"]))["key"].outcomes
-    assert (one.delivery_id, one.amount_micros) == (ids[-1], 19 % 3)
+    assert (one.provenance.delivery_id, one.terms.amount_micros) == (ids[-1], 19 % 3)
     assert one.arrival.delivery_id == ids[-1]
 
 
@@ -195,9 +197,9 @@ async def test_what_replaces_a_charge_by_hand_stands_where_that_was_received(
     assert (await desk.rebill(delivery)).corrected == 1
     async with workshop.database.read() as connection:
         (one,) = (await load_books(connection, ["key"]))["key"].outcomes
-    assert (one.amount_micros, one.arrival.delivery_id) == (30, delivery)
+    assert (one.terms.amount_micros, one.arrival.delivery_id) == (30, delivery)
     telling.micros = None
     await desk.settle(bill("key", at=at(1), micros=40, amount="latest"))
     async with workshop.database.read() as connection:
         (one,) = (await load_books(connection, ["key"]))["key"].outcomes
-    assert (one.amount_micros, await workshop.open_micros()) == (40, {"key": 40})
+    assert (one.terms.amount_micros, await workshop.open_micros()) == (40, {"key": 40})

@@ -7,11 +7,12 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from jobs.ledger.book import KeyBook, Recorded
+from jobs.ledger.book import KeyBook
 from jobs.ledger.owing import Conflict, Step, Verdict, admit, decide, post
+from jobs.ledger.records import Recorded
 from mappings.engine.types import Kind
 from tests.jobs import model
-from tests.jobs.builders import RECEIVED, at, day_of, lines, recorded, tell, told
+from tests.jobs.builders import RECEIVED, at, day_of, lines, recorded, tell, told, with_terms
 from tests.jobs.model import Said, charge, latest, reinstatement, reversal
 
 #: What came before, what comes now, its verdict, and the amounts it posts, in order.
@@ -392,9 +393,9 @@ def test_a_charge_for_somebody_else_between_the_same_reversals_is_refused(
 
 
 OTHERS = {
-    "agent": replace(recorded(charge(1, 10), 2), agent_id="other"),
-    "customer": replace(recorded(charge(1, 10), 2), customer_id="other"),
-    "indicator": replace(recorded(charge(1, 10), 2), indicator="other"),
+    "agent": with_terms(recorded(charge(1, 10), 2), agent_id="other"),
+    "customer": with_terms(recorded(charge(1, 10), 2), customer_id="other"),
+    "indicator": with_terms(recorded(charge(1, 10), 2), indicator="other"),
 }
 
 
@@ -407,7 +408,7 @@ def test_each_part_of_the_triple_counts_for_a_conflict(other: Recorded) -> None:
 
 def test_another_currency_is_another_amount() -> None:
     book = told(charge(5, 10))
-    step = decide(book, replace(recorded(charge(3, 10), 2), currency="EUR"), ("x", "y"))
+    step = decide(book, with_terms(recorded(charge(3, 10), 2), currency="EUR"), ("x", "y"))
     assert [(entry.amount_micros, entry.currency) for entry in step.entries] == [
         (-10, "USD"),
         (10, "EUR"),
@@ -417,11 +418,13 @@ def test_another_currency_is_another_amount() -> None:
 def test_a_charge_line_carries_what_its_outcome_said() -> None:
     outcome = recorded(charge(1, 10), 1)
     line = decide(KeyBook("key"), outcome, ("x", "y")).entries[0]
-    assert (line.agent_id, line.customer_id, line.indicator) == ("agent", "acme", "resolved")
-    assert (line.occurred_at, line.source) == (at(1), "crm")
-    assert (line.delivery_id, line.event_index, line.outcome_id) == ("delivery-1", 0, "outcome-1")
-    assert (line.mapping_version, line.price_version) == ("mapping-1", "prices-1")
-    assert line.meta_tags == {"n": "1"}
+    assert line.terms.triple == ("agent", "acme", "resolved")
+    assert (line.occurred_at, line.provenance.source) == (at(1), "crm")
+    assert line.provenance == outcome.provenance
+    assert (line.provenance.delivery_id, line.provenance.event_index) == ("delivery-1", 0)
+    assert line.outcome_id == "outcome-1"
+    assert (line.provenance.mapping_version, line.terms.price_version) == ("mapping-1", "prices-1")
+    assert line.terms.meta_tags == {"n": "1"}
 
 
 def test_an_untimed_charge_occurred_when_it_was_received() -> None:
@@ -432,13 +435,13 @@ def test_an_untimed_charge_occurred_when_it_was_received() -> None:
 def test_a_reversal_line_names_the_delivery_that_caused_it_and_the_time_it_says() -> None:
     book = told(charge(1, 10), reversal(7))
     line = book.entries[1]
-    assert (line.delivery_id, line.outcome_id, line.occurred_at) == (
+    assert (line.provenance.delivery_id, line.outcome_id, line.occurred_at) == (
         "delivery-2",
         "outcome-2",
         at(7),
     )
-    assert (line.agent_id, line.customer_id, line.indicator) == ("agent", "acme", "resolved")
-    assert line.price_version == "prices-1"
+    assert line.terms.triple == ("agent", "acme", "resolved")
+    assert line.terms.price_version == "prices-1"
 
 
 def test_a_change_of_price_falls_on_the_day_of_the_charge_it_takes_back() -> None:
@@ -461,14 +464,14 @@ def test_a_reinstated_charge_has_the_amount_and_day_of_what_it_brings_back() -> 
     book = told(charge(1, 10), reversal(5), reinstatement(9))
     first, _, line = book.entries
     assert (line.kind, line.amount_micros, line.currency) == (Kind.CHARGE, 10, "USD")
-    assert (line.agent_id, line.customer_id, line.indicator) == ("agent", "acme", "resolved")
+    assert line.terms.triple == ("agent", "acme", "resolved")
     assert line.occurred_at == first.occurred_at == at(1)
-    assert (line.meta_tags, line.price_version) == (first.meta_tags, first.price_version)
-    assert (line.outcome_id, line.delivery_id, line.mapping_version) == (
-        "outcome-3",
-        "delivery-3",
-        "mapping-3",
-    )
+    assert line.terms == first.terms
+    assert (
+        line.outcome_id,
+        line.provenance.delivery_id,
+        line.provenance.mapping_version,
+    ) == ("outcome-3", "delivery-3", "mapping-3")
 
 
 def test_a_ledger_of_an_older_version_keeps_its_day_until_something_changes_what_is_owed() -> None:
@@ -480,7 +483,7 @@ def test_a_ledger_of_an_older_version_keeps_its_day_until_something_changes_what
 
 def test_a_charge_brought_back_names_its_own_delivery_not_the_reversal_that_uncovered_it() -> None:
     book = told(charge(1, 10), charge(5, 12), reversal(3))
-    assert [(line.amount_micros, line.delivery_id) for line in book.entries] == [
+    assert [(line.amount_micros, line.provenance.delivery_id) for line in book.entries] == [
         (10, "delivery-1"),
         (-10, "delivery-3"),
         (12, "delivery-2"),
@@ -489,11 +492,12 @@ def test_a_charge_brought_back_names_its_own_delivery_not_the_reversal_that_unco
 
 def test_a_reversal_never_looks_at_its_own_triple_or_price() -> None:
     book = told(charge(1, 10))
-    odd = replace(
+    odd = with_terms(
         recorded(reversal(2), 2), agent_id="other", customer_id="other", amount_micros=777
     )
     (line,) = decide(book, odd, ("x", "y")).entries
-    assert (line.amount_micros, line.agent_id, line.customer_id) == (-10, "agent", "acme")
+    assert line.amount_micros == -10
+    assert line.terms.triple == ("agent", "acme", "resolved")
 
 
 def test_a_verdict_points_at_the_line_that_answers_for_it() -> None:

@@ -127,7 +127,7 @@ def every_arrival(
             yield told, book
             if len(told) < longest:
                 yield from continued(told)
-            book.take_back(posted=posted)
+            book.undo(posted=posted)
 
     return continued(())
 

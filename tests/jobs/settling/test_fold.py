@@ -48,7 +48,7 @@ def test_a_delivery_bills_all_of_its_outcomes() -> None:
     books = {key: KeyBook(key) for key in "ab"}
     settlement = fold(books, mapped(outcome("a"), outcome("b", index=1)))
     assert settlement.state == "recorded"
-    assert [step.verdict for _, _, step in settlement.steps] == ["charged", "charged"]
+    assert [step.verdict for step in settlement.steps] == ["charged", "charged"]
 
 
 def test_one_conflict_takes_back_the_whole_delivery_and_nothing_of_its_neighbours() -> None:
@@ -64,13 +64,13 @@ def test_one_conflict_takes_back_the_whole_delivery_and_nothing_of_its_neighbour
     after = {key: (list(book.outcomes), list(book.entries)) for key, book in books.items()}
     assert after == before
     later = fold(books, mapped(outcome("a")), number=3)
-    assert [recorded.ordinal for _, recorded, _ in later.steps] == [1]
+    assert [step.outcome.ordinal for step in later.steps] == [1]
 
 
 def test_two_outcomes_of_one_key_in_one_delivery_bill_once() -> None:
     books = {"a": KeyBook("a")}
     settlement = fold(books, mapped(outcome("a"), outcome("a", index=1)))
-    assert [step.verdict for _, _, step in settlement.steps] == ["charged", "duplicate"]
+    assert [step.verdict for step in settlement.steps] == ["charged", "duplicate"]
 
 
 def test_a_failure_holds_back_the_good_ones_and_says_how_many() -> None:

@@ -2,14 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Set
+from collections.abc import Iterable, Mapping, Set
 from datetime import datetime
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from jobs.ledger.owing import Step
 from jobs.storage.database import Database
 from jobs.storage.schema import mapping_versions
 from mappings.engine.types import VersionText
+
+
+def versions_of(steps: Iterable[Step]) -> set[str]:
+    """The versions of the mappings and catalogues behind what these steps record."""
+    return {
+        version
+        for outcome in (step.outcome for step in steps)
+        for version in (outcome.provenance.mapping_version, outcome.terms.price_version)
+        if version is not None
+    }
 
 
 async def keep_versions(
