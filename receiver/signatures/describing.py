@@ -10,7 +10,6 @@ from dataclasses import dataclass
 
 from receiver.signatures.captured import captured, replay
 from receiver.signatures.formulas import Formula, openssl_command
-from receiver.signatures.formulas import as_table as formulas_as_table
 from receiver.signatures.presets import PRESETS
 from receiver.signatures.records import Strength
 from receiver.signatures.scheme import Scheme
@@ -121,44 +120,6 @@ def signed_headers(scheme: Scheme) -> frozenset[str]:
         signed.add(scheme.id_place.lower())
     timestamp = getattr(scheme, "timestamp_header", None)
     return frozenset(signed | {timestamp.lower()} if timestamp else signed)
-
-
-def as_table() -> str:
-    """The presets as a Markdown table, for docs/schemes.md."""
-    titles = [
-        *("preset", "vendor", "header", "what is signed", "replay window", "delivery id"),
-        *("if captured", "strength", "remarks"),
-    ]
-    rows = [f"| {' | '.join(titles)} |", "|---" * len(titles) + "|"]
-    for one in all_described():
-        cells = (
-            f"`{one.scheme}`",
-            one.vendor,
-            f"`{one.header}`",
-            ", ".join(one.signed) or "nothing",
-            one.window,
-            id_text(one),
-            one.replay,
-            one.strength,
-            one.remarks,
-        )
-        rows.append(f"| {' | '.join(cell.replace('|', chr(92) + '|') for cell in cells)} |")
-    return "\n".join(rows) + "\n"
-
-
-def formula_table() -> str:
-    """Every preset's formula, as a Markdown table for docs/schemes.md."""
-    return formulas_as_table((one.scheme, one.formula) for one in all_described())
-
-
-def captured_table() -> str:
-    """What can be made of a captured request, as a Markdown table for docs/security.md."""
-    groups: dict[tuple[str, ...], list[str]] = {}
-    for one in all_described():
-        groups.setdefault(one.captured, []).append(f"`{one.scheme}`")
-    rows = ["| presets | a captured request |", "|---|---|"]
-    rows += [f"| {' '.join(names)} | {' '.join(said)} |" for said, names in groups.items()]
-    return "\n".join(rows) + "\n"
 
 
 def retry_span(scheme: Scheme) -> str:

@@ -6,7 +6,6 @@ scheme that it describes; the tests sign by the formula alone, and the scheme ac
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Literal
 
@@ -195,31 +194,3 @@ def steps(formula: Formula) -> dict[str, str]:
     said |= {"time": time_said(formula), "note": formula.note}
     said["by hand"] = openssl_command(formula) or ""
     return {name: text for name, text in said.items() if text}
-
-
-def as_table(formulas: Iterable[tuple[str, Formula]]) -> str:
-    """The formulas by preset, as a Markdown table for docs/schemes.md."""
-    rows = [
-        "| preset | key | what is signed | signature | what is written |",
-        "|---|---|---|---|---|",
-    ]
-    for name, formula in formulas:
-        written = "<br>".join(f"`{one}`" for one in formula.written)
-        time = f"<br>{time_said(formula)}" if formula.time_unit else ""
-        note = f"<br>{formula.note}" if formula.note else ""
-        cells = (
-            f"`{name}`",
-            key_said(formula) if formula.method != "none" else "none",
-            f"`{content_said(formula)}`" if formula.method != "none" else "nothing",
-            signature_said(formula),
-            written + time + note,
-        )
-        rows.append(f"| {' | '.join(cell.replace('|', chr(92) + '|') for cell in cells)} |")
-    return "\n".join(rows) + "\n"
-
-
-def placeholders_table() -> str:
-    """The placeholders, as a Markdown table for docs/schemes.md."""
-    rows = ["| in a formula | stands for |", "|---|---|"]
-    rows += [f"| `{{{name}}}` | {meaning} |" for name, meaning in PLACEHOLDERS.items()]
-    return "\n".join(rows) + "\n"

@@ -295,18 +295,3 @@ def schema_of(knobs: Mapping[str, Knob]) -> Iterator[tuple[str, dict[str, object
     """Each knob as a JSON Schema property."""
     for name, knob in knobs.items():
         yield name, {**knob.shape, "description": knob.description}
-
-
-def as_table(knobs: Mapping[str, Knob]) -> str:
-    """The knobs as a Markdown table, for docs/schemes.md."""
-    rows = ["| key | what it means |", "|---|---|"]
-    for name, knob in knobs.items():
-        description = knob.description.replace("|", "\\|")
-        choices = knob.shape.get("enum")
-        listed = (
-            f" One of {', '.join(f'`{one}`' for one in choices)}."
-            if isinstance(choices, list)
-            else ""
-        )
-        rows.append(f"| `{name}`{' (required)' if knob.required else ''} | {description}{listed} |")
-    return "\n".join(rows) + "\n"

@@ -5,9 +5,8 @@
 
 from __future__ import annotations
 
-from receiver.signatures.describing import as_table, formula_table
-from receiver.signatures.formulas import placeholders_table
 from tests.support.markdown import ROOT
+from tests.support.scheme_tables import formulas_table, placeholders_table, presets_table
 
 PAGE = ROOT / "docs" / "schemes.md"
 COMMAND = "python -m tests.support.schemes_page"
@@ -16,9 +15,9 @@ COMMAND = "python -m tests.support.schemes_page"
 def tables() -> dict[str, str]:
     """Each table, by the name in the comment above it."""
     return {
-        "presets": as_table(),
+        "presets": presets_table(),
         "placeholders": placeholders_table(),
-        "formulas": formula_table(),
+        "formulas": formulas_table(),
     }
 
 

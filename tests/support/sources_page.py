@@ -14,14 +14,9 @@ from typing import Any
 import yaml
 
 from receiver.signatures import PRESETS
-from receiver.signatures.describing import (
-    Description,
-    all_described,
-    captured_table,
-    describe,
-)
-from receiver.signatures.describing import as_table as presets_as_table
+from receiver.signatures.describing import Description, all_described, describe
 from tests.support.markdown import ROOT
+from tests.support.scheme_tables import captured_table, presets_table
 
 DOCS = ROOT / "docs"
 PAGE = DOCS / "sources.md"
@@ -237,5 +232,5 @@ if __name__ == "__main__":
     vendors.cache_clear()
     PAGE.write_text(as_page(), "utf-8")
     TABLE.write_text(as_table(), "utf-8")
-    for page, table in ((SCHEMES, presets_as_table()), (SECURITY, captured_table())):
+    for page, table in ((SCHEMES, presets_table()), (SECURITY, captured_table())):
         page.write_text(with_table(page, table), "utf-8")

@@ -25,10 +25,11 @@ from mappings.engine.payload import Format, PayloadError, parse
 from mappings.engine.types import DeliveryInput
 from receiver.signatures import PRESETS, RULES, Coverage, SignatureError, Strength, Verified, verify
 from receiver.signatures.captured import captured
-from receiver.signatures.describing import captured_table, describe
+from receiver.signatures.describing import describe
 from receiver.web.dedupe import dedupe_key
 from tests.support.effort import examples
 from tests.support.requests import NOW, block_of, signed
+from tests.support.scheme_tables import captured_table
 
 FORMS = [name for name, scheme in PRESETS.items() if scheme.coverage is Coverage.FIELDS]
 TWILIO = [name for name in FORMS if name.startswith("twilio")]

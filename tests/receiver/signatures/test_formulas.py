@@ -19,9 +19,10 @@ from cryptography.hazmat.primitives.asymmetric import ec, ed25519, padding, rsa
 
 from receiver.signatures import PRESETS, SignatureError, verify
 from receiver.signatures.describing import all_described
-from receiver.signatures.formulas import PLACEHOLDERS, Formula, Written, placeholders_table
+from receiver.signatures.formulas import PLACEHOLDERS, Formula, Written
 from receiver.signatures.worked_example import EXAMPLE_ID, EXAMPLE_TIME
 from tests.support.requests import NOW, secret_of, unsigned
+from tests.support.scheme_tables import placeholders_table
 from tests.support.schemes_page import COMMAND, PAGE, as_page
 
 DESCRIBED = {one.scheme: one for one in all_described()}

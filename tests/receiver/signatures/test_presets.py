@@ -11,7 +11,7 @@ from cryptography.hazmat.primitives import serialization
 from mappings.engine.redact.paths import parse_path
 from mappings.engine.redact.redactor import redactor_of
 from receiver.signatures import CAUSES, PRESETS, SignatureError, Strength, sign, verify
-from receiver.signatures.describing import all_described, as_table, concerns
+from receiver.signatures.describing import all_described, concerns
 from tests.support.requests import (
     KEY_PAIRS,
     NOW,
@@ -21,6 +21,7 @@ from tests.support.requests import (
     signed,
     unsigned,
 )
+from tests.support.scheme_tables import presets_table
 
 KEYS = tuple(KEY_PAIRS)
 #: Where one request shows all there is to know.
@@ -146,7 +147,7 @@ def test_every_preset_says_what_a_person_needs() -> None:
         assert one.vendor
         assert one.header
         assert one.strength in set(Strength)
-        assert one.scheme in as_table()
+        assert one.scheme in presets_table()
 
 
 def test_what_is_weak_is_said() -> None:

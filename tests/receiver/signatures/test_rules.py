@@ -9,16 +9,15 @@ import jsonschema
 import pytest
 
 from receiver.signatures import CAUSES, PRESETS, RULES, Response, SchemeInvalid, scheme_of
-from receiver.signatures.describing import as_table as presets_as_table
 from receiver.signatures.handshake_knobs import DIGEST_KNOBS, HANDSHAKE_KNOBS
 from receiver.signatures.knobs import (
     COMMON_KNOBS,
     FAILURE_KNOBS,
     GENERIC_KNOBS,
     SUCCESS_KNOBS,
-    as_table,
 )
 from tests.support.requests import block_of
+from tests.support.scheme_tables import knobs_table, presets_table
 
 HMAC = {
     "scheme": "hmac",
@@ -361,7 +360,7 @@ def test_the_documentation_has_every_preset_knob_and_cause() -> None:
     text = (Path(__file__).parents[3] / "docs" / "schemes.md").read_text("utf-8")
     knobs = (*GENERIC_KNOBS.values(), COMMON_KNOBS, SUCCESS_KNOBS, FAILURE_KNOBS)
     knobs += (HANDSHAKE_KNOBS, DIGEST_KNOBS)
-    for table in (presets_as_table(), *map(as_table, knobs)):
+    for table in (presets_table(), *map(knobs_table, knobs)):
         assert table in text, f"docs/schemes.md should hold this table:\n{table}"
     for cause, meaning in CAUSES.items():
         assert f"| `{cause}` | {meaning} |" in text
