@@ -1,7 +1,7 @@
 """Mapping claimed deliveries, a slice at a time, in threads beside the event loop.
 
 Owns how much one settling transaction is made of, and that a long mapping keeps its lease.
-Refuses to let one delivery's bug touch another: what broke is told apart from what mapped.
+Refuses to let one delivery's bug touch another: deliveries that broke are listed apart.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 
-from jobs.settling import attempts
+from jobs.settling import claims
 from jobs.settling.fold import ClaimedDelivery
 from jobs.settling.recording import MappedDelivery
 from jobs.storage.database import Database
@@ -21,7 +21,7 @@ from mappings.engine.types import DeliveryInput
 #: A settling transaction is made of what mapped to so many outcomes, or in so many seconds.
 SLICE_OUTCOMES = 1_000
 SLICE_SECONDS = 0.5
-#: How often the lease of a long mapping is moved on.
+#: How often the lease of a long mapping is extended.
 KEEP_ALIVE_SECONDS = 2.0
 
 #: A delivery that mapping broke on, and how.
@@ -29,7 +29,7 @@ Broken = tuple[ClaimedDelivery, Exception]
 
 
 class Mapper:
-    """Maps in `threads` threads; `took` is told each delivery's source and seconds."""
+    """Maps in `threads` threads; `on_mapped` is called with each delivery's source and seconds."""
 
     def __init__(
         self,
@@ -37,11 +37,11 @@ class Mapper:
         *,
         threads: int,
         oldest_days: int | None,
-        took: Callable[[str, float], None],
+        on_mapped: Callable[[str, float], None],
     ) -> None:
         self._database = database
         self._oldest_days = oldest_days
-        self._took = took
+        self._on_mapped = on_mapped
         self._threads = ThreadPoolExecutor(max_workers=threads, thread_name_prefix="mapper")
 
     async def map(
@@ -54,7 +54,7 @@ class Mapper:
             done, _ = await asyncio.wait([mapping], timeout=KEEP_ALIVE_SECONDS)
             if done:
                 return mapping.result()
-            await attempts.keep_alive(self._database, [one.id for one in claimed])
+            await claims.keep_alive(self._database, [one.id for one in claimed])
 
     def close(self) -> None:
         """Begin no further slice, and wait for none: a mapping under way ends by itself."""
@@ -63,23 +63,23 @@ class Mapper:
     def _map_slice(
         self, claimed: Sequence[ClaimedDelivery], mappings: MappingSet
     ) -> tuple[list[MappedDelivery], list[Broken]]:
-        work: list[MappedDelivery] = []
+        mapped: list[MappedDelivery] = []
         broken: list[Broken] = []
         outcomes = 0
         began = time.monotonic()
-        for one in claimed:
+        for delivery in claimed:
             before = time.monotonic()
             if outcomes >= SLICE_OUTCOMES or before - began >= SLICE_SECONDS:
                 break
             try:
-                mapped = mappings.map(delivery_input(one, oldest_days=self._oldest_days))
+                result = mappings.map(delivery_input(delivery, oldest_days=self._oldest_days))
             except Exception as error:  # noqa: BLE001 - a bug met by one row is that row's alone
-                broken.append((one, error))
+                broken.append((delivery, error))
             else:
-                work.append(MappedDelivery(one, mapped, mappings.digest))
-                outcomes += len(mapped.outcomes)
-            self._took(one.source, time.monotonic() - before)
-        return work, broken
+                mapped.append(MappedDelivery(delivery, result, mappings.digest))
+                outcomes += len(result.outcomes)
+            self._on_mapped(delivery.source, time.monotonic() - before)
+        return mapped, broken
 
 
 def delivery_input(claimed: ClaimedDelivery, *, oldest_days: int | None) -> DeliveryInput:

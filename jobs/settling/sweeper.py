@@ -49,7 +49,7 @@ class Sweeper:
 
     async def _sweep_all(self) -> None:
         """One round. The first leaves nothing to the doorbell, which rang while we were away."""
-        await self._settler.forgive_interrupted()
+        await self._settler.attempts.release_interrupted()
         while await self._sweep(self._grace_seconds):
             pass
         self._grace_seconds = GRACE_SECONDS

@@ -10,7 +10,7 @@ import os
 import signal
 from typing import Any
 
-from jobs.settling import attempts
+from jobs.settling import retry
 from mappings.engine.loading.mapping_set import MappingSet
 from receiver.cli import main
 
@@ -25,6 +25,6 @@ def deadly(self: MappingSet, delivery: Any) -> Any:
 
 
 if __name__ == "__main__":
-    attempts.LEASE_SECONDS = 1.0
+    retry.LEASE_SECONDS = 1.0
     MappingSet.map = deadly  # type: ignore[method-assign]
     main()

@@ -24,7 +24,7 @@ from tests.support.vendors import Post, crm, helpdesk, solved, won
 
 COMMANDS = {"web": "serve", "worker": "work"}
 #: What the doomed process waits for is over soon; the process after it has the shipped values.
-HASTE = {"jobs.settling.attempts:LEASE_SECONDS": 0.3}
+HASTE = {"jobs.settling.retry:LEASE_SECONDS": 0.3}
 TABLES = {
     "sqlite": "SELECT name FROM sqlite_master WHERE type = 'table' AND name NOT LIKE 'sqlite_%'",
     "postgresql": "SELECT tablename FROM pg_tables WHERE schemaname = 'public'",

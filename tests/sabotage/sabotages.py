@@ -215,10 +215,10 @@ SABOTAGES = (
     Sabotage(
         name="hold-a-dead-workers-claim",
         why="what a killed worker had taken up would wait for hours",
-        file="jobs/settling/attempts.py",
+        file="jobs/settling/claims.py",
         old=(
             "            attempts=columns.attempts + 1,\n"
-            "            next_attempt_at=database.now(plus_seconds=LEASE_SECONDS),"
+            "            next_attempt_at=database.now(plus_seconds=retry.LEASE_SECONDS),"
         ),
         new=(
             "            attempts=columns.attempts + 1,\n"
@@ -232,7 +232,7 @@ SABOTAGES = (
     Sabotage(
         name="count-no-attempts",
         why="a delivery that kills its worker would kill workers for ever",
-        file="jobs/settling/attempts.py",
+        file="jobs/settling/claims.py",
         old="attempts=columns.attempts + 1",
         new="attempts=columns.attempts",
         tests=_in(

@@ -23,13 +23,13 @@ def a_job_is_done_again_or_never(stage: Stage) -> None:
     _told_while_it_works(stage)
 
 
-@crashes("commit in jobs.settling.attempts:claim", kills="worker")
+@crashes("commit in jobs.settling.claims:claim", kills="worker")
 def what_was_taken_up_is_taken_up_again(stage: Stage) -> None:
     """A claim of a dead worker runs out, and the next one settles the delivery."""
     _told_while_it_works(stage)
 
 
-@crashes("commit in jobs.settling.attempts:claim", kills="worker")
+@crashes("commit in jobs.settling.claims:claim", kills="worker")
 def a_sweep_without_redis_is_cut_off(stage: Stage) -> None:
     """Deliveries that no ring tells of are found by the sweeper, before and after the crash."""
     stage.installation.kill("worker")
@@ -47,7 +47,7 @@ def a_batch_is_recorded_whole_or_not_at_all(stage: Stage) -> None:
 
 
 @crashes(
-    "commit in jobs.settling.attempts:keep_alive",
+    "commit in jobs.settling.claims:keep_alive",
     kills="worker",
     tuned={"jobs.settling.mapper:KEEP_ALIVE_SECONDS": 0.01},
 )
@@ -62,28 +62,28 @@ def a_long_mapping_is_cut_off(stage: Stage) -> None:
 
 
 @crashes(
-    "commit in jobs.settling.attempts:forgive",
+    "commit in jobs.settling.claims:release",
     kills="worker",
-    tuned={"jobs.settling.settle:TURN_SECONDS": 0},
+    tuned={"jobs.settling.attempt:TURN_SECONDS": 0},
 )
 def what_makes_way_for_others_is_not_forgotten(stage: Stage) -> None:
-    """Deliveries put last because their turn is over are settled all the same."""
+    """Deliveries requeued because their turn is over are settled all the same."""
     _told_while_it_works(stage)
 
 
 @crashes(
-    "commit in jobs.settling.attempts:forgive",
+    "commit in jobs.settling.claims:release",
     kills="worker",
-    tuned={"jobs.settling.settle:BACKOFF_LONGEST_SECONDS": 0.2},
+    tuned={"jobs.settling.retry:BACKOFF_LONGEST_SECONDS": 0.2},
     faults={"jobs.settling.recording:Recorder.settle": "ConnectionResetError"},
 )
-def an_attempt_that_a_neighbour_ended_is_forgiven_or_not(stage: Stage) -> None:
-    """A lost connection followed by a kill loses nothing, whether it was forgiven or counts."""
+def an_attempt_that_a_neighbour_ended_is_released_or_not(stage: Stage) -> None:
+    """A lost connection followed by a kill loses nothing, whether released or counted."""
     _told_while_it_works(stage)
 
 
 @crashes(
-    "commit in jobs.settling.attempts:put_off",
+    "commit in jobs.settling.claims:reschedule",
     kills="worker",
     faults={"mappings.engine.loading.mapping_set:MappingSet.map": "RuntimeError"},
 )
@@ -93,9 +93,9 @@ def what_a_bug_broke_is_tried_again(stage: Stage) -> None:
 
 
 @crashes(
-    "commit in jobs.settling.attempts:give_up",
+    "commit in jobs.settling.claims:fail_permanently",
     kills="worker",
-    tuned={"jobs.settling.attempts:LAST_ATTEMPT": 1},
+    tuned={"jobs.settling.retry:LAST_ATTEMPT": 1},
     faults={"mappings.engine.loading.mapping_set:MappingSet.map": "RuntimeError"},
 )
 def what_was_given_up_is_failed_and_replayed(stage: Stage) -> None:

@@ -519,7 +519,7 @@ async def test_settling_makes_way_for_a_purge_that_is_not_committed_yet(
     go_on.set()
     await purging
     await settling
-    await settler.forgive_interrupted()
+    await settler.attempts.release_interrupted()
     await workshop.make_due(late)
     await settler.settle([late])
     assert await workshop.verdicts(late) == ["duplicate"]
@@ -535,7 +535,7 @@ async def test_a_long_purge_costs_no_delivery_an_attempt(on_postgres: Workshop) 
         await hold_off_settling(workshop.database, connection)
         for settler in settlers:
             await settler.settle([one])
-            await settler.forgive_interrupted()
+            await settler.attempts.release_interrupted()
             await workshop.make_due(one)
     row = await workshop.delivery(one)
     assert (row.state, row.attempts) == ("received", 0)

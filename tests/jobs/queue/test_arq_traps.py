@@ -21,7 +21,7 @@ from arq.worker import Worker
 from jobs.queue import consumer as worker
 from jobs.queue.consumer import Listener
 from jobs.queue.doorbell import QUEUE, SETTLE_JOB, Doorbell, connect
-from jobs.settling import attempts, mapper, settle
+from jobs.settling import mapper, retry, settle
 from tests.jobs.doubles import Telling, bill, body
 from tests.jobs.worker_parts import (
     Heard,
@@ -190,7 +190,7 @@ async def test_a_job_heard_twice_at_once_bills_once(
     valkey: Valkey, on_postgres: Workshop, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The lease is never renewed: it runs out under a blocked loop, and another worker begins."""
-    monkeypatch.setattr(attempts, "LEASE_SECONDS", 0.3)
+    monkeypatch.setattr(retry, "LEASE_SECONDS", 0.3)
     monkeypatch.setattr(mapper, "KEEP_ALIVE_SECONDS", 60.0)  # a blocked loop keeps nothing alive
     telling = Telling()
     settlers = [await on_postgres.settler(telling) for _ in range(2)]

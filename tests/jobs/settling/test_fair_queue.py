@@ -8,8 +8,8 @@ from typing import cast
 
 import pytest
 
-from jobs.settling import settle, sweeper
-from jobs.settling.fair_queue import SLOW_SECONDS, Turns
+from jobs.settling import retry, sweeper
+from jobs.settling.fair_queue import SLOW_SECONDS, FairQueue
 from jobs.settling.fold import ClaimedDelivery
 from jobs.settling.settle import Settler
 from tests.jobs.doubles import Telling, bill, body
@@ -29,56 +29,58 @@ def claimed(source: str, number: int = 0) -> ClaimedDelivery:
 
 
 async def test_a_batch_is_of_the_oldest_wishes_and_some_of_the_newest() -> None:
-    turns = Turns(2)
-    await turns.ask(f"old-{n}" for n in range(100))
-    await turns.ask(f"new-{n}" for n in range(3))
-    batch = await turns.take(20)
+    queue = FairQueue(2)
+    await queue.add(f"old-{n}" for n in range(100))
+    await queue.add(f"new-{n}" for n in range(3))
+    batch = await queue.take(20)
     assert list(batch)[:5] == ["new-2", "new-1", "new-0", "old-99", "old-98"]
     assert list(batch)[5:] == [f"old-{n}" for n in range(15)]
-    assert len(turns) == 83
+    assert len(queue) == 83
 
 
 async def test_everything_has_its_turn_whatever_keeps_coming() -> None:
-    turns = Turns(1)
-    await turns.ask(["old"])
+    queue = FairQueue(1)
+    await queue.add(["old"])
     for number in range(10):
-        await turns.ask(f"new-{number}-{n}" for n in range(20))
-        if "old" in await turns.take(8):
+        await queue.add(f"new-{number}-{n}" for n in range(20))
+        if "old" in await queue.take(8):
             return
     pytest.fail("the oldest never had its turn")
 
 
 async def test_asking_twice_waits_for_one_attempt() -> None:
-    turns = Turns(1)
-    first, second = await turns.ask(["a"]), await turns.ask(["a"])
+    queue = FairQueue(1)
+    first, second = await queue.add(["a"]), await queue.add(["a"])
     assert first == second
-    assert len(turns) == 1
+    assert len(queue) == 1
 
 
 def test_quick_sources_come_first_and_slow_ones_apart() -> None:
-    turns = Turns(2)
+    queue = FairQueue(2)
     for seconds in (SLOW_SECONDS * 2, SLOW_SECONDS * 3):
-        turns.took("slow", seconds)
+        queue.note_mapping("slow", seconds)
     for seconds in (0.001, SLOW_SECONDS * 9):  # once, the machine was busy
-        turns.took("quick", seconds)
-    quick, slow = turns.in_order([claimed("slow"), claimed("quick", 2), claimed("quick", 1)])
+        queue.note_mapping("quick", seconds)
+    quick, slow = queue.by_speed([claimed("slow"), claimed("quick", 2), claimed("quick", 1)])
     assert [one.id for one in quick] == ["quick-1", "quick-2"]
     assert [one.id for one in slow] == ["slow-0"]
 
 
 def test_slow_sources_never_have_all_loops() -> None:
-    turns = Turns(2)
-    assert turns.begin_slow([claimed("slow")])
-    assert not turns.begin_slow([claimed("slower")])
-    turns.end_slow()
-    assert turns.begin_slow([claimed("slower")])
-    assert Turns(1).begin_slow([claimed("slow")]), "with one loop there is no other to keep free"
+    queue = FairQueue(2)
+    with queue.slow_slot() as is_free, queue.slow_slot() as is_second_free:
+        assert is_free
+        assert not is_second_free
+    with queue.slow_slot() as is_free:
+        assert is_free
+    with FairQueue(1).slow_slot() as is_free:
+        assert is_free, "with one loop there is no other to keep free"
 
 
 async def test_slow_deliveries_of_seconds_each_leave_other_sources_their_latency(
     workshop: Workshop, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(settle, "SLOW_PAUSE_SECONDS", 0.2)
+    monkeypatch.setattr(retry, "SLOW_PAUSE_SECONDS", 0.2)
     settler = await workshop.settler(Telling())
     learnt = [body(bill(f"learnt-{n}"), takes_seconds=0.4) for n in range(2)]
     await settler.settle(await workshop.post(*learnt, source="slow"))

@@ -11,7 +11,7 @@ import pytest
 from sqlalchemy import make_url, select
 
 from jobs.ledger.repository import lock_keys
-from jobs.settling.attempts import claim
+from jobs.settling.claims import claim
 from jobs.settling.fold import Settlement
 from jobs.settling.mapper import delivery_input
 from jobs.settling.recording import MappedDelivery, Recorder
@@ -250,7 +250,7 @@ async def test_two_workers_at_the_same_deliveries_bill_each_once(workshop: Works
     await asyncio.gather(
         settlers[0].settle(ids), settlers[1].settle(ids[::-1]), settlers[0].settle(ids[::-1])
     )
-    await settlers[0].settle(ids)  # a slow disk can leave some forgiven, for the sweeper to find
+    await settlers[0].settle(ids)  # a slow disk can leave some released, for the sweeper to find
     assert await workshop.states() == {"recorded": 300}
     assert await workshop.count(outcomes) == 300
     assert len(await workshop.open_micros()) == 150

@@ -14,7 +14,7 @@ import pytest
 from sqlalchemy import select
 from sqlalchemy.exc import OperationalError
 
-from jobs.settling import attempts, mapper, settle
+from jobs.settling import attempt, claims, mapper, retry, settle
 from jobs.settling.fold import ClaimedDelivery, Settlement
 from jobs.settling.recording import MappedDelivery, Recorder
 from jobs.storage import database
@@ -27,8 +27,8 @@ from tests.jobs.workshop import Workshop
 @pytest.fixture(autouse=True)
 def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     """The same back-off, ten times as fast."""
-    monkeypatch.setattr(settle, "BACKOFF_SECONDS", 0.05)
-    monkeypatch.setattr(settle, "BACKOFF_LONGEST_SECONDS", 0.2)
+    monkeypatch.setattr(retry, "BACKOFF_SECONDS", 0.05)
+    monkeypatch.setattr(retry, "BACKOFF_LONGEST_SECONDS", 0.2)
     monkeypatch.setattr(database, "BUSY_SECONDS", 0.2)
 
 
@@ -70,7 +70,8 @@ async def test_a_bug_costs_its_own_delivery_only(
     logs: list[Any],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(settle, "BACKOFF_LONGEST_SECONDS", 10.0)
+    monkeypatch.setattr(retry, "BACKOFF_SECONDS", 0.5)
+    monkeypatch.setattr(retry, "BACKOFF_LONGEST_SECONDS", 10.0)
     bodies = [body(bill(f"key-{number}")) for number in range(20)]
     ids = await workshop.post(*bodies[:10], broken(), *bodies[10:])
     bad = ids[10]
@@ -81,16 +82,16 @@ async def test_a_bug_costs_its_own_delivery_only(
     (broke,) = [entry for entry in logs if entry["event"] == "settle.exception"]
     assert (broke["delivery"], broke["source"], broke["attempts"]) == (bad, "crm", 1)
     assert broke["exc_info"] is not None
-    for attempt in range(2, 6):
+    for number in range(2, 6):
         await workshop.make_due(bad)
         begun = await workshop.now()
         await settler.settle([bad])
         row = await workshop.delivery(bad)
-        assert row.attempts == attempt
-        if attempt < 5:
+        assert row.attempts == number
+        if number < 5:
             assert row.state == "received"
             pause = row.next_attempt_at - begun
-            assert pause >= timedelta(seconds=2 ** (attempt - 1)), "a longer pause each time"
+            assert pause >= timedelta(seconds=2 ** (number - 1)), "a longer pause each time"
     row = await workshop.delivery(bad)
     assert (row.state, row.reason, row.attempts) == ("failed", "internal", 5)
     assert "the log has the traceback" in row.detail
@@ -125,7 +126,7 @@ async def test_what_broke_off_twice_is_settled_alone(
             "UPDATE deliveries SET attempts = :n WHERE id = :id", n=unfinished, id=ids[number]
         )
     settler = await workshop.settler()
-    watched = Recording(settler._recorder, monkeypatch)
+    watched = Recording(settler.attempts.recorder, monkeypatch)
     await settler.settle(ids)
     assert sorted(watched.batches) == [1, 1, 8]
     assert await workshop.states() == {"recorded": 10}
@@ -151,9 +152,9 @@ async def test_an_attempt_is_committed_before_mapping_starts(workshop: Workshop)
 async def test_a_claimed_delivery_is_left_alone_until_its_lease_ends(
     workshop: Workshop, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(attempts, "LEASE_SECONDS", 2.5)
+    monkeypatch.setattr(retry, "LEASE_SECONDS", 2.5)
     (delivery_id,) = await workshop.post(body(bill("key")))
-    assert len(await attempts.claim(workshop.database, [delivery_id])) == 1  # and then it is killed
+    assert len(await claims.claim(workshop.database, [delivery_id])) == 1  # and then it is killed
     settler = await workshop.settler()
     await settler.settle([delivery_id])
     assert await workshop.states() == {"received": 1}
@@ -165,7 +166,7 @@ async def test_a_claimed_delivery_is_left_alone_until_its_lease_ends(
 async def test_a_long_mapping_keeps_its_lease(
     workshop: Workshop, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(attempts, "LEASE_SECONDS", 0.5)
+    monkeypatch.setattr(retry, "LEASE_SECONDS", 0.5)
     monkeypatch.setattr(mapper, "KEEP_ALIVE_SECONDS", 0.1)
     content = body(bill("key"), takes_seconds=1.2)
     (delivery_id,) = await workshop.post(content)
@@ -210,54 +211,54 @@ async def test_a_transient_fault_is_tried_again_at_once(
 ) -> None:
     ids = await workshop.post(body(bill("key")))
     settler = await workshop.settler()
-    watched = Recording(settler._recorder, monkeypatch)
+    watched = Recording(settler.attempts.recorder, monkeypatch)
     watched.faults = [busy()] * 3
     await settler.settle(ids)
     assert await workshop.states() == {"recorded": 1}
     assert watched.batches == [1, 1, 1, 1]
 
 
-async def test_transient_faults_never_fail_a_delivery_and_are_forgiven(
+async def test_transient_faults_never_fail_a_delivery_and_are_released(
     workshop: Workshop, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     ids = await workshop.post(*(body(bill(f"key-{number}")) for number in range(5)))
     settler = await workshop.settler()
-    watched = Recording(settler._recorder, monkeypatch)
-    for _ in range(attempts.LAST_ATTEMPT + 1):
-        watched.faults = [busy()] * settle.TRIES
+    watched = Recording(settler.attempts.recorder, monkeypatch)
+    for _ in range(retry.LAST_ATTEMPT + 1):
+        watched.faults = [busy()] * attempt.TRIES
         await settler.settle(ids)
         assert watched.faults == []
-        await settler.forgive_interrupted()
+        await settler.attempts.release_interrupted()
         await workshop.make_due(*ids)
     rows = [await workshop.delivery(one) for one in ids]
     assert {(row.state, row.attempts) for row in rows} == {("received", 0)}
-    assert max(watched.batches) == 5, "nobody is suspected for a neighbour's fault"
+    assert max(watched.batches) == 5, "a fault of a neighbour poisons no delivery"
     await settler.settle(ids)
     assert await workshop.states() == {"recorded": 5}
 
 
-async def test_however_many_a_long_outage_ended_they_are_all_forgiven(workshop: Workshop) -> None:
+async def test_however_many_a_long_outage_ended_they_are_all_released(workshop: Workshop) -> None:
     """More than one statement takes parameters for."""
     ids = await workshop.post(body(bill("key")))
-    await attempts.claim(workshop.database, ids)
+    await claims.claim(workshop.database, ids)
     settler = await workshop.settler()
-    settler._to_forgive.update(ids, (f"id-{number}" for number in range(40_000)))
-    await settler.forgive_interrupted()
-    assert settler._to_forgive == set()
+    settler.attempts._interrupted.update(ids, (f"id-{number}" for number in range(40_000)))
+    await settler.attempts.release_interrupted()
+    assert settler.attempts._interrupted == set()
     assert (await workshop.delivery(ids[0])).attempts == 0
 
 
-async def test_a_forgiven_delivery_waits_a_little_before_it_is_due(
+async def test_a_released_delivery_waits_a_little_before_it_is_due(
     workshop: Workshop, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(settle, "BACKOFF_SECONDS", 20.0)
-    monkeypatch.setattr(settle, "BACKOFF_LONGEST_SECONDS", 20.0)
+    monkeypatch.setattr(retry, "BACKOFF_SECONDS", 20.0)
+    monkeypatch.setattr(retry, "BACKOFF_LONGEST_SECONDS", 20.0)
     ids = await workshop.post(body(bill("key")))
     settler = await workshop.settler()
-    watched = Recording(settler._recorder, monkeypatch)
-    watched.faults = [busy()] * settle.TRIES
+    watched = Recording(settler.attempts.recorder, monkeypatch)
+    watched.faults = [busy()] * attempt.TRIES
     await settler.settle(ids)
-    await settler.forgive_interrupted()
+    await settler.attempts.release_interrupted()
     await settler.settle(ids)
     assert await workshop.states() == {"received": 1}
     await workshop.make_due(*ids)
@@ -272,21 +273,21 @@ async def test_a_database_held_by_others_delays_and_fails_nothing(workshop: Work
         settling = asyncio.create_task(settler.settle(ids))
         await asyncio.sleep(0.8)
     await settling
-    await settler.forgive_interrupted()
+    await settler.attempts.release_interrupted()
     await workshop.make_due(*ids)
     await settler.settle(ids)
     assert await workshop.states() == {"recorded": 5}
     assert await workshop.is_balanced()
 
 
-@pytest.mark.parametrize("times", [1, 2, settle.TRIES])
+@pytest.mark.parametrize("times", [1, 2, attempt.TRIES])
 async def test_a_row_that_others_hold_is_passed_over_and_not_given_away(
     on_postgres: Workshop, monkeypatch: pytest.MonkeyPatch, times: int
 ) -> None:
     """As while a repeat of it is counted; SQLite has no such locks."""
     ids = await on_postgres.post(body(bill("a")), body(bill("b")))
     settler = await on_postgres.settler()
-    record = settler._recorder.settle
+    record = settler.attempts.recorder.settle
     passed_over: list[int] = []
 
     async def record_while_held(*arguments: Any) -> dict[str, Settlement]:
@@ -300,10 +301,10 @@ async def test_a_row_that_others_hold_is_passed_over_and_not_given_away(
             passed_over.append(len(settlements))
             return settlements
 
-    monkeypatch.setattr(settler._recorder, "settle", record_while_held)
+    monkeypatch.setattr(settler.attempts.recorder, "settle", record_while_held)
     await settler.settle(ids)
     assert passed_over == [1, *[0] * (times - 1)]
-    if times == settle.TRIES:
+    if times == attempt.TRIES:
         row = await on_postgres.delivery(ids[0])
         assert (row.state, row.attempts) == ("received", 0), "it is not blamed for its neighbours"
         await settler.settle(ids)
@@ -317,7 +318,7 @@ async def test_a_connection_lost_on_commit_bills_once(
     """The settling was committed, its answer was lost: the second try finds nothing to do."""
     ids = await workshop.post(body(bill("a")), body(undo("b")))
     settler = await workshop.settler()
-    write = settler._recorder._write
+    write = settler.attempts.recorder._write
     lost: list[int] = []
 
     async def write_and_lose(connection: Any, *arguments: Any) -> None:
@@ -327,7 +328,7 @@ async def test_a_connection_lost_on_commit_bills_once(
             await connection.commit()
             raise ConnectionResetError("the answer to COMMIT was lost")
 
-    monkeypatch.setattr(settler._recorder, "_write", write_and_lose)
+    monkeypatch.setattr(settler.attempts.recorder, "_write", write_and_lose)
     await settler.settle(ids)
     assert lost
     assert await workshop.states() == {"recorded": 2}
@@ -352,7 +353,7 @@ async def test_stopping_ends_the_attempt_under_way_and_leaves_the_rest_waiting(
 async def test_a_stop_while_others_have_their_turn_leaves_nobody_waiting(
     workshop: Workshop, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(settle, "TURN_SECONDS", 0.1)
+    monkeypatch.setattr(attempt, "TURN_SECONDS", 0.1)
     monkeypatch.setattr(mapper, "SLICE_SECONDS", 0.1)
     ids = await workshop.post(*(body(bill(f"key-{n}"), takes_seconds=0.3) for n in range(5)))
     settler = await workshop.settler(loops=1)
@@ -404,7 +405,7 @@ async def test_calls_that_come_together_share_a_transaction(
 ) -> None:
     ids = await workshop.post(*(body(bill(f"key-{number}")) for number in range(100)))
     settler = await workshop.settler()
-    watched = Recording(settler._recorder, monkeypatch)
+    watched = Recording(settler.attempts.recorder, monkeypatch)
     await asyncio.gather(*(settler.settle([one]) for one in ids))
     assert sum(watched.batches) == 100
     assert len(watched.batches) < 10
@@ -413,19 +414,19 @@ async def test_calls_that_come_together_share_a_transaction(
 async def test_a_claim_ends_with_the_body_that_is_one_too_many(
     workshop: Workshop, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(attempts, "CLAIM_BYTES", 1_000)
+    monkeypatch.setattr(claims, "CLAIM_BYTES", 1_000)
     bodies = [body(bill(f"key-{number}"), padding="x" * 400) for number in range(10)]
-    ids = await workshop.post(*bodies, body(bill("suspect")), body(bill("last")))
+    ids = await workshop.post(*bodies, body(bill("poisoned")), body(bill("last")))
     await workshop.run("UPDATE deliveries SET attempts = 2 WHERE id = :id", id=ids[10])
     held: list[int] = []
-    claim = attempts.claim
+    claim = claims.claim
 
     async def watched(*arguments: Any, **more: Any) -> list[ClaimedDelivery]:
         claimed = await claim(*arguments, **more)
         held.append(sum(len(one.body) for one in claimed))
         return claimed
 
-    monkeypatch.setattr(attempts, "claim", watched)
+    monkeypatch.setattr(claims, "claim", watched)
     settler = await workshop.settler()
     await settler.settle(ids)
     assert await workshop.states() == {"recorded": 12}

@@ -8,7 +8,7 @@ import pytest
 
 from jobs.filters import DeliveryFilter
 from jobs.replays.replay import replay_status, start_replay
-from jobs.settling import attempts, settle, sweeper
+from jobs.settling import attempt, claims, retry, sweeper
 from tests.jobs.doubles import Telling, bill, body, needing
 from tests.jobs.worker_parts import sweeping, until, until_states
 from tests.jobs.workshop import Workshop
@@ -43,12 +43,12 @@ async def test_an_attempt_cut_off_by_a_kill_is_taken_up_when_its_lease_ends(
     workshop: Workshop, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     promised_seconds = 10
-    wait = attempts.LEASE_SECONDS + sweeper.GRACE_SECONDS + sweeper.EVERY_SECONDS
+    wait = retry.LEASE_SECONDS + sweeper.GRACE_SECONDS + sweeper.EVERY_SECONDS
     assert wait < promised_seconds - 2
-    monkeypatch.setattr(attempts, "LEASE_SECONDS", 1.0)
+    monkeypatch.setattr(retry, "LEASE_SECONDS", 1.0)
     telling = Telling()
     ids = await workshop.post(body(bill("key")))
-    assert len(await attempts.claim(workshop.database, ids)) == 1  # and then it is killed
+    assert len(await claims.claim(workshop.database, ids)) == 1  # and then it is killed
     settler = await workshop.settler(telling)
     async with sweeping(workshop, settler, telling):
         await until_states(workshop, {"recorded": 1}, seconds=5)
@@ -79,21 +79,21 @@ async def test_several_sweepers_at_once_do_no_harm(workshop: Workshop) -> None:
     assert await workshop.is_balanced()
 
 
-async def test_attempts_that_a_neighbour_ended_are_forgiven(
+async def test_attempts_that_a_neighbour_ended_are_released(
     workshop: Workshop, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(settle, "BACKOFF_LONGEST_SECONDS", 0.1)
+    monkeypatch.setattr(retry, "BACKOFF_LONGEST_SECONDS", 0.1)
     telling = Telling()
     settler = await workshop.settler(telling)
-    record = settler._recorder.settle
-    faults = [TimeoutError("the network")] * (settle.TRIES * 7)
+    record = settler.attempts.recorder.settle
+    faults = [TimeoutError("the network")] * (attempt.TRIES * 7)
 
     async def fail_for_a_while(*arguments: Any) -> Any:
         if faults:
             raise faults.pop()
         return await record(*arguments)
 
-    monkeypatch.setattr(settler._recorder, "settle", fail_for_a_while)
+    monkeypatch.setattr(settler.attempts.recorder, "settle", fail_for_a_while)
     monkeypatch.setattr(sweeper, "EVERY_SECONDS", 0.05)
     monkeypatch.setattr(sweeper, "GRACE_SECONDS", 0.0)
     ids = await workshop.post(body(bill("key")))
@@ -165,15 +165,15 @@ async def test_a_fault_is_loud_and_ends_no_sweeping(
     monkeypatch.setattr(sweeper, "EVERY_SECONDS", 0.05)
     telling = Telling()
     settler = await workshop.settler(telling)
-    forgive = settler.forgive_interrupted
+    release = settler.attempts.release_interrupted
     faults: list[Exception] = [KeyError("a bug"), ConnectionResetError("the network")]
 
     async def fail_at_first() -> None:
         if faults:
             raise faults.pop()
-        await forgive()
+        await release()
 
-    monkeypatch.setattr(settler, "forgive_interrupted", fail_at_first)
+    monkeypatch.setattr(settler.attempts, "release_interrupted", fail_at_first)
     await workshop.post(body(bill("key")))
     async with sweeping(workshop, settler, telling):
         await until_states(workshop, {"recorded": 1})

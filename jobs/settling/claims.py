@@ -1,8 +1,8 @@
-"""Attempts at settling: who may take a delivery up, and what a broken-off attempt costs it.
+"""Claims: who may take a delivery up, and the writes that end a claim without settling.
 
-Owns `attempts` and `next_attempt_at`. An attempt is committed before mapping starts, so that a
-delivery which kills its process is known: with 2 unfinished attempts it is settled alone, with
-5 it fails as `internal`. Attempts that end in a transient error are forgiven.
+Owns `attempts` and `next_attempt_at`; what they become is decided in `retry.py`. An attempt is
+committed before mapping starts, so that a delivery which kills its process is known: with 2
+unfinished attempts it is settled alone, with 5 it fails as `internal`.
 """
 
 from __future__ import annotations
@@ -14,32 +14,29 @@ from sqlalchemy import case, func, select, update
 
 from jobs.common.failure_groups import group_id
 from jobs.common.states import DeliveryState
+from jobs.settling import retry
 from jobs.settling.fold import ClaimedDelivery
 from jobs.settling.replay_results import note_results
 from jobs.storage.database import Database
 from jobs.storage.schema import deliveries
 
-#: An attempt cut off by a kill is taken up again after this, plus the sweeper's rhythm.
-LEASE_SECONDS = 5.0
 #: A claim ends with the body that reaches this many bytes: memory is that of some bodies.
 CLAIM_BYTES = 16 * 1024 * 1024
-#: From this many unfinished attempts on, a delivery is settled alone.
-SUSPECT_ATTEMPTS = 2
-#: After this many unfinished attempts it fails as `internal`.
-LAST_ATTEMPT = 5
+#: The columns of a claimed delivery.
+STORED = tuple(name for name in ClaimedDelivery.__slots__ if name != "claimed_at")
 
 INTERNAL_DETAIL = (
     "settling it broke off {attempts} times; the log has the traceback. "
-    "Replay it once the cause is mended"
+    "Replay it once the cause is fixed"
 )
 
 
 async def claim(
-    database: Database, ids: Sequence[str], *, suspects: bool = False
+    database: Database, ids: Sequence[str], *, poisoned: bool = False
 ) -> list[ClaimedDelivery]:
     """Start an attempt at those of `ids` that wait and are due; commit that; return them.
 
-    Ordinary deliveries, or with `suspects` those with unfinished attempts behind them. Where their
+    Ordinary deliveries, or with `poisoned` those with unfinished attempts behind them. Where their
     bodies are large, the first of them only: see `is_full`.
     """
     columns = deliveries.c
@@ -48,9 +45,9 @@ async def claim(
         & (columns.state == DeliveryState.RECEIVED)
         & (columns.next_attempt_at <= database.now())
         & (
-            columns.attempts >= SUSPECT_ATTEMPTS
-            if suspects
-            else columns.attempts < SUSPECT_ATTEMPTS
+            columns.attempts >= retry.POISONED_ATTEMPTS
+            if poisoned
+            else columns.attempts < retry.POISONED_ATTEMPTS
         )
     )
     size = func.coalesce(func.length(columns.body), 0)
@@ -69,62 +66,47 @@ async def claim(
         .where(columns.id.in_(chosen), columns.state == DeliveryState.RECEIVED)
         .values(
             attempts=columns.attempts + 1,
-            next_attempt_at=database.now(plus_seconds=LEASE_SECONDS),
+            next_attempt_at=database.now(plus_seconds=retry.LEASE_SECONDS),
         )
-        .returning(
-            columns.id,
-            columns.source,
-            columns.body,
-            columns.headers,
-            columns.received_at,
-            columns.vendor_id,
-            columns.attempts,
-            columns.redacted,
-            database.now().label("claimed_at"),
-        )
+        .returning(*(columns[name] for name in STORED), database.now().label("claimed_at"))
     )
     async with database.write() as connection:
         rows = (await connection.execute(statement)).mappings().all()
-    return [_claimed(row) for row in rows]
+    return [ClaimedDelivery(**{**row, "body": row["body"] or b""}) for row in rows]
 
 
 def is_full(claimed: Sequence[ClaimedDelivery]) -> bool:
     """Whether a claim ended because of the bytes of its bodies, so that others may be left."""
-    return sum(len(one.body) for one in claimed) >= CLAIM_BYTES
+    return sum(len(delivery.body) for delivery in claimed) >= CLAIM_BYTES
 
 
-def _claimed(row: Any) -> ClaimedDelivery:
-    fields = {name: row[name] for name in ClaimedDelivery.__slots__}
-    return ClaimedDelivery(**{**fields, "body": row["body"] or b""})
+async def poisoned_among(database: Database, ids: Sequence[str]) -> list[str]:
+    """The poisoned deliveries of `ids`: each is to be claimed and settled alone.
 
-
-async def suspects_among(database: Database, ids: Sequence[str]) -> list[str]:
-    """Those of `ids` that broke off before: each is to be claimed and settled alone.
-
-    The least suspicious first: whoever broke off for a neighbour's sake does not wait for it.
+    Fewest attempts first: a delivery that broke off because of a neighbour does not wait for it.
     """
     columns = deliveries.c
     async with database.read() as connection:
-        found = await connection.execute(
+        poisoned = await connection.execute(
             select(columns.id)
             .where(
                 columns.id.in_(ids),
                 columns.state == DeliveryState.RECEIVED,
-                columns.attempts >= SUSPECT_ATTEMPTS,
+                columns.attempts >= retry.POISONED_ATTEMPTS,
                 columns.next_attempt_at <= database.now(),
             )
             .order_by(columns.attempts, columns.received_at, columns.id)
         )
-        return list(found.scalars())
+        return list(poisoned.scalars())
 
 
 async def keep_alive(database: Database, ids: Sequence[str]) -> None:
-    """Move the lease of a long attempt on, so that nobody takes it for broken off."""
-    await _set(database, ids, next_attempt_at=database.now(plus_seconds=LEASE_SECONDS))
+    """Extend the lease of a long attempt, so that no other worker claims its deliveries."""
+    await _set(database, ids, next_attempt_at=database.now(plus_seconds=retry.LEASE_SECONDS))
 
 
-async def forgive(database: Database, ids: Sequence[str], *, after_seconds: float) -> None:
-    """Take back an attempt that a neighbour's fault ended; try again after the pause."""
+async def release(database: Database, ids: Sequence[str], *, after_seconds: float) -> None:
+    """End an attempt and take it back from `attempts`; try again after the pause."""
     attempts = deliveries.c.attempts
     await _set(
         database,
@@ -134,14 +116,14 @@ async def forgive(database: Database, ids: Sequence[str], *, after_seconds: floa
     )
 
 
-async def put_off(database: Database, ids: Sequence[str], *, after_seconds: float) -> None:
-    """Leave an attempt counted as unfinished; try again after the pause."""
+async def reschedule(database: Database, ids: Sequence[str], *, after_seconds: float) -> None:
+    """End an attempt and leave it counted; try again after the pause."""
     await _set(database, ids, next_attempt_at=database.now(plus_seconds=after_seconds))
 
 
-async def give_up(database: Database, claimed: ClaimedDelivery) -> None:
-    """Fail a delivery that broke off too often, visibly and replayable."""
-    detail = INTERNAL_DETAIL.format(attempts=LAST_ATTEMPT)
+async def fail_permanently(database: Database, claimed: ClaimedDelivery) -> None:
+    """Fail a delivery whose attempts are exhausted, visibly and replayable."""
+    detail = INTERNAL_DETAIL.format(attempts=retry.LAST_ATTEMPT)
     async with database.write() as connection:
         done = await connection.execute(
             update(deliveries)
@@ -151,7 +133,7 @@ async def give_up(database: Database, claimed: ClaimedDelivery) -> None:
                 reason="internal",
                 detail=detail,
                 failure_group=group_id(claimed.source, "internal", None, detail),
-                attempts=LAST_ATTEMPT,  # giving up is none
+                attempts=retry.LAST_ATTEMPT,  # this is none
                 settled_at=database.now(),
             )
         )
