@@ -44,6 +44,8 @@ outcomes:
 """
 
 AT = "2026-03-01T11:00:00Z"
+SOLVED = {"type": "solved", "company": 1, "id": 7, "at": AT}
+BATCH = MAPPING.replace("outcomes:", "events: payload\noutcomes:", 1)
 
 
 class FakeSchemes:

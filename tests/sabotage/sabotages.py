@@ -466,7 +466,7 @@ SABOTAGES = (
         old="return _character(text, found.group()) if found else _form(text)",
         new="return None",
         tests=_in(
-            "mappings/rules/test_map.py",
+            "mappings/rules/test_identifying_values.py",
             "test_an_id_that_a_person_takes_for_another_fails_with_what_helps",
         ),
     ),

@@ -83,10 +83,10 @@ def demand_of(expressions: Iterable[Expression]) -> Demand:
     """The demand of the most demanding of these, each with the `let` names it uses."""
     found = [_demand(expression) for expression in expressions]
     return Demand(
-        max((one.depth for one in found), default=0),
-        any(one.texts for one in found),
-        frozenset[str]().union(*(one.separators for one in found)),
-        max((one.growth for one in found), default=1),
+        max((demand.depth for demand in found), default=0),
+        any(demand.texts for demand in found),
+        frozenset[str]().union(*(demand.separators for demand in found)),
+        max((demand.growth for demand in found), default=1),
     )
 
 
@@ -156,7 +156,7 @@ def _builds(tree: Tree) -> bool:
 def _is_built(tree: Tree) -> bool:
     match tree:
         case Items(items=items):
-            return not all(isinstance(one, Constant) for one in items)
+            return not all(isinstance(item, Constant) for item in items)
         case Members():
             return True
         case _:
@@ -180,7 +180,7 @@ def _builds_texts(tree: Tree) -> bool:
 
 
 def _has_items(call: Call) -> bool:
-    return any(isinstance(one, Items) for one in call.arguments)
+    return any(isinstance(argument, Items) for argument in call.arguments)
 
 
 def _separators(tree: Tree) -> Iterator[str]:
@@ -228,4 +228,4 @@ def _extent(values: Iterable[object], separators: frozenset[str]) -> tuple[int, 
 
 
 def _pieces(text: str, separators: frozenset[str]) -> int:
-    return max((text.count(one) + 1 for one in separators), default=0)
+    return max((text.count(separator) + 1 for separator in separators), default=0)

@@ -127,7 +127,7 @@ def _syntax(message: str, expression: str, offset: int) -> Iterator[Fault]:
         yield Fault(offset, f"`{rest[0]}` is not CEL.", f"Write {rest[0] * 2}.")
     if "${{" in expression:
         start = expression.index("${{")
-        yield Fault(start, "This field is CEL as it stands.", "Write it without ${{ }}.")
+        yield Fault(start, "This field is plain CEL.", "Write it without ${{ }}.")
     if rest[:1] in {'"', "'"} and "token recognition" in message:
         yield Fault(offset, "A text is opened here and never closed.", "Add the closing quote.")
     if not expression.strip():

@@ -58,8 +58,7 @@ VARIABLES: Mapping[str, cel.Type] = {
 
 
 _NO_BODY = WrittenNumbers()
-#: Variables that only calls of our own functions read, once written in plain CEL, and the lenient
-#: form of an expression.
+#: Variables that only rewritten calls (`native.py`) and lenient forms read.
 _OURS = (TABLES, DOCUMENTS, MINOR, WRONG)
 
 

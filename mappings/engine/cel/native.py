@@ -1,4 +1,4 @@
-"""Calls of our own functions, written again in plain CEL.
+"""Calls of the engine's own functions, rewritten in plain CEL.
 
 Owns: that text. `json`, `nfc` and `trim` become look-ups in what was read before, keyed by the
 arguments of their calls; for ASCII the latter two need no look-up. Refuses: to decide. A call that
@@ -83,7 +83,7 @@ def _written(text: str) -> str:
 
 
 def _call(found: Sequence[Token], index: int) -> int | None:
-    """Where the call ends that begins at `index`; None if none of ours does."""
+    """Where the call ends that begins at `index`; None if it is no call."""
     name = found[index]
     before = found[index - 1].text if index else ""
     following = found[index + 1].text if index + 1 < len(found) else ""

@@ -37,7 +37,7 @@ class TreeUnknown(MappingsError):
 
 @dataclass(frozen=True, slots=True)
 class Constant:
-    """A literal; `text` is None where it is none."""
+    """A literal; `text` is None unless it is a string."""
 
     text: str | None
 
@@ -239,7 +239,7 @@ def _one(fields: Fields, number: int) -> bytes:
 
 
 def _fields(message: bytes) -> dict[int, list[bytes | int]]:
-    """The fields of a protobuf message by number. Raises TreeUnknown for what is none."""
+    """The fields of a protobuf message by number. Raises TreeUnknown if it is malformed."""
     fields: dict[int, list[bytes | int]] = {}
     at = 0
     while at < len(message):

@@ -8,7 +8,7 @@ from __future__ import annotations
 OPTIONAL = "an optional value"
 OPTIONAL_REMEDY = 'end an optional value with .orValue(…), such as .orValue("")'
 
-#: What each function of ours takes.
+#: What each of the engine's functions takes.
 TAKES = {
     "id": "id() takes text or a whole number; a floating number or a truth value is never an id",
     "lookup": "lookup() takes texts: table and key, then perhaps a default; "

@@ -1,12 +1,12 @@
 """Work in a process of its own, with bounds that the operating system enforces.
 
-Owns that process: made of this one by fork, so that it begins with all that is compiled and read;
-bounded in memory and processor time; ended with whatever it built. Refuses to run two at a time,
-so that their bounds do not add up, and refuses to know what the work is.
+Owns: that process, forked from this one so that it starts with all that is compiled and read;
+bounded in memory and processor time; ended together with whatever it built. Refuses: to run two at
+a time, so that their bounds do not add up, and to know what the work is.
 
 The bound on memory needs Linux (RLIMIT_DATA counts allocations there since 4.7, /proc shows what is
-in use); elsewhere only the bound on processor time holds. The child closes every descriptor but
-its own pipe and touches no lock of the parent's: it computes, writes its result, and is gone.
+in use); elsewhere only the bound on processor time holds. The child closes every descriptor except
+its own pipe and touches no lock of the parent: it computes, writes its result, and exits.
 """
 
 from __future__ import annotations
@@ -33,14 +33,14 @@ from mappings.engine.common.errors import MappingsError
 
 MEMORY_BYTES = 256 * 1024 * 1024
 CPU_SECONDS = 30
-#: The machine may be busy, so this is far more; a child that takes it does not run at all.
+#: Far more, as the machine may be busy; a child that reaches it is not running at all.
 WALL_SECONDS = 120.0
 
 _NOTE_BYTES = 4096
 _STATM = Path("/proc/self/statm")
 _DATA_PAGES = 5
 _SUCCEEDED, _FAILED = b"+", b"!"
-#: Who ends a whole group of processes sends these to the child too; the work is not to blame.
+#: Sent to a whole process group, so to the child too; the work is not to blame.
 _STOPPED = frozenset({signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGQUIT, signal.SIGALRM})
 
 _Result = TypeVar("_Result")
@@ -110,7 +110,7 @@ def _ended(child: int) -> int:
 
 
 def _refuse(answer: bytes, status: int, note: str) -> None:
-    """Raise for whatever is no result."""
+    """Raise unless the answer is a result."""
     if status == -signal.SIGXCPU:
         raise Exceeded(f"{CPU_SECONDS} s of processor time", note)
     if -status in _STOPPED:
@@ -135,7 +135,7 @@ def _compute(answered: Callable[[Note], bytes], writing: int, notes: mmap.mmap) 
     code = 1
     try:
         gc.disable()
-        _let_go_of_the_parent(writing)
+        _detach_from_parent(writing)
         answer = answered(note)
         with open(writing, "wb", buffering=0) as pipe:
             while answer:
@@ -155,7 +155,7 @@ def _answer(work: Callable[[Note], _Result], form: TypeAdapter[_Result], note: N
         return _FAILED + traceback.format_exc().encode("utf-8", "backslashreplace")
 
 
-def _let_go_of_the_parent(writing: int) -> None:
+def _detach_from_parent(writing: int) -> None:
     signal.set_wakeup_fd(-1)
     for number in (signal.SIGXCPU, *_STOPPED):
         signal.signal(number, signal.SIG_DFL)

@@ -1,4 +1,4 @@
-"""Identifiers that a person takes for one another.
+"""Identifiers that a person may confuse.
 
 Owns: `skeleton`, which is equal for identifiers that look alike: they differ in case, in hyphens,
 underscores, dots and blanks, in accents, in 0 and O or 1 and l, or in letters of other scripts that

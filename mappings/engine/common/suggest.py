@@ -1,9 +1,9 @@
-"""The name that was meant where another stands: one notion of it for files, commands and the API.
+"""The name that was probably meant: one notion of it for files, commands and the API.
 
 Owns: how near a name has to be to be suggested. A suggestion is followed, so it is made only for a
-slip of the keyboard: another spelling (`once-per`, `Zendesk`), a letter or two amiss. Names that
-differ in a number or by a syllable that turns the meaning round (`agent-1`, `unapproved`) are other
-names, and of two that are equally near neither is suggested. Refuses: to know what names stand for.
+typing slip: another spelling (`once-per`, `Zendesk`), or a letter or two wrong. Names that differ
+in a number or by a prefix that reverses the meaning (`agent-1`, `unapproved`) are other names, and
+of two that are equally near neither is suggested. Refuses: to know what names stand for.
 """
 
 from __future__ import annotations

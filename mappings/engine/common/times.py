@@ -1,7 +1,7 @@
 """Times as senders write them: one reader for `occurred_at` and for CEL's `timestamp()`.
 
-Owns: which texts are a time, and what is wrong with one that is none. Refuses to guess: a text
-without an offset or a zone is no moment, and a zone's short name (`CET`, `EST`) has no one offset.
+Owns: which texts are a time, and what is wrong with any other. Refuses: to guess. A text without
+an offset or a zone is ambiguous, and a zone's short name (`CET`, `EST`) has several offsets.
 
 Read are RFC 3339 and what ISO 8601 and vendors make of it (`+0000`, `+01`, a blank for `T`, a comma
 before the fraction, no seconds, no dashes, `UTC`), and RFC 2822 (`28 Nov 2026 07:00:00 +0000`).

@@ -76,7 +76,7 @@ def read_directory(path: Path) -> dict[str, bytes]:
 
 
 def _body(entry: Path) -> bytes | None:
-    """What is in it, `UNREADABLE`, or None for what is no file."""
+    """Its content, `UNREADABLE`, or None where it is not a file."""
     try:
         if not entry.is_file():
             return None
@@ -153,7 +153,9 @@ class _Loader:
         bad = {problem.file for problem in problems}
         zone = ZoneInfo(self.timezone)
         return MappingSet(
-            sources=MappingProxyType({s.name: s for one in served for s in sources_of(one, zone)}),
+            sources=MappingProxyType(
+                {s.name: s for file in served for s in sources_of(file, zone)}
+            ),
             problems=problems,
             unusable=serving.unusable,
             good=MappingProxyType(
@@ -164,7 +166,7 @@ class _Loader:
             tables=MappingProxyType(tables),
             versions=MappingProxyType(self._versions(served, catalogue, tables)),
             programs=MappingProxyType(
-                {name: p for one in served for name, p in programs_of(one, language).items()}
+                {name: p for file in served for name, p in programs_of(file, language).items()}
             ),
             warnings=tuple(sorted({*warnings_of(serving.edit), *of_scopes(served)})),
             rekeyings=MappingProxyType(rekeyings_after(serving.edit)),
@@ -240,14 +242,14 @@ class _Loader:
             check_times(compiled)
             check_amounts(compiled)
             self._check_prices(compiled, catalogue)
-        for one in compiled:
-            self.problems += one.problems
+        for file in compiled:
+            self.problems += file.problems
         return compiled
 
     def _check_prices(self, compiled: list[CompiledFile], catalogue: Catalogue | None) -> None:
         if catalogue is not None and CATALOGUE_FILE not in self.stale:
-            for one in compiled:
-                check_prices(one, catalogue)
+            for file in compiled:
+                check_prices(file, catalogue)
 
     def _compile_one(
         self,
@@ -276,10 +278,10 @@ class _Loader:
         tables: Mapping[str, Table],
     ) -> dict[str, VersionText]:
         versions = {
-            one.version: VersionText(
-                kind="mapping", name=one.file, text=one.body.decode(), parts=one.tables
+            file.version: VersionText(
+                kind="mapping", name=file.file, text=file.body.decode(), parts=file.tables
             )
-            for one in served
+            for file in served
         }
         for table in tables.values():
             text = self.texts[table.file].decode()

@@ -1,4 +1,4 @@
-"""All mappings at one moment, immutable: what every source bills, and under which versions.
+"""All mappings at one moment, immutable: what every source bills, and by which versions.
 
 Owns: the snapshot that a delivery is mapped with from its first byte to its last outcome.
 Refuses: to change; a reload makes another.
@@ -29,8 +29,8 @@ class RuleInfo:
     `key_names` are the names its keys can be known by: the first is the one in the key (the
     oldest in `was`), the last its present name. `key_rule` is the name in its key, which for a
     reversal or reinstatement is that of the charge. `once_per` is as written, `lets` are the
-    expressions behind it in the file's `let`; `reverses` and `reinstates` are the charge's present
-    name.
+    expressions of the file's `let` that it uses; `reverses` and `reinstates` are the present name
+    of the charge.
     """
 
     name: str
@@ -102,7 +102,7 @@ class MappingSet:
         object.__setattr__(self, "digest", hashlib.sha256(parts.encode()).hexdigest()[:12])
 
     def map(self, delivery: DeliveryInput) -> Mapped:
-        """What the delivery bills, or why it cannot be said. Never raises for what came in."""
+        """What the delivery bills, or why it cannot be mapped. Never raises for its content."""
         program = self.programs.get(delivery.source)
         if program is None:
             return Mapped(outcomes=(), failures=(_no_program(delivery.source),), events=0)

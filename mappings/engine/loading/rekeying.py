@@ -101,7 +101,7 @@ class Edit:
         return list(dict.fromkeys(found))
 
     def _refusals_of(self, past: Past) -> Iterator[Refusal]:
-        heirs = [one for one in self.heirs_of(past) if one.source in past.homes]
+        heirs = [rule for rule in self.heirs_of(past) if rule.source in past.homes]
         if not heirs:
             yield from self._without_heirs(past)
             return
@@ -129,22 +129,22 @@ class Edit:
         names = {name for name, of in before.items() if of & past.names}
         gone = names - {heir.rule.name for heir in heirs} - taken
         known = before.keys() | past.names
-        for one in self.rules if gone else ():
-            is_new = one.source in past.homes and not one.names & known and not one.rule.rekeyed
-            if is_new and one.is_charge and one.form.body == past.reference.form.body:
-                problem = _renamed_without_was(past, one, min(gone))
+        for rule in self.rules if gone else ():
+            is_new = rule.source in past.homes and not rule.names & known and not rule.rule.rekeyed
+            if is_new and rule.is_charge and rule.form.body == past.reference.form.body:
+                problem = _renamed_without_was(past, rule, min(gone))
                 yield Refusal(problem=problem, source=past.source, bills_again=True)
 
     def heirs_of(self, past: Past) -> list[EditedRule]:
         """The charge rules that carry its keys on: at its source, or where that was renamed to."""
-        charges = [one for one in self.rules if one.is_charge and past.names & one.names]
-        at_home = [one for one in charges if one.source in past.homes]
+        charges = [rule for rule in self.rules if rule.is_charge and past.names & rule.names]
+        at_home = [rule for rule in charges if rule.source in past.homes]
         if at_home or any(self._has(source) for source in past.homes):
             return at_home
         return [
-            one
-            for one in charges
-            if one.source not in self._known_sources or one.file.name == past.file
+            rule
+            for rule in charges
+            if rule.source not in self._known_sources or rule.file.name == past.file
         ]
 
     def _without_heirs(self, past: Past) -> Iterator[Refusal]:
@@ -155,7 +155,7 @@ class Edit:
         ):
             return  # a scope's keys name neither source nor rule
         renamed = self.heirs_of(past)
-        if any(one.rule.rekeyed or past.allows(one.form) for one in renamed):
+        if any(rule.rule.rekeyed or past.allows(rule.form) for rule in renamed):
             return
         if renamed:
             name = past.latest.rule.name
@@ -163,7 +163,7 @@ class Edit:
             problem = renamed[0].problem(message, _KEYS, "name")
             yield Refusal(problem=problem, source=past.source, bills_again=True)
             return
-        home = next((one.file.name for one in self.rules if one.source in past.homes), None)
+        home = next((rule.file.name for rule in self.rules if rule.source in past.homes), None)
         if home is None and self.history.texts and past.source not in self.history.sources:
             return  # it was gone before, and this edit changes nothing about it
         problem = _gone_source(past) if home is None else _gone_rule(past, home)
@@ -182,9 +182,9 @@ class Edit:
                 problem = next(
                     (
                         found
-                        for one in now
-                        if not (rekeyed or one.rule.rekeyed)
-                        and (found := lost(past, olds, one, heirs_names)) is not None
+                        for rule in now
+                        if not (rekeyed or rule.rule.rekeyed)
+                        and (found := lost(past, olds, rule, heirs_names)) is not None
                     ),
                     None,
                 )
@@ -194,18 +194,18 @@ class Edit:
     def reversals_of(self, past: Past, names: frozenset[str]) -> list[EditedRule]:
         """The rules that go by one of these names now, and take back what has billed."""
         return [
-            one
-            for one in self.rules
-            if one.source in past.homes and not one.is_charge and names & one.names
+            rule
+            for rule in self.rules
+            if rule.source in past.homes and not rule.is_charge and names & rule.names
         ]
 
     def _has(self, source: str) -> bool:
-        return any(one.source == source for one in self.rules)
+        return any(rule.source == source for rule in self.rules)
 
     @cached_property
     def _known_sources(self) -> frozenset[str]:
         """The sources that are no new name of another one."""
-        billed = {one.source for one in self.history.billed}
+        billed = {billed.source for billed in self.history.billed}
         return frozenset(billed | self.history.sources.keys())
 
 
@@ -245,7 +245,7 @@ def lost(
         key = "reverses" if now.rule.kind is Kind.REVERSAL else "reinstates"
         remedy = f"Let it name `{min(charges)}` again, or write `rekeyed: true` in it."
         return now.problem(message, remedy, key)
-    if not olds or any(one.form.body == now.form.body for one in olds):
+    if not olds or any(old.form.body == now.form.body for old in olds):
         return None
     old = olds[0]
     whose = f"{name}, which {_action(old.rule)} what `{past.latest.rule.name}` has billed,"

@@ -37,7 +37,7 @@ class Serving:
 
     @property
     def problems(self) -> list[Problem]:
-        return [one.problem for found in self.refused.values() for one in found]
+        return [refusal.problem for found in self.refused.values() for refusal in found]
 
     def choose(self) -> list[CompiledFile]:
         """The files that run: what is refused falls back, until nothing more is refused."""
@@ -48,17 +48,17 @@ class Serving:
             news = self._newly_refused(served)
             if not news:
                 return served
-            for one in news:
-                file = one.problem.file
-                if one.bills_again and file in self.stale:
+            for refusal in news:
+                file = refusal.problem.file
+                if refusal.bills_again and file in self.stale:
                     self.dropped.add(file)
-                self.refused.setdefault(file, []).append(one)
+                self.refused.setdefault(file, []).append(refusal)
 
     def _served(self) -> list[CompiledFile]:
         served: list[CompiledFile] = []
         taken: set[str] = set()
-        for one in self.compiled:
-            rest = None if self._is_bad(one) else one.without(taken)
+        for compiled in self.compiled:
+            rest = None if self._is_bad(compiled) else compiled.without(taken)
             if rest is not None:
                 served.append(rest)
                 taken |= set(rest.claims)
@@ -74,9 +74,9 @@ class Serving:
     def _wanted(self) -> frozenset[str]:
         """The sources that a bad file is for, as far as can be seen, or that were refused."""
         wanted = set(self._refused_sources())
-        for one in self.compiled:
-            if self._is_bad(one):
-                wanted |= {*one.claims, PurePosixPath(one.file).stem}
+        for compiled in self.compiled:
+            if self._is_bad(compiled):
+                wanted |= {*compiled.claims, PurePosixPath(compiled.file).stem}
         return frozenset(wanted)
 
     def _to_fall_back(self, taken: Set[str]) -> list[str]:
@@ -84,7 +84,7 @@ class Serving:
 
         Those that are bad, and those of sources that have billed and that an edit left without one.
         """
-        bad = [one.file for one in self.compiled if self._is_bad(one)]
+        bad = [compiled.file for compiled in self.compiled if self._is_bad(compiled)]
         homeless = self._refused_sources() - taken
         homes = [file for source, (file, _) in self.history.sources.items() if source in homeless]
         return [name for name in dict.fromkeys([*bad, *sorted(homes)]) if name in self.last_good]
@@ -97,32 +97,33 @@ class Serving:
         return None if before.problems else before.without(taken)
 
     def _newly_refused(self, served: Sequence[CompiledFile]) -> list[Refusal]:
-        running = {name for one in served for name in one.claims}
+        running = {name for file in served for name in file.claims}
         return [
-            one
-            for one in self.edit.refusals()
-            if self._is_news(one) and (one.source in running or not self._may_be_back(one.source))
+            refusal
+            for refusal in self.edit.refusals()
+            if self._is_news(refusal)
+            and (refusal.source in running or not self._may_be_back(refusal.source))
         ]
 
-    def _is_news(self, one: Refusal) -> bool:
+    def _is_news(self, refusal: Refusal) -> bool:
         """Whether it is not known yet, of a new text or of the last good one."""
-        file = one.problem.file
-        is_last_good = one.bills_again and file in self.stale and file not in self.dropped
-        return is_last_good or one not in self.refused.get(file, ())
+        file = refusal.problem.file
+        is_last_good = refusal.bills_again and file in self.stale and file not in self.dropped
+        return is_last_good or refusal not in self.refused.get(file, ())
 
     def _may_be_back(self, source: str) -> bool:
         """Whether a source that does not run may be as it was, once a known problem is solved."""
-        homes = {one.source: one.file for one in self.history.billed} | {
+        homes = {billed.source: billed.file for billed in self.history.billed} | {
             name: file for name, (file, _) in self.history.sources.items()
         }
-        bad = {one.file for one in self.compiled if self._is_bad(one)}
+        bad = {compiled.file for compiled in self.compiled if self._is_bad(compiled)}
         return source in self._refused_sources() or homes[source] in bad
 
     def _refused_sources(self) -> frozenset[str]:
-        return frozenset(one.source for found in self.refused.values() for one in found)
+        return frozenset(refusal.source for found in self.refused.values() for refusal in found)
 
-    def _is_bad(self, one: CompiledFile) -> bool:
-        return bool(one.problems) or one.file in self.refused
+    def _is_bad(self, compiled: CompiledFile) -> bool:
+        return bool(compiled.problems) or compiled.file in self.refused
 
 
 def _edited(files: Sequence[CompiledFile]) -> list[EditedFile]:

@@ -1,6 +1,6 @@
-"""What a compiled file becomes in a set: sources, their rules' keys, programs.
+"""A compiled file to what a set has of it: sources, their rules' keys, programs.
 
-Owns: that translation alone. Refuses: files with problems; they never get here.
+Owns: that translation. Refuses: files with problems; they never get here.
 """
 
 from __future__ import annotations
@@ -21,26 +21,26 @@ from mappings.engine.rules.program import Program
 from mappings.engine.rules.secrets import ends_of, secret_names
 
 
-def sources_of(one: CompiledFile, zone: ZoneInfo) -> list[Source]:
+def sources_of(compiled: CompiledFile, zone: ZoneInfo) -> list[Source]:
     """The sources of a file that runs; secrets end with a day of `zone`."""
-    if one.model is None:
+    if compiled.model is None:
         return []
     return [
         Source(
             name=item.name,
-            file=one.file,
-            mode=one.model.mode,
-            verify=MappingProxyType(dict(one.verify)),
+            file=compiled.file,
+            mode=compiled.model.mode,
+            verify=MappingProxyType(dict(compiled.verify)),
             secrets=secret_names(item.secrets),
             secret_ends=MappingProxyType(ends_of(item.secrets, zone)),
-            vars=MappingProxyType({**one.model.vars, **item.vars}),
-            mapping_version=one.version,
-            rules=_rule_infos(one),
-            expect_every=_expected_every(item.expect_every or one.model.expect_every),
-            redact=tuple(map(str, one.redact)),
-            redactor=redactor_of(one.redact, one.body_rules),
+            vars=MappingProxyType({**compiled.model.vars, **item.vars}),
+            mapping_version=compiled.version,
+            rules=_rule_infos(compiled),
+            expect_every=_expected_every(item.expect_every or compiled.model.expect_every),
+            redact=tuple(map(str, compiled.redact)),
+            redactor=redactor_of(compiled.redact, compiled.body_rules),
         )
-        for item in one.items()
+        for item in compiled.items()
     ]
 
 
@@ -48,8 +48,8 @@ def _expected_every(text: str | None) -> timedelta | None:
     return None if text is None else parse_interval(text)
 
 
-def _rule_infos(one: CompiledFile) -> tuple[RuleInfo, ...]:
-    models = {model.name: model for _, model in one.rule_models}
+def _rule_infos(compiled: CompiledFile) -> tuple[RuleInfo, ...]:
+    models = {model.name: model for _, model in compiled.rule_models}
     infos = []
     for model in models.values():
         charge = models[model.acts_on] if model.acts_on else model
@@ -64,7 +64,9 @@ def _rule_infos(one: CompiledFile) -> tuple[RuleInfo, ...]:
                 key_rule=key_name(charge),
                 scope=charge.scope,
                 once_per=once_per,
-                lets=tuple(let_dependencies(model, one.model.let if one.model else {}).values()),
+                lets=tuple(
+                    let_dependencies(model, compiled.model.let if compiled.model else {}).values()
+                ),
                 reverses=model.reverses,
                 reinstates=model.reinstates,
                 rekeyed=model.rekeyed,
@@ -73,23 +75,23 @@ def _rule_infos(one: CompiledFile) -> tuple[RuleInfo, ...]:
     return tuple(infos)
 
 
-def programs_of(one: CompiledFile, language: Language) -> dict[str, Program]:
+def programs_of(compiled: CompiledFile, language: Language) -> dict[str, Program]:
     """What to do with a delivery, by source."""
-    if one.model is None or one.events is None:
+    if compiled.model is None or compiled.events is None:
         return {}
-    used = (expression for rule in one.rules for expression in rule.expressions())
-    demand = demand_of((one.events, *used))
+    used = (expression for rule in compiled.rules for expression in rule.expressions())
+    demand = demand_of((compiled.events, *used))
     return {
         item.name: Program(
             language=language,
-            events=one.events,
-            lets=one.lets,
-            rules=one.rules,
-            variables={**one.model.vars, **item.vars},
-            shadow=one.model.mode == "shadow",
-            mapping_version=one.version,
+            events=compiled.events,
+            lets=compiled.lets,
+            rules=compiled.rules,
+            variables={**compiled.model.vars, **item.vars},
+            shadow=compiled.model.mode == "shadow",
+            mapping_version=compiled.version,
             demand=demand,
-            body_rules=one.body_rules,
+            body_rules=compiled.body_rules,
         )
-        for item in one.items()
+        for item in compiled.items()
     }

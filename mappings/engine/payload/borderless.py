@@ -1,12 +1,12 @@
-"""Forms of which the signature covers names and values, but not where one ends.
+"""Forms whose signature covers names and values, but not the borders between them.
 
-Twilio and Mailchimp Transactional sign their fields joined together in the order of their names, so
-`Body=NO&From=1` is signed like `Bod=yNOFrom1`. Owns what makes one reading of such a form certain:
-the names that the vendor documents and those that the mapping reads. Refuses a form that could also
-be cut in another way that bills. Two things it cannot tell: whether a text went on with what the
-form has as an undocumented field, or the other way round; the first is refused where the mapping
-reads that text, unless the field's name is one that no text has by chance. Vendors add fields
-without notice, so a border in doubt between fields that no rule reads is no reason to refuse.
+Twilio and Mailchimp Transactional sign their fields joined in the order of their names, so
+`Body=NO&From=1` is signed like `Bod=yNOFrom1`. Owns: what makes one reading of such a form certain,
+from the names that the vendor documents and those that the mapping reads. Refuses: a form that
+could also be cut in another way that bills. It cannot tell whether a text continues with what the
+form has as an undocumented field, or the reverse; the first is refused where the mapping reads that
+text, unless the field's name occurs in no text by chance. Vendors add fields without notice, so an
+uncertain border between fields that no rule reads is accepted.
 """
 
 from __future__ import annotations
@@ -98,18 +98,18 @@ def certain_fields(pairs: Iterable[tuple[str, str]], names: FormNames) -> dict[s
             continue
         if name not in form.places or not (place < at.name_end or form.is_text(at, place, name)):
             raise _moved(at, name)
-    return {without_nul(one.name): without_nul(one.value) for one in fields}
+    return {without_nul(form_field.name): without_nul(form_field.value) for form_field in fields}
 
 
 class _Form:
     """The fields as they are signed; `places` has the index of each by its name."""
 
     def __init__(self, fields: Sequence[_Field], names: FormNames) -> None:
-        self.text = "".join(one.name + one.value for one in fields)
-        self.places = {one.name: index for index, one in enumerate(fields)}
+        self.text = "".join(form_field.name + form_field.value for form_field in fields)
+        self.places = {form_field.name: index for index, form_field in enumerate(fields)}
         self._fields = fields
         self._names = names
-        self._starts = [one.start for one in fields]
+        self._starts = [form_field.start for form_field in fields]
 
     def field_at(self, place: int) -> _Field:
         return self._fields[bisect_right(self._starts, place) - 1]
@@ -132,8 +132,8 @@ class _Form:
             return True
         first, last = sorted((self.places[at.name], self.places[name]))
         return any(
-            self._names.knows(one.name) and _DISTINCTIVE.match(one.name)
-            for one in self._fields[first + 1 : last]
+            self._names.knows(form_field.name) and _DISTINCTIVE.match(form_field.name)
+            for form_field in self._fields[first + 1 : last]
         )
 
 
@@ -147,19 +147,21 @@ def _laid_out(pairs: Sequence[tuple[str, str]]) -> Iterator[_Field]:
 def _ensure_names(fields: Sequence[_Field], names: FormNames) -> None:
     """Each once, of the usual form, and no stranger directly behind a text that bills."""
     before: _Field | None = None
-    for one in fields:
-        if before is not None and before.name == one.name:
-            raise PayloadError(f"The form has the field {shown(one.name)!a} twice.")
-        known = names.knows(one.name)
-        if not known and (names.closed or not _NAME.fullmatch(one.name)):
-            raise PayloadError(f"The form has a field {shown(one.name)!a} that its vendor has not.")
-        if not known and before and before.name in names.read and not _is_apart(before, one):
+    for form_field in fields:
+        if before is not None and before.name == form_field.name:
+            raise PayloadError(f"The form has the field {shown(form_field.name)!a} twice.")
+        known = names.knows(form_field.name)
+        if not known and (names.closed or not _NAME.fullmatch(form_field.name)):
             raise PayloadError(
-                f"The form's field {shown(one.name)!a} is not one that its vendor documents, and it"
-                f" is signed directly behind {shown(before.name)!a} without a border: where that"
-                " ends is uncertain. Have a rule read the field if it is the vendor's."
+                f"The form has a field {shown(form_field.name)!a} that its vendor has not."
             )
-        before = one
+        if not known and before and before.name in names.read and not _is_apart(before, form_field):
+            raise PayloadError(
+                f"The form's field {shown(form_field.name)!a} is not one that its vendor documents,"
+                f" and it is signed directly behind {shown(before.name)!a} without a border:"
+                " where that ends is uncertain. Have a rule read the field if it is the vendor's."
+            )
+        before = form_field
 
 
 def _is_apart(before: _Field, stranger: _Field) -> bool:

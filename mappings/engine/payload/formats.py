@@ -55,7 +55,7 @@ class BodyRules:
     `by_content_type` is for unsigned bodies, which are read by their content type. Texts are in
     `charset` where they are not UTF-8. A body that begins with one of `not_first`, or ends
     with one of `not_last`, may have been cut elsewhere than its sender did, and is refused. `form`
-    has the names of fields whose borders are not signed; such a form stands for its fields alone.
+    has the names of fields whose borders are not signed; such a form is read as its fields alone.
     """
 
     formats: tuple[Format, ...] = ()

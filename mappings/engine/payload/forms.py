@@ -1,7 +1,7 @@
 """Forms: URL-encoded ones, and multipart (RFC 7578) with the files left out.
 
 A form whose `payload` field (Slack) or `json` field (Dropbox Sign) holds a JSON object or list
-stands for that; any other is an object of its fields. Refuses: to read files.
+is read as that; any other is an object of its fields. Refuses: to read files.
 """
 
 from __future__ import annotations
@@ -106,7 +106,7 @@ def _unwrapped(pairs: Iterable[tuple[str, str]]) -> object:
 
 
 def wrapped_document(fields: Mapping[str, str | list[str]]) -> str | None:
-    """The JSON text that the form stands for; None where its fields are the payload."""
+    """The JSON text that the form wraps; None where its fields are the payload."""
     wrapped = [fields[name] for name in WRAPPERS if name in fields]
     documents = [text for text in wrapped if isinstance(text, str) and is_document(text)]
     return documents[0] if len(documents) == 1 else None

@@ -18,7 +18,6 @@ from zoneinfo import ZoneInfo
 
 from pydantic import (
     AfterValidator,
-    BaseModel,
     ConfigDict,
     Discriminator,
     Field,
@@ -31,7 +30,7 @@ from mappings.engine.common.identifiers import unfit
 from mappings.engine.common.wording import shown
 from mappings.engine.pricing.catalogue import FILE, Agent, Catalogue, Prices
 from mappings.engine.pricing.prices import MICROS_MAX, Entry, micros
-from mappings.engine.reading.validation import validate, wrong
+from mappings.engine.reading.validation import Strict, validate, wrong
 from mappings.engine.reading.yamlfile import parse
 from mappings.engine.types import Problem
 
@@ -88,11 +87,7 @@ _Amount = Annotated[str, AfterValidator(_amount)]
 _Name = Annotated[str, AfterValidator(_name)]
 
 
-class _Strict(BaseModel):
-    model_config = ConfigDict(extra="forbid", strict=True)
-
-
-class PriceShape(_Strict):
+class PriceShape(Strict):
     """A fixed price, or a percentage of the outcome's value."""
 
     model_config = ConfigDict(json_schema_extra={"examples": [_EXAMPLE]})
@@ -184,7 +179,7 @@ PricesShape = Annotated[
 ]
 
 
-class AgentShape(_Strict):
+class AgentShape(Strict):
     """One agent: what it achieves, and what that costs."""
 
     name: _Name | None = Field(None, description="How people call it.", examples=["Support agent"])
@@ -200,7 +195,7 @@ class AgentShape(_Strict):
     )
 
 
-class AgentsShape(_Strict):
+class AgentsShape(Strict):
     """The catalogue of prices: `agents.yaml`."""
 
     agents: dict[_Name, AgentShape] = Field(

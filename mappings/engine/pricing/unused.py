@@ -76,28 +76,46 @@ def unused_prices(catalogue: Catalogue, used: Iterable[Triple]) -> tuple[UnusedP
 def _unused(
     name: str, agent: Agent, customer: str, indicator: str, triples: frozenset[Triple]
 ) -> UnusedPrice:
-    known = any(triple[1] == customer for triple in triples)
-    if known:
-        others = {other for who, whom, other in triples if (who, whom) == (name, customer)}
-        spelt = indicator in agent.indicators
-        words = (
-            set() if spelt else (others | set(agent.indicators)) - set(agent.customers[customer])
+    if not any(triple[1] == customer for triple in triples):
+        known = {whom for who, whom, _ in triples if who == name} or {t[1] for t in triples}
+        return of_unknown_customer(name, agent, customer, indicator, known)
+    others = {other for who, whom, other in triples if (who, whom) == (name, customer)}
+    if indicator in agent.indicators:  # it is spelt as it should be
+        return UnusedPrice(
+            agent=name, customer=customer, indicator=indicator, is_customer=False, nearest=None
         )
-        word = indicator
-    else:
-        whole = {whom for who, whom, _ in triples if who == name} or {t[1] for t in triples}
-        words = {one for one in whole if indicator not in agent.customers.get(one, {})}
-        word = customer
+    return of_unbilled_indicator(name, agent, customer, indicator, others)
+
+
+def of_unknown_customer(
+    name: str, agent: Agent, customer: str, indicator: str, known: Iterable[str]
+) -> UnusedPrice:
+    """The price of a customer who is not among those `known`."""
+    others = [other for other in known if indicator not in agent.customers.get(other, {})]
     return UnusedPrice(
         agent=name,
         customer=customer,
         indicator=indicator,
-        is_customer=not known,
-        nearest=nearest_name(word, words),
+        is_customer=True,
+        nearest=_nearest_name(customer, others),
     )
 
 
-def nearest_name(word: str, words: Iterable[str]) -> str | None:
+def of_unbilled_indicator(
+    name: str, agent: Agent, customer: str, indicator: str, billed: Iterable[str]
+) -> UnusedPrice:
+    """The price of an indicator that is not among those `billed` to the customer."""
+    others = {*billed, *agent.indicators} - set(agent.customers[customer])
+    return UnusedPrice(
+        agent=name,
+        customer=customer,
+        indicator=indicator,
+        is_customer=False,
+        nearest=_nearest_name(indicator, others),
+    )
+
+
+def _nearest_name(word: str, words: Iterable[str]) -> str | None:
     """A name that looks alike goes before one that is spelt alike."""
     ordered = sorted(words)
     alike = next((one for one in ordered if skeleton(one) == skeleton(word)), None)

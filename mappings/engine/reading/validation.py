@@ -12,7 +12,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
-from pydantic import BaseModel, ValidationError
+from pydantic import BaseModel, ConfigDict, ValidationError
 from pydantic_core import ErrorDetails, PydanticCustomError
 
 from mappings.engine.common.suggest import nearest
@@ -31,6 +31,13 @@ from mappings.engine.types import Problem
 __all__ = ["nearest", "validate", "wrong"]
 
 ModelT = TypeVar("ModelT", bound=BaseModel)
+
+
+class Strict(BaseModel):
+    """A part of a file: only known keys, no type converted into another."""
+
+    model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
+
 
 _OWN = "wrong"
 _KEY_MARK = "[key]"
@@ -97,9 +104,9 @@ def _without_noise(faults: Sequence[_Fault]) -> Iterator[_Fault]:
     the reader meant the mapping; of several at one place, the first already names all that is
     expected there. A key that is missing is there where another is its misspelling.
     """
-    misspelt = {one.means for one in faults if one.kind == "extra_forbidden"}
+    misspelt = {fault.means for fault in faults if fault.kind == "extra_forbidden"}
     seen: set[tuple[Path, bool]] = set()
-    above = {one.path[:length] for one in faults for length in range(len(one.path))}
+    above = {fault.path[:length] for fault in faults for length in range(len(fault.path))}
     for fault in faults:
         if fault.kind == "missing" and fault.means in misspelt:
             continue
@@ -143,7 +150,7 @@ def _fault(
 
 
 def _followed(loc: Sequence[str | int], data: object) -> tuple[Path, tuple[str | int, ...]]:
-    """Split pydantic's `loc` into the path in the data and what is no part of it.
+    """Split pydantic's `loc` into the path in the data and the rest.
 
     `loc` also names members of unions and the missing key; the data has no such thing.
     """
@@ -210,7 +217,7 @@ def _expected(details: ErrorDetails, schemas: Sequence[Mapping[str, Any]]) -> st
 
 
 def _found(value: object, text: str) -> str:
-    """What stands there; `text` is how a value that is no text was written."""
+    """What is there; `text` is how a value that is not a string was written."""
     match value:
         case None:
             return "empty"
@@ -248,7 +255,7 @@ def _remedy(path: Path, value: object, schemas: Sequence[Mapping[str, Any]], tex
 
 
 def _choice(value: str, choices: Sequence[str], harmless: str | None) -> str:
-    """`harmless` is the one that is suggested whatever stands there, as it bills nothing."""
+    """`harmless` is suggested whatever the value, as it bills nothing."""
     meant = harmless or nearest(value, choices)
     if meant is not None:
         return f"Write `{meant}`."

@@ -27,7 +27,7 @@ from mappings.engine.types import Problem
 __all__ = ["Mark", "Path", "Positions", "YamlFile", "parse", "validate"]
 
 BYTES_MAX = 1024 * 1024
-#: In place of the bytes of a file that could not be read; no file of ours has a NUL.
+#: In place of the bytes of a file that could not be read; no valid file has a NUL.
 UNREADABLE = b"\0 unreadable"
 CANNOT_BE_READ = ("The file cannot be read.", "Let the user that the service runs as read it.")
 DEPTH_MAX = 64
@@ -96,7 +96,7 @@ def parse(body: bytes, *, file: str) -> YamlFile:
 
 @dataclass(slots=True)
 class _Open:
-    """A mapping or list whose end has not been seen; `key` is the mapping's key in hand."""
+    """A mapping or list whose end has not been seen; `key` is the mapping's current key."""
 
     container: dict[str, Any] | list[Any]
     path: Path

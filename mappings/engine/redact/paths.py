@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 
 from mappings.engine.common.errors import MappingsError
 
-#: What stands where a value was, as JSON text it is in quotes.
+#: What replaces a value; in JSON it is in quotes.
 MARK = "[redacted]"
 
 PAYLOAD, HEADERS = "payload", "headers"

@@ -118,16 +118,16 @@ class Past:
     @cached_property
     def names(self) -> frozenset[str]:
         """Every name that its rules can be found by."""
-        return frozenset({self.key_name, *(one.rule.name for one in self.rules)})
+        return frozenset({self.key_name, *(known.rule.name for known in self.rules)})
 
     @cached_property
     def digests(self) -> frozenset[str]:
-        return frozenset(one.form.digest for one in self.rules)
+        return frozenset(known.form.digest for known in self.rules)
 
     @property
     def reference(self) -> BilledRule:
         """What an edit is compared with in words."""
-        declared = (one for one in reversed(self.rules) if one.form.digest == self.declared)
+        declared = (known for known in reversed(self.rules) if known.form.digest == self.declared)
         return next(declared, self.latest)
 
     def allows(self, form: KeyForm) -> bool:
@@ -148,12 +148,12 @@ class Past:
 
         Each as it was in the texts that gave charges keys of this form.
         """
-        in_force = [history.sources[one][1] for one in self.homes if one in history.sources]
+        in_force = [history.sources[home][1] for home in self.homes if home in history.sources]
         needed = [
             rule.name for model in (self.latest.model, *in_force) for rule, _ in self._of(model)
         ]
         found: dict[str, list[BilledRule]] = {name: [] for name in needed}
-        for model in (*(one.model for one in reversed(self.rules)), *in_force):
+        for model in (*(known.model for known in reversed(self.rules)), *in_force):
             for rule, charge in self._of(model):
                 if form_of(model, self.source, charge, charge) == form:
                     known = BilledRule(
@@ -199,7 +199,7 @@ def _declared_in(source: str, rules: list[tuple[str, BilledRule]]) -> Rekeying |
 
 def sources_in(model: MappingModel) -> list[str]:
     """The sources that a file is for."""
-    return [model.source] if model.source else [one.name for one in model.sources or ()]
+    return [model.source] if model.source else [item.name for item in model.sources or ()]
 
 
 @lru_cache(maxsize=512)

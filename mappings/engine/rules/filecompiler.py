@@ -326,9 +326,9 @@ class _FileCompiler:
                 )
             for place, name in enumerate(model.was):
                 others = [
-                    one
-                    for before, (_, one) in enumerate(models)
-                    if name == one.name or (before < index and name in one.was)
+                    rule
+                    for before, (_, rule) in enumerate(models)
+                    if name == rule.name or (before < index and name in rule.was)
                 ]
                 self._check_was((*path, "was", place), model, name, others)
 
@@ -358,7 +358,7 @@ def _for_mapping(
     """The rules of the scheme, with the fields that the mapping reads where that matters."""
     if rules is None or rules.form is None:
         return rules
-    expressions = [one for rule in compiled for one in rule.expressions()]
+    expressions = [expression for rule in compiled for expression in rule.expressions()]
     if events is not None and events.text != _ONE_EVENT:
         expressions.append(events)
     read = reads_of(expressions).members

@@ -25,7 +25,7 @@ def outcome_key(*, source: str, rule: str, scope: str | None, values: Sequence[s
 
 
 def key_fault(key: str) -> str | None:
-    """Why the whole `key` will not do; None if it will."""
+    """Why the whole `key` is unusable; None if it is usable."""
     size = len(key.encode("utf-8"))
     if size > KEY_BYTES_MAX:
         return f"the outcome's key has {size} bytes, more than {KEY_BYTES_MAX}"

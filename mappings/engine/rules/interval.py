@@ -19,7 +19,7 @@ _LONGEST = timedelta(days=366)
 
 
 def parse_interval(text: str) -> timedelta:
-    """The time that `2h` stands for. Raises ValueError for what is not of that form."""
+    """The duration that `2h` writes. Raises ValueError for any other form."""
     found = _INTERVAL.fullmatch(text)
     if found is None:
         message = f"{text!r} is not a number followed by m, h or d"

@@ -150,7 +150,7 @@ Cel = Annotated[str, Field(description="CEL, bare.")]
 
 
 class Part(BaseModel):
-    """A part of a mapping file: no key that is not known, no type that is not meant."""
+    """A part of a mapping file: only known keys, no type converted into another."""
 
     model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
 

@@ -95,7 +95,7 @@ class Program:
         try:
             for event in events:
                 count += 1
-                self._decide(event, outcomes, failures)
+                self._evaluate(event, outcomes, failures)
         except MappingFailed as error:
             failures.append(error.failure)
         return Mapped(
@@ -105,7 +105,7 @@ class Program:
             shadow=self.shadow,
         )
 
-    def _decide(self, event: Event, outcomes: list[Outcome], failures: list[Failure]) -> None:
+    def _evaluate(self, event: Event, outcomes: list[Outcome], failures: list[Failure]) -> None:
         for rule in self.rules:
             try:
                 if matches(rule, event):

@@ -11,9 +11,9 @@ from datetime import date, datetime, time, timedelta
 from typing import Annotated
 from zoneinfo import ZoneInfo
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Discriminator, Field, Tag
+from pydantic import AfterValidator, Discriminator, Field, Tag
 
-from mappings.engine.reading.validation import wrong
+from mappings.engine.reading.validation import Strict, wrong
 
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,127}")
 _DATE = re.compile(r"\d{4}-\d\d-\d\d")
@@ -59,10 +59,8 @@ def end_of(text: str, zone: ZoneInfo) -> datetime:
 SecretName = Annotated[str, AfterValidator(_secret_name)]
 
 
-class EndingSecret(BaseModel):
+class EndingSecret(Strict):
     """A secret that is on its way out."""
-
-    model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
 
     name: Annotated[SecretName, Field(description="Its name.", examples=["ZENDESK_SECRET_OLD"])]
     not_after: Annotated[
@@ -105,13 +103,13 @@ Secrets = Annotated[
 
 def secret_names(secrets: Sequence[Secret]) -> tuple[str, ...]:
     """The names alone, in their order."""
-    return tuple(one if isinstance(one, str) else one.name for one in secrets)
+    return tuple(secret if isinstance(secret, str) else secret.name for secret in secrets)
 
 
 def ends_of(secrets: Sequence[Secret], zone: ZoneInfo) -> dict[str, datetime]:
     """By name, the moment from which a secret is refused; those without an end are left out."""
     return {
-        one.name: end_of(one.not_after, zone)
-        for one in secrets
-        if isinstance(one, EndingSecret) and one.not_after is not None
+        secret.name: end_of(secret.not_after, zone)
+        for secret in secrets
+        if isinstance(secret, EndingSecret) and secret.not_after is not None
     }

@@ -1,4 +1,4 @@
-"""What is taken as it stands, and worth a look: prices that may be wrong or that nothing uses.
+"""What is accepted but worth a look: prices that may be wrong or that nothing uses.
 
 Owns: the warnings of `check` about prices, as sentences, from a loaded set alone (and from which
 customers were billed before, where that is known). Refuses: to stop anything.
@@ -12,7 +12,11 @@ from dataclasses import dataclass
 from mappings.engine.cel import text as celtext
 from mappings.engine.loading.mapping_set import MappingSet
 from mappings.engine.pricing.catalogue import Agent, Catalogue
-from mappings.engine.pricing.unused import UnusedPrice, nearest_name
+from mappings.engine.pricing.unused import (
+    UnusedPrice,
+    of_unbilled_indicator,
+    of_unknown_customer,
+)
 from mappings.engine.reading.tables import Table
 from mappings.engine.rules.evaluate import Rule
 from mappings.engine.rules.fields import Field
@@ -26,7 +30,10 @@ def price_concerns(mappings: MappingSet, customers: Collection[str] | None) -> t
     charges = tuple(_charges(mappings))
     return (
         *dict.fromkeys(_without_currency(mappings.catalogue, charges)),
-        *(f"{one.summary} {one.remedy}" for one in _unused(mappings.catalogue, charges, customers)),
+        *(
+            f"{price.summary} {price.remedy}"
+            for price in _unused(mappings.catalogue, charges, customers)
+        ),
     )
 
 
@@ -64,7 +71,7 @@ def _without_currency(catalogue: Catalogue, charges: Collection[_Charge]) -> Ite
             continue
         for name, agent in catalogue.agents.items():
             for indicator in agent.known() if charge.can_be(name) else ():
-                entries = [one for one in agent.entries(indicator) if one.percent is not None]
+                entries = [entry for entry in agent.entries(indicator) if entry.percent is not None]
                 if entries and charge.indicator in (None, indicator):
                     yield (
                         f"{charge.file}, rule {charge.rule.name}: its `value` has no currency, "
@@ -81,47 +88,22 @@ def _unused(
     """Customers' own prices that no rule can reach."""
     for name, agent in catalogue.agents.items():
         of_agent = [charge for charge in charges if charge.can_be(name)]
-        known = frozenset(billed or ()).union(*(one.customers or () for one in of_agent))
-        open_ = billed is None and any(one.customers is None for one in of_agent)
+        known = frozenset(billed or ()).union(*(charge.customers or () for charge in of_agent))
+        open_ = billed is None and any(charge.customers is None for charge in of_agent)
         for customer, prices in agent.customers.items() if of_agent else ():
             for indicator in prices:
                 if not open_ and customer not in known:
-                    yield _of_customer(name, agent, customer, indicator, known)
+                    yield of_unknown_customer(name, agent, customer, indicator, known)
                 elif not _is_billed(indicator, agent, of_agent):
-                    yield _of_indicator(name, agent, customer, indicator, of_agent)
-
-
-def _of_customer(
-    name: str, agent: Agent, customer: str, indicator: str, known: Collection[str]
-) -> UnusedPrice:
-    candidates = [one for one in known if indicator not in agent.customers.get(one, {})]
-    return UnusedPrice(
-        agent=name,
-        customer=customer,
-        indicator=indicator,
-        is_customer=True,
-        nearest=nearest_name(customer, candidates),
-    )
-
-
-def _of_indicator(
-    name: str, agent: Agent, customer: str, indicator: str, charges: Collection[_Charge]
-) -> UnusedPrice:
-    named = {one.indicator for one in charges if one.indicator is not None}
-    candidates = (named | set(agent.indicators)) - set(agent.customers[customer])
-    return UnusedPrice(
-        agent=name,
-        customer=customer,
-        indicator=indicator,
-        is_customer=False,
-        nearest=nearest_name(indicator, candidates),
-    )
+                    named = {charge.indicator for charge in of_agent if charge.indicator}
+                    yield of_unbilled_indicator(name, agent, customer, indicator, named)
 
 
 def _is_billed(indicator: str, agent: Agent, charges: Collection[_Charge]) -> bool:
     return any(
-        one.indicator == indicator or (one.indicator is None and indicator in agent.indicators)
-        for one in charges
+        charge.indicator == indicator
+        or (charge.indicator is None and indicator in agent.indicators)
+        for charge in charges
     )
 
 

@@ -9,9 +9,7 @@ import pytest
 
 from mappings.engine.tooling.trace import TracedRule, TracedValue, trace
 from mappings.engine.types import Reason
-from tests.mappings.kit import AT, MAPPING, delivery, good, rule
-
-SOLVED = {"type": "solved", "company": 1, "id": 7, "at": AT}
+from tests.mappings.kit import MAPPING, SOLVED, delivery, good, rule
 
 
 def traced(mapping: str, payload: Any) -> TracedRule:
