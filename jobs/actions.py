@@ -29,7 +29,7 @@ async def note_action(
     action_id: str | None = None,
     at: datetime | None = None,
 ) -> str:
-    """Write the entry in the transaction of what it tells of; its id, a new one unless given."""
+    """Write the entry in the transaction of the action; return its id, a new one unless given."""
     action_id = action_id or new_id()
     await connection.execute(
         insert(actions).values(

@@ -1,4 +1,4 @@
-"""Heartbeats: which processes are alive, and what each has to complain of.
+"""Heartbeats: which processes are alive, and the problems each reports.
 
 Kept in the database, so that the web process and `receiver status` can name a missing worker
 while Redis is away too.
@@ -22,15 +22,15 @@ from jobs.storage.schema import heartbeats
 from mappings.engine.loading.load import MappingSet
 
 EVERY_SECONDS = 3.0
-#: A process not heard of for this long counts as gone.
+#: A process without a heartbeat for this long counts as gone.
 ALIVE_SECONDS = 12.0
-#: Rows of processes gone for this long are removed.
+#: Rows of processes gone for this long are deleted.
 FORGOTTEN_SECONDS = 24 * 3600.0
 
 
 @dataclass(frozen=True, slots=True)
 class Alive:
-    """A process heard of lately."""
+    """A process with a recent heartbeat."""
 
     name: str
     role: str
@@ -38,12 +38,12 @@ class Alive:
     detail: dict[str, Any]
 
 
-#: So many problems of the mappings are told in words.
+#: Problems of the mappings that are reported in words.
 MOST_PROBLEMS = 5
 
 
 def mappings_health(mappings: MappingSet, *, timezone: str) -> dict[str, Any]:
-    """What a process tells of the mappings that it has in force."""
+    """What a process reports of its mappings in force."""
     return {
         "mappings": mappings.digest,
         "timezone": timezone,
@@ -54,12 +54,12 @@ def mappings_health(mappings: MappingSet, *, timezone: str) -> dict[str, Any]:
 
 
 def process_name() -> str:
-    """This process, told apart from others on this and other machines."""
+    """The name of this process, unique over all machines."""
     return f"{socket.gethostname()}:{os.getpid()}"
 
 
 class Heartbeat:
-    """Writes this process's row every few seconds; `detail` says how it is."""
+    """Writes this process's row every few seconds, with its state as `detail`."""
 
     def __init__(
         self, database: Database, *, role: str, detail: Callable[[], dict[str, Any]]
@@ -75,7 +75,7 @@ class Heartbeat:
         await every("heartbeat", EVERY_SECONDS, self.beat)
 
     async def beat(self) -> None:
-        """Write the row once, and clear away rows of processes long gone."""
+        """Write the row once, and delete the rows of processes long gone."""
         row = {
             "name": self._name,
             "role": self._role,
@@ -91,17 +91,17 @@ class Heartbeat:
             )
 
     async def stop(self) -> None:
-        """Take the row away: this process ends in good order."""
+        """Delete the row: this process ends in good order."""
         async with self._database.write() as connection:
             await connection.execute(delete(heartbeats).where(heartbeats.c.name == self._name))
 
 
 async def alive(database: Database, *, role: str | None = None) -> list[Alive]:
-    """The processes heard of lately, by the database's clock."""
+    """The processes with a recent heartbeat, by the database's clock."""
     since = database.now(plus_seconds=-ALIVE_SECONDS)
     statement = select(heartbeats).where(heartbeats.c.seen_at >= since).order_by(heartbeats.c.name)
     if role is not None:
         statement = statement.where(heartbeats.c.role == role)
     async with database.read() as connection:
-        found = (await connection.execute(statement)).mappings().all()
-    return [Alive(row["name"], row["role"], row["seen_at"], row["detail"]) for row in found]
+        rows = (await connection.execute(statement)).mappings().all()
+    return [Alive(row["name"], row["role"], row["seen_at"], row["detail"]) for row in rows]

@@ -1,9 +1,9 @@
-"""The mappings that the running service has in force, as the database has them.
+"""The mappings in force, as stored in the database.
 
-Owns the texts in force, what an edit is compared with, and that all processes come to one decision:
-an edit is accepted in one transaction that holds the row which the first charge of a rule holds
-too. Refuses the folder: a shell may have another one, and what corrects money must map as the
-service does.
+Owns the texts in force, what an edit is compared with, and that all processes decide alike: an edit
+is accepted in one transaction that locks the row which the first charge of a rule locks too.
+Refuses the folder: a shell may have another one, and what corrects money must map as the service
+does.
 """
 
 from __future__ import annotations
@@ -32,19 +32,19 @@ from mappings.engine.rules.billed import Billed, History, Rekeying
 
 #: The one row of `mapping_set`.
 ROW = 1
-#: So many edits back the replaced texts are kept.
+#: Edits whose replaced texts are kept.
 EDITS_KEPT = 20
 
 
 class NoMappingsInForce(JobsError):
-    """The database has no mappings in force: no service has run on it yet; start `receiver up`."""
+    """No mappings are in force: no service has run on this database yet; start `receiver up`."""
 
     def __init__(self) -> None:
         super().__init__(self.__doc__)
 
 
 class MappingsChanged(JobsError):
-    """Other mappings are in force than those that were named; make the dry run again."""
+    """Other mappings are in force than the named ones; make the dry run again."""
 
     def __init__(self, *, named: str, in_force: str) -> None:
         super().__init__(
@@ -53,14 +53,14 @@ class MappingsChanged(JobsError):
 
 
 class MappingsOutdated(JobsError, TimeoutError):
-    """Other mappings are in force by now; what was mapped by the old ones is mapped again."""
+    """Other mappings are in force by now; what the old ones mapped is mapped again."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Stored:
-    """What decides on an edit: the texts in force, and what has billed.
+    """What an edit is checked against: the texts in force, and what has billed.
 
-    `stamp` is another one once either has changed.
+    `stamp` changes when either does.
     """
 
     texts: Mapping[str, bytes]
@@ -69,7 +69,7 @@ class Stored:
     stamp: tuple[int, int]
 
 
-#: What a new database has.
+#: The content of a new database.
 NOTHING_STORED = Stored(texts={}, history=History(), version=None, stamp=(0, 0))
 
 
@@ -137,9 +137,9 @@ async def refuse_changed(connection: AsyncConnection, named: str | None) -> None
 
 
 async def read_stored(database: Database, *, is_thorough: bool = False) -> Stored:
-    """What an edit is to be judged by now.
+    """What an edit is checked against now.
 
-    What has billed is kept beside the outcomes; with `is_thorough` all outcomes are read for it.
+    What has billed is kept beside the outcomes; with `is_thorough` all outcomes are read instead.
     """
     async with database.read() as connection:
         stamp = await _stamp(connection)  # first: what changes after it is noticed by `accept`
@@ -154,9 +154,9 @@ async def read_stored(database: Database, *, is_thorough: bool = False) -> Store
 
 
 async def accept(database: Database, stored: Stored, mappings: MappingSet) -> bool:
-    """Put the set in force for all processes, unless what it was judged by has changed.
+    """Put the set in force for all processes, unless what it was checked against has changed.
 
-    False: judge again. Nothing is written where it is in force already.
+    False: check again. Nothing is written where the set is in force already.
     """
     gone = stored.texts.keys() - mappings.good.keys() - mappings.stale
     changed = {name: text for name, text in mappings.good.items() if stored.texts.get(name) != text}
@@ -183,9 +183,8 @@ async def accept(database: Database, stored: Stored, mappings: MappingSet) -> bo
 async def refuse_outdated(connection: AsyncConnection, version: str) -> None:
     """Raise MappingsOutdated where another set than `version` is in force; "" is no set.
 
-    Asked in the transaction in which a rule bills by a text for the first time: another set may
-    have other keys for it, and was accepted when nothing had billed. None is accepted until the
-    transaction has ended.
+    Called in the transaction in which a rule first bills by a text: another set may have other keys
+    for it, and was accepted when nothing had billed. No set is accepted until the transaction ends.
     """
     if not version:
         return
@@ -213,15 +212,17 @@ def _by_rules() -> Subquery:
 
 
 def _by_outcomes() -> Subquery:
-    said = outcomes.c
-    rule = (said.source, said.rule, said.mapping_version)
-    first = func.min(said.recorded_at).label("first_billed_at")
-    charges = select(*rule, first).where(said.kind == "charge", said.mapping_version.is_not(None))
+    columns = outcomes.c
+    rule = (columns.source, columns.rule, columns.mapping_version)
+    first = func.min(columns.recorded_at).label("first_billed_at")
+    charges = select(*rule, first).where(
+        columns.kind == "charge", columns.mapping_version.is_not(None)
+    )
     return charges.group_by(*rule).subquery()
 
 
 async def _billed(connection: AsyncConnection, rules: Subquery) -> list[Billed]:
-    """Every rule once for each text that it billed by, the oldest first."""
+    """Each rule once for each text that it billed by, the oldest first."""
     texts = mapping_versions.c
     used = await connection.execute(
         select(texts.version, texts.name, texts.text).where(texts.kind == "mapping")
@@ -251,7 +252,7 @@ async def _rekeyings(connection: AsyncConnection) -> dict[tuple[str, str], Rekey
 async def _keep_replaced(
     connection: AsyncConnection, stored: Stored, names: Collection[str], now: datetime
 ) -> None:
-    """Keep what an edit replaces; before the first texts there is nothing to replace."""
+    """Store the texts that an edit replaces; the first texts replace none."""
     if not (names and stored.texts):
         return
     generation = stored.stamp[0] + 1
@@ -285,17 +286,17 @@ async def _write_rekeyings(
     mappings: MappingSet,
     now: datetime,
 ) -> None:
-    """Bring the table from what was stored to what the set declares."""
+    """Write what the set declares over what was stored."""
     before, after = stored.history.rekeyings, mappings.rekeyings
     columns = rekeyings.c
     for source, name in before.keys() - after.keys():
         await connection.execute(
             delete(rekeyings).where(columns.source == source, columns.key_name == name)
         )
-    for (source, name), one in after.items():
-        if before.get((source, name)) != one:
-            row = {"source": source, "key_name": name, "form": one.form}
-            row |= {"now_source": one.source}
+    for (source, name), rekeying in after.items():
+        if before.get((source, name)) != rekeying:
+            row = {"source": source, "key_name": name, "form": rekeying.form}
+            row |= {"now_source": rekeying.source}
             await connection.execute(
                 database.upsert(
                     rekeyings, key=["source", "key_name"], values=row | {"accepted_at": now}

@@ -1,10 +1,9 @@
-"""The mappings in force: loaded, watched, and judged by what has billed.
+"""The mappings in force: loaded, watched, and checked against what has billed.
 
-Owns reloading (an edit takes effect within 3 s, without restart) and that a bad edit costs only
-itself, also over a restart: its source goes on with the text that the database has. An edit that
-would bill again what has billed is a bad one. Refuses to put in force what cannot be judged: while
-the database is away things stay as they are. Refuses a bad set at a first start, when there is
-nothing good to go on with.
+Owns reloading (an edit takes effect within 3 s, without restart) and that a bad edit affects only
+its own source, also over a restart: that source keeps the text stored in the database. An edit that
+would bill again what has billed is bad. Refuses to put in force what cannot be checked: while the
+database is away nothing changes. Refuses a bad set at a first start, when no good one is stored.
 """
 
 from __future__ import annotations
@@ -26,16 +25,16 @@ from mappings.engine.types import Problem
 
 log = structlog.get_logger(__name__)
 
-#: How often the folder is read. A file that vanished is believed at the second look only,
-#: since editors and deployments replace files by way of a moment without them.
+#: How often the folder is read. A missing file counts at the second look only: editors and
+#: deployments replace files by deleting and writing them.
 LOOK_SECONDS = 1.0
-#: An edit counts once it reads the same again after this: half of a file may be a good one, and
-#: bill without what its second half says.
+#: An edit counts once it reads the same again after this: half of a file may be valid, and bill
+#: without the rules of its second half.
 STEADY_SECONDS = 0.3
 
 
 class MappingsRefused(JobsError):
-    """The mappings have errors and there is no earlier good set to go on with."""
+    """The mappings have errors and no earlier good set is stored."""
 
     def __init__(self, problems: Sequence[Problem]) -> None:
         self.problems = tuple(problems)
@@ -70,7 +69,7 @@ class MappingWatch:
     def current(self) -> MappingSet:
         """The mappings in force now. Raises RuntimeError before `start`."""
         if self._current is None:
-            message = "the mappings were asked for before they were loaded"
+            message = "the mappings were read before they were loaded"
             raise RuntimeError(message)
         return self._current
 
@@ -92,7 +91,7 @@ class MappingWatch:
         return current
 
     async def run(self) -> None:
-        """Watch until cancelled. An unreadable folder or database leaves things as they are."""
+        """Watch until cancelled. An unreadable folder or database changes nothing."""
         await every("mappings", LOOK_SECONDS, self._look, pause_first=True)
 
     async def look_for(self, sources: Set[str]) -> None:
@@ -109,12 +108,12 @@ class MappingWatch:
         return self.current
 
     def reconsider(self) -> None:
-        """Judge the files again at the next look: the database has other mappings in force."""
+        """Check the files again at the next look: the database has other mappings in force."""
         self._is_outdated = True
 
     @contextmanager
     def held(self) -> Iterator[None]:
-        """Meanwhile no edit is put in force in this process."""
+        """Put no edit in force in this process for as long as the context lasts."""
         self._holds += 1
         try:
             yield

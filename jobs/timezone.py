@@ -1,8 +1,7 @@
 """The time zone of days and months: one for a database, whatever each process is set to.
 
 Owns that the first process writes it and that a process set to another one is refused: reports of
-past months would change under whoever closed them. It is changed on purpose only, while no
-process runs.
+closed months would change. It is changed by a command only, while no process runs.
 """
 
 from __future__ import annotations
@@ -52,7 +51,8 @@ async def claim_timezone(database: Database, wanted: str | None) -> str:
     stored = await stored_timezone(database)
     if stored is None:
         # Processes of a version that stored no zone may still run beside this one.
-        used = [one.detail["timezone"] for one in await alive(database) if "timezone" in one.detail]
+        running = await alive(database)
+        used = [process.detail["timezone"] for process in running if "timezone" in process.detail]
         stored = await _store_first(database, used[0] if used else wanted or DEFAULT_TIMEZONE)
     if wanted is not None and wanted != stored:
         raise TimezoneDiffers(wanted=wanted, stored=stored)
@@ -63,7 +63,7 @@ async def change_timezone(database: Database, to: str, *, actor: str, note: str 
     """Make `to` the zone of the database; raises ProcessesAlive while a process runs."""
     running = await alive(database)
     if running:
-        names = ", ".join(f"{one.role} {one.name}" for one in running)
+        names = ", ".join(f"{process.role} {process.name}" for process in running)
         message = f"these processes use the old time zone: {names}; stop them first"
         raise ProcessesAlive(message)
     async with database.write() as connection:
@@ -93,5 +93,5 @@ async def _store_first(database: Database, timezone: str) -> str:
 
 
 async def _stored(connection: AsyncConnection) -> str | None:
-    found: str | None = await connection.scalar(select(installation.c.timezone))
-    return found
+    timezone: str | None = await connection.scalar(select(installation.c.timezone))
+    return timezone

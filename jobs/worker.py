@@ -31,16 +31,16 @@ from mappings.engine.types import OLDEST_DAYS
 
 log = structlog.get_logger(__name__)
 
-#: A database that is silent does not keep a worker from going.
+#: A silent database does not keep a worker from ending.
 GOOD_BYE_SECONDS = 0.5
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WorkerConfig:
-    """What a worker needs to know.
+    """The settings of a worker.
 
     `oldest_days` None switches the age limit off; `retention_days` 0 keeps bodies for good.
-    `post` posts notices; None: nobody is told.
+    `post` sends alerts; None: alerts are off.
     """
 
     database_url: str
@@ -60,7 +60,7 @@ async def run_worker(
     """Settle deliveries until `stop` is set; `on_ready` is called once the first sweep may run.
 
     Raises MappingsRefused, DatabaseUnsuitable, and what the database raises when it cannot be
-    reached at the start. Later faults are outlived.
+    reached at the start. Later faults are retried.
     """
     database = open_database(config.database_url)
     watch = MappingWatch(

@@ -1,4 +1,4 @@
-"""What can go wrong in durable work, and what each failure means for trying again.
+"""The errors of durable work, and which of them are worth a retry.
 
 Owns the one list of what is worth retrying (`is_transient`). The docstring of an error is a
 message an operator can use.
@@ -28,53 +28,53 @@ class DatabaseUnsuitable(JobsError):
 
 
 class PurgeUnderWay(JobsError, TimeoutError):
-    """A purge changes the ledger; settling goes on by itself once it is through."""
+    """A purge is changing the ledger; settling resumes by itself when it ends."""
 
 
 class FilterInvalid(JobsError):
     """The filter names something that does not exist; the message lists what does."""
 
 
-#: SQLSTATE classes, and single codes, that pass by themselves.
+#: SQLSTATE classes, and single codes, of transient failures.
 TRANSIENT_SQLSTATES = ("08", "40", "53", "57", "55P03", "25P03", "25006")
-#: SQLSTATE of a statement that waited too long for a lock of somebody else's.
+#: SQLSTATE of a statement that waited too long for another transaction's lock.
 LOCK_NOT_AVAILABLE = "55P03"
-#: SQLite primary result codes that pass by themselves: BUSY, LOCKED, FULL, IOERR, CANTOPEN.
+#: SQLite primary result codes of transient failures: BUSY, LOCKED, FULL, IOERR, CANTOPEN.
 TRANSIENT_SQLITE_CODES = frozenset({5, 6, 10, 13, 14})
 
 
 def is_transient(error: BaseException) -> bool:
-    """Whether the failure lies in a neighbour and passes: connection, time-out, lock, disk."""
-    return any(_is_transient_itself(one) for one in _chain(error))
+    """Whether the failure is outside this process and passes: connection, time-out, lock, disk."""
+    return any(_is_transient_itself(cause) for cause in _chain(error))
 
 
 def is_held_up(error: BaseException) -> bool:
-    """Whether somebody else's lock on rows of this very transaction was in the way."""
-    return any(_sqlstate(one) == LOCK_NOT_AVAILABLE for one in _chain(error))
+    """Whether the statement waited too long for another transaction's lock."""
+    return any(_sqlstate(cause) == LOCK_NOT_AVAILABLE for cause in _chain(error))
 
 
 def brief(error: BaseException) -> str:
-    """What it says, for a line of the log; its name where it says nothing, as time-outs do."""
+    """The message for a log line; the error's type where it has none, as with time-outs."""
     return (str(error) or type(error).__name__)[:300]
 
 
 def in_words(error: BaseException) -> str:
-    """What ails the database, as an operator may be told on a page that asks for no token.
+    """The fault of the database, in words fit for a page that asks for no token.
 
-    From a fixed list: no address, no statement and nothing that was stored.
+    From a fixed list: no address, no statement and no stored data.
     """
-    for one in _chain(error):
-        if isinstance(one, sqlite3.Error):
-            code = getattr(one, "sqlite_errorcode", None)
-            said = _SQLITE_WORDS.get(code & 0xFF if code is not None else None)
-        elif isinstance(one, OSError) and one.errno == errno.ENOSPC:
-            said = "the disk is full"
+    for cause in _chain(error):
+        if isinstance(cause, sqlite3.Error):
+            code = getattr(cause, "sqlite_errorcode", None)
+            words = _SQLITE_WORDS.get(code & 0xFF if code is not None else None)
+        elif isinstance(cause, OSError) and cause.errno == errno.ENOSPC:
+            words = "the disk is full"
         else:
-            state = _sqlstate(one)
-            said = _SQLSTATE_WORDS.get(state) or _SQLSTATE_WORDS.get(state[:2])
-        said = said or next((words for kind, words in _KIND_WORDS if isinstance(one, kind)), None)
-        if said is not None:
-            return said
+            state = _sqlstate(cause)
+            words = _SQLSTATE_WORDS.get(state) or _SQLSTATE_WORDS.get(state[:2])
+        words = words or next((text for kind, text in _KIND_WORDS if isinstance(cause, kind)), None)
+        if words is not None:
+            return words
     return f"{type(error).__name__}; the log has more"
 
 
@@ -89,10 +89,10 @@ _SQLITE_WORDS: Mapping[int | None, str] = {
 _SQLSTATE_WORDS: Mapping[str, str] = {
     "53100": "the disk of the database is full",
     "53200": "the database is out of memory",
-    "53300": "the database has no connection left to give",
+    "53300": "the database has no connection left",
     "53": "the database is out of resources",
-    "55P03": "somebody else's transaction holds a lock on the tables",
-    "57": "the database stops or starts",
+    "55P03": "another transaction holds a lock on the tables",
+    "57": "the database is stopping or starting",
     "08": "the connection to the database is lost",
     "25006": "the database can only be read",
 }
@@ -100,7 +100,7 @@ _KIND_WORDS: tuple[tuple[type[BaseException], str], ...] = (
     (PoolTimeout, "all connections to the database are in use"),
     (TimeoutError, "the database does not answer in time"),
     (ConnectionRefusedError, "the database refuses connections"),
-    (FileNotFoundError, "the database is not there"),
+    (FileNotFoundError, "the database is missing"),
     (ConnectionError, "the connection to the database is lost"),
     (PendingRollbackError, "the connection to the database is lost"),
     (InterfaceError, "the connection to the database is lost"),
@@ -109,7 +109,7 @@ _KIND_WORDS: tuple[tuple[type[BaseException], str], ...] = (
 
 
 def _chain(error: BaseException) -> Iterator[BaseException]:
-    """The error and its causes, since drivers and SQLAlchemy wrap what happened."""
+    """The error and its causes: drivers and SQLAlchemy wrap the original."""
     seen: BaseException | None = error
     while seen is not None:
         yield seen
@@ -124,7 +124,7 @@ def _sqlstate(error: BaseException) -> str:
 def _is_transient_itself(error: BaseException) -> bool:
     if isinstance(error, DBAPIError) and error.connection_invalidated:
         return True
-    # The one about a rollback is said of a transaction that lost its connection before.
+    # PendingRollbackError: raised by a transaction that lost its connection before.
     if isinstance(
         error, (PoolTimeout, InterfaceError, PendingRollbackError, OSError, TimeoutError)
     ):

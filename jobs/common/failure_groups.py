@@ -20,7 +20,7 @@ _VARYING = re.compile(
       (?P<kept> `[^`]*[ (][^`]*` | \btable\ "[^"]*" )  # an expression as written, a table's name
     | (?P<quoted> "(?:[^"\\]|\\.)*" | (?<!\w)'(?:[^'\\]|\\.)*'(?!\w) )  # isn't quotes nothing
     | (?P<triple> \S+\ /\ \S+\ /\ \S+?(?=[,;.]?(?:\s|$)) )  # agent / customer / indicator
-    | (?P<numbered> [\w@+-]*\d(?:[\w@+:.-]*\w)? )  # a number, a time, somebody's id
+    | (?P<numbered> [\w@+-]*\d(?:[\w@+:.-]*\w)? )  # a number, a time, an id
     """,
     re.VERBOSE,
 )
@@ -47,8 +47,8 @@ def collapse(detail: str) -> str:
 
 def values_of(detail: str) -> tuple[str, ...]:
     """What `collapse` takes out, in its order."""
-    found = _VARYING.finditer(_cause_of(detail))
-    return tuple(one[0] for one in found if one.lastgroup in _INSTEAD)
+    matches = _VARYING.finditer(_cause_of(detail))
+    return tuple(match[0] for match in matches if match.lastgroup in _INSTEAD)
 
 
 def shared(values: Sequence[str | None], others: Sequence[str]) -> tuple[str | None, ...]:
@@ -61,8 +61,8 @@ def shared(values: Sequence[str | None], others: Sequence[str]) -> tuple[str | N
 def collapse_but(detail: str, values: Sequence[str | None]) -> str:
     """The detail with only those values taken out that are None in `values`.
 
-    What all failures of a group have in common, such as a limit or an example in the remedy, is no
-    value of a single delivery: it stays readable, and can be copied.
+    What all failures of a group have in common, such as a limit or an example in the remedy, is not
+    a value of one delivery: it stays readable, and can be copied.
     """
     left = iter(values)
 

@@ -1,4 +1,4 @@
-"""Moments as they are told: RFC 3339 in UTC, with `Z`."""
+"""Timestamps as text: RFC 3339 in UTC, with `Z`."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 """One intake transaction: new deliveries, repeats, reused ids and the count, all or nothing.
 
-Owns the SQL of the group commit, and that all of a group is received at one moment of the
-database's clock, whatever the clock of the web process says; ids keep the order of arrival within
+Owns the SQL of the group commit, and that a whole group is received at one moment of the
+database's clock, whatever the clock of the web process shows; ids keep the order of arrival within
 it. Refuses to decide when to commit; see `jobs.intake.inbox`.
 """
 
@@ -26,7 +26,7 @@ from mappings.engine.types import Reason
 #: A transaction that takes longer than this has lost its connection.
 TRANSACTION_SECONDS = 5.0
 
-#: So much of a reused id is kept before the body's hash: 255 characters in all.
+#: Characters of a reused id kept before the body's hash: 255 in all.
 REUSED_ID_CHARS = 190
 
 REUSED_DETAIL = (
@@ -39,10 +39,10 @@ REUSED_DETAIL = (
 class Incoming:
     """A verified POST on its way into the database.
 
-    `headers` have lower-case names and no credentials. `vendor_id` is the
-    vendor's delivery id; `id_signed` says that the signature covers it. `one_body` says that
-    the same dedupe key with another body is `id-reused` and not a repeat. `body_sha256` is hex,
-    of the bytes as they came; `redacted` values were taken out of `body` and `headers` since.
+    `headers` have lower-case names and no credentials. `vendor_id` is the vendor's delivery id;
+    `id_signed`: the signature covers it. `one_body`: the same dedupe key with another body is
+    `id-reused` and not a repeat. `body_sha256` is hex, of the bytes as received; `redacted` values
+    were removed from `body` and `headers` since.
     `verified_by` is the name of the secret that verified it.
     """
 
@@ -66,6 +66,11 @@ class Accepted:
     duplicate: bool
 
 
+class DedupeKey(NamedTuple):
+    source: str
+    key: str
+
+
 @dataclass(slots=True)
 class Pending:
     """A delivery waiting for its commit, and the caller waiting for the answer."""
@@ -79,19 +84,25 @@ class Pending:
     def key(self) -> DedupeKey:
         return DedupeKey(self.incoming.source, self.incoming.dedupe_key)
 
+    @property
+    def own_key(self) -> DedupeKey:
+        """The key of this body alone, for a delivery that reuses another's id."""
+        source, key = self.key
+        return DedupeKey(source, f"{key}#{self.incoming.body_sha256}")
+
+    def reuses_id_of(self, anchor: Anchor) -> bool:
+        incoming = self.incoming
+        fixed = incoming.id_signed or incoming.one_body
+        return fixed and anchor.body_sha256 != incoming.body_sha256
+
     def accept(self, accepted: Accepted) -> None:
         if not self.done.done():
             self.done.set_result(accepted)
 
-    def refuse(self, why: str) -> None:
+    def refuse(self, reason: str) -> None:
         if not self.done.done():
-            self.done.set_exception(InboxUnavailable(why))
-            self.done.exception()  # its caller may have gone; that is no error of ours
-
-
-class DedupeKey(NamedTuple):
-    source: str
-    key: str
+            self.done.set_exception(InboxUnavailable(reason))
+            self.done.exception()  # its caller may have gone; that is not our error
 
 
 class Anchor(NamedTuple):
@@ -99,47 +110,7 @@ class Anchor(NamedTuple):
 
     delivery_id: str
     body_sha256: str
-    state: str
-
-
-@dataclass(frozen=True, slots=True)
-class Row:
-    """A delivery to insert under `key`: `received`, or `failed: id-reused`."""
-
-    pending: Pending
-    key: DedupeKey
-    reused: bool = False
-
-    def values(self) -> dict[str, Any]:
-        incoming = self.pending.incoming
-        return {
-            "id": self.pending.delivery_id,
-            "source": incoming.source,
-            "dedupe_key": self.key.key,
-            "vendor_id": self._vendor_id(),
-            "body": incoming.body,
-            "body_sha256": incoming.body_sha256,
-            "headers": incoming.headers,
-            "redacted": incoming.redacted,
-            "verified_by": incoming.verified_by,
-            "state": DeliveryState.FAILED if self.reused else DeliveryState.RECEIVED,
-            "reason": Reason.ID_REUSED.value if self.reused else None,
-            "detail": REUSED_DETAIL if self.reused else None,
-            "failure_group": self._group() if self.reused else None,
-        }
-
-    def _group(self) -> str:
-        reason = Reason.ID_REUSED.value
-        return group_id(self.pending.incoming.source, reason, None, REUSED_DETAIL)
-
-    def _vendor_id(self) -> str | None:
-        """What `once_per: delivery` bills once; a reused id stands for this body alone."""
-        incoming = self.pending.incoming
-        if not incoming.id_signed or incoming.vendor_id is None:
-            return None
-        if not self.reused:
-            return incoming.vendor_id
-        return f"{incoming.vendor_id[:REUSED_ID_CHARS]}#{incoming.body_sha256}"
+    is_due: bool
 
 
 class Intake:
@@ -153,111 +124,129 @@ class Intake:
     ) -> list[str]:
         """Commit the group and answer its callers; return the ids that the workers should hear.
 
-        `lock_seconds` is how long it waits for each lock of others, if not as its engine says.
-        Raises whatever the database raised; then nothing of the group was kept by this call,
-        or all of it was and the next try finds repeats.
+        `lock_seconds` bounds the wait for each lock of another transaction; None: the engine's
+        bound. Raises what the database raises; then either nothing of the group was committed, or
+        all of it was and the next try finds repeats.
         """
         async with asyncio.timeout(TRANSACTION_SECONDS), self._database.write() as connection:
             if lock_seconds is not None:
                 await self._database.limit_locks(connection, lock_seconds)
-            answers, to_ring = await self._keep(connection, batch)
+            keys = [pending.key for pending in batch]
+            anchors, new = await self._insert(connection, keys, batch)
+            reused = [n for n, key in enumerate(keys) if batch[n].reuses_id_of(anchors[key])]
+            heard = {
+                anchors[key]
+                for pending, key in zip(batch, keys, strict=True)
+                if not pending.reuses_id_of(anchors[key])
+            }
+            if reused:
+                for n in reused:
+                    keys[n] = batch[n].own_key
+                own_keys, own = [keys[n] for n in reused], [batch[n] for n in reused]
+                own_anchors, own_new = await self._insert(connection, own_keys, own, reused=True)
+                anchors |= own_anchors
+                new |= own_new
+            answers = [
+                _answer(pending, anchors[key]) for pending, key in zip(batch, keys, strict=True)
+            ]
+            await _count_repeats(connection, answers, self._database.now())
+            if new:
+                moment = self._database.transaction_time()
+                row = {"committed_at": moment, "accepted": len(new)}
+                await connection.execute(insert(intake).values(row))
         for pending, accepted in zip(batch, answers, strict=True):
             pending.accept(accepted)
-        return to_ring
-
-    async def _keep(
-        self, connection: AsyncConnection, batch: Sequence[Pending]
-    ) -> tuple[list[Accepted], list[str]]:
-        rows = [Row(pending, pending.key) for pending in batch]
-        anchors, new = await self._insert(connection, rows)
-        rows = [_row_of_its_own(row) if _reuses_id(row, anchors[row.key]) else row for row in rows]
-        if reused := [row for row in rows if row.reused]:
-            more_anchors, more_new = await self._insert(connection, reused)
-            anchors |= more_anchors
-            new |= more_new
-        answers = [_answer(row, anchors[row.key]) for row in rows]
-        await _count_repeats(connection, answers, self._database.now())
-        if new:
-            moment = self._database.transaction_time()
-            await connection.execute(insert(intake).values(committed_at=moment, accepted=len(new)))
-        heard = {
-            anchors[row.key].delivery_id
-            for row in rows
-            if not row.reused
-            and anchors[row.key].state in (DeliveryState.RECEIVED, DeliveryState.FAILED)
-        }
-        return answers, sorted(heard)
+        return sorted(anchor.delivery_id for anchor in heard if anchor.is_due)
 
     async def _insert(
-        self, connection: AsyncConnection, rows: Sequence[Row]
+        self,
+        connection: AsyncConnection,
+        keys: Sequence[DedupeKey],
+        batch: Sequence[Pending],
+        *,
+        reused: bool = False,
     ) -> tuple[dict[DedupeKey, Anchor], set[str]]:
-        """Insert the first row of each key; return what each key stands for, and the new ids.
+        """Insert the first delivery of each key; return what each key stands for, and the new ids.
 
-        Sorted by key, so that two web processes take the same keys in the same order.
+        Sorted by key, so that two web processes take the same keys in the same order. With
+        `reused` the deliveries are settled by it: `failed: id-reused`.
         """
-        firsts: dict[DedupeKey, Row] = {}
-        for row in rows:
-            firsts.setdefault(row.key, row)
+        firsts: dict[DedupeKey, Pending] = {}
+        for key, pending in zip(keys, batch, strict=True):
+            firsts.setdefault(key, pending)
         moment = self._database.transaction_time()
         times = {"received_at": moment, "next_attempt_at": moment}
-        if rows[0].reused:  # then all are, and are settled by it
+        if reused:
             times["settled_at"] = moment
-        statement = (
-            self._database.insert_or_skip(deliveries).values(times).returning(deliveries.c.id)
-        )
         inserted = await connection.execute(
-            statement, [firsts[key].values() for key in sorted(firsts)]
+            self._database.insert_or_skip(deliveries).values(times).returning(deliveries.c.id),
+            [_row(key, firsts[key], reused=reused) for key in sorted(firsts)],
         )
         new = set(inserted.scalars())
         anchors = {
-            key: Anchor(
-                row.pending.delivery_id,
-                row.pending.incoming.body_sha256,
-                "failed-for-good" if row.reused else DeliveryState.RECEIVED,
-            )
-            for key, row in firsts.items()
-            if row.pending.delivery_id in new
+            key: Anchor(pending.delivery_id, pending.incoming.body_sha256, is_due=not reused)
+            for key, pending in firsts.items()
+            if pending.delivery_id in new
         }
-        known = [key for key in firsts if key not in anchors]
-        return anchors | await _find(connection, known), new
+        if known := [key for key in firsts if key not in anchors]:
+            anchors |= await _find(connection, known)
+        return anchors, new
+
+
+def _row(key: DedupeKey, pending: Pending, *, reused: bool) -> dict[str, Any]:
+    """A delivery to insert under `key`: `received`, or `failed: id-reused`."""
+    incoming = pending.incoming
+    vendor_id = incoming.vendor_id if incoming.id_signed else None
+    row: dict[str, Any] = {
+        "id": pending.delivery_id,
+        "source": incoming.source,
+        "dedupe_key": key.key,
+        "vendor_id": vendor_id,
+        "body": incoming.body,
+        "body_sha256": incoming.body_sha256,
+        "headers": incoming.headers,
+        "redacted": incoming.redacted,
+        "verified_by": incoming.verified_by,
+        "state": DeliveryState.RECEIVED,
+    }
+    if reused:
+        reason = Reason.ID_REUSED.value
+        row |= {
+            "state": DeliveryState.FAILED,
+            "reason": reason,
+            "detail": REUSED_DETAIL,
+            "failure_group": group_id(incoming.source, reason, None, REUSED_DETAIL),
+        }
+        if vendor_id is not None:  # `once_per: delivery` bills this body alone by it
+            row["vendor_id"] = f"{vendor_id[:REUSED_ID_CHARS]}#{incoming.body_sha256}"
+    return row
 
 
 async def _find(connection: AsyncConnection, keys: Sequence[DedupeKey]) -> dict[DedupeKey, Anchor]:
-    if not keys:
-        return {}
     columns = deliveries.c
-    found = await connection.execute(
+    rows = await connection.execute(
         select(
             columns.source, columns.dedupe_key, columns.id, columns.body_sha256, columns.state
         ).where(tuple_(columns.source, columns.dedupe_key).in_(keys))
     )
+    due = (DeliveryState.RECEIVED, DeliveryState.FAILED)
     return {
-        DedupeKey(source, key): Anchor(delivery_id, body_sha256, state)
-        for source, key, delivery_id, body_sha256, state in found
+        DedupeKey(source, key): Anchor(delivery_id, body_sha256, is_due=state in due)
+        for source, key, delivery_id, body_sha256, state in rows
     }
 
 
-def _answer(row: Row, anchor: Anchor) -> Accepted:
-    """Not a duplicate of itself: a first try may have been committed without our hearing of it."""
-    return Accepted(anchor.delivery_id, duplicate=anchor.delivery_id != row.pending.delivery_id)
-
-
-def _reuses_id(row: Row, anchor: Anchor) -> bool:
-    incoming = row.pending.incoming
-    return (incoming.id_signed or incoming.one_body) and anchor.body_sha256 != incoming.body_sha256
-
-
-def _row_of_its_own(row: Row) -> Row:
-    key = f"{row.key.key}#{row.pending.incoming.body_sha256}"
-    return Row(row.pending, DedupeKey(row.key.source, key), reused=True)
+def _answer(pending: Pending, anchor: Anchor) -> Accepted:
+    """Not a duplicate of itself: the first try may have been committed without our knowing."""
+    return Accepted(anchor.delivery_id, duplicate=anchor.delivery_id != pending.delivery_id)
 
 
 async def _count_repeats(
     connection: AsyncConnection, answers: Sequence[Accepted], now: ColumnElement[Any]
 ) -> None:
-    """Count each repeat on its delivery; a repeat of a failed one wakes it again.
+    """Count each repeat on its delivery; a repeat of a failed delivery makes it due again.
 
-    Not one with a reused id: which of its bodies is true is for a person to say.
+    Not of one with a reused id: a person decides which of its bodies is true.
     """
     repeats = Counter(answer.delivery_id for answer in answers if answer.duplicate)
     if not repeats:

@@ -1,8 +1,8 @@
 """The inbox: what was acknowledged is committed, and each POST is kept once.
 
-Owns the group commit: whatever arrived while the last commit ran goes into the next, so that
-load sets the batch size and a lone request waits for nobody. Refuses to acknowledge from memory:
-a caller hears of its delivery only after COMMIT.
+Owns the group commit: what arrives while a commit runs goes into the next one, so that load sets
+the batch size and a lone request waits for no other. Refuses to acknowledge from memory: a caller
+is answered only after COMMIT.
 """
 
 from __future__ import annotations
@@ -24,14 +24,14 @@ __all__ = ["Accepted", "Inbox", "Incoming", "open_for_intake"]
 
 log = structlog.get_logger(__name__)
 
-#: A delivery not committed after this long is answered 503, which leaves the sender its answer
-#: within 2 s; it tries again.
+#: A delivery not committed after this long is answered 503, so that the sender has its answer
+#: within 2 s and tries again.
 COMMIT_SECONDS = 1.6
-#: A lock of somebody else's on one row is waited for this long: everybody in the group waits too.
+#: Wait for another transaction's lock on one row: the whole group waits too.
 LOCK_SECONDS = 0.4
-#: Once it is known that there is one, it is not waited for again.
+#: Wait for a lock that is known to be held.
 KNOWN_LOCK_SECONDS = 0.05
-#: Connections for intake alone: one commits, one looks whether that is possible.
+#: Connections for intake alone: one commits, one checks whether that is possible.
 CONNECTIONS = 2
 #: A failure to commit is believed for this long, unless a commit succeeds.
 BELIEVED_SECONDS = 3.0
@@ -45,15 +45,15 @@ WAITING_BYTES = 128 * 1024 * 1024
 RETRY_SECONDS = 0.1
 #: So many deliveries in a row that find a lock say that all would.
 LOCKS_IN_A_ROW = 10
-#: A committer that is told to stop has this long.
+#: A committer that is cancelled has this long to end.
 END_SECONDS = 0.5
 
 
 def open_for_intake(url: str) -> Database:
-    """An engine for an inbox alone: whoever reads much elsewhere takes no connection from it.
+    """An engine for an inbox alone, so that no long read elsewhere takes its connections.
 
-    A statement that takes longer than a transaction may has lost its connection, and the next
-    try is made on a new one.
+    A statement that takes longer than a transaction may has lost its connection; the next try
+    uses a new one.
     """
     return open_database(
         url,
@@ -102,7 +102,7 @@ class Inbox:
         """Raise where a delivery could not be committed now.
 
         While commits do not come to an end, while the last one failed (a disk may have room for
-        little things yet), and while somebody else has the table to himself.
+        little things yet), and while another transaction has the table locked.
         """
         now = asyncio.get_running_loop().time()
         if self._began_at is not None and now - self._began_at > COMMIT_SECONDS:
@@ -146,7 +146,7 @@ class Inbox:
     def _take(self) -> list[Pending]:
         """The next group: in order of arrival, without those whose caller has gone.
 
-        One that met a lock tries again when nobody else waits, and alone.
+        One that met a lock is tried again when no other waits, and alone.
         """
         held_up = {pending.key for pending in self._held_up}
         batch: list[Pending] = []
@@ -175,7 +175,7 @@ class Inbox:
         return None
 
     async def _commit(self, batch: list[Pending]) -> None:
-        """Commit the group; where it cannot be, each row alone, so that one fails no neighbour."""
+        """Commit the group; if it fails, each row alone, so that one fails no other."""
         error = await self._try(batch)
         if error is not None and is_transient(error) and not is_held_up(error):
             await self._put_back(batch, error)
@@ -183,9 +183,9 @@ class Inbox:
             await self._commit_apart(batch)
 
     async def _commit_apart(self, batch: list[Pending]) -> None:
-        """Each row alone, until those that cannot be are found and the rest goes together.
+        """Commit each row alone until the failing ones are found, then the rest together.
 
-        Many in a row that find a lock mean that it is not on rows.
+        Many rows in succession that meet a lock mean that the lock is not on rows.
         """
         rest, held_up = batch, 0
         while rest:
@@ -211,7 +211,7 @@ class Inbox:
     async def _try(
         self, batch: list[Pending], *, lock_seconds: float | None = None
     ) -> Exception | None:
-        """Commit these and ring; or say why not."""
+        """Commit these and ring; return the error if that failed."""
         self._began_at = asyncio.get_running_loop().time()
         try:
             to_ring = await self._intake.commit(batch, lock_seconds=lock_seconds)
@@ -225,7 +225,7 @@ class Inbox:
         return None
 
     async def _put_back(self, batch: list[Pending], error: Exception) -> None:
-        """Keep these waiting for the next try: nothing can be committed right now."""
+        """Let these wait for the next try: nothing can be committed now."""
         log.warning("inbox.commit_failed", deliveries=len(batch), error=brief(error))
         self._failure = InboxUnavailable(in_words(error))
         self._failed_at = asyncio.get_running_loop().time()
@@ -234,6 +234,6 @@ class Inbox:
         await asyncio.sleep(RETRY_SECONDS)
 
     def _put_aside(self, pending: Pending) -> None:
-        """Keep one waiting that somebody else's transaction holds, behind all others."""
+        """Let a delivery locked by another transaction wait behind all others."""
         self._held_up.append(pending)
         self._waiting_bytes += len(pending.incoming.body)

@@ -1,8 +1,8 @@
-"""Set-up windows and the secrets that came through them, where every web process sees them.
+"""Pairing windows and the secrets received through them, stored where every web process sees them.
 
-Owns that a secret is taken once, in a window that is open, from a sender who knows the window's
-one-time part, and that it replaces no secret in use unless the operator said so. Refuses to keep
-the one-time part itself: its hash is enough to know it again.
+Owns that a secret is accepted once, in an open window, from a sender who knows the window's
+one-time token, and that it replaces no secret in use unless the operator allowed it. Refuses to
+store the token itself: its hash is enough to recognise it.
 """
 
 from __future__ import annotations
@@ -19,15 +19,15 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from jobs.storage.database import Database
 from jobs.storage.schema import learnt_secrets, pairing_windows
 
-#: No vendor's secret is longer.
+#: Longer than any vendor's secret.
 LONGEST_SECRET = 4096
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Window:
-    """What is taken for `source`: a secret, kept as `secret`, or (None) only what is shown.
+    """What a window accepts for `source`: a secret, stored as `secret`, or (None) values to show.
 
-    `replaces`: it may take the place of a learnt secret of that name.
+    `replaces`: it may replace a learnt secret of that name.
     """
 
     source: str
@@ -71,11 +71,11 @@ async def take(
     shown: Mapping[str, str],
     is_in_use: Callable[[str], bool] = lambda _name: False,
 ) -> Window | None:
-    """Keep what came through the open window and close it; None where it is not taken.
+    """Store what came through the open window and close it; None where it is not accepted.
 
-    Of several processes that try, one gets through. A wrong token leaves the window open.
-    `is_in_use` says of a secret's name that this process has a value from elsewhere, which is not
-    replaced without asking either.
+    Of several processes that try, one succeeds. A wrong token leaves the window open.
+    `is_in_use`: this process has a value for the secret's name from elsewhere, which is not
+    replaced without permission either.
     """
     if learnt is not None and not _is_a_secret(learnt):
         return None
@@ -102,7 +102,7 @@ async def take(
 
 
 async def taken(database: Database, source: str) -> dict[str, str] | None:
-    """What the vendor sent for the operator to see; None while nothing has come."""
+    """What the vendor sent for the operator to see; None before it has."""
     async with database.read() as connection:
         query = select(pairing_windows.c.shown).where(pairing_windows.c.source == source)
         shown: dict[str, str] | None = await connection.scalar(query)

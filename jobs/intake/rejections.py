@@ -1,34 +1,29 @@
-"""Requests that were not taken, kept so that an operator can see why.
+"""Rejected requests, kept so that an operator can see why they were rejected.
 
-Owns what is kept of them and how little that may cost: they wait in a small ring in memory, a
-batch a second goes to the database, and the table keeps the last 1,000. Those of a group are one
-row, with the last of them and how many there were. Refuses to grow under attack, to let one
-source's flood hide another's single rejection, and to lose the counts.
+Owns what is kept of them, and its cost: they wait in a small ring in memory, a batch a second is
+written, and the table keeps the last 1,000. Rejections of a group are one row: the last of them,
+and their number. Refuses to grow under attack, to let one source's flood hide another's single
+rejection, and to lose the counts.
 """
 
 from __future__ import annotations
 
-import asyncio
 import uuid
-from collections import Counter, deque
-from collections.abc import Iterator, Mapping, Sequence
+from collections import deque
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from datetime import datetime
-from types import MappingProxyType
 
-import structlog
 from sqlalchemy import Delete, delete, func, select
 
-from jobs.common.errors import brief, is_transient
 from jobs.common.ids import new_id
+from jobs.intake.write_behind import Count, Key, WriteBehind, add_counts
 from jobs.storage.database import Database
 from jobs.storage.schema import rejection_counts, rejections
 
-log = structlog.get_logger(__name__)
-
-#: So many rows are kept in the table, and at most so many wait in memory.
+#: Rows kept in the table, and rows that may wait in memory.
 KEPT = 1_000
-#: At most so many are written at a time, whatever comes in.
+#: Rows written at a time, whatever comes in.
 BATCH = 200
 EVERY_SECONDS = 1.0
 #: The row of a group has an id made of the group's name.
@@ -37,11 +32,11 @@ _GROUPS = uuid.UUID("0d6f0b0c-51a5-5c57-9f0e-7c8c3a2f9b11")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rejected:
-    """One request that was not taken. It holds no body, no secret and no value of a header.
+    """One rejected request, without its body, any secret or any header value.
 
-    `source` is a configured one, or `unknown`; `body_bytes` is what was declared where the body
-    was not read whole, and then `body_sha256` (hex) is None. `path` is what may be kept of the
-    path of one that reached no source. Those of a `group` are one row, the last one's, of `count`.
+    `source` is a configured one, or `unknown`; `body_bytes` is the declared length where the body
+    was not read whole, and then `body_sha256` (hex) is None. `path` is the loggable part of a path
+    that belongs to no source. Rejections of one `group` are one row: the last one, with `count`.
     """
 
     at: datetime
@@ -58,9 +53,12 @@ class Rejected:
     count: int = 1
     group: str | None = None
 
-    def after(self, earlier: Rejected | None) -> Rejected:
-        """This one of a group, with those before it counted."""
-        return self if earlier is None else replace(self, count=self.count + earlier.count)
+    def joined(self, other: Rejected | None) -> Rejected:
+        """The later of two of a group, with the count of both."""
+        if other is None:
+            return self
+        later = max(self, other, key=lambda rejected: rejected.at)
+        return replace(later, count=self.count + other.count)
 
 
 class Ring:
@@ -74,11 +72,11 @@ class Ring:
     def __len__(self) -> int:
         return self._length
 
-    def add(self, one: Rejected) -> None:
-        """Take one in; where there is no room, the oldest of the loudest source goes."""
+    def add(self, rejected: Rejected) -> None:
+        """Take one in; where there is no room, the oldest of the loudest source is dropped."""
         if self._length >= self._size:
             self._take_from(max(self._by_source, key=lambda name: len(self._by_source[name])))
-        self._by_source.setdefault(one.source, deque()).append(one)
+        self._by_source.setdefault(rejected.source, deque()).append(rejected)
         self._length += 1
 
     def take(self, number: int) -> list[Rejected]:
@@ -91,111 +89,68 @@ class Ring:
 
     def _take_from(self, source: str) -> Rejected:
         waiting = self._by_source[source]
-        one = waiting.popleft()
+        rejected = waiting.popleft()
         self._length -= 1
         if not waiting:
             del self._by_source[source]
-        return one
+        return rejected
 
 
-class RejectionBook:
-    """Takes rejections in without waiting, and writes them to the database in the background."""
+class RejectionBook(WriteBehind[Rejected]):
+    """Takes rejections without waiting; they are written in the background."""
 
     def __init__(self, database: Database) -> None:
-        self._database = database
+        super().__init__(database, name="rejections", seconds=EVERY_SECONDS)
         self._ring = Ring()
         self._groups: dict[str, Rejected] = {}
-        self._counts: Counter[tuple[str, str]] = Counter()
-        self._last: dict[tuple[str, str], datetime] = {}
-        self._is_failing = False
 
-    def add(self, one: Rejected) -> None:
-        """Take note of one; never blocks, never raises."""
-        key = (one.source, one.cause)
-        self._counts[key] += 1
-        self._last[key] = one.at
-        self._keep(one)
+    def add(self, rejected: Rejected) -> None:
+        """Note one; never blocks, never raises."""
+        self._count((rejected.source, rejected.cause), Count(1, rejected.at))
+        self._keep(rejected)
 
-    def _keep(self, one: Rejected) -> None:
-        if one.group is None:
-            self._ring.add(one)
-        elif one.group in self._groups or len(self._groups) < KEPT:
-            self._groups[one.group] = one.after(self._groups.get(one.group))
+    def _keep(self, note: Rejected) -> None:
+        if note.group is None:
+            self._ring.add(note)
+        elif note.group in self._groups or len(self._groups) < KEPT:
+            self._groups[note.group] = note.joined(self._groups.get(note.group))
 
-    async def run(self) -> None:
-        """Write a batch a second until cancelled; while the database is away, what fits waits."""
-        while True:
-            await asyncio.sleep(EVERY_SECONDS)
-            await self.flush()
-
-    async def flush(self) -> None:
-        """Write one batch now, if there is anything; a failure is logged once and tried again.
-
-        Rows that the database refuses, and would at every try, are let go: nothing that comes
-        later is to wait behind them.
-        """
-        if not self._counts and not len(self._ring):
-            return
-        rows = self._ring.take(BATCH)
+    def _take(self) -> list[Rejected]:
         groups, self._groups = self._groups, {}
-        counts, self._counts = self._counts, Counter()
-        last = {key: self._last[key] for key in counts}
-        try:
-            await write_rejections(self._database, rows, counts=counts, last=last, groups=groups)
-        except Exception as error:  # noqa: BLE001 - whatever it is, intake goes on without it
-            self._counts.update(counts)
-            for one in (*groups.values(), *rows) if is_transient(error) else ():
-                self._keep(one)
-            if not self._is_failing:
-                log.warning("rejections.write_failed", error=brief(error))
-            self._is_failing = True
-        else:
-            self._is_failing = False
-            self._last = {key: at for key, at in self._last.items() if key in self._counts}
+        return [*groups.values(), *self._ring.take(BATCH)]
+
+    async def _write(self, counts: Mapping[Key, Count], notes: list[Rejected]) -> None:
+        await write_rejections(self._database, counts, notes)
 
 
 async def write_rejections(
-    database: Database,
-    rows: Sequence[Rejected],
-    *,
-    counts: Mapping[tuple[str, str], int],
-    last: Mapping[tuple[str, str], datetime],
-    groups: Mapping[str, Rejected] = MappingProxyType({}),
+    database: Database, counts: Mapping[Key, Count], notes: Sequence[Rejected]
 ) -> None:
-    """Add rows and counts, by source and cause, and keep no more rows than `KEPT`."""
+    """Add rows and counts, and keep no more rows than `KEPT`."""
+    rows = sorted((note for note in notes if note.group is None), key=lambda row: row.at)
+    groups = {note.group: note for note in notes if note.group is not None}
     async with database.write() as connection:
-        for key in sorted(counts):
-            source, cause = key
-            row = {"source": source, "cause": cause, "count": counts[key], "last_at": last[key]}
-            await connection.execute(
-                database.upsert(
-                    rejection_counts, key=["source", "cause"], values=row, adding=["count"]
-                )
-            )
+        await add_counts(database, connection, rejection_counts, counts, last="last_at")
         for group in sorted(groups):
             row = {"id": str(uuid.uuid5(_GROUPS, group)), **_fields(groups[group])}
             await connection.execute(
                 database.upsert(rejections, key=["id"], values=row, adding=["count"])
             )
         if rows:
-            await connection.execute(rejections.insert(), list(_values(rows)))
-        if rows or groups:
+            values = [{"id": new_id(), **_fields(row)} for row in rows]
+            await connection.execute(rejections.insert(), values)
+        if notes:
             await connection.execute(_beyond_what_is_kept())
 
 
-def _values(rows: Sequence[Rejected]) -> Iterator[dict[str, object]]:
-    for one in sorted(rows, key=lambda row: row.at):
-        yield {"id": new_id(), **_fields(one)}
-
-
-def _fields(one: Rejected) -> dict[str, object]:
-    fields = {**asdict(one), "header_names": list(one.header_names)}
+def _fields(rejected: Rejected) -> dict[str, object]:
+    fields = {**asdict(rejected), "header_names": list(rejected.header_names)}
     del fields["group"]
     return fields
 
 
 def _beyond_what_is_kept() -> Delete:
-    """Every source's newest stay before any source's older ones."""
+    """Rows beyond `KEPT`: each source's newest rank before any source's older ones."""
     columns = rejections.c
     rank = func.row_number().over(
         partition_by=columns.source, order_by=(columns.at.desc(), columns.id.desc())

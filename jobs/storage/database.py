@@ -1,6 +1,6 @@
-"""The one way to the database: engine, transactions, time, durability.
+"""Access to the database: engine, transactions, time, durability.
 
-Owns what differs between SQLite and PostgreSQL, so that no other module asks which it is.
+Owns the differences between SQLite and PostgreSQL, so that no other module checks for them.
 Refuses a database that would acknowledge a commit it may lose in a power cut.
 """
 
@@ -38,19 +38,19 @@ from jobs.storage.lost_connections import notice_silence
 
 #: How long one statement may take before its connection counts as lost.
 STATEMENT_SECONDS = 30
-#: How long PostgreSQL keeps a transaction whose process says nothing: one that was frozen amid
-#: its transaction holds up, with its locks, whoever comes to the same rows.
+#: How long PostgreSQL keeps an idle transaction: a process frozen within one would block, with its
+#: locks, all others that need the same rows.
 SILENT_SECONDS = 10
-#: Connections that do not end in good order by then are left to the end of the process.
+#: Connections that are not closed by then are left to the end of the process.
 CLOSE_SECONDS = 1.0
 #: How long SQLite waits for another process's transaction before SQLITE_BUSY.
 BUSY_SECONDS = 5
-#: How long an eager one waits in one go: SQLite asks after 1, 3, 8 and 18 ms, and ever more rarely
-#: from then on, so that a worker with one transaction after the other kept intake out for seconds.
+#: How long an eager engine waits at a time: SQLite retries after 1, 3, 8 and 18 ms, and then ever
+#: more rarely, so that a worker with back-to-back transactions kept intake out for seconds.
 EAGER_SECONDS = 0.02
 #: Pause between tries to switch a new SQLite file to WAL.
 SWITCH_SECONDS = 0.02
-#: Emptying SQLite's journal keeps other writers waiting for so long at most, and is tried so often.
+#: Emptying SQLite's journal blocks other writers for at most this long, and is tried this often.
 EMPTYING_SECONDS = 0.2
 EMPTYING_TRIES = 10
 
@@ -94,16 +94,16 @@ class Database:
                 yield connection
 
     async def ensure_writable(self, table: Table) -> None:
-        """Raise where somebody has the table to himself; changes nothing.
+        """Raise where another transaction has the table locked; changes nothing.
 
-        SQLite has no such locks: there a writer has all tables to himself, and is waited for.
+        SQLite has no such locks: one writer has all tables, and the next one waits.
         """
         if not self.is_sqlite:
             async with self.read() as connection:
                 await connection.execute(text(f"LOCK TABLE {table.name} IN ROW EXCLUSIVE MODE"))
 
     async def limit_locks(self, connection: AsyncConnection, seconds: float) -> None:
-        """Let this transaction wait so long for a lock of somebody else's, where rows have any."""
+        """Bound this transaction's wait for each lock of another, where rows have locks."""
         if not self.is_sqlite:
             await connection.execute(text(f"SET LOCAL lock_timeout = {seconds * 1000:.0f}"))
 
@@ -141,17 +141,17 @@ class Database:
         return func.clock_timestamp(type_=UtcDateTime) + interval
 
     def transaction_time(self) -> ColumnElement[Any]:
-        """The database's own time, one moment for all rows that a transaction inserts at once."""
+        """The database's own time, the same for all rows that a transaction inserts at once."""
         if self.is_sqlite:
             return self.now()
         return func.now(type_=UtcDateTime)
 
     async def time(self, connection: AsyncConnection) -> datetime:
-        """The same asked for, to the microsecond: SQLite's is the clock of this machine."""
+        """The database's time now, to the microsecond; SQLite's is this machine's clock."""
         if self.is_sqlite:
             return datetime.now(UTC)
-        found: datetime = (await connection.execute(select(self.now()))).scalar_one()
-        return found
+        now: datetime = (await connection.execute(select(self.now()))).scalar_one()
+        return now
 
     def holds(self, column: ColumnElement[Any], part: bytes) -> ColumnElement[bool]:
         """Whether `part` is somewhere in the bytes of the column."""
@@ -159,10 +159,10 @@ class Database:
         return find(column, literal(part, LargeBinary)) > 0
 
     async def forget_removed(self) -> bool:
-        """Let the bytes of removed rows go from SQLite's journal too; False if somebody reads them.
+        """Remove deleted rows from SQLite's journal too; return False while a reader needs them.
 
-        It keeps every page as it was before, until a later one happens to be written over it. What
-        PostgreSQL keeps of them is for its VACUUM.
+        The journal keeps every page as it was, until a later one happens to overwrite it. On
+        PostgreSQL this is left to VACUUM.
         """
         if not self.is_sqlite:
             return True
@@ -176,7 +176,7 @@ class Database:
         return False
 
     async def close(self) -> None:
-        """Close what is open; a database that does not answer to that holds nobody up."""
+        """Close all connections; a database that does not answer is not waited for."""
         closing = asyncio.create_task(self.engine.dispose())
         await asyncio.wait({closing}, timeout=CLOSE_SECONDS)
         if closing.done():
@@ -196,11 +196,10 @@ def open_database(
 ) -> Database:
     """Make the engine for `sqlite+aiosqlite://…` or `postgresql+asyncpg://…`.
 
-    Nothing connects yet. A SQLite file's folder is made at the first connection. Errors of both
-    do not tell what was written: it may be a body. `lock_seconds` is how long a statement waits
-    for another's lock before it fails, on PostgreSQL: for as long as it may take unless given.
-    `eager` ones ask for SQLite's one write lock more often than others, and so get it before them;
-    after `busy_seconds` without it they fail.
+    Nothing connects yet. A SQLite file's folder is made at the first connection. Errors do not
+    show parameters: they may be a body. `lock_seconds` bounds a statement's wait for a lock on
+    PostgreSQL; None: no bound but `statement_seconds`. An `eager` engine asks for SQLite's one
+    write lock more often than others, and so gets it first; it fails after `busy_seconds`.
     """
     parsed = make_url(url)
     if parsed.get_backend_name() == "sqlite":
@@ -264,7 +263,7 @@ def _prepare_sqlite(engine: AsyncEngine, *, tries: int) -> None:
 
 
 async def _is_busy(driver: Any) -> bool:
-    """Whether the journal could not be emptied now; the driver's own connection begins nothing."""
+    """Whether the journal could not be emptied now; by the driver, outside any transaction."""
     cursor = await driver.execute("PRAGMA busy_timeout")
     (usual,) = await cursor.fetchone()
     try:
@@ -276,7 +275,7 @@ async def _is_busy(driver: Any) -> bool:
 
 
 def _began(connection: Connection, mode: str) -> bool:
-    """Whether it has the lock; past SQLAlchemy, to which a BEGIN that fails is the end."""
+    """Whether it has the lock; by the driver, as SQLAlchemy gives up on a BEGIN that fails."""
     cursor = connection.connection.cursor()
     try:
         cursor.execute(f"BEGIN {mode}")
@@ -290,9 +289,10 @@ def _began(connection: Connection, mode: str) -> bool:
 
 
 def _switch_to_wal(cursor: Any) -> None:
-    """Of processes that open a new file at once one switches it; the others are told to wait.
+    """Switch a new file to WAL; of processes that open it at once only one can.
 
-    They are told at once, whatever the time-out: SQLite asks no busy handler for this lock.
+    The others get SQLITE_BUSY at once, whatever the time-out: SQLite calls no busy handler for
+    this lock.
     """
     for tries_left in reversed(range(int(BUSY_SECONDS / SWITCH_SECONDS))):
         try:
@@ -306,7 +306,7 @@ def _switch_to_wal(cursor: Any) -> None:
 
 
 async def durability_faults(database: Database) -> list[str]:
-    """Each setting under which a commit may not survive a power cut, and what to set it to."""
+    """Each setting under which a power cut may lose a commit, and the value to set."""
     wanted = (
         {"PRAGMA journal_mode": "wal", "PRAGMA synchronous": "2", "PRAGMA foreign_keys": "1"}
         if database.is_sqlite

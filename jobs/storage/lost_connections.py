@@ -1,7 +1,7 @@
-"""A PostgreSQL that has gone silent: its connections are dropped together and not one by one.
+"""A silent PostgreSQL: its connections are dropped together and not one by one.
 
 Owns how that is noticed: by the kernel where a host has vanished, by a statement's time-out where
-it is there and says nothing. A pool would try each of its dead connections in turn, and wait for
+it is up but does not answer. A pool would try each of its dead connections in turn, and wait for
 each: after a failover that made minutes of a moment.
 """
 
@@ -45,14 +45,14 @@ def notice_silence(engine: Engine) -> None:
         silent = context.connection.connection if context.connection is not None else None
         for connection in (silent, *idle.values()):
             if connection is not None and connection.driver_connection is not None:
-                connection.driver_connection.terminate()  # no good-byes: nobody answers them
+                connection.driver_connection.terminate()  # a close would wait for the server
         idle.clear()
 
 
 def _let_kernel_notice(transport: asyncio.Transport) -> None:
-    """Let the kernel give up on a host that has vanished without a word."""
-    found = transport.get_extra_info("socket")
-    if found is None or found.family not in (socket.AF_INET, socket.AF_INET6):
+    """Let the kernel give up on a host that has vanished."""
+    connected = transport.get_extra_info("socket")
+    if connected is None or connected.family not in (socket.AF_INET, socket.AF_INET6):
         return
     options = {
         "TCP_KEEPIDLE": GONE_SECONDS,
@@ -60,8 +60,8 @@ def _let_kernel_notice(transport: asyncio.Transport) -> None:
         "TCP_KEEPCNT": GONE_SECONDS,
         "TCP_USER_TIMEOUT": GONE_SECONDS * 1000,
     }
-    found.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+    connected.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
     for name, value in options.items():
         if hasattr(socket, name):  # macOS has not all of them
             with suppress(OSError):
-                found.setsockopt(socket.IPPROTO_TCP, getattr(socket, name), value)
+                connected.setsockopt(socket.IPPROTO_TCP, getattr(socket, name), value)

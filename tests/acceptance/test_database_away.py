@@ -94,7 +94,7 @@ def test_while_the_database_refuses_connections_intake_is_503_and_recovers_by_it
     try:
         _is_refused_in_time(service, post)
         # A socket is gone with its server; a port would refuse.
-        assert _is_alive_and_not_ready(service) == "the database is not there"
+        assert _is_alive_and_not_ready(service) == "the database is missing"
     finally:
         server.restart()
     _comes_back(service, post, f"{customer}-later")

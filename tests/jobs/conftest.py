@@ -70,7 +70,7 @@ async def on_postgres(postgres: Postgres, postgres_with_tables: str) -> AsyncIte
 
 
 async def empty(workshop: Workshop) -> None:
-    """Take all rows away, and whoever an earlier test left connected; the triggers look away."""
+    """Delete all rows, and close what an earlier test left connected; the triggers are off."""
     async with workshop.database.write() as connection:
         await connection.execute(
             text(

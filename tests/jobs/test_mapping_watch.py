@@ -86,11 +86,11 @@ async def watch(workshop: Workshop, folder: Path) -> MappingWatch:
 def mapped(
     current: MappingSet, source: str = "crm", *, company: int = 7, ticket: int = 1
 ) -> Mapped:
-    told = {"id": ticket, "status": "solved", "company": company}
+    ticket_event = {"id": ticket, "status": "solved", "company": company}
     return current.map(
         DeliveryInput(
             source=source,
-            body=json.dumps(told).encode(),
+            body=json.dumps(ticket_event).encode(),
             headers={"content-type": "application/json"},
             received_at=datetime.now(UTC),
         )
@@ -178,7 +178,7 @@ BAD_EDITS: dict[str, tuple[str, str]] = {
     ),
     "a literal agent without a price": (
         "crm.yaml",
-        FILES["crm.yaml"].replace("agent: support-agent", "agent: nobody"),
+        FILES["crm.yaml"].replace("agent: support-agent", "agent: unknown-agent"),
     ),
     "a catalogue that is no YAML": ("agents.yaml", BROKEN),
     "a table that is no YAML": ("tables/companies.yaml", BROKEN),

@@ -63,12 +63,12 @@ SABOTAGES = (
         name="acknowledge-before-the-commit",
         why="a 2xx for what a crash forgets: the vendor never sends it again",
         file="jobs/intake/commit.py",
-        old="answers, to_ring = await self._keep(connection, batch)",
+        old="await _count_repeats(connection, answers, self._database.now())",
         new=(
-            "answers, to_ring = await self._keep(connection, batch)\n"
-            "            [one.accept(said) for one, said in zip(batch, answers)]"
+            "await _count_repeats(connection, answers, self._database.now())\n"
+            "            [pending.accept(answer) for pending, answer in zip(batch, answers)]"
         ),
-        tests=_in("jobs/intake/test_inbox.py", "test_nobody_is_answered_before_the_commit")
+        tests=_in("jobs/intake/test_inbox.py", "test_no_caller_is_answered_before_the_commit")
         + _crash(
             "before-jobs.intake.commit:Intake.commit-vendors_send_again_what_was_not_answered"
         ),
@@ -85,16 +85,12 @@ SABOTAGES = (
         name="count-intake-apart",
         why="the count of intake tells of a loss only if it commits with what it counts",
         file="jobs/intake/commit.py",
-        old=(
-            "            await connection.execute("
-            "insert(intake).values(committed_at=moment, accepted=len(new)))\n"
-        ),
+        old=("                await connection.execute(insert(intake).values(row))\n"),
         new=(
-            "            async def count() -> None:\n"
-            "                async with self._database.write() as apart:\n"
-            "                    row = {'committed_at': moment, 'accepted': len(new)}\n"
-            "                    await apart.execute(insert(intake).values(row))\n"
-            "            asyncio.get_running_loop().create_task(count())\n"
+            "                async def count() -> None:\n"
+            "                    async with self._database.write() as apart:\n"
+            "                        await apart.execute(insert(intake).values(row))\n"
+            "                asyncio.get_running_loop().create_task(count())\n"
         ),
         tests=_in(
             "jobs/intake/test_inbox.py",
@@ -106,15 +102,15 @@ SABOTAGES = (
         name="count-repeats-as-accepted",
         why="the balance would hide as many lost deliveries",
         file="jobs/intake/commit.py",
-        old="accepted=len(new)",
-        new="accepted=len(rows)",
+        old='"accepted": len(new)',
+        new='"accepted": len(batch)',
         tests=_in("jobs/intake/test_inbox.py", "test_of_200_copies_at_once_one_is_new"),
     ),
     Sabotage(
         name="take-a-reused-id-for-a-repeat",
         why="another body under an id used before would vanish with a 200",
         file="jobs/intake/commit.py",
-        old="return (incoming.id_signed or incoming.one_body) and",
+        old="return fixed and",
         new="return False and",
         tests=_in(
             "jobs/intake/test_inbox.py", "test_a_signed_id_with_another_body_is_kept_as_reused"

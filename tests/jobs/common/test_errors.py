@@ -100,14 +100,14 @@ WORDS: dict[str, list[Exception]] = {
     "the disk cannot be written or read": [from_sqlite(sqlite3.SQLITE_IOERR_WRITE)],
     "another process holds the database": [from_sqlite(sqlite3.SQLITE_BUSY)],
     "the disk of the database is full": [from_postgres("53100")],
-    "the database has no connection left to give": [from_postgres("53300")],
-    "somebody else's transaction holds a lock on the tables": [from_postgres("55P03")],
-    "the database stops or starts": [from_postgres("57P01"), from_postgres("57P03")],
+    "the database has no connection left": [from_postgres("53300")],
+    "another transaction holds a lock on the tables": [from_postgres("55P03")],
+    "the database is stopping or starting": [from_postgres("57P01"), from_postgres("57P03")],
     "the database can only be read": [from_postgres("25006"), from_sqlite(sqlite3.SQLITE_READONLY)],
     "all connections to the database are in use": [PoolTimeout("pool")],
     "the database does not answer in time": [TimeoutError()],
     "the database refuses connections": [ConnectionRefusedError("10.0.0.7:5432")],
-    "the database is not there": [FileNotFoundError("/run/secret/socket")],
+    "the database is missing": [FileNotFoundError("/run/secret/socket")],
     "the connection to the database is lost": [ConnectionResetError(), from_postgres("08006")],
     "KeyError; the log has more": [KeyError("a secret")],
 }
@@ -124,7 +124,7 @@ def test_what_ails_the_database_is_said_in_words_that_give_nothing_away(
     assert in_words(error) == words
 
 
-def test_a_lock_of_somebody_else_is_told_from_other_trouble() -> None:
+def test_a_lock_of_another_transaction_is_recognised() -> None:
     assert is_held_up(from_postgres("55P03"))
     assert not is_held_up(from_postgres("40001"))
     assert not is_held_up(from_sqlite(sqlite3.SQLITE_BUSY))

@@ -39,8 +39,8 @@ async def test_what_the_task_raised_is_passed_over() -> None:
 
 
 async def test_what_was_let_go_of_and_then_breaks_is_not_logged() -> None:
-    told: list[dict[str, object]] = []
-    asyncio.get_running_loop().set_exception_handler(lambda _, context: told.append(context))
+    errors: list[dict[str, object]] = []
+    asyncio.get_running_loop().set_exception_handler(lambda _, context: errors.append(context))
 
     async def breaks_when_cancelled() -> None:
         try:
@@ -51,7 +51,7 @@ async def test_what_was_let_go_of_and_then_breaks_is_not_logged() -> None:
     assert not await within(0.01, breaks_when_cancelled())
     await asyncio.sleep(0.05)
     gc.collect()
-    assert told == []
+    assert errors == []
 
 
 async def test_periodic_work_goes_on_after_a_transient_failure_and_after_a_bug(

@@ -44,7 +44,7 @@ async def test_an_accepted_delivery_is_committed_and_rung(workshop: Workshop) ->
     assert (row.reason, row.detail, row.rule, row.settled_at) == (None, None, None, None)
 
 
-async def test_nobody_is_answered_before_the_commit(
+async def test_no_caller_is_answered_before_the_commit(
     workshop: Workshop, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     happened: list[str] = []
@@ -339,7 +339,7 @@ async def test_a_delivery_is_judged_by_when_it_is_settled_too(workshop: Workshop
     assert abs(one.judged_at - await workshop.now()) < timedelta(minutes=1)
 
 
-async def test_a_lone_request_waits_for_nobody(workshop: Workshop) -> None:
+async def test_a_lone_request_waits_for_no_other(workshop: Workshop) -> None:
     await workshop.inbox.accept(incoming())
     took: list[float] = []
     for _ in range(10):

@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 from sqlalchemy import select, text
 from sqlalchemy.exc import DBAPIError, PendingRollbackError
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 from jobs.common.errors import InboxUnavailable, is_transient
 from jobs.intake import inbox as inbox_module
@@ -61,20 +62,21 @@ async def test_a_connection_lost_on_commit_is_tried_again_and_kept_once(
     workshop: Workshop, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The commit landed, its answer did not: the caller still hears that it is the first."""
-    commit = workshop.inbox._intake._keep
+    write = Database.write
     answers = 0
 
-    async def keep_and_lose(*arguments: Any) -> Any:
+    @asynccontextmanager
+    async def commit_and_lose(database: Database) -> AsyncIterator[AsyncConnection]:
         nonlocal answers
+        async with write(database) as connection:
+            yield connection
         answers += 1
-        kept = await commit(*arguments)
         if answers == 1:
-            await arguments[0].commit()
             raise ConnectionResetError("the answer to COMMIT was lost")
-        return kept
 
-    monkeypatch.setattr(workshop.inbox._intake, "_keep", keep_and_lose)
-    accepted = await workshop.inbox.accept(incoming())
+    with monkeypatch.context() as patched:
+        patched.setattr(Database, "write", commit_and_lose)
+        accepted = await workshop.inbox.accept(incoming())
     assert answers == 2
     assert not accepted.duplicate
     assert (await workshop.delivery(accepted.delivery_id)).duplicates == 0
@@ -85,7 +87,7 @@ async def test_a_connection_lost_on_commit_is_tried_again_and_kept_once(
 
 @asynccontextmanager
 async def holding(database: Database, delivery_id: str) -> AsyncIterator[None]:
-    """Somebody has changed the row and not committed: psql, left open."""
+    """Another transaction has changed the row and not committed: psql, left open."""
     async with database.write() as connection:
         await connection.execute(
             select(deliveries.c.id).where(deliveries.c.id == delivery_id).with_for_update()
@@ -93,7 +95,9 @@ async def holding(database: Database, delivery_id: str) -> AsyncIterator[None]:
         yield
 
 
-async def test_a_row_that_somebody_holds_delays_its_own_repeat_only(on_postgres: Workshop) -> None:
+async def test_a_row_locked_by_another_transaction_delays_its_own_repeat_only(
+    on_postgres: Workshop,
+) -> None:
     held = await on_postgres.inbox.accept(incoming(vendor_id="held"))
     async with holding(on_postgres.new_database(), held.delivery_id):
         repeats = [
@@ -160,7 +164,7 @@ async def test_a_transaction_whose_process_is_silent_is_ended_by_the_server(
         await silent.__aexit__(None, None, None)
 
 
-async def test_a_table_that_somebody_has_to_himself_is_no_readiness(
+async def test_a_table_locked_by_another_transaction_is_not_ready(
     on_postgres: Workshop,
 ) -> None:
     await on_postgres.inbox.ensure_committing()
@@ -185,14 +189,14 @@ async def test_a_failed_commit_is_believed_until_one_succeeds(
 ) -> None:
     """A disk may have room for a heartbeat and none for a body."""
     faults = [OSError(28, "No space left on device")]
-    keep = on_sqlite.inbox._intake._keep
+    insert = on_sqlite.inbox._intake._insert
 
     async def fail_at_first(*arguments: Any) -> Any:
         if faults:
             raise faults[0]
-        return await keep(*arguments)
+        return await insert(*arguments)
 
-    monkeypatch.setattr(on_sqlite.inbox._intake, "_keep", fail_at_first)
+    monkeypatch.setattr(on_sqlite.inbox._intake, "_insert", fail_at_first)
     with pytest.raises(InboxUnavailable):
         await on_sqlite.inbox.accept(incoming())
     with pytest.raises(InboxUnavailable, match="the disk is full"):
@@ -306,7 +310,7 @@ async def test_a_server_without_a_connection_to_spare_is_found_again(
     with pytest.raises(InboxUnavailable):
         await inbox.accept(incoming(vendor_id="evt-1"))
     assert time.monotonic() - began < 2
-    with pytest.raises(InboxUnavailable, match="no connection left to give"):
+    with pytest.raises(InboxUnavailable, match="no connection left"):
         await inbox.ensure_committing()
     await on_postgres.run("ALTER ROLE limited CONNECTION LIMIT -1")
     await on_postgres.accept_until_committed(incoming(vendor_id="evt-1"), seconds=3)

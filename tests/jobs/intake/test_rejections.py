@@ -137,9 +137,9 @@ async def test_what_cannot_be_written_is_kept_for_the_next_time(
         for _ in range(2):
             await book.flush()
             await uses.flush()
-    assert [line["event"] for line in logs] == [
-        "rejections.write_failed",
-        "secret_uses.write_failed",
+    assert [(line["event"], line["buffer"]) for line in logs] == [
+        ("write_behind.failed", "rejections"),
+        ("write_behind.failed", "secret_uses"),
     ]
     book.add(rejected(2))
     await book.flush()
@@ -160,7 +160,7 @@ async def test_a_row_that_no_database_takes_holds_up_none_that_come_later(
     book = RejectionBook(workshop.database)
     book.add(rejected(1, body_bytes=2**63))
     await book.flush()
-    assert [line["event"] for line in logs] == ["rejections.write_failed"]
+    assert [line["event"] for line in logs] == ["write_behind.failed"]
     book.add(rejected(2))
     await book.flush()
     page = await list_rejections(workshop.database, RejectionFilter())

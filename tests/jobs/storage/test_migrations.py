@@ -154,7 +154,7 @@ CHARGED = (
 
 
 async def test_a_database_of_the_first_form_of_0003_is_brought_along(database: Database) -> None:
-    """It says 0003 as well, and lacked what a purge, audits and notices need."""
+    """It is marked 0003 too, and lacked what a purge, audits and notices need."""
     await make_first_form_of_0003(database)
     assert not await schema_is_current(database)
     await migrate(database)

@@ -12,6 +12,7 @@ import pytest
 from sqlalchemy import update
 
 from jobs.intake.rejections import Rejected, write_rejections
+from jobs.intake.write_behind import Count
 from jobs.storage.database import Database
 from jobs.storage.schema import deliveries, outcomes
 from receiver.config.reading import load_settings
@@ -60,9 +61,7 @@ async def reject(database: Database, seconds: float, **values: Any) -> None:
     given = {"source": "zendesk", "cause": "wrong-signature", "detail": "none matches", **values}
     one = Rejected(at=at, remote="::1", **given)
     key = (one.source, one.cause)
-    groups = {one.group: one} if one.group else {}
-    rows = () if one.group else (one,)
-    await write_rejections(database, rows, counts={key: 1}, last={key: at}, groups=groups)
+    await write_rejections(database, {key: Count(1, at)}, [one])
 
 
 async def test_a_delivery_is_shown_when_it_has_settled_and_once(
