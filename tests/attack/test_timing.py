@@ -69,8 +69,8 @@ def test_every_place_that_verifies_compares_in_constant_time() -> None:
         "signatures/hmac_scheme.py",
         "signatures/tokens.py",
         "signatures/handshakes.py",
-        "signatures/odd/jwts.py",
-        "signatures/odd/forms.py",
+        "signatures/custom/jwts.py",
+        "signatures/custom/forms.py",
         "api/auth.py",
     }
     assert {path.relative_to(ROOT).as_posix() for path in PLACES if calls(path)} >= expected
