@@ -1,7 +1,7 @@
 """The file `.env`: names and values, exactly as they were copied there.
 
 Owns how a line is read. Refuses to change a value: nothing in it is replaced (`$`, `${HOME}`), and
-nothing is cut off at a `#`, as tools for shells do; a vendor's secret may hold either.
+nothing is cut off at a `#` as shells do; a vendor's secret may hold either.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ def read_env_file(path: Path | None) -> dict[str, str]:
 
 
 def doubtful_values(path: Path | None) -> list[str]:
-    """A warning for each value in which something looks like a comment behind it."""
+    """A warning for each value that ends in what looks like a comment."""
     return [
         f"{name} in {path} holds a `#` as before a comment, which is part of its value; "
         "put a comment on a line of its own, or the value in quotes if it is meant"

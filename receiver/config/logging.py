@@ -16,8 +16,8 @@ import structlog
 from rich.cells import cell_len
 from structlog.typing import EventDict, Processor, WrappedLogger
 
-#: Libraries that say at info what we say better, at debug what is nobody's business (aiosqlite:
-#: every statement with its values, so headers and payloads), or what nobody asked.
+#: Libraries that repeat at info what we log better, that log private data at debug (aiosqlite:
+#: every statement with its values, so headers and payloads), or that log too much.
 QUIETER = {
     "aiosqlite": logging.WARNING,
     "alembic": logging.WARNING,

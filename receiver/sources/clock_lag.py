@@ -1,7 +1,7 @@
 """How long ago recent requests were signed, by source: what our clock is held against.
 
-Owns a small sample in memory. A vendor's clock may be wrong and its queue may be slow; those of
-many vendors are not wrong alike.
+Owns a small sample in memory. One vendor's clock may be wrong and its queue slow; those of many
+vendors are not all wrong in the same way.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from collections.abc import Callable
 from statistics import median
 from time import monotonic
 
-#: So many of a source's requests are looked at, and none that came longer ago.
+#: The newest requests of a source that are kept, and for how long they count.
 SAMPLE = 51
 RECENT_SECONDS = 3600.0
 
@@ -24,12 +24,12 @@ class ClockLags:
         self._lags: dict[str, deque[tuple[float, float]]] = {}
 
     def add(self, source: str, lag_seconds: float) -> None:
-        """Note one; negative where it was signed ahead of our clock. Never blocks or raises."""
+        """Add a lag; negative where it was signed ahead of our clock. Never blocks or raises."""
         sample = self._lags.setdefault(source, deque(maxlen=SAMPLE))
         sample.append((self._clock(), lag_seconds))
 
     def medians(self) -> dict[str, tuple[float, int]]:
-        """By source the median of recent ones in seconds, and of how many it is."""
+        """By source the median of recent lags in seconds, and their number."""
         since = self._clock() - RECENT_SECONDS
         recent = {
             source: [lag for at, lag in sample if at >= since]

@@ -167,7 +167,7 @@ def _secret_states(
             not_after=source.secret_ends.get(name),
             uses=uses[name].count if name in uses else 0,
             last_used=uses[name].last_used_at if name in uses else None,
-            problem=problems[name].says if name in problems else None,
+            problem=problems[name].summary if name in problems else None,
         )
         for name in source.secrets
     ]

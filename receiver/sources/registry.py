@@ -199,9 +199,9 @@ def signs_url(scheme: Scheme) -> bool:
 
 
 def without_public_url(sources: Iterable[KnownSource], settings: Settings) -> list[str]:
-    """The sources whose vendor signs the URL while nothing says what it calls.
+    """The sources whose vendor signs the URL while the URL it calls is not known.
 
-    Behind a configured proxy, its headers say so.
+    Behind a configured proxy, the headers show it.
     """
     if settings.public_url or settings.trusted_proxies:
         return []

@@ -18,9 +18,9 @@ from receiver.sources.secrets import Secrets
 def missing_secrets(
     mappings: MappingSet, secrets: Secrets, *, now: datetime | None = None
 ) -> dict[str, tuple[str, ...]]:
-    """The sources that have no secret at all, with the names of which one is needed.
+    """The sources without any secret, with the names of which one is needed.
 
-    One that has ended by `now` is none; without `now` ends do not matter.
+    A secret that has ended by `now` does not count; without `now` ends are ignored.
     """
     wanted = {name: usable_secrets(source, now) for name, source in mappings.sources.items()}
     return {
@@ -31,7 +31,7 @@ def missing_secrets(
 
 
 def throwaway_secrets(mappings: MappingSet, secrets: Secrets) -> Iterator[tuple[str, str]]:
-    """The sources that take requests signed with what `receiver up` made, and the secret's name."""
+    """The sources with a throw-away secret of `receiver up`, and the secret's name."""
     for name, source in sorted(mappings.sources.items()):
         for secret in source.secrets:
             if secrets.is_throwaway(secret):
@@ -40,15 +40,15 @@ def throwaway_secrets(mappings: MappingSet, secrets: Secrets) -> Iterator[tuple[
 
 @dataclass(frozen=True, slots=True)
 class SecretProblem:
-    """A secret of a source that has not the form which its scheme takes, and what to do."""
+    """A secret that its source's scheme cannot use as it is written, and the remedy."""
 
     source: str
     name: str
-    says: str
+    summary: str
     remedy: str
 
     def __str__(self) -> str:
-        return f"{self.name} {self.says}: {self.remedy}"
+        return f"{self.name} {self.summary}: {self.remedy}"
 
 
 def secret_problems(
@@ -95,7 +95,7 @@ _EMPTY = FormProblem("is there and empty", "put the secret into it")
 
 
 def _problem_of_gate(name: str, secrets: Secrets, signing: Mapping[str, str]) -> FormProblem | None:
-    """What is wrong with the word that set-up requests show in the open."""
+    """What is wrong with the word that set-up requests show in plain text."""
     value = secrets.get(name)
     if value is None:
         return FormProblem("is not set", "set it to the word that set-up requests are to show")
@@ -106,7 +106,7 @@ def _problem_of_gate(name: str, secrets: Secrets, signing: Mapping[str, str]) ->
 
 
 def usable_secrets(source: Source, now: datetime | None) -> tuple[str, ...]:
-    """The names of those that have not ended."""
+    """The names of the secrets that have not ended."""
     ends = source.secret_ends
     return tuple(name for name in source.secrets if _goes_on(ends.get(name), now))
 

@@ -25,9 +25,9 @@ LONGEST_SECRET_BYTES = 64 * 1024
 class Secrets:
     """Values by name: from the environment, else a file, else `.env`, else learnt, else made.
 
-    Learnt are those that vendors sent while they were set up: `learn` is given them, from the
-    database; `paired` is the folder in which earlier versions kept them. `made` is that of
-    throw-away secrets that `receiver up` keeps. Any of them may be missing.
+    Learnt secrets are those that vendors sent while they were set up: `learn` takes them, from the
+    database; `paired` is the folder in which earlier versions kept them. `made` is the folder of
+    throw-away secrets that `receiver up` makes. Any of them may be absent.
 
     Files are read by `reload` and kept until the next one; the environment is taken once. An
     empty value counts as none.
@@ -110,7 +110,7 @@ class Secrets:
             by_hand |= _read_folder(self._directory, unreadable, empty)
         self._set_by_hand = frozenset(by_hand)
         found |= by_hand
-        self._complain_of(frozenset(unreadable))
+        self._warn_of_unreadable(frozenset(unreadable))
         changed = found != self._files or empty != self._empty
         self._files, self._empty = found, frozenset(empty)
         return changed
@@ -129,8 +129,8 @@ class Secrets:
         empty |= {name for name, value in values.items() if not value}
         return {name: value for name, value in values.items() if value}
 
-    def _complain_of(self, unreadable: frozenset[Path]) -> None:
-        """Name each unreadable file once, not at every look."""
+    def _warn_of_unreadable(self, unreadable: frozenset[Path]) -> None:
+        """Log each unreadable file once."""
         for path in sorted(unreadable - self._unreadable):
             log.warning("secrets.unreadable", path=str(path))
         self._unreadable = unreadable

@@ -1,7 +1,7 @@
-"""What of a mapping rests on something that nobody signs, so that a captured request can change it.
+"""What of a mapping depends on unsigned values, which a captured request can change.
 
-Owns the warnings of `receiver check` on that: headers wherever they reach an outcome, and times of
-receipt where a charge can be reversed. Refuses to say what a scheme signs: `signatures.describing`.
+Owns the warnings of `receiver check` about it: headers wherever they reach an outcome, and times of
+receipt where a charge can be reversed. What a scheme signs is in `signatures.describing`.
 """
 
 from __future__ import annotations
@@ -23,14 +23,14 @@ _KEY = "once_per"
 
 
 def reliance(scheme: Scheme, source: Source, program: Program) -> Iterator[str]:
-    """What the source's rules take from what is unsigned: a sentence each, and what to do."""
+    """What the source's rules read of what is unsigned: a sentence each, with the remedy."""
     signed = signed_headers(scheme)
     for header in _unsigned(signed, [program.events]):
-        yield f"`events` reads {_of_another(header)}, and it bills what that says; {_BODY}"
+        yield f"`events` reads {_of_another(header)}, and it bills its value; {_BODY}"
     for rule in program.rules:
         for place, expressions in _places(rule).items():
             for header in _unsigned(signed, expressions):
-                end = _AGAIN if place == _KEY else f"and it bills what that says; {_BODY}"
+                end = _AGAIN if place == _KEY else f"and it bills its value; {_BODY}"
                 yield f"rule {rule.name}: {place} reads {_of_another(header)}, {end}"
     yield from _times(scheme, source, program)
 
@@ -43,7 +43,7 @@ def _of_another(header: str) -> str:
     name = "headers by names that are worked out" if header == ANY else header
     verb = "are" if header == ANY else "is"
     return (
-        f"{name}, which {verb} not in what is signed: whoever sees one request can send it again"
+        f"{name}, which {verb} not in what is signed: anyone who sees one request can send it again"
         " with another one"
     )
 
@@ -92,8 +92,8 @@ _SAME = (
     "occurred_at reads received_at, and neither an id nor a time is signed: of a charge, its"
     " reversal and the same charge again, the third is answered `duplicate` if its body is that of"
     " the first, and owes nothing; take occurred_at from the body, or have the vendor put a time or"
-    " an id into it; `dedupe: none` makes each POST a delivery of its own, at the cost that whoever"
-    " sees one request can send it again, and it bills again"
+    " an id into it; `dedupe: none` makes each POST a delivery of its own, at the cost that"
+    " anyone who sees one request can send it again, and it bills again"
 )
 
 
@@ -118,13 +118,13 @@ def _reads_receipt(expressions: list[Expression]) -> bool:
 def _repeated(scheme: Scheme, source: Source) -> str:
     """How a captured request becomes another delivery, in words; empty where it does not."""
     if source.verify.get("dedupe") == "none":
-        return "under `dedupe: none` whoever sees one request can send it again"
+        return "under `dedupe: none` anyone who sees one request can send it again"
     if scheme.strength is Strength.SHARED or not takes_unsigned_id(scheme):
         return ""
     window = f" within {scheme.window_seconds} s" if scheme.window_seconds else ""
     return (
-        f"whoever sees one request can send it again{window} with another {scheme.id_place}, which"
-        " is not signed"
+        f"anyone who sees one request can send it again{window} with another {scheme.id_place},"
+        " which is not signed"
     )
 
 

@@ -2,7 +2,7 @@
 
 Owns the bound over all requests together, and which request is evicted: the one that has been
 sending longest, so that an honest sender, whose body arrives at once, is served beside many slow
-ones. Refuses to queue: a request gets its bytes, or is told at once to send again.
+ones. Refuses to queue: a request gets its bytes, or has to send again.
 """
 
 from __future__ import annotations

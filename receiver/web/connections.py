@@ -1,8 +1,8 @@
-"""One connection: how long and how much a sender may owe, and which one goes when there are many.
+"""One connection: how much a sender may owe and for how long, and which one is closed first.
 
-Owns the bounds below HTTP's body, which uvicorn leaves open: a head, a trailer or a body that
-nobody reads comes in time and within bounds, an answer is taken in time, and a crowd of idle
-connections keeps nobody out. Refuses to look into a request.
+Owns the bounds that uvicorn leaves open: a head, a trailer or an unread body arrives in time and
+within bounds, a response is taken in time, and idle connections never exclude new ones. Refuses to
+look into a request.
 """
 
 from __future__ import annotations
@@ -18,27 +18,27 @@ from uvicorn.protocols.http.httptools_impl import (
 
 from receiver.web.errors import error_body, retry_after
 
-#: Request line and headers together; nobody's honest request has more. httptools has no bound.
+#: Request line and headers together; no honest request has more. httptools has no bound.
 HEAD_BYTES = 32 * 1024
 MOST_HEADERS = 200
 #: Chunk sizes and trailers: so many bytes for each byte of the body, on top of a head's.
 FRAMING = 16
-#: Requests that wait on one connection for the answer to the one before them.
+#: Requests that wait on one connection for the response to the one before them.
 MOST_PIPELINED = 16
-#: After an answer, so long may the rest of a body take that nobody reads.
+#: After a response, the rest of an unread body may take this long.
 LINGER_SECONDS = 2.0
-#: An answer that is not taken for so long is given up, and so is a farewell.
+#: A response, and a closing connection, is aborted when its bytes are not taken for this long.
 WRITE_SECONDS = 30.0
-FAREWELL_SECONDS = 5.0
-#: A body under way for less than this is no reason to close its connection.
+CLOSING_SECONDS = 5.0
+#: A body that has been arriving for less than this keeps its connection.
 PATIENCE_SECONDS = 2.0
-#: Where there is no room for a connection, this share of those that may go is closed at once:
-#: looking for them costs a walk through all of them.
+#: At the limit of connections, this share (1/N) of those that may go is closed at once, since
+#: finding them costs a walk through all of them.
 SHARE_CLOSED = 10
 
 
 class Overstepped(Exception):
-    """A bound is passed; what is answered stands in `BoundedHttp.refusal`."""
+    """A bound is exceeded; the response is in `BoundedHttp._refusal`."""
 
 
 class BoundedHttp(HttpToolsProtocol):
@@ -47,7 +47,7 @@ class BoundedHttp(HttpToolsProtocol):
     head_seconds: float = 10.0
     most_connections: int = 2000
 
-    #: Code and detail that the next 400 of uvicorn has instead of its own.
+    #: Code and detail of the next 400, in place of uvicorn's own.
     _refusal: tuple[str, str] | None = None
     _debt: Handle | None = None
     _stall: Handle | None = None
@@ -58,7 +58,7 @@ class BoundedHttp(HttpToolsProtocol):
     _body = 0
     _body_in_packet = 0
 
-    # What comes in, in the order in which it does.
+    # What arrives, in order.
 
     def connection_made(  # type: ignore[override]  # uvicorn's own: a server's is a Transport
         self, transport: Transport
@@ -82,12 +82,12 @@ class BoundedHttp(HttpToolsProtocol):
 
     def on_message_begin(self) -> None:
         self._in_head = True
-        # What else came in this packet belongs to the request before.
+        # The rest of this packet belongs to the request before.
         self._fed, self._body = -self._body_in_packet, 0
         super().on_message_begin()
 
     def on_header(self, name: bytes, value: bytes) -> None:
-        """Take a header; a trailer, which comes behind the body, is none: no proxy has seen it."""
+        """Take a header; drop a trailer, which follows the body: no proxy has checked it."""
         if not self._in_head:
             return
         if len(self.headers) >= MOST_HEADERS:
@@ -125,7 +125,7 @@ class BoundedHttp(HttpToolsProtocol):
         super().on_response_complete()
         self._since = self.loop.time()
         if self.transport.is_closing():
-            self._bid_farewell()
+            self._abort_later()
         elif self._owes_body and self.cycle.response_complete:
             self._unset_keepalive_if_required()
             self._owe(LINGER_SECONDS)
@@ -145,15 +145,15 @@ class BoundedHttp(HttpToolsProtocol):
             self._stall = None
 
     def send_400_response(self, msg: str) -> None:
-        """Answer what cannot be read as uvicorn would, in the form of all our errors."""
+        """Answer an unreadable request as uvicorn would, in the form of all our errors."""
         code, detail = self._refusal or ("bad-request", msg)
         self._refuse(400, code, detail)
 
-    # Who goes, and how.
+    # Which connection is closed, and how.
 
     @property
     def _is_idle(self) -> bool:
-        """Whether there is nobody but the sender to wait for."""
+        """Whether only the sender is waited for."""
         cycle: RequestResponseCycle | None = self.cycle  # None before the first, whatever its type
         return cycle is None or cycle.response_complete
 
@@ -164,29 +164,29 @@ class BoundedHttp(HttpToolsProtocol):
     def _make_room(self) -> None:
         """Close those that have been idle longest, then those whose body takes longest."""
         now = self.loop.time()
-        there = cast("set[BoundedHttp]", self.connections)
-        if sum(not one.transport.is_closing() for one in there) <= self.most_connections:
+        open_ = cast("set[BoundedHttp]", self.connections)
+        if sum(not other.transport.is_closing() for other in open_) <= self.most_connections:
             return
         may_go = sorted(
-            (one for one in there if one is not self and one._may_go(now)),  # noqa: SLF001 - one of us
-            key=lambda one: (not one._is_idle, one._since),  # noqa: SLF001
+            (other for other in open_ if other is not self and other._may_go(now)),  # noqa: SLF001
+            key=lambda other: (not other._is_idle, other._since),  # noqa: SLF001
         )
-        for one in may_go[: 1 + len(may_go) // SHARE_CLOSED]:
-            one._close()  # noqa: SLF001
+        for other in may_go[: 1 + len(may_go) // SHARE_CLOSED]:
+            other._close()  # noqa: SLF001
         if not may_go:
             detail = "Too many connections are open; try again."
             self._refuse(503, "unavailable", detail)
 
     def _owe(self, seconds: float) -> None:
         self._owe_nothing()
-        self._debt = self.loop.call_later(seconds, self._give_up)
+        self._debt = self.loop.call_later(seconds, self._on_overdue)
 
     def _owe_nothing(self) -> None:
         if self._debt is not None:
             self._debt.cancel()
             self._debt = None
 
-    def _give_up(self) -> None:
+    def _on_overdue(self) -> None:
         self._debt = None
         if self._in_head and self._is_idle:
             self._refuse(408, "too-slow", "The head did not arrive in time.")
@@ -216,12 +216,12 @@ class BoundedHttp(HttpToolsProtocol):
         self._owe_nothing()
         if not self.transport.is_closing():
             self.transport.close()
-            self._bid_farewell()
+            self._abort_later()
 
-    def _bid_farewell(self) -> None:
-        """A transport that is closed still waits until its last bytes are taken."""
+    def _abort_later(self) -> None:
+        """Abort a closed transport that still waits for its last bytes to be taken."""
         self._owe_nothing()
-        self._debt = self.loop.call_later(FAREWELL_SECONDS, self.transport.abort)
+        self._debt = self.loop.call_later(CLOSING_SECONDS, self.transport.abort)
 
 
 def bounded(*, head_seconds: float, most_connections: int) -> type[BoundedHttp]:

@@ -41,7 +41,7 @@ class WebRequest:
         self.started = time.perf_counter()
         self.method: str = scope["method"]
         self.headers = _joined(scope["headers"])
-        #: What Content-Length says, None where it is no number.
+        #: The number in Content-Length; None where it has none.
         self.declared_bytes = _number(self.headers.get("content-length", ""))
         #: What `read` returned; None until then.
         self.body: bytes | None = None

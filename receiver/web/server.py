@@ -1,6 +1,6 @@
 """The HTTP server around the application: uvicorn, bounded and stopped from outside.
 
-Owns what uvicorn is told. A stop lets requests under way be committed and answered first.
+Owns uvicorn's configuration. On a stop, requests under way are committed and answered first.
 """
 
 from __future__ import annotations
@@ -20,11 +20,11 @@ from receiver.web.connections import bounded
 
 log = structlog.get_logger(__name__)
 
-#: Files that a process needs beside its connections: database, Redis, mappings, watchers.
+#: Files that a process needs besides its connections: database, Redis, mappings, watchers.
 FILES_BESIDE = 100
-#: Of a stop, so much is left for what follows the requests under way: commits, counts, good-byes.
+#: The part of a stop that is left after the requests under way: commits, counts, clean-up.
 CLOSING_SECONDS = 4
-#: Vendors send again soon; a connection kept open saves them the handshake.
+#: Vendors send again soon; an open connection saves the handshake.
 KEEP_ALIVE_SECONDS = 30
 
 
@@ -68,7 +68,7 @@ async def serve(
 
 
 class Server(uvicorn.Server):
-    """A uvicorn that leaves signals to its caller and says when and where it listens."""
+    """A uvicorn that leaves signals to its caller and reports the URL it listens on."""
 
     def __init__(self, config: uvicorn.Config, on_ready: Callable[[str], None] | None) -> None:
         super().__init__(config)
@@ -80,11 +80,11 @@ class Server(uvicorn.Server):
         yield
 
     async def startup(self, sockets: list[Any] | None = None) -> None:
-        """Open the port, then say so."""
+        """Open the port, then report it."""
         try:
             await super().startup(sockets)
         except SystemExit as error:
-            # uvicorn ends the process where it cannot listen; whoever called decides that.
+            # uvicorn ends the process where it cannot listen; that is the caller's decision.
             raise OSError(f"cannot listen on {self.config.host}:{self.config.port}") from error
         url = _url_of(self)
         log.info("web.ready", url=url)
@@ -93,9 +93,9 @@ class Server(uvicorn.Server):
 
 
 def connections_allowed(wanted: int) -> int:
-    """As many of the wanted connections as this process may open, its limit raised if it can be.
+    """As many of the wanted connections as this process may open; its limit is raised if possible.
 
-    One more than it may open would be one fewer for the database.
+    Beyond that limit the database would lose its own connections.
     """
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     needed = wanted + FILES_BESIDE

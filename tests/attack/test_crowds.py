@@ -1,4 +1,4 @@
-"""Many at once, against a real process: it keeps its memory, and whoever is honest gets through."""
+"""Many at once, against a real process: its memory is bounded, and honest senders get through."""
 
 from __future__ import annotations
 

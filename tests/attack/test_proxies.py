@@ -1,4 +1,4 @@
-"""Who says what was called, and from where: a proxy that is configured, and nobody else."""
+"""Which headers decide what was called, and from where: those of a configured proxy alone."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from tests.receiver.web.endpoint import Endpoint, head, read_answer, signed
 BODY = b"{}"
 PATH = "/webhooks/hubspot-v3"
 VENDOR = "https://hooks.example.com"
-TOLD = {
+FORWARDED = {
     "x-forwarded-proto": {"X-Forwarded-Proto": "https"},
     "x-forwarded-host": {"X-Forwarded-Host": "hooks.example.com", "Host": "elsewhere"},
     "forwarded": {"Forwarded": "for=6.6.6.6;host=hooks.example.com;proto=https"},
@@ -51,9 +51,9 @@ async def behind(endpoint: Endpoint, trusted: list[str]) -> AsyncIterator[int]:
         await task
 
 
-async def ask(port: int, told: dict[str, str]) -> int:
+async def ask(port: int, forwarded: dict[str, str]) -> int:
     headers = {"Host": "hooks.example.com"}
-    headers |= signed(BODY, scheme="hubspot-v3", url=VENDOR + PATH) | told
+    headers |= signed(BODY, scheme="hubspot-v3", url=VENDOR + PATH) | forwarded
     headers |= {"Content-Length": "2"}
     request = head("POST", PATH, headers).replace(b"Host: testserver\r\n", b"", 1) + BODY
     async with connected(port) as [(reader, writer)]:
@@ -61,27 +61,27 @@ async def ask(port: int, told: dict[str, str]) -> int:
         return (await read_answer(reader)).status
 
 
-@pytest.mark.parametrize("told", TOLD.values(), ids=TOLD)
-async def test_nobody_but_a_proxy_says_what_was_called(told: dict[str, str]) -> None:
+@pytest.mark.parametrize("forwarded", FORWARDED.values(), ids=FORWARDED)
+async def test_only_a_proxy_decides_what_was_called(forwarded: dict[str, str]) -> None:
     endpoint = Endpoint()
     async with behind(endpoint, []) as port:
-        assert await ask(port, told) == 401
+        assert await ask(port, forwarded) == 401
     assert endpoint.causes == [("hubspot-v3", "wrong-signature")]
 
 
 @pytest.mark.parametrize(
-    ("name", "status"), [(name, 202 if name == "x-forwarded-proto" else 401) for name in TOLD]
+    ("name", "status"), [(name, 202 if name == "x-forwarded-proto" else 401) for name in FORWARDED]
 )
 async def test_a_proxy_is_believed_its_scheme_and_nothing_more(name: str, status: int) -> None:
     async with behind(Endpoint(), ["127.0.0.1"]) as port:
-        assert await ask(port, TOLD[name]) == status
+        assert await ask(port, FORWARDED[name]) == status
 
 
 async def test_where_the_public_url_is_set_no_header_is_asked() -> None:
     endpoint = Endpoint(public_url=VENDOR)
     async with behind(endpoint, []) as port:
-        for told in TOLD.values():
-            assert await ask(port, told | {"Host": "elsewhere"}) in (200, 202)
+        for forwarded in FORWARDED.values():
+            assert await ask(port, forwarded | {"Host": "elsewhere"}) in (200, 202)
 
 
 @pytest.mark.parametrize(

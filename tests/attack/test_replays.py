@@ -1,4 +1,4 @@
-"""A request that was rightly signed once, sent again by somebody else: never a second bill."""
+"""A request that was rightly signed once, sent again by an attacker: never a second bill."""
 
 from __future__ import annotations
 

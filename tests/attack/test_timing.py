@@ -20,7 +20,7 @@ SECRETIVE = re.compile("secret|signature|digest|expected|mac|token|password|cand
 PLAIN = (ast.Eq, ast.NotEq, ast.In, ast.NotIn)
 #: What names such a thing and may be compared plainly.
 HARMLESS = {
-    "base64.b64encode(decoded).decode() != candidate": "the candidate with itself, written anew",
+    "base64.b64encode(decoded).decode() != candidate": "the candidate with itself, encoded again",
     "base64.b64encode(found).decode() != candidate": "as above",
     "'{timestamp}' not in template": "a mapping's text",
     "named in _names(secrets if isinstance(secrets, list) else [])": "names of secrets",

@@ -31,7 +31,7 @@ def check_secrets(mappings: MappingSet, secrets: Secrets, now: datetime) -> Repo
         for source, names in sorted(missing.items())
     ]
     findings += [
-        Finding(f"source {one.source}: {one.name} {one.says}", one.remedy)
+        Finding(f"source {one.source}: {one.name} {one.summary}", one.remedy)
         for one in secret_problems(mappings, secrets, now=now)
     ]
     findings += [

@@ -14,7 +14,7 @@ from sqlalchemy.exc import DBAPIError
 from jobs.storage.database import open_database
 from receiver.config.logging import configure_logs
 
-PAYLOAD = "somebody's payload"
+PAYLOAD = "a customer's payload"
 
 
 @pytest.fixture

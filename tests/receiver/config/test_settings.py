@@ -91,7 +91,7 @@ def test_an_empty_variable_counts_as_unset(monkeypatch: pytest.MonkeyPatch) -> N
 
 
 @pytest.mark.parametrize(
-    ("name", "value", "says"),
+    ("name", "value", "error"),
     [
         ("PORT", "eighty", "RECEIVER_PORT=8080"),
         ("PORT", "70000", "less than or equal to 65535"),
@@ -115,14 +115,14 @@ def test_an_empty_variable_counts_as_unset(monkeypatch: pytest.MonkeyPatch) -> N
     ],
 )
 def test_a_value_that_cannot_be_used_names_its_variable_and_what_to_write(
-    name: str, value: str, says: str, monkeypatch: pytest.MonkeyPatch
+    name: str, value: str, error: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv(f"RECEIVER_{name}", value)
     with pytest.raises(SettingsInvalid) as caught:
         load_settings(None)
     [line] = caught.value.lines
     assert line.startswith(f"RECEIVER_{name}")
-    assert says in line
+    assert error in line
     assert f"Write for example RECEIVER_{name}=" in line
     assert "hunter2" not in line or name == "PUBLIC_URL"
 

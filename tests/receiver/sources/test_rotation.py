@@ -47,11 +47,11 @@ def test_a_day_is_accepted_to_its_end_and_a_time_to_the_second(
 
 
 @pytest.mark.parametrize(
-    ("secrets", "says"),
+    ("secrets", "summary"),
     [
-        ("[{name: OLD, not_after: 2026-02-30}]", "no day and no time"),
-        ("[{name: OLD, not_after: 9999-12-31}]", "no day and no time"),
-        ('[{name: OLD, not_after: "2026-12-31T18:00:00"}]', "no day and no time"),
+        ("[{name: OLD, not_after: 2026-02-30}]", "is neither a day nor a time"),
+        ("[{name: OLD, not_after: 9999-12-31}]", "is neither a day nor a time"),
+        ('[{name: OLD, not_after: "2026-12-31T18:00:00"}]', "is neither a day nor a time"),
         ("[{name: OLD, until: 2026-12-31}]", "The key `until` is not known"),
         ("[{not_after: 2026-12-31}]", "The key `name` is missing"),
         ("[{name: whsec_x, not_after: 2026-12-31}]", "not the name of a secret"),
@@ -60,9 +60,9 @@ def test_a_day_is_accepted_to_its_end_and_a_time_to_the_second(
         ("[17]", "the number 17"),
     ],
 )
-def test_what_is_no_secret_is_told_at_its_place(secrets: str, says: str) -> None:
+def test_an_invalid_secret_is_named_with_its_place(secrets: str, summary: str) -> None:
     [problem] = mappings(secrets).problems
-    assert says in str(problem)
+    assert summary in str(problem)
     assert (problem.file, problem.line) == ("zendesk.yaml", 2)
 
 

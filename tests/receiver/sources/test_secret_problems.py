@@ -46,7 +46,7 @@ def mappings(scheme: str, names: str = "A", more: str = "") -> MappingSet:
     return made
 
 
-def said(made: MappingSet, **environ: str) -> list[str]:
+def problems_of(made: MappingSet, **environ: str) -> list[str]:
     return list(map(str, secret_problems(made, Secrets(environ=environ), now=NOW)))
 
 
@@ -55,13 +55,13 @@ async def test_sources_doctor_and_readyz_name_the_secret_and_its_form() -> None:
     settings = Settings()
     [problem] = secret_problems(made, secrets, now=NOW)
     assert (problem.source, problem.name) == ("desk", "A")
-    assert "write the secret as user:password" in problem.says
+    assert "write the secret as user:password" in problem.summary
     [item] = source_items(settings, made, secrets, {})
-    assert item.secrets[0].problem == problem.says
+    assert item.secrets[0].problem == problem.summary
     assert str(problem) in item.warnings
     report = check_secrets(made, secrets, NOW)
     [finding] = report.findings
-    assert (finding.is_problem, problem.says in finding.says) == (True, True)
+    assert (finding.is_problem, problem.summary in finding.says) == (True, True)
     look = looks.look_at_secrets(dict, lambda: [problem])
     [trouble] = await look()
     assert trouble.name == "secrets"
@@ -69,7 +69,7 @@ async def test_sources_doctor_and_readyz_name_the_secret_and_its_form() -> None:
     assert "just-a-password" not in f"{item}{report}{trouble}"
 
 
-def test_a_web_process_says_it_when_it_starts() -> None:
+def test_a_web_process_summary_it_when_it_starts() -> None:
     process = WebProcess(Settings(), secrets=Secrets(environ={"A": '"quoted"'}))
     with capture_logs() as logs:
         process._adopt(mappings("github"))
@@ -80,25 +80,25 @@ def test_a_web_process_says_it_when_it_starts() -> None:
 
 def test_each_secret_is_judged_and_those_that_ended_are_not() -> None:
     made = mappings("github", "{name: OLD, not_after: 2026-01-01}, A, B")
-    assert said(made, OLD="'a'", A="good", B="'b'") == [
+    assert problems_of(made, OLD="'a'", A="good", B="'b'") == [
         "B stands in quotes, which count as part of it: take the quotes away"
     ]
 
 
 def test_an_empty_file_or_variable_is_told_from_a_missing_one(tmp_path: Path) -> None:
     made = mappings("github")
-    assert said(made) == []
-    assert said(made, A="") == ["A is there and empty: put the secret into it"]
+    assert problems_of(made) == []
+    assert problems_of(made, A="") == ["A is there and empty: put the secret into it"]
     (tmp_path / "A").write_text("\n")
     secrets = Secrets(environ={}, directory=tmp_path)
-    assert [one.says for one in secret_problems(made, secrets)] == ["is there and empty"]
+    assert [one.summary for one in secret_problems(made, secrets)] == ["is there and empty"]
     (tmp_path / "A").write_text("a secret\n")
     assert secrets.reload()
     assert secret_problems(made, secrets) == []
 
 
 @pytest.mark.parametrize(
-    ("word", "says"),
+    ("word", "summary"),
     [
         (None, "is not set"),
         ("", "is not set"),
@@ -107,10 +107,10 @@ def test_an_empty_file_or_variable_is_told_from_a_missing_one(tmp_path: Path) ->
         ("a word", None),
     ],
 )
-def test_a_verify_token_is_judged_too(word: str | None, says: str | None) -> None:
+def test_a_verify_token_is_judged_too(word: str | None, summary: str | None) -> None:
     made = mappings("whatsapp", "A", ", handshake_secret: W")
     environ = {"A": "the app secret"} | ({} if word is None else {"W": word})
-    found = said(made, **environ)
-    assert [one.partition(":")[0] for one in found] == ([f"W {says}"] if says else []) or (
-        says is not None and f"W {says}" in found[0]
+    found = problems_of(made, **environ)
+    assert [one.partition(":")[0] for one in found] == ([f"W {summary}"] if summary else []) or (
+        summary is not None and f"W {summary}" in found[0]
     )

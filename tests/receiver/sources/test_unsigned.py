@@ -1,4 +1,4 @@
-"""What `check` says of rules that rest on what nobody signs, and what it does not say."""
+"""What `check` warns of in rules that depend on unsigned values, and what it does not."""
 
 from __future__ import annotations
 
@@ -95,7 +95,7 @@ def test_an_unsigned_header_is_named_wherever_it_reaches_an_outcome(
 ) -> None:
     [warning] = said("github", **changes)
     assert warning.startswith(f"rule solved: {place} reads ")
-    assert "not in what is signed: whoever sees one request" in warning
+    assert "not in what is signed: anyone who sees one request" in warning
 
 
 def test_an_unsigned_header_that_makes_the_events_is_named() -> None:
@@ -123,7 +123,7 @@ SENT = "${{ event.at }}"
         ("calcom", "answered `duplicate`"),
         ("retool", "answered `duplicate`"),
         ("twilio-json", "answered `duplicate`"),
-        # An unsigned id: whoever has one request bills it again after its reversal.
+        # An unsigned id: anyone who has one request bills it again after its reversal.
         ("github", "another X-GitHub-Delivery, which is not signed, and as it is the latest"),
         ("zendesk", "within 300 s with another X-Zendesk-Webhook-Invocation-Id"),
         # What is signed tells two POSTs apart.
@@ -137,7 +137,7 @@ def test_a_time_of_receipt_is_named_where_a_charge_can_be_reversed(
     received = {"occurred_at": RECEIVED}
     warnings = said(scheme + dedupe, reversal=received, occurred_at=RECEIVED)
     if dedupe:
-        words = "under `dedupe: none` whoever sees one request can send it again"
+        words = "under `dedupe: none` anyone who sees one request can send it again"
     assert len(warnings) == (2 if words else 0)
     for warning, rule in zip(warnings, ("solved", "opened"), strict=False):
         assert warning.startswith(f"rule {rule}: occurred_at reads received_at")
@@ -159,7 +159,7 @@ def test_a_latest_amount_is_named_where_an_old_request_can_be_the_last_received(
     times: dict[str, Any],
 ) -> None:
     [warning] = said("github", amount="latest", **times)
-    assert warning.startswith("rule solved: `amount: latest` counts the last received: whoever")
+    assert warning.startswith("rule solved: `amount: latest` counts the last received: anyone")
     assert said("standard-webhooks", amount="latest", **times) == []
 
 
@@ -178,5 +178,7 @@ def test_a_reinstatement_by_the_time_of_receipt_is_named() -> None:
 def test_a_key_of_the_time_of_receipt_is_named_where_a_request_can_be_sent_again() -> None:
     key = "${{ string(received_at) }}"
     [warning] = said("github", once_per=key)
-    assert warning.startswith("rule solved: once_per reads received_at: whoever sees one request")
+    assert warning.startswith(
+        "rule solved: once_per reads received_at: anyone who sees one request"
+    )
     assert said("standard-webhooks", once_per=key) == []

@@ -158,7 +158,7 @@ async def test_a_crc_token_is_answered_with_its_hmac() -> None:
 
 
 async def test_the_hmac_of_a_body_is_answered_to_nobody() -> None:
-    """Otherwise whoever knows the URL has a forged event signed."""
+    """Otherwise anyone who knows the URL has a forged event signed."""
     crc = {"echo": "query.crc_token", "as_json": "response_token", "digest": {"encoding": "hex"}}
     at = endpoint("hmac", crc)
     for text in ('{"a":1}', "a=b", "[1]", "<a/>", "a b", '"a"', "a\nb", "x" * 600):

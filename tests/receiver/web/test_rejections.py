@@ -122,9 +122,9 @@ async def test_of_a_refused_request_names_size_and_hash_are_told_and_nothing_els
     assert refused.body_bytes == len(body)
     assert refused.body_sha256 == hashlib.sha256(body).hexdigest()
     assert {"authorization", "x-hub-signature-256", "unreadable"} <= set(refused.header_names)
-    told = repr(refused)
+    recorded = repr(refused)
     for never in ("acme", "Bearer", "0" * 64, "y" * 70, SECRET):
-        assert never not in told.replace(refused.body_sha256 or "", "")
+        assert never not in recorded.replace(refused.body_sha256 or "", "")
     assert (compressed.cause, compressed.body_bytes) == ("compressed-body", 1)
     assert compressed.body_sha256 is None
     assert empty.body_bytes == 0
