@@ -17,7 +17,7 @@ from sqlalchemy.engine import RowMapping
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from jobs.backtest.report import BacktestReport
-from jobs.backtest.window import Position, Span, Window, next_deliveries, recorded_before, span_of
+from jobs.backtest.window import Span, Window, next_deliveries, recorded_before, span_of
 from jobs.common.ids import new_id
 from jobs.common.states import DeliveryState
 from jobs.common.timestamps import in_utc
@@ -30,6 +30,7 @@ from jobs.privacy.pseudonyms import Pseudonymized
 from jobs.settling.fold import settlement_of
 from jobs.settling.preview import claimed_from, preview
 from jobs.storage.database import Database
+from jobs.storage.keyset import Position
 from mappings.engine.loading.load import MappingSet
 from mappings.engine.types import OLDEST_DAYS, Mapped
 
@@ -62,7 +63,7 @@ async def run_backtest(
     span = await span_of(database, window)
     if span is None:
         return report
-    report.since = in_utc(span.first.received_at)
+    report.since = in_utc(span.first.at)
     report.deliveries = span.deliveries
     with closing(Spill[Pair]()) as spill:
         await _Backtest(database, sides, span, spill, report).run(on_step or (lambda *_: None))

@@ -9,15 +9,14 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import NamedTuple
 
-from sqlalchemy import ColumnElement, and_, func, literal, or_, select, tuple_
+from sqlalchemy import ColumnElement, and_, func, or_, select
 from sqlalchemy.engine import RowMapping
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from jobs.common.errors import FilterInvalid
-from jobs.storage.columns import UtcDateTime
 from jobs.storage.database import Database
+from jobs.storage.keyset import DELIVERIES, Position, bound
 from jobs.storage.schema import deliveries, outcomes
 
 _UNITS = {
@@ -29,8 +28,6 @@ _UNITS = {
 #: No delivery is older.
 LONGEST = timedelta(days=36_500)
 
-_HERE = tuple_(deliveries.c.received_at, deliveries.c.id)
-
 
 @dataclass(frozen=True, slots=True)
 class Window:
@@ -39,13 +36,6 @@ class Window:
     text: str
     age: timedelta | None
     count: int | None
-
-
-class Position(NamedTuple):
-    """Where a delivery stands in the order received."""
-
-    received_at: datetime
-    id: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +76,9 @@ async def span_of(database: Database, window: Window) -> Span | None:
         first = await _first(connection, window)
         if first is None:
             return None
-        counted = select(func.count()).where(_at(first) <= _HERE, _at(Position(*last)) >= _HERE)
+        counted = select(func.count()).where(
+            DELIVERIES.key >= bound(first), DELIVERIES.key <= bound(Position(*last))
+        )
         total = await connection.scalar(counted.select_from(deliveries))
     return Span(first, Position(*last), int(total or 0))
 
@@ -109,21 +101,13 @@ async def next_deliveries(
     connection: AsyncConnection, span: Span, *, after: Position | None, limit: int
 ) -> Sequence[RowMapping]:
     """The next of the span, in the order received."""
-    begin = _at(span.first) <= _HERE if after is None else _at(after) < _HERE
-    found = await connection.execute(
-        select(deliveries)
-        .where(begin, _at(span.last) >= _HERE)
-        .order_by(deliveries.c.received_at, deliveries.c.id)
-        .limit(limit)
-    )
-    return found.mappings().all()
+    within = DELIVERIES.key >= bound(span.first), DELIVERIES.key <= bound(span.last)
+    query = DELIVERIES.forward(select(deliveries).where(*within), after, limit=limit)
+    rows: Sequence[RowMapping] = (await connection.execute(query)).mappings().all()
+    return rows
 
 
 def recorded_before(span: Span) -> ColumnElement[bool]:
     """The condition that an outcome is of an earlier delivery, or a reversal by hand."""
-    earlier = and_(deliveries.c.id == outcomes.c.delivery_id, _at(span.first) > _HERE)
+    earlier = and_(deliveries.c.id == outcomes.c.delivery_id, DELIVERIES.key < bound(span.first))
     return or_(outcomes.c.delivery_id.is_(None), select(deliveries.c.id).where(earlier).exists())
-
-
-def _at(place: Position) -> ColumnElement[tuple[datetime, str]]:
-    return tuple_(literal(place.received_at, UtcDateTime), literal(place.id))

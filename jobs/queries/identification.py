@@ -101,7 +101,7 @@ async def whole_ids(
 ) -> list[str]:
     """The ids of these kinds that the texts name: each the id itself, or the start of one alone.
 
-    What begins no id stays as it is: whoever looks for it says that it is not there. Raises
+    What begins no id stays as it is: the look-up reports that it does not exist. Raises
     AmbiguousId with the candidates.
     """
     return [await whole_id(database, text, kinds) for text in texts]

@@ -40,7 +40,7 @@ class ApiError(Exception):
 
 
 class SafeHeaders:
-    """Lets nobody guess that an answer is a page, nor keep a copy of what it says."""
+    """Marks every response as neither a page to render nor a copy to cache."""
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
@@ -68,7 +68,7 @@ def shape(answer: BaseModel, *, status: int = 200) -> Response:
 
 def whole_list(items: Sequence[Shape]) -> Response:
     """A list that is never longer than a page."""
-    return JSONResponse({"items": [one.model_dump(mode="json") for one in items], "next": None})
+    return JSONResponse({"items": [item.model_dump(mode="json") for item in items], "next": None})
 
 
 def error(
@@ -112,8 +112,8 @@ def _methods_of(request: Request) -> list[str]:
     return sorted(served)
 
 
-async def on_neighbour(request: Request, exc: Exception) -> Response:
-    """The database: a fault of it that passes is 503; one that does not is a bug of ours."""
+async def on_database_error(request: Request, exc: Exception) -> Response:
+    """A transient fault of the database is a 503; any other is a bug."""
     if not is_transient(exc):
         raise exc
     log.warning("api.unavailable", path=request.url.path, error=brief(exc))
@@ -131,7 +131,7 @@ HANDLERS: dict[Any, Any] = {
     FilterInvalid: on_filter_invalid,
     MappingsChanged: on_mappings_changed,
     HTTPException: on_http_exception,
-    SQLAlchemyError: on_neighbour,
-    OSError: on_neighbour,
+    SQLAlchemyError: on_database_error,
+    OSError: on_database_error,
     Exception: on_bug,
 }

@@ -1,4 +1,4 @@
-"""Who may use the API: whoever has the token."""
+"""Access to the API: a bearer token."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ from receiver.signatures.authorization import credentials
 class BearerGate:
     """Lets requests with `Authorization: Bearer <token>` through and answers the rest 401.
 
-    Compared in constant time. It stands before routing, so that without the token nobody learns
-    which paths exist.
+    Compared in constant time. It stands before routing: without the token no caller
+    learns which paths exist.
     """
 
     def __init__(

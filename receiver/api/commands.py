@@ -13,9 +13,10 @@ from jobs.queries.identification import IdKind, whole_filter, whole_id
 from jobs.replays.dry_run import dry_run
 from jobs.replays.replay import discard, replay_status, start_replay
 from receiver.api.answers import not_found
+from receiver.api.bodies import REPLAY_MEMBERS, ReplayRequest, read_replay
 from receiver.api.dependencies import Dependencies, dependencies_of, mappings_named
 from receiver.api.filter_names import refuse_misspelt
-from receiver.api.params import REPLAY_EXTRAS, Order, id_in_path, order, query
+from receiver.api.params import id_in_path, query
 
 ACTOR = "api"
 
@@ -24,7 +25,7 @@ async def start(request: Request) -> Response:
     """`POST /api/replays`."""
     query(request, (), paged=False)
     dependencies = dependencies_of(request)
-    wanted = await order(request, dependencies.zone, REPLAY_EXTRAS)
+    wanted = await read_replay(request, dependencies.zone, REPLAY_MEMBERS)
     wanted = await _with_known_ids(dependencies, wanted)
     mappings = await mappings_named(dependencies, wanted.mapping_version)
     if wanted.dry_run:
@@ -65,7 +66,7 @@ async def put_away(request: Request) -> Response:
     """`POST /api/discards`."""
     query(request, (), paged=False)
     dependencies = dependencies_of(request)
-    wanted = await order(request, dependencies.zone)
+    wanted = await read_replay(request, dependencies.zone)
     wanted = await _with_known_ids(dependencies, wanted)
     if wanted.note is None or not wanted.note.strip():
         raise FilterInvalid("note is missing; say why these deliveries are discarded")
@@ -82,7 +83,7 @@ async def put_away(request: Request) -> Response:
     return JSONResponse({"id": done.id, "matched": done.matched}, 202)
 
 
-async def _with_known_ids(dependencies: Dependencies, wanted: Order) -> Order:
+async def _with_known_ids(dependencies: Dependencies, wanted: ReplayRequest) -> ReplayRequest:
     """The order with whole ids; a mistyped id or name is an error, not one delivery fewer."""
     await refuse_misspelt(dependencies.database, wanted.where, dependencies.mappings())
     where = await whole_filter(dependencies.database, wanted.where)

@@ -22,17 +22,18 @@ from jobs.corrections.runner import correct, rehearse
 from jobs.queries.identification import IdKind, whole_id, whole_ids
 from mappings.engine.loading.load import MappingSet
 from receiver.api.answers import ApiError
+from receiver.api.bodies import ReverseRequest, read_reinstate, read_reverse
 from receiver.api.commands import ACTOR
 from receiver.api.dependencies import Dependencies, dependencies_of, mappings_named
 from receiver.api.filter_names import refuse_misspelt
-from receiver.api.params import ReversalOrder, query, reinstatement_order, reversal_order
+from receiver.api.params import query
 
 
 async def reverse(request: Request) -> Response:
     """`POST /api/reversals`."""
     query(request, (), paged=False)
     dependencies = dependencies_of(request)
-    wanted = await _with_whole_ids(dependencies, await reversal_order(request, dependencies.zone))
+    wanted = await _with_whole_ids(dependencies, await read_reverse(request, dependencies.zone))
     mappings = await mappings_named(dependencies, wanted.mapping_version)
     await _refuse_wrong_ids(dependencies, wanted.where.ids or ())
     correction = await _request(dependencies, wanted, mappings)
@@ -46,7 +47,7 @@ async def reinstate(request: Request) -> Response:
     """`POST /api/reinstatements`."""
     query(request, (), paged=False)
     dependencies = dependencies_of(request)
-    wanted = await reinstatement_order(request)
+    wanted = await read_reinstate(request)
     kinds = {IdKind.BILLING_EVENT, IdKind.DELIVERY, IdKind.ACTION}
     ids = await whole_ids(dependencies.database, wanted.ids, kinds)
     named, unknown = await find_named(dependencies.database, ids)
@@ -57,7 +58,7 @@ async def reinstate(request: Request) -> Response:
     return JSONResponse(found.as_json())
 
 
-async def _with_whole_ids(dependencies: Dependencies, wanted: ReversalOrder) -> ReversalOrder:
+async def _with_whole_ids(dependencies: Dependencies, wanted: ReverseRequest) -> ReverseRequest:
     await refuse_misspelt(dependencies.database, wanted.where, dependencies.mappings())
     origin = wanted.origin
     if origin is not None:
@@ -71,7 +72,7 @@ async def _with_whole_ids(dependencies: Dependencies, wanted: ReversalOrder) -> 
 
 
 async def _request(
-    dependencies: Dependencies, wanted: ReversalOrder, mappings: MappingSet
+    dependencies: Dependencies, wanted: ReverseRequest, mappings: MappingSet
 ) -> CorrectionRequest:
     remapper = None
     if wanted.rebill:

@@ -37,13 +37,8 @@ from jobs.queries.shape import Page
 from jobs.queries.sources.rejections import RejectionItem
 from jobs.queries.sources.rules import RuleItem
 from receiver.api import commands, corrections, queries
+from receiver.api.bodies import COMMAND_MEMBERS, REINSTATE_MEMBERS, REPLAY_MEMBERS, REVERSE_MEMBERS
 from receiver.api.command_shapes import Begun, Corrected, Matched, Progress, Rehearsal
-from receiver.api.params import (
-    ORDER_EXTRAS,
-    REINSTATEMENT_MEMBERS,
-    REPLAY_EXTRAS,
-    REVERSAL_EXTRAS,
-)
 from receiver.sources.listing import SourceItem
 
 PAGING = ("limit", "cursor")
@@ -189,7 +184,7 @@ OPERATIONS: tuple[Operation, ...] = (
         answered_by=commands.start,
         summary="Settle stored deliveries again, or rehearse it.",
         gives={200: Rehearsal, 202: Begun},
-        members=(*DeliveryFilter.model_fields, *REPLAY_EXTRAS),
+        members=(*DeliveryFilter.model_fields, *REPLAY_MEMBERS),
         may_miss=True,
         may_conflict=True,
     ),
@@ -206,7 +201,7 @@ OPERATIONS: tuple[Operation, ...] = (
         answered_by=commands.put_away,
         summary="Put failed or ignored deliveries away, with a note.",
         gives={200: Matched, 202: Begun},
-        members=(*DeliveryFilter.model_fields, *ORDER_EXTRAS),
+        members=(*DeliveryFilter.model_fields, *COMMAND_MEMBERS),
         may_miss=True,
     ),
     Operation(
@@ -215,7 +210,7 @@ OPERATIONS: tuple[Operation, ...] = (
         answered_by=corrections.reverse,
         summary="Take open charges back, or rebill them, with a note; or rehearse it.",
         gives={200: Corrected},
-        members=(*ChargeFilter.model_fields, *REVERSAL_EXTRAS),
+        members=(*ChargeFilter.model_fields, *REVERSE_MEMBERS),
         may_miss=True,
         may_conflict=True,
     ),
@@ -225,7 +220,7 @@ OPERATIONS: tuple[Operation, ...] = (
         answered_by=corrections.reinstate,
         summary="Bring charges back that were taken back by hand, with a note; or rehearse it.",
         gives={200: Corrected},
-        members=REINSTATEMENT_MEMBERS,
+        members=REINSTATE_MEMBERS,
         may_miss=True,
     ),
 )

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 from urllib.parse import parse_qsl, urlsplit
 
+from mappings.engine.common.unique_keys import unique_keys
 from receiver.signatures.errors import SignatureError
 from receiver.signatures.records import Request
 
@@ -75,7 +76,7 @@ def json_value(text: bytes | str) -> Any:
     """The JSON value, in which no member occurs twice."""
     try:
         decoded = text if isinstance(text, str) else text.decode()
-        return json.loads(decoded, object_pairs_hook=_object, parse_constant=_no_constant)
+        return json.loads(decoded, object_pairs_hook=unique_keys, parse_constant=_no_constant)
     except _JSON_FAULTS:
         raise SignatureError("malformed-body", "the body is no readable JSON") from None
 
@@ -115,13 +116,6 @@ def one_of(pairs: Iterable[tuple[str, str]], name: str) -> str | None:
 
 def _pairs(text: str) -> list[tuple[str, str]]:
     return parse_qsl(text, keep_blank_values=True, errors="strict", max_num_fields=MOST_FIELDS)
-
-
-def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    found = dict(pairs)
-    if len(found) != len(pairs):
-        raise ValueError("a member occurs twice")
-    return found
 
 
 def _no_constant(name: str) -> None:

@@ -34,7 +34,7 @@ from tests.support.rows import START, Rows
 from tests.support.texts import FILES
 
 TOKEN = "correct horse"
-#: Without what is said of the token: that is held by tests/receiver/api/test_openapi.py.
+#: Without the token, which is covered by tests/receiver/api/test_openapi.py.
 SCHEMA = schemathesis.openapi.from_dict(
     {name: part for name, part in document().items() if name != "security"}
 )

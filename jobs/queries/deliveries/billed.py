@@ -1,4 +1,4 @@
-"""What deliveries billed: `recorded` says that outcomes were decided, not that they cost anything.
+"""What deliveries billed: `recorded` means that outcomes were decided, not that they cost anything.
 
 Owns the words for a delivery that billed nothing. Sums are by currency, never across.
 """
@@ -42,26 +42,26 @@ class Billed:
 
 async def read_billed(database: Database, ids: Sequence[str]) -> dict[str, Billed]:
     """What these deliveries posted themselves; corrections by hand are not theirs."""
-    found = {one: Billed() for one in ids}
-    lines, said = billing_events.c, outcomes.c
+    billed = {delivery_id: Billed() for delivery_id in ids}
+    lines, decided = billing_events.c, outcomes.c
     async with database.snapshot() as connection:
         for chunk in chunks(ids):
             sums = await connection.execute(
                 select(lines.delivery_id, lines.currency, func.sum(lines.amount_micros))
-                .join(outcomes, said.id == lines.outcome_id)
-                .where(lines.delivery_id.in_(chunk), said.action_id.is_(None))
+                .join(outcomes, decided.id == lines.outcome_id)
+                .where(lines.delivery_id.in_(chunk), decided.action_id.is_(None))
                 .group_by(lines.delivery_id, lines.currency)
             )
             for delivery, currency, micros in sums:
-                found[delivery].micros[currency] += int(micros)
+                billed[delivery].micros[currency] += int(micros)
             verdicts = await connection.execute(
-                select(said.delivery_id, said.verdict, func.count())
-                .where(said.delivery_id.in_(chunk), said.action_id.is_(None))
-                .group_by(said.delivery_id, said.verdict)
+                select(decided.delivery_id, decided.verdict, func.count())
+                .where(decided.delivery_id.in_(chunk), decided.action_id.is_(None))
+                .group_by(decided.delivery_id, decided.verdict)
             )
             for delivery, verdict, count in verdicts:
-                found[delivery].verdicts[verdict] += count
-    return found
+                billed[delivery].verdicts[verdict] += count
+    return billed
 
 
 def in_words(billed: Billed, *, state: str, reason: str | None) -> str:
@@ -84,8 +84,8 @@ def amounts(micros: Mapping[str, int]) -> str:
 def total(found: Iterable[Billed]) -> Counter[str]:
     """The sums of all of them, by currency; a currency of which nothing is left stays, as 0."""
     sums: Counter[str] = Counter()
-    for one in found:
-        sums.update(one.micros)
+    for billed in found:
+        sums.update(billed.micros)
     return sums
 
 

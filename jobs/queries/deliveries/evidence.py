@@ -21,8 +21,8 @@ class DeliveryEvidence(DeliveryFields):
 
     `vendor_id` is the vendor's own id where it is signed, `verified_by` the name of the secret that
     verified the request (null: before that was kept). `body_sha256` is of the bytes as they
-    came. `body` is text, or base64 where they are no UTF-8 (`body_encoding` says so). `evidence` is
-    `kept`, or says why body and headers are gone: `expired` by retention, or `purged`.
+    came. `body` is text, or base64 where they are no UTF-8 (see `body_encoding`). `evidence` is
+    `kept`, or why body and headers are gone: `expired` by retention, or `purged`.
     `redacted` values were taken out of both before they were stored.
     """
 
@@ -49,19 +49,19 @@ async def read_delivery(database: Database, delivery_id: str) -> DeliveryEvidenc
         row = (await connection.execute(query)).mappings().one_or_none()
         if row is None:
             return None
-        said = await _outcomes_of(connection, delivery_id)
+        decided = await _outcomes_of(connection, delivery_id)
         billed = await events_of_delivery(connection, delivery_id)
-        acted = await actions_of(connection, [item.action_id for item in said])
+        corrections = await actions_of(connection, [outcome.action_id for outcome in decided])
     body, encoding = body_text(row["body"])
     fields = {**row, "body": body, "body_encoding": encoding}
     return DeliveryEvidence.model_validate(
-        {**fields, "outcomes": said, "billing_events": billed, "actions": acted}
+        {**fields, "outcomes": decided, "billing_events": billed, "actions": corrections}
     )
 
 
 async def _outcomes_of(connection: AsyncConnection, delivery_id: str) -> list[OutcomeItem]:
-    """What the delivery said, and then what a person said of its charges."""
-    said = (
+    """The outcomes of the delivery, then those of corrections of its charges."""
+    own = (
         select(outcomes)
         .where(outcomes.c.delivery_id == delivery_id)
         .order_by(outcomes.c.event_index, outcomes.c.id)
@@ -72,13 +72,13 @@ async def _outcomes_of(connection: AsyncConnection, delivery_id: str) -> list[Ou
         .where(outcomes.c.delivery_id.is_(None), takes_back_of(delivery_id))
         .order_by(outcomes.c.id)
     )
-    found = [
+    decided = [
         OutcomeItem(**outcome_fields(row))
-        for query in (said, taken_back)
+        for query in (own, taken_back)
         for row in (await connection.execute(query)).mappings()
     ]
     # What was rebilled or reinstated carries the delivery too: ids by hand are in order of time.
-    return sorted(found, key=lambda one: one.id if one.action_id else "")
+    return sorted(decided, key=lambda outcome: outcome.id if outcome.action_id else "")
 
 
 def body_text(body: bytes | None) -> tuple[str | None, str | None]:

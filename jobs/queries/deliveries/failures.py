@@ -1,6 +1,6 @@
-"""Failures by cause: thousands of failed deliveries as the handful of mends they need.
+"""Failures by cause: thousands of failed deliveries as the handful of fixes they need.
 
-Owns what mends each cause, and the command that replays it afterwards.
+Owns the remediation of each cause, and the command that replays it afterwards.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from mappings.engine.types import Reason
 
 
 class FailureGroup(Shape):
-    """Failures that one mend cures; `id` is what the filter `group` takes.
+    """Failures with one cause; `id` is what the filter `group` takes.
 
     In `detail` the ids, numbers and quoted values that differ between them are collapsed.
     `example_delivery` and `example_detail` are the latest of the group, uncollapsed.
@@ -47,17 +47,17 @@ class FailureGroup(Shape):
 
 REMEDIATIONS: Mapping[str, str] = {
     Reason.PARSE: (
-        "The body is not what the mapping reads. See it with `receiver show`; mend the sender"
+        "The body is not what the mapping reads. See it with `receiver show`; fix the sender"
         " and discard these, or let the mapping read them and replay."
     ),
     Reason.MAPPING: (
-        "Mend the rule that the detail names in the source's mapping file, check it with"
+        "Fix the rule that the detail names in the source's mapping file, check it with"
         " `receiver try`, then replay."
     ),
     Reason.UNMAPPED: "Add the missing key to the table that the detail names, then replay.",
     Reason.UNPRICED: "Add the price that the detail names to agents.yaml, then replay.",
     Reason.CONFLICT: (
-        "The same outcome stands recorded for another agent, customer or indicator. Mend the rule"
+        "The same outcome stands recorded for another agent, customer or indicator. Fix the rule"
         " that is wrong and replay, or discard these."
     ),
     Reason.ID_REUSED: (
@@ -66,10 +66,10 @@ REMEDIATIONS: Mapping[str, str] = {
     ),
     Reason.INTERNAL: (
         "A fault of this service: the worker's log has the traceback under the delivery's id."
-        " Replay once it is mended."
+        " Replay once it is fixed."
     ),
 }
-_UNKNOWN = "See what the detail says, fix it, then replay."
+_UNKNOWN = "Fix what the detail names, then replay."
 
 
 @dataclass(slots=True)

@@ -60,8 +60,8 @@ async def list_deliveries(
 
 async def _outcome_counts(connection: AsyncConnection, ids: list[str]) -> dict[str, int]:
     of = outcomes.c.delivery_id
-    said = outcomes.c.action_id.is_(None)
-    counted = select(of, func.count()).where(of.in_(ids), said).group_by(of)
+    automatic = outcomes.c.action_id.is_(None)
+    counted = select(of, func.count()).where(of.in_(ids), automatic).group_by(of)
     return {row[0]: row[1] for row in await connection.execute(counted)}
 
 
@@ -81,4 +81,4 @@ async def unknown_ids(database: Database, ids: Sequence[str]) -> list[str]:
                 select(deliveries.c.id).where(deliveries.c.id.in_(chunk))
             )
             found.update(known.scalars())
-    return [one for one in ids if one not in found]
+    return [delivery_id for delivery_id in ids if delivery_id not in found]

@@ -1,8 +1,8 @@
 """The list of exceptions: counted as of now, each kind with what fixes it.
 
 Owns the kinds, their sentences and commands. What the background has found is completed by what
-was recorded since; where that is too much to look at while somebody waits, the answer says as of
-when it is.
+was recorded since; where that is too much to read in one request, the answer names the time
+that it is as of.
 """
 
 from __future__ import annotations
@@ -68,7 +68,7 @@ class ExceptionItem(Shape):
 
 #: A reversal may be a little ahead of its charge. From this age on it is a problem.
 OVERDUE = timedelta(hours=1)
-#: Outcomes told again that are looked at while somebody waits.
+#: Repeated outcomes that are read in one request.
 MOST_LIVE = 2_000
 EXAMPLES = 10
 MOST_EXAMPLES = 1_000
@@ -86,7 +86,7 @@ class Tally:
 
     @property
     def pressing(self) -> int:
-        """How many of them somebody has to look at: no order of arrival puts them right."""
+        """How many of them need a person: no order of arrival resolves them."""
         return {AMOUNT_DIFFERS: self.count, WAITING_REVERSAL: self.overdue}.get(self.kind, 0)
 
     def add(self, count: int, first: datetime, last: datetime, overdue: int) -> None:
@@ -161,12 +161,12 @@ async def _find(
 async def _find_keys(
     connection: AsyncConnection, found: _Found, overdue_before: datetime, examples: int
 ) -> None:
-    """What the table says of keys, and in its place what holds of those told of since."""
+    """The exceptions of keys: those in the table, and as of now those of keys repeated since."""
     begin = begin_of(await read_progress(connection))
-    told = await next_told_again(connection, begin, limit=MOST_LIVE)
-    if len(told) == MOST_LIVE:
-        found.as_of = told[-1][0][0]
-    keys = sorted({key for _, key in told})
+    repeated = await next_told_again(connection, begin, limit=MOST_LIVE)
+    if len(repeated) == MOST_LIVE:
+        found.as_of = repeated[-1][0][0]
+    keys = sorted({key for _, key in repeated})
     live: list[KeyException] = []
     replaced: set[tuple[str, str]] = set()
     for chunk in chunks(keys, 500):
@@ -223,7 +223,7 @@ async def _tally(
 async def _stored(
     connection: AsyncConnection, kind: str, replaced: Sequence[tuple[str, str]], limit: int
 ) -> list[KeyException]:
-    """The latest in the table that nothing was told of since."""
+    """The latest in the table whose keys have no outcome since."""
     columns = exceptions.c
     query = (
         select(outcomes.c.outcome_key)
@@ -260,10 +260,10 @@ async def _item(
 def detail_of(tally: Tally, as_of: datetime | None = None) -> str:
     """How many there are, in a sentence."""
     single, many = DETAILS[tally.kind]
-    said = single if tally.count == 1 else many.format(tally.count)
+    sentence = single if tally.count == 1 else many.format(tally.count)
     if tally.kind == WAITING_REVERSAL:
-        said += f"; {tally.overdue} for longer than an hour, which no order of arrival explains"
-    return f"{said}; as of {in_utc(as_of)}" if as_of and tally.kind in OF_KEYS else said
+        sentence += f"; {tally.overdue} for longer than an hour, which no order of arrival explains"
+    return f"{sentence}; as of {in_utc(as_of)}" if as_of and tally.kind in OF_KEYS else sentence
 
 
 async def _examples(

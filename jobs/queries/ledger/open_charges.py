@@ -27,17 +27,17 @@ async def read_open_charges(
     database: Database, source: str, rules: Collection[str]
 ) -> list[OpenCharges]:
     """Those of these rules of a source; what was billed by no text is left out."""
-    said, lines, texts = outcomes.c, billing_events.c, mapping_versions.c
+    decided, lines, texts = outcomes.c, billing_events.c, mapping_versions.c
     later = billing_events.alias()
-    by = (said.rule, texts.name, texts.text, lines.currency)
+    by = (decided.rule, texts.name, texts.text, lines.currency)
     query = (
         select(*by, func.count(), func.sum(lines.amount_micros))
         .select_from(billing_events)
-        .join(outcomes, said.id == lines.outcome_id)
+        .join(outcomes, decided.id == lines.outcome_id)
         .join(mapping_versions, texts.version == lines.mapping_version)
         .where(
-            said.source == source,
-            said.rule.in_(rules),
+            decided.source == source,
+            decided.rule.in_(rules),
             lines.kind == "charge",
             ~select(later.c.id).where(later.c.reverses == lines.id).exists(),
         )

@@ -12,10 +12,10 @@ from jobs.queries.shape import Shape
 
 
 class OutcomeItem(Shape):
-    """What a rule said of a recorded delivery, and the verdict. `amount` is the mapped price.
+    """What a rule decided of a recorded delivery, and the verdict. `amount` is the mapped price.
 
-    With an `action_id` a person said it: took a charge of this delivery back, or had one billed
-    anew, which then `replaces` an outcome.
+    With an `action_id` it is a correction by hand: a charge of this delivery was reversed, or
+    rebilled; then it `replaces` an outcome.
     """
 
     id: str

@@ -4,7 +4,7 @@ Owns the calendar: days and months are those of the configured time zone. Databa
 what they know of zones, so SQL sums by quarter of an hour in UTC, which every zone's midnight
 since 1972 falls on, and the quarters are folded into days here. Owns too that an answer is of one
 moment: pages are of the lines recorded before a horizon that their cursor carries, since every
-page sums anew.
+page sums again.
 """
 
 from __future__ import annotations
@@ -106,7 +106,7 @@ async def read_revenue(
 ) -> RevenuePage:
     """The sums by the names in `by` and currency, latest period first; raises FilterInvalid.
 
-    `basis` says whose day and month count: of when it occurred, or of when it was recorded. An
+    `basis` is whose day and month count: of when it occurred, or of when it was recorded. An
     answer of one page is as of now. One of several is as of `complete_until`, all its pages:
     ReplicaCannotTell is raised where that is not known.
     """

@@ -135,10 +135,10 @@ async def read_version(database: Database, version: str) -> VersionText | None:
 
 
 async def _story(connection: AsyncConnection, key: str) -> OutcomeKeyStory:
-    said, lines = outcomes.c, billing_events.c
-    count = await connection.scalar(select(func.count()).where(said.outcome_key == key))
-    told = select(outcomes).where(said.outcome_key == key).order_by(said.ordinal)
-    found = await connection.execute(told.limit(MOST_OF_A_KEY))
+    decided, lines = outcomes.c, billing_events.c
+    count = await connection.scalar(select(func.count()).where(decided.outcome_key == key))
+    in_order = select(outcomes).where(decided.outcome_key == key).order_by(decided.ordinal)
+    found = await connection.execute(in_order.limit(MOST_OF_A_KEY))
     items = [_outcome(row) for row in found.mappings()]
     posted = billing_lines().where(lines.outcome_key == key).order_by(lines.sequence)
     rows = (await connection.execute(posted.limit(MOST_OF_A_KEY))).mappings()

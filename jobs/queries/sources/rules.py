@@ -41,7 +41,7 @@ class KnownRule(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class _Counts:
-    """What the database says of each (source, rule), and of each source."""
+    """The counts of each (source, rule), and of each source."""
 
     matched: dict[tuple[str, str], tuple[int, datetime]]
     errored: dict[tuple[str, str], int]
@@ -61,9 +61,11 @@ async def read_rules(database: Database, known: Iterable[KnownRule]) -> tuple[Ru
 
 
 async def _counts(database: Database) -> _Counts:
-    said = outcomes.c
-    of_rule = select(said.source, said.rule, func.count(), func.max(said.recorded_at)).where(
-        said.action_id.is_(None)  # what a person corrected was no match
+    decided = outcomes.c
+    of_rule = select(
+        decided.source, decided.rule, func.count(), func.max(decided.recorded_at)
+    ).where(
+        decided.action_id.is_(None)  # what a person corrected was no match
     )
     columns = deliveries.c
     failed = select(columns.source, columns.rule, func.count()).where(
@@ -73,7 +75,7 @@ async def _counts(database: Database) -> _Counts:
         columns.state.in_((DeliveryState.RECORDED, DeliveryState.IGNORED))
     )
     async with database.snapshot() as connection:
-        matched = await connection.execute(of_rule.group_by(said.source, said.rule))
+        matched = await connection.execute(of_rule.group_by(decided.source, decided.rule))
         errored = await connection.execute(failed.group_by(columns.source, columns.rule))
         of_source = await connection.execute(settled.group_by(columns.source))
         return _Counts(
@@ -86,7 +88,7 @@ async def _counts(database: Database) -> _Counts:
 def _item(source: str, rule: str, modes: dict[tuple[str, str], str], counts: _Counts) -> RuleItem:
     matched, last = counts.matched.get((source, rule), (0, None))
     mode = modes.get((source, rule))
-    # What a rule matches in shadow is not recorded, so nobody can say that it never did.
+    # What a rule matches in shadow is not recorded, so it cannot be known that it never did.
     is_silent = not matched and mode != "shadow"
     return RuleItem(
         source=source,

@@ -12,9 +12,9 @@ import binascii
 import json
 import math
 import re
-from collections import Counter
 from typing import Any, NoReturn
 
+from mappings.engine.common.unique_keys import DuplicateKey, unique_keys
 from mappings.engine.common.wording import shown
 from mappings.engine.payload.errors import (
     DEPTH_MAX,
@@ -101,11 +101,12 @@ def refuse_depth(text: str) -> None:
 
 
 def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    if len(dict(pairs)) != len(pairs):
-        counts = Counter(key for key, _ in pairs)
-        twice = json.dumps(counts.most_common(1)[0][0])
-        raise PayloadError(f"The JSON has the key {shown(twice)} twice in one object.")
-    return {key: value for key, value in pairs if value is not None}
+    try:
+        members = unique_keys(pairs)
+    except DuplicateKey as error:
+        key = json.dumps(error.key)
+        raise PayloadError(f"The JSON has the key {shown(key)} twice in one object.") from None
+    return {key: value for key, value in members.items() if value is not None}
 
 
 def _integer(digits: str) -> int:

@@ -18,13 +18,13 @@ async def test_amounts_are_those_that_the_delivery_posted(database: Database, ro
     back = await rows.delivery()
     await rows.reversal(charge, delivery_id=back)
     found = await read_billed(database, [both, other, back])
-    said = {one: in_words(billed, state="recorded", reason=None) for one, billed in found.items()}
-    assert said == {both: "12.50 EUR, 400.00 USD", other: "0.99 USD", back: "-0.99 USD"}
+    shown = {one: in_words(billed, state="recorded", reason=None) for one, billed in found.items()}
+    assert shown == {both: "12.50 EUR, 400.00 USD", other: "0.99 USD", back: "-0.99 USD"}
     assert amounts(total(found.values())) == "12.50 EUR, 400.00 USD"
 
 
 @pytest.mark.parametrize(
-    ("verdict", "said"),
+    ("verdict", "shown"),
     [
         ("duplicate", "already billed"),
         ("waiting", "waits for its charge"),
@@ -32,16 +32,16 @@ async def test_amounts_are_those_that_the_delivery_posted(database: Database, ro
     ],
 )
 async def test_a_recorded_delivery_may_have_billed_nothing(
-    database: Database, rows: Rows, verdict: str, said: str
+    database: Database, rows: Rows, verdict: str, shown: str
 ) -> None:
     delivery = await rows.delivery()
     await rows.outcome(delivery, verdict=verdict)
     found = await read_billed(database, [delivery])
-    assert in_words(found[delivery], state="recorded", reason=None) == said
+    assert in_words(found[delivery], state="recorded", reason=None) == shown
 
 
 @pytest.mark.parametrize(
-    ("state", "reason", "said"),
+    ("state", "reason", "shown"),
     [
         ("ignored", "shadow", "shadow"),
         ("ignored", "no-outcome", "ignored"),
@@ -51,8 +51,8 @@ async def test_a_recorded_delivery_may_have_billed_nothing(
     ],
 )
 async def test_other_states_say_why(
-    database: Database, rows: Rows, state: str, reason: str | None, said: str
+    database: Database, rows: Rows, state: str, reason: str | None, shown: str
 ) -> None:
     delivery = await rows.delivery(state, reason=reason)
     found = await read_billed(database, [delivery])
-    assert in_words(found[delivery], state=state, reason=reason) == said
+    assert in_words(found[delivery], state=state, reason=reason) == shown

@@ -1,4 +1,4 @@
-"""What is looked at keeps working, and tells the truth, with what a person corrected."""
+"""Lists and evidence stay right after corrections by hand."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ EVERYTHING = BillingFilter()
 
 @pytest.fixture
 async def desk(workshop: Workshop) -> Desk:
-    """Three deliveries: one reversed by hand, one billed anew for 30, one as it was."""
+    """Three deliveries: one reversed by hand, one rebilled for 30, one as it was."""
     telling = Telling()
     desk = Desk(workshop, telling, await workshop.settler(telling))
     ids = await desk.settle(*(bill(key, at=at(1)) for key in ("reversed", "rebilled", "kept")))
@@ -61,9 +61,13 @@ async def test_a_delivery_shows_what_was_taken_back_of_it_by_hand_and_why(desk: 
 async def test_a_delivery_shows_what_was_billed_anew_and_what_it_replaces(desk: Desk) -> None:
     found = await read_delivery(desk.workshop.database, (await _ids(desk))[1])
     assert found is not None
-    first, anew = found.outcomes
+    first, rebilled = found.outcomes
     assert (first.verdict, first.replaces, first.amount) == ("charged", None, "0.99")
-    assert (anew.verdict, anew.replaces, anew.amount) == ("charged", first.id, "0.00003")
+    assert (rebilled.verdict, rebilled.replaces, rebilled.amount) == (
+        "charged",
+        first.id,
+        "0.00003",
+    )
     assert [one.amount for one in found.billing_events] == ["0.99", "-0.99", "0.00003"]
     assert [one.kind for one in found.actions] == ["rebill"]
 

@@ -1,4 +1,4 @@
-"""A silence is told of once it is longer than the mapping calls normal, from whenever it began."""
+"""A silence is reported once it is longer than the mapping calls normal, whenever it began."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def ago(minutes: int) -> datetime:
         pytest.param(ago(61), ago(1), True, id="an-edit-is-no-sign-of-life"),
         pytest.param(None, ago(59), False, id="never-and-new"),
         pytest.param(None, ago(61), True, id="never-and-known-for-long"),
-        pytest.param(None, None, False, id="never-and-known-to-nobody"),
+        pytest.param(None, None, False, id="never-and-unknown"),
     ],
 )
 def test_a_source_is_silent_from_its_last_request_or_from_its_mapping(
@@ -44,7 +44,7 @@ def test_a_source_without_a_rhythm_is_never_silent() -> None:
     assert silent(good(), {"desk": Heard(last=ago(99_999), known_since=None)}, NOW) == []
 
 
-def test_a_silence_is_said_in_words() -> None:
+def test_a_silence_is_shown_in_words() -> None:
     (one,) = silent(HOURLY, {"desk": Heard(last=ago(150), known_since=None)}, NOW)
     assert str(one) == (
         "source desk is silent since 2026-03-01 09:30Z (2h 30m); it is expected every 1h"
@@ -54,12 +54,12 @@ def test_a_silence_is_said_in_words() -> None:
 
 
 @pytest.mark.parametrize(
-    ("seconds", "said"),
+    ("seconds", "shown"),
     [(0, "0s"), (12, "12s"), (60, "1m"), (7_200, "2h"), (9_060, "2h 31m"), (273_661, "3d 4h")],
 )
-def test_a_time_is_said_in_its_two_largest_units(seconds: float, said: str) -> None:
-    assert span(seconds) == said
-    assert span(timedelta(seconds=seconds)) == said
+def test_a_time_is_shown_in_its_two_largest_units(seconds: float, shown: str) -> None:
+    assert span(seconds) == shown
+    assert span(timedelta(seconds=seconds)) == shown
 
 
 async def test_deliveries_and_verified_repeats_are_signs_of_life(rows: Rows) -> None:

@@ -46,7 +46,7 @@ async def _micros(database: Database) -> list[int]:
 
 
 def _as_said(answer: httpx.Response, path: str = "/reversals") -> Any:
-    """The object, once it is what the document says."""
+    """The object, once it matches the document."""
     assert answer.status_code == 200, answer.text
     Draft202012Validator(resolved(BY_NAME[f"POST {path}"].gives[200])).validate(answer.json())
     return answer.json()
@@ -138,7 +138,7 @@ async def test_from_bills_what_another_delivery_says(
 
 
 @pytest.mark.parametrize(
-    ("order", "status", "says"),
+    ("order", "status", "detail"),
     [
         pytest.param({"ids": ["b1"]}, 400, "note is missing", id="no-note"),
         pytest.param({"ids": ["b1"], "note": " "}, 400, "note is empty", id="blank-note"),
@@ -173,13 +173,13 @@ async def test_what_cannot_be_done_is_refused(
     database: Database,
     order: dict[str, Any],
     status: int,
-    says: str,
+    detail: str,
 ) -> None:
     await billed.reversal("b2")
     before = await _micros(database)
     refusal = await api.post("/api/reversals", json=order)
     assert refusal.status_code == status, refusal.text
-    assert says in refusal.json()["detail"]
+    assert detail in refusal.json()["detail"]
     assert await _micros(database) == before
 
 
@@ -207,7 +207,7 @@ async def test_a_reversal_is_taken_back_with_a_note(
 
 
 @pytest.mark.parametrize(
-    ("order", "status", "says"),
+    ("order", "status", "detail"),
     [
         pytest.param({"note": "why"}, 400, "ids is missing", id="no-ids"),
         pytest.param({"ids": [], "note": "why"}, 400, "empty list", id="empty"),
@@ -219,8 +219,8 @@ async def test_a_reversal_is_taken_back_with_a_note(
     ],
 )
 async def test_what_cannot_be_reinstated_is_refused(
-    api: httpx.AsyncClient, billed: Rows, order: dict[str, Any], status: int, says: str
+    api: httpx.AsyncClient, billed: Rows, order: dict[str, Any], status: int, detail: str
 ) -> None:
     refusal = await api.post("/api/reinstatements", json=order)
     assert refusal.status_code == status, refusal.text
-    assert says in refusal.json()["detail"]
+    assert detail in refusal.json()["detail"]

@@ -1,4 +1,4 @@
-"""The OpenAPI document says what is there: every call, every parameter, every member, no other."""
+"""The OpenAPI document has what is there: every call, every parameter, every member, no other."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ operations = pytest.mark.parametrize("operation", BY_NAME.values(), ids=BY_NAME)
 
 @pytest.fixture
 def database(sqlite_tables: Database) -> Database:
-    """One database is enough for what is said of all."""
+    """One database is enough for what holds on both."""
     return sqlite_tables
 
 

@@ -157,7 +157,7 @@ async def test_failures_and_rules_are_lists(api: httpx.AsyncClient, rows: Rows) 
 
 async def test_a_database_that_is_away_is_503(api: httpx.AsyncClient, database: Database) -> None:
     def away() -> None:
-        raise ConnectionRefusedError("nobody there")
+        raise ConnectionRefusedError("connection refused")
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(type(database.engine), "connect", lambda _: away())
@@ -344,11 +344,11 @@ async def test_exceptions_are_listed_by_kind_and_counted_in_metrics(
         parts.database, metrics, folder=Path(), lags=lags, mappings=parts.mappings
     )
     await counts.refresh()
-    said = {
+    known = {
         kind: metrics.registry.get_sample_value("receiver_exceptions", {"kind": kind})
         for kind in KINDS
     }
-    assert said == {
+    assert known == {
         "waiting-reversal": 0,
         "amount-differs": 1,
         "lookalike-customer": 0,
