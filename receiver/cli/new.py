@@ -250,7 +250,7 @@ def _report(
         out.line(f"written: {path}")
     out.line(f"URL to enter at the vendor: {url}")
     out.line(f"secret to set here: {', '.join(secrets)}")
-    out.line("next: `receiver sources` says what is still missing; the file says the rest")
+    out.line("next: `receiver sources` lists what is still missing; the file explains the rest")
     files = session.files()
     loaded = load(files, timezone=session.timezone, schemes=RULES)
     for problem in (*loaded.problems, *run_examples(loaded, files)):

@@ -45,7 +45,7 @@ def rejections(
         out.table(columns, [_row(item) for item in items])
         for remediation in dict.fromkeys(one.remediation for one in items if one.remediation):
             out.say(f"→ {remediation}")
-        out.say("`receiver verify SOURCE --request FILE` says what is wrong with a captured one")
+        out.say("to diagnose a captured one: `receiver verify SOURCE --request FILE`")
 
 
 async def _read(

@@ -173,7 +173,7 @@ def _finish(out: Output, status: ReplayStatus) -> None:
         message = f"{status.not_replayed} were not replayed: other mappings came into force"
         raise CommandError(f"{message}; make the dry run again")
     if status.failed:
-        raise CommandError(f"{status.failed} failed again; `receiver failures` says why")
+        raise CommandError(f"{status.failed} failed again; see `receiver failures`")
 
 
 def _show_dry_run(out: Output, found: rehearsal.DryRun) -> None:

@@ -70,7 +70,7 @@ def reverse(
     if not dry_run:
         note = require_note(note, "say why these charges are corrected")
     if origin is not None and not rebill:
-        raise CommandError("--from says what to bill instead; add --rebill", code=MISUSE)
+        raise CommandError("--from names what to bill instead; add --rebill", code=MISUSE)
     refuse_misspelt(session, where)
     session.run(_refuse_other_mappings, mapping_version)
     remapper = _remapper(session, origin, mapping_version) if rebill else None
@@ -84,7 +84,7 @@ def reverse(
     counts = counted(found.matched, "open charge")
     out.say(f"{counts} to {verb}{_sums(found)}")
     if not found.matched and not found.unchanged:
-        out.say("no charge that matches is open; `receiver show ID` says what it billed")
+        out.say("no charge that matches is open; `receiver show ID` shows what it billed")
     if found.matched:
         if rebill and not yes and can_ask():
             _preview(out, session.run(rehearse, request))

@@ -20,7 +20,7 @@ from receiver.cli.common.names import refuse_misspelt
 from receiver.cli.common.session import Session
 from receiver.config.reading import load_settings
 from receiver.feed.feeds import ApiFeed, DatabaseFeed, open_api
-from receiver.feed.follow import Wanted, follow
+from receiver.feed.follow import follow
 from receiver.feed.lines import Shown, json_of, line_of
 from receiver.terminal.output import Output
 
@@ -45,26 +45,26 @@ def tail(
     """Print what comes until a signal. CommandError if reading is refused."""
     out = Output(as_json=as_json)
     if isinstance(sys.stdout, io.TextIOWrapper):
-        sys.stdout.reconfigure(line_buffering=True)  # whoever reads a pipe sees each line at once
+        sys.stdout.reconfigure(line_buffering=True)  # a reader of the pipe gets each line at once
     if url is None:
         session = Session()
         where = DeliveryFilter.parse(given, session.zone)
         refuse_misspelt(session, where)
-        session.run(_follow_database, _wanted(where), out)
+        session.run(_follow_database, where, out)
     else:
         zone = ZoneInfo(load_settings().timezone_name)
-        asyncio.run(_follow_api(url, _token(), _wanted(DeliveryFilter.parse(given, zone)), out))
+        asyncio.run(_follow_api(url, _token(), (DeliveryFilter.parse(given, zone)), out))
 
 
-async def _follow_database(database: Database, wanted: Wanted, out: Output) -> None:
-    await follow(DatabaseFeed(database), wanted, _show_on(out), on_away=_away(out))
+async def _follow_database(database: Database, where: DeliveryFilter, out: Output) -> None:
+    await follow(DatabaseFeed(database), where, _show_on(out), on_away=_away(out))
 
 
-async def _follow_api(url: str, token: str, wanted: Wanted, out: Output) -> None:
+async def _follow_api(url: str, token: str, where: DeliveryFilter, out: Output) -> None:
     if urlsplit(url).scheme not in ("http", "https") or not urlsplit(url).netloc:
         raise CommandError(f"--url is {url!r}; write https://HOST", code=MISUSE)
     async with open_api(url, token) as client:
-        await follow(ApiFeed(client), wanted, _show_on(out), on_away=_away(out))
+        await follow(ApiFeed(client), where, _show_on(out), on_away=_away(out))
 
 
 def _show_on(out: Output) -> Callable[[Shown], None]:
@@ -81,16 +81,6 @@ def _show_on(out: Output) -> Callable[[Shown], None]:
 
 def _away(out: Output) -> Callable[[str], None]:
     return lambda why: out.say(f"no answer ({why}); trying again, nothing is lost")
-
-
-def _wanted(where: DeliveryFilter) -> Wanted:
-    return Wanted(
-        source=where.source,
-        state=where.state,
-        reason=where.reason,
-        rule=where.rule,
-        since=where.since,
-    )
 
 
 def _token() -> str:

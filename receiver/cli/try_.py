@@ -155,7 +155,7 @@ def _show_value(out: Output, value: TracedValue, *, depth: int) -> None:
 
 
 def _is_literal(value: TracedValue) -> bool:
-    """Whether it says nothing that its own text does not."""
+    """Whether the value is the same as its text."""
     return value.error is None and value.text == json.dumps(value.value, ensure_ascii=False)
 
 

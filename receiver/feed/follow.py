@@ -10,7 +10,7 @@ service does not answer for a while, and to grow without bound.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
@@ -18,6 +18,7 @@ import httpx
 
 from jobs.common.errors import is_transient
 from jobs.common.states import DeliveryState
+from jobs.filters import BillingFilter, DeliveryFilter, RejectionFilter
 from jobs.queries.deliveries.evidence import DeliveryEvidence
 from jobs.queries.deliveries.listing import DeliveryItem
 from jobs.queries.ledger.billing_events import BillingEventItem
@@ -32,30 +33,6 @@ REJECTION_LATE = timedelta(seconds=10)
 #: So many that have not settled are asked for at a time, and so many are waited for at all.
 ASKED = 100
 MOST_WAITING = 10_000
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Wanted:
-    """Which lines: all given parts must fit. Rejections have neither state nor rule."""
-
-    source: str | None = None
-    state: str | None = None
-    reason: str | None = None
-    rule: str | None = None
-    since: datetime | None = None
-
-    @property
-    def rejections(self) -> bool:
-        return self.state is None and self.reason is None and self.rule is None
-
-    def fits(self, item: DeliveryEvidence) -> bool:
-        """Whether a settled delivery is wanted. A rule fits where it failed or gave an outcome."""
-        rules = {item.rule, *(one.rule for one in item.outcomes)}
-        return (
-            self.state in (None, item.state)
-            and self.reason in (None, item.reason)
-            and (self.rule is None or self.rule in rules)
-        )
 
 
 @dataclass(slots=True)
@@ -88,9 +65,9 @@ class Position:
 class Follower:
     """Reads a feed on and on."""
 
-    def __init__(self, feed: Feed, wanted: Wanted) -> None:
+    def __init__(self, feed: Feed, where: DeliveryFilter) -> None:
         self._feed = feed
-        self._wanted = wanted
+        self._where = where
         self._deliveries = Position(DELIVERY_LATE)
         self._rejections = Position(REJECTION_LATE)
         self._lines = Position(DELIVERY_LATE)
@@ -98,8 +75,8 @@ class Follower:
 
     async def start(self) -> None:
         """Take what there is now as seen, or all before `since`."""
-        source, since = self._wanted.source, self._wanted.since
-        posted = await self._feed.lines(source=source, recorded_since=None, limit=1)
+        source, since = self._where.source, self._where.since
+        posted = await self._feed.billing_events(BillingFilter(source=source), limit=1)
         if posted:
             self._lines.latest = posted[0].recorded_at
             for line in await self._read_lines():
@@ -108,16 +85,16 @@ class Follower:
             self._deliveries.latest = since + DELIVERY_LATE
             self._rejections.latest = since + REJECTION_LATE
             return
-        newest = await self._feed.deliveries(source=source, since=None, limit=1)
+        newest = await self._feed.deliveries(DeliveryFilter(source=source), limit=1)
         if newest:
             self._deliveries.latest = newest[0].received_at
             for item in await self._read_deliveries():
                 self._deliveries.is_new(item.id, item.received_at)
-        refused = await self._feed.rejections(source=source, since=None, limit=1)
-        if refused:
-            self._rejections.latest = refused[0].at
-            for one in await self._read_rejections():
-                self._rejections.is_new(_key(one), one.at)
+        rejected = await self._feed.rejections(RejectionFilter(source=source), limit=1)
+        if rejected:
+            self._rejections.latest = rejected[0].at
+            for rejection in await self._read_rejections():
+                self._rejections.is_new(_key(rejection), rejection.at)
 
     async def new(self) -> AsyncIterator[Shown]:
         """What has come, or settled, since the last call, the oldest first."""
@@ -125,14 +102,14 @@ class Follower:
             if self._deliveries.is_new(item.id, item.received_at):
                 self._waiting[item.id] = None
         self._deliveries.forget()
-        async for found in self._settled():
-            yield found
-        async for found in self._settled_again():
-            yield found
-        if self._wanted.rejections:
-            for one in reversed(await self._read_rejections()):
-                if self._rejections.is_new(_key(one), one.at):
-                    yield one
+        async for evidence in self._settled():
+            yield evidence
+        async for evidence in self._settled_again():
+            yield evidence
+        if _includes_rejections(self._where):
+            for rejection in reversed(await self._read_rejections()):
+                if self._rejections.is_new(_key(rejection), rejection.at):
+                    yield rejection
             self._rejections.forget()
 
     async def _settled(self) -> AsyncIterator[DeliveryEvidence]:
@@ -142,14 +119,14 @@ class Follower:
         asked = list(self._waiting)
         for start in range(0, len(asked), ASKED):
             ids = asked[start : start + ASKED]
-            found = await self._feed.deliveries(source=None, since=None, ids=ids)
-            for item in sorted(found, key=_order):
+            items = await self._feed.deliveries(DeliveryFilter(ids=tuple(ids)))
+            for item in sorted(items, key=_order):
                 if item.state != DeliveryState.RECEIVED:
                     evidence = await self._feed.delivery(item.id)
                     del self._waiting[item.id]
                     if evidence is not None:
                         self._know_lines(evidence)
-                        if self._wanted.fits(evidence):
+                        if _fits(self._where, evidence):
                             yield evidence
 
     async def _settled_again(self) -> AsyncIterator[DeliveryEvidence]:
@@ -165,7 +142,7 @@ class Follower:
                 continue
             self._know_lines(evidence)
             self._deliveries.is_new(evidence.id, evidence.received_at)
-            if self._wanted.fits(evidence):
+            if _fits(self._where, evidence):
                 yield evidence
         self._lines.forget()
 
@@ -173,22 +150,22 @@ class Follower:
         for line in evidence.billing_events:
             self._lines.is_new(line.id, line.recorded_at)
 
-    async def _read_lines(self) -> list[BillingEventItem]:
-        since = self._lines.since
-        return await self._feed.lines(source=self._wanted.source, recorded_since=since)
+    async def _read_lines(self) -> Sequence[BillingEventItem]:
+        where = BillingFilter(source=self._where.source, recorded_since=self._lines.since)
+        return await self._feed.billing_events(where)
 
-    async def _read_deliveries(self) -> list[DeliveryItem]:
-        since = self._deliveries.since
-        return await self._feed.deliveries(source=self._wanted.source, since=since)
+    async def _read_deliveries(self) -> Sequence[DeliveryItem]:
+        where = DeliveryFilter(source=self._where.source, since=self._deliveries.since)
+        return await self._feed.deliveries(where)
 
-    async def _read_rejections(self) -> list[RejectionItem]:
-        since = self._rejections.since
-        return await self._feed.rejections(source=self._wanted.source, since=since)
+    async def _read_rejections(self) -> Sequence[RejectionItem]:
+        where = RejectionFilter(source=self._where.source, since=self._rejections.since)
+        return await self._feed.rejections(where)
 
 
 async def follow(
     feed: Feed,
-    wanted: Wanted,
+    where: DeliveryFilter,
     show: Callable[[Shown], None],
     *,
     on_away: Callable[[str], None] = lambda _why: None,
@@ -198,14 +175,14 @@ async def follow(
 
     `on_away` hears once of each time that it does not answer. Raises FeedRefused.
     """
-    follower, has_begun, is_away = Follower(feed, wanted), False, False
+    follower, has_begun, is_away = Follower(feed, where), False, False
     while True:
         try:
             if not has_begun:
                 await follower.start()
                 has_begun = True
-            async for one in follower.new():
-                show(one)
+            async for shown in follower.new():
+                show(shown)
             is_away = False
         except Exception as error:
             if not (isinstance(error, httpx.HTTPError) or is_transient(error)):
@@ -216,6 +193,21 @@ async def follow(
         await asyncio.sleep(pause)
 
 
+def _includes_rejections(where: DeliveryFilter) -> bool:
+    """Whether rejections match: they have neither state nor reason nor rule."""
+    return where.state is None and where.reason is None and where.rule is None
+
+
+def _fits(where: DeliveryFilter, item: DeliveryEvidence) -> bool:
+    """Whether a settled delivery matches. A rule matches if it failed or gave an outcome."""
+    rules = {item.rule, *(outcome.rule for outcome in item.outcomes)}
+    return (
+        where.state in (None, item.state)
+        and where.reason in (None, item.reason)
+        and (where.rule is None or where.rule in rules)
+    )
+
+
 def _is_its_own(line: BillingEventItem, evidence: DeliveryEvidence) -> bool:
     """Whether settling the delivery posted the line, and no correction by hand."""
     return any(
@@ -224,9 +216,9 @@ def _is_its_own(line: BillingEventItem, evidence: DeliveryEvidence) -> bool:
     )
 
 
-def _key(one: RejectionItem) -> tuple[str, datetime]:
+def _key(rejection: RejectionItem) -> tuple[str, datetime]:
     """Of those that are kept as one, each time that there was one more."""
-    return one.id, one.at
+    return rejection.id, rejection.at
 
 
 def _order(item: DeliveryItem) -> tuple[datetime, str]:

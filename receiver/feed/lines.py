@@ -1,6 +1,6 @@
-"""What became of a delivery, in one line: what was billed to whom, or why nothing was.
+"""The result of a delivery in one line: what was billed to whom, or why nothing was.
 
-Owns the words, for `up`, `tail` and the demo.
+Owns the texts, for `up`, `tail` and the demo.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ WHY_NOTHING = {
 }
 #: More outcomes of one delivery than this are counted.
 MOST_OUTCOMES = 3
-#: A failure's detail says what is wrong, then what mends it; `receiver failures` has both.
+#: A failure's detail is the problem, then the remedy; `receiver failures` has both.
 _FIRST_PART = re.compile(r".*?(?=; |\. |\.?$)", re.DOTALL)
 
 
@@ -59,7 +59,7 @@ def delivery_line(delivery: DeliveryEvidence) -> Text:
 
 
 def rejection_line(rejection: RejectionItem) -> Text:
-    """The same of a request that was not taken: its cause, and what mends it."""
+    """The same of a rejected request: its cause, and the remedy."""
     became = Text("rejected", style="yellow").append(f": {rejection.cause}")
     parts = (rejection.path, rejection.detail.rstrip("."), rejection.remediation)
     return _line(rejection.at, rejection.source, became, "; ".join(filter(None, parts)))
@@ -79,7 +79,7 @@ def results(delivery: DeliveryEvidence, *, verdicts: bool = False) -> Iterator[t
 
 
 def first_part(detail: str) -> str:
-    """What is wrong, without what mends it."""
+    """The problem, without the remedy."""
     found = _FIRST_PART.match(detail)
     return found[0] if found else detail
 

@@ -124,7 +124,7 @@ class Children:
     def __init__(self) -> None:
         self._running: dict[str, RunningChild] = {}
         self._replacements: dict[str, Child] = {}
-        # Nobody writes to it: its end, when this process is gone, is the message.
+        # Nothing is written to it: its end, when this process is gone, is the message.
         self._lifeline_fd, self._held_open_fd = os.pipe()
 
     async def run_once(self, child: Child) -> None:
@@ -193,7 +193,7 @@ class Children:
         return {name: running.process.pid for name, running in self._running.items()}
 
     def kill(self) -> None:
-        """SIGKILL to all, for somebody who will not wait for `stop`."""
+        """SIGKILL to all, for a user who will not wait for `stop`."""
         for running in self._running.values():
             with contextlib.suppress(ProcessLookupError):
                 running.process.kill()

@@ -1,6 +1,6 @@
 """What the demo shows: a line for each example, sums by currency, and what to try next.
 
-Owns the words. Each line says what was billed, or why nothing was.
+Owns the texts. Each line shows what was billed, or why nothing was.
 """
 
 from __future__ import annotations
@@ -68,7 +68,7 @@ def report(
 
 
 def rows(posted: Posted) -> Iterator[Row]:
-    """The lines of one example: one for each outcome, or one that says why there is none."""
+    """The lines of one example: one for each outcome, or one with the reason why there is none."""
     answer = posted.status
     evidence = posted.evidence
     name = posted.example.removeprefix(f"{posted.source}-")

@@ -1,10 +1,10 @@
-"""What keeps `receiver up` from being up."""
+"""The errors of `receiver up`."""
 
 from __future__ import annotations
 
 
 class UpError(Exception):
-    """Base of all that ends `receiver up` with exit code 1; the message says what to do."""
+    """Base of what ends `receiver up` with exit code 1; the message names the remedy."""
 
 
 class AlreadyUpError(UpError):
@@ -24,7 +24,7 @@ class TunnelMissingError(UpError):
 
 
 class TunnelUnfitError(UpError):
-    """A tunnel cannot lead to what is started; the message says what to change."""
+    """A tunnel does not fit what is started; the message names the change."""
 
 
 class DemoFailedError(UpError):

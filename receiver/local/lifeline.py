@@ -1,7 +1,7 @@
 """What ties a child process to the `receiver up` that started it.
 
 Owns the child's side: dying with its parent, keeping out of the terminal's signals, saying that
-it is ready. A process that nobody supervises is left alone by all of it.
+it is ready. It does nothing in a process without a supervisor.
 
 Two ties, since neither is enough alone: Linux kills a child whose parent died, whatever the child
 is doing (`PR_SET_PDEATHSIG`); and everywhere the end of a pipe that only the parent holds open

@@ -1,7 +1,7 @@
-"""Where `receiver up` runs: its settings, and what its children are told.
+"""What `receiver up` runs: its settings, and the environment of its child processes.
 
 Owns the difference between the real service and the demo's. The demo has its own database, Valkey,
-secrets and token under `DATA_DIR/demo`, whatever the environment says, so that invented revenue
+secrets and token under `DATA_DIR/demo`, whatever the environment names, so that invented revenue
 never meets a real ledger.
 """
 
@@ -96,7 +96,7 @@ def demo_service(settings: Settings) -> LocalService:
 
 
 def as_environment(settings: Settings) -> dict[str, str]:
-    """The settings as variables, so that a child reads the same whatever `.env` says."""
+    """The settings as variables, so that a child reads the same despite `.env`."""
     values = settings.model_dump(exclude_none=True)
     values |= {
         "data_dir": settings.data_dir.absolute(),

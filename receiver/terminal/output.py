@@ -44,7 +44,7 @@ WIDE = 150
 #: Of these, what is not printable is written out in JSON: only strings have any.
 _UNPLAIN = re.compile(r"[^\n -~]")
 
-#: What may stand before the name of a column; `Output.table` says what each does.
+#: What may stand before the name of a column; see `Output.table`.
 _MARKS = ">=~"
 #: What stands for no value.
 _NOTHING = "-"

@@ -1,7 +1,7 @@
 """Standard output and error into a pipe whose reader may go, as in `receiver events | head`.
 
 Owns that such a command ends quietly with exit code 0, whatever it was printing, and that a service
-outlives whoever read its log.
+outlives the reader of its log.
 """
 
 from __future__ import annotations

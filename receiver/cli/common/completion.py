@@ -1,7 +1,7 @@
-"""What a shell completes behind an option or for an argument, by the parameter's name.
+"""Shell completion of option values and arguments, by the parameter's name.
 
-Owns that completion is quiet: where settings, mappings or database cannot be read, there is nothing
-to choose from, and no message. Everything heavy is imported once something is to be completed.
+Owns that completion is silent: if settings, mappings or database cannot be read, it offers nothing
+and prints nothing. Heavy modules are imported once a value is completed.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ Choices = Callable[[str], Iterable[str]]
 
 
 def complete(command: Any, choices: Mapping[str, Choices]) -> None:
-    """Let the parameters of the command that have such a name complete from these."""
+    """Complete the values of the parameters that have a name in `choices`."""
     for parameter in command.params:
         given = choices.get(f"{command.name} {parameter.name}") or choices.get(parameter.name)
         if given is not None:
@@ -49,12 +49,12 @@ def _quietly(choices: Choices) -> Callable[[Any, str], list[CompletionItem]]:
 
 
 def _texts(module: str, name: str) -> Choices:
-    """The texts that a constant of ours has."""
+    """The texts of a constant."""
     return lambda _start: getattr(importlib.import_module(module), name)
 
 
 def _mapping_data() -> Iterator[Mapping[str, Any]]:
-    """What each mapping file says, good or not."""
+    """The content of each mapping file, valid or not."""
     yamlfile = importlib.import_module("mappings.engine.reading.yamlfile")
     folder = importlib.import_module("receiver.cli.common.installation").settings_here().mappings
     for path in sorted(folder.glob("*.yaml")):

@@ -22,7 +22,7 @@ def actor() -> str:
 
 
 def require_note(note: str | None, request: str) -> str:
-    """The note; raises CommandError if it is missing. `request` says what to write in it."""
+    """The note; raises CommandError if it is missing. `request` asks for it."""
     if not (note or "").strip():
         raise CommandError(f"--note is missing; {request}", code=MISUSE)
     return note or ""

@@ -1,6 +1,7 @@
-"""Exit codes, and how a problem is said: one clear message, never a traceback.
+"""Exit codes, and the one clear message of an error, never a traceback.
 
-Owns 0 good, 1 a problem found, 2 misuse. What is not explained here is a bug and stays loud.
+Owns 0 success, 1 a problem, 2 misuse. An error that is not explained here is a bug: its traceback
+is shown.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ GOOD = 0
 PROBLEM = 1
 MISUSE = 2
 
-#: What every command leads to where there is nothing to work with.
+#: The first step where there is no installation yet.
 BEGIN = "make a folder of your own with `receiver init DIR`, or go to the one you have"
 
 P = ParamSpec("P")
@@ -31,26 +32,26 @@ class CommandError(Exception):
 
 
 def explained(command: Callable[P, R]) -> Callable[P, R]:
-    """A command whose known problems end in a message on stderr and an exit code."""
+    """The command; a known error ends it with a message on stderr and an exit code."""
 
     @functools.wraps(command)
     def run(*args: P.args, **kwargs: P.kwargs) -> R:
         try:
             return command(*args, **kwargs)
         except BrokenPipeError:
-            raise  # whoever read our output has gone; typer ends quietly
+            raise  # the reader of the output has gone; typer ends quietly
         except KeyboardInterrupt:
             raise typer.Exit(130) from None
         except CommandError as error:
             raise _exit(str(error), error.code) from error
         except Exception as error:
-            # Imported late: most commands end well, and --help needs none of it.
+            # Imported late: most commands succeed, and --help does not need it.
             from receiver.cli.common.explanations import explanation
 
-            said = explanation(error)
-            if said is None:
+            explained_error = explanation(error)
+            if explained_error is None:
                 raise
-            raise _exit(str(said), said.code) from error
+            raise _exit(str(explained_error), explained_error.code) from error
 
     return run
 

@@ -1,4 +1,4 @@
-"""Which exceptions are no bugs, and what each means to whoever ran the command."""
+"""The exceptions that are not bugs, each with a message for the user of the command."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ FOLDERS = ("mappings", "secrets_dir", "data_dir")
 
 
 def explanation(error: Exception) -> CommandError | None:
-    """What to say and exit with; None for a bug."""
+    """The message and the exit code; None for a bug."""
     match error:
         case FilterInvalid() | SettingsInvalid():
             return CommandError(str(error), code=MISUSE)
@@ -30,12 +30,12 @@ def explanation(error: Exception) -> CommandError | None:
         case AlembicError():
             return CommandError(f"the database cannot be migrated by this version: {error}")
         case OSError(filename=str(name)):
-            return CommandError(f"{name}: {error.strerror}{_says_where(Path(name))}")
+            return CommandError(f"{name}: {error.strerror}{_hint_at_setting(Path(name))}")
         case _:
             return _of_database(error)
 
 
-def _says_where(path: Path) -> str:
+def _hint_at_setting(path: Path) -> str:
     """The setting that names this path, or a folder that it is in: what to change."""
     try:
         settings = load_settings()

@@ -1,8 +1,8 @@
 """Which service a command speaks to: the one that runs on this data directory, or the settings.
 
-Owns that choice. Whoever starts `receiver up` in one terminal finds it from another, with the URL,
+Owns that choice. A `receiver up` of one terminal is found from another, with the URL,
 port, database and mappings that it was started with. Refuses a mixture of a running service and an
-environment that names something else, in a sentence that says which to choose.
+environment that names something else, with a message that names the choices.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""What a command works with: settings, the database, the mappings; each opened when needed."""
+"""The settings, database and mappings of a command; each opened when needed."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ class NoDatabaseYet(CommandError):
 
 
 class Session:
-    """One command's surroundings."""
+    """The installation as one command sees it."""
 
     def __init__(self, settings: Settings | None = None) -> None:
         _keep_logs_off_stdout()
@@ -121,14 +121,14 @@ class Session:
             await database.close()
 
     def run_if_made(self, work: Callable[[Database], Awaitable[R]], *, otherwise: R) -> R:
-        """Like `run`, for what can do without: `otherwise` where there is no database yet."""
+        """Like `run`, but returns `otherwise` if there is no database yet."""
         try:
             return self.run(work)
         except NoDatabaseYet:
             return otherwise
 
     def mappings(self) -> MappingSet:
-        """The mappings as a worker has them: a bad file goes on as it last was good."""
+        """The mappings as a worker has them: an invalid file stays at its last valid version."""
         return self._load(self.run_if_made(read_stored, otherwise=NOTHING_STORED))
 
     def mappings_in_force(self) -> MappingSet:
@@ -170,11 +170,11 @@ class Session:
 
     @cached_property
     def edited(self) -> MappingSet:
-        """The mappings as they stand in the folder, for whoever edits them."""
+        """The mappings as they are in the folder, for editing."""
         return self._load(NOTHING_STORED)
 
     def source(self, name: str) -> Source:
-        """A source as it stands in the folder; CommandError says what is wrong with it."""
+        """A source as it is in the folder; CommandError names its problems."""
         source = self.edited.sources.get(name)
         if source is not None:
             return source
@@ -214,13 +214,13 @@ class Session:
 
 
 def _keep_logs_off_stdout() -> None:
-    """What a part logs while a command runs goes to stderr: stdout is for data."""
+    """Send log lines to stderr while a command runs: stdout is for data."""
     if not structlog.is_configured():
         structlog.configure(logger_factory=lambda *_: structlog.PrintLogger(sys.stderr))
 
 
 def refuse_missing_file(settings: Settings) -> None:
-    """Raise NoDatabaseYet for a SQLite file that is not there: a look would make it, empty."""
+    """Raise NoDatabaseYet for a SQLite file that does not exist: connecting would create it."""
     url = make_url(settings.database)
     if url.get_backend_name() == "sqlite" and url.database and not Path(url.database).exists():
         stopped = is_demo(settings.data_dir / DEMO)

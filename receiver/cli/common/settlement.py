@@ -15,13 +15,13 @@ from jobs.queries.deliveries.listing import DeliveryItem, list_deliveries
 from jobs.storage.database import Database
 from receiver.cli.common.session import Session
 
-#: A delivery is settled within milliseconds where a worker is at hand and the machine is not busy.
+#: A delivery settles within milliseconds if a worker runs and the machine is not busy.
 PATIENCE_SECONDS = 10.0
 LOOK_SECONDS = 0.05
 
 
 def settlement_text(session: Session, delivery_id: str) -> str | None:
-    """State and what was billed; None where the delivery is in no database of this installation."""
+    """State and what was billed; None if the delivery is not in this installation's database."""
     until = time.monotonic() + PATIENCE_SECONDS
     while True:
         found = session.run_if_made(lambda database: _look(database, delivery_id), otherwise=None)
@@ -34,7 +34,7 @@ def settlement_text(session: Session, delivery_id: str) -> str | None:
         if not is_awaited:
             return "received; nothing is billed until a worker runs (`receiver work`)"
         if time.monotonic() > until:
-            return f"received; `receiver show {delivery_id}` says what became of it"
+            return f"received; see `receiver show {delivery_id}` for the outcome"
         time.sleep(LOOK_SECONDS)
 
 

@@ -68,7 +68,7 @@ class Installation:
         return asyncio.run(with_rows())
 
     def run(self, *arguments: str, given: str = "") -> Ran:
-        """A command with nobody at the terminal; an exception that it lets out is an error."""
+        """A command without a terminal; an exception that escapes is an error."""
         result = self._runner.invoke(app, arguments, input=given, catch_exceptions=False)
         return Ran(result.exit_code, result.stdout, result.stderr)
 

@@ -226,7 +226,7 @@ class _Vendorside(BaseHTTPRequestHandler):
 
 @pytest.fixture
 def listening(bare: Installation, monkeypatch: pytest.MonkeyPatch) -> Iterator[Installation]:
-    """Somebody who listens where this service would."""
+    """A listener at the address of this service."""
     server = ThreadingHTTPServer(("127.0.0.1", 0), _Vendorside)
     thread = threading.Thread(target=server.serve_forever)
     thread.start()
@@ -275,23 +275,23 @@ def test_an_example_goes_with_its_own_headers(listening: Installation) -> None:
 
 
 @pytest.mark.parametrize(
-    ("arguments", "code", "says"),
+    ("arguments", "code", "expected"),
     [
         pytest.param(["nowhere.json"], 2, "nowhere.json cannot be read", id="no-file"),
         pytest.param(["solved.json", "--url", "x"], 2, "write http://HOST/PATH", id="no-url"),
         pytest.param(["solved.json", "--header", "x"], 2, "write 'Name: value'", id="no-header"),
         pytest.param(
-            ["solved.json", "--url", "http://127.0.0.1:1/"], 1, "nothing answers", id="nobody"
+            ["solved.json", "--url", "http://127.0.0.1:1/"], 1, "nothing answers", id="no-listener"
         ),
     ],
 )
 @pytest.mark.usefixtures("payload")
 def test_what_cannot_be_sent_says_why(
-    bare: Installation, arguments: list[str], code: int, says: str
+    bare: Installation, arguments: list[str], code: int, expected: str
 ) -> None:
     ran = bare.run("send", "zendesk", *arguments)
     assert (ran.code, ran.out) == (code, "")
-    assert says in ran.err
+    assert expected in ran.err
 
 
 def test_send_without_a_secret_names_it(

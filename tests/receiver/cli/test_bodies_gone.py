@@ -1,4 +1,4 @@
-"""What every command says of a delivery whose body is gone, and why."""
+"""What every command shows for a delivery whose body is gone, and why."""
 
 from __future__ import annotations
 

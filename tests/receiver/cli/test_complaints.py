@@ -17,7 +17,7 @@ def _process(role: str, **detail: Any) -> Alive:
 @pytest.mark.parametrize(
     ("processes", "said"),
     [
-        pytest.param([], "no worker is alive", id="nobody"),
+        pytest.param([], "no worker is alive", id="no-worker"),
         pytest.param([_process("web")], "no worker is alive", id="no-worker"),
         pytest.param([_process("work", redis=False)], "work host:1 has no Redis", id="no-redis"),
         pytest.param(

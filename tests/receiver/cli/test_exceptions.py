@@ -17,7 +17,7 @@ WAITING, DIFFERS = '["zendesk","solved","t-7"]', '["zendesk","solved","2"]'
 async def some(rows: Rows) -> None:
     charge = await rows.charge()  # of key 1
     assert charge == "b1"
-    await rows.charge()  # of key 2, and told again
+    await rows.charge()  # of key 2, and reported again
     again = await rows.delivery()
     await rows.outcome(
         again, outcome_key=DIFFERS, ordinal=2, verdict="duplicate", amount_micros=5_000_000

@@ -105,7 +105,7 @@ def test_nothing_that_is_there_is_overwritten_and_it_is_named(empty: Installatio
 
 
 @pytest.mark.parametrize(
-    ("arguments", "says"),
+    ("arguments", "expected"),
     [
         (["own", "--with", "zendsk"], "no ready-made mapping 'zendsk'; did you mean zendesk?"),
         (["own", "--with", "salesforce"], "did you mean salesforce-"),
@@ -113,12 +113,12 @@ def test_nothing_that_is_there_is_overwritten_and_it_is_named(empty: Installatio
     ],
 )
 def test_what_cannot_be_made_is_refused(
-    empty: Installation, arguments: list[str], says: str
+    empty: Installation, arguments: list[str], expected: str
 ) -> None:
     Path("file").write_text("")
     ran = empty.run("init", *arguments)
     assert ran.code == 2
-    assert says in ran.err
+    assert expected in ran.err
     assert [path.name for path in Path().iterdir()] == ["file"]
 
 
@@ -156,7 +156,7 @@ def test_new_from_an_entry_works_where_there_is_nothing_yet(empty: Installation)
 
 
 @pytest.mark.parametrize(
-    ("arguments", "code", "says"),
+    ("arguments", "code", "expected"),
     [
         (
             ["desk", "--from", "clos"],
@@ -169,13 +169,13 @@ def test_new_from_an_entry_works_where_there_is_nothing_yet(empty: Installation)
     ],
 )
 def test_new_from_an_entry_overwrites_and_guesses_nothing(
-    bare: Installation, arguments: list[str], code: int, says: str
+    bare: Installation, arguments: list[str], code: int, expected: str
 ) -> None:
     (bare.mappings / "taken.yaml").write_text("# mine\n")
     before = {path: path.read_text() for path in bare.mappings.iterdir()}
     ran = bare.run("new", *arguments)
     assert (ran.code, ran.out) == (code, "")
-    assert says in ran.err
+    assert expected in ran.err
     assert {path: path.read_text() for path in bare.mappings.iterdir()} == before
 
 
@@ -225,4 +225,4 @@ def test_new_takes_no_agent_for_being_the_first_of_the_alphabet(
     assert bare.run("new", *arguments).code == 0
     assert written in (bare.mappings / "desk.yaml").read_text()
     assert bare.run("check", "--offline").code == 0
-    assert bare.run("new", "other", "--scheme", "hmac", "--agent", "nobody").code == 2
+    assert bare.run("new", "other", "--scheme", "hmac", "--agent", "unknown").code == 2

@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 
+from jobs.filters import DeliveryFilter
 from receiver.config.data_dir import mark_as_demo
 from receiver.config.reading import load_settings
 from receiver.config.settings import Settings
-from receiver.feed.follow import Wanted
 from receiver.local.lock import only_one
 from receiver.local.running_service import announce
 from receiver.local.service import demo_service
@@ -184,5 +184,5 @@ def test_tail_follows_the_running_service_and_ends_by_ctrl_c_with_130(
         assert unset.run("tail", "--state", "failde").code == 2
         misspelt = unset.run("tail", "--source", "zendsk")
     assert (ran.code, ran.out) == (130, "")
-    assert seen == [Wanted(source="zendesk", state="failed")]
+    assert seen == [DeliveryFilter(source="zendesk", state="failed")]
     assert (misspelt.code, "did you mean zendesk?" in misspelt.err) == (2, True)

@@ -220,7 +220,7 @@ def test_without_a_database_the_way_to_one_is_named(bare: Installation, command:
 
 
 @pytest.mark.parametrize(
-    ("command", "says"),
+    ("command", "expected"),
     [
         (["deliveries", "--state", "open"], "state is 'open'; choose from received"),
         (["deliveries", "--since", "yesterday"], "since is 'yesterday'; write a time such as"),
@@ -232,11 +232,11 @@ def test_without_a_database_the_way_to_one_is_named(bare: Installation, command:
     ],
 )
 def test_misuse_exits_2_and_says_what_to_write(
-    installed: Installation, command: list[str], says: str
+    installed: Installation, command: list[str], expected: str
 ) -> None:
     ran = installed.run(*command)
     assert (ran.code, ran.out) == (2, "")
-    assert says in ran.err
+    assert expected in ran.err
 
 
 def test_wrong_settings_exit_2_with_one_message(

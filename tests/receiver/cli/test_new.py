@@ -72,7 +72,7 @@ def test_a_catalogue_without_a_fixed_price_is_left_and_told_what_to_add(bare: In
 
 
 @pytest.mark.parametrize(
-    ("arguments", "code", "says"),
+    ("arguments", "code", "expected"),
     [
         (["zendesk"], 1, "source zendesk is in zendesk.yaml already"),
         (["taken", "--scheme", "github"], 1, "taken.yaml exists already; nothing is overwritten"),
@@ -84,11 +84,11 @@ def test_a_catalogue_without_a_fixed_price_is_left_and_told_what_to_add(bare: In
     ],
 )
 def test_nothing_is_overwritten_or_guessed(
-    bare: Installation, arguments: list[str], code: int, says: str
+    bare: Installation, arguments: list[str], code: int, expected: str
 ) -> None:
     (bare.mappings / "taken.yaml").write_text("# mine\n")
     before = {path: path.read_text() for path in bare.mappings.iterdir()}
     ran = bare.run("new", *arguments)
     assert (ran.code, ran.out) == (code, "")
-    assert says in ran.err
+    assert expected in ran.err
     assert {path: path.read_text() for path in bare.mappings.iterdir()} == before

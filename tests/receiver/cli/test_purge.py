@@ -1,4 +1,4 @@
-"""`purge`, as somebody with an erasure request meets it."""
+"""`purge`, as a user with an erasure request sees it."""
 
 from __future__ import annotations
 
@@ -109,13 +109,13 @@ REFUSED = {
 }
 
 
-@pytest.mark.parametrize(("arguments", "code", "says"), REFUSED.values(), ids=REFUSED.keys())
+@pytest.mark.parametrize(("arguments", "code", "expected"), REFUSED.values(), ids=REFUSED.keys())
 def test_what_is_nobodys_id_is_refused(
-    filled: Installation, arguments: list[str], code: int, says: str
+    filled: Installation, arguments: list[str], code: int, expected: str
 ) -> None:
     ran = filled.run("purge", *arguments)
     assert (ran.code, ran.out) == (code, "")
-    assert says in ran.err
+    assert expected in ran.err
 
 
 def test_who_is_in_a_body_only_is_told_where(filled: Installation) -> None:

@@ -77,7 +77,7 @@ def test_at_a_terminal_a_no_changes_nothing(failed: Installation, command: str) 
 
 @pytest.mark.usefixtures("at_terminal")
 @pytest.mark.parametrize(
-    ("arguments", "given"), [([], "y\n"), (["--yes"], "")], ids=["asked", "told"]
+    ("arguments", "given"), [([], "y\n"), (["--yes"], "")], ids=["asked", "yes"]
 )
 def test_at_a_terminal_a_yes_goes_on(
     failed: Installation, arguments: list[str], given: str
@@ -128,7 +128,7 @@ def test_a_discard_needs_a_note(failed: Installation) -> None:
 
 
 @pytest.mark.parametrize(
-    ("command", "code", "says"),
+    ("command", "code", "expected"),
     [
         pytest.param(["replay"], 2, "name what to replay", id="nothing"),
         pytest.param(["replay", "--yes"], 2, "name what to replay", id="nothing-but-yes"),
@@ -141,11 +141,11 @@ def test_a_discard_needs_a_note(failed: Installation) -> None:
     ],
 )
 def test_what_cannot_be_done_is_refused(
-    failed: Installation, command: list[str], code: int, says: str
+    failed: Installation, command: list[str], code: int, expected: str
 ) -> None:
     ran = failed.run(*command)
     assert (ran.code, ran.out) == (code, "")
-    assert says in ran.err
+    assert expected in ran.err
     assert _states(failed)["failed"] == 2
 
 
@@ -204,17 +204,17 @@ MISSPELT = {
 }
 
 
-@pytest.mark.parametrize(("given", "says"), MISSPELT.values(), ids=MISSPELT.keys())
+@pytest.mark.parametrize(("given", "expected"), MISSPELT.values(), ids=MISSPELT.keys())
 @pytest.mark.parametrize("command", ["replay", "discard", "deliveries", "failures"])
 def test_a_misspelt_name_is_an_error_and_not_an_empty_list(
-    failed: Installation, command: str, given: list[str], says: str
+    failed: Installation, command: str, given: list[str], expected: str
 ) -> None:
     if command == "failures" and given[0] == "--state":
         return
     more = ["--note", "why"] if command in ("replay", "discard") else []
     ran = failed.run(command, *given, *more)
     assert (ran.code, ran.out) == (2, "")
-    assert says in ran.err
+    assert expected in ran.err
     assert _states(failed)["failed"] == 2
 
 
@@ -242,7 +242,7 @@ def test_a_replay_is_followed_by_its_id(failed: Installation) -> None:
 
 
 @pytest.mark.parametrize(
-    ("arguments", "code", "says"),
+    ("arguments", "code", "expected"),
     [
         pytest.param(["--follow", "no-such"], 1, "there is no replay 'no-such'", id="unknown"),
         pytest.param(["--follow", "r", "--source", "zendesk"], 2, "takes nothing but", id="filter"),
@@ -250,8 +250,8 @@ def test_a_replay_is_followed_by_its_id(failed: Installation) -> None:
     ],
 )
 def test_what_cannot_be_followed_is_refused(
-    failed: Installation, arguments: list[str], code: int, says: str
+    failed: Installation, arguments: list[str], code: int, expected: str
 ) -> None:
     ran = failed.run("replay", *arguments)
     assert ran.code == code
-    assert says in ran.err
+    assert expected in ran.err

@@ -144,7 +144,7 @@ def test_at_a_terminal_yes_asks_nobody(billed: Installation) -> None:
 
 
 @pytest.mark.parametrize(
-    ("arguments", "code", "says"),
+    ("arguments", "code", "expected"),
     [
         pytest.param(["d1"], 2, "--note is missing", id="no-note"),
         pytest.param(["d1", "--note", " "], 2, "--note is missing", id="blank-note"),
@@ -156,11 +156,11 @@ def test_at_a_terminal_yes_asks_nobody(billed: Installation) -> None:
     ],
 )
 def test_what_cannot_be_done_is_refused(
-    billed: Installation, arguments: list[str], code: int, says: str
+    billed: Installation, arguments: list[str], code: int, expected: str
 ) -> None:
     ran = billed.run("reverse", *arguments)
     assert (ran.code, ran.out) == (code, "")
-    assert says in ran.err
+    assert expected in ran.err
     assert _total(billed) == "1.98"
 
 
@@ -173,7 +173,7 @@ def test_what_fits_nothing_changes_nothing(billed: Installation) -> None:
 
 
 @pytest.mark.parametrize(
-    ("given", "says"),
+    ("given", "expected"),
     [
         pytest.param(
             ["--source", "zendes"], "no source 'zendes'; did you mean zendesk?", id="source"
@@ -189,12 +189,12 @@ def test_what_fits_nothing_changes_nothing(billed: Installation) -> None:
     ],
 )
 def test_a_misspelt_name_is_an_error_and_not_nothing_to_reverse(
-    billed: Installation, given: list[str], says: str
+    billed: Installation, given: list[str], expected: str
 ) -> None:
     for more in (["--dry-run"], ["--note", "why"], ["--note", "why", "--rebill"]):
         ran = billed.run("reverse", *given, *more)
         assert (ran.code, ran.out) == (2, "")
-        assert says in ran.err
+        assert expected in ran.err
 
 
 def test_a_replay_of_what_is_recorded_says_what_differs_alone(billed: Installation) -> None:
@@ -319,7 +319,7 @@ def test_a_reversal_is_not_reversed_and_told_what_brings_its_charge_back(
 
 
 @pytest.mark.parametrize(
-    ("arguments", "code", "says"),
+    ("arguments", "code", "expected"),
     [
         pytest.param(["d1"], 2, "--note is missing", id="no-note"),
         pytest.param(["d1", "--note", "why"], 2, "--yes is missing", id="no-yes"),
@@ -328,12 +328,12 @@ def test_a_reversal_is_not_reversed_and_told_what_brings_its_charge_back(
     ],
 )
 def test_what_cannot_be_reinstated_is_refused(
-    billed: Installation, arguments: list[str], code: int, says: str
+    billed: Installation, arguments: list[str], code: int, expected: str
 ) -> None:
     billed.run("reverse", "d1", "--note", "a mistake", "--yes")
     ran = billed.run("reinstate", *arguments)
     assert (ran.code, ran.out) == (code, "")
-    assert says in ran.err
+    assert expected in ran.err
     assert _total(billed) == "0.99"
 
 

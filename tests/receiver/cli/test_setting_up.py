@@ -1,4 +1,4 @@
-"""`schemes` and `pair`; what `check` says of a weak source; `send` for what signs in odd places."""
+"""`schemes` and `pair`; what `check` warns about; `send` of unusual signatures."""
 
 from __future__ import annotations
 
@@ -71,7 +71,7 @@ def test_schemes_as_json_and_by_a_word(bare: Installation) -> None:
     assert one["signed"] == ["method", "URL", "body", "time"]
     assert (one["window_seconds"], one["delivery_id"], one["strength"]) == (300, None, "strong")
     assert len(bare.run("schemes", "--json").json) == len(PRESETS)
-    ran = bare.run("schemes", "nobody")
+    ran = bare.run("schemes", "unknown")
     assert (ran.code, ran.out) == (2, "")
     assert "A vendor without a preset: `--scheme hmac`" in ran.err.replace("\n  ", " ")
 
@@ -236,7 +236,7 @@ def test_pair_refuses_what_would_change_nothing(
     assert (ran.code, "it has A_SECRET" in ran.err) == (2, True)
     ran = bare.run("pair", "zendesk")
     assert (ran.code, "sends no secret" in ran.err) == (2, True)
-    assert bare.run("pair", "nobody").code == 2
+    assert bare.run("pair", "unknown").code == 2
 
 
 def test_pair_0_closes_the_window(bare: Installation) -> None:

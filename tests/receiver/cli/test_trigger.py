@@ -102,7 +102,7 @@ def test_without_a_name_the_examples_are_listed(shown: Installation, posted: lis
 
 
 @pytest.mark.parametrize(
-    ("arguments", "says"),
+    ("arguments", "expected"),
     [
         (["zendesk", "slved"], "source zendesk has no example 'slved'; did you mean solved?"),
         (["zendesk", "xyz"], "there are example-1, example-2, solved, ticket-resolved, reopened"),
@@ -110,11 +110,11 @@ def test_without_a_name_the_examples_are_listed(shown: Installation, posted: lis
     ],
 )
 def test_a_name_that_is_misspelt_is_refused_with_the_nearest(
-    shown: Installation, posted: list[bytes], arguments: list[str], says: str
+    shown: Installation, posted: list[bytes], arguments: list[str], expected: str
 ) -> None:
     ran = shown.run("trigger", *arguments)
     assert (ran.code, ran.out, posted) == (2, "", [])
-    assert says in ran.err
+    assert expected in ran.err
 
 
 def test_a_refusal_exits_1(shown: Installation, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -80,7 +80,7 @@ def test_a_request_in_json_needs_no_url(bare: Installation, tmp_path: Path) -> N
 
 
 @pytest.mark.parametrize(
-    ("arguments", "says"),
+    ("arguments", "expected"),
     [
         (["zendesk", "--request", "none.txt"], "none.txt cannot be read"),
         (["zendesk", "--request", "mappings/agents.yaml"], "no request line"),
@@ -91,16 +91,16 @@ def test_a_request_in_json_needs_no_url(bare: Installation, tmp_path: Path) -> N
     ],
 )
 def test_misuse_exits_2(
-    bare: Installation, tmp_path: Path, arguments: list[str], says: str
+    bare: Installation, tmp_path: Path, arguments: list[str], expected: str
 ) -> None:
     (tmp_path / "bad.txt").write_text("POST http://[::1 HTTP/1.1\n\n")
     ran = bare.run("verify", *arguments)
     assert (ran.code, ran.out) == (2, "")
-    assert says in ran.err
+    assert expected in ran.err
 
 
 @pytest.mark.parametrize(
-    ("path", "says"),
+    ("path", "expected"),
     [
         ("/webhook/zendesk", "it was sent to /webhook/zendesk, which is not this source's path"),
         ("/webhooks//zendesk", "the path has two slashes in a row"),
@@ -111,13 +111,13 @@ def test_misuse_exits_2(
     ],
 )
 def test_a_request_that_missed_the_sources_url_is_refused(
-    bare: Installation, tmp_path: Path, path: str, says: str
+    bare: Installation, tmp_path: Path, path: str, expected: str
 ) -> None:
     file = Path(captured(tmp_path))
     file.write_bytes(file.read_bytes().replace(b"/webhooks/zendesk", path.encode(), 1))
     ran = bare.run("verify", "zendesk", "--request", str(file))
     assert ran.code == 1
-    assert says in ran.out
+    assert expected in ran.out
     assert "let the vendor call http://127.0.0.1:8080/webhooks/zendesk" in ran.out
     assert "more-s3cret" not in ran.out + ran.err
     shown = bare.run("verify", "zendesk", "--request", str(file), "--json").json

@@ -11,6 +11,7 @@ import httpx
 import pytest
 from sqlalchemy import update
 
+from jobs.filters import DeliveryFilter
 from jobs.intake.rejections import Rejected, write_rejections
 from jobs.intake.write_behind import Count
 from jobs.storage.database import Database
@@ -18,7 +19,7 @@ from jobs.storage.schema import deliveries, outcomes
 from receiver.config.reading import load_settings
 from receiver.feed import follow as following
 from receiver.feed.feeds import ApiFeed, DatabaseFeed, Feed, FeedRefused
-from receiver.feed.follow import Follower, Wanted, follow
+from receiver.feed.follow import Follower, follow
 from receiver.feed.lines import Shown, json_of, line_of
 from receiver.local.supervisor import show_deliveries
 from receiver.terminal.output import Output
@@ -68,7 +69,7 @@ async def test_a_delivery_is_shown_when_it_has_settled_and_once(
     feed: Feed, rows: Rows, database: Database
 ) -> None:
     before = await rows.delivery("recorded")
-    follower = Follower(feed, Wanted())
+    follower = Follower(feed, DeliveryFilter())
     await follower.start()
     assert await shown(follower) == []
     waits, charged = await rows.delivery("received"), await rows.delivery("recorded")
@@ -85,7 +86,7 @@ async def test_one_that_a_replay_bills_is_shown_again(
 ) -> None:
     before = await rows.delivery("failed", reason="unmapped")
     old = await rows.charge()
-    follower = Follower(feed, Wanted())
+    follower = Follower(feed, DeliveryFilter())
     await follower.start()
     failed = await rows.delivery("failed", reason="unmapped")
     assert await shown(follower) == [failed]
@@ -106,7 +107,7 @@ async def test_one_that_a_replay_bills_is_shown_again(
 
 
 async def test_what_commits_late_is_shown_too(feed: Feed, rows: Rows, database: Database) -> None:
-    follower = Follower(feed, Wanted())
+    follower = Follower(feed, DeliveryFilter())
     await follower.start()
     later = await rows.delivery("ignored", received_at=START + timedelta(seconds=2))
     assert await shown(follower) == [later]
@@ -118,7 +119,7 @@ async def test_rejections_are_shown_each_time_that_there_is_one_more(
     feed: Feed, rows: Rows, database: Database
 ) -> None:
     await reject(database, 0)
-    follower = Follower(feed, Wanted())
+    follower = Follower(feed, DeliveryFilter())
     await follower.start()
     assert await shown(follower) == []
     await reject(database, 1)
@@ -128,7 +129,7 @@ async def test_rejections_are_shown_each_time_that_there_is_one_more(
         found = await shown(follower)
     assert found == ["unknown-path"]
     assert await shown(follower) == []
-    only = Follower(feed, Wanted(state="recorded", since=START))
+    only = Follower(feed, DeliveryFilter(state="recorded", since=START))
     await only.start()
     assert await shown(only) == []
 
@@ -136,28 +137,24 @@ async def test_rejections_are_shown_each_time_that_there_is_one_more(
 @pytest.mark.parametrize(
     ("wanted", "expected"),
     [
-        (Wanted(), ["d1", "d2", "d3"]),
-        (Wanted(source="github"), ["d3"]),
-        (Wanted(state="failed"), ["d2"]),
-        (Wanted(reason="unpriced"), ["d2"]),
-        (Wanted(rule="won"), ["d2"]),
-        (Wanted(since=START + timedelta(seconds=3)), ["d3"]),
+        (DeliveryFilter(), ["d1", "d2", "d3"]),
+        (DeliveryFilter(source="github"), ["d3"]),
+        (DeliveryFilter(state="failed"), ["d2"]),
+        (DeliveryFilter(reason="unpriced"), ["d2"]),
+        (DeliveryFilter(rule="won"), ["d2"]),
+        (DeliveryFilter(since=START + timedelta(seconds=3)), ["d3"]),
     ],
 )
-async def test_filters(feed: Feed, rows: Rows, wanted: Wanted, expected: list[str]) -> None:
+async def test_filters(feed: Feed, rows: Rows, wanted: DeliveryFilter, expected: list[str]) -> None:
     await rows.delivery("ignored", received_at=START + timedelta(seconds=1))
     await rows.delivery(
         "failed", reason="unpriced", rule="won", received_at=START + timedelta(seconds=2)
     )
     await rows.delivery("ignored", source="github", received_at=START + timedelta(seconds=3))
     since = wanted.since or START
-    follower = Follower(feed, Wanted(**{**_fields(wanted), "since": since}))
+    follower = Follower(feed, wanted.model_copy(update={"since": since}))
     await follower.start()
     assert await shown(follower) == expected
-
-
-def _fields(wanted: Wanted) -> dict[str, Any]:
-    return {name: getattr(wanted, name) for name in ("source", "state", "reason", "rule")}
 
 
 async def test_while_the_service_is_away_nothing_is_lost(
@@ -169,14 +166,16 @@ async def test_while_the_service_is_away_nothing_is_lost(
     is_up.set()
     read = feed.deliveries
 
-    async def deliveries_if_up(**given: Any) -> Any:
+    async def deliveries_if_up(*where: Any, **limit: Any) -> Any:
         polled.set()
         if not is_up.is_set():
             raise httpx.ConnectError("All connection attempts failed")
-        return await read(**given)
+        return await read(*where, **limit)
 
     monkeypatch.setattr(feed, "deliveries", deliveries_if_up)
-    task = asyncio.create_task(follow(feed, Wanted(), lines.append, on_away=away.append, pause=0))
+    task = asyncio.create_task(
+        follow(feed, DeliveryFilter(), lines.append, on_away=away.append, pause=0)
+    )
     try:
         await _until(polled.is_set)
         first = await rows.delivery("ignored")
@@ -205,7 +204,7 @@ async def test_those_that_never_settle_are_not_waited_for_without_bound(
     rows: Rows, database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(following, "MOST_WAITING", 2)
-    follower = Follower(DatabaseFeed(database), Wanted(since=START))
+    follower = Follower(DatabaseFeed(database), DeliveryFilter(since=START))
     await follower.start()
     ids = [await rows.delivery("received") for _ in range(3)]
     assert await shown(follower) == []
@@ -222,12 +221,12 @@ async def test_a_service_that_does_not_let_one_read_says_why(
 ) -> None:
     async with client(parts, token=token, authorization="Bearer x") as found:
         with pytest.raises(FeedRefused, match=said):
-            await follow(ApiFeed(found), Wanted(), lambda _: None)
+            await follow(ApiFeed(found), DeliveryFilter(), lambda _: None)
 
 
 async def test_a_filter_that_is_refused_ends_it(api: httpx.AsyncClient) -> None:
     with pytest.raises(FeedRefused, match="NUL"):
-        await follow(ApiFeed(api), Wanted(source="a\0"), lambda _: None)
+        await follow(ApiFeed(api), DeliveryFilter(source="a\0"), lambda _: None)
 
 
 async def test_a_line_has_source_verdict_customer_and_amount_or_why_not(
@@ -236,7 +235,7 @@ async def test_a_line_has_source_verdict_customer_and_amount_or_why_not(
     await rows.charge()
     await rows.delivery("failed", reason="unpriced", detail="No price. Add one.\x1b[2J", rule="won")
     await reject(database, 9, path="/webhook/zendesk", remediation="let the vendor call URL")
-    follower = Follower(DatabaseFeed(database), Wanted(since=START - timedelta(days=1)))
+    follower = Follower(DatabaseFeed(database), DeliveryFilter(since=START - timedelta(days=1)))
     await follower.start()
     found = [one async for one in follower.new()]
     lines = [line_of(one).plain for one in found]

@@ -1,4 +1,4 @@
-"""A parent that starts three children as `receiver up` does, and says their ids."""
+"""A parent that starts three children as `receiver up` does, and prints their ids."""
 
 from __future__ import annotations
 

@@ -77,6 +77,6 @@ def test_each_directory_has_an_address_of_its_own(long_directory: Path) -> None:
 def test_a_short_directory_that_somebody_planted_is_refused(long_directory: Path) -> None:
     planted = data_dir.socket_path(long_directory).parent
     planted.symlink_to(long_directory.parent)
-    with pytest.raises(PermissionError, match="belongs to somebody else"):
+    with pytest.raises(PermissionError, match="belongs to another user"):
         valkey.prepare(long_directory)
     planted.unlink()
