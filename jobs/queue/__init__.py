@@ -1,1 +1,1 @@
-"""The doorbell: workers are told through Redis, by arq. Nothing relies on its being heard."""
+"""The doorbell: workers hear through Redis, by arq, of new deliveries. Nothing relies on it."""

@@ -1,6 +1,6 @@
 """The arq worker, supervised: it outlives Redis.
 
-Owns the settings of arq (each against one of its traps) and the reconnecting. Refuses to hold
+Owns the settings of arq (each against one of its traps) and reconnecting. Refuses to hold
 state: a job lost, doubled or forgotten here costs latency, never a delivery.
 """
 
@@ -21,7 +21,7 @@ from jobs.queue.doorbell import QUEUE, SETTLE_JOB, connect
 
 log = structlog.get_logger(__name__)
 
-#: arq's lease is the time-out + 10 s; the inner one ends first, so that arq never cancels us.
+#: arq's lease is the time-out + 10 s; the inner one ends first, so that arq never cancels a job.
 JOB_SECONDS = 30
 INNER_SECONDS = 20
 #: Running jobs get this long to end at a stop; all of it stays under the usual grace of 10 s.
@@ -35,30 +35,30 @@ Settle = Callable[[Sequence[str]], Awaitable[None]]
 
 
 class ArqWorker(Worker):
-    """arq's, to which a Redis that froze or went away under a job is nobody's news."""
+    """arq's worker, without a traceback for a Redis that froze or went away under a job."""
 
     async def run_job(self, *args: Any, **more: Any) -> None:
         """Run a job; raises to arq's loop, if that still runs."""
-        _let_fail_unheard()
+        _ignore_unawaited_failure()
         await super().run_job(*args, **more)
 
     async def finish_job(self, *args: Any, **more: Any) -> None:
-        """Tell Redis that a job is over; raises to whoever still waits for it."""
-        _let_fail_unheard()
+        """Tell Redis that a job is over; raises to the task that still awaits it."""
+        _ignore_unawaited_failure()
         await super().finish_job(*args, **more)
 
     async def finish_failed_job(self, *args: Any, **more: Any) -> None:
         """The same of a job that arq does not run."""
-        _let_fail_unheard()
+        _ignore_unawaited_failure()
         await super().finish_failed_job(*args, **more)
 
 
-def _let_fail_unheard() -> None:
-    """Log no traceback for the task that runs now, should it fail when nobody waits any more.
+def _ignore_unawaited_failure() -> None:
+    """Log no traceback for the current task, should it fail when nothing awaits it any more.
 
     arq ends a job behind a shield, and its loop hears of the first that failed: where the others
-    were let go of meanwhile, asyncio would take a time-out of Redis for an error that somebody
-    forgot.
+    were abandoned meanwhile, asyncio would log a time-out of Redis as an error that was never
+    retrieved.
     """
     if (task := asyncio.current_task()) is not None:
         task.add_done_callback(pass_over)
@@ -81,7 +81,7 @@ class Listener:
         while True:
             try:
                 await self._listen()
-            except Exception as error:  # noqa: BLE001 - the listener outlives whatever ends arq
+            except Exception as error:  # noqa: BLE001 - the listener outlives any end of arq
                 failures = 0 if self.is_up else failures + 1
                 if self.is_up is not False:
                     log.warning("worker.redis_lost", error=brief(error))
@@ -133,7 +133,7 @@ class Listener:
                 await redis.aclose(close_connection_pool=True)
 
     async def _run_job(self, _context: dict[Any, Any], ids: Any) -> None:
-        """The one wrapper: nothing raised here decides a delivery's fate; the database does."""
+        """The one wrapper: no exception here decides how a delivery settles; the database does."""
         if not isinstance(ids, list) or not all(isinstance(one, str) for one in ids):
             log.warning("worker.unknown_job")
             return
@@ -146,7 +146,7 @@ class Listener:
             log.exception("worker.job_exception", deliveries=len(ids))
 
     async def _let_jobs_end(self) -> None:
-        """Give running jobs their time; then let go of them: the sweeper takes them up."""
+        """Give running jobs their time; then cancel them: the sweeper takes their deliveries up."""
         tasks = list(self._worker.tasks.values()) if self._worker is not None else []
         if tasks:
             await asyncio.wait(tasks, timeout=COMPLETION_SECONDS)

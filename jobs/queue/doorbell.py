@@ -1,7 +1,7 @@
-"""The doorbell: tells workers through Redis which deliveries have come.
+"""The doorbell: rings workers through Redis for new deliveries.
 
 Owns the queue's name, its serializer and its connections. Refuses to be relied on: an arq job
-carries ids only, nothing is read into what `enqueue_job` answers, and while Redis is away rings
+carries ids only, what `enqueue_job` returns is ignored, and while Redis is away rings
 are dropped, since the sweeper finds every delivery without them.
 """
 
@@ -29,12 +29,12 @@ QUEUE = "receiver:deliveries"
 SETTLE_JOB = "settle_deliveries"
 #: Ids in one ring; more are spread over several, so that workers share them.
 IDS_IN_A_RING = 100
-#: A ring older than this is stale news: the sweeper has been there.
+#: A ring older than this is stale: the sweeper has been there.
 RING_EXPIRES_MS = 10 * 60 * 1000
 #: No job was rung after the year 2200; arq makes a calendar date of the number.
 LATEST_MS = 7_258_118_400_000
-#: With this many rings unheard, workers are away; more would only fill Redis.
-UNHEARD_RINGS = 10_000
+#: With this many rings in the queue, workers are away; more would only fill Redis.
+MAX_QUEUED_RINGS = 10_000
 #: After a failed ring, rings are dropped for this long.
 PAUSE_SECONDS = 1.0
 #: Socket time-outs: a frozen Redis must not hold a worker.
@@ -48,9 +48,9 @@ def serialize(job: dict[str, Any]) -> bytes:
 
 
 def deserialize(data: bytes) -> dict[str, Any]:
-    """The job; what is not shaped like ours becomes a job that no worker knows, which arq drops.
+    """The job; one of another shape becomes a job of an unknown name, which arq drops.
 
-    arq itself would end its worker on some of them, again and again.
+    Some of them would end arq's worker, again and again.
     """
     try:
         job = json.loads(data)
@@ -97,8 +97,8 @@ class Doorbell:
         self._ids: dict[str, None] = {}
         self._pressed = asyncio.Event()
         self._ringer: asyncio.Task[None] | None = None
-        self._unheard_checked_at = 0.0
-        self._unheard = 0
+        self._queued_checked_at = 0.0
+        self._queued = 0
         #: Whether the last ring reached Redis; None before the first.
         self.is_up: bool | None = None
 
@@ -107,14 +107,14 @@ class Doorbell:
         self._ringer = asyncio.create_task(self._ring_forever(), name="doorbell")
 
     async def close(self) -> None:
-        """Stop; what was not rung is left to the sweeper."""
+        """Stop; ids that were not rung are left to the sweeper."""
         if self._ringer is not None:
             await end(self._ringer)
         with contextlib.suppress(Exception):
             await self._redis.aclose(close_connection_pool=True)
 
     def ring(self, ids: Sequence[str]) -> None:
-        """Tell workers of these deliveries, soon."""
+        """Ring workers for these deliveries, soon."""
         self._ids.update(dict.fromkeys(ids))
         self._pressed.set()
 
@@ -144,7 +144,7 @@ class Doorbell:
                 self.is_up = True
 
     async def _enqueue(self, ids: Sequence[str]) -> None:
-        if await self._too_many_unheard():
+        if await self._is_queue_full():
             return
         for start in range(0, len(ids), IDS_IN_A_RING):
             # A fresh job id for each ring: an id used before could be taken for the same job.
@@ -152,9 +152,9 @@ class Doorbell:
                 SETTLE_JOB, ids[start : start + IDS_IN_A_RING], _job_id=new_id()
             )
 
-    async def _too_many_unheard(self) -> bool:
+    async def _is_queue_full(self) -> bool:
         now = time.monotonic()
-        if now - self._unheard_checked_at > PAUSE_SECONDS:
-            self._unheard = int(await self._redis.zcard(QUEUE))
-            self._unheard_checked_at = now
-        return self._unheard > UNHEARD_RINGS
+        if now - self._queued_checked_at > PAUSE_SECONDS:
+            self._queued = int(await self._redis.zcard(QUEUE))
+            self._queued_checked_at = now
+        return self._queued > MAX_QUEUED_RINGS

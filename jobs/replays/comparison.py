@@ -26,7 +26,7 @@ Side = dict[str, Any] | None
 
 @dataclass(frozen=True, slots=True)
 class Difference:
-    """One outcome of a recorded delivery that would come out otherwise now."""
+    """One outcome of a recorded delivery that would differ now."""
 
     delivery: str
     rule: str
@@ -46,9 +46,9 @@ class Difference:
 def in_force(rows: Sequence[Row], replaces: Mapping[str, str] | None = None) -> list[Row]:
     """The outcomes that count, of all that are recorded of a delivery, in the order given.
 
-    One that a person had billed anew is left out; what replaces it stands in its place, also where
-    it comes first: ids are made by the clocks of several machines. A charge of another delivery or
-    event that was billed by what this event says stands in the place of what this event said.
+    An outcome rebilled by hand is left out; its replacement takes its place, also where it
+    comes first: ids are made by the clocks of several machines. A charge of another delivery or
+    event that was billed from this event takes the place of this event's own outcome.
     `replaces` has all replacements of these keys, by id, where some were recorded of other
     deliveries.
     """
@@ -60,7 +60,9 @@ def in_force(rows: Sequence[Row], replaces: Mapping[str, str] | None = None) -> 
     for row in rows:
         if row["replaces"] is not None:
             older_here = (
-                one for one in _older(row["id"], known) if events.get(one) == row["event_index"]
+                older_id
+                for older_id in _older(row["id"], known)
+                if events.get(older_id) == row["event_index"]
             )
             older = next(older_here, None) or own.get(_event(row))
             if older is not None:
@@ -68,20 +70,20 @@ def in_force(rows: Sequence[Row], replaces: Mapping[str, str] | None = None) -> 
     replaced = set(before.values())
 
     def place(row: Row) -> int:
-        one = row["id"]
-        while one in before:
-            one = before[one]
-        return places[one]
+        outcome_id = row["id"]
+        while outcome_id in before:
+            outcome_id = before[outcome_id]
+        return places[outcome_id]
 
     return sorted((row for row in rows if row["id"] not in replaced), key=place)
 
 
 def _older(outcome_id: str, replaces: Mapping[str, str]) -> Iterator[str]:
     """What this outcome replaces, what that replaced, and so on."""
-    one = replaces.get(outcome_id)
-    while one is not None:
-        yield one
-        one = replaces.get(one)
+    older = replaces.get(outcome_id)
+    while older is not None:
+        yield older
+        older = replaces.get(older)
 
 
 def _event(row: Row) -> tuple[int, str, str]:

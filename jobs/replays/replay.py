@@ -215,7 +215,7 @@ async def discard(
 ) -> Discarded:
     """Put away failed or ignored deliveries for good, with a note why; nothing is deleted.
 
-    Each part of many is noted with it, so that one cut off has told what it did.
+    Each step of many is noted with it, so that one cut off has noted what it did.
     Raises FilterInvalid for an empty filter or another state.
     """
     if where.is_empty():

@@ -1,4 +1,4 @@
-"""Carrying a replay on: deliveries are released in small steps and settled like any other.
+"""Running replays: deliveries are released in small steps and settled like any other.
 
 Owns throttling (a step is settled before the next is released, so that live traffic keeps its
 turn) and resuming: all progress is in `replay_items`, so any worker can go on after a kill.
@@ -47,8 +47,9 @@ REST_SECONDS = 0.5
 class ReplayRunner:
     """Moves all running replays on.
 
-    `look` looks at the mapping files before each step: what a person saw of an edit is in force
-    here, too. While a step is under way that names its mappings, `held` keeps edits out.
+    `look` reads the mapping files before each step, so that an edit that a person has seen is in
+    force here too. While a step of a replay that names its mappings is under way, `held` keeps
+    edits out.
     """
 
     def __init__(
@@ -120,7 +121,7 @@ class ReplayRunner:
         await self._finish(replay_id)
 
     async def _step(self, replay_id: str, state: str) -> bool:
-        """Take the next few up, settle and compare them, then rest; say whether there were any."""
+        """Settle and compare the next few, then rest; return whether there were any."""
         began = time.monotonic()
         if await self._outstanding(replay_id) >= OUTSTANDING:
             await asyncio.sleep(REST_SECONDS)
@@ -149,7 +150,7 @@ class ReplayRunner:
             return sum((await connection.execute(first)).scalars())
 
     async def _next(self, connection: AsyncConnection, replay_id: str) -> Sequence[RowMapping]:
-        """The next deliveries of the replay that nobody else is at, their rows locked."""
+        """The next deliveries of the replay that no other worker holds, their rows locked."""
         items = replay_items.c
         chosen = await connection.execute(
             select(items.delivery_id)

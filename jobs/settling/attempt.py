@@ -1,7 +1,7 @@
 """One attempt at a batch: claim, map, record.
 
 Owns the isolation of a delivery that breaks, and the turns of quick and slow sources. Refuses to
-lose a delivery: however an attempt ends, it stays `received` and due, as `retry.py` says.
+lose a delivery: however an attempt ends, it stays `received` and due, by the table of `retry.py`.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""The sweeper: finds what a lost queue forgot.
+"""The sweeper: settles due deliveries that the queue lost.
 
 Owns the guarantee behind the doorbell: every delivery that waits and is due is taken up, at
 start and every second, with Redis or without. May run in several workers at once: claims are
@@ -25,7 +25,7 @@ GRACE_SECONDS = 1.0
 ROUND_SECONDS = 2.0
 #: Deliveries taken up at once; more are waiting only if a full sweep was found.
 SWEEP = 1_000
-#: Of a long backlog these last ones are taken up too: news does not wait for all that is old.
+#: Of a long backlog these last ones are taken up too: new ones do not wait for all the old.
 FRESH = 100
 #: With more than this waiting in this process no more is taken up.
 WAITING = 10_000
@@ -41,7 +41,7 @@ class Sweeper:
         self._database = database
         self._settler = settler
         self._grace_seconds = 0.0
-        self._behind: Due | None = None
+        self._after: Due | None = None
 
     async def run(self) -> None:
         """Sweep until cancelled."""
@@ -55,37 +55,37 @@ class Sweeper:
         self._grace_seconds = GRACE_SECONDS
 
     async def _sweep(self, grace_seconds: float) -> bool:
-        """Settle what is due; say whether more may be waiting.
+        """Settle what is due; return whether more may be waiting.
 
-        What takes longer than a round goes on by itself: the next round looks behind it for
-        others, and begins anew at the end, or when as many wait here as may.
+        Deliveries that take longer than a round go on by themselves: the next round looks behind
+        them for others, and starts over at the end, or when this process has enough waiting.
         """
         if self._settler.waiting > WAITING:
-            self._behind = None
+            self._after = None
             return False
         oldest, newest = await self._due(grace_seconds)
         is_full = len(oldest) == SWEEP
-        self._behind = oldest[-1] if is_full else None
+        self._after = oldest[-1] if is_full else None
         ids = dict.fromkeys(one for _, one in (*oldest, *newest))
         try:
             async with asyncio.timeout(ROUND_SECONDS):
                 await self._settler.settle(ids)
         except TimeoutError:
             return False
-        self._behind = None
+        self._after = None
         return is_full
 
     async def _due(self, grace_seconds: float) -> tuple[list[Due], list[Due]]:
-        """The longest due, behind what takes its time; and the last few, asked for after them."""
+        """Those due longest, behind those that are under way; and the last few."""
         columns = deliveries.c
-        place = (columns.next_attempt_at, columns.id)
-        due = select(*place).where(
+        position = (columns.next_attempt_at, columns.id)
+        due = select(*position).where(
             columns.state == DeliveryState.RECEIVED,
             columns.next_attempt_at <= self._database.now(plus_seconds=-grace_seconds),
         )
-        first = due if self._behind is None else due.where(tuple_(*place) > self._behind)
-        last = due.order_by(*(one.desc() for one in place)).limit(FRESH)
+        first = due if self._after is None else due.where(tuple_(*position) > self._after)
+        last = due.order_by(*(column.desc() for column in position)).limit(FRESH)
         async with self._database.read() as connection:
-            oldest = await connection.execute(first.order_by(*place).limit(SWEEP))
+            oldest = await connection.execute(first.order_by(*position).limit(SWEEP))
             newest = await connection.execute(last)
             return [(at, one) for at, one in oldest], [(at, one) for at, one in newest][::-1]

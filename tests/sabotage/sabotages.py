@@ -205,7 +205,7 @@ SABOTAGES = (
         old="oldest, newest = await self._due(grace_seconds)",
         new="oldest, newest = list[Due](), list[Due]()",
         tests=_in(
-            "jobs/settling/test_sweeper.py", "test_what_nobody_was_told_of_is_found_at_the_start"
+            "jobs/settling/test_sweeper.py", "test_what_was_never_rung_is_found_at_the_start"
         ),
     ),
     Sabotage(

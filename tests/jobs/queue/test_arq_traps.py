@@ -295,12 +295,12 @@ def make_writable(valkey: Valkey) -> None:
 
 
 @pytest.mark.parametrize(
-    ("spoil", "remediation"),
+    ("spoil", "restore"),
     [(make_full, make_roomy), (make_read_only, make_writable)],
     ids=["out of memory", "read-only"],
 )
 async def test_a_redis_that_takes_no_writes_is_seen_to_be_down(
-    valkey: Valkey, on_sqlite: Workshop, spoil: Any, mend: Any
+    valkey: Valkey, on_sqlite: Workshop, spoil: Any, restore: Any
 ) -> None:
     """Arq takes it for "already running elsewhere" and idles without a word."""
     telling = Telling()
@@ -322,7 +322,7 @@ async def test_a_redis_that_takes_no_writes_is_seen_to_be_down(
             assert not any(looks), "down, and not up again in between"
             await until_states(on_sqlite, {"recorded": 1}, seconds=5)
         finally:
-            mend(valkey)
+            restore(valkey)
         await until(lambda: listener.is_up, what="a listener that is back")
         bell.ring(["anything"])
         await until(lambda: bell.is_up, what="a doorbell that is back")

@@ -66,7 +66,7 @@ async def test_an_id_rung_twice_at_once_is_rung_once(valkey: Valkey) -> None:
 async def test_while_nobody_listens_redis_does_not_fill_up(
     valkey: Valkey, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(ringing, "UNHEARD_RINGS", 3)
+    monkeypatch.setattr(ringing, "MAX_QUEUED_RINGS", 3)
     monkeypatch.setattr(ringing, "PAUSE_SECONDS", 0.0)
     async with doorbell(valkey.url) as bell:
         for number in range(20):

@@ -110,5 +110,5 @@ def test_what_was_billed_anew_stands_in_the_place_of_what_it_replaces() -> None:
         for one, replaces in (("1", None), ("2", None), ("3", "1"), ("4", "3"))
     ]
     assert [row["id"] for row in in_force(rows)] == ["4", "2"]
-    # The clock of whoever billed it anew may be late.
+    # The clock of the machine that rebilled it may be slow.
     assert {row["id"] for row in in_force(rows[::-1])} == {"4", "2"}

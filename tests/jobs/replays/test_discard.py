@@ -15,14 +15,14 @@ from tests.jobs.workshop import Workshop
 @pytest.fixture
 async def ids(workshop: Workshop) -> list[str]:
     """Two recorded, two ignored, three failed and one received delivery, in this order."""
-    told = [
+    bodies = [
         body(bill("a")),
         body(bill("b")),
         body(),
         body(),
         *(body(needing("a price", bill(key))) for key in "cde"),
     ]
-    ids = await workshop.post(*told)
+    ids = await workshop.post(*bodies)
     await (await workshop.settler(Telling())).settle(ids)
     return [*ids, *await workshop.post(body(bill("waiting")))]
 

@@ -128,7 +128,7 @@ async def test_a_limit_rehearses_the_first_received(workshop: Workshop) -> None:
 
 
 KEYS = ["a", "b"]
-TOLD = st.one_of(
+OUTCOME = st.one_of(
     st.builds(
         lambda key, second, micros, customer, need: bill(
             key, at=at(second), micros=micros, customer=customer, needs=need
@@ -154,7 +154,7 @@ async def worker(workshop: Workshop) -> tuple[Telling, Settler]:
     return telling, await workshop.settler(telling)
 
 
-DELIVERY = st.tuples(st.lists(TOLD, max_size=3), st.booleans())
+DELIVERY = st.tuples(st.lists(OUTCOME, max_size=3), st.booleans())
 sources = (f"source-{number}" for number in itertools.count())
 
 
@@ -164,7 +164,7 @@ sources = (f"source-{number}" for number in itertools.count())
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
 @given(
-    told=st.lists(DELIVERY, min_size=1, max_size=12),
+    drawn=st.lists(DELIVERY, min_size=1, max_size=12),
     state=st.sampled_from(["failed", "failed", "recorded", "ignored"]),
     limit=st.one_of(st.none(), st.integers(1, 12)),
     micros=st.sampled_from([None, None, 7]),
@@ -173,7 +173,7 @@ async def test_the_replay_then_does_what_the_dry_run_said(
     workshop: Workshop,
     worker: tuple[Telling, Settler],
     monkeypatch: pytest.MonkeyPatch,
-    told: list[tuple[list[dict[str, Any]], bool]],
+    drawn: list[tuple[list[dict[str, Any]], bool]],
     state: str,
     limit: int | None,
     micros: int | None,
@@ -186,7 +186,7 @@ async def test_the_replay_then_does_what_the_dry_run_said(
     telling.micros = None
     bodies = [
         body(*({**one, "key": f"{source} {one['key']}"} for one in outcomes), shadow=shadow)
-        for outcomes, shadow in told
+        for outcomes, shadow in drawn
     ]
     await settler.settle(await workshop.post(*bodies, source=source))
     telling.knows.add("now known")
@@ -242,8 +242,8 @@ async def test_a_rehearsal_of_many_holds_no_more_books_than_of_few(
 ) -> None:
     monkeypatch.setattr(batching, "BODIES", 10)
     telling = Telling()
-    told = [needing("a price", bill(f"key-{number}")) for number in range(200)]
-    await (await on_sqlite.settler(telling)).settle(await on_sqlite.post(*map(body, told)))
+    events = [needing("a price", bill(f"key-{number}")) for number in range(200)]
+    await (await on_sqlite.settler(telling)).settle(await on_sqlite.post(*map(body, events)))
     telling.knows.add("a price")
     held: list[int] = []
     put = Spill.put

@@ -30,8 +30,8 @@ RECORDED = DeliveryFilter(state="recorded")
 
 async def some_failed(workshop: Workshop, telling: Telling, count: int = 10) -> list[str]:
     """Deliveries that fail until `telling` knows a price; each holds a key of its own."""
-    told = [needing("a price", bill(f"key-{number}")) for number in range(count)]
-    ids = await workshop.post(*map(body, told))
+    events = [needing("a price", bill(f"key-{number}")) for number in range(count)]
+    ids = await workshop.post(*map(body, events))
     await (await workshop.settler(telling)).settle(ids)
     assert await workshop.states() == {"failed": count}
     return ids
@@ -278,9 +278,9 @@ async def test_a_replay_that_does_not_exist_has_no_status(workshop: Workshop) ->
 async def test_a_replay_is_written_down_with_who_asked(workshop: Workshop) -> None:
     telling = Telling()
     await some_failed(workshop, telling)
-    started = await start_replay(workshop.database, UNPRICED, actor="ada", note="mended", limit=4)
+    started = await start_replay(workshop.database, UNPRICED, actor="ada", note="fixed", limit=4)
     (action,) = await workshop.all(select(actions))
-    assert (action.kind, action.actor, action.note, action.count) == ("replay", "ada", "mended", 4)
+    assert (action.kind, action.actor, action.note, action.count) == ("replay", "ada", "fixed", 4)
     assert action.filter == {"reason": "unpriced", "state": "failed"}
     assert action.detail == {"replay": started.id}
 
@@ -305,8 +305,8 @@ async def test_a_replay_settles_in_the_order_of_receipt(
     monkeypatch.setattr(replay_runner, "STEP", 3)
     telling = Telling()
     settler = await workshop.settler(telling)
-    told = [needing("a price", bill("key", micros=10 + number)) for number in range(10)]
-    ids = await workshop.post(*map(body, told))
+    events = [needing("a price", bill("key", micros=10 + number)) for number in range(10)]
+    ids = await workshop.post(*map(body, events))
     await settler.settle(ids)
     telling.knows.add("a price")
     await workshop.replay(settler, telling, UNPRICED)

@@ -131,7 +131,7 @@ async def test_of_a_long_backlog_the_last_are_swept_with_the_first(
     assert all(wanted[-2:] == ids[-2:] for wanted in asked), "and the last ones with each"
     for _ in range(2):
         assert not await sweeping._sweep(0)
-    assert asked[-1][:5] == ids[0:5], "it begins anew at the end"
+    assert asked[-1][:5] == ids[0:5], "it starts over at the end"
 
 
 def sweeper_of(workshop: Workshop, settler: object) -> sweeper.Sweeper:

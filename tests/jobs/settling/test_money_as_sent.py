@@ -1,4 +1,4 @@
-"""What a payload says of customer, amount and currency is billed as it is meant, or not at all.
+"""Customer, amount and currency of a payload are billed as they are meant, or not at all.
 
 With the mapping language itself, to the lines of the ledger, on both databases.
 """

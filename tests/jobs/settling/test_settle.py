@@ -28,8 +28,8 @@ from tests.support.postgres import Postgres
 
 
 async def test_of_a_hundred_events_three_bill(workshop: Workshop) -> None:
-    told = [bill(f"deal-{number}", event=number) for number in (7, 8, 99)]
-    (delivery_id,) = await workshop.post(body(*told, events=100))
+    claims = [bill(f"deal-{number}", event=number) for number in (7, 8, 99)]
+    (delivery_id,) = await workshop.post(body(*claims, events=100))
     await (await workshop.settler()).settle([delivery_id])
     row = await workshop.delivery(delivery_id)
     assert (row.state, row.reason, row.detail, row.attempts) == ("recorded", None, None, 1)
@@ -49,8 +49,8 @@ async def test_one_bad_event_holds_back_the_good_ones_until_it_is_mended(
 ) -> None:
     telling = Telling()
     settler = await workshop.settler(telling)
-    told = [bill(f"deal-{number}") for number in range(99)]
-    (delivery_id,) = await workshop.post(body(*told, bill("deal-99", needs="a price")))
+    claims = [bill(f"deal-{number}") for number in range(99)]
+    (delivery_id,) = await workshop.post(body(*claims, bill("deal-99", needs="a price")))
     await settler.settle([delivery_id])
     row = await workshop.delivery(delivery_id)
     assert (row.state, row.reason, row.rule, row.held_back) == (
@@ -103,12 +103,12 @@ async def test_a_source_without_a_mapping_fails_visibly(workshop: Workshop) -> N
     nothing = load({}, timezone="UTC", schemes=RULES)
     settler = Settler(workshop.database, lambda: nothing)
     await settler.start()
-    (delivery_id,) = await workshop.post(body(bill("key")), source="nobody")
+    (delivery_id,) = await workshop.post(body(bill("key")), source="unknown")
     await settler.settle([delivery_id])
     await settler.close()
     row = await workshop.delivery(delivery_id)
     assert (row.state, row.reason) == ("failed", "mapping")
-    assert "source nobody" in row.detail
+    assert "source unknown" in row.detail
 
 
 async def test_the_same_outcome_in_another_delivery_is_recorded_and_bills_nothing(
@@ -279,7 +279,7 @@ async def test_two_versions_of_the_mappings_bill_a_delivery_once(workshop: Works
 async def test_a_stricter_database_changes_nothing(
     on_postgres: Workshop, postgres: Postgres, logs: list[Any]
 ) -> None:
-    """What is read under a lock has to be read as of now, whatever the server's default says."""
+    """What is read under a lock is read as of now, whatever the server's default is."""
     name = make_url(on_postgres.url).database or ""
     setting = f"ALTER DATABASE {name} SET default_transaction_isolation"
     postgres.sql(name, f"{setting} = 'repeatable read'")
@@ -290,7 +290,7 @@ async def test_a_stricter_database_changes_nothing(
             await asyncio.gather(settlers[0].settle(ids[::2]), settlers[1].settle(ids[1::2]))
     finally:
         postgres.sql(name, f"{setting} TO DEFAULT")
-    assert {entry["event"] for entry in logs} == {"settled"}, "nobody stumbled"
+    assert {entry["event"] for entry in logs} == {"settled"}, "no attempt failed"
     assert await on_postgres.states() == {"recorded": 600}
     assert await on_postgres.count(billing_events) == 100
 

@@ -33,7 +33,7 @@ def quick(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def busy() -> Exception:
-    """What SQLite says when another process holds the database."""
+    """What SQLite raises when another process holds the database."""
     error = sqlite3.OperationalError("database is locked")
     error.sqlite_errorcode = sqlite3.SQLITE_BUSY
     return OperationalError("BEGIN IMMEDIATE", {}, error)
@@ -350,7 +350,7 @@ async def test_stopping_ends_the_attempt_under_way_and_leaves_the_rest_waiting(
     assert {row.attempts for row in rest} == {0}
 
 
-async def test_a_stop_while_others_have_their_turn_leaves_nobody_waiting(
+async def test_a_stop_while_others_have_their_turn_leaves_no_caller_waiting(
     workshop: Workshop, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(attempt, "TURN_SECONDS", 0.1)
@@ -390,7 +390,7 @@ async def test_what_ends_a_loop_ends_the_worker_and_loses_nothing(
     assert await workshop.states() == {"recorded": 1}
 
 
-async def test_whoever_waits_going_away_stops_nothing(workshop: Workshop) -> None:
+async def test_a_caller_that_goes_away_stops_nothing(workshop: Workshop) -> None:
     ids = await workshop.post(body(bill("key"), takes_seconds=0.2))
     settler = await workshop.settler()
     waiting = asyncio.create_task(settler.settle(ids))
@@ -434,7 +434,7 @@ async def test_a_claim_ends_with_the_body_that_is_one_too_many(
     assert len([one for one in held if one]) >= 4
 
 
-async def test_a_stop_cuts_off_a_long_mapping_and_holds_it_against_nobody(
+async def test_a_stop_cuts_off_a_long_mapping_and_counts_it_for_no_delivery(
     workshop: Workshop, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(settle, "ENDING_SECONDS", 0.2)

@@ -15,7 +15,7 @@ from tests.jobs.workshop import Workshop
 from tests.support.postgres import Postgres
 
 
-async def test_what_nobody_was_told_of_is_found_at_the_start(
+async def test_what_was_never_rung_is_found_at_the_start(
     workshop: Workshop, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(sweeper, "EVERY_SECONDS", 60.0)
@@ -123,8 +123,8 @@ async def test_a_long_replay_holds_up_no_sweep(workshop: Workshop) -> None:
     """Redis is away and a replay of hours is under way: what comes now is settled all the same."""
     telling = Telling()
     settler = await workshop.settler(telling)
-    told = [body(needing("a price", bill(f"key-{n}")), takes_seconds=0.02) for n in range(400)]
-    await settler.settle(await workshop.post(*told, source="slow"))
+    bodies = [body(needing("a price", bill(f"key-{n}")), takes_seconds=0.02) for n in range(400)]
+    await settler.settle(await workshop.post(*bodies, source="slow"))
     telling.knows.add("a price")
     await start_replay(workshop.database, DeliveryFilter(state="failed"), actor="test")
     async with sweeping(workshop, settler, telling):
