@@ -8,7 +8,7 @@ from typing import Any
 
 from jobs.audits.findings import Looked
 from jobs.exceptions.customers import note_looks
-from jobs.exceptions.register import begin_of, next_told_again, refresh
+from jobs.exceptions.register import begin_of, next_repeated, refresh
 from jobs.storage.database import Database
 
 EVERY_SECONDS = 20.0
@@ -25,7 +25,7 @@ async def look_for_exceptions(database: Database, progress: Mapping[str, Any]) -
     is_behind = True
     while is_behind and time.monotonic() < ends:
         async with database.read() as connection:
-            page = await next_told_again(connection, position, limit=PAGE)
+            page = await next_repeated(connection, position, limit=PAGE)
         await refresh(database, sorted({key for _, key in page}))
         is_behind = len(page) == PAGE
         position = page[-1][0] if page else position

@@ -56,8 +56,8 @@ async def run_backtest(
 ) -> BacktestReport:
     """What the edited mappings would bill otherwise over the window.
 
-    Discarded deliveries, and those that reuse another's id, are set aside: nothing bills them
-    unless a person says so. `on_step` is told how many are through, of how many.
+    Discarded deliveries, and those that reuse another's id, are left out: nothing bills them
+    without a person. `on_step` gets the number done and the total.
     """
     report = BacktestReport(window.text)
     span = await span_of(database, window)

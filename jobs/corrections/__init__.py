@@ -1,1 +1,1 @@
-"""Corrections by hand: charges that a person takes back or bills anew."""
+"""Corrections by hand: charges that a person takes back or rebills."""

@@ -1,7 +1,7 @@
-"""Open charges, by the filter that a person corrects them with.
+"""Open charges, by the filter of a correction.
 
-Owns what counts as open: a charge that no line takes back. And what the ids are that a person may
-name: of billing events, of deliveries for all open charges that they posted, or outcome keys.
+Owns what counts as open: a charge that no line takes back. And which ids a person may name: those
+of billing events, those of deliveries for all open charges that they posted, or outcome keys.
 """
 
 from __future__ import annotations
@@ -49,7 +49,7 @@ def _closed(where: ChargeFilter, *wanted: Any) -> Select[Any]:
     return _charges(*wanted).where(where.where(), billing_events.c.outcome_key.not_in(still_open))
 
 
-async def standing(
+async def open_charge_summary(
     database: Database, where: ChargeFilter, *, limit: int | None = None
 ) -> OpenChargeSummary:
     """The open charges that fit, counted and summed, at most `limit` of them.
@@ -78,7 +78,7 @@ async def standing(
 
 
 async def closed_charges(database: Database, where: ChargeFilter) -> list[OpenCharge]:
-    """The charges named by id that were taken back already, the last one of each key."""
+    """The charges named by id that are already taken back, the last one of each key."""
     if where.ids is None:
         return []
     columns = (*_OF_CHARGE, billing_events.c.sequence)
@@ -122,14 +122,14 @@ async def next_open(
 
 @dataclass(frozen=True, slots=True)
 class WrongId:
-    """Why an id does not name what it should; `is_known` where it names something else."""
+    """Why an id is no charge; `is_known` where it names something else."""
 
-    says: str
+    reason: str
     is_known: bool
 
 
 async def named_wrongly(database: Database, ids: Sequence[str]) -> dict[str, WrongId]:
-    """Those of the ids that name no charge, delivery or key, each with what is wrong with it."""
+    """Those of the ids that name no charge, delivery or key, each with the reason."""
     kinds: dict[str, str] = {}
     async with database.read() as connection:
         for chunk in chunks(ids):
@@ -152,12 +152,12 @@ def _wrong(kinds: Mapping[str, str], ids: Sequence[str]) -> dict[str, WrongId]:
     wrong = {}
     for one in ids:
         if one not in kinds:
-            says = f"there is no billing event, delivery or outcome key {one!r}"
-            wrong[one] = WrongId(says, is_known=False)
+            reason = f"there is no billing event, delivery or outcome key {one!r}"
+            wrong[one] = WrongId(reason, is_known=False)
         elif kinds[one] == "reversal":
-            says = f"billing event {one!r} is a reversal itself; name a charge to take back, or"
-            says += f" bring its charge back with `receiver reinstate {one}`"
-            wrong[one] = WrongId(says, is_known=True)
+            reason = f"billing event {one!r} is a reversal itself; name a charge to take back, or"
+            reason += f" bring its charge back with `receiver reinstate {one}`"
+            wrong[one] = WrongId(reason, is_known=True)
     return wrong
 
 

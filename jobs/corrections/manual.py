@@ -1,7 +1,7 @@
 """What a person's correction does to the book of a key: pure.
 
-Owns that a reversal by hand takes back all that was charged until then, and that a charge billed
-anew stands where the old one stood. Refuses to look at prices for a reversal; what the mapping
+Owns that a reversal by hand takes back all that was charged until then, and that a rebilled charge
+takes the place of the old one. Refuses to look at prices for a reversal; what the mapping
 gives now is decided in `jobs.corrections.remapped`.
 """
 
@@ -24,7 +24,7 @@ CorrectionKind = Literal["reverse", "rebill", "reinstate"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OpenCharge:
-    """A charge that nothing takes back, as it was when looked for, or one that a person named."""
+    """A charge that was open when it was looked up, or one that a person named."""
 
     id: str
     outcome_key: str
@@ -34,7 +34,7 @@ class OpenCharge:
 
 @dataclass(frozen=True, slots=True)
 class CorrectionContext:
-    """Who asked for a correction, as far as the ledger keeps it, and when that is."""
+    """The action behind a correction, and its time."""
 
     action_id: str
     at: datetime
@@ -54,7 +54,7 @@ class Correction:
 
 @dataclass(slots=True)
 class Decided:
-    """What becomes of some charges: corrected, as they were, or refused with the reason."""
+    """What becomes of some charges: corrected, unchanged, or refused with the reason."""
 
     corrections: list[Correction] = field(default_factory=list)
     unchanged: int = 0
@@ -64,7 +64,7 @@ class Decided:
 def reverse_all(
     charges: Iterable[OpenCharge], books: Mapping[str, KeyBook], context: CorrectionContext
 ) -> Decided:
-    """Take these charges back in their books; what no longer stands open is as it was."""
+    """Take these charges back in their books; what is no longer open is unchanged."""
     decided = Decided()
     for charge in charges:
         book = books.get(charge.outcome_key)
@@ -86,8 +86,8 @@ def rebill_all(
 ) -> Decided:
     """Rebill these charges by what the mapping gives `now` for their deliveries.
 
-    Where another line bills the outcome by now, that one is meant, unless it is to be billed from
-    a delivery that was named.
+    Where another line bills the outcome by now, that line is rebilled, unless a person named the
+    delivery to bill from.
     """
     decided = Decided()
     for charge in charges:
@@ -139,7 +139,7 @@ def _rebill(
 
 
 def _open_line(book: KeyBook, charge: OpenCharge) -> Entry | None:
-    """The line of this charge, if it still stands open."""
+    """The line of this charge, if it is still open."""
     was = book.open_charge
     return was if was is not None and was.id == charge.id else None
 

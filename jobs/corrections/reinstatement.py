@@ -84,10 +84,10 @@ def _taken_back(book: KeyBook) -> set[str]:
     return found
 
 
-def _is_restored(book: KeyBook, standing: Entry) -> bool:
+def _is_restored(book: KeyBook, charge: Entry) -> bool:
     """Whether a reinstatement brought this charge back."""
     reinstatements = {one.id for one in book.timeline.reinstatements}
-    return standing.outcome_id in reinstatements
+    return charge.outcome_id in reinstatements
 
 
 def _refuse_reversal_of_vendor(book: KeyBook) -> None:
@@ -106,7 +106,7 @@ def _refuse_reversal_of_vendor(book: KeyBook) -> None:
 def reinstatement_by_hand(book: KeyBook, rule: str, context: CorrectionContext) -> Recorded:
     """What brings back the charge that the last reversal of this book took, as requested.
 
-    It is told of the delivery of that charge, so that the line can be traced to its evidence.
+    It has the provenance of that charge, so that the line can be traced to its evidence.
     """
     last, charge = book.timeline.reversals[-1], book.timeline.remembered[-1].charge
     if charge is None:

@@ -1,8 +1,8 @@
 """What the mapping gives now for a charge that is to be rebilled: pure.
 
-Owns that the event decides which the charge came from, whatever its delivery says besides: a
-neighbouring event that fails now, or that gives the same key, is no reason to refuse. Refuses
-what the mapping does not give exactly once for that event.
+Owns that only the event counts which the charge came from: another event of the delivery that
+fails now, or that gives the same key, is no reason to refuse. Refuses what the mapping does not
+give exactly once for that event.
 """
 
 from __future__ import annotations
@@ -14,12 +14,12 @@ from jobs.ledger.records import Recorded
 from jobs.privacy.pseudonyms import Pseudonymized
 from mappings.engine.types import Failure, Kind, Mapped, Outcome
 
-#: Said of a charge whose key changed between asking the mapping and recording what it gave.
+#: Why a charge is refused whose key changed between mapping and recording.
 MOVED = "more was recorded of its key just now; run it again"
 
 
 class CorrectionRefused(Exception):
-    """The charge cannot be rebilled; the message says why."""
+    """The charge cannot be corrected; the message is the reason."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,8 +1,8 @@
 """What the mapping gives now for charges that are to be rebilled.
 
-Owns which delivery is asked: the one whose outcome the key owes, since its price is the one in
+Owns which delivery is mapped again: the one whose outcome the key owes, since its price is in
 force, or the one that a person names. Refuses to guess where its body is gone; only where a purge
-of another customer took it, the price of the recorded outcome is looked up again.
+of another customer removed it, the price of the recorded outcome is looked up again.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ Row = Mapping[str, Any]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Remapped:
-    """What the mapping gives now for deliveries, by their ids, and which it cannot be asked for.
+    """What the mapping gives now for deliveries, by their ids, and why it gives none for others.
 
     `by_outcome` has what the price alone was looked up for, by the id of the outcome owed.
     """
@@ -56,9 +56,9 @@ class Remapped:
 
 
 class Remapper:
-    """Asks one version of the mappings; outside of transactions, since mapping takes its time.
+    """Maps deliveries again by one version of the mappings, outside of transactions.
 
-    With an `origin` all charges are billed by what that delivery says.
+    With an `origin` all charges are billed by the outcomes of that delivery.
     """
 
     def __init__(
@@ -80,12 +80,12 @@ class Remapper:
 
     @property
     def mapping_version(self) -> str:
-        """The version of all that is asked."""
+        """The version of the mappings."""
         return self._mappings.digest
 
     @property
     def versions(self) -> Mapping[str, VersionText]:
-        """The texts behind what is proposed."""
+        """The texts of the mappings."""
         return self._mappings.versions
 
     async def of(self, database: Database, charges: Sequence[OpenCharge]) -> Remapped:
@@ -94,8 +94,8 @@ class Remapper:
             books = await load_books(connection, [one.outcome_key for one in charges])
             owed = [due for book in books.values() if (due := book.owed()) is not None]
             wanted = self._wanted(owed)
-            # A delivery of many charges is met by several steps in turn: it is mapped once.
-            known = {one: said for one, said in self._mapped.items() if one in wanted}
+            # Several steps may need a delivery of many charges: it is mapped once.
+            known = {name: mapped for name, mapped in self._mapped.items() if name in wanted}
             rows = await deliveries_of(connection, sorted(wanted - known.keys()))
             by_outcome = await self._without_body(connection, owed, rows)
         kept = {one: row for one, row in rows.items() if row["body"] is not None}
@@ -113,7 +113,7 @@ class Remapper:
     async def _without_body(
         self, connection: AsyncConnection, owed: Sequence[Recorded], rows: Mapping[str, Row]
     ) -> dict[str, Mapped]:
-        """What is owed of deliveries that lost their bodies to a purge of somebody else."""
+        """What is owed of deliveries whose bodies a purge of another customer removed."""
         purged = {one for one, row in rows.items() if row["evidence"] == Evidence.PURGED}
         ids = [one.id for one in owed if one.provenance.delivery_id in purged]
         if self._origin is not None or not ids:

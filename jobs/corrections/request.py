@@ -1,6 +1,6 @@
-"""What a person asks for: which charges, and what is to become of them.
+"""What a person requests: which charges, and what is to become of them.
 
-Owns how the charges are found, a step at a time, and which decision is made of each step; see
+Owns how the charges are found, a step at a time, and how each step is decided; see
 `jobs.corrections.runner` for the transactions.
 """
 
@@ -13,7 +13,7 @@ from typing import Any, Protocol
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from jobs.common.errors import FilterInvalid
-from jobs.corrections.charges import closed_charges, last_open, next_open, standing
+from jobs.corrections.charges import closed_charges, last_open, next_open
 from jobs.corrections.manual import (
     CorrectionContext,
     CorrectionKind,
@@ -40,7 +40,7 @@ Decide = Callable[[AsyncConnection, Mapping[str, KeyBook], CorrectionContext], A
 
 
 class CorrectionPlan(Protocol):
-    """Something that a person may ask for."""
+    """A correction that a person may request."""
 
     @property
     def kind(self) -> CorrectionKind:
@@ -52,26 +52,26 @@ class CorrectionPlan(Protocol):
 
     @property
     def mapping_version(self) -> str | None:
-        """The mappings that it asks; None where it asks none."""
+        """The mappings that it bills by; None where it uses none."""
 
     def noted(self, charges: Sequence[OpenCharge], /) -> dict[str, Any]:
-        """What was asked for, as it is noted with these charges, which it corrected."""
+        """The request, as it is noted with these charges, which it corrected."""
 
     async def unchanged(self, database: Database, /) -> int:
-        """How many of those named are as they are to be, and are not gone through."""
+        """How many of those named are already as requested, and are not processed."""
 
     def steps(self, database: Database, /) -> AsyncIterator[list[OpenCharge]]:
-        """The charges to go through."""
+        """The charges to process."""
 
     async def prepare(self, database: Database, charges: Sequence[OpenCharge], /) -> Decide:
-        """The decision on these; before their keys are locked, since it may take its time."""
+        """The decision on these, prepared before their keys are locked: it takes time."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CorrectionRequest:
     """Open charges taken back; with `remapper` they are rebilled instead.
 
-    Raises FilterInvalid for a filter that asks for nothing.
+    Raises FilterInvalid for an empty filter.
     """
 
     where: ChargeFilter
@@ -99,8 +99,8 @@ class CorrectionRequest:
     def noted(self, charges: Sequence[OpenCharge]) -> dict[str, Any]:
         """The filter; of the ids that were named those that these charges have.
 
-        In place of a key stands its charge: a key may hold a customer's id, and what people did is
-        never rewritten.
+        The charge stands in for its key: a key may hold a customer's id, and `actions` are never
+        rewritten.
         """
         where = self.where.as_json()
         if self.remapper is not None and self.remapper.origin is not None:
@@ -113,13 +113,13 @@ class CorrectionRequest:
         return where
 
     async def unchanged(self, database: Database) -> int:
-        """Those taken back already; what is to be rebilled is refused then, each by itself."""
+        """Those already taken back; in a rebill each of them is refused instead."""
         if self.remapper is not None:
             return 0
-        return (await standing(database, self.where, limit=0)).unchanged
+        return (await open_charge_summary(database, self.where, limit=0)).unchanged
 
     async def steps(self, database: Database) -> AsyncIterator[list[OpenCharge]]:
-        """By the hundred, as they stood open; what this run posts is none of them."""
+        """By the hundred, those open at the start; what this run posts is not among them."""
         if self.remapper is not None:
             for closed in chunks(await closed_charges(database, self.where), STEP):
                 yield closed
@@ -138,14 +138,14 @@ class CorrectionRequest:
             left = None if left is None else left - len(charges)
 
     async def prepare(self, database: Database, charges: Sequence[OpenCharge]) -> Decide:
-        told = None if self.remapper is None else await self.remapper.of(database, charges)
+        remapped = None if self.remapper is None else await self.remapper.of(database, charges)
 
         async def decide(
             connection: AsyncConnection, books: Mapping[str, KeyBook], context: CorrectionContext
         ) -> Decided:
-            if told is None:
+            if remapped is None:
                 return reverse_all(charges, books, context)
-            return rebill_all(charges, books, await told.erased(connection), context)
+            return rebill_all(charges, books, await remapped.erased(connection), context)
 
         return decide
 

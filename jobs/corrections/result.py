@@ -17,10 +17,10 @@ SHOWN = 1_000
 
 @dataclass(slots=True)
 class CorrectionResult:
-    """`kind` says what was asked for; `id` names the first entry in `actions`, if there is one.
+    """What was done: `id` names the first entry in `actions`, if there is one.
 
     `amounts_micros` is what the ledger gained or lost, by currency. `mapping_version` is that of
-    the mappings that were asked, None where none were.
+    the mappings that were used, None where none were.
     """
 
     kind: CorrectionKind
@@ -35,7 +35,7 @@ class CorrectionResult:
 
     @property
     def done(self) -> int:
-        """How many charges were gone through."""
+        """The number of charges processed."""
         return self.corrected + self.unchanged + self.refused
 
     @property
@@ -47,7 +47,7 @@ class CorrectionResult:
         ]
 
     def add(self, decided: Decided) -> None:
-        """Count a step in."""
+        """Add a step."""
         self.corrected += len(decided.corrections)
         self.unchanged += decided.unchanged
         self.refused += len(decided.refused)

@@ -1,8 +1,8 @@
-"""Corrections by hand: open charges are taken back, or rebilled by what the mapping gives now.
+"""Corrections by hand: open charges are taken back, or rebilled by the mapping in force.
 
 Owns the steps: each is one transaction that records outcomes, lines and its entry in `actions`
-together, under the locks of settling. So a kill between two loses nothing and doubles nothing, and
-running it again goes on: what is corrected is as it was from then on.
+together, under the locks of settling. So a kill between two steps loses nothing and doubles
+nothing, and a second run continues: charges that are corrected count as unchanged.
 """
 
 from __future__ import annotations
@@ -48,10 +48,9 @@ async def correct(
     note: str,
     on_step: OnStep | None = None,
 ) -> CorrectionResult:
-    """Correct what is asked for, step by step; `on_step` is told how many are through.
+    """Correct the charges, step by step; `on_step` gets the number done.
 
-    A charge that is refused leaves the others to go on. Raises FilterInvalid for a note that says
-    nothing.
+    A charge that is refused does not stop the others. Raises FilterInvalid for an empty note.
     """
     if not note.strip():
         raise FilterInvalid("note is empty; say why this is corrected")
@@ -91,7 +90,7 @@ class _Run:
     async def _patiently(
         self, charges: Sequence[OpenCharge], decide: Decide, actor: str, note: str
     ) -> Decided:
-        """One step; what meets a lock is tried again, and what was committed is then unchanged."""
+        """One step, tried again after a lock; what was committed is unchanged then."""
         for tries_left in reversed(range(TRIES)):
             try:
                 return await self._step(charges, decide, actor, note)
@@ -109,7 +108,7 @@ class _Run:
             await hold_off_purges(self._database, connection)
             held = await hold_keys(connection, keys)
             books = await load_books(connection, held)
-            # Not before the locks are held, as in settling.
+            # Once the locks are held, as in settling.
             asked_at = await posting_time(self._database, connection)
             context = CorrectionContext(await self._action_id(connection), asked_at)
             decided = await decide(connection, books, context)
@@ -119,7 +118,7 @@ class _Run:
         return decided
 
     async def _action_id(self, connection: AsyncConnection) -> str:
-        """The run's own for its first entry; it may be there without our having heard of it."""
+        """The id of the run for its first entry, which an unanswered COMMIT may have written."""
         noted = select(actions.c.id).where(actions.c.id == self._id)
         return self._id if await connection.scalar(noted) is None else new_id()
 
@@ -131,7 +130,7 @@ class _Run:
         actor: str,
         note: str,
     ) -> None:
-        """The step's own entry: of the ids that were named it has those that it took up."""
+        """Write the entry of the step: of the ids that were named, those that it took up."""
         where = self._request.noted([one.charge for one in decided.corrections])
         step = CorrectionResult(self._request.kind)
         step.add(decided)

@@ -19,7 +19,7 @@ WAITING_REVERSAL, AMOUNT_DIFFERS = OF_KEYS = ("waiting-reversal", "amount-differ
 
 
 @dataclass(frozen=True, slots=True)
-class Told:
+class SettledOutcome:
     """An outcome as it was recorded: with its verdict, and when that was."""
 
     outcome: Recorded
@@ -41,19 +41,19 @@ class KeyException:
     owed: Recorded | None = None
 
 
-def exceptions_of(book: KeyBook, told: Sequence[Told]) -> list[KeyException]:
-    """At most one of each kind. `told` are the charges and waiting reversals of the key.
+def exceptions_of(book: KeyBook, settled: Sequence[SettledOutcome]) -> list[KeyException]:
+    """At most one of each kind. `settled` are the charges and waiting reversals of the key.
 
     Of charges that are alike one is enough.
     """
-    found = [_waiting(book.key, told), _differing(book, told)]
+    found = [_waiting(book.key, settled), _differing(book, settled)]
     return [one for one in found if one is not None]
 
 
-def _waiting(key: str, told: Iterable[Told]) -> KeyException | None:
+def _waiting(key: str, settled: Iterable[SettledOutcome]) -> KeyException | None:
     """The first reversal that still waits, if the key has no charge at all."""
     waiting = None
-    for one in told:
+    for one in settled:
         if one.outcome.kind is Kind.CHARGE:
             return None
         is_waiting = one.verdict == Verdict.WAITING and one.outcome.kind is Kind.REVERSAL
@@ -66,7 +66,7 @@ def _waiting(key: str, told: Iterable[Told]) -> KeyException | None:
     )
 
 
-def _differing(book: KeyBook, told: Iterable[Told]) -> KeyException | None:
+def _differing(book: KeyBook, settled: Iterable[SettledOutcome]) -> KeyException | None:
     """The charge recorded last that is not owed, of the same interval, with another amount.
 
     Under `amount: latest` the amount recorded last is what the rule asks for. What was recorded
@@ -81,7 +81,7 @@ def _differing(book: KeyBook, told: Iterable[Told]) -> KeyException | None:
     intervals = {book.timeline.interval_of(owed), len(book.timeline.reversals)}
     differing = [
         one
-        for one in told
+        for one in settled
         if one.outcome.kind is Kind.CHARGE
         and one.outcome.ordinal > judged
         and one.outcome.action_id is None

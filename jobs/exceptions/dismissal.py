@@ -1,4 +1,4 @@
-"""Putting an exception away that is none: by a person, with a note, in `actions`."""
+"""Dismissing exceptions: by a person, with a note, in `actions`."""
 
 from __future__ import annotations
 
@@ -16,18 +16,18 @@ from jobs.storage.schema import exceptions, outcomes
 async def dismiss(
     database: Database, names: Sequence[str], *, actor: str, note: str, kinds: Sequence[str]
 ) -> int:
-    """Dismiss what stands of these outcome keys; how many exceptions that were.
+    """Dismiss the exceptions of these outcome keys; return their number.
 
-    `names` are keys, or ids of outcomes. What is told of a key later is an exception by itself.
-    Raises FilterInvalid for a name of which none stands, and for a note that says nothing; nothing
-    is dismissed then.
+    `names` are keys, or ids of outcomes. A later outcome of a key is an exception of its own.
+    Raises FilterInvalid for a name without exceptions, and for an empty note; nothing is
+    dismissed then.
     """
     if not note.strip():
         raise FilterInvalid("note is empty; say why this is no exception")
     keys = [await _key_of(database, name) for name in names]
     await refresh(database, sorted(set(keys)))
     columns = exceptions.c
-    standing = (
+    open_exceptions = (
         select(columns.kind, columns.outcome_id, outcomes.c.outcome_key)
         .join(outcomes, outcomes.c.id == columns.outcome_id)
         .where(
@@ -38,7 +38,7 @@ async def dismiss(
         .order_by(columns.kind, columns.outcome_id)
     )
     async with database.write() as connection:
-        found = (await connection.execute(standing.with_for_update(of=exceptions))).all()
+        found = (await connection.execute(open_exceptions.with_for_update(of=exceptions))).all()
         for name, key in zip(names, keys, strict=True):
             if key not in {row.outcome_key for row in found}:
                 raise FilterInvalid(f"no exception of {name[:200]!r} stands; see the list")

@@ -15,7 +15,7 @@ from typing import Any
 from sqlalchemy import case, delete, func, literal, or_, select, text, tuple_
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from jobs.exceptions.detection import KeyException, Told, exceptions_of
+from jobs.exceptions.detection import KeyException, SettledOutcome, exceptions_of
 from jobs.ledger.records import recorded_of
 from jobs.ledger.repository import load_books
 from jobs.storage.batching import chunks
@@ -32,7 +32,7 @@ _DAWN = datetime(1970, 1, 1, tzinfo=UTC)
 
 _said = outcomes.c
 #: As the index of these outcomes has it: a database compares the texts.
-_told_again = text(f"({TOLD_AGAIN})")
+_repeated = text(f"({TOLD_AGAIN})")
 
 #: A place in the order recorded.
 Position = tuple[datetime, str]
@@ -50,7 +50,7 @@ async def read_progress(connection: AsyncConnection) -> dict[str, Any]:
     return dict(await connection.scalar(query) or {})
 
 
-async def next_told_again(
+async def next_repeated(
     connection: AsyncConnection, after: Position, *, limit: int
 ) -> list[tuple[Position, str]]:
     """The next outcomes that may make or end an exception: where each stands, and its key."""
@@ -58,7 +58,7 @@ async def next_told_again(
     here = tuple_(literal(after[0], UtcDateTime), literal(after[1]))
     query = (
         select(_said.recorded_at, _said.id, _said.outcome_key)
-        .where(_told_again, place > here)
+        .where(_repeated, place > here)
         .order_by(_said.recorded_at, _said.id)
         .limit(limit)
     )
@@ -70,12 +70,12 @@ async def find_exceptions(
 ) -> dict[str, list[KeyException]]:
     """The exceptions of each of these keys as of now; a key without any has an empty list."""
     books = await load_books(connection, keys)
-    told = await _told(connection, keys)
-    return {key: exceptions_of(book, told.get(key, [])) for key, book in books.items()}
+    settled = await _settled(connection, keys)
+    return {key: exceptions_of(book, settled.get(key, [])) for key, book in books.items()}
 
 
 async def refresh(database: Database, keys: Sequence[str]) -> None:
-    """Let the table say of these keys what holds; what it says already is not written again."""
+    """Bring the rows of these keys up to date; unchanged rows are not written."""
     if not keys:
         return
     async with database.read() as connection:
@@ -97,7 +97,7 @@ async def refresh(database: Database, keys: Sequence[str]) -> None:
 
 
 async def recorded_rows(connection: AsyncConnection, keys: Sequence[str]) -> set[tuple[str, str]]:
-    """What the table says of these keys: kinds and outcomes, dismissed ones included."""
+    """The rows of these keys: kinds and outcomes, dismissed ones included."""
     columns = exceptions.c
     found = await connection.execute(
         select(columns.kind, columns.outcome_id)
@@ -107,7 +107,9 @@ async def recorded_rows(connection: AsyncConnection, keys: Sequence[str]) -> set
     return {(kind, one) for kind, one in found}
 
 
-async def _told(connection: AsyncConnection, keys: Sequence[str]) -> dict[str, list[Told]]:
+async def _settled(
+    connection: AsyncConnection, keys: Sequence[str]
+) -> dict[str, list[SettledOutcome]]:
     """Charges and waiting reversals of these keys; of charges that are alike the first."""
     alike = (_said.outcome_key, _said.kind, _said.occurred_at, _said.amount_micros, _said.currency)
     is_charge = _said.kind == Kind.CHARGE.value
@@ -124,10 +126,10 @@ async def _told(connection: AsyncConnection, keys: Sequence[str]) -> dict[str, l
         .subquery()
     )
     rows = await connection.execute(select(numbered).where(numbered.c.copy == 1))
-    told: dict[str, list[Told]] = {}
+    settled: dict[str, list[SettledOutcome]] = {}
     for row in rows.mappings():
-        one = Told(
+        one = SettledOutcome(
             recorded_of(row, received_at=row["recorded_at"]), row["verdict"], row["recorded_at"]
         )
-        told.setdefault(row["outcome_key"], []).append(one)
-    return told
+        settled.setdefault(row["outcome_key"], []).append(one)
+    return settled

@@ -1,18 +1,18 @@
-"""Up to when the ledger is complete: every line recorded before that time can be seen.
+"""The horizon of the ledger: every line recorded before that time is visible.
 
-Owns the time that a line is recorded at, and the horizon behind which no more lines can appear.
-A line is seen once its transaction commits, later than `recorded_at`; so nothing is complete past
-the start of the oldest transaction in flight that may write lines. Lines recorded before the
-horizon have their final order: by `recorded_at`, then id. It is the order of commitment for lines
-of one key, and of all transactions that do not overlap.
+Owns the time that a line is recorded at, and the horizon before which no further line can appear.
+A line becomes visible when its transaction commits, later than `recorded_at`; so nothing is
+complete past the start of the oldest open transaction that may write lines. Lines recorded before
+the horizon have their final order: by `recorded_at`, then id. It is the order of commits for lines
+of one key, and for all transactions that do not overlap.
 
-- PostgreSQL: a transaction announces its start by an advisory lock before it reads the clock, and
-  whoever inserts a line by other ways does so by a trigger. Every role sees such locks, and a
-  prepared transaction keeps them. Beside that, every transaction of this database that the server
-  shows and that has written anything counts. A transaction that only reads has no transaction id
-  and holds nothing back. A replica shows neither: it cannot say what is complete.
-- SQLite: one transaction writes at a time, and reads the clock when it has the lock. Whoever gets
-  the lock knows that all lines are there; whoever does not, that those before the latest are.
+- PostgreSQL: a transaction announces its start by an advisory lock before it reads the clock; a
+  trigger does so for lines inserted in any other way. Every role sees such locks, and a prepared
+  transaction keeps them. In addition, every transaction of this database counts that the server
+  shows and that has written anything. A transaction that only reads has no transaction id and
+  holds nothing back. A replica shows neither: it cannot determine the horizon.
+- SQLite: one transaction writes at a time, and reads the clock when it has the lock. With the lock
+  in hand all lines are visible; without it, those before the latest one.
 """
 
 from __future__ import annotations
@@ -31,10 +31,10 @@ from jobs.storage.schema import billing_events
 
 #: An announcement is this number and the microseconds since 1970 of the transaction's start.
 ANNOUNCED = 5 << 60
-#: A clock that was set back by less than this does not carry a line behind committed ones. One
-#: that was further ahead is not followed: it would carry all lines along.
+#: A clock set back by less than this does not record a line before committed ones. A clock that
+#: was further ahead is not followed: it would move all later lines ahead with it.
 SET_BACK = timedelta(minutes=1)
-#: Between two looks at a horizon that is waited for.
+#: Between two readings while waiting for the horizon.
 POLL_SECONDS = 0.02
 
 _ANNOUNCEMENT = {"announced": ANNOUNCED, "set_back": SET_BACK.total_seconds()}
@@ -53,7 +53,7 @@ _IN_FLIGHT = (
     " FROM pg_stat_activity WHERE datname = current_database() AND backend_type = 'client backend'"
     " AND backend_xid IS NOT NULL AND pid <> pg_backend_pid()"
 )
-#: `now` is taken before the statement begins to look.
+#: `now` is read before the statement begins to look.
 _LOOK = text(
     "SELECT pg_is_in_recovery() AS is_replica, statement_timestamp() AS now,"  # noqa: S608 - from above
     f" (SELECT min(xact_start) {_IN_FLIGHT}) AS in_flight,"
@@ -89,8 +89,8 @@ class InFlight:
 async def posting_time(database: Database, connection: AsyncConnection) -> datetime:
     """The time that lines of this transaction are recorded at.
 
-    Call it once all locks of the transaction are held: waiting for one afterwards would carry its
-    lines behind those of the same key that were written meanwhile.
+    Call it once all locks of the transaction are held: after waiting for a lock, its lines would
+    precede lines of the same key that were written in the meantime.
     """
     if database.is_sqlite:
         now = await database.time(connection)
@@ -102,10 +102,9 @@ async def posting_time(database: Database, connection: AsyncConnection) -> datet
 
 
 async def read_horizon(database: Database) -> datetime:
-    """Every line recorded before this moment is committed, and no other one will ever be.
+    """The time before which every line is committed and none can be added.
 
-    Only what is read afterwards, in a later transaction, holds all of them. Raises
-    ReplicaCannotTell.
+    Only a transaction that begins afterwards sees all of them. Raises ReplicaCannotTell.
     """
     if database.is_sqlite:
         return await _sqlite_horizon(database)
@@ -128,7 +127,7 @@ async def horizon_if_known(database: Database) -> datetime | None:
 
 
 async def wait_for_horizon(database: Database, *, seconds: float) -> datetime:
-    """The horizon once it has reached this moment; as far as it is after so many seconds."""
+    """The horizon once it has reached the present; after `seconds`, as far as it is."""
     async with database.read() as connection:
         wanted = await database.time(connection)
     for _ in range(int(seconds / POLL_SECONDS)):
@@ -140,7 +139,7 @@ async def wait_for_horizon(database: Database, *, seconds: float) -> datetime:
 
 
 async def oldest_in_flight(database: Database) -> InFlight | None:
-    """The transaction that holds the horizon back, where the server says; None on SQLite."""
+    """The transaction that holds the horizon back, if the server shows one; None on SQLite."""
     if database.is_sqlite:
         return None
     async with database.read() as connection:
@@ -149,7 +148,7 @@ async def oldest_in_flight(database: Database) -> InFlight | None:
 
 
 async def _sqlite_horizon(database: Database) -> datetime:
-    """Now, where no other transaction has the write lock; else the time of the latest line."""
+    """Now, if no other transaction has the write lock; otherwise the time of the latest line."""
     async with database.engine.connect() as connection:
         driver = (await connection.get_raw_connection()).driver_connection
         assert driver is not None  # noqa: S101 - the connection is open

@@ -4,9 +4,9 @@ Owns the rule that any order of arrival ends in the same open charge. Refuses to
 database; `jobs.ledger.repository` loads what is decided on here and writes what it decides.
 
 In order of time a charge opens, or under `amount: latest` replaces, a reversal closes and
-remembers, and a reinstatement opens what is remembered; `jobs.ledger.book` keeps that order. A key
-without mapped times is so charged, reversed and reinstated at most once each. What a person
-corrects by hand is an outcome like any other; see `jobs.corrections.manual`.
+remembers, and a reinstatement opens what is remembered; `jobs.ledger.timeline` keeps that order. A
+key without mapped times is therefore charged, reversed and reinstated at most once each. A
+correction by hand is an outcome like any other; see `jobs.corrections.manual`.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ class Verdict(StrEnum):
     CHARGED = "charged"
     REVERSED = "reversed"
     DUPLICATE = "duplicate"  # its interval has a charge already
-    SUPERSEDED = "superseded"  # a later outcome of the key says otherwise already
+    SUPERSEDED = "superseded"  # a later outcome of the key already decided otherwise
     WAITING = "waiting"  # a reversal or reinstatement that finds nothing to act on yet
 
 
@@ -38,7 +38,7 @@ class Conflict(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """What one outcome did: its verdict, the lines it posts, the line that answers for it."""
+    """An outcome with its verdict, the lines that it posts, and the line that answers for it."""
 
     outcome: Recorded
     verdict: Verdict
@@ -67,7 +67,7 @@ def admit(book: KeyBook, outcome: Recorded) -> None:
 def post(book: KeyBook, new: Sequence[Recorded], new_id: Callable[[], str]) -> list[Step]:
     """Post what is missing for the outcomes that were admitted last; their steps, in their order.
 
-    They are taken in the order of time, so that copies that come together post one line.
+    They are processed in the order of time, so that copies that arrive together post one line.
     """
     for outcome in new:
         book.timeline.remove(outcome)
@@ -78,7 +78,7 @@ def post(book: KeyBook, new: Sequence[Recorded], new_id: Callable[[], str]) -> l
 
 
 def begin_with_owed(book: KeyBook, new_id: str) -> None:
-    """Give a book of which no lines are known the one that its outcomes owe."""
+    """Add to a book without lines the line that its outcomes owe."""
     held = book.held()
     if held is not None:
         book.entries.append(_charge_line(held.charge, held.charge, new_id, 1))
@@ -95,10 +95,10 @@ def _refuse_conflict(charge: Recorded, other: Recorded | None) -> None:
 
 
 def _in_groups(book: KeyBook, new: Sequence[Recorded]) -> list[list[Recorded]]:
-    """The outcomes by time, cut before each reversal or reinstatement that continues the line.
+    """The outcomes by time, cut before each reversal or reinstatement that continues the timeline.
 
-    History that continues the line is posted as it went; what comes late or replaces one another
-    is posted as its result.
+    History that continues the timeline is posted step by step; what comes late, or replaces one
+    another, is posted as its result.
     """
     groups: list[list[Recorded]] = [[]]
     for outcome in sorted(new, key=attrgetter("sort_key")):
@@ -131,8 +131,8 @@ def _missing(
 ) -> dict[str, tuple[Entry, ...]]:
     """The lines that make the ledger agree with what the key owes, by the outcome that causes them.
 
-    A difference that nothing in the group causes is left as it is: before amounts had rules, a line
-    kept its day when an earlier charge of the same amount came.
+    A difference that nothing in the group causes stays: before amounts had rules, a line kept its
+    day when an earlier charge of the same amount arrived.
     """
     held, open_charge = book.held(), book.open_charge
     if open_charge is not None and held is not None and is_billed_as(open_charge, held.charge):
@@ -157,8 +157,8 @@ def _missing(
 def _closing(book: KeyBook, group: Sequence[Recorded], open_charge: Entry) -> Recorded | None:
     """The reversal of the group that takes the open charge back.
 
-    Where the group holds several, that is the first which closes what the ledger bills; else
-    the first that closes anything.
+    Of several, that is the first which closes what the ledger bills, or else the first that
+    closes anything.
     """
     timeline, found = book.timeline, None
     for outcome in group:

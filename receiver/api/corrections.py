@@ -97,5 +97,5 @@ async def _refuse_wrong_ids(dependencies: Dependencies, ids: Sequence[str]) -> N
     """A mistyped id is an error, not one charge fewer."""
     for wrong in (await named_wrongly(dependencies.database, ids)).values():
         if wrong.is_known:
-            raise FilterInvalid(wrong.says)
-        raise ApiError(404, "not-found", wrong.says)
+            raise FilterInvalid(wrong.reason)
+        raise ApiError(404, "not-found", wrong.reason)

@@ -11,7 +11,7 @@ from typing import Annotated
 import typer
 
 from jobs.common.money import money
-from jobs.corrections.charges import OpenChargeSummary, named_wrongly, standing
+from jobs.corrections.charges import OpenChargeSummary, named_wrongly, open_charge_summary
 from jobs.corrections.remapper import Remapper, find_origin
 from jobs.corrections.request import CorrectionRequest
 from jobs.corrections.result import CorrectionResult
@@ -79,7 +79,7 @@ def reverse(
     if dry_run:
         print_result(out, session.run(rehearse, request), would=True)
         return
-    found = session.run(standing, where, limit=limit)
+    found = session.run(open_charge_summary, where, limit=limit)
     verb, done = ("rebill", "rebilled") if rebill else ("reverse", "reversed")
     counts = counted(found.matched, "open charge")
     out.say(f"{counts} to {verb}{_sums(found)}")
@@ -116,7 +116,7 @@ async def _refuse_other_mappings(database: Database, named: str | None) -> None:
 async def _refuse_wrong(database: Database, where: ChargeFilter) -> None:
     wrong = await named_wrongly(database, where.ids or ())
     if wrong:
-        raise CommandError("; ".join([one.says for one in wrong.values()][:5]))
+        raise CommandError("; ".join([one.reason for one in wrong.values()][:5]))
 
 
 def _sums(found: OpenChargeSummary) -> str:

@@ -23,7 +23,7 @@ from jobs.exceptions.prices import read_unused_prices
 from jobs.exceptions.register import (
     begin_of,
     find_exceptions,
-    next_told_again,
+    next_repeated,
     read_progress,
     recorded_rows,
 )
@@ -163,7 +163,7 @@ async def _find_keys(
 ) -> None:
     """The exceptions of keys: those in the table, and as of now those of keys repeated since."""
     begin = begin_of(await read_progress(connection))
-    repeated = await next_told_again(connection, begin, limit=MOST_LIVE)
+    repeated = await next_repeated(connection, begin, limit=MOST_LIVE)
     if len(repeated) == MOST_LIVE:
         found.as_of = repeated[-1][0][0]
     keys = sorted({key for _, key in repeated})

@@ -18,7 +18,7 @@ from jobs.audits.findings import Fault
 from jobs.common.errors import FilterInvalid
 from jobs.corrections import request as wishes
 from jobs.corrections import runner
-from jobs.corrections.charges import named_wrongly, standing
+from jobs.corrections.charges import named_wrongly, open_charge_summary
 from jobs.corrections.remapper import Remapper
 from jobs.corrections.request import CorrectionRequest
 from jobs.corrections.result import CorrectionResult
@@ -133,7 +133,7 @@ FILTERS: dict[str, tuple[ChargeFilter, set[str]]] = {
     "another rule": (ChargeFilter(rule="reopened"), set()),
     "customer": (ChargeFilter(customer="globex"), {"b"}),
     "agent": (ChargeFilter(agent="agent"), {"a", "b", "c"}),
-    "another agent": (ChargeFilter(agent="nobody"), set()),
+    "another agent": (ChargeFilter(agent="unknown"), set()),
     "indicator": (ChargeFilter(indicator="resolved"), {"a", "b", "c"}),
     "all of it": (ChargeFilter(source="crm", customer="acme", indicator="resolved"), {"a"}),
     "received since": (ChargeFilter(received_since=YESTERDAY), set("abc")),
@@ -155,7 +155,7 @@ async def test_a_filter_takes_the_open_charges_that_fit(
     long_ago = bill("a", at=YESTERDAY - timedelta(days=1))
     await desk.settle(long_ago, bill("b", customer="globex"), bill("closed"), undo("closed"))
     await desk.settle(bill("c"), source="other")
-    counted = await standing(on_sqlite.database, where)
+    counted = await open_charge_summary(on_sqlite.database, where)
     assert counted.matched == len(found)
     assert counted.amounts_micros == ({"USD": 990_000 * len(found)} if found else {})
     assert (await desk.reverse(where=where)).corrected == len(found)
@@ -164,7 +164,7 @@ async def test_a_filter_takes_the_open_charges_that_fit(
 
 async def test_a_limit_takes_the_first_and_the_next_run_those_after_them(desk: Desk) -> None:
     await desk.settle(*(bill(key) for key in "abc"))
-    assert (await standing(desk.workshop.database, ALL, limit=2)).matched == 2
+    assert (await open_charge_summary(desk.workshop.database, ALL, limit=2)).matched == 2
     assert (await desk.reverse(limit=1)).corrected == 1
     assert set(await desk.workshop.open_micros()) == {"b", "c"}
     assert (await desk.reverse(limit=5)).corrected == 2
@@ -174,12 +174,12 @@ async def test_an_id_that_names_no_charge_is_told(desk: Desk) -> None:
     ids = await desk.settle(bill("key"))
     await desk.reverse(*ids)
     line = (await desk.open_line("key")).id
-    wrong = await named_wrongly(desk.workshop.database, [ids[0], "nobody", line])
-    assert set(wrong) == {"nobody", line}
-    assert wrong["nobody"].says == "there is no billing event, delivery or outcome key 'nobody'"
-    assert "is a reversal itself" in wrong[line].says
-    assert f"`receiver reinstate {line}`" in wrong[line].says
-    assert (wrong["nobody"].is_known, wrong[line].is_known) == (False, True)
+    wrong = await named_wrongly(desk.workshop.database, [ids[0], "unknown", line])
+    assert set(wrong) == {"unknown", line}
+    assert wrong["unknown"].reason == "there is no billing event, delivery or outcome key 'unknown'"
+    assert "is a reversal itself" in wrong[line].reason
+    assert f"`receiver reinstate {line}`" in wrong[line].reason
+    assert (wrong["unknown"].is_known, wrong[line].is_known) == (False, True)
 
 
 async def test_nothing_asked_for_or_no_reason_given_is_refused(desk: Desk) -> None:
