@@ -13,7 +13,12 @@ from typing import Any, Protocol
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from jobs.common.errors import FilterInvalid
-from jobs.corrections.charges import closed_charges, last_open, next_open
+from jobs.corrections.charges import (
+    closed_charges,
+    last_open,
+    next_open,
+    open_charge_summary,
+)
 from jobs.corrections.manual import (
     CorrectionContext,
     CorrectionKind,
