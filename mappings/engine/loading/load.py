@@ -33,7 +33,8 @@ from mappings.engine.rules.checks import (
     check_times,
     of_scopes,
 )
-from mappings.engine.rules.filecompiler import CompiledFile, compile_file
+from mappings.engine.rules.compiledfile import CompiledFile
+from mappings.engine.rules.filecompiler import compile_file
 from mappings.engine.schemes import SchemeRules
 from mappings.engine.types import Problem, VersionText
 

@@ -13,7 +13,7 @@ from pathlib import PurePosixPath
 
 from mappings.engine.loading.rekeying import Edit, EditedFile, Refusal
 from mappings.engine.rules.billed import History
-from mappings.engine.rules.filecompiler import CompiledFile
+from mappings.engine.rules.compiledfile import CompiledFile
 from mappings.engine.types import Problem
 
 

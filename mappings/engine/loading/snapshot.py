@@ -14,8 +14,8 @@ from mappings.engine.cel.demand import demand_of
 from mappings.engine.cel.language import Language
 from mappings.engine.loading.mapping_set import RuleInfo, Source
 from mappings.engine.redact.redactor import redactor_of
+from mappings.engine.rules.compiledfile import CompiledFile
 from mappings.engine.rules.dependencies import key_name, let_dependencies
-from mappings.engine.rules.filecompiler import CompiledFile
 from mappings.engine.rules.interval import parse_interval
 from mappings.engine.rules.program import Program
 from mappings.engine.rules.secrets import ends_of, secret_names

@@ -13,8 +13,8 @@ from mappings.engine.pricing.catalogue import Catalogue
 from mappings.engine.reading.positions import Path
 from mappings.engine.reading.problems import ProblemReport
 from mappings.engine.rules.billed import sources_in
+from mappings.engine.rules.compiledfile import CompiledFile
 from mappings.engine.rules.dependencies import account_in, key_name, values_of
-from mappings.engine.rules.filecompiler import CompiledFile
 from mappings.engine.rules.model import RuleModel
 from mappings.engine.types import Kind, Problem
 

@@ -7,13 +7,12 @@ files and at prices (`checks.py`).
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence, Set
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, TypeVar
 
 from pydantic import BaseModel, ValidationError
 
-from mappings.engine.cel.errors import NO_VARIABLE
 from mappings.engine.cel.language import Expression, ExpressionError, Language, Lets
 from mappings.engine.cel.reads import reads_of
 from mappings.engine.common.suggest import nearest
@@ -22,12 +21,13 @@ from mappings.engine.reading import yamlfile
 from mappings.engine.reading.positions import Path
 from mappings.engine.reading.problems import ProblemReport
 from mappings.engine.reading.tables import Table
-from mappings.engine.redact.paths import RedactPath, parse_path
+from mappings.engine.redact.paths import parse_path
+from mappings.engine.rules.compiledfile import CompiledFile
 from mappings.engine.rules.dependencies import key_name
 from mappings.engine.rules.evaluate import Rule
 from mappings.engine.rules.examplefiles import check_examples
 from mappings.engine.rules.fieldcompiler import FieldCompiler
-from mappings.engine.rules.model import ExampleModel, MappingModel, RuleModel, SourceItem
+from mappings.engine.rules.model import ExampleModel, MappingModel, RuleModel
 from mappings.engine.rules.redacting import RedactChecker, redact_paths
 from mappings.engine.rules.rulecompiler import RuleCompiler
 from mappings.engine.rules.usage import (
@@ -38,7 +38,6 @@ from mappings.engine.rules.usage import (
     texts_of,
 )
 from mappings.engine.schemes import SchemeRules
-from mappings.engine.types import Problem
 
 PartT = TypeVar("PartT", bound=BaseModel)
 
@@ -46,51 +45,6 @@ _LISTS = frozenset({"LIST", "DYN"})
 _ONE_EVENT = "[payload]"
 #: For a name whose own expression is a problem already.
 _ANY_VALUE = "dyn(null)"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CompiledFile:
-    """A mapping file. With any problem in `report` it must not run; what could be read is here."""
-
-    file: str
-    body: bytes
-    report: ProblemReport
-    claims: tuple[str, ...]
-    model: MappingModel | None = None
-    verify: Mapping[str, Any]
-    events: Expression | None = None
-    lets: Lets
-    rules: tuple[Rule, ...]
-    rule_models: tuple[tuple[Path, RuleModel], ...]
-    examples: tuple[tuple[Path, ExampleModel], ...]
-    version: str
-    tables: Mapping[str, str]
-    redact: tuple[RedactPath, ...] = ()
-    body_rules: BodyRules | None = None
-
-    @property
-    def problems(self) -> tuple[Problem, ...]:
-        return tuple(sorted(_each_once(self.report.problems)))
-
-    def without(self, taken: Set[str]) -> CompiledFile | None:
-        """The file for those of its sources that are not taken; None where there is no other."""
-        if not taken & set(self.claims):
-            return self
-        left = tuple(name for name in self.claims if name not in taken)
-        if self.model is None or not left:
-            return None
-        items = [item for item in self.model.sources or () if item.name in left]
-        return replace(self, claims=left, model=self.model.model_copy(update={"sources": items}))
-
-    def items(self) -> tuple[SourceItem, ...]:
-        """The sources it is for, each with its own secrets and vars."""
-        if self.model is None:
-            return ()
-        if self.model.sources is not None:
-            return tuple(self.model.sources)
-        secrets = self.model.verify.secrets or []
-        name = self.model.source or ""
-        return (SourceItem.model_construct(name=name, secrets=secrets, vars={}),)
 
 
 def compile_file(
@@ -124,20 +78,6 @@ def compile_file(
         return compiled
     only_that = ProblemReport(file, text, read.positions, list(read.problems))
     return replace(compiled, report=only_that, rule_models=())
-
-
-def _each_once(problems: Sequence[Problem]) -> Iterator[Problem]:
-    """The problems; a variable that is not there is one, whose message names the further lines."""
-    alike: dict[tuple[object, ...], list[Problem]] = {}
-    for problem in sorted(problems):
-        is_use = problem.message.startswith(NO_VARIABLE)
-        place = () if is_use else (problem.line, problem.column)
-        alike.setdefault((problem.message, problem.remedy, *place), []).append(problem)
-    for first, *others in alike.values():
-        further = [str(other.line) for other in others if other.line != first.line]
-        lines_of = "line" if len(set(further)) == 1 else "lines"
-        also = f" The same in {lines_of} {', '.join(dict.fromkeys(further))}." if further else ""
-        yield replace(first, message=f"{first.message}{also}")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
