@@ -1,4 +1,4 @@
-"""The sources as API and command line list them: what to paste at the vendor, what is missing here.
+"""The sources as API and command line list them: what to paste at the vendor, what is missing.
 
 Owns their shape. Refuses to show a secret.
 """
@@ -18,16 +18,21 @@ from jobs.storage.database import Database
 from mappings.engine.loading.load import MappingSet, Source
 from receiver.config.settings import Settings
 from receiver.health.metrics import UNKNOWN
-from receiver.signatures import SchemeInvalid, scheme_of
 from receiver.signatures.describing import describe
-from receiver.sources.registry import known_sources, without_public_url
+from receiver.sources.registry import (
+    ClosedSource,
+    KnownSource,
+    ReadySource,
+    known_sources,
+    without_public_url,
+)
 from receiver.sources.rotation import endings_of
 from receiver.sources.secret_problems import SecretProblem, secret_problems
 from receiver.sources.secrets import Secrets
 
 
 class SecretState(Shape):
-    """Whether a secret has a value, until when it is accepted, and its use; never the value.
+    """A secret: whether it has a value, until when it is accepted, its use; never the value.
 
     `problem` is what is wrong with its form, if anything.
     """
@@ -63,7 +68,7 @@ class SourceItem(Shape):
 async def read_sources(
     database: Database, settings: Settings, mappings: MappingSet, secrets: Secrets
 ) -> list[SourceItem]:
-    """Every source of the mappings, and those that only deliveries remember, by name."""
+    """Every source of the mappings, and those that only past deliveries have, by name."""
     traffic = await read_traffic(database)
     silent = await read_silent(database, mappings)
     return source_items(settings, mappings, secrets, traffic, silent=silent)
@@ -80,38 +85,44 @@ def source_items(
     """The sources by name."""
     names = sorted({*mappings.sources, *mappings.unusable, *traffic} - {UNKNOWN})
     nothing = SourceTraffic()
-    items = [_item(settings, name, mappings, secrets, traffic.get(name, nothing)) for name in names]
-    said = {one.source: str(one) for one in silent}
+    known = known_sources(mappings, secrets)
     return [
-        item.model_copy(update={"warnings": (*item.warnings, said[item.source])})
-        if item.source in said
-        else item
-        for item in items
+        _item(
+            settings,
+            known.get(name, ClosedSource(name)),
+            mappings,
+            secrets,
+            traffic.get(name, nothing),
+            [str(silence) for silence in silent if silence.source == name],
+        )
+        for name in names
     ]
 
 
 def source_url(settings: Settings, source: str) -> str:
-    """What a vendor is to call."""
+    """The URL for the vendor to call."""
     return f"{settings.webhooks_url}/webhooks/{source}"
 
 
 def _item(
     settings: Settings,
-    name: str,
+    known: KnownSource,
     mappings: MappingSet,
     secrets: Secrets,
     traffic: SourceTraffic,
+    silences: list[str],
 ) -> SourceItem:
+    name = known.name
     source = mappings.sources.get(name)
     problems = {one.name: one for one in secret_problems(mappings, secrets, source=name)}
     states = _secret_states(source, secrets, traffic.uses, problems) if source else []
     return SourceItem(
         source=name,
         file=source.file if source else None,
-        url=source_url(settings, name) + _path_behind(source, secrets),
+        url=source_url(settings, name) + _path_behind(known),
         scheme=str(source.verify["scheme"]) if source else None,
         mode=source.mode if source else None,
-        window=_window(source) if source else None,
+        window=_window(known),
         secrets=tuple(states),
         deliveries=traffic.deliveries,
         last_delivery=traffic.last_delivery,
@@ -122,36 +133,29 @@ def _item(
         warnings=(
             *(_warnings(source, traffic, secrets) if source else ()),
             *map(str, problems.values()),
+            *silences,
         ),
-        missing=tuple(_missing(settings, name, source, mappings, secrets, states)),
+        missing=tuple(_missing(settings, known, source, mappings, states)),
     )
 
 
-def _window(source: Source) -> str | None:
-    """How old a signed request may be; None where no time of signing is judged."""
-    try:
-        described = describe(scheme_of(source.verify))
-    except SchemeInvalid:
-        return None
-    return None if described.window == "none" else described.window
+def _window(known: KnownSource) -> str | None:
+    """How old a signed request may be; None where no time of signing is checked."""
+    window = describe(known.scheme).window if isinstance(known, ReadySource) else "none"
+    return None if window == "none" else window
 
 
 def _seconds(time: timedelta | None) -> int | None:
     return None if time is None else int(time.total_seconds())
 
 
-def _path_behind(source: Source | None, secrets: Secrets) -> str:
-    """Where a secret in the URL goes, and how; the secret itself is shown nowhere."""
-    try:
-        takes_path = source is not None and scheme_of(source.verify).takes_path
-    except SchemeInvalid:
+def _path_behind(known: KnownSource) -> str:
+    """Where a secret in the URL goes, and how; the secret itself is never shown."""
+    if not isinstance(known, ReadySource) or not known.takes_path:
         return ""
-    if source is None or not takes_path:
-        return ""
-    name = source.secrets[0]
-    value = secrets.get(name) or ""
+    value = known.secrets[0]
     encoded = "" if quote(value, safe="") == value else ", percent-encoded"
-    return f"/<{name}{encoded}>"
+    return f"/<{known.secret_names[0]}{encoded}>"
 
 
 def _secret_states(
@@ -175,31 +179,29 @@ def _secret_states(
 
 def _missing(
     settings: Settings,
-    name: str,
+    known: KnownSource,
     source: Source | None,
     mappings: MappingSet,
-    secrets: Secrets,
     states: list[SecretState],
 ) -> list[str]:
-    """What keeps the source from working, or from working as its file now says."""
+    """What keeps the source from working, or from working as its file now stands."""
     if source is None:
-        mends = "mend its file: `receiver check`" if name in mappings.unusable else "a mapping file"
-        return [mends]
+        has_file = known.name in mappings.unusable
+        return ["a usable mapping file: `receiver check`" if has_file else "a mapping file"]
     missing: list[str] = []
     now = datetime.now(UTC)
     if not any(state.is_set and not has_ended(state, now) for state in states):
         where = f", or a file in {settings.secrets_dir}" if settings.secrets_dir else ""
         missing.append(f"the secret {' or '.join(state.name for state in states)}{where}")
-    known = known_sources(mappings, secrets)[name]
     if without_public_url([known], settings):
         missing.append("a public URL, which its vendor signs: RECEIVER_PUBLIC_URL")
     if source.file in mappings.stale:
-        missing.append(f"a good {source.file}: an older version goes on (`receiver check`)")
+        missing.append(f"a good {source.file}: an older version is in force (`receiver check`)")
     return missing
 
 
 def _warnings(source: Source, traffic: SourceTraffic, secrets: Secrets) -> Iterator[str]:
-    """What works now and will not for long."""
+    """What works now but not for long."""
     for name in filter(secrets.is_throwaway, source.secrets):
         yield f"{name} is a throw-away secret of `receiver up`: set the vendor's before it calls"
     for ending in endings_of(source, traffic.uses, datetime.now(UTC)):

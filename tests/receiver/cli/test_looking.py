@@ -206,7 +206,7 @@ def test_sources_need_no_database_and_no_good_file(bare: Installation) -> None:
     (bare.mappings / "github.yaml").write_text("source: github\n")
     found = {one["source"]: one for one in bare.run("sources", "--json").json}
     assert found["zendesk"]["missing"] == []
-    assert found["github"]["missing"] == ["mend its file: `receiver check`"]
+    assert found["github"]["missing"] == ["a usable mapping file: `receiver check`"]
 
 
 @pytest.mark.parametrize(
