@@ -1,18 +1,19 @@
 """A command of the table in `receiver.cli.app`, and the group of all of them.
 
-Owns that a command's module is imported only once its parameters are needed: `receiver --help` and
-the completion of command names read no more than its docstring. Owns the layout of `--help` on a
-narrow terminal, and the two examples at its end.
+Owns that a command's module, with the database or the server behind it, is imported only once the
+command runs. Help, completion and the parser need its docstring, its EXAMPLES and the signature of
+its function: these are read off the source. Owns the layout of `--help` on a narrow terminal, and
+the two examples at its end.
 """
 
 from __future__ import annotations
 
+import ast
 import importlib
 import inspect
 import shutil
 from functools import cached_property
 from pathlib import Path
-from types import ModuleType
 from typing import Any
 
 import typer.core
@@ -25,6 +26,8 @@ from receiver.cli.common.options import expanded
 from receiver.terminal.layout import wrapped_command
 
 FOLDER = Path(__file__).parents[1]
+#: What a signature is written with: a command imports it from these modules.
+SIGNATURE_MODULES = ("__future__", "pathlib", "receiver.cli.common", "typing", "typer")
 #: On a narrower terminal the frames with their columns would cut off names of options.
 FRAMED = 80
 #: More characters than the first sentence of any command's help.
@@ -37,28 +40,47 @@ class Command(typer.core.TyperCommand):
     def __init__(self, name: str, *, panel: str) -> None:
         # `try` is a keyword of Python.
         self._module_name = "try_" if name == "try" else name
-        super().__init__(name, help=self._docstring(), rich_help_panel=panel)
-
-    def _docstring(self) -> str:
-        text = (FOLDER / f"{self._module_name}.py").read_text("utf-8")
-        return inspect.cleandoc(text.split('"""', 2)[1])
+        self._source = (FOLDER / f"{self._module_name}.py").read_text("utf-8")
+        docstring = inspect.cleandoc(self._source.split('"""', 2)[1])
+        super().__init__(name, help=docstring, rich_help_panel=panel)
 
     @cached_property
-    def module(self) -> ModuleType:
-        """The command's module, imported now."""
-        return importlib.import_module(f"receiver.cli.{self._module_name}")
+    def _outline(self) -> dict[str, Any]:
+        """The module without what only its function's body needs."""
+        tree = ast.parse(self._source)
+        tree.body = [node for node in tree.body if self._is_declared_by(node)]
+        names: dict[str, Any] = {}
+        exec(compile(tree, self._module_name, "exec"), names)  # noqa: S102 - a module of this package
+        return names
 
-    @cached_property
+    def _is_declared_by(self, node: ast.stmt) -> bool:
+        match node:
+            case ast.Import(names=[ast.alias(name=module)]) | ast.ImportFrom(module=module):
+                return module in SIGNATURE_MODULES
+            case ast.Assign(targets=[ast.Name(id="EXAMPLES")]):
+                return True
+            case ast.FunctionDef(name=name):
+                return name == self._module_name
+            case _:
+                return False
+
+    @property
     def examples(self) -> tuple[str, str]:
         """Two command lines, as `--help` shows them."""
-        first, second = self.module.EXAMPLES
+        first, second = self._outline["EXAMPLES"]
         return first, second
+
+    def _run(self, **values: Any) -> None:
+        module = importlib.import_module(f"receiver.cli.{self._module_name}")
+        getattr(module, self._module_name)(**values)
 
     @cached_property
     def _declared(self) -> Any:
         """The command as typer reads it off the function's signature."""
         command = typer.main.get_command_from_info(
-            CommandInfo(self.name, callback=expanded(getattr(self.module, self._module_name))),
+            CommandInfo(
+                self.name, callback=expanded(self._outline[self._module_name], run=self._run)
+            ),
             pretty_exceptions_short=False,
             rich_markup_mode=self.rich_markup_mode,
         )

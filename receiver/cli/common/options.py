@@ -132,14 +132,14 @@ RevenueFilter = Annotated[
 ]
 
 
-def expanded(function: Callable[..., None]) -> Callable[..., None]:
-    """The function with the options of its `**given` in the signature, before its own options."""
+def expanded(function: Callable[..., None], *, run: Callable[..., None]) -> Callable[..., None]:
+    """`run` with the signature of the function; the options of its `**given` before its own."""
     signature = inspect.signature(function, eval_str=True)
     parameters = list(signature.parameters.values())
 
     @functools.wraps(function)
     def command(**values: Any) -> None:
-        function(**values)
+        run(**values)
 
     ordered = sorted(
         [given for parameter in parameters for given in _expand(parameter)],
