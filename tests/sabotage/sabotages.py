@@ -525,7 +525,7 @@ SABOTAGES = (
         old="await hold_off_settling(database, connection)",
         new="pass",
         tests=_in(
-            "jobs/privacy/test_purge.py",
+            "jobs/privacy/test_purge_beside_settling.py",
             "test_settling_makes_way_for_a_purge_that_is_not_committed_yet",
         ),
     ),

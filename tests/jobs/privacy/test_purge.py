@@ -1,9 +1,7 @@
-"""A customer is erased, every sum stays, and no copy of what was billed bills again."""
+"""A customer is erased: the id is in no table and no file any more, and every sum stays."""
 
 from __future__ import annotations
 
-import asyncio
-import json
 import sqlite3
 from datetime import timedelta
 from pathlib import Path
@@ -15,13 +13,8 @@ from sqlalchemy import insert, select
 from jobs.audits.books import faults_of_keys
 from jobs.common.ids import new_id
 from jobs.filters import DeliveryFilter
-from jobs.privacy.guard import hold_off_purges, hold_off_settling, pseudonymize
-from jobs.privacy.keys import LEDGER
-from jobs.privacy.ledger import erase_from_ledger
-from jobs.privacy.purge import purge, survey
-from jobs.privacy.purge_report import KeysCollide, NeverBilled, PseudonymGiven, PurgeReport
-from jobs.replays.dry_run import dry_run
-from jobs.settling import preview
+from jobs.privacy.purge import survey
+from jobs.privacy.purge_report import KeysCollide, NeverBilled, PseudonymGiven
 from jobs.storage.schema import (
     actions,
     billing_events,
@@ -33,55 +26,15 @@ from jobs.storage.schema import (
     pseudonym_keys,
     replay_items,
 )
-from tests.jobs.doubles import Telling, bill, body, incoming, mapping_set, needing, undo
+from tests.jobs.doubles import Telling, bill, body, undo
+from tests.jobs.privacy.purging import everywhere, key, purged, settled, sums
 from tests.jobs.workshop import Workshop
-
-NOT_FOR_TEXTS = {"mapping_files", "mapping_versions"}
-
-
-def key(*values: str, scope: str | None = None) -> str:
-    head = [scope, ""] if scope else ["crm", "resolved"]
-    return json.dumps([*head, *values], separators=(",", ":"), ensure_ascii=False)
-
-
-async def settled(workshop: Workshop, *bodies: bytes, source: str = "crm") -> list[str]:
-    ids = await workshop.post(*bodies, source=source)
-    await (await workshop.settler()).settle(ids)
-    return ids
-
-
-async def purged(workshop: Workshop, customer: str = "acme", **more: Any) -> PurgeReport:
-    found = await survey(workshop.database, customer)
-    return await purge(workshop.database, customer, found, actor="ada", **more)
-
-
-async def everywhere(workshop: Workshop, word: str) -> list[str]:
-    """Every table and column that has the word in it, mapping texts left out."""
-    found = []
-    for table in metadata.sorted_tables:
-        if table.name in NOT_FOR_TEXTS:
-            continue
-        for row in await workshop.all(select(table)):
-            for column, value in row._mapping.items():
-                text = value.decode("latin-1") if isinstance(value, bytes) else str(value)
-                if word in text:
-                    found.append(f"{table.name}.{column}: {text}")
-    return found
 
 
 def on_disk(workshop: Workshop, word: str) -> list[str]:
     """The files of a SQLite database that have the word somewhere in their bytes."""
     path = Path(str(workshop.database.engine.url.database))
     return [one.name for one in path.parent.iterdir() if word.encode() in one.read_bytes()]
-
-
-async def sums(workshop: Workshop) -> list[tuple[Any, ...]]:
-    """All that a purge may not change, of every line of the ledger and every outcome."""
-    found = []
-    for table in LEDGER:
-        fixed = [c for c in table.c if c.name not in ("customer_id", "outcome_key", "meta_tags")]
-        found += [tuple(row) for row in await workshop.all(select(*fixed).order_by(table.c.id))]
-    return found
 
 
 async def test_the_id_is_nowhere_any_more_and_no_sum_has_changed(workshop: Workshop) -> None:
@@ -145,115 +98,6 @@ async def test_it_is_noted_once_under_the_pseudonym(workshop: Workshop) -> None:
     }
 
 
-COPIES = {
-    "the outcome again": ("crm", [bill(key("acme", "1"))]),
-    "from another source of its scope": ("erp", [bill(key("acme", scope="deals"))]),
-    "with another among it": ("crm", [bill(key("9"), customer="globex"), bill(key("2"))]),
-}
-
-
-@pytest.mark.parametrize(("source", "events"), COPIES.values(), ids=COPIES.keys())
-async def test_a_later_copy_bills_nothing(
-    workshop: Workshop, source: str, events: list[dict[str, Any]]
-) -> None:
-    first = [bill(key("acme", "1")), bill(key("2")), bill(key("acme", scope="deals"))]
-    await settled(workshop, body(*first))
-    report = await purged(workshop)
-    owed = (await workshop.open_micros()).values()
-    (again,) = await settled(workshop, body(*events), source=source)
-    row = await workshop.delivery(again)
-    assert row.state == "recorded", row.detail
-    assert (await workshop.verdicts(again))[-1] == "duplicate"
-    billed = await workshop.all(select(billing_events).where(_of(report)))
-    assert len(billed) == len(owed) == 3
-    assert await workshop.all(select(customers).where(customers.c.id == "acme")) == []
-
-
-def _of(report: PurgeReport) -> Any:
-    return billing_events.c.customer_id == report.pseudonym
-
-
-async def test_the_same_post_again_is_the_same_delivery(workshop: Workshop) -> None:
-    post = incoming(body(bill(key("acme", "1"))), vendor_id="evt-1")
-    (first,) = await workshop.accept([post])
-    settler = await workshop.settler()
-    await settler.settle([first])
-    await purged(workshop)
-    again = await workshop.inbox.accept(post)
-    assert (again.delivery_id, again.duplicate) == (first, True)
-    telling = Telling()
-    where = DeliveryFilter(state="recorded")
-    status = await workshop.replay(settler, telling, where)
-    assert (status.unchanged, status.unchanged_no_body, status.differences) == (1, 1, [])
-    assert await workshop.count(billing_events) == 1
-
-
-async def test_a_later_new_outcome_bills_under_the_pseudonym(workshop: Workshop) -> None:
-    await settled(workshop, body(bill(key("acme", "1"))))
-    report = await purged(workshop)
-    (new,) = await settled(workshop, body(bill(key("acme", "2"), tags={"mail": "zoe"})))
-    assert await workshop.verdicts(new) == ["charged"]
-    lines = await workshop.all(select(billing_events).order_by(billing_events.c.id))
-    assert {line.customer_id for line in lines} == {report.pseudonym}
-    assert lines[-1].outcome_key == key(report.pseudonym or "", "2")
-    assert lines[-1].meta_tags == {}
-    # Asked again, its body goes as well.
-    assert (await purged(workshop)).bodies == 1
-    assert await everywhere(workshop, "acme") == []
-
-
-async def test_a_reversal_finds_its_charge_whether_or_not_the_id_is_in_its_key(
-    workshop: Workshop,
-) -> None:
-    await settled(workshop, body(bill(key("acme", "1"))), body(bill(key("2"))))
-    await purged(workshop)
-    ids = await settled(workshop, body(undo(key("acme", "1"))), body(undo(key("2"))))
-    assert [await workshop.verdicts(one) for one in ids] == [["reversed"], ["reversed"]]
-    assert await workshop.open_micros() == {}
-
-
-async def test_a_reversal_that_waits_is_purged_with_its_key(workshop: Workshop) -> None:
-    (waiting,) = await settled(workshop, body(undo(key("acme", "1"))))
-    assert await workshop.verdicts(waiting) == ["waiting"]
-    report = await purged(workshop)
-    assert (await workshop.delivery(waiting)).evidence == "purged"
-    assert (report.ledger.outcomes, report.ledger.keys) == (1, 1)
-
-
-async def test_a_charge_of_another_price_corrects_under_the_pseudonym(workshop: Workshop) -> None:
-    """The earlier charge counts: it comes late, takes the place, and everything stays theirs."""
-    now = await workshop.now()
-    late = bill(key("acme", "1"), at=now, micros=9)
-    early = bill(key("acme", "1"), at=now - timedelta(minutes=1), micros=4)
-    await settled(workshop, body(late))
-    report = await purged(workshop)
-    await settled(workshop, body(early))
-    lines = await workshop.all(select(billing_events).order_by(billing_events.c.sequence))
-    assert [line.amount_micros for line in lines] == [9, -9, 4]
-    assert {line.customer_id for line in lines} == {report.pseudonym}
-
-
-async def test_what_is_compared_or_rehearsed_knows_the_pseudonym(workshop: Workshop) -> None:
-    """The body of a later copy is kept: nothing differs, nothing would bill, nothing is written."""
-    await settled(workshop, body(bill(key("acme", "1"))))
-    await purged(workshop)
-    (copy,) = await settled(workshop, body(bill(key("acme", "1"))))
-    telling = Telling()
-    where = DeliveryFilter(ids=(copy,), state="recorded")
-    assert (await dry_run(workshop.database, mapping_set(telling), where)).differences == []
-    status = await workshop.replay(await workshop.settler(telling), telling, where)
-    assert (status.unchanged, status.unchanged_no_body, status.differences) == (1, 0, [])
-    ignored = await settled(workshop, body(bill(key("acme", "1")), shadow=True))
-    rehearsed = DeliveryFilter(ids=tuple(ignored), state="ignored")
-    await workshop.run(
-        "UPDATE deliveries SET body = :b WHERE id = :i",
-        b=body(bill(key("acme", "1"))),
-        i=ignored[0],
-    )
-    found = await dry_run(workshop.database, mapping_set(telling), rehearsed)
-    assert (found.would, found.amounts_micros) == ({"recorded": 1}, {})
-
-
 async def test_differences_and_details_lose_the_id(workshop: Workshop) -> None:
     telling = Telling()
     settler = await workshop.settler(telling)
@@ -313,25 +157,6 @@ async def test_what_a_person_did_by_hand_is_the_customers_too(workshop: Workshop
     assert {row.outcome_key for row in rows} == {key(report.pseudonym or "", "1")}
     assert [row.meta_tags for row in rows] == [{}, {}, {}]
     assert (rows[1].replaces, rows[1].place, rows[1].action_id) == (said["id"], 1, action)
-
-
-async def test_another_customers_key_keeps_working_where_the_id_is_a_value_of_it(
-    workshop: Workshop,
-) -> None:
-    """A ticket may have the number of a customer: the key is replaced, the rest is not theirs."""
-    events = bill(key("8001"), customer="globex", tags={"k": "v"})
-    (kept,) = await settled(workshop, body(events))
-    await settled(workshop, body(bill(key("1"), customer="8001")))
-    report = await purged(workshop, "8001")
-    assert (await workshop.delivery(kept)).evidence == "kept"
-    (line,) = await workshop.all(
-        select(billing_events).where(billing_events.c.customer_id == "globex")
-    )
-    assert (line.outcome_key, line.meta_tags) == (key(report.pseudonym or ""), {"k": "v"})
-    (again,) = await settled(workshop, body(events))
-    assert await workshop.verdicts(again) == ["duplicate"]
-    (undone,) = await settled(workshop, body(undo(key("8001"))))
-    assert await workshop.verdicts(undone) == ["reversed"]
 
 
 async def test_every_purge_has_the_same_secret_and_each_customer_its_own_pseudonym(
@@ -408,23 +233,6 @@ async def test_bodies_that_nothing_links_are_counted_and_named(workshop: Worksho
     )
 
 
-async def test_a_failed_delivery_of_theirs_settles_under_the_pseudonym(workshop: Workshop) -> None:
-    telling = Telling()
-    settler = await workshop.settler(telling)
-    ids = await workshop.post(body(bill(key("1"))), body(bill(key("acme", "2"), needs="a price")))
-    await settler.settle(ids)
-    report = await purged(workshop)
-    telling.knows.add("a price")
-    status = await workshop.replay(settler, telling, DeliveryFilter(reason="unpriced"))
-    assert status.recorded == 1
-    lines = await workshop.all(select(billing_events.c.customer_id))
-    assert {row.customer_id for row in lines} == {report.pseudonym}
-    assert await workshop.open_micros() == {
-        key("1"): 990_000,
-        key(report.pseudonym or "", "2"): 990_000,
-    }
-
-
 async def test_a_pseudonym_is_no_customer_to_be_purged(workshop: Workshop) -> None:
     await settled(workshop, body(bill(key("1"))))
     report = await purged(workshop)
@@ -469,122 +277,6 @@ async def test_any_id_that_can_be_billed_can_be_erased(workshop: Workshop, custo
     (again,) = await settled(workshop, body(events))
     assert await workshop.verdicts(again) == ["duplicate"]
     assert customer not in str(await workshop.all(select(deliveries.c.detail)))
-
-
-async def test_settling_that_read_before_a_purge_is_waited_for(workshop: Workshop) -> None:
-    """What it wrote under the id is then found: nothing stays behind."""
-    await settled(workshop, body(bill(key("acme", "1"))))
-    (late,) = await workshop.post(body(bill(key("acme", "2"))))
-    settler = await workshop.settler()
-    async with workshop.new_database().write() as connection:
-        await hold_off_purges(workshop.database, connection)
-        assert await pseudonymize(connection, {}) == {}
-        erasing = asyncio.create_task(
-            erase_from_ledger(workshop.new_database(), "acme", actor="ada", note=None)
-        )
-        await asyncio.sleep(0.3)
-        assert not erasing.done()
-    names, _found = await erasing
-    await settler.settle([late])
-    lines = await workshop.all(select(billing_events))
-    assert {line.customer_id for line in lines} == {names.pseudonym}
-
-
-async def test_settling_makes_way_for_a_purge_that_is_not_committed_yet(
-    workshop: Workshop, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """And then knows of it: in between it holds no delivery, so that repeats are answered."""
-    await settled(workshop, body(bill(key("acme", "1"))))
-    post = incoming(body(bill(key("acme", "1"))), vendor_id="evt-2")
-    (late,) = await workshop.accept([post])
-    settler = await workshop.settler()
-    changed, go_on = asyncio.Event(), asyncio.Event()
-    note = "jobs.privacy.ledger._note"
-
-    async def paused(*_: Any, **__: Any) -> None:
-        changed.set()
-        await go_on.wait()
-
-    monkeypatch.setattr(note, paused)
-    purging = asyncio.create_task(
-        erase_from_ledger(workshop.new_database(), "acme", actor="ada", note=None)
-    )
-    await changed.wait()
-    settling = asyncio.create_task(settler.settle([late]))
-    await asyncio.sleep(0.3)
-    assert (await workshop.delivery(late)).state == "received"
-    if not workshop.database.is_sqlite:
-        again = await asyncio.wait_for(workshop.inbox.accept(post), 1.5)
-        assert again.duplicate
-    go_on.set()
-    await purging
-    await settling
-    await settler.attempts.release_interrupted()
-    await workshop.make_due(late)
-    await settler.settle([late])
-    assert await workshop.verdicts(late) == ["duplicate"]
-    assert await workshop.count(billing_events) == 1
-
-
-async def test_a_long_purge_costs_no_delivery_an_attempt(on_postgres: Workshop) -> None:
-    """However many workers take it up meanwhile. SQLite lets them not even begin."""
-    workshop = on_postgres
-    (one,) = await workshop.post(body(bill(key("acme", "1"))))
-    settlers = [await workshop.settler() for _ in range(7)]
-    async with workshop.new_database().write() as connection:
-        await hold_off_settling(workshop.database, connection)
-        for settler in settlers:
-            await settler.settle([one])
-            await settler.attempts.release_interrupted()
-            await workshop.make_due(one)
-    row = await workshop.delivery(one)
-    assert (row.state, row.attempts) == ("received", 0)
-    await settlers[0].settle([one])
-    assert (await workshop.delivery(one)).state == "recorded"
-
-
-async def test_a_comparison_under_way_writes_no_erased_id(
-    workshop: Workshop, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """It mapped before the purge and writes its differences after it."""
-    (one,) = await settled(workshop, body(bill(key("acme", "1"))))
-    telling = Telling()
-    telling.micros = 3
-    settler = await workshop.settler(telling)
-    runner, mapped_now, report = workshop.runner(settler, telling), preview.preview, []
-    loop = asyncio.get_running_loop()
-
-    def then_purged(*args: Any, **more: Any) -> Any:
-        found = mapped_now(*args, **more)
-        report.append(asyncio.run_coroutine_threadsafe(purged(workshop), loop).result(20))
-        return found
-
-    monkeypatch.setattr(preview, "preview", then_purged)
-    monkeypatch.setattr(workshop, "runner", lambda *_: runner)
-    status = await workshop.replay(settler, telling, DeliveryFilter(ids=(one,), state="recorded"))
-    assert [two["billed"]["customer_id"] for two in status.differences] == [report[0].pseudonym]
-    assert await everywhere(workshop, "acme") == []
-
-
-async def test_a_purge_cut_off_after_the_ledger_is_finished_by_the_next(
-    workshop: Workshop, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    await settled(
-        workshop, body(bill(key("acme", "1"))), body(bill(key("acme", "1"), customer="x"))
-    )
-
-    async def cut_off(*_: object) -> Any:
-        raise KeyboardInterrupt
-
-    with monkeypatch.context() as dying:
-        dying.setattr("jobs.privacy.purge.remove_linked_bodies", cut_off)
-        with pytest.raises(KeyboardInterrupt):
-            await purged(workshop)
-    (copy,) = await settled(workshop, body(bill(key("acme", "1"))))
-    assert await workshop.verdicts(copy) == ["duplicate"]
-    report = await purged(workshop)
-    assert (report.bodies, report.elsewhere.texts, report.ledger.rows) == (2, 1, 0)
-    assert (await survey(workshop.database, "acme")).found is False
 
 
 async def test_the_books_are_right_after_a_purge(workshop: Workshop) -> None:
@@ -643,12 +335,3 @@ async def test_no_byte_of_a_purged_id_is_left_in_sqlites_files(on_sqlite: Worksh
     await purged(on_sqlite, "mary-miller")
     assert on_disk(on_sqlite, "mary-miller") == []
     assert await on_sqlite.is_balanced()
-
-
-async def test_a_failure_after_the_purge_quotes_the_pseudonym(workshop: Workshop) -> None:
-    await settled(workshop, body(bill(key("acme", "1"))))
-    report = await purged(workshop)
-    events = needing('"acme" in the table', bill(key("2")))
-    (failed,) = await settled(workshop, body(events))
-    detail = (await workshop.delivery(failed)).detail
-    assert detail == f'nothing is known of "{report.pseudonym}" in the table'

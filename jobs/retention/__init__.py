@@ -1,1 +1,0 @@
-"""Retention: what is left of a delivery's bytes, and how they go."""
