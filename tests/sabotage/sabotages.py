@@ -304,7 +304,7 @@ SABOTAGES = (
         old="amount_micros=-open_charge.amount_micros)",
         new="amount_micros=-(cause.terms.amount_micros or open_charge.amount_micros))",
         tests=_in(
-            "jobs/ledger/test_ledger.py", "test_a_reversal_never_looks_at_its_own_triple_or_price"
+            "jobs/ledger/test_lines.py", "test_a_reversal_never_looks_at_its_own_triple_or_price"
         ),
     ),
     Sabotage(
