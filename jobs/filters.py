@@ -83,6 +83,12 @@ class Filter(BaseModel):
         """Whether nothing at all was asked for."""
         return not self.as_json()
 
+    def check_not_empty(self, command: str) -> None:
+        """Raise FilterInvalid with the filters there are, where nothing at all was asked for."""
+        if self.is_empty():
+            *names, last = type(self).model_fields
+            raise FilterInvalid(f"name what to {command}: {', '.join(names)} or {last}")
+
     def as_json(self) -> dict[str, Any]:
         """The parts that were asked for."""
         return self.model_dump(mode="json", exclude_none=True)

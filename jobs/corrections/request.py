@@ -12,7 +12,6 @@ from typing import Any, Protocol
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from jobs.common.errors import FilterInvalid
 from jobs.corrections.charges import (
     closed_charges,
     last_open,
@@ -84,10 +83,7 @@ class CorrectionRequest:
     limit: int | None = None
 
     def __post_init__(self) -> None:
-        if self.where.is_empty():
-            raise FilterInvalid(
-                "name what to reverse: ids, source, rule, since, until, agent, customer, indicator"
-            )
+        self.where.check_not_empty("reverse")
 
     @property
     def kind(self) -> CorrectionKind:

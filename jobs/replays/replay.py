@@ -81,10 +81,7 @@ def selection(where: DeliveryFilter, *, limit: int | None = None) -> tuple[Any, 
     `state` defaults to `failed`; others must be named. Raises FilterInvalid for a filter that
     asks for nothing, or for a state that cannot be replayed.
     """
-    if where.is_empty():
-        raise FilterInvalid(
-            "name what to replay: ids, state, reason, source, rule, group, since or until"
-        )
+    where.check_not_empty("replay")
     full = where.model_copy(update={"state": where.state or DeliveryState.FAILED})
     if full.state not in REPLAYABLE:
         message = f"state {full.state!r} cannot be replayed; use one of {', '.join(REPLAYABLE)}"
@@ -218,10 +215,7 @@ async def discard(
     Each step of many is noted with it, so that one cut off has noted what it did.
     Raises FilterInvalid for an empty filter or another state.
     """
-    if where.is_empty():
-        raise FilterInvalid(
-            "name what to discard: ids, state, reason, source, rule, group, since or until"
-        )
+    where.check_not_empty("discard")
     if where.state is not None and where.state not in DISCARDABLE:
         message = f"state {where.state!r} cannot be discarded; only {' and '.join(DISCARDABLE)}"
         raise FilterInvalid(message)
