@@ -13,7 +13,7 @@ from typing import Any
 
 import structlog
 
-from jobs.alerts.dispatcher import Post, Teller
+from jobs.alerts.dispatcher import AlertDispatcher, Post
 from jobs.audits.auditor import Auditor
 from jobs.audits.exceptions import EVERY_SECONDS, look_for_exceptions
 from jobs.common.tasks import in_background, within
@@ -103,8 +103,8 @@ async def run_worker(
             ).run(),
         }
         if config.post is not None:
-            teller = Teller(database, config.post, mappings=lambda: watch.current)
-            parts["notices"] = teller.run()
+            alerts = AlertDispatcher(database, config.post, mappings=lambda: watch.current)
+            parts["alerts"] = alerts.run()
         if config.retention_days:
             parts["retention"] = Retention(database, days=config.retention_days).run()
         async with in_background(

@@ -19,7 +19,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 
-from jobs.alerts.dispatcher import Teller
+from jobs.alerts.dispatcher import AlertDispatcher
 from jobs.common.errors import JobsError, is_transient
 from jobs.common.tasks import every, in_background, within
 from jobs.heartbeat import Heartbeat, mappings_health
@@ -32,22 +32,21 @@ from jobs.queue.doorbell import Doorbell
 from jobs.storage.database import assert_durable, open_database
 from jobs.storage.revision import schema_is_current
 from mappings.engine.loading.load import MappingSet
-from receiver.alerting.sender import post_of
+from receiver.alerting.sender import sender_of
 from receiver.api import api_routes
 from receiver.api.answers import HANDLERS, on_http_exception
 from receiver.api.dependencies import Dependencies
 from receiver.config.settings import Settings
-from receiver.health.checks import live as looks
+from receiver.health.check import CheckContext
 from receiver.health.collector import DatabaseCounts
 from receiver.health.metrics import Metrics
-from receiver.health.readyz import Health, health_routes
-from receiver.health.registry import Around
-from receiver.health.runner import Checkup
+from receiver.health.readyz import health_routes
+from receiver.health.runner import HealthRunner
 from receiver.signatures import RULES
 from receiver.sources.clock_lag import ClockLags
 from receiver.sources.registry import KnownSource, known_sources, without_public_url
-from receiver.sources.rotation import look_at_endings, warn_of_endings
-from receiver.sources.secret_problems import SecretProblem, missing_secrets, secret_problems
+from receiver.sources.rotation import warn_of_endings
+from receiver.sources.secret_problems import missing_secrets, secret_problems
 from receiver.sources.secrets import Secrets, secrets_of
 from receiver.web.body_budget import Budget
 from receiver.web.endpoint import WebhookEndpoint
@@ -112,7 +111,7 @@ class WebProcess:
             schemes=RULES,
             on_change=self._adopt,
         )
-        self.checkup = Checkup(self._around, self.metrics)
+        self.health = HealthRunner(self._context, self._can_commit)
         self._heartbeat = Heartbeat(self._for_intake, role="web", detail=self._detail)
 
     def routes(self) -> list[BaseRoute]:
@@ -138,7 +137,7 @@ class WebProcess:
             Route("/webhooks/{source}", webhooks),
             Route("/webhooks/{source}/", webhooks),
             Route("/webhooks/{source}/{token:path}", webhooks),
-            *health_routes(self._health(), self.metrics, count=counts.refresh),
+            *health_routes(self.health, self.metrics, count=counts.refresh),
             *api_routes(parts, token=self._settings.admin_token, on_refusal=self.misrouted.note),
         ]
 
@@ -160,14 +159,14 @@ class WebProcess:
             await self.inbox.start()
             await self._heartbeat.beat()
             parts = dict(
-                **self._notices(),
+                **self._alerts(),
                 mappings=self.watch.run(),
                 heartbeat=self._heartbeat.run(),
                 secrets=every("secrets", SECRETS_SECONDS, self._read_secrets, pause_first=True),
                 rejections=self.rejections.run(),
                 uses=self.uses.run(),
                 rotation=warn_of_endings(lambda: self.watch.current, self.database),
-                checkup=self.checkup.run(),
+                health=self.health.run(),
             )
             try:
                 async with in_background(parts, stop=self._stop, end_seconds=LAST_SECONDS):
@@ -178,15 +177,13 @@ class WebProcess:
         finally:
             await asyncio.gather(self.database.close(), self._for_intake.close())
 
-    def _notices(self) -> dict[str, Coroutine[None, None, None]]:
-        """What tells somebody of things, where somebody is to be told.
-
-        Here as well as in the workers: a missing worker is one of the things.
-        """
-        post = post_of(self._settings)
-        if post is None:
+    def _alerts(self) -> dict[str, Coroutine[None, None, None]]:
+        """The alerts, where they are on: here too, as workers may be missing."""
+        sender = sender_of(self._settings)
+        if sender is None:
             return {}
-        return {"notices": Teller(self.database, post, mappings=lambda: self.watch.current).run()}
+        alerts = AlertDispatcher(self.database, sender.post, mappings=lambda: self.watch.current)
+        return {"alerts": alerts.run()}
 
     async def _say_the_last(self) -> None:
         await self.rejections.flush()
@@ -219,34 +216,11 @@ class WebProcess:
             misrouted=self.misrouted,
         )
 
-    def _health(self) -> Health:
-        return Health(
-            self._can_commit,
-            {
-                "redis": looks.look_at_redis(self.doorbell.ping),
-                "worker": looks.look_at_worker(self.database),
-                "backlog": looks.look_at_backlog(self.database),
-                "books": looks.look_at_books(self.database),
-                "mappings": looks.look_at_mappings(lambda: self.watch.current),
-                "secrets": looks.look_at_secrets(
-                    lambda: missing_secrets(
-                        self.watch.current, self._secrets, now=datetime.now(UTC)
-                    ),
-                    self._secret_problems,
-                ),
-                "rotation": look_at_endings(lambda: self.watch.current, self.database),
-                **self.checkup.looks(),
-            },
-            warnings=lambda: looks.mapping_warnings(self.watch.current),
-        )
-
-    def _secret_problems(self) -> list[SecretProblem]:
-        return secret_problems(self.watch.current, self._secrets, now=datetime.now(UTC))
-
-    def _around(self) -> Around:
-        return Around(
+    def _context(self) -> CheckContext:
+        return CheckContext(
             settings=self._settings,
             database=self.database,
+            doorbell=self.doorbell,
             secrets=self._secrets,
             mappings=self.watch.current,
         )

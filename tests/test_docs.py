@@ -239,7 +239,7 @@ def test_every_metric_is_documented_and_no_other() -> None:
 def test_everything_that_readyz_can_name_is_documented_and_no_other(tmp_path: Path) -> None:
     process = WebProcess(Settings(data_dir=tmp_path), secrets=Secrets(environ={}))
     assert first_spans(OPERATING.table("name", "what is wrong", "what to do")) == set(
-        process._health().names
+        process.health.on_readyz
     )
 
 

@@ -1,6 +1,6 @@
-"""Telling somebody, once, of what needs a person: new failures, silence, books that do not agree.
+"""Alerts, each sent once: new failures, silent sources, audits that found something.
 
-Owns what is told and when it is quiet. Refuses to know HTTP: whoever composes the service hands in
-how a notice is posted. Refuses to tell of payloads: a notice holds counts, names of sources, rules
+Owns what is alerted on and when an alert is resolved. Refuses to know HTTP: the composition root
+passes in how an alert is posted. Refuses payloads: an alert holds counts, names of sources, rules
 and files, and commands.
 """

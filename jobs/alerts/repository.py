@@ -1,6 +1,6 @@
-"""The table `notices`: opening, claiming, marking as sent; by conditional updates.
+"""The table `alerts`: opening, claiming, marking as sent; by conditional updates.
 
-Owns that of many processes one sends each notice, and that one which could not be sent is tried
+Owns that of many processes one sends each alert, and that one which could not be sent is tried
 again with a growing pause, for as long as it takes.
 """
 
@@ -9,84 +9,57 @@ from __future__ import annotations
 import random
 from collections.abc import Sequence, Set
 from dataclasses import dataclass
-from datetime import datetime
 from typing import Any
 
 from sqlalchemy import delete, func, select, update
 
-from jobs.alerts.conditions import Condition
+from jobs.alerts.alert import Alert
 from jobs.alerts.reconcile import changes
+from jobs.health.problem import Problem
 from jobs.storage.database import Database
-from jobs.storage.schema import notices
+from jobs.storage.schema import alerts
 
-#: Whoever claimed a notice has this long to post it.
+#: The process that claimed an alert has this long to post it.
 LEASE_SECONDS = 60.0
-#: Pauses after a try that failed, doubled each time, with jitter.
+#: Pauses after a failed attempt, doubled each time, with jitter.
 PAUSE_SECONDS = 5.0
 LONGEST_PAUSE_SECONDS = 900.0
-#: From so many failed tries on the doctor names it.
-MANY_TRIES = 3
+#: From so many failed attempts on it is a problem of its own.
+MANY_ATTEMPTS = 3
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Notice:
-    """What is to be posted. `id` is the same over all tries; `has_ended`: it is over."""
-
-    key: str
-    id: str
-    kind: str
-    detail: dict[str, Any]
-    opened_at: datetime
-    has_ended: bool
-    attempts: int
-
-    @property
-    def text(self) -> str:
-        """It in words, with the commands to run."""
-        if self.has_ended:
-            return str(self.detail["ended"])
-        commands = " ".join(f"`{command}`" for command in self.detail["run"])
-        return f"{self.detail['says'].rstrip('.')}. Run {commands}"
-
-
-class NoticeBook:
+class AlertRepository:
     """Reads and writes the table."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    async def reconcile(self, conditions: Sequence[Condition], looked_at: Set[str]) -> None:
-        """Let the table say what holds of the kinds that were looked at; see `keeping`."""
+    async def reconcile(self, problems: Sequence[Problem], checked: Set[str]) -> None:
+        """Let the table match the problems of the kinds that were checked."""
         async with self._database.read() as connection:
-            rows = (await connection.execute(select(notices))).mappings().all()
+            rows = (await connection.execute(select(alerts))).mappings().all()
             now = await connection.scalar(select(self._database.now()))
         assert now is not None  # noqa: S101 - a SELECT of the time gives one
-        wanted = changes(rows, conditions, looked_at, now)
+        wanted = changes(rows, problems, checked, now)
         if wanted.is_empty:
             return
         ids = {row["key"]: row["id"] for row in rows}
         async with self._database.write() as connection:
             for row in wanted.opened:
-                await connection.execute(self._database.insert_or_skip(notices).values(**row))
+                await connection.execute(self._database.insert_or_skip(alerts).values(**row))
             for key, values in sorted(wanted.changed.items()):
-                await connection.execute(
-                    update(notices)
-                    .where(notices.c.key == key, notices.c.id == ids[key])
-                    .values(**values)
-                )
-            for key in wanted.forgotten:
-                await connection.execute(
-                    delete(notices).where(notices.c.key == key, notices.c.id == ids[key])
-                )
+                await connection.execute(update(alerts).where(_is(key, ids[key])).values(**values))
+            for key in wanted.deleted:
+                await connection.execute(delete(alerts).where(_is(key, ids[key])))
 
-    async def claim(self) -> Notice | None:
-        """The oldest notice that is due, for the caller alone; None where there is none."""
-        columns = notices.c
+    async def claim(self) -> Alert | None:
+        """The oldest alert that is due, for the caller alone; None where there is none."""
+        columns = alerts.c
         is_due = (
             columns.sent_at.is_(None)
             & (columns.next_attempt_at <= self._database.now())
-            # One that is no longer seen is not told while nobody knows whether it is over.
-            & (columns.missed_at.is_(None) | columns.ended_at.is_not(None))
+            # While it is open whether the problem is over, nothing is sent of it.
+            & (columns.missed_at.is_(None) | columns.resolved_at.is_not(None))
         )
         async with self._database.read() as connection:
             key = await connection.scalar(
@@ -95,66 +68,70 @@ class NoticeBook:
         if key is None:
             return None
         async with self._database.write() as connection:
-            taken = await connection.execute(
-                update(notices)
+            claimed = await connection.execute(
+                update(alerts)
                 .where(columns.key == key, is_due)
                 .values(
                     attempts=columns.attempts + 1,
                     next_attempt_at=self._database.now(plus_seconds=LEASE_SECONDS),
                 )
-                .returning(notices)
+                .returning(alerts)
             )
-            row = taken.mappings().one_or_none()
-        return None if row is None else _notice(row)
+            row = claimed.mappings().one_or_none()
+        return None if row is None else _alert(row)
 
-    async def sent(self, notice: Notice) -> None:
-        """It was posted: quiet from now on; of one that has ended nothing is left to say."""
-        own = (notices.c.key == notice.key) & (notices.c.id == notice.id)
+    async def sent(self, alert: Alert) -> None:
+        """It was posted: quiet from now on. A resolved one is done with."""
+        own = _is(alert.key, alert.id)
         async with self._database.write() as connection:
-            if notice.has_ended:
-                await connection.execute(delete(notices).where(own))
+            if alert.is_resolved:
+                await connection.execute(delete(alerts).where(own))
             else:
                 await connection.execute(
-                    update(notices).where(own).values(sent_at=self._database.now())
+                    update(alerts).where(own).values(sent_at=self._database.now())
                 )
 
-    async def not_sent(self, notice: Notice) -> None:
-        """It could not be posted: again after a pause."""
-        longest = min(PAUSE_SECONDS * 2.0 ** min(notice.attempts - 1, 12), LONGEST_PAUSE_SECONDS)
+    async def not_sent(self, alert: Alert) -> None:
+        """It could not be posted: due again after a pause."""
+        longest = min(PAUSE_SECONDS * 2.0 ** min(alert.attempts - 1, 12), LONGEST_PAUSE_SECONDS)
         pause = random.uniform(longest / 2, longest)  # noqa: S311 - jitter, not a secret
         async with self._database.write() as connection:
             await connection.execute(
-                update(notices)
-                .where(notices.c.key == notice.key, notices.c.id == notice.id)
+                update(alerts)
+                .where(_is(alert.key, alert.id))
                 .values(next_attempt_at=self._database.now(plus_seconds=pause))
             )
 
 
-def _notice(row: Any) -> Notice:
-    return Notice(
+def _is(key: str, id_: str) -> Any:
+    return (alerts.c.key == key) & (alerts.c.id == id_)
+
+
+def _alert(row: Any) -> Alert:
+    return Alert(
         key=row["key"],
         id=row["id"],
         kind=row["kind"],
         detail=row["detail"],
         opened_at=row["opened_at"],
-        has_ended=row["ended_at"] is not None,
+        is_resolved=row["resolved_at"] is not None,
         attempts=row["attempts"],
     )
 
 
 @dataclass(frozen=True, slots=True)
-class Unsent:
-    """Notices that wait to be sent, those that were tried in vain for long among them."""
+class UnsentAlerts:
+    """Alerts that wait to be sent; `failing` of them have failed many attempts."""
 
     waiting: int
     failing: int
 
 
-async def read_unsent(database: Database) -> Unsent:
-    """How many notices could not be told yet."""
-    columns = notices.c
-    unsent = select(func.count()).where(columns.sent_at.is_(None))
+async def read_unsent(database: Database) -> UnsentAlerts:
+    """How many alerts could not be sent yet."""
+    columns = alerts.c
+    query = select(func.count(), func.count().filter(columns.attempts >= MANY_ATTEMPTS)).where(
+        columns.sent_at.is_(None)
+    )
     async with database.read() as connection:
-        waiting = await connection.scalar(unsent)
-        failing = await connection.scalar(unsent.where(columns.attempts >= MANY_TRIES))
-    return Unsent(int(waiting or 0), int(failing or 0))
+        return UnsentAlerts(*(await connection.execute(query)).one())

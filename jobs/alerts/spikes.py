@@ -1,25 +1,29 @@
-"""When rejections jump: each source and cause against its own recent normal. Pure.
+"""Spikes of rejections: each source and cause against its own recent normal. Pure.
 
-Owns what is normal: a running mean over spans of five minutes, which learns, so that what goes on
-for hours is normal in the end. What is known is plain data, kept from one look to the next.
+Owns what is normal: a running mean over spans of five minutes, which learns, so that a level that
+lasts for hours is normal in the end. What is known is plain data, kept from round to round.
 """
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from jobs.health.problem import Problem
+from jobs.intake.rejections import UNKNOWN_SOURCE
+from jobs.queries.sources.silence import span
+
 SPAN_SECONDS = 300.0
 #: How much the last span counts in the mean.
 LEARN = 0.05
-#: So many times its normal is a jump, and never fewer than the least.
+#: So many times its normal is a spike, and never fewer than the least.
 FACTOR = 5.0
 LEAST = 20
-#: Scanners knock at paths that are no source all day.
+#: Scanners call paths that are no source all day.
 LEAST_UNKNOWN = 200
-UNKNOWN = "unknown"
-#: Counts that were there before the first look are learnt from for so long before they are judged.
+#: Counts from before the first round are learnt from for so long before they are judged.
 LEARNING_SPANS = 3
 
 #: Source and cause → how many rejections there ever were.
@@ -27,7 +31,7 @@ Counts = Mapping[tuple[str, str], int]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Jump:
+class Spike:
     """So many rejections in the last `seconds`, where `normal` is usual in that time."""
 
     source: str
@@ -48,7 +52,7 @@ class _Known:
     learning: int
 
     def rolled(self, count: int, at: float) -> _Known:
-        """The same once spans have passed since it was looked at last."""
+        """The same once spans have passed since the last round."""
         known = self
         spans = int((at - known.began) // SPAN_SECONDS)
         if spans <= 0:
@@ -70,39 +74,58 @@ def _learnt(normal: float, number: int) -> float:
     return normal + (number - normal) * LEARN
 
 
-def jumps(known: Mapping[str, Any], counts: Counts, at: float) -> tuple[list[Jump], dict[str, Any]]:
-    """What jumps at the moment `at` (seconds), and what to know at the next look.
+def spikes(
+    known: Mapping[str, Any], counts: Counts, at: float
+) -> tuple[list[Spike], dict[str, Any]]:
+    """What spikes at the moment `at` (seconds), and what to know in the next round.
 
-    `known` is what the last look gave, empty at the first.
+    `known` is what the last round gave, empty in the first.
     """
     is_first = not known
-    found: list[Jump] = []
+    found: list[Spike] = []
     kept: dict[str, Any] = {}
     for (source, cause), count in sorted(counts.items()):
         name = f"{source} {cause}"
-        one = _known(known.get(name), count, at, is_first=is_first).rolled(count, at)
-        kept[name] = asdict(one)
-        jump = _jump(source, cause, one, count, at)
-        if jump is not None:
-            found.append(jump)
-    # So that the next look is none that knows nothing, also where there was nothing yet.
+        before = _known(known.get(name), count, at, is_first=is_first).rolled(count, at)
+        kept[name] = asdict(before)
+        spike = _spike(source, cause, before, count, at)
+        if spike is not None:
+            found.append(spike)
+    # Never empty, so that the next round is not taken for the first.
     kept[""] = {}
     return found, kept
 
 
-def _known(told: Any, count: int, at: float, *, is_first: bool) -> _Known:
-    if told:
-        return _Known(**told)
+def _known(stored: Any, count: int, at: float, *, is_first: bool) -> _Known:
+    if stored:
+        return _Known(**stored)
     start = count if is_first else 0
     learning = LEARNING_SPANS if is_first else 0
     return _Known(began=at, now=start, before=start, normal=0.0, learning=learning)
 
 
-def _jump(source: str, cause: str, one: _Known, count: int, at: float) -> Jump | None:
-    recent = count - one.before
-    normal = 2 * one.normal
-    least = LEAST_UNKNOWN if source == UNKNOWN else LEAST
-    if one.learning or recent < max(least, FACTOR * normal):
+def _spike(source: str, cause: str, known: _Known, count: int, at: float) -> Spike | None:
+    recent = count - known.before
+    normal = 2 * known.normal
+    least = LEAST_UNKNOWN if source == UNKNOWN_SOURCE else LEAST
+    if known.learning or recent < max(least, FACTOR * normal):
         return None
-    seconds = at - one.began + SPAN_SECONDS
-    return Jump(source=source, cause=cause, count=recent, normal=normal, seconds=seconds)
+    seconds = at - known.began + SPAN_SECONDS
+    return Spike(source=source, cause=cause, count=recent, normal=normal, seconds=seconds)
+
+
+def spike_problem(spike: Spike) -> Problem:
+    """The problem to alert on."""
+    words = ["receiver", "rejections", "--source", spike.source, "--cause", spike.cause]
+    return Problem(
+        f"{spike.count} requests of {spike.source} were refused as {spike.cause} within "
+        f"{span(spike.seconds)}; normally it is {spike.normal:.0f}",
+        commands=(shlex.join(words),),
+        subject=f"{spike.source}:{spike.cause}",
+        labels={
+            "source": spike.source,
+            "cause": spike.cause,
+            "count": spike.count,
+            "normal": round(spike.normal, 1),
+        },
+    )

@@ -1,77 +1,79 @@
-"""Looking for what there is to be told of: the database side of `jobs.alerts.conditions`.
+"""Finding what to alert on: runs the checks of `jobs.health` and lets the table `alerts` match.
 
-Owns what is looked at and how seldom the costly part is.
+Owns which checks those are, and how seldom the costly one runs.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from sqlalchemy import func, select
 
-from jobs.alerts.conditions import (
+from jobs.alerts.alert import (
+    AUDIT,
+    BACKLOG,
+    EXCEPTIONS,
     FAILURES,
-    KINDS,
-    Condition,
-    of_audits,
-    of_backlog,
-    of_exceptions,
-    of_failures,
-    of_jumps,
-    of_mappings,
-    of_silence,
+    MAPPING,
+    REJECTIONS,
+    SILENCE,
 )
-from jobs.alerts.repository import NoticeBook
-from jobs.alerts.spikes import jumps
+from jobs.alerts.repository import AlertRepository
+from jobs.alerts.spikes import spike_problem, spikes
 from jobs.audits.auditor import read_audits
-from jobs.audits.findings import Looked
+from jobs.audits.results import RoundResult, audit_problems
 from jobs.common.states import DeliveryState
-from jobs.heartbeat import alive
-from jobs.queries.deliveries.backlog import read_backlog
+from jobs.health import checks
+from jobs.health.problem import Problem, named
+from jobs.heartbeat import Alive, alive
+from jobs.queries.deliveries.backlog import count_waiting, oldest_received_age_seconds
 from jobs.queries.deliveries.failures import read_failures
 from jobs.queries.exceptions.listing import count_exceptions
 from jobs.queries.sources.traffic import read_silent
 from jobs.storage.database import Database
-from jobs.storage.schema import deliveries, notices, rejection_counts
+from jobs.storage.schema import alerts, deliveries, rejection_counts
 from mappings.engine.loading.load import MappingSet
 
 
 class Watcher:
-    """Looks at everything and lets the table `notices` say what holds."""
+    """Runs the checks and reconciles the table `alerts` with what they find."""
 
     def __init__(self, database: Database, mappings: Callable[[], MappingSet]) -> None:
         self._database = database
         self._mappings = mappings
-        self._book = NoticeBook(database)
+        self._repository = AlertRepository(database)
 
-    async def look(self, database: Database, progress: Mapping[str, Any]) -> Looked:
-        """One round; what it knows is kept for the next, whichever process makes that."""
-        found: list[Condition] = []
+    async def check(self, database: Database, progress: Mapping[str, Any]) -> RoundResult:
+        """One round; its progress is kept for the next, whichever process makes that."""
         failed = await self._failed()
-        looked_at = set(KINDS)
-        if failed == progress.get("failed") and not await self._misses_failures():
-            looked_at.discard(FAILURES)
-        else:
-            found += of_failures(await read_failures(database))
-        async with database.read() as connection:
-            now = await connection.scalar(select(database.now()))
-            counted = await connection.execute(
-                select(
-                    rejection_counts.c.source, rejection_counts.c.cause, rejection_counts.c.count
-                )
-            )
-            counts = {(row[0], row[1]): int(row[2]) for row in counted}
-        assert now is not None  # noqa: S101 - a SELECT of the time gives one
-        jumping, known = jumps(progress.get("rejections", {}), counts, now.timestamp())
-        found += of_jumps(jumping)
-        found += of_mappings(await alive(database))
-        found += of_backlog(await read_backlog(database))
-        found += of_silence(await read_silent(database, self._mappings()))
-        found += of_audits(await read_audits(database))
-        found += of_exceptions(await count_exceptions(database, self._mappings()))
-        await self._book.reconcile(found, looked_at)
-        return Looked(found=0, progress={"failed": failed, "rejections": known})
+        spiking, counts = await self._spikes(progress.get("rejections", {}))
+        exceptions = checks.exceptions(await count_exceptions(database, self._mappings()))
+        found: dict[str, Iterable[Problem]] = {
+            REJECTIONS: spiking,
+            MAPPING: rejected_mappings(await alive(database)),
+            BACKLOG: checks.backlog(
+                await oldest_received_age_seconds(database), await count_waiting(database)
+            ),
+            SILENCE: checks.silences(await read_silent(database, self._mappings())),
+            AUDIT: audit_problems(await read_audits(database)),
+            EXCEPTIONS: [problem for problem in exceptions if problem.is_problem],
+        }
+        if failed != progress.get("failed") or await self._misses_failures():
+            found = {FAILURES: checks.failures(await read_failures(database)), **found}
+        problems = [one for kind, those in found.items() for one in named(kind, those)]
+        await self._repository.reconcile(problems, found.keys())
+        return RoundResult(found=0, progress={"failed": failed, "rejections": counts})
+
+    async def _spikes(self, known: Mapping[str, Any]) -> tuple[list[Problem], dict[str, Any]]:
+        """The rejections that spike, and what to know of their counts in the next round."""
+        columns = rejection_counts.c
+        async with self._database.read() as connection:
+            now = await self._database.time(connection)
+            rows = await connection.execute(select(columns.source, columns.cause, columns.count))
+            counts = {(source, cause): int(count) for source, cause, count in rows}
+        found, known = spikes(known, counts, now.timestamp())
+        return [spike_problem(spike) for spike in found], dict(known)
 
     async def _failed(self) -> list[Any]:
         """What is different once another delivery has failed, or one no longer is."""
@@ -84,8 +86,22 @@ class Watcher:
         return [number, last and last.isoformat(), newest]
 
     async def _misses_failures(self) -> bool:
-        """Whether a group was gone at the last look, or one that is there waits for room."""
-        waits = (notices.c.missed_at.is_not(None)) | (notices.c.sent_at.is_(None))
-        query = select(notices.c.key).where(notices.c.kind == FAILURES, waits).limit(1)
+        """Whether a group was missing in the last round, or one that is there waits for room."""
+        waits = (alerts.c.missed_at.is_not(None)) | (alerts.c.sent_at.is_(None))
+        query = select(alerts.c.key).where(alerts.c.kind == FAILURES, waits).limit(1)
         async with self._database.read() as connection:
             return await connection.scalar(query) is not None
+
+
+def rejected_mappings(processes: Iterable[Alive]) -> list[Problem]:
+    """One for each file that some process has rejected."""
+    problems: dict[str, str] = {}
+    stale: set[str] = set()
+    for process in processes:
+        stale.update(process.detail.get("stale", ()))
+        for problem in process.detail.get("rejected", ()):
+            problems.setdefault(problem.partition(":")[0], problem)
+    return [
+        checks.rejected_mapping(problem, file=file, is_stale=file in stale)
+        for file, problem in sorted(problems.items())
+    ]

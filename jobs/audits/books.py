@@ -1,7 +1,7 @@
 """Each key's book: what its outcomes say, what its ledger says, and whether they agree.
 
 Owns what may differ between an outcome and the line that it caused. What a key owes is decided
-anew by `jobs.ledger.book` from all that was recorded of it, in whatever order it came.
+again by `jobs.ledger.book` from all that was recorded of it, in whatever order it came.
 """
 
 from __future__ import annotations
@@ -13,9 +13,10 @@ from sqlalchemy import Select, Table, and_, func, or_, select, union
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from jobs.audits.corrections import KINDS
-from jobs.audits.findings import Fault
+from jobs.audits.results import fault
 from jobs.audits.scrub import PAGE, Scrub
 from jobs.common.money import money
+from jobs.health.problem import Problem
 from jobs.ledger.book import KeyBook
 from jobs.ledger.repository import load_books
 from jobs.storage.schema import actions, billing_events, deliveries, outcome_keys, outcomes
@@ -38,10 +39,10 @@ async def next_keys(connection: AsyncConnection, after: str) -> list[str]:
         for table in (outcome_keys, outcomes, billing_events)
     ]
     every = union(*(select(leg.c.outcome_key) for leg in legs)).subquery()
-    found = await connection.execute(
+    rows = await connection.execute(
         select(every.c.outcome_key).order_by(every.c.outcome_key).limit(PAGE)
     )
-    return list(found.scalars())
+    return list(rows.scalars())
 
 
 async def changed_keys(connection: AsyncConnection, floor: str, after: str) -> list[str]:
@@ -51,22 +52,21 @@ async def changed_keys(connection: AsyncConnection, floor: str, after: str) -> l
         for table in (outcomes, billing_events)
     ]
     every = union(*legs).subquery()
-    found = await connection.execute(
+    rows = await connection.execute(
         select(every.c.outcome_key).order_by(every.c.outcome_key).limit(PAGE)
     )
-    return list(found.scalars())
+    return list(rows.scalars())
 
 
-async def faults_of_keys(connection: AsyncConnection, keys: Sequence[str]) -> list[Fault]:
+async def faults_of_keys(connection: AsyncConnection, keys: Sequence[str]) -> list[Problem]:
     """All that is wrong with these keys, as of one moment."""
-    faults: list[Fault] = []
-    for says, query in _DIFFERENCES:
-        found = await connection.execute(query.where(query.selected_columns[0].in_(keys)))
-        for key, one in found:
-            faults.append(Fault(key, f"key {key}: {says.format(one)}"))
+    faults: list[Problem] = []
+    for summary, query in _DIFFERENCES:
+        rows = await connection.execute(query.where(query.selected_columns[0].in_(keys)))
+        faults += [fault(key, f"key {key}: {summary.format(what)}") for key, what in rows]
     books = await load_books(connection, keys)
     for key, book in books.items():
-        faults += [Fault(key, f"key {key}: {says}") for says in disagreements(book)]
+        faults += [fault(key, f"key {key}: {summary}") for summary in disagreements(book)]
     return faults
 
 
@@ -75,8 +75,8 @@ def disagreements(book: KeyBook) -> Iterator[str]:
     due, open_charge = book.owed(), book.open_charge
     if (due and due.terms.bill) != (open_charge and open_charge.terms.bill):
         owes = _in_words(due.terms) if due else "nothing"
-        says = _in_words(open_charge.terms) if open_charge else "nothing"
-        yield f"its outcomes owe {owes}, its ledger says {says}"
+        posted = _in_words(open_charge.terms) if open_charge else "nothing"
+        yield f"its outcomes owe {owes}, its ledger says {posted}"
     if [entry.sequence for entry in book.entries] != list(range(1, len(book.entries) + 1)):
         yield "its ledger has a gap"
 
@@ -250,11 +250,11 @@ _DIFFERENCES: tuple[tuple[str, Select[Any]], ...] = (
         .having(func.max(_said.ordinal) != func.count(_said.id)),
     ),
     (
-        "nobody could lock it: it has no row in outcome_keys",
+        "it cannot be locked: it has no row in outcome_keys",
         _unlocked(billing_events),
     ),
     (
-        "nobody could lock it: it has no row in outcome_keys",
+        "it cannot be locked: it has no row in outcome_keys",
         _unlocked(outcomes),
     ),
 )

@@ -7,8 +7,9 @@ from collections.abc import Sequence
 from sqlalchemy import func, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from jobs.audits.findings import Fault
+from jobs.audits.results import fault
 from jobs.audits.scrub import PAGE, Scrub
+from jobs.health.problem import Problem
 from jobs.storage.schema import actions, outcomes
 
 #: The actions that record outcomes.
@@ -19,13 +20,13 @@ _columns = actions.c
 
 async def next_corrections(connection: AsyncConnection, after: str) -> list[str]:
     """The actions after that one."""
-    found = await connection.execute(
+    rows = await connection.execute(
         select(_columns.id)
         .where(_columns.id > after, _columns.kind.in_(KINDS))
         .order_by(_columns.id)
         .limit(PAGE)
     )
-    return list(found.scalars())
+    return list(rows.scalars())
 
 
 async def changed_corrections(connection: AsyncConnection, floor: str, after: str) -> list[str]:
@@ -33,9 +34,9 @@ async def changed_corrections(connection: AsyncConnection, floor: str, after: st
     return await next_corrections(connection, max(after, floor))
 
 
-async def faults_of_corrections(connection: AsyncConnection, ids: Sequence[str]) -> list[Fault]:
+async def faults_of_corrections(connection: AsyncConnection, ids: Sequence[str]) -> list[Problem]:
     """The actions that do not have as many outcomes as they say."""
-    found = await connection.execute(
+    rows = await connection.execute(
         select(_columns.id, _columns.kind, _columns.count, func.count(outcomes.c.id))
         .join(outcomes, outcomes.c.action_id == _columns.id, isouter=True)
         .where(_columns.id.in_(ids))
@@ -44,8 +45,8 @@ async def faults_of_corrections(connection: AsyncConnection, ids: Sequence[str])
         .order_by(_columns.id)
     )
     return [
-        Fault(one, f"action {one} ({kind}) tells of {told} outcomes and has {number}")
-        for one, kind, told, number in found
+        fault(action, f"action {action} ({kind}) counts {expected} outcomes and has {number}")
+        for action, kind, expected, number in rows
     ]
 
 

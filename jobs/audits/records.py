@@ -1,4 +1,4 @@
-"""Each delivery's record: whether its state and its outcomes tell the same."""
+"""Each delivery's record: whether its state and its outcomes agree."""
 
 from __future__ import annotations
 
@@ -7,18 +7,22 @@ from collections.abc import Sequence
 from sqlalchemy import and_, exists, or_, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from jobs.audits.findings import Fault
+from jobs.audits.results import fault
 from jobs.audits.scrub import PAGE, Scrub
 from jobs.common.states import DeliveryState
+from jobs.health.problem import Problem
 from jobs.storage.schema import deliveries, outcomes
 
 _columns = deliveries.c
-#: Outcomes that the delivery itself told, and no person.
-_told = exists().where(outcomes.c.delivery_id == _columns.id, outcomes.c.action_id.is_(None))
+#: Outcomes of the delivery itself, not of a correction by hand.
+_has_outcome = exists().where(outcomes.c.delivery_id == _columns.id, outcomes.c.action_id.is_(None))
 
 _DIFFERENCES = (
-    ("is recorded and has no outcome", and_(_columns.state == DeliveryState.RECORDED, ~_told)),
-    ("has outcomes and is {}", and_(_columns.state != DeliveryState.RECORDED, _told)),
+    (
+        "is recorded and has no outcome",
+        and_(_columns.state == DeliveryState.RECORDED, ~_has_outcome),
+    ),
+    ("has outcomes and is {}", and_(_columns.state != DeliveryState.RECORDED, _has_outcome)),
     (
         "has lost its body, and nothing says why",
         and_(_columns.body.is_(None), _columns.evidence == "kept"),
@@ -35,10 +39,10 @@ _DIFFERENCES = (
 
 async def next_deliveries(connection: AsyncConnection, after: str) -> list[str]:
     """The ids after that one."""
-    found = await connection.execute(
+    rows = await connection.execute(
         select(_columns.id).where(_columns.id > after).order_by(_columns.id).limit(PAGE)
     )
-    return list(found.scalars())
+    return list(rows.scalars())
 
 
 async def changed_deliveries(connection: AsyncConnection, floor: str, after: str) -> list[str]:
@@ -46,16 +50,16 @@ async def changed_deliveries(connection: AsyncConnection, floor: str, after: str
     return await next_deliveries(connection, max(after, floor))
 
 
-async def faults_of_deliveries(connection: AsyncConnection, ids: Sequence[str]) -> list[Fault]:
+async def faults_of_deliveries(connection: AsyncConnection, ids: Sequence[str]) -> list[Problem]:
     """All that is wrong with these deliveries, as of one moment."""
-    faults: list[Fault] = []
-    for says, is_wrong in _DIFFERENCES:
-        found = await connection.execute(
+    faults: list[Problem] = []
+    for summary, is_wrong in _DIFFERENCES:
+        rows = await connection.execute(
             select(_columns.id, _columns.state)
             .where(_columns.id.in_(ids), is_wrong)
             .order_by(_columns.id)
         )
-        faults += [Fault(one, f"delivery {one} {says.format(state)}") for one, state in found]
+        faults += [fault(id_, f"delivery {id_} {summary.format(state)}") for id_, state in rows]
     return faults
 
 

@@ -12,8 +12,9 @@ from typing import Any
 
 from sqlalchemy import func, select
 
-from jobs.audits.findings import Fault, Looked
+from jobs.audits.results import RoundResult, fault
 from jobs.common.states import DeliveryState
+from jobs.health.problem import Problem
 from jobs.storage.database import Database
 from jobs.storage.schema import deliveries, replay_items, replays
 
@@ -21,7 +22,7 @@ from jobs.storage.schema import deliveries, replay_items, replays
 STILL = timedelta(minutes=10)
 
 
-async def look_at_replays(database: Database, progress: Mapping[str, Any]) -> Looked:
+async def audit_replays(database: Database, progress: Mapping[str, Any]) -> RoundResult:
     """The replays that cannot end or do not move, by what was seen of them before."""
     items = replay_items.c
     is_open = replays.c.state == "running"
@@ -46,17 +47,15 @@ async def look_at_replays(database: Database, progress: Mapping[str, Any]) -> Lo
     async with database.read() as connection:
         forgotten = (await connection.execute(unanswered.limit(1_000))).all()
         open_counts = {row[0]: int(row[1]) for row in await connection.execute(left)}
-        now = await connection.scalar(select(database.now()))
-    assert now is not None  # noqa: S101 - a SELECT of the time gives one
+        now = await database.time(connection)
     seen = moved(progress.get("seen", {}), open_counts, now)
     faults = [
-        Fault(replay, f"replay {replay} waits for delivery {delivery}, which is {state}")
+        fault(replay, f"replay {replay} waits for delivery {delivery}, which is {state}")
         for replay, delivery, state in forgotten
     ]
-    waits_for_settled = {fault.about for fault in faults}
-    faults += [fault for fault in still(seen, now) if fault.about not in waits_for_settled]
-    looked = Looked.of(faults)
-    return Looked(found=looked.found, says=looked.says, progress={"seen": seen})
+    waits_for_settled = {stuck.subject for stuck in faults}
+    faults += [stuck for stuck in still(seen, now) if stuck.subject not in waits_for_settled]
+    return RoundResult.of(faults, seen=seen)
 
 
 Seen = Mapping[str, Any]
@@ -72,10 +71,10 @@ def moved(before: Mapping[str, Seen], left: Mapping[str, int], now: datetime) ->
     }
 
 
-def still(seen: Mapping[str, Seen], now: datetime) -> list[Fault]:
+def still(seen: Mapping[str, Seen], now: datetime) -> list[Problem]:
     """Those that have not moved for long."""
     return [
-        Fault(replay, f"replay {replay} has {one['left']} deliveries left since {one['since']}")
-        for replay, one in sorted(seen.items())
-        if now - datetime.fromisoformat(one["since"]) >= STILL
+        fault(replay, f"replay {replay} has {last['left']} deliveries left since {last['since']}")
+        for replay, last in sorted(seen.items())
+        if now - datetime.fromisoformat(last["since"]) >= STILL
     ]

@@ -1,6 +1,6 @@
-"""Looking at everything there is, a page at a time, again and again.
+"""Auditing everything there is, a page at a time, again and again.
 
-Owns how far a pass has got and what is looked at out of turn: what changed since the last round,
+Owns how far a pass has got and what is audited out of turn: what changed since the last round,
 and what was found wrong before. Memory is that of a page, and each page is one snapshot, so that
 live traffic looks like no fault. Refuses to know what a fault is.
 """
@@ -9,15 +9,16 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from jobs.audits.findings import SHOWN, Fault, Looked
+from jobs.audits.results import SHOWN, RoundResult
+from jobs.health.problem import Problem
 from jobs.storage.database import Database
 
 PAGE = 500
@@ -25,7 +26,7 @@ PAGE = 500
 PASS_EVERY = timedelta(days=1)
 #: Ids are made before their transaction commits, by clocks that differ a little.
 OVERLAP = timedelta(minutes=2)
-#: A round looks at so many that changed, and remembers so many that are wrong; a pass finds all.
+#: A round audits so many that changed, and remembers so many that are wrong; a pass finds all.
 MOST_CHANGED = 20_000
 MOST_REMEMBERED = 500
 #: Between two pages others have their turn.
@@ -36,12 +37,12 @@ NextPage = Callable[[AsyncConnection, str], Awaitable[list[str]]]
 #: The next page, after `after`, of what has changed in rows with ids from `floor` on.
 NextChanged = Callable[[AsyncConnection, str, str], Awaitable[list[str]]]
 #: What is wrong with these.
-Check = Callable[[AsyncConnection, Sequence[str]], Awaitable[list[Fault]]]
+Check = Callable[[AsyncConnection, Sequence[str]], Awaitable[list[Problem]]]
 
 
 @dataclass(frozen=True, slots=True)
 class Scrub:
-    """One thing to be looked at in pages."""
+    """One thing to be audited in pages."""
 
     pages: NextPage
     changed: NextChanged
@@ -49,39 +50,38 @@ class Scrub:
 
     async def round(
         self, database: Database, progress: Mapping[str, Any], *, seconds: float
-    ) -> Looked:
+    ) -> RoundResult:
         """What is known to be wrong, what has changed, then the pass for so many seconds."""
         async with database.read() as connection:
-            now = await connection.scalar(select(database.now()))
-        assert now is not None  # noqa: S101 - a SELECT of the time gives one
-        book = _Pass.of(progress, now)
-        finds = _Finds()
+            now = await database.time(connection)
+        current = _Pass.of(progress, now)
+        faults = _Faults()
         async for page in self._out_of_turn(database, progress):
-            await self._look(database, page, finds)
+            await self._audit(database, page, faults)
         ends = time.monotonic() + seconds
-        while not book.is_over and time.monotonic() < ends:
-            page = await self._page(database, book.after)
-            await self._look(database, page, finds)
-            book.take(page, now)
-        return finds.looked({**book.as_progress(), "since": now.isoformat()}, is_whole=True)
+        while not current.is_over and time.monotonic() < ends:
+            page = await self._page(database, current.after)
+            await self._audit(database, page, faults)
+            current.take(page, now)
+        return faults.result({**current.as_progress(), "since": now.isoformat()}, is_whole=True)
 
     async def whole(
         self,
         database: Database,
         *,
         seconds: float | None,
-        tell: Callable[[int], None] = lambda _number: None,
-    ) -> Looked:
+        on_progress: Callable[[int], None] = lambda _number: None,
+    ) -> RoundResult:
         """Everything from the start, or as much as fits in so many seconds."""
-        finds, after, number = _Finds(), "", 0
+        faults, after, number = _Faults(), "", 0
         ends = None if seconds is None else time.monotonic() + seconds
         while page := await self._page(database, after):
             if ends is not None and time.monotonic() >= ends:
-                return finds.looked({"looked": number}, is_whole=False)
-            await self._look(database, page, finds)
+                return faults.result({"audited": number}, is_whole=False)
+            await self._audit(database, page, faults)
             after, number = page[-1], number + len(page)
-            tell(number)
-        return finds.looked({"looked": number}, is_whole=True)
+            on_progress(number)
+        return faults.result({"audited": number}, is_whole=True)
 
     async def _out_of_turn(
         self, database: Database, progress: Mapping[str, Any]
@@ -105,34 +105,32 @@ class Scrub:
         async with database.read() as connection:
             return await self.pages(connection, after)
 
-    async def _look(self, database: Database, page: Sequence[str], finds: _Finds) -> None:
+    async def _audit(self, database: Database, page: Sequence[str], faults: _Faults) -> None:
         if not page:
             return
         async with database.snapshot() as connection:
-            finds.add(await self.check(connection, page))
+            faults.add(await self.check(connection, page))
         await asyncio.sleep(PAUSE_SECONDS)
 
 
 @dataclass(slots=True)
-class _Finds:
-    """What is wrong, each thing once although it may be looked at twice."""
+class _Faults:
+    """What is wrong, each thing once although it may be audited twice."""
 
-    says: dict[str, None] = field(default_factory=dict)
-    about: dict[str, int] = field(default_factory=dict)
+    summaries: dict[str, None] = field(default_factory=dict)
+    by_subject: dict[str, int] = field(default_factory=dict)
 
-    def add(self, faults: Sequence[Fault]) -> None:
-        found: dict[str, int] = {}
+    def add(self, faults: Sequence[Problem]) -> None:
+        self.by_subject |= Counter(fault.subject for fault in faults)
         for fault in faults:
-            found[fault.about] = found.get(fault.about, 0) + 1
-            if len(self.says) < SHOWN:
-                self.says[fault.says] = None
-        self.about |= found
+            if len(self.summaries) < SHOWN:
+                self.summaries[fault.summary] = None
 
-    def looked(self, progress: Mapping[str, Any], *, is_whole: bool) -> Looked:
-        faulty = sorted(self.about)[:MOST_REMEMBERED]
-        return Looked(
-            found=sum(self.about.values()),
-            says=tuple(self.says),
+    def result(self, progress: Mapping[str, Any], *, is_whole: bool) -> RoundResult:
+        faulty = sorted(self.by_subject)[:MOST_REMEMBERED]
+        return RoundResult(
+            found=sum(self.by_subject.values()),
+            summaries=tuple(self.summaries),
             progress={**progress, "faulty": faulty},
             is_whole=is_whole,
         )

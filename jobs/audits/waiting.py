@@ -1,7 +1,7 @@
-"""Deliveries that wait and that nobody will look at for long.
+"""Deliveries whose next attempt lies far ahead.
 
-A lease lasts seconds and so does every pause between attempts. Late ones are a backlog, which is
-told elsewhere.
+A lease lasts seconds and so does every pause between attempts. Late ones are a backlog, which is a
+check of its own.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from typing import Any
 
 from sqlalchemy import func, select
 
-from jobs.audits.findings import Looked
+from jobs.audits.results import RoundResult
 from jobs.common.states import DeliveryState
 from jobs.storage.database import Database
 from jobs.storage.schema import deliveries
@@ -20,8 +20,8 @@ from jobs.storage.schema import deliveries
 AHEAD_SECONDS = 600.0
 
 
-async def look_at_waiting(database: Database, _progress: Mapping[str, Any]) -> Looked:
-    """How many are put off further than any pause goes."""
+async def audit_waiting(database: Database, _progress: Mapping[str, Any]) -> RoundResult:
+    """How many are scheduled further ahead than any pause goes."""
     columns = deliveries.c
     ahead = database.now(plus_seconds=AHEAD_SECONDS)
     query = select(func.count(), func.max(columns.next_attempt_at)).where(
@@ -30,6 +30,6 @@ async def look_at_waiting(database: Database, _progress: Mapping[str, Any]) -> L
     async with database.read() as connection:
         found, last = (await connection.execute(query)).one()
     if not found:
-        return Looked(found=0)
-    says = f"{found} deliveries wait for a next attempt as late as {last:%Y-%m-%d %H:%M}Z"
-    return Looked(found=found, says=(says,))
+        return RoundResult(found=0)
+    summary = f"{found} deliveries wait for a next attempt as late as {last:%F %H:%M}Z"
+    return RoundResult(found=found, summaries=(summary,))

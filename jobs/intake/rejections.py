@@ -26,6 +26,8 @@ KEPT = 1_000
 #: Rows written at a time, whatever comes in.
 BATCH = 200
 EVERY_SECONDS = 1.0
+#: The source of requests that reach none that is configured.
+UNKNOWN_SOURCE = "unknown"
 #: The row of a group has an id made of the group's name.
 _GROUPS = uuid.UUID("0d6f0b0c-51a5-5c57-9f0e-7c8c3a2f9b11")
 

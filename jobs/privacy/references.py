@@ -22,10 +22,10 @@ from jobs.storage.batching import body_sizes, by_size, chunks
 from jobs.storage.database import Database
 from jobs.storage.keyset import DELIVERIES
 from jobs.storage.schema import (
+    alerts,
     audits,
     deliveries,
     mapping_versions,
-    notices,
     outcomes,
     replaced_texts,
     replay_items,
@@ -35,7 +35,7 @@ from jobs.storage.schema import (
 PAGE = 500
 
 #: JSON that we wrote and that may name a customer, in the order rewritten.
-_JSON_COLUMNS = ((replay_items, "differences"), (notices, "detail"), (audits, "detail"))
+_JSON_COLUMNS = ((replay_items, "differences"), (alerts, "detail"), (audits, "detail"))
 
 
 async def look_elsewhere(database: Database, names: Names, linked: set[str]) -> Elsewhere:

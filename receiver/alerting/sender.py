@@ -1,12 +1,11 @@
-"""Posting notices: to Slack or whatever takes its shape, or as plain JSON, signed.
+"""Posting alerts to one address.
 
-Owns the shapes and that neither the address nor the secret is told anywhere. Refuses to follow
-redirects: a notice goes where the operator said.
+Owns that neither the address nor the secret appears anywhere. Refuses to follow redirects: an
+alert goes where the operator said.
 """
 
 from __future__ import annotations
 
-import json
 import time
 from collections.abc import Callable
 from typing import Literal
@@ -14,32 +13,21 @@ from urllib.parse import urlsplit
 
 import httpx
 
-from jobs.alerts.dispatcher import NotPosted, Post
-from jobs.alerts.repository import Notice
+from jobs.alerts.alert import Alert
+from jobs.alerts.dispatcher import NotPosted
+from receiver.alerting import json, slack
 from receiver.config.settings import Settings
-from receiver.signatures import sign
 
 TIMEOUT_SECONDS = 10.0
-#: The host at which Slack takes incoming webhooks.
-SLACK_HOST = "hooks.slack.com"
-SCHEME = "standard-webhooks"
-#: https://docs.slack.dev/messaging/formatting-message-text (2026-08): these three, as entities.
-_ESCAPES = str.maketrans({"&": "&amp;", "<": "&lt;", ">": "&gt;"})
 
 Format = Literal["slack", "json"]
 
 
-def post_of(settings: Settings) -> Post | None:
-    """How notices are posted under these settings; None where nobody is to be told."""
-    notifier = notifier_of(settings)
-    return None if notifier is None else notifier.post
-
-
-def notifier_of(settings: Settings) -> Notifier | None:
-    """What posts notices under these settings; None where alerts are off."""
+def sender_of(settings: Settings) -> AlertSender | None:
+    """What posts alerts under these settings; None where alerts are off."""
     if settings.alert_url is None:
         return None
-    return Notifier(
+    return AlertSender(
         settings.alert_url,
         format_=format_of(settings.alert_url, settings.alert_format),
         secret=settings.alert_secret,
@@ -47,14 +35,14 @@ def notifier_of(settings: Settings) -> Notifier | None:
 
 
 def format_of(url: str, wanted: Literal["auto", "slack", "json"]) -> Format:
-    """The shape that is wanted; `auto` knows Slack by its host."""
+    """The wanted format; `auto` knows Slack by its host."""
     if wanted != "auto":
         return wanted
-    return "slack" if urlsplit(url).hostname == SLACK_HOST else "json"
+    return "slack" if urlsplit(url).hostname == slack.HOST else "json"
 
 
-class Notifier:
-    """Posts notices to one address. `clock` gives seconds since 1970."""
+class AlertSender:
+    """Posts alerts to one address in one format. `clock` gives seconds since 1970."""
 
     def __init__(
         self,
@@ -65,25 +53,20 @@ class Notifier:
         clock: Callable[[], float] = time.time,
     ) -> None:
         self._url = url
-        self._format = format_
+        self.format = format_
         self._secret = secret
         self._clock = clock
 
-    @property
-    def format(self) -> Format:
-        """The shape in which it posts."""
-        return self._format
-
-    async def post(self, notice: Notice) -> int:
-        """Post one and return the status; raises NotPosted unless it was answered 2xx."""
-        body = body_of(notice, self._format)
+    async def post(self, alert: Alert) -> int:
+        """Post it and return the status; raises NotPosted unless it was answered 2xx."""
+        body = slack.body_of(alert) if self.format == "slack" else json.body_of(alert)
         try:
-            headers = self._headers(notice, body)
+            headers = self._headers(alert, body)
             async with (
                 httpx.AsyncClient(timeout=TIMEOUT_SECONDS, follow_redirects=False) as client,
-                client.stream("POST", self._url, content=body, headers=headers) as answer,
+                client.stream("POST", self._url, content=body, headers=headers) as response,
             ):
-                status = answer.status_code
+                status = response.status_code
         except (httpx.HTTPError, httpx.InvalidURL, OSError) as error:
             # By its type: the message of some holds the address.
             raise NotPosted(type(error).__name__) from None
@@ -91,37 +74,13 @@ class Notifier:
             raise NotPosted(f"it was answered {status}")
         return status
 
-    def _headers(self, notice: Notice, body: bytes) -> dict[str, str]:
+    def _headers(self, alert: Alert, body: bytes) -> dict[str, str]:
         headers = {"content-type": "application/json", "user-agent": "receiver"}
-        if self._secret is None or self._format == "slack":
+        if self._secret is None or self.format == "slack":
             return headers
-        return headers | sign(
-            SCHEME,
-            secret=self._secret,
-            method="POST",
-            url=self._url,
-            headers=headers,
-            body=body,
-            now=self._clock(),
-            delivery_id=notice.id,
+        return headers | json.signature_headers(
+            alert, body, url=self._url, secret=self._secret, headers=headers, now=self._clock()
         )
 
     def __repr__(self) -> str:
-        return f"<Notifier: {self._format}>"
-
-
-def body_of(notice: Notice, format_: Format) -> bytes:
-    """The notice as bytes."""
-    if format_ == "slack":
-        told: dict[str, object] = {"text": notice.text.translate(_ESCAPES)}
-    else:
-        told = {
-            "id": notice.id,
-            "kind": notice.kind,
-            "state": "ended" if notice.has_ended else "open",
-            "opened_at": f"{notice.opened_at:%Y-%m-%dT%H:%M:%SZ}",
-            "text": notice.text,
-            "run": [] if notice.has_ended else notice.detail["run"],
-            "facts": notice.detail["facts"],
-        }
-    return json.dumps(told, ensure_ascii=False).encode()
+        return f"<AlertSender: {self.format}>"

@@ -10,12 +10,12 @@ from collections.abc import Iterable
 
 from jobs.common.errors import FilterInvalid
 from jobs.filters import Filter, RejectionFilter
+from jobs.intake.rejections import UNKNOWN_SOURCE
 from jobs.queries.names import COLUMNS, REJECTED_SOURCE, all_known, is_known
 from jobs.storage.database import Database
 from mappings.engine.common.currencies import DECIMALS
 from mappings.engine.common.suggest import hint
 from mappings.engine.loading.mapping_set import MappingSet
-from receiver.health.metrics import UNKNOWN
 from receiver.signatures import CAUSES
 
 #: Filters that name what was billed.
@@ -30,7 +30,7 @@ _OTHER_CAUSES = (
 _ALWAYS = {
     "cause": (*CAUSES, *_OTHER_CAUSES),
     "currency": tuple(DECIMALS),
-    REJECTED_SOURCE: (UNKNOWN,),
+    REJECTED_SOURCE: (UNKNOWN_SOURCE,),
 }
 
 

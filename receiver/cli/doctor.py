@@ -11,22 +11,26 @@ import uvloop
 from rich.text import Text
 
 from jobs.audits.scrub import PAGE
+from jobs.health.problem import Problem
+from jobs.queue.doorbell import Doorbell
 from jobs.storage.database import open_database
+from mappings.engine.loading.load import load
 from receiver.cli.common import options as arg
 from receiver.cli.common.errors import CommandError
 from receiver.cli.common.explanations import explanation
 from receiver.cli.common.session import Session, refuse_missing_file
 from receiver.cli.test_alert import send_test_alert
-from receiver.health.problem import Checked
-from receiver.health.registry import examine
+from receiver.health.check import CheckContext, CheckResult
+from receiver.health.doctor import examine
+from receiver.signatures import RULES
 from receiver.sources.secrets import Secrets
 from receiver.terminal.output import Output, counted
 
 EXAMPLES = ("receiver doctor", "receiver doctor --send-test-alert")
 
 STYLES = {"ok": "green", "note": "yellow", "problem": "bold red"}
-#: An audit that looks at everything says how far it is this often.
-TELL_EVERY = 10_000
+#: An audit of everything shows how far it is this often.
+PROGRESS_EVERY = 10_000
 
 
 def doctor(
@@ -43,70 +47,79 @@ def doctor(
     ] = False,
     as_json: arg.Json = False,
 ) -> None:
-    """Print each check; raise CommandError if one found a problem."""
+    """Print the result of each check; raise CommandError if one found a problem."""
     if test_alert:
         send_test_alert(as_json=as_json)
         return
     session, out = Session(), Output(as_json=as_json)
     # They may be read from the database, by an event loop of their own.
-    checked = uvloop.run(_examine(session, session.secrets, out, is_full=full))
+    results = uvloop.run(_examine(session, session.secrets, out, is_full=full))
     if as_json:
-        out.json([one.as_json() for one in checked])
-    skipped = [one for one in checked if one.is_skipped]
+        out.json([result.as_json() for result in results])
+    skipped = [result for result in results if result.is_skipped]
     if skipped:
-        out.line(Text(f"{skipped[0].report.findings[0].says}: {_names(skipped)}", style="bold red"))
-    bad = [one for one in checked if one.status == "problem" and not one.is_skipped]
+        reason = skipped[0].problems[0].summary
+        out.line(Text(f"{reason}: {_names(skipped)}", style="bold red"))
+    bad = [result for result in results if result.has_problem and not result.is_skipped]
     if bad:
-        left = f"; {len(skipped)} could not be made" if skipped else ""
+        left = f"; {len(skipped)} could not run" if skipped else ""
         raise CommandError(f"{counted(len(bad), 'check')} found a problem: {_names(bad)}{left}")
     out.line("nothing is wrong")
 
 
 async def _examine(
     session: Session, secrets: Secrets, out: Output, *, is_full: bool
-) -> list[Checked]:
+) -> list[CheckResult]:
     settings = session.settings
-    database = open_database(settings.database, pool_size=2)
-    found: list[Checked] = []
+    context = CheckContext(
+        settings=settings,
+        database=open_database(settings.database, pool_size=2),
+        doorbell=Doorbell(settings.redis),
+        secrets=secrets,
+        mappings=load({}, timezone=settings.timezone_name, schemes=RULES),
+        in_doctor=True,
+        is_full=is_full,
+        on_progress=partial(_show_progress, out),
+    )
+    results: list[CheckResult] = []
     try:
-        async for checked in examine(
-            settings,
-            database,
-            secrets,
-            _explain,
-            is_there=partial(refuse_missing_file, settings),
-            is_full=is_full,
-            tell=partial(_tell, out),
-        ):
-            found.append(checked)
-            if not checked.is_skipped:
-                _show(out, checked)
+        ensure = partial(refuse_missing_file, settings)
+        async for result in examine(context, _explain, ensure_database=ensure):
+            results.append(result)
+            if not result.is_skipped:
+                _show(out, result)
     finally:
-        await asyncio.shield(database.close())
-    return found
+        await context.doorbell.close()
+        await asyncio.shield(context.database.close())
+    return results
 
 
 def _explain(error: Exception) -> str | None:
-    said = error if isinstance(error, CommandError) else explanation(error)
-    return None if said is None else str(said)
+    known = error if isinstance(error, CommandError) else explanation(error)
+    return None if known is None else str(known)
 
 
-def _tell(out: Output, audit: str, number: int) -> None:
-    if number >= TELL_EVERY and number % TELL_EVERY < PAGE:
-        out.say(f"{audit}: {number} looked at")
+def _show_progress(out: Output, audit: str, number: int) -> None:
+    if number >= PROGRESS_EVERY and number % PROGRESS_EVERY < PAGE:
+        out.say(f"{audit}: {number} audited")
 
 
-def _names(checked: list[Checked]) -> str:
-    return ", ".join(one.name for one in checked)
+def _names(results: list[CheckResult]) -> str:
+    return ", ".join(result.name for result in results)
 
 
-def _show(out: Output, checked: Checked) -> None:
-    """The check and what it looked at; under it what it found, each with its mend."""
-    head = (f"{checked.status:<8}", STYLES[checked.status])
-    says = "" if checked.status == "problem" else f"  {checked.report.says}"
-    out.line(Text.assemble(head, (f"{checked.name:<11}", "bold"), says))
-    for finding in checked.report.findings:
-        style = STYLES["problem" if finding.is_problem else "note"]
-        out.line(Text(f"          {finding.says}", style=style))
-        if finding.remediation:
-            out.line(f"            {finding.remediation}")
+def _show(out: Output, result: CheckResult) -> None:
+    """The check and what it examined; under it what it found, each with what to do."""
+    head = (f"{result.status:<8}", STYLES[result.status])
+    summary = "" if result.has_problem else f"  {result.summary}"
+    out.line(Text.assemble(head, (f"{result.name:<11}", "bold"), summary))
+    for problem in result.problems:
+        _show_problem(out, problem)
+
+
+def _show_problem(out: Output, problem: Problem) -> None:
+    out.line(Text(f"          {problem.full_summary}", style=STYLES[problem.severity]))
+    if problem.remediation:
+        out.line(f"            {problem.remediation}")
+    for command in problem.commands:
+        out.line(f"            $ {command}")

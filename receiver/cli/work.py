@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 
 from jobs.worker import WorkerConfig, run_worker
-from receiver.alerting.sender import post_of
+from receiver.alerting.sender import sender_of
 from receiver.cli.common import options as arg
 from receiver.cli.common.process import run_until_signal, start
 from receiver.local import lifeline
@@ -20,6 +20,7 @@ STOP_SECONDS = 9.5
 def work(strict: arg.Strict = False) -> None:
     """Run until a signal."""
     settings = start()
+    sender = sender_of(settings)
     config = WorkerConfig(
         database_url=settings.database,
         redis_url=settings.redis,
@@ -29,7 +30,7 @@ def work(strict: arg.Strict = False) -> None:
         oldest_days=settings.max_outcome_age_days,
         retention_days=settings.retention_days,
         strict=strict,
-        post=post_of(settings),
+        post=sender.post if sender else None,
     )
 
     async def run(stop: asyncio.Event) -> None:

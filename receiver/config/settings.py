@@ -157,8 +157,8 @@ class Settings(BaseSettings):
     alert_url: Annotated[str, AfterValidator(validators.http_url)] | None = Field(
         default=None,
         repr=False,
-        description="Where alerts are sent: of new failures, a rejected mapping, silence, books "
-        "that do not agree. Unset: alerts are off.",
+        description="Where alerts are sent: of new failures, a rejected mapping, silence, "
+        "faults found by audits. Unset: alerts are off.",
         examples=["https://hooks.slack.com/services/…"],
     )
     alert_format: Literal["auto", "slack", "json"] = Field(

@@ -1,5 +1,5 @@
-"""`receiver doctor`: what is wrong with an installation, and what mends each of it.
+"""What is wrong with an installation, and what to do about it.
 
-Owns the checks and their sentences; the web process repeats the cheap ones for /readyz. Refuses
-to change anything, and to let one check that cannot run keep the others from running.
+Owns the one registry of checks, which /readyz, /metrics and `receiver doctor` run and render.
+Refuses to change anything, and to let a check that cannot run keep the others from running.
 """

@@ -1,7 +1,7 @@
 """The numbers in /metrics that are counted now and then: in the database, and around it.
 
-Owns how often. Refuses to hold the others up: a database that is slow or away leaves the last
-count.
+Owns how often. Refuses to hold the other metrics up: a database that is slow or away leaves the
+last count.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from jobs.queries.exceptions.listing import count_exceptions
 from jobs.storage.database import Database
 from mappings.engine.loading.load import MappingSet
 from receiver.health.checks.clock import database_offset_seconds
-from receiver.health.checks.storage import room_at
+from receiver.health.checks.storage import disk_space
 from receiver.health.metrics import Metrics
 from receiver.sources.clock_lag import ClockLags
 
@@ -66,15 +66,15 @@ class DatabaseCounts:
 
     async def _count(self) -> None:
         unsent = await read_unsent(self._database)
-        self._metrics.show_notices(waiting=unsent.waiting, failing=unsent.failing)
+        self._metrics.show_alerts(waiting=unsent.waiting, failing=unsent.failing)
         self._metrics.show_surroundings(
             offset_seconds=await database_offset_seconds(self._database),
             lags=self._lags.medians(),
-            free_bytes=room_at(self._folder).free_bytes,
+            free_bytes=disk_space(self._folder).free_bytes,
         )
         self._metrics.show_audits(await read_audits(self._database), now=datetime.now(UTC))
         tallies = await count_exceptions(self._database, self._mappings())
-        self._metrics.show_exceptions({one.kind: one.count for one in tallies})
+        self._metrics.show_exceptions({tally.kind: tally.count for tally in tallies})
         status = await read_status(self._database)
         states: dict[str, int] = {state: int(getattr(status, state)) for state in DeliveryState}
         self._metrics.show_states(states, status.oldest_received_age_seconds)

@@ -12,10 +12,7 @@ from datetime import datetime
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 from prometheus_client.exposition import generate_latest
 
-from jobs.audits.findings import Audited
-
-#: The label of every source that is not configured.
-UNKNOWN = "unknown"
+from jobs.audits.results import AuditStatus
 
 _SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.0, 5.0)
 
@@ -56,8 +53,8 @@ class Metrics:
         )
         self.problems = Gauge(
             "receiver_health_problems",
-            "What /readyz names, by name; 0 is none.",
-            ["name"],
+            "Problems that each health check found, by its name; 0 is none.",
+            ["check"],
             registry=self.registry,
         )
         self.states = Gauge(
@@ -87,14 +84,8 @@ class Metrics:
 
         self.exceptions = Gauge(
             "receiver_exceptions",
-            "What was taken and not billed as someone may expect, by kind.",
+            "What was taken and not billed as may be expected, by kind.",
             ["kind"],
-            registry=self.registry,
-        )
-        self.check_problems = Gauge(
-            "receiver_check_problems",
-            "Problems that each check of `receiver doctor` finds, once a minute.",
-            ["check"],
             registry=self.registry,
         )
         self.clock_offset_seconds = Gauge(
@@ -114,22 +105,22 @@ class Metrics:
             registry=self.registry,
         )
 
-        self.notices_waiting = Gauge(
+        self.alerts_waiting = Gauge(
             "receiver_alerts_pending",
-            "Notices that wait to be posted.",
+            "Alerts that wait to be sent.",
             registry=self.registry,
         )
-        self.notices_failing = Gauge(
+        self.alerts_failing = Gauge(
             "receiver_alerts_failing",
-            "Notices that were tried again and again and not taken.",
+            "Alerts that were posted several times and not accepted.",
             registry=self.registry,
         )
 
-    def show_health(self, *, ready: bool, names: Sequence[str], troubles: Sequence[str]) -> None:
-        """Set what was last looked at: all that can be wrong, and what is."""
-        self.ready.set(ready)
-        for name in {*names, *troubles}:
-            self.problems.labels(name).set(troubles.count(name))
+    def show_health(self, *, is_ready: bool, problems: Mapping[str, int]) -> None:
+        """Set what the health checks found last: how many problems, by check."""
+        self.ready.set(is_ready)
+        for name, number in problems.items():
+            self.problems.labels(name).set(number)
 
     def show_states(self, states: Mapping[str, int], oldest_seconds: float | None) -> None:
         """Set what was last counted in the database."""
@@ -137,22 +128,18 @@ class Metrics:
             self.states.labels(state).set(count)
         self.oldest_received_seconds.set(oldest_seconds or 0.0)
 
-    def show_audits(self, audits: Sequence[Audited], *, now: datetime) -> None:
+    def show_audits(self, audits: Sequence[AuditStatus], *, now: datetime) -> None:
         """Set what the audits last found, and when that was."""
-        for one in audits:
-            if one.checked_at is not None:
-                self.audit_found.labels(one.name).set(one.found)
-                age = max((now - one.checked_at).total_seconds(), 0.0)
-                self.audit_age_seconds.labels(one.name).set(age)
+        for audit in audits:
+            if audit.checked_at is not None:
+                self.audit_found.labels(audit.name).set(audit.found)
+                age = max((now - audit.checked_at).total_seconds(), 0.0)
+                self.audit_age_seconds.labels(audit.name).set(age)
 
     def show_exceptions(self, counts: Mapping[str, int]) -> None:
         """Set how many exceptions there are, by kind."""
         for kind, count in counts.items():
             self.exceptions.labels(kind).set(count)
-
-    def show_check(self, name: str, problems: int) -> None:
-        """Set how many problems a check of `receiver doctor` found."""
-        self.check_problems.labels(name).set(problems)
 
     def show_surroundings(
         self, *, offset_seconds: float, lags: Mapping[str, tuple[float, int]], free_bytes: int
@@ -164,10 +151,10 @@ class Metrics:
             self.signed_lag_seconds.labels(source).set(lag)
         self.free_bytes.set(free_bytes)
 
-    def show_notices(self, *, waiting: int, failing: int) -> None:
-        """Set how many notices are not posted yet, and how many of those were tried in vain."""
-        self.notices_waiting.set(waiting)
-        self.notices_failing.set(failing)
+    def show_alerts(self, *, waiting: int, failing: int) -> None:
+        """Set how many alerts are not sent yet, and how many of those fail."""
+        self.alerts_waiting.set(waiting)
+        self.alerts_failing.set(failing)
 
     def exposition(self) -> bytes:
         """All of it as Prometheus text."""

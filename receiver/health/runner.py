@@ -1,113 +1,185 @@
-"""The checks of `receiver doctor` in the web process, once a minute, for /metrics and /readyz.
+"""The checks in the web process, for /readyz and /metrics.
 
-Owns which of them are made there and which of those /readyz names. Refuses the costly ones: the
-audits have their rounds in the workers. Nothing that a check finds stops a delivery.
+Owns which results are fresh: some checks run each time somebody asks, the others once a minute.
+Refuses to hang: each check has a time-out, and one run serves all who ask meanwhile. Nothing that
+a check finds stops a delivery.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
+from time import monotonic
 
 import structlog
 
-from jobs.common.tasks import every
-from receiver.health.metrics import Metrics
-from receiver.health.problem import Checked
-from receiver.health.readyz import Look, Trouble
-from receiver.health.registry import CHECKS, REVISION, Around, Check
+from jobs.common.errors import brief, in_words
+from jobs.common.tasks import every, pass_over
+from jobs.health.problem import Problem
+from receiver.health.check import CheckContext, CheckResult, HealthCheck, Runs
+from receiver.health.registry import CHECKS, DATABASE
 
 log = structlog.get_logger(__name__)
 
 EVERY_SECONDS = 60.0
 #: A problem counts once it is found twice: an edit reaches processes one after the other.
 AGAIN_SECONDS = 5.0
-
-MADE = (
-    "revision",
-    "durability",
-    "disk",
-    "clock",
-    "redis",
-    "worker",
-    "versions",
-    "backlog",
-    "complete",
-    "mappings",
-    "silence",
-    "secrets",
-    "files",
-    "rotation",
-    "public-url",
-    "notices",
-    "exceptions",
-)
-#: What /readyz names; it looks at redis, worker, backlog, mappings and secrets each time itself.
-NAMED = (
-    *("revision", "durability", "disk", "clock", "versions", "complete", "silence", "public-url"),
-    "notices",
-    "exceptions",
-)
+#: A check that takes longer while somebody waits has failed; a commit is given as long.
+ANSWER_SECONDS = 1.5
+#: An answer this fresh is given again, so that asking often costs nothing.
+FRESH_SECONDS = 1.0
 
 
-class Checkup:
-    """Makes the checks again and again, and holds what they found last."""
+@dataclass(frozen=True, slots=True)
+class Health:
+    """Whether this process can commit a delivery, and what else each check found, by name."""
 
-    def __init__(self, around: Callable[[], Around], metrics: Metrics) -> None:
-        self._around = around
-        self._metrics = metrics
-        self._last: dict[str, Checked] = {}
+    is_ready: bool
+    results: Mapping[str, CheckResult]
+    on_readyz: Sequence[str]
+    warning: Sequence[str]
+
+    @property
+    def problems(self) -> list[Problem]:
+        """What /readyz names."""
+        found = (problem for name in self.on_readyz for problem in self.results[name].problems)
+        return [problem for problem in found if problem.is_problem]
+
+    @property
+    def warnings(self) -> list[Problem]:
+        """What is worth knowing and degrades nothing."""
+        found = (problem for name in self.warning for problem in self.results[name].problems)
+        return [problem for problem in found if not problem.is_problem]
+
+    @property
+    def counts(self) -> dict[str, int]:
+        """How many problems each check found."""
+        return {
+            name: sum(problem.is_problem for problem in result.problems)
+            for name, result in self.results.items()
+        }
+
+
+class HealthRunner:
+    """Runs the checks, and holds what those of each minute found last.
+
+    `can_commit` writes and commits something, or raises.
+    """
+
+    def __init__(
+        self,
+        context: Callable[[], CheckContext],
+        can_commit: Callable[[], Awaitable[None]],
+        *,
+        checks: Iterable[HealthCheck] = CHECKS,
+        clock: Callable[[], float] = monotonic,
+    ) -> None:
+        self._context = context
+        self._can_commit = can_commit
+        self._checks = [check for check in checks if check.runs is not Runs.NEVER]
+        self._clock = clock
+        self._minutely: dict[str, CheckResult] = {}
+        self._last: Health | None = None
+        self._asked_at = 0.0
+        self._under_way: dict[str, asyncio.Task[CheckResult]] = {}
+        self._lock = asyncio.Lock()
+
+    @property
+    def names(self) -> list[str]:
+        """The checks that /metrics counts."""
+        return [DATABASE.name, *(check.name for check in self._checks)]
+
+    @property
+    def on_readyz(self) -> list[str]:
+        """The checks that /readyz can name."""
+        return [DATABASE.name, *(check.name for check in self._checks if check.on_readyz)]
+
+    async def health(self) -> Health:
+        """What is wrong now; a fresh answer is shared."""
+        async with self._lock:
+            if self._last is None or self._clock() - self._asked_at >= FRESH_SECONDS:
+                self._last = await self._ask()
+                self._asked_at = self._clock()
+            return self._last
 
     async def run(self) -> None:
-        """Check until cancelled."""
+        """Run all checks once a minute until cancelled."""
         await every("check", EVERY_SECONDS, self.check)
 
     async def check(self) -> None:
-        """Make every check once; one with a new problem a second time before it is believed."""
-        checks = [check for check in (REVISION, *CHECKS) if check.name in MADE]
-        found = await self._made(checks)
-        doubted = {one.name for one in found if is_bad(one) and not self._is_known(one.name)}
+        """Run all checks once; one with a new problem again before it is believed."""
+        results = await self._results(self._checks)
+        doubted = {name for name in results if results[name].has_problem} - self._known_problems()
         if doubted:
             await asyncio.sleep(AGAIN_SECONDS)
-            again = await self._made([check for check in checks if check.name in doubted])
-            found = [one for one in found if one.name not in doubted] + again
-        for one in found:
-            self._keep(one)
+            again = await self._results([one for one in self._checks if one.name in doubted])
+            results = {name: results[name] for name in results if name not in doubted} | again
+        for name, result in results.items():
+            self._store(name, result)
 
-    def looks(self) -> dict[str, Look]:
-        """What /readyz names of it."""
-        return {name: self._look_at(name) for name in NAMED}
+    async def _ask(self) -> Health:
+        context = self._context()
+        asked = [check for check in self._checks if check.runs is Runs.EACH_TIME]
+        committed, *answers = await asyncio.gather(
+            self._answer(DATABASE.name, self._commit),
+            *(self._answer(check.name, partial(check.run, context)) for check in asked),
+        )
+        fresh = {answer.name: answer for answer in answers}
+        nothing = CheckResult("not checked yet")
+        results = {
+            check.name: fresh.get(check.name) or self._minutely.get(check.name, nothing)
+            for check in self._checks
+        }
+        return Health(
+            not committed.has_problem,
+            {DATABASE.name: committed, **results},
+            self.on_readyz,
+            [check.name for check in self._checks if check.warns],
+        )
 
-    def _look_at(self, name: str) -> Look:
-        async def look() -> Sequence[Trouble]:
-            last = self._last.get(name)
-            findings = last.report.findings if last is not None else ()
-            return [Trouble(name, str(one)) for one in findings if one.is_problem]
+    async def _commit(self) -> CheckResult:
+        await self._can_commit()
+        return CheckResult("a delivery can be committed")
 
-        return look
+    async def _answer(self, name: str, run: Callable[[], Awaitable[CheckResult]]) -> CheckResult:
+        """One result. A check that hangs goes on for the next who asks, rather than piling up."""
+        task = self._under_way.get(name)
+        if task is None or task.done():
+            task = asyncio.ensure_future(run())
+            task.add_done_callback(pass_over)
+            self._under_way[name] = task
+        try:
+            result = await asyncio.wait_for(asyncio.shield(task), ANSWER_SECONDS)
+        except TimeoutError:
+            result = _failed(f"no answer within {ANSWER_SECONDS:g} s")
+        except Exception as error:  # noqa: BLE001 - whatever it is, it is what is wrong
+            log.warning("health.check_failed", check=name, error=brief(error))
+            result = _failed(in_words(error))
+        return result.under(name)
 
-    async def _made(self, checks: Sequence[Check]) -> list[Checked]:
-        """These, made now. One that cannot run says nothing: /readyz names a database away."""
-        found = []
+    async def _results(self, checks: Iterable[HealthCheck]) -> dict[str, CheckResult]:
+        """These, run now. One that cannot run is left out: /readyz names a database away."""
+        results = {}
         for check in checks:
             try:
-                async with asyncio.timeout(check.seconds):
-                    found.append(Checked(check.name, await check.ask(self._around())))
+                async with asyncio.timeout(check.timeout_seconds):
+                    results[check.name] = (await check.run(self._context())).under(check.name)
             except Exception as error:  # noqa: BLE001 - whatever it is, intake goes on
                 log.warning("check.failed", check=check.name, error=repr(error)[:300])
-        return found
+        return results
 
-    def _is_known(self, name: str) -> bool:
-        return name in self._last and is_bad(self._last[name])
+    def _known_problems(self) -> set[str]:
+        return {name for name, result in self._minutely.items() if result.has_problem}
 
-    def _keep(self, one: Checked) -> None:
-        problems = [str(finding) for finding in one.report.findings if finding.is_problem]
-        if problems and not self._is_known(one.name):
-            log.warning("check.problem", check=one.name, detail=problems[0], problems=len(problems))
-        self._last[one.name] = one
-        self._metrics.show_check(one.name, len(problems))
+    def _store(self, name: str, result: CheckResult) -> None:
+        problems = [problem for problem in result.problems if problem.is_problem]
+        if problems and name not in self._known_problems():
+            summary = problems[0].full_summary
+            log.warning("check.problem", check=name, summary=summary, problems=len(problems))
+        self._minutely[name] = result
 
 
-def is_bad(one: Checked) -> bool:
-    """Whether the check found a problem."""
-    return one.status == "problem"
+def _failed(reason: str) -> CheckResult:
+    return CheckResult("the check could not run", [Problem(reason)])

@@ -11,13 +11,13 @@ from urllib.parse import quote
 
 from pydantic import AwareDatetime
 
+from jobs.intake.rejections import UNKNOWN_SOURCE
 from jobs.queries.shape import Shape
 from jobs.queries.sources.silence import Silent
 from jobs.queries.sources.traffic import SecretUse, SourceTraffic, read_silent, read_traffic
 from jobs.storage.database import Database
 from mappings.engine.loading.load import MappingSet, Source
 from receiver.config.settings import Settings
-from receiver.health.metrics import UNKNOWN
 from receiver.signatures.describing import describe
 from receiver.sources.registry import (
     ClosedSource,
@@ -83,7 +83,7 @@ def source_items(
     silent: Sequence[Silent] = (),
 ) -> list[SourceItem]:
     """The sources by name."""
-    names = sorted({*mappings.sources, *mappings.unusable, *traffic} - {UNKNOWN})
+    names = sorted({*mappings.sources, *mappings.unusable, *traffic} - {UNKNOWN_SOURCE})
     nothing = SourceTraffic()
     known = known_sources(mappings, secrets)
     return [

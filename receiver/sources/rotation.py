@@ -6,7 +6,7 @@ to know values.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
@@ -16,7 +16,6 @@ from jobs.common.tasks import every
 from jobs.queries.sources.traffic import SecretUse, read_uses
 from jobs.storage.database import Database
 from mappings.engine.loading.load import MappingSet, Source
-from receiver.health.readyz import Look, Trouble
 
 log = structlog.get_logger(__name__)
 
@@ -69,18 +68,6 @@ def endings_of(source: Source, uses: Uses, now: datetime) -> Iterator[Ending]:
 def _is_the_latest(secret: str, uses: Uses) -> bool:
     """Whether it verified what the source sent last."""
     return uses[secret].last_used_at == max(use.last_used_at for use in uses.values())
-
-
-def look_at_endings(current: Callable[[], MappingSet], database: Database) -> Look:
-    """Which secrets are still used shortly before they end."""
-
-    async def look() -> Sequence[Trouble]:
-        return [
-            Trouble("rotation", f"source {one.source}: {one}")
-            for one in await endings_now(current(), database)
-        ]
-
-    return look
 
 
 async def warn_of_endings(current: Callable[[], MappingSet], database: Database) -> None:

@@ -12,9 +12,8 @@ from time import monotonic
 
 from starlette.types import Message, Scope
 
-from jobs.intake.rejections import Rejected
+from jobs.intake.rejections import UNKNOWN_SOURCE, Rejected
 from mappings.engine.common.suggest import nearest
-from receiver.health.metrics import UNKNOWN
 from receiver.sources.registry import KnownSource
 from receiver.sources.webhook_paths import WEBHOOKS, WrongPath, wrong_path
 from receiver.web.rejections import rejection_of
@@ -64,7 +63,7 @@ class Misrouted:
         """What is recorded of it: grouped by its mistake and the source that was meant."""
         return rejection_of(
             request,
-            UNKNOWN,
+            UNKNOWN_SOURCE,
             wrong.cause,
             wrong.detail,
             path=wrong.shown,

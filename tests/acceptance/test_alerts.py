@@ -1,4 +1,4 @@
-"""Notices as an operator gets them: from real processes, each once although several run."""
+"""Alerts as an operator gets them: from real processes, each once although several run."""
 
 from __future__ import annotations
 
@@ -33,12 +33,12 @@ def test_three_processes_tell_each_thing_once_signed_and_keep_the_address_to_the
         wait_until(
             lambda: {one.json["kind"] for one in channel.posted[1:]} >= {"failures", "mapping"},
             seconds=60,
-            what="two notices",
+            what="two alerts",
         )
         refused, *taken = channel.posted
         kinds = Counter(one.json["kind"] for one in taken)
         assert kinds == {"failures": 1, "mapping": 1}
-        texts = {one.json["kind"]: one.json["text"] for one in taken}
+        texts = {one.json["kind"]: one.json["summary"] for one in taken}
         assert "deliveries of tickets failed as mapping" in texts["failures"]
         assert "receiver replay --source tickets" in texts["failures"]
         assert texts["mapping"].startswith("A mapping was rejected: crm.yaml")

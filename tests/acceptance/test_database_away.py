@@ -43,7 +43,7 @@ def _is_alive_and_not_ready(service: Service) -> str:
     ready = service.http("GET", "/readyz")
     assert time.monotonic() - began < ANSWER_SECONDS
     assert (ready.status_code, ready.json()["status"]) == (503, "unavailable")
-    details = {problem["name"]: problem["detail"] for problem in ready.json()["problems"]}
+    details = {problem["name"]: problem["summary"] for problem in ready.json()["problems"]}
     return str(details["database"])
 
 

@@ -30,7 +30,7 @@ def _is_refused_and_not_ready(service: Service, customer: str) -> str:
     assert service.http("GET", "/livez").status_code == 200
     ready = service.http("GET", "/readyz")
     assert ready.status_code == 503
-    return str({one["name"]: one["detail"] for one in ready.json()["problems"]}["database"])
+    return str({one["name"]: one["summary"] for one in ready.json()["problems"]}["database"])
 
 
 def _takes_again(service: Service, taken: list[str], customer: str) -> None:

@@ -144,8 +144,8 @@ def test_a_bad_edit_costs_only_itself(service: Service, customer: str) -> None:
         ready = service.http("GET", "/readyz")
         assert (ready.status_code, ready.json()["status"]) == (200, "degraded")
         (said,) = [one for one in ready.json()["problems"] if one["name"] == "mappings"]
-        assert "rekeyed.yaml:" in said["detail"]
-        assert "`once_per`" in said["detail"]
+        assert "rekeyed.yaml:" in said["summary"]
+        assert "`once_per`" in said["summary"]
         complaint = service.run("status")
         assert (complaint.code, "rekeyed.yaml" in complaint.err) == (0, True)
     finally:
@@ -187,7 +187,7 @@ def test_an_edited_key_is_refused_by_check_and_by_the_running_service(
         assert "rekeyed.yaml" in service.run("status").err
         assert "a good rekeyed.yaml" in service.run("sources").out
         metrics = service.http("GET", "/metrics").text
-        assert 'receiver_health_problems{name="mappings"} 1.0' in metrics
+        assert 'receiver_health_problems{check="mappings"} 1.0' in metrics
     finally:
         with service.reloaded():
             service.edit("rekeyed.yaml", NEW, OLD)

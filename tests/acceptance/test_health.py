@@ -21,7 +21,7 @@ def _degraded_by(service: Service) -> set[str]:
     found = ready.json()
     named = {problem["name"] for problem in found["problems"]}
     assert found["status"] == ("degraded" if named else "ok")
-    assert all(problem["detail"] for problem in found["problems"])
+    assert all(problem["summary"] for problem in found["problems"])
     return named
 
 

@@ -1,4 +1,4 @@
-"""A place that takes notices: a real HTTP server that keeps what it was posted."""
+"""A place that takes alerts: a real HTTP server that keeps what it was posted."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ class Place:
 
     @property
     def texts(self) -> list[str]:
-        return [one.json["text"] for one in self.posted]
+        return [posted.json["text"] for posted in self.posted]
 
 
 @contextmanager

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from sqlalchemy import exists, func, select
 
 from jobs.common.states import DeliveryState
@@ -11,24 +9,15 @@ from jobs.storage.database import Database
 from jobs.storage.schema import deliveries, replay_items
 
 
-@dataclass(frozen=True, slots=True)
-class Backlog:
-    """How many deliveries wait, and the age of the oldest; None without one."""
-
-    waiting: int
-    oldest_age_seconds: float | None
-
-
-async def read_backlog(database: Database) -> Backlog:
-    """The deliveries that are not settled, by the database's clock."""
+async def count_waiting(database: Database) -> int:
+    """How many deliveries are not settled."""
     waiting = (
         select(func.count())
         .select_from(deliveries)
         .where(deliveries.c.state == DeliveryState.RECEIVED)
     )
     async with database.read() as connection:
-        number = await connection.scalar(waiting)
-    return Backlog(int(number or 0), await oldest_received_age_seconds(database))
+        return int(await connection.scalar(waiting) or 0)
 
 
 async def oldest_received_age_seconds(database: Database) -> float | None:

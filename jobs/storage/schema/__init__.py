@@ -39,10 +39,10 @@ from jobs.storage.schema.mappings import (
 )
 from jobs.storage.schema.operations import (
     actions,
+    alerts,
     audits,
     heartbeats,
     installation,
-    notices,
     replay_items,
     replays,
 )
@@ -52,6 +52,7 @@ __all__ = [
     "OUTCOME_KINDS",
     "TOLD_AGAIN",
     "actions",
+    "alerts",
     "audits",
     "billed_rules",
     "billing_events",
@@ -66,7 +67,6 @@ __all__ = [
     "mapping_set",
     "mapping_versions",
     "metadata",
-    "notices",
     "outcome_keys",
     "outcomes",
     "pairing_windows",

@@ -96,16 +96,16 @@ audits = Table(
 )
 
 #: Alerts, each sent once: kept until sent, and silent from then on.
-notices = Table(
-    "notices",
+alerts = Table(
+    "alerts",
     metadata,
-    Column("key", String(200), primary_key=True),  # what it is about: one row as long as it lasts
-    Column("id", String(36), nullable=False),  # of the message, the same over all tries
+    Column("key", String(200), primary_key=True),  # of its problem: one row as long as that lasts
+    Column("id", String(36), nullable=False),  # of the message, the same over all attempts
     Column("kind", String(32), nullable=False),
     Column("detail", JSON, nullable=False),
     Column("opened_at", UtcDateTime, nullable=False),
-    Column("missed_at", UtcDateTime),  # since when it is no longer seen
-    Column("ended_at", UtcDateTime),  # over: what is still to be said is that
+    Column("missed_at", UtcDateTime),  # since when the problem is no longer found
+    Column("resolved_at", UtcDateTime),  # over: what is still to be sent is that
     Column("sent_at", UtcDateTime),
     Column("attempts", Integer, nullable=False, server_default="0"),
     Column("next_attempt_at", UtcDateTime, nullable=False),

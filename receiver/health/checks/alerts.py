@@ -1,24 +1,27 @@
-"""Whether whoever is to be told of things can be told."""
+"""Whether alerts get through."""
 
 from __future__ import annotations
 
-from jobs.alerts.repository import Unsent, read_unsent
-from jobs.storage.database import Database
-from receiver.config.settings import Settings
-from receiver.health.problem import Finding, Report
+from jobs.alerts.repository import UnsentAlerts, read_unsent
+from jobs.health.problem import Problem
+from receiver.health.check import CheckContext, CheckResult
 
 
-async def check_notices(database: Database, settings: Settings) -> Report:
-    """Whether notices get through."""
-    if settings.alert_url is None:
-        return Report("nobody is told of anything: RECEIVER_ALERT_URL is not set")
-    return of_unsent(await read_unsent(database))
+async def check_alerts(context: CheckContext) -> CheckResult:
+    """Whether alerts are accepted where they are posted to."""
+    if context.settings.alert_url is None:
+        return CheckResult("alerts are off: RECEIVER_ALERT_URL is not set")
+    return of_unsent(await read_unsent(context.database))
 
 
-def of_unsent(unsent: Unsent) -> Report:
-    """What those that wait to be sent say."""
+def of_unsent(unsent: UnsentAlerts) -> CheckResult:
+    """What the alerts that wait to be sent mean."""
+    summary = f"alerts are accepted; {unsent.waiting} wait to be sent"
     if not unsent.failing:
-        return Report(f"notices get through; {unsent.waiting} are on their way")
-    says = f"{unsent.failing} notices were tried again and again and not taken"
-    remediation = "see `alert.send_failed` in the log, and RECEIVER_ALERT_URL"
-    return Report(says, (Finding(says, remediation),))
+        return CheckResult(summary)
+    problem = Problem(
+        f"{unsent.failing} alerts were posted several times and not accepted",
+        "see `alert.send_failed` in the log, and RECEIVER_ALERT_URL",
+        commands=("receiver doctor --send-test-alert",),
+    )
+    return CheckResult(summary, [problem])

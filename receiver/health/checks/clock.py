@@ -1,7 +1,7 @@
-"""Our clock, held against the database's and against the times at which vendors sign.
+"""This machine's clock, compared with the database's and with the times at which vendors sign.
 
-Owns which difference is one. A vendor's own clock may be wrong, so it takes several of them, or
-one whose every request is refused for its time.
+Owns which difference is a problem. A vendor's own clock may be wrong, so it takes several of them,
+or one whose every request is refused for its time.
 """
 
 from __future__ import annotations
@@ -13,23 +13,24 @@ from typing import NamedTuple
 
 from sqlalchemy import func, select
 
+from jobs.health.problem import Problem, note
 from jobs.heartbeat import alive
 from jobs.storage.database import Database
 from jobs.storage.schema import deliveries, rejections
-from receiver.health.problem import Finding, Report, note
+from receiver.health.check import CheckContext, CheckResult
 
 #: Leases and schedules are by the database's clock: more than this is worth setting right.
 DATABASE_SECONDS = 5.0
-#: Requests signed ahead of us by so much; or so long ago that it is no queue of a vendor's.
+#: Requests signed so far ahead of this clock; or longer ago than a vendor's queue explains.
 AHEAD_SECONDS = 10.0
 BEHIND_SECONDS = 60.0
-#: Fewer requests of a source say nothing of a clock.
+#: Fewer requests of a source say nothing about a clock.
 ENOUGH = 5
-#: So many refused for their time, while none is taken, is no replay of an attacker.
+#: So many refused for their time, while none is taken, are not an attacker's replays.
 REFUSED = 3
 LATELY = timedelta(hours=1)
 
-MEND = "set this machine's clock by NTP"
+REMEDIATION = "set this machine's clock by NTP"
 CAUSES = ("future-timestamp", "stale-timestamp")
 
 #: By source: the median of how many seconds ago requests were signed, and of how many.
@@ -46,7 +47,7 @@ class TimeRefused(NamedTuple):
 
 
 async def database_offset_seconds(database: Database) -> float:
-    """How far the database's clock is ahead of ours."""
+    """How far the database's clock is ahead of this one."""
     async with database.read() as connection:
         await connection.execute(select(database.now()))  # the first statement may wait to connect
         before = datetime.now(UTC)
@@ -56,43 +57,44 @@ async def database_offset_seconds(database: Database) -> float:
     return ((theirs or ours) - ours).total_seconds()
 
 
-async def check_clock(database: Database) -> Report:
+async def check_clock(context: CheckContext) -> CheckResult:
     """Whether this clock agrees with the others."""
+    database = context.database
     offset = await database_offset_seconds(database)
     lags: dict[str, tuple[float, int]] = {}
     for process in await alive(database, role="web"):
         for source, (lag, number) in process.detail.get("signed_lags", {}).items():
             if source not in lags or number > lags[source][1]:
                 lags[source] = (lag, number)
-    findings = [
+    problems = [
         *of_database(offset),
         *of_signatures(lags),
         *of_refusals(await _refused(database)),
     ]
-    return Report.of(_in_words(offset, lags), findings)
+    return CheckResult(_in_words(offset, lags), problems)
 
 
-def of_database(offset_seconds: float) -> list[Finding]:
-    """What the database's clock says of ours."""
+def of_database(offset_seconds: float) -> list[Problem]:
+    """What the database's clock says about this one."""
     if abs(offset_seconds) <= DATABASE_SECONDS:
         return []
     way = "ahead of" if offset_seconds > 0 else "behind"
-    says = f"the database's clock is {abs(offset_seconds):.0f} s {way} this machine's"
-    return [Finding(says, "set both by NTP")]
+    summary = f"the database's clock is {abs(offset_seconds):.0f} s {way} this machine's"
+    return [Problem(summary, "set both by NTP")]
 
 
-def of_signatures(lags: Lags) -> list[Finding]:
-    """What the times of signing say of our clock."""
+def of_signatures(lags: Lags) -> list[Problem]:
+    """What the times of signing say about this clock."""
     known = {source: lag for source, (lag, number) in lags.items() if number >= ENOUGH}
     if not known:
         return []
     middle = median(known.values())
     if middle < -AHEAD_SECONDS:
-        says = f"requests are signed {-middle:.0f} s ahead of this machine's clock, which is late"
-        return [Finding(says, MEND)]
+        summary = f"requests are signed {-middle:.0f} s ahead of this machine's clock: it is slow"
+        return [Problem(summary, REMEDIATION)]
     if middle > BEHIND_SECONDS:
-        says = f"requests arrive {middle:.0f} s after they were signed: this clock may be early"
-        return [Finding(says, f"{MEND}; if it is right, the vendors' queues are slow")]
+        summary = f"requests arrive {middle:.0f} s after they were signed: this clock may be fast"
+        return [Problem(summary, f"{REMEDIATION}; if it is right, the vendors' queues are slow")]
     odd = {s: lag for s, lag in known.items() if lag < -AHEAD_SECONDS or lag > BEHIND_SECONDS}
     return [
         note(
@@ -102,18 +104,19 @@ def of_signatures(lags: Lags) -> list[Finding]:
     ]
 
 
-def of_refusals(refused: Sequence[TimeRefused]) -> list[Finding]:
-    """What requests that were refused for their time say of our clock."""
-    findings = []
-    for one in refused:
-        if one.refused < REFUSED:
+def of_refusals(refused: Sequence[TimeRefused]) -> list[Problem]:
+    """What requests that were refused for their time say about this clock."""
+    problems = []
+    for lately in refused:
+        if lately.refused < REFUSED:
             continue
-        says = f"{one.refused} requests of {one.source} were refused as {one.cause} in an hour"
-        if one.taken:
-            findings.append(note(f"{says}, {one.taken} were taken"))
+        source, cause, number, taken = lately
+        summary = f"{number} requests of {source} were refused as {cause} in an hour"
+        if taken:
+            problems.append(note(f"{summary}, {taken} were taken"))
         else:
-            findings.append(Finding(f"{says} and none was taken", MEND))
-    return findings
+            problems.append(Problem(f"{summary} and none was taken", REMEDIATION))
+    return problems
 
 
 async def _refused(database: Database) -> list[TimeRefused]:
@@ -143,8 +146,8 @@ async def _refused(database: Database) -> list[TimeRefused]:
 
 def _in_words(offset: float, lags: Lags) -> str:
     enough = {source: lag for source, (lag, number) in lags.items() if number >= ENOUGH}
-    said = f"{abs(offset):.1f} s from the database's"
+    ours = f"{abs(offset):.1f} s from the database's"
     if not enough:
-        return f"{said}; too few recent requests say when they were signed"
+        return f"{ours}; too few recent requests say when they were signed"
     lag = f"{median(enough.values()):.1f} s"
-    return f"{said}; requests arrive {lag} after they were signed (sources: {len(enough)})"
+    return f"{ours}; requests arrive {lag} after they were signed (sources: {len(enough)})"

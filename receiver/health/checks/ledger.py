@@ -1,17 +1,20 @@
-"""The audits of `jobs.audits`, made now."""
+"""The ledger: its audits, whether settling keeps up, and up to when it is complete."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from functools import partial
 
-from jobs.audits.auditor import AUDITS, examine
-from jobs.audits.findings import REMEDIATIONS, Looked
+from jobs.audits.auditor import read_audits, run_audit
+from jobs.audits.results import REMEDIATIONS, RoundResult, audit_problems, overdue_problems
+from jobs.health import checks
+from jobs.health.problem import Problem, note
+from jobs.ledger.horizon import InFlight, oldest_in_flight, wait_for_horizon
 from jobs.queries.deliveries.backlog import oldest_received_age_seconds
 from jobs.queries.sources.silence import span
-from jobs.storage.database import Database
-from receiver.health.problem import Finding, Report, note
+from receiver.health.check import CheckContext, CheckResult
 
-#: Without --full an audit that looks at everything ends after this.
+#: Without --full an audit of everything ends after this; there are three of them.
 SHORT_SECONDS = 10.0
 #: What each audit says where all is well.
 GOOD = {
@@ -19,39 +22,69 @@ GOOD = {
     "books": "outcomes, billing events and what is owed agree",
     "records": "each delivery's state and outcomes agree",
     "corrections": "each correction by hand has its action, and each action its outcomes",
-    "waiting": "no delivery is put off for long",
+    "waiting": "no delivery is scheduled far ahead",
     "replays": "no replay is stuck",
 }
-BACKLOG_SECONDS = 60.0
+#: Transactions of this service take seconds.
+BEHIND = timedelta(minutes=10)
+#: For so long a transaction in flight is waited for.
+PATIENCE_SECONDS = 3.0
 
 
-async def check_audit(
-    database: Database, name: str, *, is_full: bool, tell: Callable[[int], None]
-) -> Report:
-    """One audit: of everything with `is_full`, else of as much as a short time allows."""
-    seconds = None if is_full else SHORT_SECONDS
-    return of_audit(name, await examine(database, name, seconds=seconds, tell=tell))
+async def check_audit(context: CheckContext, *, name: str) -> CheckResult:
+    """One audit, run now: of everything with `is_full`, else as far as a short time allows."""
+    result = await run_audit(
+        context.database,
+        name,
+        seconds=None if context.is_full else SHORT_SECONDS,
+        on_progress=partial(context.on_progress, name),
+    )
+    return of_audit(name, result)
 
 
-def of_audit(name: str, looked: Looked) -> Report:
+def of_audit(name: str, result: RoundResult) -> CheckResult:
     """What the audit found, in words."""
-    findings = [Finding(says, REMEDIATIONS[name]) for says in looked.says]
-    if looked.found > len(looked.says):
-        findings.append(Finding(f"and {looked.found - len(looked.says)} more like these"))
-    if not looked.is_whole:
-        number = looked.progress.get("looked", 0)
-        says = f"only the first {number} were looked at; workers look at all of them in turn"
-        findings.append(note(says, "`receiver doctor --full` looks at all now"))
-    return Report.of(GOOD[name], findings)
+    problems = [Problem(summary, REMEDIATIONS[name]) for summary in result.summaries]
+    if result.found > len(problems):
+        problems.append(Problem(f"and {result.found - len(problems)} more like these"))
+    if not result.is_whole:
+        number = result.progress.get("audited", 0)
+        summary = f"only the first {number} were audited; workers audit all of them in turn"
+        problems.append(note(summary, "audit all of them now", "receiver doctor --full"))
+    return CheckResult(GOOD[name], problems)
 
 
-NAMES = tuple(AUDITS)
+async def check_audits(context: CheckContext) -> CheckResult:
+    """What the audits in the workers found last; the doctor has just run them itself."""
+    audits = await read_audits(context.database)
+    problems = [] if context.in_doctor else audit_problems(audits)
+    problems += overdue_problems(audits, now=datetime.now(UTC))
+    return CheckResult("the workers run them", problems)
 
 
-async def check_backlog(database: Database) -> Report:
+async def check_backlog(context: CheckContext) -> CheckResult:
     """Whether deliveries wait for long."""
-    age = await oldest_received_age_seconds(database)
-    if age is None or age <= BACKLOG_SECONDS:
-        return Report("nothing waits for long")
-    says = f"the oldest unsettled delivery waits for {span(age)}"
-    return Report(says, (Finding(says, "more workers; see their logs"),))
+    age = await oldest_received_age_seconds(context.database)
+    return CheckResult("nothing waits for long", checks.backlog(age))
+
+
+async def check_complete(context: CheckContext) -> CheckResult:
+    """Whether the ledger is complete up to now, or an open transaction holds it back."""
+    horizon = await wait_for_horizon(context.database, seconds=PATIENCE_SECONDS)
+    async with context.database.read() as connection:
+        now = await context.database.time(connection)
+    return of_horizon(horizon, now=now, oldest=await oldest_in_flight(context.database))
+
+
+def of_horizon(horizon: datetime, *, now: datetime, oldest: InFlight | None) -> CheckResult:
+    """`oldest` is the transaction that holds it back, where the database names it."""
+    behind = now - horizon
+    if behind <= BEHIND:
+        return CheckResult("the ledger is complete up to now")
+    summary = f"billing events are complete only until {span(behind.total_seconds())} ago"
+    if oldest is None:
+        remediation = "another program holds a transaction that writes open; end it"
+    else:
+        remediation = f"end the transaction of {oldest}"
+    problem = Problem(summary, f"exports and closing wait: {remediation}")
+    return CheckResult(summary, [problem])

@@ -1,4 +1,4 @@
-"""The mappings as they stand: problems, rules that never match, what waits for a price."""
+"""The mappings in force: problems, rules that never match, failures, sources that are silent."""
 
 from __future__ import annotations
 
@@ -6,113 +6,95 @@ from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 
 from jobs.filters import RejectionFilter
-from jobs.queries.deliveries.failures import FailureGroup, read_failures
-from jobs.queries.exceptions.listing import Tally, count_exceptions, detail_of
-from jobs.queries.exceptions.texts import REMEDIATIONS
+from jobs.health import checks
+from jobs.health.problem import Problem, note
+from jobs.queries.deliveries.failures import read_failures
+from jobs.queries.exceptions.listing import count_exceptions
 from jobs.queries.sources.rejections import list_rejections
 from jobs.queries.sources.rules import KnownRule, RuleItem, read_rules
 from jobs.queries.sources.traffic import read_silent
-from jobs.storage.database import Database
-from jobs.storage.keyset import MAX_LIMIT as MOST_OF_A_PAGE
-from mappings.engine.loading.load import MappingSet
-from receiver.health.problem import Finding, Report, note
+from jobs.storage.keyset import MAX_LIMIT
+from receiver.health.check import CheckContext, CheckResult
 
-#: A rule that has not matched in so many deliveries is perhaps none that can.
+#: A rule that has not matched in so many deliveries perhaps never can.
 MANY_DELIVERIES = 100
-#: At most so many are told; a command has them all.
-MAX_LIMIT = 10
+#: At most so many are shown; a command has them all.
+SHOWN = 20
 LATELY = timedelta(days=1)
 
 
-def check_mappings(mappings: MappingSet) -> Report:
+async def check_mappings(context: CheckContext) -> CheckResult:
     """Whether every file is in force."""
-    findings = [
-        Finding(str(problem), "see `receiver check`") for problem in mappings.problems[:MAX_LIMIT]
+    mappings = context.mappings
+    problems = [
+        checks.rejected_mapping(
+            str(problem), file=problem.file, is_stale=problem.file in mappings.stale
+        )
+        for problem in mappings.problems[:SHOWN]
     ]
-    findings += [note(str(warning)) for warning in mappings.warnings[:MAX_LIMIT]]
-    return Report.of(f"{len(mappings.sources)} sources", findings)
+    problems += [note(str(warning)) for warning in mappings.warnings[:SHOWN]]
+    return CheckResult(f"{len(mappings.sources)} sources", problems)
 
 
-async def check_rules(database: Database, mappings: MappingSet) -> Report:
+async def check_rules(context: CheckContext) -> CheckResult:
     """Whether every rule matches now and then."""
     known = [
         KnownRule(source.name, rule.name, source.mode)
-        for source in mappings.sources.values()
+        for source in context.mappings.sources.values()
         for rule in source.rules
     ]
-    return Report.of(f"{len(known)} rules", of_rules(await read_rules(database, known)))
+    return CheckResult(f"{len(known)} rules", of_rules(await read_rules(context.database, known)))
 
 
-def of_rules(rules: tuple[RuleItem, ...]) -> list[Finding]:
+def of_rules(rules: Sequence[RuleItem]) -> list[Problem]:
     """Rules in force that have never matched although much has come."""
     return [
         note(
-            f"rule {one.rule} of {one.source} matched none of {one.never_matched_in} deliveries",
-            "see `receiver rules` and `receiver try`",
+            f"rule {rule.rule} of {rule.source} matched none of {rule.never_matched_in} deliveries",
+            "see which it missed, and try it on one: `receiver try`",
+            "receiver rules",
         )
-        for one in rules
-        if one.mode is not None and (one.never_matched_in or 0) >= MANY_DELIVERIES
-    ][:MAX_LIMIT]
+        for rule in rules
+        if rule.mode is not None and (rule.never_matched_in or 0) >= MANY_DELIVERIES
+    ][:SHOWN]
 
 
-async def check_failures(database: Database) -> Report:
-    """What is failed and waits for a mend: money held back, and nothing lost."""
-    groups = await read_failures(database)
-    return Report.of(
-        f"{sum(group.count for group in groups)} failed deliveries", of_failures(groups)
+async def check_failures(context: CheckContext) -> CheckResult:
+    """What has failed and waits for a fix: money held back, and nothing lost."""
+    groups = await read_failures(context.database)
+    return CheckResult(
+        f"{sum(group.count for group in groups)} failed deliveries",
+        checks.failures(groups[:SHOWN]),
     )
 
 
-def of_failures(groups: tuple[FailureGroup, ...]) -> list[Finding]:
-    """The largest groups, each with the command that replays it once it is mended."""
-    return [
-        note(
-            f"{one.count} of {one.source} failed as {one.reason}: {one.detail}",
-            f"{one.remediation} `{one.replay}`",
-        )
-        for one in groups[:MAX_LIMIT]
-    ]
+async def check_silence(context: CheckContext) -> CheckResult:
+    """Whether every source sends as often as its mapping expects."""
+    silent = await read_silent(context.database, context.mappings)
+    sources = context.mappings.sources.values()
+    watched = sum(source.expect_every is not None for source in sources)
+    return CheckResult(f"sources that have an expect_every: {watched}", checks.silences(silent))
 
 
-async def check_silence(database: Database, mappings: MappingSet) -> Report:
-    """Whether every source was heard of as often as its mapping expects."""
-    remediation = "look at the webhook's page at the vendor, and at `receiver rejections`"
-    findings = [Finding(str(one), remediation) for one in await read_silent(database, mappings)]
-    watched = sum(source.expect_every is not None for source in mappings.sources.values())
-    return Report.of(f"sources that have an expect_every: {watched}", findings)
-
-
-async def check_paths(database: Database) -> Report:
+async def check_paths(context: CheckContext) -> CheckResult:
     """Whether requests reach the service and miss every source."""
     since = datetime.now(UTC) - LATELY
-    found = await list_rejections(database, RejectionFilter(since=since), limit=MOST_OF_A_PAGE)
-    strays = [one for one in found.items if one.path is not None]
-    return Report.of(
-        f"kinds of requests in the last day that reached no source: {len(strays)}",
-        [
-            note(
-                f"{one.count} to {one.path} reached no source: {one.detail}",
-                f"{one.remediation}; see `receiver rejections`",
-            )
-            for one in strays[:MAX_LIMIT]
-        ],
-    )
-
-
-async def check_exceptions(database: Database, mappings: MappingSet) -> Report:
-    """What was taken and not billed as someone may expect."""
-    tallies = [one for one in await count_exceptions(database, mappings) if one.count]
-    counts = ", ".join(f"{one.count} {one.kind}" for one in tallies) or "none"
-    return Report.of(f"exceptions: {counts}", of_exceptions(tallies))
-
-
-def of_exceptions(tallies: Sequence[Tally]) -> list[Finding]:
-    """One for each kind; a problem where no order of arrival puts it right."""
-    return [
-        Finding(
-            detail_of(one),
-            f"{REMEDIATIONS[one.kind]} See `receiver exceptions --kind {one.kind}`",
-            is_problem=one.pressing > 0,
+    page = await list_rejections(context.database, RejectionFilter(since=since), limit=MAX_LIMIT)
+    strays = [item for item in page.items if item.path is not None]
+    notes = [
+        note(
+            f"{stray.count} to {stray.path} reached no source: {stray.detail}",
+            stray.remediation or "",
+            "receiver rejections",
         )
-        for one in tallies
+        for stray in strays[:SHOWN]
     ]
+    number = len(strays)
+    return CheckResult(f"kinds of requests in the last day that reached no source: {number}", notes)
+
+
+async def check_exceptions(context: CheckContext) -> CheckResult:
+    """What was taken and not billed as may be expected."""
+    tallies = await count_exceptions(context.database, context.mappings)
+    counts = ", ".join(f"{tally.count} {tally.kind}" for tally in tallies if tally.count)
+    return CheckResult(f"exceptions: {counts or 'none'}", checks.exceptions(tallies))

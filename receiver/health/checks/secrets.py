@@ -1,72 +1,86 @@
-"""Secrets and settings: there or not, whom their files let read, and which are for trying only.
+"""Secrets and settings: whether they are set, who can read their files, and which are throw-away.
 
 Owns those sentences. Refuses to show a value.
 """
 
 from __future__ import annotations
 
+import asyncio
 import os
 import shlex
 import stat
-from datetime import datetime
+from datetime import UTC, datetime
 from pathlib import Path
 
 from sqlalchemy.engine import make_url
 
-from mappings.engine.loading.load import MappingSet
+from jobs.health.problem import Problem, note
 from receiver.config.env_file import doubtful_values
 from receiver.config.reading import misspelt
 from receiver.config.settings import ENV_FILE, Settings
-from receiver.health.problem import Finding, Report, note
+from receiver.health.check import CheckContext, CheckResult
 from receiver.sources.registry import SourceState, known_sources, without_public_url
+from receiver.sources.rotation import endings_now
 from receiver.sources.secret_problems import missing_secrets, secret_problems, throwaway_secrets
 from receiver.sources.secrets import Secrets
 
 
-def check_secrets(mappings: MappingSet, secrets: Secrets, now: datetime) -> Report:
+async def check_secrets(context: CheckContext) -> CheckResult:
     """Whether each source has a secret, of the form that its scheme takes."""
+    mappings, secrets, now = context.mappings, context.secrets, datetime.now(UTC)
     missing = missing_secrets(mappings, secrets, now=now)
-    findings = [
-        Finding(f"source {source} has no secret and answers 503", f"set {' or '.join(names)}")
+    problems = [
+        Problem(f"source {source} has no secret and answers 503", f"set {' or '.join(names)}")
         for source, names in sorted(missing.items())
     ]
-    findings += [
-        Finding(f"source {one.source}: {one.name} {one.summary}", one.remedy)
-        for one in secret_problems(mappings, secrets, now=now)
+    problems += [
+        Problem(f"source {secret.source}: {secret.name} {secret.summary}", secret.remedy)
+        for secret in secret_problems(mappings, secrets, now=now)
     ]
-    findings += [
+    problems += [
         note(
             f"source {source} has the throw-away secret that `receiver up` made for {name}",
             f"set {name} to the vendor's before you count on it",
         )
         for source, name in throwaway_secrets(mappings, secrets)
     ]
-    return Report.of(f"{len(mappings.sources)} sources", findings)
+    return CheckResult(f"{len(mappings.sources)} sources", problems)
 
 
-def check_settings() -> Report:
+async def check_settings(_context: CheckContext) -> CheckResult:
     """Whether every RECEIVER_ variable is one that something reads."""
+    return await asyncio.to_thread(_check_settings)
+
+
+def _check_settings() -> CheckResult:
     remediation = "write it as in docs/settings.md, or take it out"
-    findings = [note(one, remediation) for one in misspelt()]
-    findings += [
-        note(one, "docs/settings.md says how .env is read") for one in doubtful_values(ENV_FILE)
+    problems = [note(warning, remediation) for warning in misspelt()]
+    problems += [
+        note(warning, "docs/settings.md says how .env is read")
+        for warning in doubtful_values(ENV_FILE)
     ]
-    return Report.of("each is one that is read", findings)
+    return CheckResult("each is one that is read", problems)
 
 
-def check_files(settings: Settings, secrets: Secrets) -> Report:
-    """Whether our files can be read by us, and by nobody else on this machine."""
-    findings = [
-        Finding(f"{path} cannot be read", "see RECEIVER_SECRETS_DIR, and who may read it")
+async def check_files(context: CheckContext) -> CheckResult:
+    """Whether our files can be read by us, and by no other user of this machine."""
+    return await asyncio.to_thread(_check_files, context.settings, context.secrets)
+
+
+def _check_files(settings: Settings, secrets: Secrets) -> CheckResult:
+    problems = [
+        Problem(f"{path} cannot be read", "see RECEIVER_SECRETS_DIR, and who may read it")
         for path in sorted(secrets.unreadable)
     ]
-    findings += [
-        Finding(
-            f"{path} can be read by others on this machine", f"chmod 600 {shlex.quote(str(path))}"
+    problems += [
+        Problem(
+            f"{path} can be read by others on this machine",
+            "leave it to its owner",
+            commands=(f"chmod 600 {shlex.quote(str(path))}",),
         )
         for path in open_files(settings)
     ]
-    return Report.of("files with secrets and payloads are their owner's alone", findings)
+    return CheckResult("files with secrets and payloads are their owner's alone", problems)
 
 
 def open_files(settings: Settings) -> list[Path]:
@@ -94,21 +108,34 @@ def _is_open(path: Path) -> bool:
     return is_ours and bool(status.st_mode & stat.S_IROTH)
 
 
-def check_public_url(settings: Settings, mappings: MappingSet, secrets: Secrets) -> Report:
+async def check_rotation(context: CheckContext) -> CheckResult:
+    """Whether a secret is still used shortly before it ends."""
+    endings = await endings_now(context.mappings, context.database)
+    return CheckResult(
+        "no secret that is in use ends soon",
+        [
+            Problem(f"source {ending.source}: {ending}", "see docs/mappings.md, verify")
+            for ending in endings
+        ],
+    )
+
+
+async def check_public_url(context: CheckContext) -> CheckResult:
     """Whether it is known what vendors call, where they sign that."""
+    settings, mappings, secrets = context.settings, context.mappings, context.secrets
     tried = {source for source, _ in throwaway_secrets(mappings, secrets)}
     known = known_sources(mappings, secrets)
     remediation = "set RECEIVER_PUBLIC_URL to what it calls"
-    findings = [
-        Finding(
+    problems = [
+        Problem(
             f"the vendor of {name} signs the URL, and nothing says what it calls",
             remediation,
-            is_problem=name not in tried,
+            severity="note" if name in tried else "problem",
         )
         for name in without_public_url(known.values(), settings)
         if known[name].state is SourceState.READY
     ]
     base = settings.public_url or (
-        "not set" if findings else "not set, and no source in use needs it"
+        "not set" if problems else "not set, and no source in use needs it"
     )
-    return Report.of(f"RECEIVER_PUBLIC_URL: {base}", findings)
+    return CheckResult(f"RECEIVER_PUBLIC_URL: {base}", problems)

@@ -33,7 +33,7 @@ def a_round_of_an_audit_is_claimed(stage: Stage) -> None:
     _round_is_cut_off(stage)
 
 
-@crashes("commit in jobs.audits.auditor:Auditor._keep", kills="worker", tuned=HASTE)
+@crashes("commit in jobs.audits.auditor:Auditor._store", kills="worker", tuned=HASTE)
 def a_round_of_an_audit_is_kept(stage: Stage) -> None:
     """The next worker makes a round that was made and not kept; no audit finds anything."""
     _round_is_cut_off(stage)

@@ -1,4 +1,4 @@
-"""Rejections jump against their own recent normal, and what goes on for hours becomes normal."""
+"""Rejections spike against their own recent normal, and what goes on for hours becomes normal."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from jobs.alerts.spikes import LEAST, LEAST_UNKNOWN, SPAN_SECONDS, Jump, jumps
+from jobs.alerts.spikes import LEAST, LEAST_UNKNOWN, SPAN_SECONDS, Spike, spikes
 
 LOOK = 15.0
 DESK = ("desk", "bad-signature")
@@ -22,26 +22,26 @@ class Counting:
         self.at = 1_000_000.0
         self.known: dict[str, Any] = {}
 
-    def look(self, more: int = 0) -> list[Jump]:
+    def look(self, more: int = 0) -> list[Spike]:
         self.count += more
         self.at += LOOK
         counts = {self.key: self.count} if self.count else {}
-        found, self.known = jumps(self.known, counts, self.at)
+        found, self.known = spikes(self.known, counts, self.at)
         return found
 
-    def go_on(self, *, a_look: int, hours: float) -> list[list[Jump]]:
+    def go_on(self, *, a_look: int, hours: float) -> list[list[Spike]]:
         return [self.look(a_look) for _ in range(int(hours * 3600 / LOOK))]
 
 
-def test_the_first_rejections_of_a_quiet_source_jump_once_they_are_many() -> None:
+def test_the_first_rejections_of_a_quiet_source_spike_once_they_are_many() -> None:
     counting = Counting()
     counting.look()
     assert counting.look(LEAST - 1) == []
-    (jump,) = counting.look(1)
-    assert (jump.source, jump.cause, jump.count, jump.normal) == (*DESK, LEAST, 0.0)
+    (spike,) = counting.look(1)
+    assert (spike.source, spike.cause, spike.count, spike.normal) == (*DESK, LEAST, 0.0)
 
 
-def test_a_jump_is_over_when_they_cease() -> None:
+def test_a_spike_is_over_when_they_cease() -> None:
     counting = Counting()
     counting.look()
     assert counting.look(100)
@@ -50,18 +50,18 @@ def test_a_jump_is_over_when_they_cease() -> None:
     assert not ended[-1]
 
 
-def test_what_was_there_before_the_first_look_is_no_jump() -> None:
+def test_what_was_there_before_the_first_look_is_no_spike() -> None:
     counting = Counting(count=50_000)
     assert not any(counting.go_on(a_look=0, hours=1))
 
 
-def test_a_steady_noise_is_learnt_and_many_more_than_that_jump() -> None:
+def test_a_steady_noise_is_learnt_and_many_more_than_that_spike() -> None:
     counting = Counting(count=10)
     noise = counting.go_on(a_look=2, hours=8)
     assert not any(noise[-100:])
-    (jump,) = counting.look(600)
-    assert 60 < jump.normal < 90
-    assert jump.count > 600
+    (spike,) = counting.look(600)
+    assert 60 < spike.normal < 90
+    assert spike.count > 600
 
 
 def test_a_new_level_is_normal_after_some_hours() -> None:
@@ -72,14 +72,14 @@ def test_a_new_level_is_normal_after_some_hours() -> None:
     assert not any(level[-60:])
 
 
-def test_scanners_at_unknown_paths_take_more_to_be_told() -> None:
+def test_scanners_at_unknown_paths_take_more_for_an_alert() -> None:
     counting = Counting(("unknown", "unknown-source"))
     counting.look()
     assert counting.look(LEAST_UNKNOWN - 1) == []
     assert len(counting.look(1)) == 1
 
 
-def test_a_long_pause_between_two_looks_is_no_jump_by_itself() -> None:
+def test_a_long_pause_between_two_looks_is_no_spike_by_itself() -> None:
     counting = Counting()
     counting.look()
     counting.look(5)

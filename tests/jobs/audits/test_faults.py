@@ -8,22 +8,22 @@ import itertools
 import pytest
 from sqlalchemy import select
 
-from jobs.audits.auditor import AUDITS, examine
-from jobs.audits.findings import Looked
+from jobs.audits.auditor import AUDITS, run_audit
+from jobs.audits.results import RoundResult
 from jobs.storage.schema import deliveries, outcomes
 from tests.jobs.audits.conftest import by_hand
 from tests.jobs.doubles import Telling, bill, body, undo
 from tests.jobs.workshop import Workshop
 
 
-async def look(workshop: Workshop, name: str) -> Looked:
-    return await examine(workshop.database, name, seconds=None, tell=lambda _number: None)
+async def run(workshop: Workshop, name: str) -> RoundResult:
+    return await run_audit(workshop.database, name, seconds=None, on_progress=lambda _number: None)
 
 
-async def found(workshop: Workshop) -> dict[str, Looked]:
+async def found(workshop: Workshop) -> dict[str, RoundResult]:
     """The audits that find anything, all of them made now."""
-    looked = {name: await look(workshop, name) for name in AUDITS}
-    return {name: one for name, one in looked.items() if one.found}
+    results = {name: await run(workshop, name) for name in AUDITS}
+    return {name: result for name, result in results.items() if result.found}
 
 
 async def test_a_busy_database_has_no_fault(busy: Workshop) -> None:
@@ -191,12 +191,12 @@ PLANTED = {
     ),
     "a correction's outcome is deleted": planted(
         "corrections",
-        "(reverse) tells of 1 outcomes and has 0",
+        "(reverse) counts 1 outcomes and has 0",
         "DELETE FROM outcomes WHERE delivery_id IS NULL",
     ),
     "a correction that nobody recorded": planted(
         "corrections",
-        "(reverse) tells of 1 outcomes and has 0",
+        "(reverse) counts 1 outcomes and has 0",
         "UPDATE actions SET kind = 'reverse', count = 1 WHERE kind = 'discard'",
     ),
     "a recorded delivery is put back": planted(
@@ -228,18 +228,18 @@ async def test_what_somebody_did_to_the_database_is_found(
     busy: Workshop, audit: str, says: str, statements: tuple[str, ...]
 ) -> None:
     await by_hand(busy, *statements)
-    looked = await look(busy, audit)
-    assert looked.found
-    assert any(says in one for one in looked.says), looked.says
+    result = await run(busy, audit)
+    assert result.found
+    assert any(says in one for one in result.summaries), result.summaries
 
 
 async def test_a_delivery_put_off_into_the_future_is_found(workshop: Workshop) -> None:
     await workshop.post(body(bill("key")))
-    assert (await look(workshop, "waiting")).found == 0
+    assert (await run(workshop, "waiting")).found == 0
     async with workshop.database.write() as connection:
         await connection.execute(
             deliveries.update().values(next_attempt_at=workshop.database.now(plus_seconds=7200))
         )
-    looked = await look(workshop, "waiting")
-    assert looked.found == 1
-    assert "wait for a next attempt as late as" in looked.says[0]
+    result = await run(workshop, "waiting")
+    assert result.found == 1
+    assert "wait for a next attempt as late as" in result.summaries[0]

@@ -13,7 +13,7 @@ from sqlalchemy import select
 from jobs.audits import scrub as module
 from jobs.audits.auditor import AUDITS, Auditor, read_audits
 from jobs.audits.books import BOOKS
-from jobs.audits.findings import Looked
+from jobs.audits.results import RoundResult
 from jobs.common.ids import new_id
 from jobs.storage.database import Database
 from jobs.storage.schema import audits
@@ -29,7 +29,7 @@ async def make_due(workshop: Workshop) -> None:
 
 
 async def test_a_round_of_all_audits_is_kept_for_whoever_shows_it(busy: Workshop) -> None:
-    await Auditor(busy.database).do_what_is_due()
+    await Auditor(busy.database).run_due()
     kept = await read_audits(busy.database)
     assert {one.name: one.found for one in kept} == dict.fromkeys(AUDITS, 0)
     now = await busy.now()
@@ -41,17 +41,17 @@ async def test_of_many_workers_one_has_the_round_and_none_before_it_is_due(
 ) -> None:
     looks: list[str] = []
 
-    async def look(_database: Database, progress: Mapping[str, Any]) -> Looked:
+    async def look(_database: Database, progress: Mapping[str, Any]) -> RoundResult:
         looks.append("looked")
         await asyncio.sleep(0.05)
-        return Looked(found=0, progress={"round": progress.get("round", 0) + 1})
+        return RoundResult(found=0, progress={"round": progress.get("round", 0) + 1})
 
     workers = [Auditor(workshop.new_database(), {"balance": look}) for _ in range(5)]
-    await asyncio.gather(*(one.do_what_is_due() for one in workers))
-    await asyncio.gather(*(one.do_what_is_due() for one in workers))
+    await asyncio.gather(*(one.run_due() for one in workers))
+    await asyncio.gather(*(one.run_due() for one in workers))
     assert len(looks) == 1
     await make_due(workshop)
-    await asyncio.gather(*(one.do_what_is_due() for one in workers))
+    await asyncio.gather(*(one.run_due() for one in workers))
     assert len(looks) == 2
     assert (await workshop.all(select(audits.c.progress)))[0][0] == {"round": 2}
 
@@ -59,13 +59,13 @@ async def test_of_many_workers_one_has_the_round_and_none_before_it_is_due(
 async def test_a_round_that_breaks_is_tried_again_and_the_others_are_made(
     workshop: Workshop, logs: list[Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("jobs.audits.auditor.LOOK_SECONDS", 0.01)
+    monkeypatch.setattr("jobs.audits.auditor.DUE_SECONDS", 0.01)
 
-    async def break_(_database: Database, _progress: Mapping[str, Any]) -> Looked:
+    async def break_(_database: Database, _progress: Mapping[str, Any]) -> RoundResult:
         raise LookupError("a bug")
 
-    async def look(_database: Database, _progress: Mapping[str, Any]) -> Looked:
-        return Looked(found=0)
+    async def look(_database: Database, _progress: Mapping[str, Any]) -> RoundResult:
+        return RoundResult(found=0)
 
     running = asyncio.create_task(
         Auditor(workshop.database, {"books": break_, "balance": look}).run()
@@ -81,27 +81,27 @@ async def test_a_round_that_breaks_is_tried_again_and_the_others_are_made(
 async def test_a_round_that_the_database_cut_off_is_due_again_at_once(workshop: Workshop) -> None:
     rounds: list[Mapping[str, Any]] = []
 
-    async def cut_off_once(_database: Database, progress: Mapping[str, Any]) -> Looked:
+    async def cut_off_once(_database: Database, progress: Mapping[str, Any]) -> RoundResult:
         rounds.append(progress)
         if len(rounds) == 1:
             raise TimeoutError
-        return Looked(found=0)
+        return RoundResult(found=0)
 
     auditor = Auditor(workshop.database, {"balance": cut_off_once})
     with pytest.raises(TimeoutError):
-        await auditor.do_what_is_due()
-    await auditor.do_what_is_due()
+        await auditor.run_due()
+    await auditor.run_due()
     assert rounds == [{}, {}]
 
 
 async def test_what_was_found_is_looked_at_until_it_is_mended(busy: Workshop) -> None:
+    """Planted before the first pass: `busy` may be older than what counts as changed."""
     auditor = Auditor(busy.database)
-    await auditor.do_what_is_due()
     change = "UPDATE billing_events SET amount_micros = {} WHERE outcome_key = 'plain'"
     await by_hand(busy, change.format(7))
     for is_wrong, statement in ((True, None), (True, change.format(990_000)), (False, None)):
+        await auditor.run_due()
         await make_due(busy)
-        await auditor.do_what_is_due()
         (books,) = [one for one in await read_audits(busy.database) if one.name == "books"]
         assert bool(books.found) is is_wrong
         if statement is not None:
@@ -117,8 +117,8 @@ async def test_a_pass_goes_on_where_the_last_round_ended(
     progress: Mapping[str, Any] = {}
     reached = []
     for _ in range(8):
-        looked = await BOOKS.round(workshop.database, progress, seconds=0.0001)
-        progress = looked.progress
+        result = await BOOKS.round(workshop.database, progress, seconds=0.0001)
+        progress = result.progress
         reached.append((progress["pass"]["number"], progress["pass"]["ended"] is not None))
     assert reached[:5] == [(3, False), (6, False), (9, False), (10, False), (10, True)]
     assert reached[5:] == [(10, True)] * 3

@@ -14,7 +14,6 @@ from hypothesis import strategies as st
 from sqlalchemy import insert, select
 
 from jobs.audits.books import faults_of_keys
-from jobs.audits.findings import Fault
 from jobs.common.errors import FilterInvalid
 from jobs.corrections import request as wishes
 from jobs.corrections import runner
@@ -25,6 +24,7 @@ from jobs.corrections.result import CorrectionResult
 from jobs.corrections.reversed_charges import find_named
 from jobs.corrections.runner import correct, rehearse
 from jobs.filters import ChargeFilter, DeliveryFilter
+from jobs.health.problem import Problem
 from jobs.ledger.repository import load_books
 from jobs.privacy.evidence import WHY_GONE
 from jobs.privacy.pseudonyms import pseudonym_of
@@ -538,7 +538,7 @@ async def test_any_mixture_of_deliveries_and_corrections_owes_what_the_model_owe
     assert await desk.totals() == before
 
 
-async def _faults(desk: Desk, keys: list[str]) -> list[Fault]:
+async def _faults(desk: Desk, keys: list[str]) -> list[Problem]:
     """What the service's own check of its books has to say."""
     async with desk.workshop.database.read() as connection:
         return await faults_of_keys(connection, keys)

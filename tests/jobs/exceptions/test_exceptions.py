@@ -56,7 +56,7 @@ class Books:
         database = self.desk.workshop.database
         async with database.write() as connection:
             await connection.execute(update(audits).values(next_at=database.now(plus_seconds=-1)))
-        await Auditor(database, {ROUND: look_for_exceptions}).do_what_is_due()
+        await Auditor(database, {ROUND: look_for_exceptions}).run_due()
 
 
 @pytest.fixture
@@ -237,10 +237,10 @@ async def test_a_round_goes_on_where_the_last_one_ended(
     monkeypatch.setattr(register, "OVERLAP", timedelta())
     monkeypatch.setattr(rounds, "ROUND_SECONDS", 0.0)
     database = books.desk.workshop.database
-    looked = await look_for_exceptions(database, {})
+    result = await look_for_exceptions(database, {})
     assert await books.desk.workshop.count(exceptions) == 0
     monkeypatch.setattr(rounds, "ROUND_SECONDS", 10.0)
-    await look_for_exceptions(database, looked.progress)
+    await look_for_exceptions(database, result.progress)
     assert await books.desk.workshop.count(exceptions) == 4
 
 

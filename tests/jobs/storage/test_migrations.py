@@ -4,6 +4,7 @@ import asyncio
 import importlib
 import sys
 from collections.abc import AsyncIterator
+from datetime import datetime
 from pathlib import Path
 
 import pytest
@@ -11,7 +12,7 @@ from alembic import command
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from alembic.operations import Operations
-from sqlalchemy import Connection, event, inspect, make_url, text
+from sqlalchemy import Connection, event, inspect, make_url, select, text
 from sqlalchemy.exc import DBAPIError, PendingRollbackError
 
 from jobs.audits.auditor import Auditor
@@ -22,7 +23,7 @@ from jobs.storage import migrations
 from jobs.storage.database import Database, assert_durable, open_database
 from jobs.storage.migrations import _config, migrate, open_for_migration
 from jobs.storage.revision import VERSIONS, schema_is_current
-from jobs.storage.schema import metadata
+from jobs.storage.schema import alerts, audits, metadata
 from tests.jobs.storage import first_form_of_0003
 from tests.support.postgres import Postgres
 from tests.support.processes import Process, wait_until
@@ -154,7 +155,7 @@ CHARGED = (
 
 
 async def test_a_database_of_the_first_form_of_0003_is_brought_along(database: Database) -> None:
-    """It is marked 0003 too, and lacked what a purge, audits and notices need."""
+    """It is marked 0003 too, and lacked what a purge, audits and alerts need."""
     await make_first_form_of_0003(database)
     assert not await schema_is_current(database)
     await migrate(database)
@@ -168,7 +169,7 @@ async def test_a_database_of_the_first_form_of_0003_is_brought_along(database: D
     assert checks == CHECKS
     async with database.write() as connection:
         await connection.execute(text(RESTORED))
-    await Auditor(database).do_what_is_due()
+    await Auditor(database).run_due()
     await purge(database, "acme", await survey(database, "acme"), actor="test")
     async with database.read() as connection:
         named = await connection.scalar(text("SELECT customer_id FROM billing_events"))
@@ -369,3 +370,41 @@ async def test_the_folder_of_a_sqlite_file_is_made(tmp_path: Path) -> None:
     await migrate(database)
     assert path.is_file()
     await database.close()
+
+
+async def test_alerts_of_before_are_kept_under_the_names_of_today(database: Database) -> None:
+    def to_16(connection: Connection) -> None:
+        command.upgrade(_config(connection), "0016")
+
+    async with database.write() as connection:
+        await connection.run_sync(to_16)
+        for statement in (OLD_NOTICE, OLD_AUDITS):
+            await connection.exec_driver_sql(statement)
+    await migrate(database)
+    async with database.read() as connection:
+        (alert,) = (await connection.execute(select(alerts))).mappings().all()
+        rounds = (await connection.execute(select(audits).order_by(audits.c.name))).mappings().all()
+        gone = await connection.run_sync(lambda sync: not inspect(sync).has_table("notices"))
+    assert (alert["key"], alert["id"], alert["attempts"]) == ("silence:crm", "n", 2)
+    assert alert["resolved_at"] == alert["opened_at"] == datetime.fromisoformat(f"{AT}+00:00")
+    assert alert["detail"] == {
+        "summary": "silent", "commands": ["receiver sources"], "labels": {}, "resolved": "over",
+    }  # fmt: skip
+    assert [(one["name"], one["detail"]) for one in rounds] == [
+        ("alerts", {}),
+        ("books", {"summaries": ["key k"]}),
+    ]
+    assert rounds[0]["progress"] == {"failed": [1]}
+    assert gone
+
+
+OLD_DETAIL = '{"says": "silent", "run": ["receiver sources"], "facts": {}, "ended": "over"}'
+OLD_NOTICE = (
+    "INSERT INTO notices (key, id, kind, detail, opened_at, ended_at, attempts, next_attempt_at)"  # noqa: S608 - from above
+    f" VALUES ('silence:crm', 'n', 'silence', '{OLD_DETAIL}', '{AT}', '{AT}', 2, '{AT}')"
+)
+OLD_AUDITS = (
+    "INSERT INTO audits (name, found, detail, progress, next_at) VALUES"  # noqa: S608 - from above
+    f""" ('books', 1, '{{"says": ["key k"]}}', '{{}}', '{AT}'),"""
+    f""" ('notices', 0, '{{}}', '{{"failed": [1]}}', '{AT}')"""
+)

@@ -1,4 +1,4 @@
-"""Notices on the wire, to a real HTTP server: their shapes, their signature, what is kept quiet."""
+"""Alerts on the wire, to a real HTTP server: their shapes, their signature, what is kept quiet."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ from typing import Any
 import pytest
 from standardwebhooks import Webhook
 
+from jobs.alerts.alert import Alert
 from jobs.alerts.dispatcher import NotPosted
-from jobs.alerts.repository import Notice
-from receiver.alerting.sender import Notifier, format_of, post_of
+from receiver.alerting.sender import AlertSender, format_of, sender_of
 from receiver.config.reading import SettingsInvalid, load_settings
 from receiver.config.settings import Settings
 from tests.support.alerts import Place
@@ -28,12 +28,12 @@ def place() -> Iterator[Place]:
         yield found
 
 
-def notice(**changes: Any) -> Notice:
+def alert(**changes: Any) -> Alert:
     detail = {
-        "says": "4 deliveries of desk failed as <unpriced> & more",
-        "run": ["receiver failures --source desk", "receiver replay --source desk"],
-        "facts": {"source": "desk", "count": 4},
-        "ended": "It is over.",
+        "summary": "4 deliveries of desk failed as <unpriced> & more",
+        "commands": ["receiver failures --source desk", "receiver replay --source desk"],
+        "labels": {"source": "desk", "count": 4},
+        "resolved": "It is over.",
     }
     given = {
         "key": "failures:a",
@@ -41,15 +41,15 @@ def notice(**changes: Any) -> Notice:
         "kind": "failures",
         "detail": detail,
         "opened_at": datetime(2026, 3, 1, 12, tzinfo=UTC),
-        "has_ended": False,
+        "is_resolved": False,
         "attempts": 1,
         **changes,
     }
-    return Notice(**given)
+    return Alert(**given)
 
 
 async def test_slack_is_given_its_shape_with_its_three_characters_escaped(place: Place) -> None:
-    await Notifier(place.url, format_="slack", secret=SECRET).post(notice())
+    await AlertSender(place.url, format_="slack", secret=SECRET).post(alert())
     (posted,) = place.posted
     assert posted.json == {
         "text": "4 deliveries of desk failed as &lt;unpriced&gt; &amp; more."
@@ -59,44 +59,46 @@ async def test_slack_is_given_its_shape_with_its_three_characters_escaped(place:
     assert "webhook-signature" not in posted.headers
 
 
-async def test_json_holds_the_notice_as_data(place: Place) -> None:
-    await Notifier(place.url, format_="json").post(notice())
+async def test_json_holds_the_alert_as_data(place: Place) -> None:
+    await AlertSender(place.url, format_="json").post(alert())
     (posted,) = place.posted
     assert posted.json == {
         "id": "01a20f16-0000-7000-8000-000000000000",
         "kind": "failures",
-        "state": "open",
+        "state": "firing",
         "opened_at": "2026-03-01T12:00:00Z",
-        "text": "4 deliveries of desk failed as <unpriced> & more."
+        "summary": "4 deliveries of desk failed as <unpriced> & more."
         " Run `receiver failures --source desk` `receiver replay --source desk`",
-        "run": ["receiver failures --source desk", "receiver replay --source desk"],
-        "facts": {"source": "desk", "count": 4},
+        "commands": ["receiver failures --source desk", "receiver replay --source desk"],
+        "labels": {"source": "desk", "count": 4},
     }
     assert "webhook-signature" not in posted.headers
 
 
-async def test_an_end_is_told_as_one(place: Place) -> None:
-    await Notifier(place.url, format_="json").post(notice(has_ended=True))
-    told = place.posted[0].json
-    assert (told["state"], told["text"], told["run"]) == ("ended", "It is over.", [])
+async def test_a_resolved_alert_says_so(place: Place) -> None:
+    await AlertSender(place.url, format_="json").post(alert(is_resolved=True))
+    posted = place.posted[0].json
+    assert (posted["state"], posted["summary"], posted["commands"]) == (
+        "resolved", "It is over.", [],
+    )  # fmt: skip
 
 
 async def test_the_signature_is_what_the_reference_library_takes(place: Place) -> None:
-    notifier = Notifier(place.url, format_="json", secret=SECRET)
-    await notifier.post(notice())
-    await notifier.post(notice(attempts=2))
+    sender = AlertSender(place.url, format_="json", secret=SECRET)
+    await sender.post(alert())
+    await sender.post(alert(attempts=2))
     for posted in place.posted:
         Webhook(SECRET).verify(posted.body, posted.headers)
     first, second = place.posted
-    assert first.headers["webhook-id"] == second.headers["webhook-id"] == notice().id
+    assert first.headers["webhook-id"] == second.headers["webhook-id"] == alert().id
     assert abs(int(first.headers["webhook-timestamp"]) - time.time()) < 60
 
 
 @pytest.mark.parametrize("status", [400, 404, 429, 500, 503])
-async def test_what_is_not_taken_is_told_by_its_status(place: Place, status: int) -> None:
+async def test_what_is_not_accepted_is_named_by_its_status(place: Place, status: int) -> None:
     place.answers.append(status)
     with pytest.raises(NotPosted, match=f"it was answered {status}"):
-        await Notifier(place.url, format_="json").post(notice())
+        await AlertSender(place.url, format_="json").post(alert())
 
 
 @pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
@@ -104,20 +106,20 @@ async def test_a_redirect_is_not_followed(place: Place, status: int) -> None:
     place.answers.append(status)
     place.location = place.url + "/elsewhere"
     with pytest.raises(NotPosted, match=f"it was answered {status}"):
-        await Notifier(place.url, format_="json", secret=SECRET).post(notice())
+        await AlertSender(place.url, format_="json", secret=SECRET).post(alert())
     assert [one.path for one in place.posted] == ["/hook/a-secret-in-the-path"]
 
 
-async def test_a_place_that_is_away_tells_no_address(caplog: pytest.LogCaptureFixture) -> None:
+async def test_an_address_that_is_away_is_not_repeated(caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.DEBUG)
     url = "http://user:hunter2@127.0.0.1:1/hook/a-secret-in-the-path"
-    notifier = Notifier(url, format_="json", secret=SECRET)
+    sender = AlertSender(url, format_="json", secret=SECRET)
     with pytest.raises(NotPosted) as raised:
-        await notifier.post(notice())
+        await sender.post(alert())
     assert str(raised.value) == "ConnectError"
     assert raised.value.__cause__ is None
     for secret in ("hunter2", "a-secret-in-the-path", SECRET):
-        assert secret not in repr(notifier) + str(raised.value)
+        assert secret not in repr(sender) + str(raised.value)
 
 
 @pytest.mark.parametrize(
@@ -134,9 +136,9 @@ def test_slack_is_known_by_its_host(url: str, wanted: Any, is_: str) -> None:
     assert format_of(url, wanted) == is_
 
 
-def test_without_an_address_nobody_is_told() -> None:
-    assert post_of(Settings()) is None
-    assert post_of(Settings(alert_url="https://example.com/hook")) is not None
+def test_without_an_address_alerts_are_off() -> None:
+    assert sender_of(Settings()) is None
+    assert sender_of(Settings(alert_url="https://example.com/hook")) is not None
 
 
 @pytest.mark.parametrize(

@@ -77,9 +77,14 @@ def statuses(ran: Ran) -> dict[str, str]:
     return {one["name"]: one["status"] for one in ran.json}
 
 
-def findings(ran: Ran, name: str) -> list[tuple[str, str, str]]:
+def problems(ran: Ran, name: str) -> list[tuple[str, str, str]]:
+    """Severity, summary, and what to do, of each problem that the check found."""
     (check,) = [one for one in ran.json if one["name"] == name]
-    return [(one["level"], one["detail"], one["remediation"]) for one in check["findings"]]
+    assert {one["name"] for one in check["problems"]} <= {name}
+    return [
+        (one["severity"], one["summary"], " ".join([one["remediation"], *one["commands"]]).strip())
+        for one in check["problems"]
+    ]
 
 
 def test_where_nothing_is_wrong_every_check_is_good(healthy: Installation) -> None:
@@ -114,7 +119,7 @@ async def _older_mappings(rows: Rows) -> None:
         )
 
 
-async def _late_clock(rows: Rows) -> None:
+async def _slow_clock(rows: Rows) -> None:
     async with rows.database.write() as connection:
         await connection.execute(
             heartbeats.update().values(detail={"signed_lags": {"zendesk": [-95.0, 30]}})
@@ -160,46 +165,54 @@ async def _older_tables(rows: Rows) -> None:
 @pytest.mark.parametrize(
     ("work", "name", "says", "remediation"),
     [
-        pytest.param(_no_worker, "worker", "no work process is alive", "receiver work", id="work"),
+        pytest.param(
+            _no_worker,
+            "worker",
+            "no work process was alive in the last 12 s",
+            "receiver work",
+            id="work",
+        ),
         pytest.param(_deaf_worker, "worker", "does not reach Redis", "redis", id="deaf-worker"),
         pytest.param(
-            _older_mappings, "versions", "go by different mappings", "RECEIVER_MAPPINGS", id="files"
+            _older_mappings, "versions", "use different mappings", "RECEIVER_MAPPINGS", id="files"
         ),
-        pytest.param(_late_clock, "clock", "signed 95 s ahead", "NTP", id="late-clock"),
+        pytest.param(_slow_clock, "clock", "s clock: it is slow", "NTP", id="slow-clock"),
         pytest.param(_refused_for_time, "clock", "5 requests of zendesk", "NTP", id="refused"),
         pytest.param(_unbalanced, "balance", "2 are missing", "keep a copy", id="balance"),
         pytest.param(_raised_amount, "books", "charges what its outcome", "reverse", id="books"),
-        pytest.param(_backlog, "backlog", "the oldest unsettled", "more workers", id="backlog"),
+        pytest.param(
+            _backlog, "backlog", "deliveries wait, the oldest for", "more workers", id="backlog"
+        ),
         pytest.param(_older_tables, "revision", "lacks this version", "migrate", id="tables"),
     ],
 )
-def test_each_fault_in_the_database_is_a_problem_with_its_mend(
+def test_each_fault_in_the_database_is_a_problem_with_its_remediation(
     healthy: Installation, work: Work, name: str, says: str, remediation: str
 ) -> None:
     healthy.fill(work)
     ran = healthy.run("doctor", "--json")
     assert ran.code == 1
     assert name in ran.err
-    (level, said, to_do), *_ = findings(ran, name)
-    assert level == "problem"
-    assert says in said
+    (severity, summary, to_do), *_ = problems(ran, name)
+    assert severity == "problem"
+    assert says in summary
     assert remediation in to_do
     shown = healthy.run("doctor")
     assert shown.code == 1
     assert says in shown.out
-    assert to_do in shown.out
+    assert remediation in shown.out
 
 
 def test_a_broken_mapping_is_named_at_its_place(healthy: Installation) -> None:
     healthy.edit("outcomes:", "outcoms:")
     ran = healthy.run("doctor", "--json")
-    said = [says for _, says, _ in findings(ran, "mappings")]
+    said = [says for _, says, _ in problems(ran, "mappings")]
     assert any("zendesk.yaml" in one and "`outcoms` is not known" in one for one in said)
 
 
 def test_a_silent_source_is_named(healthy: Installation) -> None:
     healthy.edit("source: zendesk\n", "source: zendesk\nexpect_every: 2h\n")
-    ((_, says, remediation),) = findings(healthy.run("doctor", "--json"), "silence")
+    ((_, says, remediation),) = problems(healthy.run("doctor", "--json"), "silence")
     assert says.startswith("source zendesk is silent since 2026-05-01")
     assert "receiver rejections" in remediation
 
@@ -208,7 +221,7 @@ def test_a_source_without_a_secret_is_named(
     healthy: Installation, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.delenv("ZENDESK_SECRET")
-    ((_, says, remediation),) = findings(healthy.run("doctor", "--json"), "secrets")
+    ((_, says, remediation),) = problems(healthy.run("doctor", "--json"), "secrets")
     assert says == "source zendesk has no secret and answers 503"
     assert remediation == "set ZENDESK_SECRET"
 
@@ -218,8 +231,8 @@ def test_a_setting_that_nothing_reads_is_worth_knowing(
 ) -> None:
     monkeypatch.setenv("RECEIVER_RETENTON_DAYS", "30")
     ran = healthy.run("doctor", "--json")
-    ((level, says, remediation),) = findings(ran, "settings")
-    assert (ran.code, level) == (0, "note")
+    ((severity, says, remediation),) = problems(ran, "settings")
+    assert (ran.code, severity) == (0, "note")
     assert "RECEIVER_RETENTON_DAYS is no setting; did you mean RECEIVER_RETENTION_DAYS?" in says
     assert "docs/settings.md" in remediation
 
@@ -233,8 +246,8 @@ def test_a_throw_away_secret_is_worth_knowing_and_no_problem(
     (made / "ZENDESK_SECRET").write_text("a planted throw-away value\n")
     (made / "ZENDESK_SECRET").chmod(0o600)
     ran = healthy.run("doctor", "--json")
-    ((level, says, _),) = findings(ran, "secrets")
-    assert (ran.code, level) == (0, "note")
+    ((severity, says, _),) = problems(ran, "secrets")
+    assert (ran.code, severity) == (0, "note")
     assert "throw-away" in says
     assert "planted" not in ran.out + ran.err
 
@@ -250,11 +263,12 @@ def test_a_file_of_secrets_that_others_can_read_is_named(
     (healthy.root / "secrets").mkdir(exist_ok=True)
     monkeypatch.setenv("RECEIVER_SECRETS_DIR", str(healthy.root / "secrets"))
     ran = healthy.run("doctor", "--json")
-    ((_, says, remediation),) = findings(ran, "files")
-    assert (ran.code, remediation.split()[0]) == (1, "chmod")
+    ((_, says, remediation),) = problems(ran, "files")
+    assert ran.code == 1
+    assert "chmod 600" in remediation
     assert where in says
     path.chmod(0o600)
-    assert findings(healthy.run("doctor", "--json"), "files") == []
+    assert problems(healthy.run("doctor", "--json"), "files") == []
 
 
 def test_a_folder_of_secrets_that_is_not_there_is_named(
@@ -262,19 +276,19 @@ def test_a_folder_of_secrets_that_is_not_there_is_named(
 ) -> None:
     monkeypatch.setenv("RECEIVER_SECRETS_DIR", str(healthy.root / "nowhere"))
     ran = healthy.run("doctor", "--json")
-    ((_, says, remediation),) = findings(ran, "files")
+    ((_, says, remediation),) = problems(ran, "files")
     assert says == f"{healthy.root / 'nowhere'} cannot be read"
     assert "RECEIVER_SECRETS_DIR" in remediation
 
 
-def test_without_redis_the_others_are_looked_at(healthy: Installation, valkey: Valkey) -> None:
+def test_without_redis_the_others_are_checked(healthy: Installation, valkey: Valkey) -> None:
     valkey.kill()
     ran = healthy.run("doctor", "--json")
     bad = {name for name, status in statuses(ran).items() if status == "problem"}
     assert (ran.code, bad) == (1, {"redis"})
 
 
-def test_without_a_database_what_needs_none_is_looked_at(
+def test_without_a_database_what_needs_none_is_checked(
     bare: Installation, valkey: Valkey, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("RECEIVER_REDIS_URL", valkey.url)
@@ -283,7 +297,7 @@ def test_without_a_database_what_needs_none_is_looked_at(
     good = {name for name, status in found.items() if status == "ok"}
     assert list(found) == list(NAMES)
     assert good == {"disk", "redis", "mappings", "settings", "secrets", "files", "public-url"}
-    ((_, says, _),) = findings(ran, "database")
+    ((_, says, _),) = problems(ran, "database")
     assert "there is no database yet" in says
     assert ran.code == 1
     assert not (bare.root / "receiver.db").exists()
@@ -294,11 +308,11 @@ def test_what_waits_for_the_database_is_named_in_one_line(
 ) -> None:
     monkeypatch.setenv("RECEIVER_REDIS_URL", valkey.url)
     ran = bare.run("doctor")
-    (line,) = [one for one in ran.out.splitlines() if "not looked at" in one]
-    assert line.startswith("not looked at: the database does not answer: revision, durability")
-    assert line.endswith("notices")
+    (line,) = [one for one in ran.out.splitlines() if "skipped" in one]
+    assert line.startswith("skipped: the database does not answer: revision, durability")
+    assert line.endswith("alerts")
     left = line.count(",") + 1
-    assert f"1 check found a problem: database; {left} could not be made" in ran.err
+    assert f"1 check found a problem: database; {left} could not run" in ran.err
 
 
 def test_a_database_that_is_away_is_a_problem_and_no_traceback(
@@ -308,19 +322,19 @@ def test_a_database_that_is_away_is_a_problem_and_no_traceback(
         "RECEIVER_DATABASE_URL", "postgresql+asyncpg://me:hunter2@127.0.0.1:1/receiver"
     )
     ran = healthy.run("doctor", "--json")
-    ((level, says, _),) = findings(ran, "database")
-    assert (ran.code, level) == (1, "problem")
+    ((severity, says, _),) = problems(ran, "database")
+    assert (ran.code, severity) == (1, "problem")
     assert "the database does not answer" in says
     assert "hunter2" not in ran.out + ran.err
 
 
-def test_a_file_that_is_no_database_is_a_problem_and_the_other_checks_are_made(
+def test_a_file_that_is_no_database_is_a_problem_and_the_other_checks_run(
     healthy: Installation,
 ) -> None:
     (healthy.root / "receiver.db").write_bytes(b"not a database" * 1000)
     ran = healthy.run("doctor", "--json")
-    ((level, says, _),) = findings(ran, "database")
-    assert (ran.code, level) == (1, "problem")
+    ((severity, says, _),) = problems(ran, "database")
+    assert (ran.code, severity) == (1, "problem")
     assert "file is not a database" in says
     assert {statuses(ran)[name] for name in ("redis", "mappings", "secrets")} == {"ok"}
 
@@ -331,8 +345,8 @@ def test_mappings_that_cannot_be_read_are_a_problem_and_no_traceback(
     monkeypatch.setenv("RECEIVER_MAPPINGS", str(healthy.root / "nowhere"))
     ran = healthy.run("doctor", "--json")
     assert ran.code == 1
-    ((level, says, _),) = findings(ran, "mappings")
-    assert level == "problem"
+    ((severity, says, _),) = problems(ran, "mappings")
+    assert severity == "problem"
     assert "nowhere: No such file or directory; RECEIVER_MAPPINGS says where it is" in says
     assert statuses(ran)["balance"] == "ok"
 
@@ -342,7 +356,7 @@ def test_the_doctor_changes_nothing(healthy: Installation) -> None:
         async with rows.database.read() as connection:
             return [
                 (await connection.execute(text(f"SELECT * FROM {table}"))).all()  # noqa: S608
-                for table in ("audits", "deliveries", "heartbeats", "notices")
+                for table in ("audits", "deliveries", "heartbeats", "alerts")
             ]
 
     before = healthy.fill(dump)
@@ -350,7 +364,7 @@ def test_the_doctor_changes_nothing(healthy: Installation) -> None:
     assert healthy.fill(dump) == before
 
 
-def test_failures_are_worth_knowing_with_the_command_that_mends_them(
+def test_failures_are_worth_knowing_with_the_command_that_replays_them(
     healthy: Installation,
 ) -> None:
     async def fail(rows: Rows) -> None:
@@ -359,8 +373,12 @@ def test_failures_are_worth_knowing_with_the_command_that_mends_them(
 
     healthy.fill(fail)
     ran = healthy.run("doctor", "--json")
-    ((level, says, remediation),) = findings(ran, "failures")
-    assert (ran.code, level, says) == (0, "note", "1 of zendesk failed as unpriced: no price")
+    ((severity, says, remediation),) = problems(ran, "failures")
+    assert (ran.code, severity, says) == (
+        0,
+        "note",
+        "1 delivery of zendesk failed as unpriced in rule solved: no price",
+    )
     assert "receiver replay --source zendesk --reason unpriced --rule solved" in remediation
 
 

@@ -6,8 +6,8 @@ import json
 
 import pytest
 
+from jobs.health.checks import exceptions
 from jobs.queries.exceptions.listing import Tally
-from receiver.health.checks.mappings import of_exceptions
 from tests.receiver.cli.conftest import Installation
 from tests.support.rows import Rows
 
@@ -103,9 +103,9 @@ def test_doctor_calls_it_a_problem_where_no_order_of_arrival_puts_it_right(
     found = {one["name"]: one for one in json.loads(filled.run("doctor", "--json").out)}
     check = found["exceptions"]
     assert check["status"] == "problem"
-    assert check["detail"] == "exceptions: 1 waiting-reversal, 1 amount-differs"
-    young, *_ = of_exceptions([Tally("waiting-reversal", count=2)])
+    assert check["summary"] == "exceptions: 1 waiting-reversal, 1 amount-differs"
+    young, *_ = exceptions([Tally("waiting-reversal", count=2)])
     assert not young.is_problem
-    old, *_ = of_exceptions([Tally("waiting-reversal", count=2, overdue=1)])
+    old, *_ = exceptions([Tally("waiting-reversal", count=2, overdue=1)])
     assert old.is_problem
-    assert "receiver exceptions --kind waiting-reversal" in old.remediation
+    assert old.commands == ("receiver exceptions --kind waiting-reversal",)

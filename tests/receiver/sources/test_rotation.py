@@ -16,7 +16,7 @@ from mappings.engine.loading.load import MappingSet, load
 from mappings.engine.rules.secrets import end_of
 from receiver.signatures import RULES
 from receiver.sources.registry import ReadySource, known_sources
-from receiver.sources.rotation import look_at_endings, still_used
+from receiver.sources.rotation import endings_now, still_used
 from receiver.sources.secret_problems import missing_secrets, usable_secrets
 from receiver.sources.secrets import Secrets
 from tests.support.texts import FILES
@@ -134,13 +134,13 @@ def test_a_secret_still_used_shortly_before_its_end_is_found(
     assert [(one.source, one.secret) for one in found] == ([("zendesk", "OLD")] if warned else [])
 
 
-async def test_readyz_names_it(sqlite_tables: Database) -> None:
+async def test_what_has_been_counted_shows_it(sqlite_tables: Database) -> None:
     today = datetime.now(UTC)
     secrets = f"[{{name: OLD, not_after: {today:%Y-%m-%d}}}, NEW]"
     uses = SecretUses(sqlite_tables)
     uses.add("zendesk", "OLD", today)
     with capture_logs():
         await uses.flush()
-    [trouble] = await look_at_endings(lambda: mappings(secrets), sqlite_tables)()
-    assert trouble.name == "rotation"
-    assert trouble.detail.startswith("source zendesk: OLD is still used and ends at ")
+    [ending] = await endings_now(mappings(secrets), sqlite_tables)
+    assert ending.source == "zendesk"
+    assert str(ending).startswith("OLD is still used and ends at ")

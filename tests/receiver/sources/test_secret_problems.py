@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 from structlog.testing import capture_logs
@@ -11,7 +13,6 @@ from structlog.testing import capture_logs
 from mappings.engine.loading.load import MappingSet, load
 from receiver.app import WebProcess
 from receiver.config.settings import Settings
-from receiver.health.checks import live as looks
 from receiver.health.checks.secrets import check_secrets
 from receiver.signatures import RULES
 from receiver.sources.listing import source_items
@@ -59,14 +60,12 @@ async def test_sources_doctor_and_readyz_name_the_secret_and_its_form() -> None:
     [item] = source_items(settings, made, secrets, {})
     assert item.secrets[0].problem == problem.summary
     assert str(problem) in item.warnings
-    report = check_secrets(made, secrets, NOW)
-    [finding] = report.findings
-    assert (finding.is_problem, problem.summary in finding.says) == (True, True)
-    look = looks.look_at_secrets(dict, lambda: [problem])
-    [trouble] = await look()
-    assert trouble.name == "secrets"
-    assert trouble.detail == f"source desk: {problem}"
-    assert "just-a-password" not in f"{item}{report}{trouble}"
+    context: Any = SimpleNamespace(mappings=made, secrets=secrets)
+    result = await check_secrets(context)
+    [named] = result.problems
+    assert named.is_problem
+    assert f"{named.summary}: {named.remediation}" == f"source desk: {problem}"
+    assert "just-a-password" not in f"{item}{result}"
 
 
 def test_a_web_process_summary_it_when_it_starts() -> None:

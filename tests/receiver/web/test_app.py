@@ -84,7 +84,9 @@ async def problems(client: httpx.AsyncClient) -> dict[str, list[str]]:
     answer = await client.get("/readyz")
     named: dict[str, list[str]] = {}
     for problem in answer.json()["problems"]:
-        named.setdefault(problem["name"], []).append(problem["detail"])
+        named.setdefault(problem["name"], []).append(
+            f"{problem['summary']}; {problem['remediation']}"
+        )
     return named
 
 
@@ -174,11 +176,13 @@ async def test_a_rejected_edit_is_named_and_costs_only_itself(settings: Settings
         (settings.mappings / "other.yaml").write_text("source: other\ncolour: blue\n")
         await asyncio.sleep(2.5)
         named = await problems(client)
-        assert any("github.yaml" in detail and "goes on" in detail for detail in named["mappings"])
+        assert any(
+            "github.yaml" in detail and "stays in force" in detail for detail in named["mappings"]
+        )
         assert (await post(client, "1")).status_code == 202
         assert (await client.post("/webhooks/other", content=BODY)).status_code == 503
         exposed = (await client.get("/metrics")).text
-        assert 'receiver_health_problems{name="mappings"} 0.0' not in exposed
+        assert 'receiver_health_problems{check="mappings"} 0.0' not in exposed
 
 
 async def test_a_database_that_cannot_commit_is_503_here_and_for_the_sender(
