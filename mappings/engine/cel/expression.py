@@ -13,7 +13,9 @@ from typing import Any
 
 from cel_expr_python import cel
 
-from mappings.engine.cel.evalerrors import (
+from mappings.engine.cel.lenient import Asked
+from mappings.engine.cel.native import DOCUMENTS, READ
+from mappings.engine.cel.runtime_errors import (
     EvalError,
     Exhausted,
     NoObject,
@@ -21,8 +23,6 @@ from mappings.engine.cel.evalerrors import (
     runtime_error,
     too_much_memory,
 )
-from mappings.engine.cel.lenient import Asked
-from mappings.engine.cel.native import DOCUMENTS, READ
 from mappings.engine.cel.values import optional_value, plain
 from mappings.engine.common.amounts import WrittenNumbers
 from mappings.engine.common.errors import InvalidValue, MappingsError
@@ -34,8 +34,8 @@ _ERROR = cel.Type.ERROR
 
 
 def _time(text: str) -> str:
-    said, _, zone = text.partition(ZONE_MARK)
-    return rfc3339(said, zone or None)
+    moment, _, zone = text.partition(ZONE_MARK)
+    return rfc3339(moment, zone or None)
 
 
 _READERS: Mapping[str, Callable[[str], object]] = {

@@ -140,8 +140,8 @@ def _json(text: str) -> object:
     try:
         return parse_json(text)
     except PayloadError as error:
-        said = str(error).replace("The body", "the text").rstrip(".")
-        raise FunctionError(f"json() cannot read it: {said}", "look at the payload") from error
+        reason = str(error).replace("The body", "the text").rstrip(".")
+        raise FunctionError(f"json() cannot read it: {reason}", "look at the payload") from error
 
 
 def _millis(count: float) -> datetime:

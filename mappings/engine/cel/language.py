@@ -31,12 +31,12 @@ from cel_expr_python import cel
 from cel_expr_python.ext import ext_bindings, ext_optional, ext_strings
 
 from mappings.engine.cel import text as celtext
-from mappings.engine.cel.errors import compile_faults
-from mappings.engine.cel.evalerrors import EvalError
+from mappings.engine.cel.compile_errors import compile_faults
 from mappings.engine.cel.expression import Activation, Expression, LenientForm, Programs
 from mappings.engine.cel.functions import declarations
 from mappings.engine.cel.lenient import WRONG, Lenient
 from mappings.engine.cel.native import DOCUMENTS, MINOR, TABLES, native, read_arguments
+from mappings.engine.cel.runtime_errors import EvalError
 from mappings.engine.common.amounts import WrittenNumbers
 from mappings.engine.common.currencies import UNITS
 from mappings.engine.common.errors import MappingsError
@@ -237,13 +237,13 @@ class Language:
         return cel.NewEnv(variables=dict(variables), extensions=extensions)
 
 
-def _faults_inside(said: str, bound: str, expression: str) -> list[Fault]:
+def _faults_inside(output: str, bound: str, expression: str) -> list[Fault]:
     """What only shows with the names bound: the true type of one, or too many of them."""
-    if "recursion" in said:
+    if "recursion" in output:
         message = "The expression needs too many `let` names, one inside another."
         return [Fault(0, message, "Use fewer, or write some of them out.")]
     start = bound.rindex(expression)
     return [
         Fault(max(fault.offset - start, 0), fault.message, fault.remedy)
-        for fault in compile_faults(said, bound, ())
+        for fault in compile_faults(output, bound, ())
     ]

@@ -13,7 +13,7 @@ from typing import Any
 
 from cel_expr_python import cel
 
-from mappings.engine.cel.evalerrors import EvalError, Exhausted
+from mappings.engine.cel.runtime_errors import EvalError, Exhausted
 
 #: Characters and bytes of one result, each value counted for EACH more: a list that repeats a
 #: long text for each of its items would else take gigabytes out of a body of 1 MiB.

@@ -77,19 +77,19 @@ def _no_number(text: str) -> InvalidValue:
         return InvalidValue(
             f"{quoted(text)} is not a decimal amount: it has {len(text)} characters", _EXAMPLE
         )
-    said = f"{quoted(text)} is not a decimal amount"
+    problem = f"{quoted(text)} is not a decimal amount"
     if _NUMBER.fullmatch(trim(text)):
-        return InvalidValue(f"{said}: there is white space at an end", "write trim(x) around it")
+        return InvalidValue(f"{problem}: there is white space at an end", "write trim(x) around it")
     stranger = _STRANGER.search(text)
     if stranger is None:
-        return InvalidValue(said, _EXAMPLE)
+        return InvalidValue(problem, _EXAMPLE)
     sign = stranger.group()
     if sign == ",":
         return InvalidValue(
-            f"{said}: a comma may part thousands or decimals",
+            f"{problem}: a comma may part thousands or decimals",
             'say which: x.replace(",", "") or x.replace(",", ".")',
         )
-    return InvalidValue(f"{said}: `{sign}` does not belong in a number", _EXAMPLE)
+    return InvalidValue(f"{problem}: `{sign}` does not belong in a number", _EXAMPLE)
 
 
 class WrittenNumbers:

@@ -45,20 +45,22 @@ def parse_time(text: str, zone: str | None = None) -> datetime:
 
     `zone` (such as Europe/Berlin) is the one a text without an offset is in.
     """
-    said = text.strip()
-    match = next((found for form in _FORMS if (found := form.fullmatch(said))), None)
+    trimmed = text.strip()
+    match = next((found for form in _FORMS if (found := form.fullmatch(trimmed))), None)
     if match is None:
-        raise _no_time(said)
+        raise _no_time(trimmed)
     parts = match.groupdict()
     try:
         local = _local(parts)
         if parts["offset"] is None:
-            return _in_zone(said, local, zone)
+            return _in_zone(trimmed, local, zone)
         return local.replace(tzinfo=_offset(parts["offset"])).astimezone(UTC)
     except InvalidValue:
         raise
     except (ValueError, OverflowError) as error:
-        raise InvalidValue(f"{quoted(said)} names a time that does not exist", _EXAMPLE) from error
+        raise InvalidValue(
+            f"{quoted(trimmed)} names a time that does not exist", _EXAMPLE
+        ) from error
 
 
 def rfc3339(text: str, zone: str | None = None) -> str:
@@ -94,10 +96,10 @@ def _offset(text: str) -> timezone:
     return timezone(-ahead if text[0] == "-" else ahead)
 
 
-def _in_zone(said: str, local: datetime, zone: str | None) -> datetime:
+def _in_zone(trimmed: str, local: datetime, zone: str | None) -> datetime:
     if zone is None:
         raise InvalidValue(
-            f"{quoted(said)} has no time zone",
+            f"{quoted(trimmed)} has no time zone",
             'add what the sender means: timestamp(… + "Z") for UTC, timestamp(… + "+01:00") for '
             'an offset, or timestamp(…, "Europe/Berlin") for a zone',
         )
@@ -113,7 +115,7 @@ def _in_zone(said: str, local: datetime, zone: str | None) -> datetime:
     if len(moments) != 1:
         times = "twice" if moments else "never"
         raise InvalidValue(
-            f"{quoted(said)} happens {times} in {zone}: the clocks change",
+            f"{quoted(trimmed)} happens {times} in {zone}: the clocks change",
             "have the sender put its offset beside the time",
         )
     return moments.pop()
@@ -122,16 +124,16 @@ def _in_zone(said: str, local: datetime, zone: str | None) -> datetime:
 _EXAMPLE = "it takes a time such as 2026-01-31T09:30:00Z or 2026-01-31 10:30:00 +0100"
 
 
-def _no_time(said: str) -> InvalidValue:
-    if not said:
+def _no_time(trimmed: str) -> InvalidValue:
+    if not trimmed:
         return InvalidValue("the text is empty", "ask for it first, or leave `occurred_at` out")
-    if _DATE.fullmatch(said):
+    if _DATE.fullmatch(trimmed):
         return InvalidValue(
-            f"{quoted(said)} is a date without a time of day",
+            f"{quoted(trimmed)} is a date without a time of day",
             'add what the sender means, such as timestamp(… + "T00:00:00Z")',
         )
-    if _NUMBER.fullmatch(said):
+    if _NUMBER.fullmatch(trimmed):
         return InvalidValue(
-            f"{quoted(said)} is a number", "write seconds(int(…)) or millis(int(…)) around it"
+            f"{quoted(trimmed)} is a number", "write seconds(int(…)) or millis(int(…)) around it"
         )
-    return InvalidValue(f"{quoted(said)} is not a readable time", _EXAMPLE)
+    return InvalidValue(f"{quoted(trimmed)} is not a readable time", _EXAMPLE)

@@ -66,9 +66,9 @@ def _read_json(found: Recognised) -> object:
         return parse_json(found.text)
     except PayloadError as error:
         if found.by_rules and "Extra data" in str(error):
-            said = f"{error} JSON lines need `format: json-lines` in `verify`."
-            raise PayloadError(said) from error.__cause__
+            message = f"{error} JSON lines need `format: json-lines` in `verify`."
+            raise PayloadError(message) from error.__cause__
         if not media_type or "json" in media_type:
             raise
-        said = f"{error} Its content type is {shown(media_type)!a}."
-        raise PayloadError(said) from error.__cause__
+        message = f"{error} Its content type is {shown(media_type)!a}."
+        raise PayloadError(message) from error.__cause__

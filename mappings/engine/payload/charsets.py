@@ -30,22 +30,22 @@ def decoded(body: bytes, charset: str | None) -> str:
 
 def decoding(body: bytes, charset: str | None) -> tuple[str, str]:
     """The same, and the codec that read it. Raises PayloadError."""
-    said = _codec(charset)
-    if said is None and (utf_8 := _utf_8(body, charset)) is not None:
+    codec = _codec(charset)
+    if codec is None and (utf_8 := _utf_8(body, charset)) is not None:
         return utf_8, "utf-8"
-    if said is None:
+    if codec is None:
         message = f"The body's charset, {shown(charset or '')!a}, is not supported."
         raise PayloadError(message)
     if body.startswith(_UTF_16_MARKS):
-        said = "utf-16"
-    if said in _UTF_16:
-        return _by(body, said), said
+        codec = "utf-16"
+    if codec in _UTF_16:
+        return _by(body, codec), codec
     try:
         return body.decode("utf-8"), "utf-8"
     except UnicodeDecodeError as error:
-        if said in {"utf-8", "ascii"}:
+        if codec in {"utf-8", "ascii"}:
             raise PayloadError(f"The body is not UTF-8 at byte {error.start + 1}.") from error
-    return _by(body, said), said
+    return _by(body, codec), codec
 
 
 def known_charset(charset: str | None) -> str | None:

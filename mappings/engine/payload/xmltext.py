@@ -45,9 +45,9 @@ def parse_xml(text: str) -> object:
     try:
         parser.Parse(text.lstrip("\ufeff" + _BLANKS).encode("utf-8"), True)
     except expat.ExpatError as error:
-        said = expat.errors.messages.get(error.code) or expat.ErrorString(error.code)
+        reason = expat.errors.messages.get(error.code) or expat.ErrorString(error.code)
         place = f"line {error.lineno}, column {error.offset + 1}"
-        raise PayloadError(f"The body is not XML: {said} ({place}).") from error
+        raise PayloadError(f"The body is not XML: {reason} ({place}).") from error
     return reader.root
 
 

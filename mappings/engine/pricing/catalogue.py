@@ -42,8 +42,8 @@ class Price:
     def described(self, agent: str, customer: str, indicator: str) -> str:
         """Where the price stands in the file, and its text."""
         list_ = f"customers.{customer}" if self.is_own else "indicators"
-        said = f": {self.entry.described}" if self.entry is not None else ""
-        return f"agents.{agent}.{list_}.{indicator}{said}"
+        text = f": {self.entry.described}" if self.entry is not None else ""
+        return f"agents.{agent}.{list_}.{indicator}{text}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -40,13 +40,13 @@ class UnusedPrice:
     @property
     def summary(self) -> str:
         """What is odd, in a sentence."""
-        said = (
+        head = (
             f"{FILE} has a price of `{shown(self.indicator)}` for customer "
             f"`{shown(self.customer)}` of agent `{shown(self.agent)}`, and nothing uses it: "
         )
         if self.is_customer:
-            return f"{said}no such customer is known."
-        return f"{said}`{shown(self.indicator)}` is not billed to that customer."
+            return f"{head}no such customer is known."
+        return f"{head}`{shown(self.indicator)}` is not billed to that customer."
 
     @property
     def remedy(self) -> str:

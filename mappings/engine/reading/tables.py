@@ -143,8 +143,8 @@ def _csv_lines(
 ) -> Iterator[tuple[str, str] | Problem]:
     _, header = next(lines, (1, []))
     if header != _HEADER:
-        said = shown(",".join(header))
-        message = f"The first line is `{said}`, expected `key,value`."
+        written = shown(",".join(header))
+        message = f"The first line is `{written}`, expected `key,value`."
         yield Problem.at(
             file, Mark(1, 1), message, "Make the first line `key,value`, with a comma."
         )

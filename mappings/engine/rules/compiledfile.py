@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass, replace
 from typing import Any
 
-from mappings.engine.cel.errors import NO_VARIABLE
+from mappings.engine.cel.compile_errors import NO_VARIABLE
 from mappings.engine.cel.language import Expression, Lets
 from mappings.engine.payload import BodyRules
 from mappings.engine.reading.positions import Path

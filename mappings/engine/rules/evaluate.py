@@ -231,11 +231,11 @@ def _value(rule: Rule, event: Event, field: Field | None) -> Any:
     return value
 
 
-def _unpriced(rule: Rule, event: Event, said: str) -> MappingFailed:
+def _unpriced(rule: Rule, event: Event, advice: str) -> MappingFailed:
     return MappingFailed(
         Failure(
             reason=Reason.UNPRICED,
-            detail=f"Rule {rule.name}: {said}",
+            detail=f"Rule {rule.name}: {advice}",
             rule=rule.name,
             event_index=event.index,
         )

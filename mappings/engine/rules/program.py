@@ -15,8 +15,8 @@ from typing import Any, TypeVar
 from pydantic import TypeAdapter
 
 from mappings.engine.cel.demand import IN_PROCESS_BYTES, Demand
-from mappings.engine.cel.evalerrors import TOO_MUCH_REMEDY
 from mappings.engine.cel.language import EvalError, Expression, Language, Lets
+from mappings.engine.cel.runtime_errors import TOO_MUCH_REMEDY
 from mappings.engine.common import confined
 from mappings.engine.common.amounts import WrittenNumbers
 from mappings.engine.payload import BodyRules, PayloadError, parse

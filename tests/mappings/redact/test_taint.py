@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import pytest
@@ -171,7 +172,8 @@ def _value(expression: Expression, payload: Any, event: Any) -> object:
         event=event,
     )
     try:
-        return repr(expression.evaluate(activation))
+        # A map that an expression writes out has its members in no certain order.
+        return json.dumps(expression.evaluate(activation), sort_keys=True, default=repr)
     except EvalError:
         return EvalError
 

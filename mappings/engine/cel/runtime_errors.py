@@ -56,14 +56,14 @@ def too_much_memory() -> Exhausted:
     )
 
 
-def bare(said: str) -> str:
+def bare(output: str) -> str:
     """The library's text without its status words."""
-    return _TRAILER.sub("", _STATUS.sub("", said.strip()))
+    return _TRAILER.sub("", _STATUS.sub("", output.strip()))
 
 
-def runtime_error(said: str) -> EvalError:
+def runtime_error(output: str) -> EvalError:
     """The error value whose text is `said`, as an exception."""
-    text = bare(said)
+    text = bare(output)
     for pattern, error_of in _ERRORS:
         match = pattern.match(text)
         if match:

@@ -9,8 +9,8 @@ from __future__ import annotations
 import re
 from collections.abc import Collection, Iterator
 
-from mappings.engine.cel.evalerrors import bare
 from mappings.engine.cel.functions import FUNCTIONS
+from mappings.engine.cel.runtime_errors import bare
 from mappings.engine.cel.text import tokens
 from mappings.engine.cel.words import OPTIONAL, OPTIONAL_REMEDY, TAKES, kinds, listed, sign
 from mappings.engine.common.suggest import nearest
@@ -28,17 +28,17 @@ _WORDS = {"and": "&&", "or": "||", "not": "!", "AND": "&&", "OR": "||", "NOT": "
 _CONSTANTS = {"True": "true", "False": "false", "None": "null", "TRUE": "true", "FALSE": "false"}
 
 
-def compile_faults(said: str, expression: str, variables: Collection[str]) -> tuple[Fault, ...]:
+def compile_faults(output: str, expression: str, variables: Collection[str]) -> tuple[Fault, ...]:
     """The compiler's complaints about `expression`, in which `variables` exist."""
     found = []
-    for line, column, message in _ERROR.findall(said):
+    for line, column, message in _ERROR.findall(output):
         offset = _offset(expression, int(line), int(column))
         found.append(_fault(message.strip(), expression, offset, variables))
         if message.startswith(_SYNTAX):
             break  # what follows the first syntax error only echoes it
     if found:
         return tuple(dict.fromkeys(found))
-    return (_unknown(bare(said), 0),)
+    return (_unknown(bare(output), 0),)
 
 
 def _offset(expression: str, line: int, column: int) -> int:
@@ -118,9 +118,9 @@ def _syntax(message: str, expression: str, offset: int) -> Iterator[Fault]:
     """Readings of a syntax error, the most telling first."""
     rest = expression[offset:]
     word = re.match(r"[A-Za-z]*", rest)
-    said = word[0] if word else ""
-    if said in _WORDS:
-        yield Fault(offset, f"`{said}` is not CEL.", f"Write {_WORDS[said]}.")
+    word_text = word[0] if word else ""
+    if word_text in _WORDS:
+        yield Fault(offset, f"`{word_text}` is not CEL.", f"Write {_WORDS[word_text]}.")
     if rest.startswith("=") and not rest.startswith("=="):
         yield Fault(offset, "`=` is not CEL.", "Write == to compare.")
     if rest[:1] in {"&", "|"}:
