@@ -5,7 +5,7 @@ Owns which exception becomes which answer. Refuses to tell a caller of a fault's
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from http import HTTPStatus
 from typing import Any
 
@@ -15,13 +15,12 @@ from sqlalchemy.exc import SQLAlchemyError
 from starlette.datastructures import MutableHeaders
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
-from starlette.responses import JSONResponse, Response
+from starlette.responses import Response
 from starlette.routing import Match, Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from jobs.common.errors import FilterInvalid, brief, is_transient
 from jobs.mapping_store import MappingsChanged
-from jobs.queries.shape import Shape
 from receiver.web.errors import error_body, retry_after
 
 log = structlog.get_logger(__name__)
@@ -64,11 +63,6 @@ def not_found(what: str, name: str) -> ApiError:
 def shape(answer: BaseModel, *, status: int = 200) -> Response:
     """One object."""
     return Response(answer.model_dump_json(), status, media_type=JSON)
-
-
-def whole_list(items: Sequence[Shape]) -> Response:
-    """A list that is never longer than a page."""
-    return JSONResponse({"items": [item.model_dump(mode="json") for item in items], "next": None})
 
 
 def error(

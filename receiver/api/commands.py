@@ -3,90 +3,78 @@
 from __future__ import annotations
 
 from dataclasses import asdict, replace
+from typing import Any
 
-from starlette.requests import Request
-from starlette.responses import JSONResponse, Response
+from starlette.responses import JSONResponse
 
 from jobs.common.errors import FilterInvalid
+from jobs.filters import DeliveryFilter
 from jobs.queries.deliveries.listing import unknown_ids
-from jobs.queries.identification import IdKind, whole_filter, whole_id
+from jobs.queries.identification import IdKind, whole_filter
 from jobs.replays.dry_run import dry_run
 from jobs.replays.replay import discard, replay_status, start_replay
 from receiver.api.answers import not_found
-from receiver.api.bodies import REPLAY_MEMBERS, ReplayRequest, read_replay
-from receiver.api.dependencies import Dependencies, dependencies_of, mappings_named
+from receiver.api.bodies import CommandRequest, read_command
+from receiver.api.call import Answer, Call
+from receiver.api.dependencies import mappings_named
 from receiver.api.filter_names import refuse_misspelt
-from receiver.api.params import id_in_path, query
 
 ACTOR = "api"
 
 
-async def start(request: Request) -> Response:
+async def start(call: Call[Any]) -> Answer:
     """`POST /api/replays`."""
-    query(request, (), paged=False)
-    dependencies = dependencies_of(request)
-    wanted = await read_replay(request, dependencies.zone, REPLAY_MEMBERS)
-    wanted = await _with_known_ids(dependencies, wanted)
-    mappings = await mappings_named(dependencies, wanted.mapping_version)
-    if wanted.dry_run:
-        found = await dry_run(
-            dependencies.database,
+    request = await _read(call)
+    mappings = await mappings_named(call.dependencies, request.mapping_version)
+    if request.dry_run:
+        rehearsed = await dry_run(
+            call.database,
             mappings,
-            wanted.where,
-            limit=wanted.limit,
-            oldest_days=dependencies.oldest_days,
+            request.where,
+            limit=request.limit,
+            oldest_days=call.dependencies.oldest_days,
         )
-        return JSONResponse(found.as_json())
+        return rehearsed.as_json()
     started = await start_replay(
-        dependencies.database,
-        wanted.where,
+        call.database,
+        request.where,
         actor=ACTOR,
-        note=wanted.note,
-        limit=wanted.limit,
-        mapping_version=wanted.mapping_version,
+        note=request.note,
+        limit=request.limit,
+        mapping_version=request.mapping_version,
     )
-    return JSONResponse({"id": started.id, "matched": started.matched}, 202)
+    return JSONResponse(asdict(started), 202)
 
 
-async def progress(request: Request) -> Response:
+async def progress(call: Call[Any]) -> Answer:
     """`GET /api/replays/{id}`; with the differences found, where recorded ones were compared."""
-    query(request, (), paged=False)
-    database = dependencies_of(request).database
-    replay_id = await whole_id(database, id_in_path(request, "replay"), {IdKind.REPLAY})
-    found = await replay_status(database, replay_id)
-    if found is None:
-        raise not_found("replay", replay_id)
-    answer = asdict(found)
-    if not found.not_replayed:
+    answer = asdict(await call.read(IdKind.REPLAY, replay_status))
+    if not answer["not_replayed"]:
         del answer["not_replayed"]
-    return JSONResponse(answer)
+    return answer
 
 
-async def put_away(request: Request) -> Response:
+async def put_away(call: Call[Any]) -> Answer:
     """`POST /api/discards`."""
-    query(request, (), paged=False)
-    dependencies = dependencies_of(request)
-    wanted = await read_replay(request, dependencies.zone)
-    wanted = await _with_known_ids(dependencies, wanted)
-    if wanted.note is None or not wanted.note.strip():
+    request = await _read(call)
+    if request.note is None or not request.note.strip():
         raise FilterInvalid("note is missing; say why these deliveries are discarded")
     done = await discard(
-        dependencies.database,
-        wanted.where,
+        call.database,
+        request.where,
         actor=ACTOR,
-        note=wanted.note,
-        dry_run=wanted.dry_run,
-        limit=wanted.limit,
+        note=request.note,
+        dry_run=request.dry_run,
+        limit=request.limit,
     )
-    if wanted.dry_run:
-        return JSONResponse({"matched": done.matched})
-    return JSONResponse({"id": done.id, "matched": done.matched}, 202)
+    return {"matched": done.matched} if request.dry_run else JSONResponse(asdict(done), 202)
 
 
-async def _with_known_ids(dependencies: Dependencies, wanted: ReplayRequest) -> ReplayRequest:
-    """The order with whole ids; a mistyped id or name is an error, not one delivery fewer."""
-    await refuse_misspelt(dependencies.database, wanted.where, dependencies.mappings())
-    where = await whole_filter(dependencies.database, wanted.where)
-    for unknown in await unknown_ids(dependencies.database, where.ids or ()):
+async def _read(call: Call[Any]) -> CommandRequest[DeliveryFilter]:
+    """The body with whole ids; a mistyped id or name is an error, not one delivery fewer."""
+    request = await read_command(call, DeliveryFilter)
+    await refuse_misspelt(call.database, request.where, call.dependencies.mappings())
+    where = await whole_filter(call.database, request.where)
+    for unknown in await unknown_ids(call.database, where.ids or ()):
         raise not_found("delivery", unknown)
-    return replace(wanted, where=where)
+    return replace(request, where=where)

@@ -8,9 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
-
-from starlette.requests import Request
-from starlette.responses import JSONResponse, Response
+from typing import Any
 
 from jobs.common.errors import FilterInvalid
 from jobs.corrections.charges import named_wrongly
@@ -19,83 +17,82 @@ from jobs.corrections.request import CorrectionPlan, CorrectionRequest, Reinstat
 from jobs.corrections.result import CorrectionResult
 from jobs.corrections.reversed_charges import NAMES_NOTHING, find_named
 from jobs.corrections.runner import correct, rehearse
+from jobs.filters import ChargeFilter
 from jobs.queries.identification import IdKind, whole_id, whole_ids
 from mappings.engine.loading.load import MappingSet
 from receiver.api.answers import ApiError
-from receiver.api.bodies import ReverseRequest, read_reinstate, read_reverse
+from receiver.api.bodies import CommandRequest, read_command
+from receiver.api.call import Answer, Call
 from receiver.api.commands import ACTOR
-from receiver.api.dependencies import Dependencies, dependencies_of, mappings_named
+from receiver.api.dependencies import mappings_named
 from receiver.api.filter_names import refuse_misspelt
-from receiver.api.params import query
 
 
-async def reverse(request: Request) -> Response:
+async def reverse(call: Call[Any]) -> Answer:
     """`POST /api/reversals`."""
-    query(request, (), paged=False)
-    dependencies = dependencies_of(request)
-    wanted = await _with_whole_ids(dependencies, await read_reverse(request, dependencies.zone))
-    mappings = await mappings_named(dependencies, wanted.mapping_version)
-    await _refuse_wrong_ids(dependencies, wanted.where.ids or ())
-    correction = await _request(dependencies, wanted, mappings)
-    found = await _made(dependencies, correction, dry_run=wanted.dry_run, note=wanted.note)
-    if wanted.dry_run:
-        found.mapping_version = mappings.digest
-    return JSONResponse(found.as_json())
+    request = await _read(call)
+    mappings = await mappings_named(call.dependencies, request.mapping_version)
+    await _refuse_wrong_ids(call, request.where.ids or ())
+    plan = await _plan(call, request, mappings)
+    result = await _correct(call, request, plan)
+    if request.dry_run:
+        result.mapping_version = mappings.digest
+    return result.as_json()
 
 
-async def reinstate(request: Request) -> Response:
+async def reinstate(call: Call[Any]) -> Answer:
     """`POST /api/reinstatements`."""
-    query(request, (), paged=False)
-    dependencies = dependencies_of(request)
-    wanted = await read_reinstate(request)
+    request = await read_command(call, ChargeFilter)
+    if request.where.ids is None:
+        raise FilterInvalid("ids is missing; name what to reinstate")
     kinds = {IdKind.BILLING_EVENT, IdKind.DELIVERY, IdKind.ACTION}
-    ids = await whole_ids(dependencies.database, wanted.ids, kinds)
-    named, unknown = await find_named(dependencies.database, ids)
+    ids = await whole_ids(call.database, request.where.ids, kinds)
+    named, unknown = await find_named(call.database, ids)
     if unknown:
         raise ApiError(404, "not-found", NAMES_NOTHING.format(unknown[0]))
-    correction = ReinstatementRequest(named)
-    found = await _made(dependencies, correction, dry_run=wanted.dry_run, note=wanted.note)
-    return JSONResponse(found.as_json())
+    return (await _correct(call, request, ReinstatementRequest(named))).as_json()
 
 
-async def _with_whole_ids(dependencies: Dependencies, wanted: ReverseRequest) -> ReverseRequest:
-    await refuse_misspelt(dependencies.database, wanted.where, dependencies.mappings())
-    origin = wanted.origin
+async def _read(call: Call[Any]) -> CommandRequest[ChargeFilter]:
+    """The body with whole ids; a mistyped name is an error."""
+    request = await read_command(call, ChargeFilter)
+    where, origin = request.where, request.origin
+    await refuse_misspelt(call.database, where, call.dependencies.mappings())
     if origin is not None:
-        origin = await whole_id(dependencies.database, origin, {IdKind.DELIVERY})
-    if not wanted.where.ids:
-        return replace(wanted, origin=origin)
-    kinds = {IdKind.BILLING_EVENT, IdKind.DELIVERY}
-    ids = await whole_ids(dependencies.database, wanted.where.ids, kinds)
-    where = wanted.where.model_copy(update={"ids": tuple(ids)})
-    return replace(wanted, where=where, origin=origin)
+        origin = await whole_id(call.database, origin, {IdKind.DELIVERY})
+    if where.ids:
+        kinds = {IdKind.BILLING_EVENT, IdKind.DELIVERY}
+        ids = await whole_ids(call.database, where.ids, kinds)
+        where = where.model_copy(update={"ids": tuple(ids)})
+    return replace(request, where=where, origin=origin)
 
 
-async def _request(
-    dependencies: Dependencies, wanted: ReverseRequest, mappings: MappingSet
+async def _plan(
+    call: Call[Any], request: CommandRequest[ChargeFilter], mappings: MappingSet
 ) -> CorrectionRequest:
     remapper = None
-    if wanted.rebill:
+    if request.rebill:
         origin = None
-        if wanted.origin is not None:
-            origin = await find_origin(dependencies.database, wanted.origin)
-        remapper = Remapper(mappings, oldest_days=dependencies.oldest_days, origin=origin)
-    return CorrectionRequest(where=wanted.where, remapper=remapper, limit=wanted.limit)
+        if request.origin is not None:
+            origin = await find_origin(call.database, request.origin)
+        oldest_days = call.dependencies.oldest_days
+        remapper = Remapper(mappings, oldest_days=oldest_days, origin=origin)
+    return CorrectionRequest(where=request.where, remapper=remapper, limit=request.limit)
 
 
-async def _made(
-    dependencies: Dependencies, request: CorrectionPlan, *, dry_run: bool, note: str | None
+async def _correct(
+    call: Call[Any], request: CommandRequest[ChargeFilter], plan: CorrectionPlan
 ) -> CorrectionResult:
-    if dry_run:
-        return await rehearse(dependencies.database, request)
-    if note is None:
+    if request.dry_run:
+        return await rehearse(call.database, plan)
+    if request.note is None:
         raise FilterInvalid("note is missing; say why this is corrected")
-    return await correct(dependencies.database, request, actor=ACTOR, note=note)
+    return await correct(call.database, plan, actor=ACTOR, note=request.note)
 
 
-async def _refuse_wrong_ids(dependencies: Dependencies, ids: Sequence[str]) -> None:
+async def _refuse_wrong_ids(call: Call[Any], ids: Sequence[str]) -> None:
     """A mistyped id is an error, not one charge fewer."""
-    for wrong in (await named_wrongly(dependencies.database, ids)).values():
+    for wrong in (await named_wrongly(call.database, ids)).values():
         if wrong.is_known:
             raise FilterInvalid(wrong.reason)
         raise ApiError(404, "not-found", wrong.reason)

@@ -16,7 +16,6 @@ from jobs.filters import BillingFilter
 from jobs.queries.ledger.billing_csv import csv_header, csv_lines
 from jobs.queries.ledger.billing_events import BillingEventPage, all_billing_events
 from jobs.storage.database import Database
-from receiver.api.params import PageRequest
 
 FORMATS = ("json", "csv")
 MEDIA_TYPE = "text/csv"
@@ -28,17 +27,18 @@ def wants_csv(request: Request, asked: str | None) -> bool:
         if asked not in FORMATS:
             raise FilterInvalid(f"format is {asked[:80]!r}; choose from {', '.join(FORMATS)}")
         return asked == "csv"
-    ranges = [one.partition(";") for one in request.headers.get("accept", "").split(",")]
+    ranges = [text.partition(";") for text in request.headers.get("accept", "").split(",")]
     return any(
         media.strip().lower() == MEDIA_TYPE and "q=0" not in _without_blanks(parameters).split(";")
         for media, _, parameters in ranges
     )
 
 
-async def csv_of(database: Database, where: BillingFilter, part: PageRequest) -> Response:
+async def csv_of(
+    database: Database, where: BillingFilter, *, limit: int | None, cursor: str | None
+) -> Response:
     """All billing events that fit; as many as `limit` names where it is given."""
-    limit = part.limit if part.is_limited else None
-    pages = all_billing_events(database, where, limit=limit, cursor=part.cursor)
+    pages = all_billing_events(database, where, limit=limit, cursor=cursor)
     # Read before anything is sent: what is wrong with the request is answered as an error.
     first = await anext(pages)
 

@@ -16,13 +16,14 @@ from pydantic.json_schema import models_json_schema
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
+from jobs.common.parsing import check_names
 from jobs.filters import TIMES, ChargeFilter, DeliveryFilter
 from jobs.queries.exceptions.listing import EXAMPLES
 from jobs.queries.ledger.billing_events import Basis
 from jobs.queries.ledger.revenue import GROUPS
+from receiver.api.call import Operation
 from receiver.api.export import FORMATS
-from receiver.api.operations import OPENAPI_PATH, OPERATIONS, Operation
-from receiver.api.params import query
+from receiver.api.operations import OPENAPI_PATH, OPERATIONS
 
 _REF = "#/components/schemas/"
 _TEXT = {"type": "string", "minLength": 1}
@@ -113,7 +114,7 @@ def document() -> dict[str, Any]:
 
 async def serve_document(request: Request) -> Response:
     """`GET /api/openapi.json`."""
-    query(request, (), paged=False)
+    check_names(request.query_params.keys(), ())
     return JSONResponse(document())
 
 

@@ -6,19 +6,11 @@ what the other has not.
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass, field
-from typing import Any, Literal
-
-from starlette.requests import Request
-from starlette.responses import Response
-
 from jobs.filters import (
     ActionFilter,
     BillingFilter,
     ChargeFilter,
     DeliveryFilter,
-    Filter,
     RejectionFilter,
 )
 from jobs.queries.actions import ActionEntry
@@ -38,42 +30,12 @@ from jobs.queries.sources.rejections import RejectionItem
 from jobs.queries.sources.rules import RuleItem
 from receiver.api import commands, corrections, queries
 from receiver.api.bodies import COMMAND_MEMBERS, REINSTATE_MEMBERS, REPLAY_MEMBERS, REVERSE_MEMBERS
+from receiver.api.call import Operation
 from receiver.api.command_shapes import Begun, Corrected, Matched, Progress, Rehearsal
 from receiver.sources.listing import SourceItem
 
 PAGING = ("limit", "cursor")
 OPENAPI_PATH = "/openapi.json"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Operation:
-    """One call. `gives` has the record of each success.
-
-    The query takes the members of `filter` and what `takes` names. `members` are those of a JSON
-    body, None where there is no body.
-    """
-
-    path: str
-    answered_by: Callable[[Request], Awaitable[Response]]
-    summary: str
-    gives: Mapping[int, Any]
-    method: Literal["GET", "POST"] = "GET"
-    filter: type[Filter] | None = None
-    takes: tuple[str, ...] = ()
-    members: tuple[str, ...] | None = None
-    #: Other media types in which a success may come.
-    also: tuple[str, ...] = ()
-    #: What its parameters are that mean something else in other calls.
-    parameters: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
-    #: Whether something that is named may not exist.
-    may_miss: bool = False
-    #: Whether the caller may name mappings that are no longer in force.
-    may_conflict: bool = False
-
-    @property
-    def query_names(self) -> tuple[str, ...]:
-        """All parameters of the query."""
-        return (*(self.filter.model_fields if self.filter else ()), *self.takes)
 
 
 OPERATIONS: tuple[Operation, ...] = (

@@ -31,7 +31,10 @@ def api_routes(
     api = Starlette(
         routes=[
             Route(OPENAPI_PATH, serve_document),
-            *(Route(one.path, one.answered_by, methods=[one.method]) for one in OPERATIONS),
+            *(
+                Route(operation.path, operation.answer, methods=[operation.method])
+                for operation in OPERATIONS
+            ),
         ],
         middleware=[
             Middleware(SafeHeaders),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from jobs.queries.sources.rules import KnownRule, RuleItem, read_rules
+from jobs.queries.sources.rules import RuleItem, known_rules, read_rules
 from receiver.cli.common import options as arg
 from receiver.cli.common.session import Session
 from receiver.terminal.output import Cell, Output
@@ -13,12 +13,7 @@ EXAMPLES = ("receiver rules", "receiver rules --json")
 def rules(as_json: arg.Json = False) -> None:
     """Print every rule of the mappings, and those that only the records know."""
     session, out = Session(), Output(as_json=as_json)
-    known = [
-        KnownRule(source.name, rule.name, source.mode)
-        for source in session.mappings().sources.values()
-        for rule in source.rules
-    ]
-    items = session.run(read_rules, known)
+    items = session.run(read_rules, known_rules(session.mappings()))
     if as_json:
         out.json([item.model_dump(mode="json") for item in items])
         return

@@ -14,6 +14,7 @@ from jobs.common.states import DeliveryState
 from jobs.queries.shape import Shape
 from jobs.storage.database import Database
 from jobs.storage.schema import deliveries, outcomes
+from mappings.engine.loading.mapping_set import MappingSet
 
 
 class RuleItem(Shape):
@@ -37,6 +38,15 @@ class KnownRule(NamedTuple):
     source: str
     rule: str
     mode: str
+
+
+def known_rules(mappings: MappingSet) -> list[KnownRule]:
+    """All rules of the mappings."""
+    return [
+        KnownRule(source.name, rule.name, source.mode)
+        for source in mappings.sources.values()
+        for rule in source.rules
+    ]
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,7 +11,7 @@ from jobs.health.problem import Problem, note
 from jobs.queries.deliveries.failures import read_failures
 from jobs.queries.exceptions.listing import count_exceptions
 from jobs.queries.sources.rejections import list_rejections
-from jobs.queries.sources.rules import KnownRule, RuleItem, read_rules
+from jobs.queries.sources.rules import RuleItem, known_rules, read_rules
 from jobs.queries.sources.traffic import read_silent
 from jobs.storage.keyset import MAX_LIMIT
 from receiver.health.check import CheckContext, CheckResult
@@ -38,11 +38,7 @@ async def check_mappings(context: CheckContext) -> CheckResult:
 
 async def check_rules(context: CheckContext) -> CheckResult:
     """Whether every rule matches now and then."""
-    known = [
-        KnownRule(source.name, rule.name, source.mode)
-        for source in context.mappings.sources.values()
-        for rule in source.rules
-    ]
+    known = known_rules(context.mappings)
     return CheckResult(f"{len(known)} rules", of_rules(await read_rules(context.database, known)))
 
 

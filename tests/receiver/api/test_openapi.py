@@ -12,8 +12,9 @@ from jsonschema import Draft202012Validator
 
 from jobs.storage.database import Database
 from receiver.api import Dependencies
+from receiver.api.call import Operation
 from receiver.api.openapi import document
-from receiver.api.operations import OPENAPI_PATH, OPERATIONS, Operation
+from receiver.api.operations import OPENAPI_PATH, OPERATIONS
 from tests.receiver.api.conftest import client
 from tests.support.rows import Rows
 
