@@ -1,10 +1,12 @@
-"""Billing: Chargebee, Recurly, Maxio, Orb, Polar, Lemon Squeezy, QuickBooks."""
+"""Billing and shops: Chargebee, Recurly, Maxio, Orb, Polar, QuickBooks, WooCommerce and others."""
 
 from __future__ import annotations
 
 from mappings.engine.payload import Format
 from receiver.signatures.content import SignedContent
 from receiver.signatures.custom.places import OrderedItems
+from receiver.signatures.fields import Field
+from receiver.signatures.handshakes import EMPTY, Ask, Handshake
 from receiver.signatures.hmac_scheme import HmacScheme
 from receiver.signatures.records import STATUS_200
 from receiver.signatures.scheme import Scheme
@@ -89,5 +91,43 @@ SCHEMES: tuple[Scheme, ...] = (
         encoding="base64",
         success=STATUS_200,
         remarks="names of what changed, no amounts: a tool must fetch the invoice",
+    ),
+    # class-wc-webhook.php of WooCommerce 11 (2026-11). A webhook is saved as active only where its
+    # ping, an unsigned form, is answered 200. Never sent again; off after 5 failures in a row.
+    HmacScheme(
+        name="woocommerce",
+        vendor="WooCommerce",
+        header="X-WC-Webhook-Signature",
+        encoding="base64",
+        id_header="X-WC-Webhook-Delivery-ID",
+        retry_span_seconds=0,
+        handshakes=(
+            Handshake(
+                name="ping",
+                asks=(
+                    Ask(Field("form", "webhook_id")),
+                    Ask(Field("header", "X-WC-Webhook-Signature"), absent=True),
+                ),
+                signed=False,
+            ),
+        ),
+        remarks="topic and shop are in headers that are not signed",
+    ),
+    # https://developer.bigcommerce.com/docs/integrations/webhooks (github.com/bigcommerce/docs,
+    # 2026-11): Standard Webhooks, but the key is the text of the app's client secret. 200 without
+    # a body is asked for; tries again for 48 hours.
+    HmacScheme(
+        name="bigcommerce",
+        vendor="BigCommerce",
+        header="webhook-signature",
+        prefix="v1,",
+        separator=" ",
+        encoding="base64",
+        signed_content=SignedContent.parse("{header:webhook-id}.{timestamp}.{body}"),
+        timestamp_header="webhook-timestamp",
+        id_header="webhook-id",
+        success=EMPTY,
+        retry_span_seconds=172_800,
+        remarks="secret: the app's client secret; the body names what changed, without its amounts",
     ),
 )

@@ -1,4 +1,4 @@
-"""Documents and signatures: DocuSign, PandaDoc, Dropbox Sign, Ironclad, Adobe Sign."""
+"""Documents and files: DocuSign, PandaDoc, Dropbox Sign, Ironclad, DocuSeal, Box, Dropbox."""
 
 from __future__ import annotations
 
@@ -6,9 +6,15 @@ from mappings.engine.payload import Format
 from receiver.signatures.content import SignedContent
 from receiver.signatures.custom.inbody import SignedMembers
 from receiver.signatures.custom.keys import IroncladScheme
-from receiver.signatures.custom.places import NumberedHeaders, QuerySignature
+from receiver.signatures.custom.places import (
+    NumberedHeaders,
+    OrderedItems,
+    QuerySignature,
+    SeveralHeaders,
+)
 from receiver.signatures.fields import Field
 from receiver.signatures.handshakes import Ask, Echo, Fixed, Handshake
+from receiver.signatures.hmac_scheme import HmacScheme
 from receiver.signatures.records import STATUS_200, Response
 from receiver.signatures.scheme import Scheme
 from receiver.signatures.tokens import TokenScheme
@@ -21,6 +27,10 @@ _ADOBE_ECHO = Echo(
     member="xAdobeSignClientId",
     header="X-AdobeSign-ClientId",
 )
+
+_WRIKE_TOKEN = Field("header", "X-Hook-Secret")
+_DROPBOX_CHALLENGE = Field("query", "challenge")
+_SMARTSHEET_CHALLENGE = Field("header", "Smartsheet-Hook-Challenge")
 
 SCHEMES: tuple[Scheme, ...] = (
     # See custom.places, for both. DocuSign's key looks like base64 and is used as the text it is.
@@ -93,5 +103,55 @@ SCHEMES: tuple[Scheme, ...] = (
             ),
         ),
         remarks="a client id is hardly secret: prefer a path-token in front",
+    ),
+    # lib/webhook_urls/signatures.rb and send_form_completed_webhook_request_job.rb of DocuSeal
+    # (github.com/docusealco/docuseal, 2026-11): signed at each try, up to 13 of them, 1 minute to
+    # 68 hours apart. The key is the text, with whsec_.
+    OrderedItems(
+        name="docuseal",
+        vendor="DocuSeal",
+        header="X-Docuseal-Signature",
+        separator=".",
+        signed_content=SignedContent.parse("{timestamp}.{body}"),
+        retry_span_seconds=491_460,
+    ),
+    # https://docs.documenso.com/developers/webhooks/verification (2026-11).
+    TokenScheme(
+        name="documenso",
+        vendor="Documenso",
+        header="X-Documenso-Secret",
+        secret_headers=frozenset({"x-documenso-secret"}),
+    ),
+    # https://developer.box.com/guides/webhooks/v2/signatures-v2 and webhooks.py of Box's Python
+    # library (2026-11): a signature for each of two keys, one of which may be absent. The library
+    # takes a request for 10 minutes; ahead of our clock 300 s are ours.
+    SeveralHeaders(
+        name="box",
+        vendor="Box",
+        header="BOX-SIGNATURE-PRIMARY",
+        others=("BOX-SIGNATURE-SECONDARY",),
+        encoding="base64",
+        signed_content=SignedContent.parse("{body}{timestamp}"),
+        timestamp_header="BOX-DELIVERY-TIMESTAMP",
+        timestamp_unit="iso8601",
+        vendor_window_seconds=10 * 60,
+        id_header="BOX-DELIVERY-ID",
+    ),
+    # https://www.dropbox.com/developers/reference/webhooks (2026-11). The key is the app's secret;
+    # the URL is tried with a challenge first.
+    HmacScheme(
+        name="dropbox",
+        vendor="Dropbox",
+        header="X-Dropbox-Signature",
+        handshakes=(
+            Handshake(
+                name="challenge",
+                method="GET",
+                asks=(Ask(_DROPBOX_CHALLENGE),),
+                reply=Echo(_DROPBOX_CHALLENGE),
+                signed=False,
+            ),
+        ),
+        remarks="ids of accounts whose files changed, and nothing else",
     ),
 )

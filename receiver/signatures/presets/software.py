@@ -1,13 +1,14 @@
-"""Software and work: GitHub, GitLab, Linear, Jira, Asana, Notion, ClickUp, Airtable, Webflow."""
+"""Software and work: GitHub, GitLab, Linear, Jira, Asana, Notion, ClickUp, Trello, Wrike, Sanity."""
 
 from __future__ import annotations
 
 from mappings.engine.payload import Format
 from receiver.signatures.content import SignedContent
+from receiver.signatures.custom.encodings import AnyEncoding
 from receiver.signatures.custom.jira import JiraConnectScheme
-from receiver.signatures.custom.places import TimeInBody
+from receiver.signatures.custom.places import SeveralHeaders, TimeInBody
 from receiver.signatures.fields import Field
-from receiver.signatures.handshakes import EMPTY, Ask, Echo, Handshake
+from receiver.signatures.handshakes import EMPTY, Ask, Digest, Echo, Handshake
 from receiver.signatures.hmac_scheme import HmacScheme
 from receiver.signatures.records import STATUS_200, Coverage
 from receiver.signatures.scheme import Scheme
@@ -15,6 +16,10 @@ from receiver.signatures.tokens import TokenScheme
 
 _HOOK_SECRET = Field("header", "X-Hook-Secret")
 _VERIFICATION_TOKEN = Field("body", "verification_token")
+
+_WRIKE_TOKEN = Field("header", "X-Hook-Secret")
+_DROPBOX_CHALLENGE = Field("query", "challenge")
+_SMARTSHEET_CHALLENGE = Field("header", "Smartsheet-Hook-Challenge")
 
 SCHEMES: tuple[Scheme, ...] = (
     # https://docs.github.com/en/webhooks/using-webhooks/validating-webhook-deliveries (2026-08).
@@ -146,5 +151,88 @@ SCHEMES: tuple[Scheme, ...] = (
         timestamp_unit="milliseconds",
         success=STATUS_200,
         remarks="older webhooks made in the dashboard are unsigned: use path-token",
+    ),
+    # https://developer.atlassian.com/cloud/trello/guides/rest-api/webhooks (2026-11): the callback
+    # URL as it was given, behind the body. A HEAD request must be answered 200 first.
+    HmacScheme(
+        name="trello",
+        vendor="Trello",
+        header="X-Trello-Webhook",
+        algorithm="sha1",
+        encoding="base64",
+        signed_content=SignedContent.parse("{body}{url}"),
+        success=STATUS_200,
+        remarks="secret: the OAuth secret of the app that made the webhook",
+    ),
+    # https://developers.wrike.com/docs/webhooks.md and public implementers (2026-11): events carry
+    # the signature in X-Hook-Signature, older ones in X-Hook-Secret. A new webhook is tried with a
+    # token that is answered with its HMAC. Answers of 4xx suspend the webhook.
+    SeveralHeaders(
+        name="wrike",
+        vendor="Wrike",
+        header="X-Hook-Signature",
+        others=("X-Hook-Secret",),
+        success=STATUS_200,
+        handshakes=(
+            Handshake(
+                name="secret-verification",
+                asks=(
+                    Ask(_WRIKE_TOKEN),
+                    Ask(Field("body", "requestType"), "WebHook secret verification"),
+                ),
+                reply=Digest(field=_WRIKE_TOKEN, header="X-Hook-Secret", in_the_open=True),
+                signed=False,
+            ),
+        ),
+        remarks="give the webhook a `secret` when you create it; without one nothing is signed",
+    ),
+    # https://developers.smartsheet.com/api/smartsheet/guides/webhooks/webhook-verification and
+    # webhook-callbacks (2026-11). The challenge comes again every 100 callbacks. In base 16 by
+    # _webhooks.html.md.erb of github.com/smartsheet-platform/api-docs; some verifiers use base64.
+    AnyEncoding(
+        name="smartsheet",
+        vendor="Smartsheet",
+        header="Smartsheet-Hmac-SHA256",
+        other_encodings=("base64",),
+        success=STATUS_200,
+        handshakes=(
+            Handshake(
+                name="challenge",
+                asks=(Ask(_SMARTSHEET_CHALLENGE), Ask(Field("body", "challenge"))),
+                reply=Echo(
+                    _SMARTSHEET_CHALLENGE,
+                    content_type="application/json",
+                    member="smartsheetHookResponse",
+                    header="Smartsheet-Hook-Response",
+                ),
+                signed=False,
+            ),
+        ),
+        remarks="names of changed rows, no cells: a tool must fetch them",
+    ),
+    # https://developer.todoist.com/api/v1#tag/Webhooks (2026-11) and public verifiers. The key is
+    # the app's client secret.
+    HmacScheme(
+        name="todoist",
+        vendor="Todoist",
+        header="X-Todoist-Hmac-SHA256",
+        encoding="base64",
+        id_header="X-Todoist-Delivery-ID",
+        success=STATUS_200,
+    ),
+    # https://www.sanity.io/docs/webhooks and signature.ts of github.com/sanity-io/webhook-toolkit
+    # (2026-11). Two retries at 30 s, since April 2026:
+    # https://www.sanity.io/docs/changelog/50ec6abf-fe0c-475b-ae72-314148860132
+    HmacScheme(
+        name="sanity",
+        vendor="Sanity",
+        header="sanity-webhook-signature",
+        prefix="v1=",
+        separator=",",
+        encoding="base64url",
+        signed_content=SignedContent.parse("{timestamp}.{body}"),
+        timestamp_element="t",
+        timestamp_unit="milliseconds",
+        retry_span_seconds=60,
     ),
 )

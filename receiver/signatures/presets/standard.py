@@ -1,11 +1,45 @@
-"""Standard Webhooks, and those that sign as it does."""
+"""Standard Webhooks, and those that sign as it or Svix does, under the names people look for.
+
+Quo, Recall.ai, Fathom, OpenAI, Folk, Loops, GitLab; Resend, Ada and HumanLayer through Svix.
+"""
 
 from __future__ import annotations
 
 from receiver.signatures.content import SignedContent
 from receiver.signatures.hmac_scheme import HmacScheme
-from receiver.signatures.records import STATUS_200
+from receiver.signatures.records import STATUS_200, Response
 from receiver.signatures.scheme import Scheme
+
+#: Svix's schedule, as https://resend.com/docs/webhooks/retries-and-replays has it (2026-11): 5 s,
+#: 5 min, 30 min, 2 h, 5 h, 10 h and 10 h apart.
+_SVIX_SPAN_SECONDS = 5 + 300 + 1_800 + 7_200 + 18_000 + 36_000 + 36_000
+
+
+def _standard(
+    name: str,
+    vendor: str,
+    *,
+    prefix: str = "webhook",
+    remarks: str = "signs as Standard Webhooks",
+    retry_span_seconds: int | None = None,
+    success: Response | None = None,
+) -> HmacScheme:
+    return HmacScheme(
+        name=name,
+        vendor=vendor,
+        header=f"{prefix}-signature",
+        prefix="v1,",
+        separator=" ",
+        encoding="base64",
+        key_encoding="whsec",
+        signed_content=SignedContent.parse(f"{{header:{prefix}-id}}.{{timestamp}}.{{body}}"),
+        timestamp_header=f"{prefix}-timestamp",
+        id_header=f"{prefix}-id",
+        remarks=remarks,
+        retry_span_seconds=retry_span_seconds,
+        success=success,
+    )
+
 
 SCHEMES: tuple[Scheme, ...] = (
     # https://github.com/standard-webhooks/standard-webhooks (spec, 2026-08). Signatures of other
@@ -73,4 +107,35 @@ SCHEMES: tuple[Scheme, ...] = (
         retries_keep_time=False,
         remarks="the vendor publishes no scheme; this is Svix's",
     ),
+    # https://www.quo.com/docs/mdx/beta/webhooks-quickstart (2026-11): webhooks of the newer API.
+    _standard(
+        "quo", "Quo (OpenPhone, newer webhooks)", remarks="older webhooks: use the preset openphone"
+    ),
+    # https://docs.recall.ai/docs/authenticating-requests-from-recallai (2026-11). Accounts made
+    # before 15 December 2025 sign by svix-* headers in the dashboard's webhooks.
+    _standard(
+        "recall-ai",
+        "Recall.ai",
+        remarks="set a workspace secret; accounts from before December 2025 may need svix",
+    ),
+    # https://developers.fathom.ai/webhooks#verifying-webhooks (2026-11)
+    _standard("fathom", "Fathom"),
+    # https://platform.openai.com/docs/guides/webhooks (2026-11): realtime.call.incoming and
+    # others
+    _standard("openai", "OpenAI"),
+    # https://developer.folk.app (2026-11), as Nango's folk-webhook-routing.ts verifies it
+    _standard("folk", "folk"),
+    # https://loops.so/docs/webhooks (2026-11)
+    _standard("loops", "Loops"),
+    # https://resend.com/docs/webhooks/verify-webhooks-requests (2026-11)
+    _standard(
+        "resend",
+        "Resend",
+        prefix="svix",
+        remarks="sent by Svix",
+        retry_span_seconds=_SVIX_SPAN_SECONDS,
+        success=STATUS_200,
+    ),
+    # https://docs.ada.cx/reference/webhooks/overview (2026-11): sent by Svix, tries for a week
+    _standard("ada", "Ada", prefix="svix", remarks="sent by Svix", retry_span_seconds=7 * 86_400),
 )
