@@ -13,8 +13,8 @@ from receiver.signatures.fields import Field, Place
 from receiver.signatures.handshake_knobs import DIGEST_KNOBS, HANDSHAKE_KNOBS
 from receiver.signatures.handshakes import Ask, Digest, Echo, Fixed, Handshake
 from receiver.signatures.knobs import Fault, key_faults
-from receiver.signatures.presets.unsigned import ADDED_HEADER
 from receiver.signatures.records import Response
+from receiver.signatures.tokens import ADDED_HEADER
 
 HMAC = "hmac"
 PATH_TOKEN = "path-token"  # noqa: S105 - a scheme's name

@@ -31,7 +31,6 @@ from receiver.signatures.knobs import (
     value_fault,
 )
 from receiver.signatures.presets import PRESETS
-from receiver.signatures.presets.unsigned import ADDED_HEADER
 from receiver.signatures.records import Response, Strength
 from receiver.signatures.scheme import Scheme
 from receiver.signatures.tokens import BasicScheme, PathTokenScheme, TokenScheme
@@ -129,15 +128,9 @@ def _hmac_scheme(verify: Mapping[str, Any]) -> Scheme:
     )
 
 
-def _token_scheme(verify: Mapping[str, Any]) -> Scheme:
-    knobs = {"header": ADDED_HEADER, **_knobs_in(verify)}
-    hidden = frozenset({knobs["header"].lower()})
-    return TokenScheme(formats=None, secret_headers=hidden, **knobs)
-
-
 _GENERIC_SCHEMES: Mapping[str, Callable[[Mapping[str, Any]], Scheme]] = {
     "hmac": _hmac_scheme,
-    "token": _token_scheme,
+    "token": lambda verify: TokenScheme(formats=None, **_knobs_in(verify)),
     "basic": lambda verify: BasicScheme(formats=None, **_knobs_in(verify)),
     "path-token": lambda verify: PathTokenScheme(formats=None, **_knobs_in(verify)),
 }

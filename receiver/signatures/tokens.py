@@ -22,6 +22,8 @@ from receiver.signatures.scheme import Scheme
 from receiver.signatures.signing import Values
 from receiver.signatures.url_secrets import shown_in
 
+#: Where a vendor signs nothing, and its calls may carry headers of the operator's own.
+ADDED_HEADER = "X-Webhook-Token"
 #: A part of a URL that can be guessed is none.
 SHORTEST_PATH_TOKEN = 16
 #: No honest token is longer.
@@ -124,10 +126,14 @@ class SharedSecret(Scheme):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TokenScheme(SharedSecret):
-    """A token in a header, behind `prefix`."""
+    """A token in a header, behind `prefix`. The header is never kept."""
 
-    header: str
+    header: str = ADDED_HEADER
     prefix: str = ""
+
+    def __post_init__(self) -> None:
+        hidden = self.secret_headers | {self.header.lower()}
+        object.__setattr__(self, "secret_headers", hidden)
 
     @property
     def credential_place(self) -> str:

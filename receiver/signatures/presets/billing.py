@@ -8,6 +8,7 @@ from receiver.signatures.custom.places import OrderedItems
 from receiver.signatures.fields import Field
 from receiver.signatures.handshakes import EMPTY, Ask, Handshake
 from receiver.signatures.hmac_scheme import HmacScheme
+from receiver.signatures.presets.standard import standard_webhooks
 from receiver.signatures.records import STATUS_200
 from receiver.signatures.scheme import Scheme
 from receiver.signatures.tokens import BasicScheme
@@ -20,7 +21,6 @@ SCHEMES: tuple[Scheme, ...] = (
     BasicScheme(
         name="chargebee",
         vendor="Chargebee",
-        secret_headers=frozenset({"authorization"}),
         success=STATUS_200,
         retry_span_seconds=3 * _DAY,
         remarks="unsigned; user and password of the webhook's own settings",
@@ -62,16 +62,10 @@ SCHEMES: tuple[Scheme, ...] = (
     ),
     # https://docs.polar.sh/integrate/webhooks/delivery (2026-11): Standard Webhooks, but the key is
     # the text of the secret, whatever its first characters are.
-    HmacScheme(
-        name="polar",
-        vendor="Polar",
-        header="webhook-signature",
-        prefix="v1,",
-        separator=" ",
-        encoding="base64",
-        signed_content=SignedContent.parse("{header:webhook-id}.{timestamp}.{body}"),
-        timestamp_header="webhook-timestamp",
-        id_header="webhook-id",
+    standard_webhooks(
+        "polar",
+        "Polar",
+        key_encoding="utf8",
         remarks="Standard Webhooks with the secret's text as the key",
     ),
     # https://docs.lemonsqueezy.com/help/webhooks/signing-requests and VerifyWebhookSignature.php of
@@ -116,16 +110,10 @@ SCHEMES: tuple[Scheme, ...] = (
     # https://developer.bigcommerce.com/docs/integrations/webhooks (github.com/bigcommerce/docs,
     # 2026-11): Standard Webhooks, but the key is the text of the app's client secret. 200 without
     # a body is asked for; tries again for 48 hours.
-    HmacScheme(
-        name="bigcommerce",
-        vendor="BigCommerce",
-        header="webhook-signature",
-        prefix="v1,",
-        separator=" ",
-        encoding="base64",
-        signed_content=SignedContent.parse("{header:webhook-id}.{timestamp}.{body}"),
-        timestamp_header="webhook-timestamp",
-        id_header="webhook-id",
+    standard_webhooks(
+        "bigcommerce",
+        "BigCommerce",
+        key_encoding="utf8",
         success=EMPTY,
         retry_span_seconds=172_800,
         remarks="secret: the app's client secret; the body names what changed, without its amounts",

@@ -89,7 +89,6 @@ SCHEMES: tuple[Scheme, ...] = (
         name="adobe-sign",
         vendor="Adobe Acrobat Sign",
         header="X-AdobeSign-ClientId",
-        secret_headers=frozenset({"x-adobesign-clientid"}),
         echo=_ADOBE_ECHO,
         retry_span_seconds=259_200,
         handshakes=(
@@ -120,7 +119,6 @@ SCHEMES: tuple[Scheme, ...] = (
         name="documenso",
         vendor="Documenso",
         header="X-Documenso-Secret",
-        secret_headers=frozenset({"x-documenso-secret"}),
     ),
     # https://developer.box.com/guides/webhooks/v2/signatures-v2 and webhooks.py of Box's Python
     # library (2026-11): a signature for each of two keys, one of which may be absent. The library

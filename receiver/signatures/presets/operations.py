@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from receiver.signatures.content import SignedContent
 from receiver.signatures.hmac_scheme import HmacScheme
+from receiver.signatures.presets.standard import standard_webhooks
 from receiver.signatures.scheme import Scheme
 
 _DAY = 86_400
@@ -29,18 +30,11 @@ SCHEMES: tuple[Scheme, ...] = (
         remarks="the kind of event is in Sentry-Hook-Resource, which is not signed",
     ),
     # https://docs.incident.io/api-reference/webhooks (2026-11): as Standard Webhooks, by Svix.
-    HmacScheme(
-        name="incident-io",
-        vendor="incident.io",
-        header="webhook-signature",
-        prefix="v1,",
-        separator=" ",
-        encoding="base64",
-        key_encoding="whsec",
-        signed_content=SignedContent.parse("{header:webhook-id}.{timestamp}.{body}"),
-        timestamp_header="webhook-timestamp",
-        id_header="webhook-id",
+    standard_webhooks(
+        "incident-io",
+        "incident.io",
         retry_span_seconds=_DAY,
+        remarks="",
     ),
     # https://docs.firehydrant.com/docs/runbook-step-send-a-webhook (2026-11): a runbook step, whose
     # body you write.

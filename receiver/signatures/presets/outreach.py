@@ -72,7 +72,6 @@ SCHEMES: tuple[Scheme, ...] = (
         vendor="Brevo",
         header="Authorization",
         prefix="Bearer ",
-        secret_headers=frozenset({"authorization"}),
         remarks="unsigned; secret: the token of the webhook's auth",
     ),
     # https://helpcenter.smartlead.ai/en/articles/403-quick-tips-for-testing-with-sample-webhook-payloads
@@ -98,8 +97,6 @@ SCHEMES: tuple[Scheme, ...] = (
     TokenScheme(
         name="copper-headers",
         vendor="Copper (headers)",
-        header="X-Webhook-Token",
-        secret_headers=frozenset({"x-webhook-token"}),
         retry_span_seconds=0,
         remarks='unsigned; subscribe with "headers": {"X-Webhook-Token": "…"}',
     ),

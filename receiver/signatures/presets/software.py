@@ -1,4 +1,4 @@
-"""Software and work: GitHub, GitLab, Linear, Jira, Asana, Notion, ClickUp, Trello, Wrike, Sanity."""
+"""Software and work: GitHub, GitLab, Linear, Jira, Asana, Notion, ClickUp, Trello, Wrike."""
 
 from __future__ import annotations
 
@@ -42,7 +42,6 @@ SCHEMES: tuple[Scheme, ...] = (
         vendor="GitLab (secret token)",
         header="X-Gitlab-Token",
         id_header="Idempotency-Key",
-        secret_headers=frozenset({"x-gitlab-token"}),
         success=STATUS_200,
         remarks="prefer gitlab-signing-token",
     ),

@@ -5,9 +5,11 @@ Quo, Recall.ai, Fathom, OpenAI, Folk, Loops, GitLab; Resend, Ada and HumanLayer 
 
 from __future__ import annotations
 
+from typing import Any
+
 from receiver.signatures.content import SignedContent
 from receiver.signatures.hmac_scheme import HmacScheme
-from receiver.signatures.records import STATUS_200, Response
+from receiver.signatures.records import STATUS_200
 from receiver.signatures.scheme import Scheme
 
 #: Svix's schedule, as https://resend.com/docs/webhooks/retries-and-replays has it (2026-11): 5 s,
@@ -15,120 +17,86 @@ from receiver.signatures.scheme import Scheme
 _SVIX_SPAN_SECONDS = 5 + 300 + 1_800 + 7_200 + 18_000 + 36_000 + 36_000
 
 
-def _standard(
-    name: str,
-    vendor: str,
-    *,
-    prefix: str = "webhook",
-    remarks: str = "signs as Standard Webhooks",
-    retry_span_seconds: int | None = None,
-    success: Response | None = None,
+def standard_webhooks(
+    name: str, vendor: str, *, prefix: str = "webhook", **knobs: Any
 ) -> HmacScheme:
-    return HmacScheme(
-        name=name,
-        vendor=vendor,
-        header=f"{prefix}-signature",
-        prefix="v1,",
-        separator=" ",
-        encoding="base64",
-        key_encoding="whsec",
-        signed_content=SignedContent.parse(f"{{header:{prefix}-id}}.{{timestamp}}.{{body}}"),
-        timestamp_header=f"{prefix}-timestamp",
-        id_header=f"{prefix}-id",
-        remarks=remarks,
-        retry_span_seconds=retry_span_seconds,
-        success=success,
-    )
+    """A vendor that signs as Standard Webhooks does, its headers named by `prefix`.
+
+    `knobs` are those of HmacScheme in which it differs.
+    """
+    standard = {
+        "header": f"{prefix}-signature",
+        "prefix": "v1,",
+        "separator": " ",
+        "encoding": "base64",
+        "key_encoding": "whsec",
+        "signed_content": SignedContent.parse(f"{{header:{prefix}-id}}.{{timestamp}}.{{body}}"),
+        "timestamp_header": f"{prefix}-timestamp",
+        "id_header": f"{prefix}-id",
+        "remarks": "signs as Standard Webhooks",
+    }
+    return HmacScheme(name=name, vendor=vendor, **{**standard, **knobs})
 
 
 SCHEMES: tuple[Scheme, ...] = (
     # https://github.com/standard-webhooks/standard-webhooks (spec, 2026-08). Signatures of other
     # versions (v1a is ed25519) stand in the same header and are passed over.
-    HmacScheme(
-        name="standard-webhooks",
-        vendor="Standard Webhooks",
-        header="webhook-signature",
-        prefix="v1,",
-        separator=" ",
-        encoding="base64",
-        key_encoding="whsec",
-        signed_content=SignedContent.parse("{header:webhook-id}.{timestamp}.{body}"),
-        timestamp_header="webhook-timestamp",
-        timestamp_unit="seconds",
-        id_header="webhook-id",
+    standard_webhooks(
+        "standard-webhooks",
+        "Standard Webhooks",
         retries_keep_time=False,
         remarks="for tools of your own: sign like this",
     ),
     # https://docs.svix.com/receiving/verifying-payloads/how-manual (2026-08). Newer senders add
     # webhook-* headers, which `standard-webhooks` reads; the two are never mixed.
-    HmacScheme(
-        name="svix",
-        vendor="Svix",
-        header="svix-signature",
-        prefix="v1,",
-        separator=" ",
-        encoding="base64",
-        key_encoding="whsec",
-        signed_content=SignedContent.parse("{header:svix-id}.{timestamp}.{body}"),
-        timestamp_header="svix-timestamp",
-        id_header="svix-id",
+    standard_webhooks(
+        "svix",
+        "Svix",
+        prefix="svix",
         retry_span_seconds=99_305,
         retries_keep_time=False,
+        remarks="",
     ),
     # https://docs.gitlab.com/user/project/integrations/webhooks/ (2026-08): the signing token.
     # X-Gitlab-Token may ride along and is never taken instead.
-    HmacScheme(
-        name="gitlab-signing-token",
-        vendor="GitLab (signing token)",
-        header="webhook-signature",
-        prefix="v1,",
-        separator=" ",
-        encoding="base64",
-        key_encoding="whsec",
-        signed_content=SignedContent.parse("{header:webhook-id}.{timestamp}.{body}"),
-        timestamp_header="webhook-timestamp",
-        id_header="webhook-id",
+    standard_webhooks(
+        "gitlab-signing-token",
+        "GitLab (signing token)",
         secret_headers=frozenset({"x-gitlab-token"}),
         success=STATUS_200,
+        remarks="",
     ),
     # https://www.humanlayer.dev/docs (2026-08): no scheme is published; its deliveries come
     # through Svix. Should they not, put a token of your own in front instead.
-    HmacScheme(
-        name="humanlayer",
-        vendor="HumanLayer",
-        header="svix-signature",
-        prefix="v1,",
-        separator=" ",
-        encoding="base64",
-        key_encoding="whsec",
-        signed_content=SignedContent.parse("{header:svix-id}.{timestamp}.{body}"),
-        timestamp_header="svix-timestamp",
-        id_header="svix-id",
+    standard_webhooks(
+        "humanlayer",
+        "HumanLayer",
+        prefix="svix",
         retries_keep_time=False,
         remarks="the vendor publishes no scheme; this is Svix's",
     ),
     # https://www.quo.com/docs/mdx/beta/webhooks-quickstart (2026-11): webhooks of the newer API.
-    _standard(
+    standard_webhooks(
         "quo", "Quo (OpenPhone, newer webhooks)", remarks="older webhooks: use the preset openphone"
     ),
     # https://docs.recall.ai/docs/authenticating-requests-from-recallai (2026-11). Accounts made
     # before 15 December 2025 sign by svix-* headers in the dashboard's webhooks.
-    _standard(
+    standard_webhooks(
         "recall-ai",
         "Recall.ai",
         remarks="set a workspace secret; accounts from before December 2025 may need svix",
     ),
     # https://developers.fathom.ai/webhooks#verifying-webhooks (2026-11)
-    _standard("fathom", "Fathom"),
+    standard_webhooks("fathom", "Fathom"),
     # https://platform.openai.com/docs/guides/webhooks (2026-11): realtime.call.incoming and
     # others
-    _standard("openai", "OpenAI"),
+    standard_webhooks("openai", "OpenAI"),
     # https://developer.folk.app (2026-11), as Nango's folk-webhook-routing.ts verifies it
-    _standard("folk", "folk"),
+    standard_webhooks("folk", "folk"),
     # https://loops.so/docs/webhooks (2026-11)
-    _standard("loops", "Loops"),
+    standard_webhooks("loops", "Loops"),
     # https://resend.com/docs/webhooks/verify-webhooks-requests (2026-11)
-    _standard(
+    standard_webhooks(
         "resend",
         "Resend",
         prefix="svix",
@@ -137,5 +105,7 @@ SCHEMES: tuple[Scheme, ...] = (
         success=STATUS_200,
     ),
     # https://docs.ada.cx/reference/webhooks/overview (2026-11): sent by Svix, tries for a week
-    _standard("ada", "Ada", prefix="svix", remarks="sent by Svix", retry_span_seconds=7 * 86_400),
+    standard_webhooks(
+        "ada", "Ada", prefix="svix", remarks="sent by Svix", retry_span_seconds=7 * 86_400
+    ),
 )

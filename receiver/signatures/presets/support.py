@@ -11,10 +11,7 @@ from receiver.signatures.fields import Field
 from receiver.signatures.handshakes import EMPTY, Ask, Echo, Handshake
 from receiver.signatures.hmac_scheme import HmacScheme
 from receiver.signatures.scheme import Scheme
-from receiver.signatures.tokens import PathTokenScheme, TokenScheme
-
-_ADDED_HEADER = "X-Webhook-Token"
-_ADDED = frozenset({_ADDED_HEADER.lower()})
+from receiver.signatures.tokens import ADDED_HEADER, PathTokenScheme, TokenScheme
 
 SCHEMES: tuple[Scheme, ...] = (
     # https://developer.zendesk.com/documentation/webhooks/verifying/ (2026-08). Zendesk names no
@@ -200,10 +197,8 @@ SCHEMES: tuple[Scheme, ...] = (
     TokenScheme(
         name="gorgias",
         vendor="Gorgias",
-        header=_ADDED_HEADER,
         formats=(),
-        secret_headers=_ADDED,
-        remarks=f"unsigned; add the header {_ADDED_HEADER} to the HTTP integration",
+        remarks=f"unsigned; add the header {ADDED_HEADER} to the HTTP integration",
     ),
     # https://developer.kustomer.com/kustomer-apps-platform/docs/outbound-webhooks (2026-11): custom
     # headers. A secret is shown in the settings, but no page describes how it signs.
@@ -211,10 +206,8 @@ SCHEMES: tuple[Scheme, ...] = (
     TokenScheme(
         name="kustomer",
         vendor="Kustomer",
-        header=_ADDED_HEADER,
-        secret_headers=_ADDED,
         retry_span_seconds=80 * 60,
-        remarks=f"how its secret signs is not documented; add the header {_ADDED_HEADER}",
+        remarks=f"how its secret signs is not documented; add the header {ADDED_HEADER}",
     ),
     # https://docs.smooch.io/guide/webhooks/ (2026-11, by way of `auth` in client.ts of Botpress'
     # channel-smooch): the webhook's secret, shown in each request.
@@ -222,7 +215,6 @@ SCHEMES: tuple[Scheme, ...] = (
         name="sunshine-conversations",
         vendor="Sunshine Conversations",
         header="X-API-Key",
-        secret_headers=frozenset({"x-api-key"}),
         remarks="unsigned; secret: the `secret` of the integration's webhook",
     ),
 )

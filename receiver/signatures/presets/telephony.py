@@ -163,7 +163,6 @@ SCHEMES: tuple[Scheme, ...] = (
         name="ringcentral",
         vendor="RingCentral",
         header="Verification-Token",
-        secret_headers=frozenset({"verification-token"}),
         success=STATUS_200,
         handshakes=(
             Handshake(
@@ -185,8 +184,6 @@ SCHEMES: tuple[Scheme, ...] = (
     TokenScheme(
         name="assemblyai",
         vendor="AssemblyAI",
-        header="X-Webhook-Token",
-        secret_headers=frozenset({"x-webhook-token"}),
         remarks="unsigned; set webhook_auth_header_name to X-Webhook-Token",
     ),
 )

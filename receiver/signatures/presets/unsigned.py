@@ -9,10 +9,8 @@ from mappings.engine.payload import Format
 from receiver.signatures.handshakes import EMPTY
 from receiver.signatures.records import STATUS_200, Response
 from receiver.signatures.scheme import Scheme
-from receiver.signatures.tokens import PathTokenScheme, TokenScheme
+from receiver.signatures.tokens import ADDED_HEADER, PathTokenScheme, TokenScheme
 
-ADDED_HEADER = "X-Webhook-Token"
-_SECRET_HEADERS = frozenset({ADDED_HEADER.lower()})
 _ADDED = f"unsigned; add the header {ADDED_HEADER} to its calls"
 
 _SOAP_ACK = Response(
@@ -31,9 +29,7 @@ def _with_header(
     return TokenScheme(
         name=name,
         vendor=vendor,
-        header=ADDED_HEADER,
         formats=(),  # the author of the call chooses
-        secret_headers=_SECRET_HEADERS,
         remarks=remarks,
         retry_span_seconds=retry_span_seconds,
     )

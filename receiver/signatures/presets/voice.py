@@ -30,7 +30,6 @@ SCHEMES: tuple[Scheme, ...] = (
         name="vapi-secret",
         vendor="Vapi (secret)",
         header="X-Vapi-Secret",
-        secret_headers=frozenset({"x-vapi-secret"}),
         remarks="unsigned; an HMAC credential is better",
     ),
     # https://docs.retellai.com/features/secure-webhook and retell-sdk src/lib/webhook_auth.ts
@@ -105,7 +104,6 @@ SCHEMES: tuple[Scheme, ...] = (
         name="cartesia",
         vendor="Cartesia (agents)",
         header="X-Webhook-Secret",
-        secret_headers=frozenset({"x-webhook-secret"}),
         remarks="unsigned; the secret is sent with each call",
     ),
 )
