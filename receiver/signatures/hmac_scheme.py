@@ -10,7 +10,7 @@ import hashlib
 import hmac
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 from receiver.signatures import codecs
 from receiver.signatures.authorization import behind, prefixed
@@ -52,6 +52,8 @@ class HmacScheme(Scheme):
     timestamp_unit: str = "seconds"
     id_header: str | None = None
     url_transform: str | None = None
+    #: Whether the time stands in signed bytes that are looked into only once verified.
+    time_is_inside: ClassVar[bool] = False
 
     @property
     def signs_delivery_id(self) -> bool:
@@ -88,11 +90,6 @@ class HmacScheme(Scheme):
     @property
     def is_timed(self) -> bool:
         return self.timestamp_header is not None or self.timestamp_element is not None
-
-    @property
-    def time_is_inside(self) -> bool:
-        """Whether the time stands in signed bytes that are looked into only once verified."""
-        return False
 
     def formula(self) -> Formula:
         signature = prefixed(self.header, self.prefix, "{signature}")

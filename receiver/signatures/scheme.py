@@ -9,6 +9,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import ClassVar
 
 from mappings.engine.payload import BodyRules, Format, FormNames
 from receiver.signatures.formulas import Formula
@@ -65,6 +66,10 @@ class Scheme(ABC):
     retry_span_seconds: int | None = None
     retries_keep_time: bool | None = None
     covers_retries: bool = True
+    #: Whether the path may go on behind the source's name.
+    takes_path: ClassVar[bool] = False
+    #: Whether the vendor itself signs until when a request passes.
+    expires: ClassVar[bool] = False
 
     @property
     def protects_body(self) -> bool:
@@ -93,11 +98,6 @@ class Scheme(ABC):
     def one_body(self) -> bool:
         """Whether the same id or signed content with another body is no repeat: see Verified."""
         return self.signs_delivery_id
-
-    @property
-    def takes_path(self) -> bool:
-        """Whether the path may go on behind the source's name."""
-        return False
 
     @property
     @abstractmethod
@@ -132,11 +132,6 @@ class Scheme(ABC):
     def ahead_seconds(self) -> int | None:
         """How far ahead of our clock the time of signing may lie; None where none is judged."""
         return self.tolerance_seconds if self.is_timed else None
-
-    @property
-    def expires(self) -> bool:
-        """Whether the vendor itself signs until when a request passes."""
-        return False
 
     @property
     @abstractmethod

@@ -12,6 +12,7 @@ import hmac
 from abc import abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import ClassVar
 
 from receiver.signatures import codecs
 from receiver.signatures.authorization import behind, prefixed
@@ -41,26 +42,14 @@ class SharedSecret(Scheme):
 
     id_header: str | None = None
     coverage: Coverage = Coverage.NOTHING
-
-    @property
-    def signs_delivery_id(self) -> bool:
-        return False
-
-    @property
-    def is_timed(self) -> bool:
-        return False
-
-    @property
-    def signed_parts(self) -> tuple[str, ...]:
-        return ()
+    signs_delivery_id: ClassVar[bool] = False
+    is_timed: ClassVar[bool] = False
+    signed_parts: ClassVar[tuple[str, ...]] = ()
+    strength: ClassVar[Strength] = Strength.SHARED
 
     @property
     def id_place(self) -> str | None:
         return self.id_header
-
-    @property
-    def strength(self) -> Strength:
-        return Strength.SHARED
 
     @abstractmethod
     def shown(self, request: Request) -> list[bytes]:
@@ -156,17 +145,9 @@ class TokenScheme(SharedSecret):
 class BasicScheme(SharedSecret):
     """HTTP Basic (RFC 7617); the secret is `user:password`, the password may hold colons."""
 
-    @property
-    def credential_place(self) -> str:
-        return "Authorization"
-
-    @property
-    def credential_header(self) -> str | None:
-        return "Authorization"
-
-    @property
-    def shows_secret(self) -> Written:
-        return Written("header", "Authorization", "Basic {secret_base64}")
+    credential_place: ClassVar[str] = "Authorization"
+    credential_header: ClassVar[str | None] = "Authorization"
+    shows_secret: ClassVar[Written] = Written("header", "Authorization", "Basic {secret_base64}")
 
     def keys(self, secrets: Sequence[str]) -> list[tuple[int, bytes]]:
         """See SharedSecret; a secret without a colon is none."""
@@ -189,10 +170,7 @@ class PathTokenScheme(SharedSecret):
     """An unguessable last part of the path behind the source's name, or a query parameter."""
 
     parameter: str = "token"
-
-    @property
-    def takes_path(self) -> bool:
-        return True
+    takes_path: ClassVar[bool] = True
 
     @property
     def credential_place(self) -> str:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import base64
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import ClassVar
 
 from receiver.signatures.errors import SignatureError
 from receiver.signatures.formulas import Formula, Written
@@ -23,17 +24,9 @@ _HEADER = b'{"alg":"HS256","typ":"JWT"}'
 class TokenBody(HmacScheme):
     """A body of three parts in base64url with points between; the last signs the first two."""
 
-    @property
-    def credential_place(self) -> str:
-        return "body: its third part"
-
-    @property
-    def signed_parts(self) -> tuple[str, ...]:
-        return ("body",)
-
-    @property
-    def ends_of_body(self) -> tuple[str, str]:
-        return "", ""
+    credential_place: ClassVar[str] = "body: its third part"
+    signed_parts: ClassVar[tuple[str, ...]] = ("body",)
+    ends_of_body: ClassVar[tuple[str, str]] = "", ""
 
     def formula(self) -> Formula:
         """See Scheme."""

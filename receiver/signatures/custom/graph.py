@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, ClassVar
 
 from receiver.signatures import codecs
 from receiver.signatures.errors import SignatureError
@@ -27,13 +27,8 @@ class ClientState(SharedSecret):
     https://learn.microsoft.com/graph/change-notifications-delivery-webhooks (2026-08).
     """
 
-    @property
-    def credential_place(self) -> str:
-        return "body: value[].clientState"
-
-    @property
-    def shows_secret(self) -> Written:
-        return Written("body", "value[].clientState", "{secret}")
+    credential_place: ClassVar[str] = "body: value[].clientState"
+    shows_secret: ClassVar[Written] = Written("body", "value[].clientState", "{secret}")
 
     def shown(self, request: Request) -> list[bytes]:
         """See SharedSecret."""
@@ -72,13 +67,8 @@ class SignedData(SignedElements):
     in front: both need Microsoft's keys, which this code does not fetch.
     """
 
-    @property
-    def credential_place(self) -> str:
-        return f"body: value[].{_SIGNATURE}"
-
-    @property
-    def signed_parts(self) -> tuple[str, ...]:
-        return (f"value[].{_DATA}",)
+    credential_place: ClassVar[str] = f"body: value[].{_SIGNATURE}"
+    signed_parts: ClassVar[tuple[str, ...]] = (f"value[].{_DATA}",)
 
     def formula(self) -> Formula:
         """See Scheme."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, ClassVar
 
 from receiver.signatures.errors import SignatureError
 from receiver.signatures.formulas import Formula, Written
@@ -22,10 +22,7 @@ class PlainHashScheme(HmacScheme):
     """
 
     version: str
-
-    @property
-    def strength(self) -> Strength:
-        return Strength.LEGACY
+    strength: ClassVar[Strength] = Strength.LEGACY
 
     def formula(self) -> Formula:
         """See Scheme."""

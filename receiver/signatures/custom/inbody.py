@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import ClassVar
 
 from receiver.signatures.errors import SignatureError
 from receiver.signatures.fields import document, text_at
@@ -30,6 +31,8 @@ class SignedMembers(HmacScheme):
     time_path: str
     token_path: str | None = None
     coverage: Coverage = Coverage.PARTS
+    one_body: ClassVar[bool] = True  # two events of one kind in one second are signed alike
+    is_timed: ClassVar[bool] = True
 
     @property
     def credential_place(self) -> str:
@@ -58,14 +61,6 @@ class SignedMembers(HmacScheme):
             after=(Written("body", self.signature_path, "{signature}"),),
             time_unit=self.timestamp_unit,
         )
-
-    @property
-    def one_body(self) -> bool:
-        return True  # two events of one kind in one second are signed alike
-
-    @property
-    def is_timed(self) -> bool:
-        return True
 
     def _signature_items(self, request: Request) -> list[str]:
         found = text_at(document(request), self.signature_path)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, ClassVar
 from urllib.parse import quote, urlsplit
 
 from receiver.signatures.custom.jwts import JwtScheme
@@ -23,13 +23,8 @@ class JiraConnectScheme(JwtScheme):
     (2026-08). The path of `qsh` begins behind the app's base URL, which only the vendor knows.
     """
 
-    @property
-    def signed_parts(self) -> tuple[str, ...]:
-        return ("method", "path", "query", "time")
-
-    @property
-    def own_claims(self) -> tuple[tuple[str, str], ...]:
-        return ()
+    own_claims: tuple[tuple[str, str], ...] = ()
+    signed_parts: ClassVar[tuple[str, ...]] = ("method", "path", "query", "time")
 
     def formula(self) -> Formula:
         """See Scheme."""
@@ -48,7 +43,7 @@ class JiraConnectScheme(JwtScheme):
         }:
             raise SignatureError("wrong-claims", "the token is for another URL (qsh)")
 
-    def claims_for(self, request: Request) -> dict[str, Any]:
+    def claims_for(self, request: Request) -> dict[str, str]:
         """See JwtScheme."""
         return {"qsh": _query_hash(request, _path(request))}
 

@@ -1,4 +1,4 @@
-"""Signed tokens in the Authorization header: monday and Gong; Jira Connect has a module of its own.
+"""Signed tokens whose claims name the request: Gong, Vonage, MessageBird, LiveKit, monday.
 
 The algorithm is fixed by the scheme and the key is of its kind, so that neither `none` nor a
 public key taken for an HMAC secret gets through (RFC 8725 2.1). Times are judged here, for the
@@ -11,10 +11,9 @@ import base64
 import hashlib
 import hmac
 import warnings
-from abc import abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 import jwt
 from jwt.types import Options
@@ -46,50 +45,57 @@ _OURS: Options = {
 }
 
 
+def _sha256(content: bytes) -> bytes:
+    return hashlib.sha256(content).digest()
+
+
+#: What the templates of claims stand for.
+_BINDING: Mapping[str, Callable[[Request], str]] = {
+    "{url}": lambda request: request.url,
+    "{url_sha256}": lambda request: _sha256(request.url.encode("utf-8", "backslashreplace")).hex(),
+    "{body_sha256}": lambda request: _sha256(request.body).hex(),
+    "{body_sha256_base64}": lambda request: base64.b64encode(_sha256(request.body)).decode(),
+}
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class JwtScheme(Scheme):
-    """A token in `header`, signed with `algorithm`; what its claims must say is the subclass's."""
+    """A token in `header`, signed with `algorithm`, whose claims must be those of the request.
+
+    `own_claims` are the claims that bind a token to a request, each with the template of its value:
+    one of _BINDING, or a text that is the same in every token.
+    """
 
     algorithm: str
     header: str = "Authorization"
     needs_expiry: bool = True
+    own_claims: tuple[tuple[str, str], ...]
+    id_place: ClassVar[str | None] = None
+    signs_delivery_id: ClassVar[bool] = False
+    window_seconds: ClassVar[int | None] = None
+    expires: ClassVar[bool] = True
 
     @property
     def credential_place(self) -> str:
         return self.header
 
     @property
-    def id_place(self) -> str | None:
-        return None
-
-    @property
-    def signs_delivery_id(self) -> bool:
-        return False
-
-    @property
     def is_timed(self) -> bool:
         return self.needs_expiry
-
-    @property
-    def window_seconds(self) -> int | None:
-        return None
 
     @property
     def ahead_seconds(self) -> int | None:
         return self.tolerance_seconds
 
     @property
-    def expires(self) -> bool:
-        return True
-
-    @property
     def strength(self) -> Strength:
         return Strength.STRONG if self.protects_body else Strength.BODY_OPEN
 
     @property
-    @abstractmethod
-    def own_claims(self) -> tuple[tuple[str, str], ...]:
-        """The claims that bind a token to a request, as templates of a formula."""
+    def signed_parts(self) -> tuple[str, ...]:
+        templates = "".join(template for _, template in self.own_claims)
+        parts = {"URL": "{url" in templates, "body": "{body" in templates, "time": self.is_timed}
+        return tuple(part for part, is_signed in parts.items() if is_signed)
 
     def formula(self) -> Formula:
         """See Scheme."""
@@ -103,13 +109,21 @@ class JwtScheme(Scheme):
             time_unit="seconds",
         )
 
-    @abstractmethod
     def check(self, claims: Mapping[str, Any], request: Request) -> None:
         """Raise SignatureError where the token was made for another request."""
+        for name, expected in self.claims_for(request).items():
+            given = str(claims.get(name)).encode("utf-8", "surrogatepass")
+            if not hmac.compare_digest(expected.encode("utf-8", "surrogatepass"), given):
+                template = dict(self.own_claims)[name]
+                what = "body" if "body" in template else "URL" if "url" in template else "issuer"
+                raise SignatureError("wrong-claims", f"the token is for another {what} ({name})")
 
-    @abstractmethod
-    def claims_for(self, request: Request) -> dict[str, Any]:
+    def claims_for(self, request: Request) -> dict[str, str]:
         """The claims with which the vendor binds a token to this request."""
+        return {
+            name: _BINDING[template](request) if template in _BINDING else template
+            for name, template in self.own_claims
+        }
 
     def verify(self, request: Request, *, secrets: Sequence[str], now: float) -> Verified:
         """See Scheme. The time is judged last, so that `stale` always means rightly signed."""
@@ -134,7 +148,9 @@ class JwtScheme(Scheme):
 
     def _keys(self, secrets: Sequence[str]) -> list[tuple[int, Any]]:
         """The keys of the algorithm's kind, each with its place."""
-        return list(codecs.usable_keys(secrets, "utf8"))
+        if self.algorithm.startswith("HS"):
+            return list(codecs.usable_keys(secrets, "utf8"))
+        return list(read_key_pairs(secrets, "rsa"))
 
     def _claims(self, keys: Sequence[tuple[int, Any]], token: str) -> tuple[int, Mapping[str, Any]]:
         """The claims, and the place of the key that signed them."""
@@ -171,56 +187,13 @@ class MondayScheme(JwtScheme):
     https://developer.monday.com/apps/docs/authorization-header (2026-08).
     """
 
-    @property
-    def signed_parts(self) -> tuple[str, ...]:
-        return ("URL", "time")
-
-    @property
-    def own_claims(self) -> tuple[tuple[str, str], ...]:
-        return (("aud", "{url}"),)
+    own_claims: tuple[tuple[str, str], ...] = (("aud", "{url}"),)
 
     def check(self, claims: Mapping[str, Any], request: Request) -> None:
         """See JwtScheme."""
         audience = claims.get("aud")
         if audience not in (request.url, request.url.partition("?")[0]):
             raise SignatureError("wrong-claims", "the token is for another URL (aud)")
-
-    def claims_for(self, request: Request) -> dict[str, Any]:
-        """See JwtScheme."""
-        return {"aud": request.url}
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class GongScheme(JwtScheme):
-    """Gong: RS256 with the URL and the body's SHA-256 as claims.
-
-    https://help.gong.io/docs/create-a-webhook-rule (2026-08, second-hand).
-    """
-
-    @property
-    def signed_parts(self) -> tuple[str, ...]:
-        return ("URL", "body")
-
-    @property
-    def own_claims(self) -> tuple[tuple[str, str], ...]:
-        return (("webhook_url", "{url}"), ("body_sha256", "{body_sha256}"))
-
-    def check(self, claims: Mapping[str, Any], request: Request) -> None:
-        """See JwtScheme."""
-        if claims.get("webhook_url") != request.url:
-            raise SignatureError("wrong-claims", "the token is for another URL (webhook_url)")
-        digest = hashlib.sha256(request.body).hexdigest()
-        named = str(claims.get("body_sha256")).encode("utf-8", "backslashreplace")
-        if not hmac.compare_digest(digest.encode(), named):
-            raise SignatureError("wrong-claims", "the token is for another body (body_sha256)")
-
-    def claims_for(self, request: Request) -> dict[str, Any]:
-        """See JwtScheme."""
-        digest = hashlib.sha256(request.body).hexdigest()
-        return {"webhook_url": request.url, "body_sha256": digest}
-
-    def _keys(self, secrets: Sequence[str]) -> list[tuple[int, Any]]:
-        return list(read_key_pairs(secrets, "rsa"))
 
 
 def _token(request: Request, header: str) -> str:

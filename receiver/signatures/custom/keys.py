@@ -11,7 +11,7 @@ import json
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
 from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from cryptography.hazmat.primitives import hashes, serialization
@@ -117,10 +117,7 @@ class PublicKeyScheme(HmacScheme):
     """A signature by a private key over the signed content, in base64."""
 
     key_algorithm: Algorithm
-
-    @property
-    def strength(self) -> Strength:
-        return Strength.STRONG
+    strength: ClassVar[Strength] = Strength.STRONG
 
     def formula(self) -> Formula:
         """See Scheme."""
@@ -154,13 +151,9 @@ class IroncladScheme(PublicKeyScheme):
     the body could be passed off as theirs, and an object inside it as the body.
     """
 
-    @property
-    def signed_parts(self) -> tuple[str, ...]:
-        return ("id", "body", "nonce")
-
-    @property
-    def ends_of_body(self) -> tuple[str, str]:
-        return PLAIN, PLAIN
+    signed_parts: ClassVar[tuple[str, ...]] = ("id", "body", "nonce")
+    ends_of_body: ClassVar[tuple[str, str]] = PLAIN, PLAIN
+    signs_delivery_id: ClassVar[bool] = True
 
     def formula(self) -> Formula:
         """See Scheme."""
@@ -174,10 +167,6 @@ class IroncladScheme(PublicKeyScheme):
             content="{id}{body}{nonce}",
             after=(Written("header", self.header, header),),
         )
-
-    @property
-    def signs_delivery_id(self) -> bool:
-        return True
 
     def signatures(self, request: Request, *, secret: str, values: Values) -> list[str]:
         """See Scheme; the nonce stands in the very header that holds the signature."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hmac
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, ClassVar
 from urllib.parse import quote
 
 from receiver.signatures.errors import SignatureError
@@ -29,6 +29,7 @@ class SignedMember(HmacScheme):
     member_path: str
     other_header: str
     coverage: Coverage = Coverage.PARTS
+    one_body: ClassVar[bool] = True  # two events of one call are signed alike
 
     @property
     def signed_parts(self) -> tuple[str, ...]:
@@ -37,10 +38,6 @@ class SignedMember(HmacScheme):
     def formula(self) -> Formula:
         """See Scheme."""
         return replace(HmacScheme.formula(self), content=f"{{member:{self.member_path}}}")
-
-    @property
-    def one_body(self) -> bool:
-        return True  # two events of one call are signed alike
 
     def _signature_items(self, request: Request) -> list[str]:
         names = (self.header.lower(), self.other_header.lower())
@@ -64,6 +61,7 @@ class JustCallScheme(HmacScheme):
 
     time_header: str
     coverage: Coverage = Coverage.PARTS
+    one_body: ClassVar[bool] = True  # two events of one type in one second are signed alike
 
     @property
     def signed_parts(self) -> tuple[str, ...]:
@@ -78,10 +76,6 @@ class JustCallScheme(HmacScheme):
             before=(Written("header", self.time_header, "{timestamp}"),),
             time_unit="date and time",
         )
-
-    @property
-    def one_body(self) -> bool:
-        return True  # two events of one type in one second are signed alike
 
     def _contents(self, request: Request, stamp: str | None) -> tuple[bytes, ...]:
         del stamp

@@ -7,7 +7,7 @@ import hmac
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, ClassVar
 
 from receiver.signatures import codecs
 from receiver.signatures.custom.graph import SignedElements
@@ -49,13 +49,8 @@ class AdyenScheme(SignedElements):
     the merchant's own reference may hold a colon: with one elsewhere, members could be regrouped.
     """
 
-    @property
-    def credential_place(self) -> str:
-        return f"body: {_ITEMS}[].{_SIGNATURE}"
-
-    @property
-    def signed_parts(self) -> tuple[str, ...]:
-        return _SIGNED
+    credential_place: ClassVar[str] = f"body: {_ITEMS}[].{_SIGNATURE}"
+    signed_parts: ClassVar[tuple[str, ...]] = _SIGNED
 
     def formula(self) -> Formula:
         """See Scheme."""
@@ -101,13 +96,8 @@ class BraintreeScheme(HmacScheme):
     the private key; the secret is PUBLIC_KEY:PRIVATE_KEY, since the set-up answer names the former.
     """
 
-    @property
-    def credential_place(self) -> str:
-        return f"form: {_PAIRS}"
-
-    @property
-    def signed_parts(self) -> tuple[str, ...]:
-        return (_PAYLOAD,)
+    credential_place: ClassVar[str] = f"form: {_PAIRS}"
+    signed_parts: ClassVar[tuple[str, ...]] = (_PAYLOAD,)
 
     def formula(self) -> Formula:
         """See Scheme."""

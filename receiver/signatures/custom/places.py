@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import ClassVar
 
 from receiver.signatures.errors import SignatureError
 from receiver.signatures.fields import document, one_of, query_fields, text_at
@@ -74,14 +75,8 @@ class TimeInBody(HmacScheme):
     """
 
     time_member: str
-
-    @property
-    def is_timed(self) -> bool:
-        return True
-
-    @property
-    def time_is_inside(self) -> bool:
-        return True
+    is_timed: ClassVar[bool] = True
+    time_is_inside: ClassVar[bool] = True
 
     def formula(self) -> Formula:
         """See Scheme."""
@@ -132,10 +127,7 @@ class OrderedItems(HmacScheme):
 
     separator: str | None = ";"
     leading: tuple[str, ...] = ()
-
-    @property
-    def is_timed(self) -> bool:
-        return True
+    is_timed: ClassVar[bool] = True
 
     def formula(self) -> Formula:
         """See Scheme."""

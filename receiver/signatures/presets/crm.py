@@ -5,7 +5,7 @@ from __future__ import annotations
 from receiver.signatures.content import SignedContent
 from receiver.signatures.custom.hashes import PlainHashScheme
 from receiver.signatures.custom.inbody import BodyToken
-from receiver.signatures.custom.jwts import GongScheme, MondayScheme
+from receiver.signatures.custom.jwts import JwtScheme, MondayScheme
 from receiver.signatures.fields import Field
 from receiver.signatures.handshakes import Ask, Echo, Handshake
 from receiver.signatures.hmac_scheme import HmacScheme
@@ -167,11 +167,12 @@ SCHEMES: tuple[Scheme, ...] = (
         retry_span_seconds=45,
         remarks="the payload repeats the key (callback_token), which is not stored",
     ),
-    # See custom.jwts.
-    GongScheme(
+    # https://help.gong.io/docs/create-a-webhook-rule (2026-08, second-hand).
+    JwtScheme(
         name="gong",
         vendor="Gong",
         algorithm="RS256",
+        own_claims=(("webhook_url", "{url}"), ("body_sha256", "{body_sha256}")),
         needs_expiry=False,
         remarks="secret: the public key; iat and exp are judged where the token holds them",
     ),

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from mappings.engine.payload import Format
 from receiver.signatures.content import SignedContent
-from receiver.signatures.custom.bodyhashes import BodyHashScheme
 from receiver.signatures.custom.bodytoken import TokenBody
 from receiver.signatures.custom.inbody import BodyToken
+from receiver.signatures.custom.jwts import JwtScheme
 from receiver.signatures.custom.keys import PublicKeyScheme
 from receiver.signatures.custom.members import JustCallScheme
 from receiver.signatures.custom.places import OrderedItems
@@ -36,34 +36,35 @@ SCHEMES: tuple[Scheme, ...] = (
     ),
     # https://developer.vonage.com/en/getting-started/concepts/webhooks#decoding-signed-webhooks
     # (2026-11). No exp is documented, so an old token passes; payload_hash is asked for always.
-    BodyHashScheme(
+    JwtScheme(
         name="vonage",
         vendor="Vonage (signed webhooks)",
         algorithm="HS256",
-        body_claim="payload_hash",
+        own_claims=(("payload_hash", "{body_sha256}"),),
         needs_expiry=False,
         remarks="secret: the signature secret of the account; POST only",
     ),
     # https://developers.messagebird.com/docs/verify-http-requests and messagebird's
     # request_validator.py (2026-11). Tokens live 60 s in its test data.
-    BodyHashScheme(
+    JwtScheme(
         name="messagebird",
         formats=(Format.JSON, Format.FORM),
         vendor="MessageBird",
         header="MessageBird-Signature-JWT",
         algorithm="HS256",
-        body_claim="payload_hash",
-        url_claim="url_hash",
-        issuer="MessageBird",
+        own_claims=(
+            ("payload_hash", "{body_sha256}"),
+            ("url_hash", "{url_sha256}"),
+            ("iss", "MessageBird"),
+        ),
     ),
     # https://docs.livekit.io/home/server/webhooks/ and livekit-api webhook.py (2026-11). The key's
     # id (iss) is not compared: the secret alone verifies it.
-    BodyHashScheme(
+    JwtScheme(
         name="livekit",
         vendor="LiveKit",
         algorithm="HS256",
-        body_claim="sha256",
-        in_base64=True,
+        own_claims=(("sha256", "{body_sha256_base64}"),),
         remarks="secret: the API secret",
     ),
     # https://developers.sinch.com/docs/conversation/callbacks and sinch-sdk-node
