@@ -140,7 +140,9 @@ class Inbox:
             await self._arrived.wait()
             self._arrived.clear()
             while batch := self._take():
-                await self._commit(batch)
+                error = await self._commit(batch)
+                if error is not None:
+                    await self._recover(batch, error)
             self._idle.set()
 
     def _take(self) -> list[Pending]:
@@ -174,41 +176,7 @@ class Inbox:
             pending.refuse("the database did not commit in time")
         return None
 
-    async def _commit(self, batch: list[Pending]) -> None:
-        """Commit the group; if it fails, each row alone, so that one fails no other."""
-        error = await self._try(batch)
-        if error is not None and is_transient(error) and not is_held_up(error):
-            await self._put_back(batch, error)
-        elif error is not None:
-            await self._commit_apart(batch)
-
-    async def _commit_apart(self, batch: list[Pending]) -> None:
-        """Commit each row alone until the failing ones are found, then the rest together.
-
-        Many rows in succession that meet a lock mean that the lock is not on rows.
-        """
-        rest, held_up = batch, 0
-        while rest:
-            pending, *rest = rest
-            error = await self._try([pending], lock_seconds=KNOWN_LOCK_SECONDS)
-            if error is None:
-                held_up = 0
-            elif is_held_up(error):
-                self._put_aside(pending)
-                held_up += 1
-                if held_up == LOCKS_IN_A_ROW:
-                    await self._put_back(rest, error)
-                    return
-                if rest and await self._try(rest, lock_seconds=KNOWN_LOCK_SECONDS) is None:
-                    return
-            elif is_transient(error):
-                await self._put_back([pending, *rest], error)
-                return
-            else:
-                log.error("inbox.row_refused", source=pending.incoming.source, exc_info=error)
-                pending.refuse("this delivery could not be committed")
-
-    async def _try(
+    async def _commit(
         self, batch: list[Pending], *, lock_seconds: float | None = None
     ) -> Exception | None:
         """Commit these and ring; return the error if that failed."""
@@ -223,6 +191,39 @@ class Inbox:
         if to_ring:
             self._ring(to_ring)
         return None
+
+    async def _recover(self, batch: list[Pending], error: Exception) -> None:
+        """Wait while nothing can be committed; else commit each row alone: one fails no other."""
+        if is_transient(error) and not is_held_up(error):
+            await self._put_back(batch, error)
+        else:
+            await self._commit_apart(batch)
+
+    async def _commit_apart(self, batch: list[Pending]) -> None:
+        """Commit each row alone until the failing ones are found, then the rest together.
+
+        Many rows in succession that meet a lock mean that the lock is not on rows.
+        """
+        rest, held_up = batch, 0
+        while rest:
+            pending, *rest = rest
+            error = await self._commit([pending], lock_seconds=KNOWN_LOCK_SECONDS)
+            if error is None:
+                held_up = 0
+            elif is_held_up(error):
+                self._put_aside(pending)
+                held_up += 1
+                if held_up == LOCKS_IN_A_ROW:
+                    await self._put_back(rest, error)
+                    return
+                if rest and await self._commit(rest, lock_seconds=KNOWN_LOCK_SECONDS) is None:
+                    return
+            elif is_transient(error):
+                await self._put_back([pending, *rest], error)
+                return
+            else:
+                log.error("inbox.row_refused", source=pending.incoming.source, exc_info=error)
+                pending.refuse("this delivery could not be committed")
 
     async def _put_back(self, batch: list[Pending], error: Exception) -> None:
         """Let these wait for the next try: nothing can be committed now."""

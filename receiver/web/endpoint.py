@@ -9,6 +9,7 @@ from __future__ import annotations
 import time
 from collections.abc import Awaitable, Callable, Mapping
 from datetime import UTC, datetime
+from functools import partial
 from http import HTTPStatus
 
 from starlette.types import Receive, Scope, Send
@@ -149,16 +150,17 @@ class WebhookEndpoint:
         extra: tuple[str, ...] = (),
     ) -> Verified:
         """Verify the request, a large body beside the loop, when it is its source's turn."""
+        verify = partial(source.verify, called, now=now, extra=extra)
 
-        def work() -> Verified:
+        def hash_and_verify() -> Verified:
             _ = request.body_sha256  # for the delivery or the rejection
-            return source.verify(called, now=now, extra=extra)
+            return verify()
 
         try:
             if len(called.body) <= LARGE_BYTES:
-                verified = work()
+                verified = verify()
             else:
-                verified = await self._queue.run(source.name, work)
+                verified = await self._queue.run(source.name, hash_and_verify)
         except SignatureError as error:
             raise _not_verified(error) from None
         if name := source.secret_name(verified):
