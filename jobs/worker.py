@@ -22,6 +22,7 @@ from jobs.heartbeat import Heartbeat, mappings_health, process_name
 from jobs.mapping_watch import MappingWatch
 from jobs.privacy.retention import Retention
 from jobs.queue.consumer import COMPLETION_SECONDS, Listener
+from jobs.replays.items import note_results
 from jobs.replays.runner import ReplayRunner
 from jobs.settling.settle import Settler
 from jobs.settling.sweeper import Sweeper
@@ -72,6 +73,7 @@ async def run_worker(
         settler = Settler(
             database,
             lambda: watch.current,
+            note_results=note_results,
             look_for=watch.look_for,
             on_outdated=watch.reconsider,
             oldest_days=config.oldest_days,

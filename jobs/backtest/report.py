@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 
 from jobs.common.money import money
 from jobs.common.states import DeliveryState
-from jobs.settling.fold import Settlement
+from jobs.ledger.fold import Settlement
 from mappings.engine.types import Kind, Triple
 
 #: Examples of each kind that are kept.

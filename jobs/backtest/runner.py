@@ -22,12 +22,12 @@ from jobs.common.ids import new_id
 from jobs.common.states import DeliveryState
 from jobs.common.timestamps import in_utc
 from jobs.ledger.book import KeyBook
+from jobs.ledger.fold import settlement_of
 from jobs.ledger.owing import begin_with_owed
 from jobs.ledger.repository import load_books
 from jobs.ledger.spill import Spill
 from jobs.privacy.guard import pseudonymize
 from jobs.privacy.pseudonyms import Pseudonymized
-from jobs.settling.fold import settlement_of
 from jobs.settling.preview import claimed_from, preview
 from jobs.storage.database import Database
 from jobs.storage.keyset import Position

@@ -57,10 +57,19 @@ def decide(book: KeyBook, outcome: Recorded, new_ids: Sequence[str]) -> Step:
 
 
 def admit(book: KeyBook, outcome: Recorded) -> None:
-    """Record an outcome and post nothing yet; raise Conflict, book unchanged."""
+    """Record an outcome and post nothing yet; raise Conflict, book unchanged.
+
+    One other charge of an interval stands for all of them: each was admitted by this. A
+    replacement by hand corrects the triple, too.
+    """
     if outcome.kind is Kind.CHARGE and outcome.replaces is None:
-        # A replacement by hand corrects the triple, too.
-        _refuse_conflict(outcome, book.timeline.charge_in_same_interval(outcome))
+        other = book.timeline.charge_in_same_interval(outcome)
+        if other is not None and other.terms.triple != outcome.terms.triple:
+            message = (
+                f"the same outcome is already recorded for {other.terms.triple};"
+                f" the mapping now gives {outcome.terms.triple}"
+            )
+            raise Conflict(message)
     book.record(outcome)
 
 
@@ -82,16 +91,6 @@ def begin_with_owed(book: KeyBook, new_id: str) -> None:
     held = book.held()
     if held is not None:
         book.entries.append(_charge_line(held.charge, held.charge, new_id, 1))
-
-
-def _refuse_conflict(charge: Recorded, other: Recorded | None) -> None:
-    """One other charge of an interval stands for all of them: each was admitted by this."""
-    if other is not None and other.terms.triple != charge.terms.triple:
-        message = (
-            f"the same outcome is already recorded for {other.terms.triple},"
-            f" now it says {charge.terms.triple}"
-        )
-        raise Conflict(message)
 
 
 def _in_groups(book: KeyBook, new: Sequence[Recorded]) -> list[list[Recorded]]:
@@ -160,15 +159,15 @@ def _closing(book: KeyBook, group: Sequence[Recorded], open_charge: Entry) -> Re
     Of several, that is the first which closes what the ledger bills, or else the first that
     closes anything.
     """
-    timeline, found = book.timeline, None
+    timeline, closing = book.timeline, None
     for outcome in group:
         if outcome.kind is Kind.REVERSAL:
             held = timeline.held(timeline.interval_of(outcome))
             if held is not None and is_billed_as(open_charge, held.charge):
                 return outcome
             closes = held is not None or timeline.keeps_closed(outcome)
-            found = found or (outcome if closes else None)
-    return found
+            closing = closing or (outcome if closes else None)
+    return closing
 
 
 def _opening(held: Held, group: Sequence[Recorded], *, is_closed: bool) -> Recorded | None:
@@ -181,7 +180,7 @@ def _opening(held: Held, group: Sequence[Recorded], *, is_closed: bool) -> Recor
     opening = members.get(held.charge.id) or members.get(held.by.id)
     if opening is None and not is_closed:
         latest_first = reversed(group)
-        return next((one for one in latest_first if one.kind is Kind.REINSTATEMENT), None)
+        return next((each for each in latest_first if each.kind is Kind.REINSTATEMENT), None)
     return opening
 
 

@@ -20,6 +20,7 @@ from jobs.common.money import money
 from jobs.common.states import DeliveryState
 from jobs.filters import DeliveryFilter
 from jobs.ledger.book import KeyBook
+from jobs.ledger.fold import ClaimedDelivery, settlement_of
 from jobs.ledger.repository import load_books
 from jobs.ledger.spill import Spill
 from jobs.privacy.guard import pseudonymize
@@ -27,7 +28,6 @@ from jobs.privacy.pseudonyms import Pseudonymized
 from jobs.replays.comparison import compare
 from jobs.replays.recorded import outcomes_in_force
 from jobs.replays.replay import selection
-from jobs.settling.fold import ClaimedDelivery, settlement_of
 from jobs.settling.preview import claimed_from, preview_rows
 from jobs.storage.batching import with_bodies
 from jobs.storage.database import Database

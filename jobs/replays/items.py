@@ -1,18 +1,38 @@
-"""The results that a replay gives to deliveries which it does not release.
+"""The results of the deliveries of a replay.
 
-What settles notes its own result: see `jobs/settling/replay_results.py`.
+Owns that each transaction that settles a delivery, in whatever way, notes the result in the replays
+that released it (`note_results`, passed to settling by `jobs.worker`), and which result a delivery
+has that a replay does not release.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
+
+from sqlalchemy import update
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from jobs.storage.schema import replay_items
 
 #: The results of a delivery that a replay left as it is: compared, or without a body to settle.
 UNCHANGED = "unchanged"
 NO_BODY = "no-body"
 #: The result of one that was not replayed: other mappings are in force than the replay names.
 OTHER_MAPPINGS = "other-mappings"
+
+
+async def note_results(connection: AsyncConnection, ids: Sequence[str], state: str) -> None:
+    """Note `state` as the result of these deliveries in all replays that released them."""
+    await connection.execute(
+        update(replay_items)
+        .where(
+            replay_items.c.delivery_id.in_(ids),
+            replay_items.c.released == 1,
+            replay_items.c.result.is_(None),
+        )
+        .values(result=state)
+    )
 
 
 def unreleased_result(delivery: Mapping[Any, Any]) -> str:

@@ -14,11 +14,11 @@ from collections.abc import Awaitable, Callable, Iterable, Sequence, Set
 import structlog
 
 from jobs.common.errors import brief
+from jobs.ledger.fold import ClaimedDelivery
+from jobs.ledger.recording import MappedDelivery, NoteResults, Recorder
 from jobs.settling import claims
 from jobs.settling.fair_queue import FairQueue, Waiters
-from jobs.settling.fold import ClaimedDelivery
 from jobs.settling.mapper import Mapper
-from jobs.settling.recording import MappedDelivery, Recorder
 from jobs.settling.retry import RETRIES, Ending, backoff_seconds, ending_of
 from jobs.storage.batching import chunks
 from jobs.storage.database import Database
@@ -43,6 +43,7 @@ class Attempts:
         queue: FairQueue,
         mappings: Callable[[], MappingSet],
         *,
+        note_results: NoteResults,
         look_for: Callable[[Set[str]], Awaitable[None]] | None,
         on_outdated: Callable[[], None],
         oldest_days: int | None,
@@ -58,7 +59,8 @@ class Attempts:
         )
         self._at_poisoned = asyncio.Lock()
         self._interrupted: set[str] = set()
-        self.recorder = Recorder(database)
+        self._note_results = note_results
+        self.recorder = Recorder(database, note_results)
         self.in_hand: set[str] = set()
         self.faults = 0
 
@@ -73,7 +75,7 @@ class Attempts:
             if claimed := await claims.claim(self._database, ids):
                 await self._settle(claimed, batch)
             if claims.is_full(claimed):
-                await self._queue.requeue(set(ids) - {one.id for one in claimed}, batch)
+                await self._queue.requeue(set(ids) - {delivery.id for delivery in claimed}, batch)
             elif len(claimed) < len(ids):
                 await self._settle_poisoned(batch)
         except Exception as error:  # noqa: BLE001 - logged; the rows stay due
@@ -106,18 +108,18 @@ class Attempts:
                         log.error(
                             "settle.failed_permanently", delivery=claimed.id, source=claimed.source
                         )
-                        await claims.fail_permanently(self._database, claimed)
+                        await claims.fail_permanently(self._database, claimed, self._note_results)
                     else:
                         await self._settle([claimed], batch)
 
     async def _settle(self, claimed: Sequence[ClaimedDelivery], batch: Waiters) -> None:
         """Map and record, quick sources first, on one version of the mappings."""
         if self._look_for is not None:
-            await self._look_for({one.source for one in claimed})
+            await self._look_for({delivery.source for delivery in claimed})
         mappings = self._mappings()
         quick, slow = self._queue.by_speed(claimed)
         turn_ends = time.monotonic() + TURN_SECONDS
-        ids = [one.id for one in claimed]
+        ids = [delivery.id for delivery in claimed]
         self.in_hand.update(ids)
         try:
             await self._map_and_record(quick, mappings, turn_ends, batch)
@@ -156,45 +158,45 @@ class Attempts:
             left = left[len(mapped) + len(broken) :]
         if left:
             await self._retry(Ending.TURN_OVER, left)
-            await self._queue.requeue([one.id for one in left], batch)
+            await self._queue.requeue([delivery.id for delivery in left], batch)
 
     async def _record(self, mapped: Sequence[MappedDelivery], mappings: MappingSet) -> None:
-        """Record these together; where a bug prevents that, each alone."""
-        try:
-            await self._record_together(mapped, mappings)
-        except Exception as error:
-            if ending_of(error) is not Ending.BUG:
-                raise
-            if len(mapped) == 1:
-                await self._retry_bug(mapped[0].delivery, error)
-                return
-            log.warning("settle.isolating", deliveries=len(mapped), error=repr(error)[:300])
-            for one in mapped:
-                await self._record([one], mappings)
+        """Record these in one transaction; where a bug prevents that, each in one of its own.
 
-    async def _record_together(
-        self, mapped: Sequence[MappedDelivery], mappings: MappingSet
-    ) -> None:
-        """Record these in one transaction; one that meets a lock is tried again at once.
-
-        A row may be locked by a repeat being counted, or by a worker that looks whether it is due.
+        What meets a lock is tried again at once: a row may be locked by a repeat being counted, or
+        by a worker that looks whether it is due.
         """
         for tries_left in reversed(range(TRIES)):
             try:
                 settlements = await self.recorder.settle(mapped, mappings.versions)
             except Exception as error:
+                ending = ending_of(error)
+                if ending is Ending.BUG:
+                    await self._isolate(mapped, mappings, error)
+                    return
                 # Outdated mappings: to be mapped again, not recorded again.
-                if ending_of(error) is not Ending.FAULT or not tries_left:
+                if ending is not Ending.FAULT or not tries_left:
                     raise
             else:
                 for delivery_id, settled in settlements.items():
                     state, reason = settled.state, settled.reason
                     log.debug("settled", delivery=delivery_id, state=state, reason=reason)
-                mapped = [one for one in mapped if one.delivery.id not in settlements]
+                mapped = [work for work in mapped if work.delivery.id not in settlements]
                 if not mapped:
                     return
             await asyncio.sleep(random.uniform(0.01, 0.1))  # noqa: S311 - jitter, not a secret
-        await self._retry(Ending.LOCKED, [one.delivery for one in mapped])
+        await self._retry(Ending.LOCKED, [work.delivery for work in mapped])
+
+    async def _isolate(
+        self, mapped: Sequence[MappedDelivery], mappings: MappingSet, bug: Exception
+    ) -> None:
+        """Record each alone; the delivery that the bug is met with is tried again later."""
+        if len(mapped) == 1:
+            await self._retry_bug(mapped[0].delivery, bug)
+            return
+        log.warning("settle.isolating", deliveries=len(mapped), error=repr(bug)[:300])
+        for work in mapped:
+            await self._record([work], mappings)
 
     async def _retry_bug(self, delivery: ClaimedDelivery, error: Exception) -> None:
         """A bug: its traceback in the log, the delivery tried a few times more, then failed."""
@@ -206,7 +208,7 @@ class Attempts:
             exc_info=error,
         )
         if RETRIES[Ending.BUG].is_exhausted(delivery.attempts):
-            await claims.fail_permanently(self._database, delivery)
+            await claims.fail_permanently(self._database, delivery, self._note_results)
         else:
             await self._retry(Ending.BUG, [delivery], times=delivery.attempts)
 
@@ -216,7 +218,7 @@ class Attempts:
         """Write what the retry policy makes of attempts that ended so."""
         retry = RETRIES[ending]
         write = claims.reschedule if retry.counts else claims.release
-        ids = [one.id for one in deliveries]
+        ids = [delivery.id for delivery in deliveries]
         await write(self._database, ids, after_seconds=retry.pause_seconds(times))
 
     def _note_fault(self, error: Exception, ids: Sequence[str]) -> None:

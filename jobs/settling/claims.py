@@ -14,9 +14,9 @@ from sqlalchemy import case, func, select, update
 
 from jobs.common.failure_groups import group_id
 from jobs.common.states import DeliveryState
+from jobs.ledger.fold import ClaimedDelivery
+from jobs.ledger.recording import NoteResults
 from jobs.settling import retry
-from jobs.settling.fold import ClaimedDelivery
-from jobs.settling.replay_results import note_results
 from jobs.storage.database import Database
 from jobs.storage.schema import deliveries
 
@@ -121,7 +121,9 @@ async def reschedule(database: Database, ids: Sequence[str], *, after_seconds: f
     await _set(database, ids, next_attempt_at=database.now(plus_seconds=after_seconds))
 
 
-async def fail_permanently(database: Database, claimed: ClaimedDelivery) -> None:
+async def fail_permanently(
+    database: Database, claimed: ClaimedDelivery, note_results: NoteResults
+) -> None:
     """Fail a delivery whose attempts are exhausted, visibly and replayable."""
     detail = INTERNAL_DETAIL.format(attempts=retry.LAST_ATTEMPT)
     async with database.write() as connection:

@@ -12,7 +12,7 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from itertools import islice
 
-from jobs.settling.fold import ClaimedDelivery
+from jobs.ledger.fold import ClaimedDelivery
 
 #: A part of each batch is for those queued last: one in so many.
 FRESH_SHARE = 4
@@ -40,7 +40,7 @@ class FairQueue:
     async def add(self, ids: Iterable[str]) -> list[asyncio.Future[None]]:
         """Queue the deliveries that do not wait yet; the futures end with their attempts."""
         loop = asyncio.get_running_loop()
-        futures = [self._waiting.setdefault(one, loop.create_future()) for one in ids]
+        futures = [self._waiting.setdefault(name, loop.create_future()) for name in ids]
         async with self._arrived:
             self._arrived.notify(self._loops)
         return futures
@@ -58,9 +58,9 @@ class FairQueue:
         async with self._arrived:
             await self._arrived.wait_for(lambda: bool(self._waiting))
             newest = list(islice(reversed(self._waiting), most // FRESH_SHARE))
-            batch = {one: self._waiting.pop(one) for one in newest}
+            batch = {name: self._waiting.pop(name) for name in newest}
             oldest = list(islice(self._waiting, most - len(newest)))
-            return batch | {one: self._waiting.pop(one) for one in oldest}
+            return batch | {name: self._waiting.pop(name) for name in oldest}
 
     def cancel_all(self) -> None:
         """Empty the queue and cancel what callers await."""
@@ -83,9 +83,14 @@ class FairQueue:
         """The deliveries of quick sources and those of slow ones, each in order of their turns."""
         seconds = self._seconds_of_source
         ordered = sorted(
-            claimed, key=lambda one: (seconds.get(one.source, 0.0), one.received_at, one.id)
+            claimed,
+            key=lambda delivery: (
+                seconds.get(delivery.source, 0.0),
+                delivery.received_at,
+                delivery.id,
+            ),
         )
-        slow = [one for one in ordered if seconds.get(one.source, 0.0) > SLOW_SECONDS]
+        slow = [each for each in ordered if seconds.get(each.source, 0.0) > SLOW_SECONDS]
         return ordered[: len(ordered) - len(slow)], slow
 
     @contextmanager

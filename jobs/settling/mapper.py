@@ -11,9 +11,9 @@ import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 
+from jobs.ledger.fold import ClaimedDelivery
+from jobs.ledger.recording import MappedDelivery
 from jobs.settling import claims
-from jobs.settling.fold import ClaimedDelivery
-from jobs.settling.recording import MappedDelivery
 from jobs.storage.database import Database
 from mappings.engine.loading.load import MappingSet
 from mappings.engine.types import DeliveryInput
@@ -54,7 +54,7 @@ class Mapper:
             done, _ = await asyncio.wait([mapping], timeout=KEEP_ALIVE_SECONDS)
             if done:
                 return mapping.result()
-            await claims.keep_alive(self._database, [one.id for one in claimed])
+            await claims.keep_alive(self._database, [delivery.id for delivery in claimed])
 
     def close(self) -> None:
         """Begin no further slice, and wait for none: a mapping under way ends by itself."""

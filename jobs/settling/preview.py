@@ -11,7 +11,7 @@ from typing import Any
 
 import structlog
 
-from jobs.settling.fold import ClaimedDelivery
+from jobs.ledger.fold import ClaimedDelivery
 from jobs.settling.mapper import delivery_input
 from mappings.engine.loading.load import MappingSet
 from mappings.engine.types import Failure, Mapped, Reason

@@ -13,6 +13,7 @@ from functools import partial
 import structlog
 
 from jobs.common.tasks import within
+from jobs.ledger.recording import NoteResults
 from jobs.settling.attempt import Attempts
 from jobs.settling.fair_queue import FairQueue, Waiters
 from jobs.storage.database import Database
@@ -32,9 +33,10 @@ class Settler:
     """Settles deliveries by id, merging the calls of many jobs into few transactions.
 
     `mappings` gives the version to use; it is asked once a batch, after `look_for` was called with
-    the batch's sources. `on_outdated` is called where other mappings are in force in the database,
-    and a rule would bill by these for the first time. `loops` transactions run side by side at
-    most, so that one that maps slowly does not hold up all.
+    the batch's sources. `note_results` is part of each settling transaction. `on_outdated` is
+    called where other mappings are in force in the database, and a rule would bill by these for
+    the first time. `loops` transactions run side by side at most, so that one that maps slowly
+    does not hold up all.
     """
 
     def __init__(
@@ -42,6 +44,7 @@ class Settler:
         database: Database,
         mappings: Callable[[], MappingSet],
         *,
+        note_results: NoteResults,
         look_for: Callable[[Set[str]], Awaitable[None]] | None = None,
         on_outdated: Callable[[], None] = lambda: None,
         oldest_days: int | None = OLDEST_DAYS,
@@ -55,6 +58,7 @@ class Settler:
             database,
             self._queue,
             mappings,
+            note_results=note_results,
             look_for=look_for,
             on_outdated=on_outdated,
             oldest_days=oldest_days,

@@ -66,7 +66,7 @@ class Sweeper:
         oldest, newest = await self._due(grace_seconds)
         is_full = len(oldest) == SWEEP
         self._after = oldest[-1] if is_full else None
-        ids = dict.fromkeys(one for _, one in (*oldest, *newest))
+        ids = dict.fromkeys(name for _, name in (*oldest, *newest))
         try:
             async with asyncio.timeout(ROUND_SECONDS):
                 await self._settler.settle(ids)
@@ -88,4 +88,4 @@ class Sweeper:
         async with self._database.read() as connection:
             oldest = await connection.execute(first.order_by(*position).limit(SWEEP))
             newest = await connection.execute(last)
-            return [(at, one) for at, one in oldest], [(at, one) for at, one in newest][::-1]
+            return [(at, name) for at, name in oldest], [(at, name) for at, name in newest][::-1]

@@ -12,6 +12,7 @@ from sqlalchemy import select
 from jobs.heartbeat import mappings_health
 from jobs.mapping_store import accept, mappings_in_force, read_stored
 from jobs.mapping_watch import MappingsRefused, MappingWatch
+from jobs.replays.items import note_results
 from jobs.settling.settle import Settler
 from jobs.storage.schema import billed_rules, mapping_set, rekeyings
 from mappings.engine.loading.load import MappingSet, load, read_directory
@@ -42,7 +43,11 @@ async def watch(workshop: Workshop, folder: Path) -> MappingWatch:
 async def bill(workshop: Workshop, watch: MappingWatch, *tickets: int, source: str = "crm") -> None:
     """Settle a solved ticket each by the mappings that the watch has in force."""
     settler = Settler(
-        workshop.new_database(), lambda: watch.current, on_outdated=watch.reconsider, loops=1
+        workshop.new_database(),
+        lambda: watch.current,
+        note_results=note_results,
+        on_outdated=watch.reconsider,
+        loops=1,
     )
     await settler.start()
     try:

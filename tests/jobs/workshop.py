@@ -13,6 +13,7 @@ from sqlalchemy import Select, Table, func, select, text, update
 from jobs.common.errors import InboxUnavailable
 from jobs.filters import DeliveryFilter
 from jobs.intake.inbox import Accepted, Inbox, Incoming, open_for_intake
+from jobs.replays.items import note_results
 from jobs.replays.replay import ReplayStatus, replay_status, start_replay
 from jobs.replays.runner import ReplayRunner
 from jobs.settling.settle import Settler
@@ -56,7 +57,12 @@ class Workshop:
 
     async def settler(self, telling: Telling | None = None, *, loops: int = 2) -> Settler:
         """A worker's settler; without `telling` everything is known."""
-        settler = Settler(self.new_database(), in_force(telling or Telling()), loops=loops)
+        settler = Settler(
+            self.new_database(),
+            in_force(telling or Telling()),
+            note_results=note_results,
+            loops=loops,
+        )
         await settler.start()
         self._stack.push_async_callback(settler.close)
         return settler

@@ -175,11 +175,11 @@ SABOTAGES = (
     Sabotage(
         name="swallow-a-failure",
         why="a delivery bills all of its outcomes or none; this one bills what is easy",
-        file="jobs/settling/fold.py",
+        file="jobs/ledger/fold.py",
         old="if mapped.failures:",
         new="if mapped.failures and not mapped.outcomes:",
         tests=_in(
-            "jobs/settling/test_fold.py",
+            "jobs/ledger/test_fold.py",
             "test_a_failure_holds_back_the_good_ones_and_says_how_many",
         )
         + _in(
@@ -190,11 +190,11 @@ SABOTAGES = (
     Sabotage(
         name="keep-half-of-a-conflict",
         why="a refused delivery would leave its first outcomes in the books of its neighbours",
-        file="jobs/settling/fold.py",
+        file="jobs/ledger/fold.py",
         old="            _undo(admitted, books)\n",
         new="",
         tests=_in(
-            "jobs/settling/test_fold.py",
+            "jobs/ledger/test_fold.py",
             "test_one_conflict_takes_back_the_whole_delivery_and_nothing_of_its_neighbours",
         ),
     ),
@@ -247,7 +247,7 @@ SABOTAGES = (
     Sabotage(
         name="settle-whatever-the-state",
         why="two workers at one delivery would both post it",
-        file="jobs/settling/recording.py",
+        file="jobs/ledger/recording.py",
         old=(
             "        .where(columns.id.in_(ids), columns.state == DeliveryState.RECEIVED)\n"
             "        .order_by"

@@ -40,7 +40,7 @@ def a_sweep_without_redis_is_cut_off(stage: Stage) -> None:
     stage.restart()
 
 
-@crashes("commit in jobs.settling.recording:Recorder.settle", kills="worker")
+@crashes("commit in jobs.ledger.recording:Recorder.settle", kills="worker")
 def a_batch_is_recorded_whole_or_not_at_all(stage: Stage) -> None:
     """Ledger, outcomes and states are there together or not, and the next worker posts the rest."""
     _told_while_it_works(stage)
@@ -75,7 +75,7 @@ def what_makes_way_for_others_is_not_forgotten(stage: Stage) -> None:
     "commit in jobs.settling.claims:release",
     kills="worker",
     tuned={"jobs.settling.retry:BACKOFF_LONGEST_SECONDS": 0.2},
-    faults={"jobs.settling.recording:Recorder.settle": "ConnectionResetError"},
+    faults={"jobs.ledger.recording:Recorder.settle": "ConnectionResetError"},
 )
 def an_attempt_that_a_neighbour_ended_is_released_or_not(stage: Stage) -> None:
     """A lost connection followed by a kill loses nothing, whether released or counted."""

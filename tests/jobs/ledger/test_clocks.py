@@ -9,7 +9,7 @@ import pytest
 from sqlalchemy import select
 
 from jobs.corrections import runner
-from jobs.settling import recording
+from jobs.ledger import recording
 from jobs.storage.schema import billing_events
 from tests.jobs.desk import Desk
 from tests.jobs.doubles import Telling, bill

@@ -12,10 +12,11 @@ from sqlalchemy.exc import DBAPIError, IntegrityError
 
 from jobs.common.ids import new_id
 from jobs.filters import DeliveryFilter
+from jobs.ledger.fold import Settlement
+from jobs.ledger.recording import Recorder, StateChangedUnderLock
 from jobs.ledger.repository import lock_keys
+from jobs.replays.items import note_results
 from jobs.replays.replay import discard
-from jobs.settling.fold import Settlement
-from jobs.settling.recording import StateChangedUnderLock, _settle_rows
 from jobs.storage.schema import billing_events, metadata, outcomes
 from tests.jobs.doubles import bill, body, undo
 from tests.jobs.workshop import Workshop
@@ -152,9 +153,10 @@ async def test_a_state_that_changed_under_our_lock_stops_the_transaction(
     ids = await billed.post(body(bill("other")))
     settled = [row.id for row in await billed.all(select(billing_events.c.delivery_id.label("id")))]
     settlements = {one: Settlement("ignored") for one in [*ids, *settled]}
+    recorder = Recorder(billed.database, note_results)
     with pytest.raises(StateChangedUnderLock, match="1 of 2 deliveries are no longer received"):
         async with billed.database.write() as connection:
-            await _settle_rows(connection, settlements, datetime.now(UTC))
+            await recorder._settle_rows(connection, settlements, datetime.now(UTC))
     assert (await billed.delivery(ids[0])).state == "received"
 
 

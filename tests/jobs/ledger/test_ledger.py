@@ -382,7 +382,9 @@ def test_a_charge_for_somebody_else_between_the_same_reversals_is_refused(
 ) -> None:
     book = told(*before)
     outcomes, entries = list(book.outcomes), list(book.entries)
-    with pytest.raises(Conflict, match=r"agent / acme / resolved, now it says agent / globex"):
+    with pytest.raises(
+        Conflict, match=r"agent / acme / resolved; the mapping now gives agent / globex"
+    ):
         tell(book, said)
     assert (book.outcomes, book.entries) == (outcomes, entries)
 

@@ -251,7 +251,7 @@ async def test_a_key_that_billed_under_both_names_is_refused_and_nothing_is_chan
         return mapped
 
     with monkeypatch.context() as older:
-        older.setattr("jobs.settling.recording.pseudonymize", knows_nobody)
+        older.setattr("jobs.ledger.recording.pseudonymize", knows_nobody)
         await settled(workshop, body(bill(key("acme", "1"))), body(bill(key("acme", "2"))))
     rows = [await workshop.all(select(table)) for table in metadata.sorted_tables]
     with pytest.raises(KeysCollide, match="Nothing was changed"):

@@ -12,6 +12,7 @@ from jobs.filters import DeliveryFilter
 from jobs.mapping_store import MappingsChanged
 from jobs.mapping_watch import MappingWatch
 from jobs.replays.dry_run import DryRun, dry_run
+from jobs.replays.items import note_results
 from jobs.replays.replay import ReplayStatus, replay_status, start_replay
 from jobs.replays.runner import ReplayRunner
 from jobs.settling.settle import Settler
@@ -31,6 +32,7 @@ class Service:
         self.settler = Settler(
             workshop.new_database(),
             lambda: self.worker.current,
+            note_results=note_results,
             on_outdated=self.worker.reconsider,
         )
 

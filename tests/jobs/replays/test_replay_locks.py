@@ -47,7 +47,7 @@ async def test_settling_bills_for_a_delivery_that_a_replay_holds(
         await asyncio.sleep(0.5)  # the replay has the copy, and waits for what we hold
         await original(database, *more)
 
-    monkeypatch.setattr("jobs.settling.recording.lock_keys", lock_keys)
+    monkeypatch.setattr("jobs.ledger.recording.lock_keys", lock_keys)
     settling = asyncio.create_task(settler.settle([ids[2]]))
     await replaying.wait()
     runner = on_postgres.runner(settler, telling)

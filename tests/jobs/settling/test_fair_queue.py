@@ -8,9 +8,9 @@ from typing import cast
 
 import pytest
 
+from jobs.ledger.fold import ClaimedDelivery
 from jobs.settling import retry, sweeper
 from jobs.settling.fair_queue import SLOW_SECONDS, FairQueue
-from jobs.settling.fold import ClaimedDelivery
 from jobs.settling.settle import Settler
 from tests.jobs.doubles import Telling, bill, body
 from tests.jobs.workshop import Workshop

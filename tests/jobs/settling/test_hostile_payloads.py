@@ -6,6 +6,7 @@ import json
 
 import pytest
 
+from jobs.replays.items import note_results
 from jobs.settling.settle import Settler
 from mappings.engine.loading.load import load
 from receiver.signatures import RULES
@@ -33,7 +34,7 @@ async def test_its_delivery_fails_as_mapping_and_its_neighbours_are_recorded(
 ) -> None:
     mappings = load(files_of(MAPPING), timezone="UTC", schemes=RULES)
     assert [str(problem) for problem in mappings.problems] == []
-    settler = Settler(workshop.database, lambda: mappings)
+    settler = Settler(workshop.database, lambda: mappings, note_results=note_results)
     await settler.start()
     texts = ["agent", tags, "x, agent"]
     ids = await workshop.post(

@@ -9,6 +9,7 @@ import json
 from typing import Any, cast
 
 from jobs.filters import DeliveryFilter
+from jobs.replays.items import note_results
 from jobs.settling.settle import Settler
 from mappings.engine.loading.load import MappingSet, load
 from receiver.signatures import RULES
@@ -61,7 +62,7 @@ class _Service:
     def __init__(self, workshop: Workshop, mapping: str = MAPPING) -> None:
         self.workshop = workshop
         self.mappings = mappings_of(mapping)
-        self.settler = Settler(workshop.database, lambda: self.mappings)
+        self.settler = Settler(workshop.database, lambda: self.mappings, note_results=note_results)
 
     async def settle(self, *events: dict[str, Any]) -> list[Any]:
         await self.settler.start()

@@ -10,11 +10,12 @@ from typing import Any
 import pytest
 from sqlalchemy import make_url, select
 
+from jobs.ledger.fold import Settlement
+from jobs.ledger.recording import MappedDelivery, Recorder
 from jobs.ledger.repository import lock_keys
+from jobs.replays.items import note_results
 from jobs.settling.claims import claim
-from jobs.settling.fold import Settlement
 from jobs.settling.mapper import delivery_input
-from jobs.settling.recording import MappedDelivery, Recorder
 from jobs.settling.settle import Settler
 from jobs.storage.schema import billing_events, customers, deliveries, mapping_versions, outcomes
 from mappings.engine.loading.load import load
@@ -101,7 +102,7 @@ async def test_shadow_mode_shows_what_it_would_bill_and_records_nothing(
 
 async def test_a_source_without_a_mapping_fails_visibly(workshop: Workshop) -> None:
     nothing = load({}, timezone="UTC", schemes=RULES)
-    settler = Settler(workshop.database, lambda: nothing)
+    settler = Settler(workshop.database, lambda: nothing, note_results=note_results)
     await settler.start()
     (delivery_id,) = await workshop.post(body(bill("key")), source="unknown")
     await settler.settle([delivery_id])
@@ -157,7 +158,9 @@ async def test_a_conflict_fails_alone_and_the_first_recorded_stands(workshop: Wo
         ("failed", "conflict"),
         ("recorded", None),
     ]
-    assert "agent / acme / resolved, now it says agent / globex / resolved" in rows[1].detail
+    assert (
+        "agent / acme / resolved; the mapping now gives agent / globex / resolved" in rows[1].detail
+    )
     assert rows[1].held_back == 1
     billed = {key: ledger[0].billed_as for key, ledger in (await workshop.ledgers()).items()}
     assert billed == {"a": "acme", "b": "globex"}
@@ -302,7 +305,7 @@ async def test_one_delivery_mapped_twice_is_recorded_once(workshop: Workshop) ->
     telling = Telling()
     work = MappedDelivery(claimed, telling.map(delivery_input(claimed, oldest_days=None)))
     late = MappedDelivery(replace(claimed, attempts=2), work.mapped)
-    recorders = [Recorder(workshop.new_database()) for _ in range(2)]
+    recorders = [Recorder(workshop.new_database(), note_results) for _ in range(2)]
     settlements = await asyncio.gather(
         recorders[0].settle([work], telling.versions),
         recorders[1].settle([late], telling.versions),
@@ -319,7 +322,7 @@ async def test_what_waited_for_a_lock_is_recorded_when_it_is_written(workshop: W
     (claimed,) = await claim(workshop.database, [delivery_id])
     telling = Telling()
     work = MappedDelivery(claimed, telling.map(delivery_input(claimed, oldest_days=None)))
-    recorder = Recorder(workshop.new_database())
+    recorder = Recorder(workshop.new_database(), note_results)
     async with workshop.new_database().write() as other:
         await lock_keys(workshop.database, other, ["key"])
         waiting = asyncio.create_task(recorder.settle([work], telling.versions))

@@ -13,9 +13,9 @@ import pytest
 from sqlalchemy import select
 from sqlalchemy.exc import OperationalError
 
+from jobs.ledger.fold import ClaimedDelivery, Settlement
+from jobs.ledger.recording import MappedDelivery, Recorder
 from jobs.settling import attempt, claims, mapper, retry
-from jobs.settling.fold import ClaimedDelivery, Settlement
-from jobs.settling.recording import MappedDelivery, Recorder
 from jobs.storage import database
 from jobs.storage.schema import billing_events, deliveries
 from mappings.engine.types import DeliveryInput, Mapped, VersionText
@@ -317,7 +317,7 @@ async def test_a_connection_lost_on_commit_bills_once(
     """The settling was committed, its answer was lost: the second try finds nothing to do."""
     ids = await workshop.post(body(bill("a")), body(undo("b")))
     settler = await workshop.settler()
-    write = settler.attempts.recorder._write
+    write = settler.attempts.recorder._settle_rows
     lost: list[int] = []
 
     async def write_and_lose(connection: Any, *arguments: Any) -> None:
@@ -327,7 +327,7 @@ async def test_a_connection_lost_on_commit_bills_once(
             await connection.commit()
             raise ConnectionResetError("the answer to COMMIT was lost")
 
-    monkeypatch.setattr(settler.attempts.recorder, "_write", write_and_lose)
+    monkeypatch.setattr(settler.attempts.recorder, "_settle_rows", write_and_lose)
     await settler.settle(ids)
     assert lost
     assert await workshop.states() == {"recorded": 2}

@@ -12,6 +12,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from jobs.replays.items import note_results
 from jobs.settling.settle import Settler
 from mappings.engine.loading.load import load, read_directory
 from receiver.signatures import RULES
@@ -55,7 +56,7 @@ async def bill(installed: Installation) -> None:
     mappings = load(read_directory(installed.mappings), timezone="UTC", schemes=RULES)
     assert [str(problem) for problem in mappings.problems] == []
     async with Workshop(installed.url) as workshop:
-        settler = Settler(workshop.new_database(), lambda: mappings)
+        settler = Settler(workshop.new_database(), lambda: mappings, note_results=note_results)
         await settler.start()
         for vendor_id in ("msg_1", "msg_2"):
             posted = incoming(BODY, vendor_id=vendor_id, source="desk")

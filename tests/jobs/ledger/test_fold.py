@@ -3,8 +3,8 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 
 from jobs.ledger.book import KeyBook
+from jobs.ledger.fold import ClaimedDelivery, Settlement, settlement_of
 from jobs.privacy.pseudonyms import pseudonymized
-from jobs.settling.fold import ClaimedDelivery, Settlement, settlement_of
 from mappings.engine.types import Failure, Kind, Mapped, Outcome, Reason
 
 MORNING = datetime(2026, 3, 1, 8, tzinfo=UTC)
