@@ -74,20 +74,19 @@ def _reinstate(
 
 def _taken_back(book: KeyBook) -> set[str]:
     """The last reversal and its charge, and what was brought back as that charge."""
-    found: set[str] = set()
+    names: set[str] = set()
     entries = list(book.entries)
     while entries:
         reversal, charge = entries.pop(), entries.pop()
-        found |= {reversal.id, charge.id}
+        names |= {reversal.id, charge.id}
         if not _is_restored(book, charge):
             break
-    return found
+    return names
 
 
 def _is_restored(book: KeyBook, charge: Entry) -> bool:
     """Whether a reinstatement brought this charge back."""
-    reinstatements = {one.id for one in book.timeline.reinstatements}
-    return charge.outcome_id in reinstatements
+    return charge.outcome_id in {each.id for each in book.timeline.reinstatements}
 
 
 def _refuse_reversal_of_vendor(book: KeyBook) -> None:
@@ -95,7 +94,7 @@ def _refuse_reversal_of_vendor(book: KeyBook) -> None:
     reversals = book.timeline.reversals
     if reversals[-1].action_id is not None and book.timeline.remembered[-1].is_closing:
         return
-    by_vendor = (one.provenance for one in reversed(reversals) if one.action_id is None)
+    by_vendor = (each.provenance for each in reversed(reversals) if each.action_id is None)
     delivery_id = next((provenance.delivery_id for provenance in by_vendor), None)
     raise CorrectionRefused(
         f"delivery {delivery_id} took it back: only what a person took back is"

@@ -10,7 +10,6 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
 
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -19,19 +18,22 @@ from jobs.common.errors import FilterInvalid
 from jobs.common.states import DeliveryState
 from jobs.corrections.charges import deliveries_of
 from jobs.corrections.manual import OpenCharge
-from jobs.corrections.remapped import CorrectionRefused, Origin, RemappedDeliveries
-from jobs.corrections.repricing import priced_again
+from jobs.corrections.remapped import (
+    CorrectionRefused,
+    Origin,
+    RemappedDeliveries,
+    Row,
+    priced_again,
+)
 from jobs.ledger.records import Recorded
 from jobs.ledger.repository import load_books
 from jobs.privacy.evidence import WHY_GONE, Evidence
 from jobs.privacy.guard import pseudonymize
-from jobs.settling.preview import claimed_from, preview
+from jobs.settling.preview import preview_rows
 from jobs.storage.database import Database
 from jobs.storage.schema import deliveries, outcomes, purged_customers
 from mappings.engine.loading.load import MappingSet
-from mappings.engine.types import OLDEST_DAYS, Mapped, VersionText
-
-Row = Mapping[str, Any]
+from mappings.engine.types import OLDEST_DAYS, Mapped
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,69 +70,49 @@ class Remapper:
         oldest_days: int | None = OLDEST_DAYS,
         origin: Origin | None = None,
     ) -> None:
-        self._mappings = mappings
+        self.mappings = mappings
+        self.origin = origin
         self._oldest_days = oldest_days
-        self._origin = origin
         self._mapped: dict[str, Mapped] = {}
-
-    @property
-    def origin(self) -> Origin | None:
-        """The delivery that a person named to bill from."""
-        return self._origin
-
-    @property
-    def mapping_version(self) -> str:
-        """The version of the mappings."""
-        return self._mappings.digest
-
-    @property
-    def versions(self) -> Mapping[str, VersionText]:
-        """The texts of the mappings."""
-        return self._mappings.versions
 
     async def of(self, database: Database, charges: Sequence[OpenCharge]) -> Remapped:
         """What the deliveries give that these keys owe for now."""
         async with database.read() as connection:
-            books = await load_books(connection, [one.outcome_key for one in charges])
+            books = await load_books(connection, [charge.outcome_key for charge in charges])
             owed = [due for book in books.values() if (due := book.owed()) is not None]
             wanted = self._wanted(owed)
             # Several steps may need a delivery of many charges: it is mapped once.
             known = {name: mapped for name, mapped in self._mapped.items() if name in wanted}
             rows = await deliveries_of(connection, sorted(wanted - known.keys()))
             by_outcome = await self._without_body(connection, owed, rows)
-        kept = {one: row for one, row in rows.items() if row["body"] is not None}
-        self._mapped = known | await asyncio.to_thread(self._map, kept)
-        gone = {one: _gone(row["evidence"]) for one, row in rows.items() if one not in kept}
+        self._mapped = known | await asyncio.to_thread(
+            preview_rows, self.mappings, rows.values(), oldest_days=self._oldest_days
+        )
+        gone = {name: _gone(row["evidence"]) for name, row in rows.items() if row["body"] is None}
         return Remapped(
-            mapped=self._mapped, refused=gone, by_outcome=by_outcome, origin=self._origin
+            mapped=self._mapped, refused=gone, by_outcome=by_outcome, origin=self.origin
         )
 
     def _wanted(self, owed: Sequence[Recorded]) -> set[str]:
-        if self._origin is not None:
-            return {self._origin.id}
-        return {delivery for one in owed if (delivery := one.provenance.delivery_id)}
+        if self.origin is not None:
+            return {self.origin.id}
+        return {name for outcome in owed if (name := outcome.provenance.delivery_id)}
 
     async def _without_body(
         self, connection: AsyncConnection, owed: Sequence[Recorded], rows: Mapping[str, Row]
     ) -> dict[str, Mapped]:
         """What is owed of deliveries whose bodies a purge of another customer removed."""
-        purged = {one for one, row in rows.items() if row["evidence"] == Evidence.PURGED}
-        ids = [one.id for one in owed if one.provenance.delivery_id in purged]
-        if self._origin is not None or not ids:
+        purged = {name for name, row in rows.items() if row["evidence"] == Evidence.PURGED}
+        ids = [each.id for each in owed if each.provenance.delivery_id in purged]
+        if self.origin is not None or not ids:
             return {}
-        found: dict[str, Mapped] = {}
+        priced: dict[str, Mapped] = {}
         for row in await _of_kept_customers(connection, ids):
             received_at = rows[row["delivery_id"]]["received_at"]
-            mapped = priced_again(row, self._mappings, received_at=received_at)
+            mapped = priced_again(row, self.mappings, received_at=received_at)
             if mapped is not None:
-                found[row["id"]] = mapped
-        return found
-
-    def _map(self, rows: Mapping[str, Row]) -> dict[str, Mapped]:
-        return {
-            delivery_id: preview(self._mappings, claimed_from(row), oldest_days=self._oldest_days)
-            for delivery_id, row in rows.items()
-        }
+                priced[row["id"]] = mapped
+        return priced
 
 
 async def find_origin(database: Database, delivery_id: str) -> Origin:
@@ -154,10 +136,10 @@ async def find_origin(database: Database, delivery_id: str) -> Origin:
 async def _of_kept_customers(connection: AsyncConnection, ids: Sequence[str]) -> list[Row]:
     """The rows of these outcomes, but for those of customers who were erased."""
     erased = select(purged_customers.c.pseudonym)
-    found = await connection.execute(
+    rows = await connection.execute(
         select(outcomes).where(outcomes.c.id.in_(ids), outcomes.c.customer_id.not_in(erased))
     )
-    return [dict(row) for row in found.mappings()]
+    return [dict(row) for row in rows.mappings()]
 
 
 def _gone(evidence: str) -> CorrectionRefused:

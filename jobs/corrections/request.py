@@ -7,13 +7,15 @@ Owns how the charges are found, a step at a time, and how each step is decided; 
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import Any, Protocol
+from dataclasses import dataclass
+from typing import Any, ClassVar
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from jobs.corrections.charges import (
+    Named,
     closed_charges,
+    last_charges,
     last_open,
     next_open,
     open_charge_summary,
@@ -28,47 +30,17 @@ from jobs.corrections.manual import (
 )
 from jobs.corrections.reinstatement import reinstate_all
 from jobs.corrections.remapper import Remapper
-from jobs.corrections.reversed_charges import Named, last_charges
 from jobs.filters import ChargeFilter
 from jobs.ledger.book import KeyBook
 from jobs.storage.batching import chunks
 from jobs.storage.database import Database
-from mappings.engine.types import VersionText
+from mappings.engine.loading.load import MappingSet
 
 #: Charges corrected in one transaction.
 STEP = 100
 
-
 #: What becomes of the charges of a step, in their books, once their keys are locked.
 Decide = Callable[[AsyncConnection, Mapping[str, KeyBook], CorrectionContext], Awaitable[Decided]]
-
-
-class CorrectionPlan(Protocol):
-    """A correction that a person may request."""
-
-    @property
-    def kind(self) -> CorrectionKind:
-        """The kind of its entries in `actions`."""
-
-    @property
-    def versions(self) -> Mapping[str, VersionText]:
-        """The texts behind what it bills."""
-
-    @property
-    def mapping_version(self) -> str | None:
-        """The mappings that it bills by; None where it uses none."""
-
-    def noted(self, charges: Sequence[OpenCharge], /) -> dict[str, Any]:
-        """The request, as it is noted with these charges, which it corrected."""
-
-    async def unchanged(self, database: Database, /) -> int:
-        """How many of those named are already as requested, and are not processed."""
-
-    def steps(self, database: Database, /) -> AsyncIterator[list[OpenCharge]]:
-        """The charges to process."""
-
-    async def prepare(self, database: Database, charges: Sequence[OpenCharge], /) -> Decide:
-        """The decision on these, prepared before their keys are locked: it takes time."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -87,34 +59,32 @@ class CorrectionRequest:
 
     @property
     def kind(self) -> CorrectionKind:
+        """The kind of its entries in `actions`."""
         return "reverse" if self.remapper is None else "rebill"
 
     @property
-    def versions(self) -> Mapping[str, VersionText]:
-        return {} if self.remapper is None else self.remapper.versions
-
-    @property
-    def mapping_version(self) -> str | None:
-        return None if self.remapper is None else self.remapper.mapping_version
+    def mappings(self) -> MappingSet | None:
+        """What it bills by; None where it uses no mappings."""
+        return None if self.remapper is None else self.remapper.mappings
 
     def noted(self, charges: Sequence[OpenCharge]) -> dict[str, Any]:
-        """The filter; of the ids that were named those that these charges have.
+        """The request, as it is noted with these charges, which it corrected.
 
-        The charge stands in for its key: a key may hold a customer's id, and `actions` are never
-        rewritten.
+        That is the filter; of the ids that were named those that these charges have. The charge
+        stands in for its key: a key may hold a customer's id, and `actions` are never rewritten.
         """
         where = self.where.as_json()
         if self.remapper is not None and self.remapper.origin is not None:
             where["from"] = self.remapper.origin.id
         if "ids" in where:
-            by_key = {one.outcome_key: one.id for one in charges}
-            known = {one.id for one in charges} | {one.delivery_id for one in charges}
-            taken = dict.fromkeys(by_key.get(one, one) for one in where["ids"])
-            where["ids"] = [one for one in taken if one in known]
+            by_key = {charge.outcome_key: charge.id for charge in charges}
+            known = {name for charge in charges for name in (charge.id, charge.delivery_id)}
+            taken = dict.fromkeys(by_key.get(name, name) for name in where["ids"])
+            where["ids"] = [name for name in taken if name in known]
         return where
 
     async def unchanged(self, database: Database) -> int:
-        """Those already taken back; in a rebill each of them is refused instead."""
+        """How many of those named are taken back already; a rebill refuses each of them instead."""
         if self.remapper is not None:
             return 0
         return (await open_charge_summary(database, self.where, limit=0)).unchanged
@@ -139,6 +109,7 @@ class CorrectionRequest:
             left = None if left is None else left - len(charges)
 
     async def prepare(self, database: Database, charges: Sequence[OpenCharge]) -> Decide:
+        """The decision on these, prepared before their keys are locked: it takes time."""
         remapped = None if self.remapper is None else await self.remapper.of(database, charges)
 
         async def decide(
@@ -156,15 +127,11 @@ class ReinstatementRequest:
     """Reversals by hand taken back, of what was found to be `named`."""
 
     named: Named
-    versions: Mapping[str, VersionText] = field(default_factory=dict)
-    mapping_version: None = None
-
-    @property
-    def kind(self) -> CorrectionKind:
-        return "reinstate"
+    mappings: ClassVar[None] = None
+    kind: ClassVar[CorrectionKind] = "reinstate"
 
     def noted(self, charges: Sequence[OpenCharge]) -> dict[str, Any]:
-        return {"ids": [one.id for one in charges]}
+        return {"ids": [charge.id for charge in charges]}
 
     async def unchanged(self, _database: Database) -> int:
         return 0
@@ -183,3 +150,7 @@ class ReinstatementRequest:
             return reinstate_all(charges, self.named, books, context)
 
         return decide
+
+
+#: A correction that a person may request.
+CorrectionPlan = CorrectionRequest | ReinstatementRequest

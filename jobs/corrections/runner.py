@@ -64,14 +64,15 @@ class _Run:
         self._database = database
         self._request = request
         self._id = new_id()
-        self._result = CorrectionResult(request.kind, mapping_version=request.mapping_version)
+        version = None if request.mappings is None else request.mappings.digest
+        self._result = CorrectionResult(request.kind, mapping_version=version)
 
     async def rehearse(self) -> CorrectionResult:
         self._result.unchanged = await self._request.unchanged(self._database)
         async for charges in self._request.steps(self._database):
             decide = await self._request.prepare(self._database, charges)
             async with self._database.read() as connection:
-                books = await load_books(connection, [one.outcome_key for one in charges])
+                books = await load_books(connection, [charge.outcome_key for charge in charges])
                 context = CorrectionContext(self._id, await self._database.time(connection))
                 self._result.add(await decide(connection, books, context))
         return self._result
@@ -103,14 +104,14 @@ class _Run:
     async def _step(
         self, charges: Sequence[OpenCharge], decide: Decide, actor: str, note: str
     ) -> Decided:
-        keys = sorted({one.outcome_key for one in charges})
+        keys = sorted({charge.outcome_key for charge in charges})
         async with self._database.write() as connection:
             await hold_off_purges(self._database, connection)
             held = await hold_keys(connection, keys)
             books = await load_books(connection, held)
             # Once the locks are held, as in settling.
-            asked_at = await posting_time(self._database, connection)
-            context = CorrectionContext(await self._action_id(connection), asked_at)
+            requested_at = await posting_time(self._database, connection)
+            context = CorrectionContext(await self._action_id(connection), requested_at)
             decided = await decide(connection, books, context)
             if decided.corrections:
                 await self._note(connection, decided, context, actor, note)
@@ -131,7 +132,7 @@ class _Run:
         note: str,
     ) -> None:
         """Write the entry of the step: of the ids that were named, those that it took up."""
-        where = self._request.noted([one.charge for one in decided.corrections])
+        where = self._request.noted([correction.charge for correction in decided.corrections])
         step = CorrectionResult(self._request.kind)
         step.add(decided)
         await note_action(
@@ -150,6 +151,7 @@ class _Run:
         self, connection: AsyncConnection, decided: Decided, recorded_at: datetime
     ) -> None:
         steps = [correction.step for correction in decided.corrections]
-        if texts := self._request.versions:
+        if self._request.mappings is not None:
+            texts = self._request.mappings.versions
             await keep_versions(self._database, connection, versions_of(steps), texts, recorded_at)
         await LedgerWriter(steps, recorded_at).write(self._database, connection)

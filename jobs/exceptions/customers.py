@@ -11,9 +11,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import exists, func, select, update
+from sqlalchemy import func, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from jobs.ledger.repository import IS_OPEN
 from jobs.storage.database import Database
 from jobs.storage.schema import billing_events, customers
 from mappings.engine.common.lookalikes import skeleton
@@ -42,13 +43,13 @@ async def note_looks(database: Database) -> None:
     """Work out what each id looks like of which that is not known yet."""
     while True:
         async with database.read() as connection:
-            new = [one.id for one in await _without_look(connection, PAGE)]
+            new = [customer.id for customer in await _without_look(connection, PAGE)]
         if not new:
             return
         async with database.write() as connection:
-            for one in sorted(new):
+            for name in sorted(new):
                 await connection.execute(
-                    update(customers).where(_columns.id == one).values(looks_like=look_of(one))
+                    update(customers).where(_columns.id == name).values(looks_like=look_of(name))
                 )
 
 
@@ -56,16 +57,16 @@ async def read_lookalikes(connection: AsyncConnection) -> list[tuple[Customer, .
     """Groups of two or more that look alike and have open charges, each by first billing."""
     known = select(_columns.looks_like).group_by(_columns.looks_like)
     several = known.having(func.count() > 1).order_by(_columns.looks_like).limit(MOST_GROUPS)
-    looks = {one for one in await connection.scalars(several) if one is not None}
+    looks = {look for look in await connection.scalars(several) if look is not None}
     groups: defaultdict[str, list[Customer]] = defaultdict(list)
     for customer in await _without_look(connection, PAGE):
         groups[look_of(customer.id)].append(customer)
     looks |= groups.keys()
     for look, customer in await _looking(connection, sorted(looks)):
         groups[look].append(customer)
-    found = [await _open(connection, group) for group in groups.values() if len(group) > 1]
+    billed = [await _open(connection, group) for group in groups.values() if len(group) > 1]
     return sorted(
-        (tuple(group) for group in found if len(group) > 1), key=lambda group: group[0].id
+        (tuple(group) for group in billed if len(group) > 1), key=lambda group: group[0].id
     )
 
 
@@ -78,18 +79,17 @@ async def _without_look(connection: AsyncConnection, limit: int) -> list[Custome
 async def _looking(connection: AsyncConnection, looks: Sequence[str]) -> list[tuple[str, Customer]]:
     query = select(_columns.looks_like, _columns.id, _columns.first_billed_at)
     rows = await connection.execute(query.where(_columns.looks_like.in_(looks)))
-    return [(look, Customer(one, at)) for look, one, at in rows]
+    return [(look, Customer(name, at)) for look, name, at in rows]
 
 
 async def _open(connection: AsyncConnection, group: Sequence[Customer]) -> list[Customer]:
     """Those of the group that are billed for something, the first billed first."""
-    lines, back = billing_events.c, billing_events.alias("back")
-    is_open = ~exists().where(back.c.reverses == lines.id)
-    found = []
-    for one in sorted(group, key=lambda one: (one.first_billed_at, one.id)):
+    lines = billing_events.c
+    billed = []
+    for customer in sorted(group, key=lambda customer: (customer.first_billed_at, customer.id)):
         charge = select(lines.id).where(
-            lines.customer_id == one.id, lines.kind == "charge", is_open
+            lines.customer_id == customer.id, lines.kind == "charge", IS_OPEN
         )
         if await connection.scalar(charge.limit(1)) is not None:
-            found.append(one)
-    return found
+            billed.append(customer)
+    return billed

@@ -7,13 +7,14 @@ values that are merely spelt alike: 4711 and 4712 are two tickets.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from jobs.ledger.records import Recorded
+from jobs.ledger.repository import IS_OPEN
 from jobs.storage.schema import billing_events, outcome_keys, outcomes
 from mappings.engine.common.lookalikes import skeleton
 
@@ -45,11 +46,11 @@ async def near_charge(
     head, values = _parts(key)
     if not values:
         return None
-    candidates = {*_spellings(head, values)}
+    candidates = {_key([*head, *map(spell, values)]) for spell in _SPELLINGS}
     candidates.update(await _neighbours(connection, key))
     candidates.update(await _recent(connection, reversal.provenance.source, head[1]))
-    wanted = (head, _look(values))
-    alike = {one for one in candidates if one != key and _compared(one) == wanted}
+    wanted = _compared(key)
+    alike = {other for other in candidates if other != key and _compared(other) == wanted}
     return await _first_open(connection, sorted(alike))
 
 
@@ -62,19 +63,10 @@ def _parts(key: str) -> tuple[list[str], list[str]]:
     return parts[:2], parts[2:]
 
 
-def _compared(key: str) -> tuple[list[str], tuple[str, ...]]:
+def _compared(key: str) -> tuple[list[str], list[str]]:
+    """The head, and what the values look like; a number is the same with zeros in front."""
     head, values = _parts(key)
-    return head, _look(values)
-
-
-def _look(values: Iterable[str]) -> tuple[str, ...]:
-    """What the values look like; a number is the same with zeros in front."""
-    return tuple(skeleton(one.lstrip("0") if one.isdecimal() else one) for one in values)
-
-
-def _spellings(head: list[str], values: list[str]) -> Iterator[str]:
-    for spell in _SPELLINGS:
-        yield _key([*head, *map(spell, values)])
+    return head, [skeleton(text.lstrip("0") if text.isdecimal() else text) for text in values]
 
 
 def _key(parts: list[str]) -> str:
@@ -100,11 +92,10 @@ async def _recent(connection: AsyncConnection, source: str, rule: str) -> list[s
 
 
 async def _first_open(connection: AsyncConnection, keys: list[str]) -> NearCharge | None:
-    lines, back = billing_events.c, billing_events.alias("back")
-    is_open = ~select(back.c.id).where(back.c.reverses == lines.id).exists()
+    lines = billing_events.c
     query = (
         select(lines.outcome_key, lines.id)
-        .where(lines.outcome_key.in_(keys), lines.kind == "charge", is_open)
+        .where(lines.outcome_key.in_(keys), lines.kind == "charge", IS_OPEN)
         .order_by(lines.outcome_key)
         .limit(1)
     )

@@ -18,6 +18,10 @@ from jobs.storage.database import Database
 from jobs.storage.schema import billing_events, deliveries, outcome_keys, outcomes
 from mappings.engine.types import AmountRule, Kind
 
+_reversal = billing_events.alias("reversal")
+#: Whether no line takes this line of `billing_events` back.
+IS_OPEN = ~select(_reversal.c.id).where(_reversal.c.reverses == billing_events.c.id).exists()
+
 
 async def lock_keys(database: Database, connection: AsyncConnection, keys: Iterable[str]) -> None:
     """Insert the rows of these keys where missing, and lock all of them, in sorted order."""

@@ -11,11 +11,10 @@ from dataclasses import replace
 from typing import Any
 
 from jobs.common.errors import FilterInvalid
-from jobs.corrections.charges import named_wrongly
+from jobs.corrections.charges import NAMES_NOTHING, find_named, named_wrongly
 from jobs.corrections.remapper import Remapper, find_origin
 from jobs.corrections.request import CorrectionPlan, CorrectionRequest, ReinstatementRequest
 from jobs.corrections.result import CorrectionResult
-from jobs.corrections.reversed_charges import NAMES_NOTHING, find_named
 from jobs.corrections.runner import correct, rehearse
 from jobs.filters import ChargeFilter
 from jobs.queries.identification import IdKind, whole_id, whole_ids

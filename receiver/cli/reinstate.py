@@ -10,8 +10,8 @@ from typing import Annotated
 import typer
 
 from jobs.common.parsing import check_ids
+from jobs.corrections.charges import NAMES_NOTHING, find_named
 from jobs.corrections.request import ReinstatementRequest
-from jobs.corrections.reversed_charges import NAMES_NOTHING, find_named
 from jobs.corrections.runner import rehearse
 from jobs.queries.identification import IdKind, whole_ids
 from receiver.cli.common import options as arg

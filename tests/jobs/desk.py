@@ -7,11 +7,11 @@ from typing import Any
 
 from sqlalchemy import func, select
 
+from jobs.corrections.charges import find_named
 from jobs.corrections.remapped import Origin
 from jobs.corrections.remapper import Remapper, find_origin
 from jobs.corrections.request import CorrectionRequest, ReinstatementRequest
 from jobs.corrections.result import CorrectionResult
-from jobs.corrections.reversed_charges import find_named
 from jobs.corrections.runner import correct
 from jobs.filters import ChargeFilter
 from jobs.settling.settle import Settler

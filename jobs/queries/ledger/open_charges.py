@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from sqlalchemy import func, select
 
+from jobs.ledger.repository import IS_OPEN
 from jobs.storage.database import Database
 from jobs.storage.schema import billing_events, mapping_versions, outcomes
 
@@ -28,7 +29,6 @@ async def read_open_charges(
 ) -> list[OpenCharges]:
     """Those of these rules of a source; what was billed by no text is left out."""
     decided, lines, texts = outcomes.c, billing_events.c, mapping_versions.c
-    later = billing_events.alias()
     by = (decided.rule, texts.name, texts.text, lines.currency)
     query = (
         select(*by, func.count(), func.sum(lines.amount_micros))
@@ -39,7 +39,7 @@ async def read_open_charges(
             decided.source == source,
             decided.rule.in_(rules),
             lines.kind == "charge",
-            ~select(later.c.id).where(later.c.reverses == lines.id).exists(),
+            IS_OPEN,
         )
         .group_by(*by)
         .order_by(*by)

@@ -13,9 +13,9 @@ from jobs.audits.books import faults_of_keys
 from jobs.audits.corrections import faults_of_corrections
 from jobs.audits.records import faults_of_deliveries
 from jobs.corrections import request as wishes
+from jobs.corrections.charges import find_named
 from jobs.corrections.request import ReinstatementRequest
 from jobs.corrections.result import CorrectionResult
-from jobs.corrections.reversed_charges import find_named
 from jobs.corrections.runner import rehearse
 from jobs.filters import ChargeFilter, DeliveryFilter
 from jobs.queries.deliveries.evidence import read_delivery

@@ -17,11 +17,10 @@ from jobs.audits.books import faults_of_keys
 from jobs.common.errors import FilterInvalid
 from jobs.corrections import request as wishes
 from jobs.corrections import runner
-from jobs.corrections.charges import named_wrongly, open_charge_summary
+from jobs.corrections.charges import find_named, named_wrongly, open_charge_summary
 from jobs.corrections.remapper import Remapper
 from jobs.corrections.request import CorrectionRequest
 from jobs.corrections.result import CorrectionResult
-from jobs.corrections.reversed_charges import find_named
 from jobs.corrections.runner import correct, rehearse
 from jobs.filters import ChargeFilter, DeliveryFilter
 from jobs.health.problem import Problem
