@@ -4,14 +4,23 @@ from __future__ import annotations
 
 from jobs.filters import ActionFilter
 from jobs.queries.actions import ActionEntry, list_actions
-from jobs.storage.database import Database
-from jobs.storage.keyset import DEFAULT_LIMIT, MAX_LIMIT
 from receiver.cli.common import options as arg
+from receiver.cli.common.filters import newest
 from receiver.cli.common.formatting import filter_text
 from receiver.cli.common.session import Session
-from receiver.terminal.output import Cell, Output
+from receiver.terminal.output import Columns, Output
 
 EXAMPLES = ("receiver actions", "receiver actions --kind replay --since 7d")
+
+COLUMNS: Columns[ActionEntry] = {
+    "=at": lambda action: action.at,
+    "=id": lambda action: action.id,
+    "kind": lambda action: action.kind,
+    "by": lambda action: action.actor,
+    ">count": lambda action: action.count,
+    "which": lambda action: filter_text(action.filter),
+    "note": lambda action: action.note,
+}
 
 
 def actions(
@@ -20,36 +29,10 @@ def actions(
     """Print the newest actions that match."""
     session, out = Session(), Output(as_json=as_json)
     where = ActionFilter.parse(given, session.zone)
-    items = session.run(_newest, where, limit or DEFAULT_LIMIT)
+    items = session.run(newest, list_actions, where, limit)
     if as_json:
-        out.json([item.model_dump(mode="json") for item in items])
+        out.json(items)
     elif items:
-        columns = ("=at", "=id", "kind", "by", ">count", "which", "note")
-        out.table(columns, [_row(item) for item in items])
+        out.records(COLUMNS, items)
     else:
         out.line("no action matches" if any(given.values()) else "no actions yet")
-
-
-async def _newest(database: Database, where: ActionFilter, limit: int) -> list[ActionEntry]:
-    items: list[ActionEntry] = []
-    cursor = None
-    while len(items) < limit:
-        size = min(limit - len(items), MAX_LIMIT)
-        page = await list_actions(database, where, limit=size, cursor=cursor)
-        items += page.items
-        cursor = page.next
-        if cursor is None:
-            break
-    return items
-
-
-def _row(item: ActionEntry) -> tuple[Cell, ...]:
-    return (
-        item.at,
-        item.id,
-        item.kind,
-        item.actor,
-        item.count,
-        filter_text(item.filter),
-        item.note,
-    )

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated
 
@@ -53,15 +52,15 @@ def check(
         str | None,
         typer.Option(
             metavar="7d|N",
-            help="Also print what would bill otherwise than it does now, over the stored deliveries"
-            " of this span (30m, 24h, 7d, 2w), or the last N.",
+            help="Also print what would bill differently from now, over the stored deliveries of"
+            " this span (30m, 24h, 7d, 2w), or the last N.",
         ),
     ] = None,
     as_json: arg.Json = False,
 ) -> None:
     """Print every problem and raise CommandError if there is one.
 
-    With `against` also print what would be billed otherwise; that alone is no problem.
+    With `against` also print what would be billed differently; that alone is no problem.
     """
     window = _window(against, use_database)
     session, out = Session(), Output(as_json=as_json)
@@ -74,13 +73,12 @@ def check(
     problems = tuple(dict.fromkeys((*mappings.problems, *run_examples(mappings, files))))
     for problem in problems:
         out.line(f"{where}/{problem}")
-    listed = [asdict(problem) for problem in problems]
     if window is not None:
         edited = load(files, timezone=timezone, schemes=RULES)
-        found = differences(session, out, window, edited)
-        out.json_if_asked({"problems": listed, "against": found and found.as_json()})
+        compared = differences(session, out, window, edited)
+        out.json_if_asked({"problems": problems, "against": compared and compared.as_json()})
     else:
-        out.json_if_asked(listed)
+        out.json_if_asked(problems)
     for warning in (*mappings.warnings, *_left_behind(session, stored, files)):
         out.say(f"warning: {where}/{warning}")
     if problems:
@@ -114,13 +112,14 @@ def _concerns(mappings: MappingSet) -> Iterator[str]:
 def _left_behind(session: Session, stored: Stored, files: Mapping[str, bytes]) -> Iterator[Problem]:
     """Open charges that no reversal reaches any more, once `rekeyed: true` is in force."""
     texts = {name: body for name, body in files.items() if is_mapping(name)}
-    for one in left_behind(stored.history, texts):
-        found = session.run(read_open_charges, one.source, one.rules)
+    for rekeyed in left_behind(stored.history, texts):
         charges = [
-            charge for charge in found if one.is_out_of_reach(charge.rule, charge.file, charge.text)
+            charge
+            for charge in session.run(read_open_charges, rekeyed.source, rekeyed.rules)
+            if rekeyed.is_out_of_reach(charge.rule, charge.file, charge.text)
         ]
         if charges:
-            yield one.warning(_counted_and_summed(charges))
+            yield rekeyed.warning(_counted_and_summed(charges))
 
 
 def _counted_and_summed(charges: Sequence[OpenCharges]) -> str:
@@ -128,7 +127,7 @@ def _counted_and_summed(charges: Sequence[OpenCharges]) -> str:
     for charge in charges:
         sums[charge.currency] += charge.amount_micros
     number = counted(sum(charge.count for charge in charges), "open charge")
-    amounts = ", ".join(f"{money(micros)} {one}" for one, micros in sorted(sums.items()))
+    amounts = ", ".join(f"{money(micros)} {currency}" for currency, micros in sorted(sums.items()))
     return f"{number} ({amounts})"
 
 

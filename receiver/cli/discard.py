@@ -5,13 +5,12 @@ Asks first on a terminal; without one it needs --yes.
 
 from __future__ import annotations
 
-from dataclasses import asdict
 from functools import partial
 
 from jobs.replays.replay import discard as discard_deliveries
 from receiver.cli.common import options as arg
 from receiver.cli.common.consent import actor, require_consent, require_note
-from receiver.cli.common.selection import hint_at_others, selected
+from receiver.cli.common.filters import hint_at_others, selected
 from receiver.cli.common.session import Session
 from receiver.terminal.output import Output, deliveries_counted
 
@@ -49,5 +48,5 @@ def discard(
     if matched:
         require_consent(out, f"Discard {matched}?", counts=counts, done="discarded", yes=yes)
     done = session.run(act, where, dry_run=False)
-    out.json_if_asked(asdict(done))
+    out.json_if_asked(done)
     out.line(f"{deliveries_counted(done.matched)} discarded")

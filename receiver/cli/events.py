@@ -5,7 +5,7 @@ For exports use --after: it misses no event and repeats none.
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
@@ -19,19 +19,32 @@ from jobs.common.timestamps import in_utc
 from jobs.filters import BillingFilter
 from jobs.queries.identification import IdKind, whole_id
 from jobs.queries.ledger.billing_csv import csv_header, csv_lines
-from jobs.queries.ledger.billing_events import BillingEventItem, all_billing_events
+from jobs.queries.ledger.billing_events import (
+    BillingEventItem,
+    all_billing_events,
+    list_billing_events,
+)
 from jobs.queries.ledger.export import read_forward
 from jobs.storage.database import Database
 from jobs.storage.keyset import DEFAULT_LIMIT, MAX_LIMIT
 from receiver.cli.common import options as arg
 from receiver.cli.common.errors import MISUSE, CommandError
-from receiver.cli.common.names import refuse_misspelt
+from receiver.cli.common.filters import newest, refuse_misspelt
 from receiver.cli.common.session import Session
-from receiver.terminal.output import Cell, Output, counted
+from receiver.terminal.output import Columns, Output, counted
 
 EXAMPLES = ("receiver events --customer acme --since 30d", "receiver events --csv --after ''")
 
-Items = tuple[BillingEventItem, ...]
+COLUMNS: Columns[BillingEventItem] = {
+    "=id": lambda item: item.id,
+    "kind": lambda item: item.kind,
+    ">amount": lambda item: f"{item.amount} {item.currency}",
+    "=occurred": lambda item: item.occurred_at,
+    "agent": lambda item: item.agent_id,
+    "customer": lambda item: item.customer_id,
+    "indicator": lambda item: item.indicator,
+    "from": lambda item: f"{item.source} {item.outcome}",
+}
 
 
 class Form(StrEnum):
@@ -100,9 +113,9 @@ def events(
     if form in STREAMED:
         session.run(_stream, where, limit, out, form)
         return
-    items = session.run(_collect, where, limit or DEFAULT_LIMIT)
+    items = session.run(newest, list_billing_events, where, limit)
     if form is Form.JSON:
-        out.json([item.model_dump(mode="json") for item in items])
+        out.json(items)
         return
     if not items:
         out.line("nothing billed fits" if any(given.values()) else "nothing billed yet")
@@ -112,31 +125,28 @@ def events(
         out.say(f"the latest {counted(len(items), 'billing event')}; --limit shows more")
 
 
-def show_events(out: Output, items: Iterable[BillingEventItem]) -> None:
+def show_events(out: Output, items: Sequence[BillingEventItem]) -> None:
     """A table of billing events."""
-    columns = ("=id", "kind", ">amount", "=occurred", "agent", "customer", "indicator", "from")
-    listed = list(items)
-    out.table(columns, [_row(item) for item in listed])
-    if listed:
-        amounts = sums((item.currency, Decimal(item.amount)) for item in listed)
-        out.line(f"{counted(len(listed), 'billing event')}: {amounts}")
+    out.records(COLUMNS, items)
+    if items:
+        amounts = sums((item.currency, Decimal(item.amount)) for item in items)
+        out.line(f"{counted(len(items), 'billing event')}: {amounts}")
 
 
-def write_page(out: Output, form: Form, items: Items) -> None:
+def write_page(out: Output, form: Form, items: Sequence[BillingEventItem]) -> None:
     """A page in a form that is streamed."""
     if form is Form.CSV:
         out.write(csv_lines(items))
         return
     for item in items:
-        out.json_line(item.model_dump(mode="json"))
+        out.json_line(item)
 
 
 def _export(out: Output, found: Forward, form: Form) -> None:
     """What was read forwards, and where to go on: in the object with --json, else on stderr."""
     complete_until = None if found.complete_until is None else in_utc(found.complete_until)
     if form is Form.JSON:
-        items = [item.model_dump(mode="json") for item in found.items]
-        out.json({"items": items, "next": found.cursor, "complete_until": complete_until})
+        out.json({"items": found.items, "next": found.cursor, "complete_until": complete_until})
         return
     if form is Form.TABLE:
         show_events(out, found.items)
@@ -146,7 +156,7 @@ def _export(out: Output, found: Forward, form: Form) -> None:
 async def _forward(
     database: Database, where: BillingFilter, after: str, limit: int | None, out: Output, form: Form
 ) -> Forward:
-    """All complete pages behind the cursor, or so many lines; what is streamed is not kept."""
+    """All complete pages behind the cursor, or this many lines; what is streamed is not kept."""
     found, left = Forward(after), limit
     if form is Form.CSV:
         out.write(csv_header())
@@ -171,14 +181,3 @@ async def _stream(
         out.write(csv_header())
     async for items in all_billing_events(database, where, limit=limit):
         write_page(out, form, items)
-
-
-async def _collect(database: Database, where: BillingFilter, limit: int) -> list[BillingEventItem]:
-    pages: AsyncIterator[Items] = all_billing_events(database, where, limit=limit)
-    return [item async for items in pages for item in items]
-
-
-def _row(item: BillingEventItem) -> tuple[Cell, ...]:
-    amount = f"{item.amount} {item.currency}"
-    triple = (item.agent_id, item.customer_id, item.indicator)
-    return (item.id, item.kind, amount, item.occurred_at, *triple, f"{item.source} {item.outcome}")

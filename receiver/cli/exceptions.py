@@ -36,7 +36,7 @@ def exceptions(
         ),
     ] = None,
     examples: Annotated[
-        int, typer.Option(min=0, max=1_000, help="Show so many of each kind.")
+        int, typer.Option(min=0, max=1_000, help="At most this many of each kind.")
     ] = 10,
     dismiss_keys: Annotated[
         list[str] | None,
@@ -59,7 +59,7 @@ def exceptions(
         read_exceptions, session.mappings(), kinds=parse_kinds(kind), examples=examples
     )
     if as_json:
-        out.json([item.model_dump(mode="json") for item in items])
+        out.json(items)
         return
     if not items:
         out.line("no exceptions")
@@ -92,14 +92,17 @@ def _show(out: Output, item: ExceptionItem) -> None:
         out.say(f"  the latest {len(item.examples)} of {item.count}; --examples shows more")
 
 
-def _in_words(one: Example) -> str:
-    if isinstance(one, WaitingReversal):
-        near = f"; {one.nearest_key} has an open charge" if one.nearest_key else ""
-        return f"{one.outcome_key}, reversed by delivery {one.delivery or 'none: by hand'}{near}"
-    if isinstance(one, AmountDiffers):
-        billed = f"{one.billed.amount} {one.billed.currency} billed"
-        later = f"{one.reported.amount} {one.reported.currency} reported by delivery {one.delivery}"
-        return f"{one.outcome_key}: {billed}, {later}"
-    if isinstance(one, LookalikeCustomer):
-        return ", ".join(one.customers)
-    return one.detail
+def _in_words(example: Example) -> str:
+    if isinstance(example, WaitingReversal):
+        near = f"; {example.nearest_key} has an open charge" if example.nearest_key else ""
+        by = example.delivery or "none: by hand"
+        return f"{example.outcome_key}, reversed by delivery {by}{near}"
+    if isinstance(example, AmountDiffers):
+        billed, reported = (
+            f"{amount.amount} {amount.currency}" for amount in (example.billed, example.reported)
+        )
+        later = f"{reported} reported by delivery {example.delivery}"
+        return f"{example.outcome_key}: {billed} billed, {later}"
+    if isinstance(example, LookalikeCustomer):
+        return ", ".join(example.customers)
+    return example.detail

@@ -9,7 +9,7 @@ from rich.text import Text
 from jobs.filters import DeliveryFilter
 from jobs.queries.deliveries.failures import FailureGroup, read_failures
 from receiver.cli.common import options as arg
-from receiver.cli.common.names import refuse_misspelt
+from receiver.cli.common.filters import refuse_misspelt
 from receiver.cli.common.session import Session
 from receiver.terminal.output import Output, counted
 
@@ -23,7 +23,7 @@ def failures(*, as_json: arg.Json = False, **given: arg.FailureFilter) -> None:
     refuse_misspelt(session, where)
     groups = session.run(read_failures, where)
     if as_json:
-        out.json([group.model_dump(mode="json") for group in groups])
+        out.json(groups)
         return
     total = sum(group.count for group in groups)
     kinds = f" of {counted(len(groups), 'kind')}" if groups else ""

@@ -48,7 +48,7 @@ def new(
     source: Annotated[str, typer.Argument(metavar="SOURCE", help="The new source's name.")],
     scheme: Annotated[
         str | None,
-        typer.Option(help="Its signature scheme, such as zendesk, or hmac; by default SOURCE."),
+        typer.Option(help="Its signature scheme, such as zendesk or hmac; SOURCE by default."),
     ] = None,
     entry: Annotated[
         str | None,
@@ -60,7 +60,7 @@ def new(
         str | None, typer.Option(help="The agent of the outcome; asked on a terminal by default.")
     ] = None,
     indicator: Annotated[
-        str | None, typer.Option(help="One of the agent's; the first by default.")
+        str | None, typer.Option(help="The indicator; the agent's first by default.")
     ] = None,
     as_json: arg.Json = False,
 ) -> None:

@@ -1,4 +1,4 @@
-"""Accept, once and now, the secret that a vendor sends during set-up (Asana, Notion)."""
+"""Open a window for the secret that a vendor sends during set-up (Asana, Notion)."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from mappings.engine.loading.load import Source
 from receiver.cli.common import options as arg
 from receiver.cli.common.errors import MISUSE, CommandError
 from receiver.cli.common.session import Session
-from receiver.signatures import Scheme, SchemeInvalid, scheme_of
+from receiver.signatures import Scheme
 from receiver.signatures.signing import with_parameter
 from receiver.sources.listing import source_url
 from receiver.terminal.output import Output
@@ -46,7 +46,7 @@ def pair(
     """Open or close the window, print the next step, and wait if asked to."""
     session, out = Session(), Output(as_json=as_json)
     source = session.source(source_name)
-    learns = _learns(_scheme_of(source))
+    learns = _learns(session.scheme(source))
     if minutes == 0:
         session.run(close_window, source.name)
         out.say(f"the window of {source.name} is closed")
@@ -82,13 +82,6 @@ def _wait_for(session: Session, source: str, seconds: float) -> dict[str, str] |
     shown = session.run(taken, source)
     session.run(close_window, source)
     return shown
-
-
-def _scheme_of(source: Source) -> Scheme:
-    try:
-        return scheme_of(source.verify)
-    except SchemeInvalid as error:
-        raise CommandError(str(error)) from error
 
 
 def _learns(scheme: Scheme) -> bool:

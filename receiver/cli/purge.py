@@ -48,9 +48,9 @@ def purge(
     as_json: arg.Json = False,
 ) -> None:
     """Erase the customer; with `dry_run` print what that would change."""
-    session, out = Session(), Output(as_json=as_json)
+    session, out = Session(patient=True), Output(as_json=as_json)
     _refuse_what_is_no_id(customer)
-    found = session.run_patiently(survey, customer)
+    found = session.run(survey, customer)
     if dry_run or not found.found:
         _show(out, found, did=False)
         return
@@ -58,7 +58,7 @@ def purge(
     out.say(f"to erase: {counts}")
     question = "It cannot be undone. Erase it?"
     require_consent(out, question, counts=counts, done="erased", yes=yes)
-    done = session.run_patiently(erase, customer, found, actor=actor(), note=note)
+    done = session.run(erase, customer, found, actor=actor(), note=note)
     _show(out, done, did=True)
 
 

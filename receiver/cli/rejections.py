@@ -4,14 +4,24 @@ from __future__ import annotations
 
 from jobs.filters import RejectionFilter
 from jobs.queries.sources.rejections import RejectionItem, count_rejections, list_rejections
-from jobs.storage.database import Database
-from jobs.storage.keyset import DEFAULT_LIMIT
 from receiver.cli.common import options as arg
-from receiver.cli.common.names import refuse_misspelt
+from receiver.cli.common.filters import newest, refuse_misspelt
 from receiver.cli.common.session import Session
-from receiver.terminal.output import Cell, Output, counted
+from receiver.terminal.output import Columns, Output, counted
 
 EXAMPLES = ("receiver rejections --since 1h", "receiver rejections --source zendesk")
+
+COLUMNS: Columns[RejectionItem] = {
+    "=at": lambda rejection: rejection.at,
+    "source": lambda rejection: rejection.source,
+    "cause": lambda rejection: rejection.cause,
+    ">times": lambda rejection: rejection.count,
+    "path": lambda rejection: rejection.path,
+    "from": lambda rejection: rejection.remote,
+    ">bytes": lambda rejection: rejection.body_bytes,
+    "headers": lambda rejection: " ".join(rejection.header_names),
+    "detail": lambda rejection: rejection.detail,
+}
 
 
 def rejections(
@@ -21,9 +31,10 @@ def rejections(
     session, out = Session(), Output(as_json=as_json)
     where = RejectionFilter.parse(given, session.zone)
     refuse_misspelt(session, where)
-    counts, items = session.run(_read, where, limit or DEFAULT_LIMIT)
+    counts = session.run(count_rejections, source=where.source, cause=where.cause)
+    items = session.run(newest, list_rejections, where, limit)
     if as_json:
-        out.json([item.model_dump(mode="json") for item in items])
+        out.json(items)
         return
     if not counts and not items:
         out.line("nothing rejected")
@@ -31,40 +42,7 @@ def rejections(
     causes = ", ".join(f"{cause} {number}" for cause, number in counts.items()) or "none"
     out.line(f"{counted(sum(counts.values()), 'request')} not taken so far: {causes}")
     if items:
-        columns = (
-            "=at",
-            "source",
-            "cause",
-            ">times",
-            "path",
-            "from",
-            ">bytes",
-            "headers",
-            "detail",
-        )
-        out.table(columns, [_row(item) for item in items])
-        for remediation in dict.fromkeys(one.remediation for one in items if one.remediation):
+        out.records(COLUMNS, items)
+        for remediation in dict.fromkeys(item.remediation for item in items if item.remediation):
             out.say(f"→ {remediation}")
         out.say("to diagnose a captured one: `receiver verify SOURCE --request FILE`")
-
-
-async def _read(
-    database: Database, where: RejectionFilter, limit: int
-) -> tuple[dict[str, int], tuple[RejectionItem, ...]]:
-    counts = await count_rejections(database, source=where.source, cause=where.cause)
-    return counts, (await list_rejections(database, where, limit=limit)).items
-
-
-def _row(item: RejectionItem) -> tuple[Cell, ...]:
-    names = " ".join(item.header_names)
-    return (
-        item.at,
-        item.source,
-        item.cause,
-        item.count,
-        item.path,
-        item.remote,
-        item.body_bytes,
-        names,
-        item.detail,
-    )

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import asyncio
 import time
-from dataclasses import asdict
 from typing import Annotated, Any
 
 import typer
@@ -24,8 +23,8 @@ from jobs.storage.database import Database
 from receiver.cli.common import options as arg
 from receiver.cli.common.consent import actor, require_consent
 from receiver.cli.common.errors import MISUSE, CommandError
-from receiver.cli.common.progress import progress_bar
-from receiver.cli.common.selection import hint_at_others, selected
+from receiver.cli.common.filters import hint_at_others, selected
+from receiver.cli.common.progress import progress
 from receiver.cli.common.session import Session
 from receiver.signatures import RULES
 from receiver.terminal.output import Output, counted, deliveries_counted
@@ -53,7 +52,7 @@ def replay(
     ] = False,
     follow: Annotated[
         str | None,
-        typer.Option(metavar="REPLAY", help="Start none: wait for completion of this one."),
+        typer.Option(metavar="REPLAY", help="Start no replay; wait for completion of this one."),
     ] = None,
     mapping_version: arg.MappingVersion = None,
     dry_run: arg.DryRun = False,
@@ -90,7 +89,7 @@ def replay(
         _finish(out, session.run(_wait, out, started.id))
         return
     if as_json:
-        out.json(asdict(started))
+        out.json(started)
     elif started.matched:
         out.line(f"replay {started.id} has begun")
     if started.matched and not session.run(alive, role="work"):
@@ -139,15 +138,14 @@ def _rehearsed(
 async def _wait(database: Database, out: Output, replay_id: str) -> ReplayStatus:
     """Follow the replay to its end. Raises CommandError if no worker is alive to continue it."""
     workerless_since = None
-    with progress_bar(out) as progress:
-        task = progress.add_task("settling again", total=None)
+    with progress(out, "settling again") as on_step:
         while True:
             asked_at = time.monotonic()
             status = await replay_status(database, replay_id, with_differences=False)
             if status is None:
                 raise CommandError(f"there is no replay {replay_id!r}")
             counting_took = time.monotonic() - asked_at
-            progress.update(task, completed=status.done, total=status.matched)
+            on_step(status.done, status.matched)
             if status.state == "done":
                 return await replay_status(database, replay_id) or status
             if await alive(database, role="work"):
@@ -166,7 +164,7 @@ def _finish(out: Output, status: ReplayStatus) -> None:
     summary += _no_body(status.unchanged_no_body)
     if status.not_replayed:
         summary += f", {status.not_replayed} not replayed"
-    out.json_if_asked(asdict(status))
+    out.json_if_asked(status)
     out.line(f"replay {status.id} is done: {summary}")
     _show_differences(out, status.differences)
     if status.not_replayed:

@@ -14,7 +14,7 @@ from jobs.ledger.horizon import horizon_if_known
 from jobs.queries.ledger.billing_events import parse_basis
 from jobs.queries.ledger.revenue import all_revenue, check_groups
 from receiver.cli.common import options as arg
-from receiver.cli.common.names import refuse_misspelt
+from receiver.cli.common.filters import refuse_misspelt
 from receiver.cli.common.session import Session
 from receiver.terminal.output import Output
 

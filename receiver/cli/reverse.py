@@ -24,7 +24,7 @@ from receiver.cli.common import options as arg
 from receiver.cli.common.consent import can_ask, require_consent, require_note
 from receiver.cli.common.corrections import correct_with_progress, print_result
 from receiver.cli.common.errors import MISUSE, CommandError
-from receiver.cli.common.names import refuse_misspelt
+from receiver.cli.common.filters import refuse_misspelt
 from receiver.cli.common.session import Session
 from receiver.terminal.output import Output, counted
 

@@ -5,9 +5,30 @@ from __future__ import annotations
 from jobs.queries.sources.rules import RuleItem, known_rules, read_rules
 from receiver.cli.common import options as arg
 from receiver.cli.common.session import Session
-from receiver.terminal.output import Cell, Output
+from receiver.terminal.output import Columns, Output
 
 EXAMPLES = ("receiver rules", "receiver rules --json")
+
+
+def _note(item: RuleItem) -> str | None:
+    if item.mode is None:
+        return "no longer in the mappings"
+    if item.mode == "shadow":
+        return "matches in shadow are not recorded"
+    if item.never_matched_in:
+        return f"never matched in {item.never_matched_in} deliveries"
+    return None
+
+
+COLUMNS: Columns[RuleItem] = {
+    "source": lambda item: item.source,
+    "rule": lambda item: item.rule,
+    "mode": lambda item: item.mode,
+    ">matched": lambda item: item.matched,
+    ">errored": lambda item: item.errored,
+    "last match": lambda item: item.last_match,
+    "note": _note,
+}
 
 
 def rules(as_json: arg.Json = False) -> None:
@@ -15,19 +36,6 @@ def rules(as_json: arg.Json = False) -> None:
     session, out = Session(), Output(as_json=as_json)
     items = session.run(read_rules, known_rules(session.mappings()))
     if as_json:
-        out.json([item.model_dump(mode="json") for item in items])
-        return
-    columns = ("source", "rule", "mode", ">matched", ">errored", "last match", "note")
-    out.table(columns, [_row(item) for item in items])
-
-
-def _row(item: RuleItem) -> tuple[Cell, ...]:
-    note = None
-    if item.mode is None:
-        note = "no longer in the mappings"
-    elif item.mode == "shadow":
-        note = "matches in shadow are not recorded"
-    elif item.never_matched_in:
-        note = f"never matched in {item.never_matched_in} deliveries"
-    counts = (item.matched, item.errored, item.last_match)
-    return (item.source, item.rule, item.mode, *counts, note)
+        out.json(items)
+    else:
+        out.records(COLUMNS, items)

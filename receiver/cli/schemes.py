@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, replace
+from dataclasses import replace
 from typing import Annotated
 
 import typer
@@ -19,22 +19,22 @@ from receiver.signatures.formulas import steps
 from receiver.signatures.handshake_knobs import HANDSHAKE_KNOBS
 from receiver.signatures.knobs import COMMON_KNOBS, GENERIC_KNOBS, Knob
 from receiver.signatures.worked_example import EXAMPLE_TIME
-from receiver.terminal.output import Output, counted
+from receiver.terminal.output import Columns, Output, counted
 
 EXAMPLES = ("receiver schemes", "receiver schemes stripe")
 
 _STYLES = {Strength.STRONG: "green", Strength.LEGACY: "yellow"}
-_COLUMNS = (
-    "=scheme",
-    "vendor",
-    "header",
-    "what is signed",
-    "replay window",
-    "delivery id",
-    "if captured",
-    "strength",
-    "remarks",
-)
+_COLUMNS: Columns[Description] = {
+    "=scheme": lambda description: description.scheme,
+    "vendor": lambda description: description.vendor,
+    "header": lambda description: description.header,
+    "what is signed": lambda description: ", ".join(description.signed) or "nothing",
+    "replay window": lambda description: description.window,
+    "delivery id": id_text,
+    "if captured": lambda description: description.replay,
+    "strength": lambda description: _strength(description.strength),
+    "remarks": lambda description: description.remarks or None,
+}
 
 
 def schemes(
@@ -54,29 +54,31 @@ def schemes(
     """
     out = Output(as_json=as_json)
     knobs = GENERIC_KNOBS.get(word or "")
-    found = [one for one in all_described() if not word or _is_meant(one, word)]
+    descriptions = [each for each in all_described() if not word or _is_meant(each, word)]
     if word and knobs is None:
-        found = _of_source(word) or found
-    if word and knobs is None and not found:
+        descriptions = _of_source(word) or descriptions
+    if word and knobs is None and not descriptions:
         raise CommandError(
             f"no scheme has {word!r} in its name, and no source here; `receiver schemes` lists "
             f"the presets. {WITHOUT_PRESET}",
             code=MISUSE,
         )
     if as_json:
-        out.json([asdict(one) for one in found])
+        out.json(descriptions)
         return
     if word and knobs is not None:
         _show_knobs(out, word, knobs)
-    if found:
-        out.table(_COLUMNS, map(_row, found))
-    for one in found if word and knobs is None else ():
-        _show_formula(out, one)
-        _show_answer(out, one)
-        out.line(f"\n{one.scheme}: what can be made of a captured request")
-        for sentence in one.captured:
+    if descriptions:
+        out.records(_COLUMNS, descriptions)
+    for description in descriptions if word and knobs is None else ():
+        _show_formula(out, description)
+        _show_answer(out, description)
+        out.line(f"\n{description.scheme}: what can be made of a captured request")
+        for sentence in description.captured:
             out.line(f"  {sentence}")
-    out.say(f"{counted(len(found), 'scheme')}; any other vendor: hmac, token, basic, path-token")
+    out.say(
+        f"{counted(len(descriptions), 'scheme')}; any other vendor: hmac, token, basic, path-token"
+    )
 
 
 def _of_source(name: str) -> list[Description]:
@@ -108,57 +110,60 @@ def _show_knob(out: Output, name: str, knob: Knob) -> None:
     out.line(Text.assemble("  ", (name, "bold"), f"  {knob.description}{required}{listed}"), hang=4)
 
 
-def _show_formula(out: Output, one: Description) -> None:
+def _show_formula(out: Output, description: Description) -> None:
     """How a request is signed, so that it can be copied whole from any terminal."""
-    out.line(f"\n{one.scheme}: how a request is signed")
-    for name, text in (steps(one.formula) | _example(one)).items():
+    out.line(f"\n{description.scheme}: how a request is signed")
+    for name, text in (steps(description.formula) | _example(description)).items():
         for number, line in enumerate(text.splitlines()):
             out.line(f"  {'' if number else name:<10} {line}")
 
 
-def _show_answer(out: Output, one: Description) -> None:
+def _show_answer(out: Output, description: Description) -> None:
     """What the vendor is answered, and when it sends again."""
-    out.line(f"\n{one.scheme}: what it is answered, and how long it sends again")
-    out.facts({"answer": one.answer, "retries": _retries(one), "window": one.window})
-
-
-def _retries(one: Description) -> str:
-    if one.retry_span_seconds is None or not one.retry_span_seconds:
-        return one.retry_span
-    if one.retries_keep_time is None:
-        return f"for {one.retry_span}"
-    when = (
-        "under the first time of signing" if one.retries_keep_time else "signed at their own time"
+    out.line(f"\n{description.scheme}: what it is answered, and how long it sends again")
+    out.facts(
+        {
+            "answer": description.answer,
+            "retries": _retries(description),
+            "window": description.window,
+        }
     )
-    return f"for {one.retry_span}, {when}"
 
 
-def _example(one: Description) -> dict[str, str]:
+def _retries(description: Description) -> str:
+    if description.retry_span_seconds is None or not description.retry_span_seconds:
+        return description.retry_span
+    if description.retries_keep_time is None:
+        return f"for {description.retry_span}"
+    when = (
+        "under the first time of signing"
+        if description.retries_keep_time
+        else "signed at their own time"
+    )
+    return f"for {description.retry_span}, {when}"
+
+
+def _example(description: Description) -> dict[str, str]:
     """A request that is signed so, as it is sent."""
-    if one.example is None:
+    if description.example is None:
         return {}
-    headers = [f"{name}: {value}" for name, value in one.example.headers.items()]
-    with_what = f"SECRET='{one.example.secret}'"
-    if one.formula.time_unit is not None:
+    headers = [f"{name}: {value}" for name, value in description.example.headers.items()]
+    with_what = f"SECRET='{description.example.secret}'"
+    if description.formula.time_unit is not None:
         with_what += f", at {EXAMPLE_TIME}"
-    request = [f"{one.example.method} {one.example.url}", *headers, "", one.example.body]
+    request = [
+        f"{description.example.method} {description.example.url}",
+        *headers,
+        "",
+        description.example.body,
+    ]
     return {"example": "\n".join([with_what, *request])}
 
 
-def _is_meant(one: Description, word: str) -> bool:
-    text = f"{one.scheme} {one.vendor}".lower()
+def _is_meant(description: Description, word: str) -> bool:
+    text = f"{description.scheme} {description.vendor}".lower()
     return word.lower() in text or word.lower().replace("_", "-") in text
 
 
-def _row(one: Description) -> tuple[str | Text | None, ...]:
-    return (
-        one.scheme,
-        one.vendor,
-        one.header,
-        ", ".join(one.signed) or "nothing",
-        one.window,
-        id_text(one),
-        one.replay,
-        Text(one.strength, style=_STYLES.get(Strength(one.strength), "red")),
-        one.remarks or None,
-    )
+def _strength(strength: str) -> Text:
+    return Text(strength, style=_STYLES.get(Strength(strength), "red"))

@@ -1,9 +1,9 @@
-"""Show everything about an id: of a delivery its bytes and what they billed."""
+"""Show everything recorded under an id; for a delivery, its bytes and what they billed."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict
 from datetime import datetime
 from typing import Annotated, Any
@@ -75,10 +75,10 @@ def show(
     if len(named) == 1:
         _show_story(out, session.run(_read, named[0]))
     elif as_json:
-        out.json([{"kind": one.kind.value, "id": one.id} for one in named])
+        out.json([{"kind": record.kind.value, "id": record.id} for record in named])
     else:
         out.say(f"{len(named)} things have the id {what!r}; `receiver show` each for its story")
-        out.table(("=id", "what it is"), [(one.id, one.kind.value) for one in named])
+        out.table(("=id", "what it is"), [(record.id, record.kind.value) for record in named])
 
 
 def _key_starts(session: Session) -> Iterator[tuple[str, str]]:
@@ -93,138 +93,152 @@ def _key_starts(session: Session) -> Iterator[tuple[str, str]]:
 
 
 async def _read(database: Database, named: Named) -> Story:
-    found: Story | None
-    match named.kind:
-        case IdKind.DELIVERY:
-            found = await read_delivery(database, named.id)
-        case IdKind.BILLING_EVENT:
-            found = await read_billing_event(database, named.id)
-        case IdKind.KEY:
-            found = await read_outcome_key(database, named.id)
-        case IdKind.OUTCOME:
-            found = await read_outcome_key(database, await _key_of(database, named.id))
-        case IdKind.REPLAY:
-            found = await replay_status(database, named.id)
-        case IdKind.ACTION:
-            found = await read_action(database, named.id)
-        case IdKind.VERSION:
-            found = await read_version(database, named.id)
-    if found is None:
+    story = await READERS[named.kind](database, named.id)
+    if story is None:
         raise CommandError(f"nothing is recorded of the {named.kind} {named.id}")
-    return found
+    return story
 
 
-async def _key_of(database: Database, outcome_id: str) -> str:
+async def _read_key_of(database: Database, outcome_id: str) -> OutcomeKeyStory | None:
     query = select(outcomes.c.outcome_key).where(outcomes.c.id == outcome_id)
     async with database.read() as connection:
-        return str(await connection.scalar(query))
+        key = str(await connection.scalar(query))
+    return await read_outcome_key(database, key)
 
 
-def _show_story(out: Output, found: Story) -> None:
+READERS: Mapping[IdKind, Callable[[Database, str], Awaitable[Story | None]]] = {
+    IdKind.DELIVERY: read_delivery,
+    IdKind.BILLING_EVENT: read_billing_event,
+    IdKind.KEY: read_outcome_key,
+    IdKind.OUTCOME: _read_key_of,
+    IdKind.REPLAY: replay_status,
+    IdKind.ACTION: read_action,
+    IdKind.VERSION: read_version,
+}
+
+
+def _show_story(out: Output, story: Story) -> None:
     if out.as_json:
-        out.json(
-            asdict(found) if isinstance(found, ReplayStatus) else found.model_dump(mode="json")
-        )
+        out.json(story)
         return
-    match found:
+    match story:
         case DeliveryEvidence():
-            _show_delivery(out, found)
+            _show_delivery(out, story)
         case BillingEventEvidence():
-            _show_billing_event(out, found)
+            _show_billing_event(out, story)
         case OutcomeKeyStory():
-            _show_key(out, found)
+            _show_key(out, story)
         case ReplayStatus():
-            _show_facts(out, "replay", found.id, {**asdict(found), "id": None, "differences": None})
+            _show_facts(out, "replay", story.id, {**asdict(story), "id": None, "differences": None})
         case ActionEntry():
-            _show_action(out, found)
+            _show_action(out, story)
         case VersionText():
-            _show_facts(out, found.kind, found.version, {"name": found.name, **found.parts})
+            _show_facts(out, story.kind, story.version, {"name": story.name, **story.parts})
             out.line()
-            out.verbatim(found.text)
+            out.verbatim(story.text)
 
 
-def _show_billing_event(out: Output, found: BillingEventEvidence) -> None:
-    stands = f"taken back by {found.reversed_by}" if found.reversed_by else "stands"
-    if found.kind == "reversal":
-        stands = f"takes back {found.reverses}"
-    delivery, version = found.delivery, {one.version: one for one in found.versions}
+def _show_billing_event(out: Output, event: BillingEventEvidence) -> None:
+    stands = f"taken back by {event.reversed_by}" if event.reversed_by else "stands"
+    if event.kind == "reversal":
+        stands = f"takes back {event.reverses}"
+    delivery, texts = event.delivery, {text.version: text for text in event.versions}
     facts: dict[str, Any] = {
-        "amount": f"{found.amount} {found.currency}",
+        "amount": f"{event.amount} {event.currency}",
         "state": stands,
-        "agent": found.agent_id,
-        "customer": found.customer_id,
-        "indicator": found.indicator,
-        "occurred": found.occurred_at,
-        "recorded": found.recorded_at,
-        "rule": f"{found.source}: {found.outcome}",
-        "key": found.outcome_key,
-        "delivery": f"{delivery.id}, event {found.event_index}" if delivery else "none: by hand",
+        "agent": event.agent_id,
+        "customer": event.customer_id,
+        "indicator": event.indicator,
+        "occurred": event.occurred_at,
+        "recorded": event.recorded_at,
+        "rule": f"{event.source}: {event.outcome}",
+        "key": event.outcome_key,
+        "delivery": f"{delivery.id}, event {event.event_index}" if delivery else "none: by hand",
         "received": delivery and delivery.received_at,
         "vendor id": delivery and delivery.vendor_id,
         "verified by": delivery and delivery.verified_by,
         "body": delivery and f"{delivery.evidence}, SHA-256 {delivery.body_sha256}",
         "repeats": delivery and delivery.duplicates,
     }
-    for name, one in (("mapping", found.mapping_version), ("prices", found.price_version)):
-        facts[name] = one and f"{version[one].name if one in version else 'unknown'} {one}"
-    facts["tags"] = ", ".join(f"{name}={value}" for name, value in found.meta_tags.items()) or None
-    _show_facts(out, found.kind, found.id, facts)
-    _show_history(out, found)
+    for name, digest in (("mapping", event.mapping_version), ("prices", event.price_version)):
+        file = texts[digest].name if digest in texts else "unknown"
+        facts[name] = digest and f"{file} {digest}"
+    facts["tags"] = ", ".join(f"{name}={value}" for name, value in event.meta_tags.items()) or None
+    _show_facts(out, event.kind, event.id, facts)
+    _show_history(out, event)
 
 
-def _show_key(out: Output, found: OutcomeKeyStory) -> None:
-    owes = f"billing event {found.open_charge} stands" if found.open_charge else "nothing is owed"
-    _show_facts(out, "outcome key", found.outcome_key, {"state": owes})
-    _show_history(out, found)
+def _show_key(out: Output, story: OutcomeKeyStory) -> None:
+    owes = f"billing event {story.open_charge} stands" if story.open_charge else "nothing is owed"
+    _show_facts(out, "outcome key", story.outcome_key, {"state": owes})
+    _show_history(out, story)
 
 
-def _show_history(out: Output, found: BillingEventEvidence | OutcomeKeyStory) -> None:
-    """What was said of a key, and what was posted, each in the order recorded."""
-    out.line("\noutcomes of its key" if isinstance(found, BillingEventEvidence) else "\noutcomes")
+def _show_history(out: Output, story: BillingEventEvidence | OutcomeKeyStory) -> None:
+    """What was recorded of a key, and what was posted, each in the order recorded."""
+    out.line("\noutcomes of its key" if isinstance(story, BillingEventEvidence) else "\noutcomes")
     columns = ("=recorded", "rule", "verdict", ">price", "=occurred", "=delivery")
-    replaced = {one.replaces for one in found.outcomes}
-    out.table(columns, [_told(one, is_replaced=one.id in replaced) for one in found.outcomes])
-    if found.outcomes_count > len(found.outcomes):
-        out.say(f"the first {len(found.outcomes)} of {found.outcomes_count} outcomes")
-    _show_actions(out, found.actions)
-    _show_lines(out, found.billing_events)
+    replaced = {outcome.replaces for outcome in story.outcomes}
+    out.table(
+        columns,
+        [
+            _key_outcome_row(outcome, is_replaced=outcome.id in replaced)
+            for outcome in story.outcomes
+        ],
+    )
+    if story.outcomes_count > len(story.outcomes):
+        out.say(f"the first {len(story.outcomes)} of {story.outcomes_count} outcomes")
+    _show_actions(out, story.actions)
+    _show_events(out, story.billing_events)
 
 
-def _told(one: KeyOutcomeItem, *, is_replaced: bool) -> tuple[Cell, ...]:
-    price = None if one.amount is None else f"{one.amount} {one.currency}"
-    verdict = _verdict(one, is_replaced=is_replaced)
-    return (one.recorded_at, one.rule, verdict, price, one.occurred_at, one.delivery_id)
+def _key_outcome_row(outcome: KeyOutcomeItem, *, is_replaced: bool) -> tuple[Cell, ...]:
+    price = None if outcome.amount is None else f"{outcome.amount} {outcome.currency}"
+    verdict = _verdict(outcome, is_replaced=is_replaced)
+    return (
+        outcome.recorded_at,
+        outcome.rule,
+        verdict,
+        price,
+        outcome.occurred_at,
+        outcome.delivery_id,
+    )
 
 
-def _show_delivery(out: Output, found: DeliveryEvidence) -> None:
-    _show_head(out, found)
-    if found.outcomes:
+def _show_delivery(out: Output, delivery: DeliveryEvidence) -> None:
+    _show_head(out, delivery)
+    if delivery.outcomes:
         out.line("\noutcomes")
         columns = ("rule", "verdict", "kind", "agent", "customer", "indicator", ">price", "key")
-        replaced = {one.replaces for one in found.outcomes}
-        rows = [_outcome_row(one, is_replaced=one.id in replaced) for one in found.outcomes]
+        replaced = {outcome.replaces for outcome in delivery.outcomes}
+        rows = [
+            _outcome_row(outcome, is_replaced=outcome.id in replaced)
+            for outcome in delivery.outcomes
+        ]
         out.table(columns, rows)
-    _show_actions(out, found.actions)
-    _show_lines(out, found.billing_events)
-    _show_request(out, found)
+    _show_actions(out, delivery.actions)
+    _show_events(out, delivery.billing_events)
+    _show_request(out, delivery)
 
 
-def _show_action(out: Output, found: ActionEntry) -> None:
+def _show_action(out: Output, action: ActionEntry) -> None:
     facts = {
-        "by": found.actor,
-        "at": found.at,
-        "note": found.note,
-        "which": filter_text(found.filter),
-        "count": found.count,
-        **{name: _detail(value) for name, value in found.detail.items()},
+        "by": action.actor,
+        "at": action.at,
+        "note": action.note,
+        "which": filter_text(action.filter),
+        "count": action.count,
+        **{name: _detail(value) for name, value in action.detail.items()},
     }
-    _show_facts(out, found.kind, found.id, facts)
+    _show_facts(out, action.kind, action.id, facts)
 
 
 def _detail(value: Any) -> str:
     """Amounts as they are written elsewhere; anything else as JSON, which can be read back."""
-    if isinstance(value, list) and all(isinstance(one, dict) and "amount" in one for one in value):
-        return ", ".join(f"{one['amount']} {one['currency']}" for one in value)
+    if isinstance(value, list) and all(
+        isinstance(item, dict) and "amount" in item for item in value
+    ):
+        return ", ".join(f"{item['amount']} {item['currency']}" for item in value)
     return value if isinstance(value, str) else json.dumps(value)
 
 
@@ -233,15 +247,15 @@ def _show_actions(out: Output, actions: Sequence[ActionItem]) -> None:
         out.line(f"  {act.kind} by hand: {act.at:%Y-%m-%d %H:%M:%SZ} {act.actor}: {act.note}")
 
 
-def _show_lines(out: Output, lines: Sequence[BillingEventItem]) -> None:
-    if lines:
+def _show_events(out: Output, events: Sequence[BillingEventItem]) -> None:
+    if events:
         out.line("\nbilling events")
         names = ("=id", "kind", "customer", "indicator", ">amount", "=occurred", "reverses")
-        out.table(names, [_event_row(one) for one in lines])
+        out.table(names, [_event_row(event) for event in events])
 
 
-def _show_facts(out: Output, what: str, name: str, facts: dict[str, Any]) -> None:
-    out.line(Text.assemble((name, "bold"), f"  {what}"))
+def _show_facts(out: Output, what: str | Text, name: str, facts: dict[str, Any]) -> None:
+    out.line(Text.assemble((name, "bold"), "  ", what))
     out.facts({fact: _shown(value) for fact, value in facts.items()})
 
 
@@ -251,49 +265,48 @@ def _shown(value: Any) -> str | None:
     return f"{value:%Y-%m-%d %H:%M:%S.%f}Z" if isinstance(value, datetime) else str(value)
 
 
-def _event_row(one: BillingEventItem) -> tuple[Cell, ...]:
-    amount = f"{one.amount} {one.currency}"
-    shown = (one.customer_id, one.indicator, amount, one.occurred_at, one.reverses)
-    return (one.id, one.kind, *shown)
+def _event_row(event: BillingEventItem) -> tuple[Cell, ...]:
+    amount = f"{event.amount} {event.currency}"
+    shown = (event.customer_id, event.indicator, amount, event.occurred_at, event.reverses)
+    return (event.id, event.kind, *shown)
 
 
-def _outcome_row(one: OutcomeItem, *, is_replaced: bool) -> tuple[Cell, ...]:
-    price = None if one.amount is None else f"{one.amount} {one.currency}"
-    triple = (one.agent_id, one.customer_id, one.indicator)
-    verdict = _verdict(one, is_replaced=is_replaced)
-    return (one.rule, verdict, one.kind, *triple, price, one.outcome_key)
+def _outcome_row(outcome: OutcomeItem, *, is_replaced: bool) -> tuple[Cell, ...]:
+    price = None if outcome.amount is None else f"{outcome.amount} {outcome.currency}"
+    triple = (outcome.agent_id, outcome.customer_id, outcome.indicator)
+    verdict = _verdict(outcome, is_replaced=is_replaced)
+    return (outcome.rule, verdict, outcome.kind, *triple, price, outcome.outcome_key)
 
 
-def _verdict(one: OutcomeItem, *, is_replaced: bool) -> str:
-    by_hand = " by hand" if one.action_id else ""
-    return f"{one.verdict}{by_hand}{', replaced' if is_replaced else ''}"
+def _verdict(outcome: OutcomeItem, *, is_replaced: bool) -> str:
+    by_hand = " by hand" if outcome.action_id else ""
+    return f"{outcome.verdict}{by_hand}{', replaced' if is_replaced else ''}"
 
 
-def _show_head(out: Output, found: DeliveryEvidence) -> None:
-    out.line(Text.assemble((found.id, "bold"), "  ", state_text(found.state)))
+def _show_head(out: Output, delivery: DeliveryEvidence) -> None:
     facts = {
-        "source": found.source,
-        "why": why(found.reason, found.detail),
-        "rule": found.rule,
-        "received": f"{found.received_at:%Y-%m-%d %H:%M:%S.%f}Z",
-        "settled": f"{found.settled_at:%Y-%m-%d %H:%M:%S.%f}Z" if found.settled_at else None,
-        "attempts": found.attempts,
-        "repeats": found.duplicates,
-        "vendor id": found.vendor_id,
-        "verified by": found.verified_by,
-        "body": f"SHA-256 {found.body_sha256}",
-        "redacted": counted(found.redacted, "value") if found.redacted else None,
+        "source": delivery.source,
+        "why": why(delivery.reason, delivery.detail),
+        "rule": delivery.rule,
+        "received": delivery.received_at,
+        "settled": delivery.settled_at,
+        "attempts": delivery.attempts,
+        "repeats": delivery.duplicates,
+        "vendor id": delivery.vendor_id,
+        "verified by": delivery.verified_by,
+        "body": f"SHA-256 {delivery.body_sha256}",
+        "redacted": counted(delivery.redacted, "value") if delivery.redacted else None,
     }
-    out.facts({fact: _shown(value) for fact, value in facts.items()})
+    _show_facts(out, state_text(delivery.state), delivery.id, facts)
 
 
-def _show_request(out: Output, found: DeliveryEvidence) -> None:
-    if found.body is None:
-        out.line(f"\nbody and headers\n  {WHY_GONE.get(found.evidence, 'not kept')}")
+def _show_request(out: Output, delivery: DeliveryEvidence) -> None:
+    if delivery.body is None:
+        out.line(f"\nbody and headers\n  {WHY_GONE.get(delivery.evidence, 'not kept')}")
         return
     out.line("\nheaders")
-    for name, value in sorted(found.headers.items()):
+    for name, value in sorted(delivery.headers.items()):
         out.line(f"  {name}: {value}")
-    encoded = f" ({found.body_encoding})" if found.body_encoding else ""
+    encoded = f" ({delivery.body_encoding})" if delivery.body_encoding else ""
     out.line(f"\nbody{encoded}")
-    out.verbatim(found.body)
+    out.verbatim(delivery.body)

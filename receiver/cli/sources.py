@@ -39,7 +39,7 @@ def sources(
         if not items:
             raise CommandError(refusal("source", source, known), code=MISUSE)
     if as_json:
-        out.json([item.model_dump(mode="json") for item in items])
+        out.json(items)
         return
     for item in items:
         _show(out, item)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import io
 import sys
-from collections.abc import Callable
 from typing import Annotated
 from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo
@@ -13,13 +12,12 @@ from zoneinfo import ZoneInfo
 import typer
 
 from jobs.filters import DeliveryFilter
-from jobs.storage.database import Database
 from receiver.cli.common import options as arg
 from receiver.cli.common.errors import MISUSE, CommandError
-from receiver.cli.common.names import refuse_misspelt
+from receiver.cli.common.filters import refuse_misspelt
 from receiver.cli.common.session import Session
 from receiver.config.reading import load_settings
-from receiver.feed.feeds import ApiFeed, DatabaseFeed, open_api
+from receiver.feed.feeds import ApiFeed, DatabaseFeed, Feed, open_api
 from receiver.feed.follow import follow
 from receiver.feed.lines import Shown, json_of, line_of
 from receiver.terminal.output import Output
@@ -50,37 +48,32 @@ def tail(
         session = Session()
         where = DeliveryFilter.parse(given, session.zone)
         refuse_misspelt(session, where)
-        session.run(_follow_database, where, out)
+        session.run(lambda database: _follow(DatabaseFeed(database), where, out))
     else:
         zone = ZoneInfo(load_settings().timezone_name)
-        asyncio.run(_follow_api(url, _token(), (DeliveryFilter.parse(given, zone)), out))
-
-
-async def _follow_database(database: Database, where: DeliveryFilter, out: Output) -> None:
-    await follow(DatabaseFeed(database), where, _show_on(out), on_away=_away(out))
+        asyncio.run(_follow_api(url, _token(), DeliveryFilter.parse(given, zone), out))
 
 
 async def _follow_api(url: str, token: str, where: DeliveryFilter, out: Output) -> None:
     if urlsplit(url).scheme not in ("http", "https") or not urlsplit(url).netloc:
         raise CommandError(f"--url is {url!r}; write https://HOST", code=MISUSE)
     async with open_api(url, token) as client:
-        await follow(ApiFeed(client), where, _show_on(out), on_away=_away(out))
+        await _follow(ApiFeed(client), where, out)
 
 
-def _show_on(out: Output) -> Callable[[Shown], None]:
-    """What prints a delivery or a rejection: a line, or with `--json` a document on a line."""
+async def _follow(feed: Feed, where: DeliveryFilter, out: Output) -> None:
+    """Print each delivery and rejection: a line, or with `--json` a document on a line."""
 
-    def show(one: Shown) -> None:
+    def show(shown: Shown) -> None:
         if out.as_json:
-            out.json_line(json_of(one))
+            out.json_line(json_of(shown))
         else:
-            out.line(line_of(one))
+            out.line(line_of(shown))
 
-    return show
+    def on_away(why: str) -> None:
+        out.say(f"no answer ({why}); trying again, nothing is lost")
 
-
-def _away(out: Output) -> Callable[[str], None]:
-    return lambda why: out.say(f"no answer ({why}); trying again, nothing is lost")
+    await follow(feed, where, show, on_away=on_away)
 
 
 def _token() -> str:

@@ -1,7 +1,7 @@
 """Show the time zone of days and months, or change it: past months change with it.
 
-Prints first which months would change. Stop all processes before. Asks first on a terminal;
-without one it needs --yes.
+Prints the months that would change. Stop all processes before the change. Asks first on a
+terminal; without one it needs --yes.
 """
 
 from __future__ import annotations

@@ -13,7 +13,7 @@ import typer
 
 from jobs.common.money import money
 from mappings.engine.common.suggest import hint
-from mappings.engine.loading.mapping_set import MappingSet, Source
+from mappings.engine.loading.mapping_set import MappingSet
 from mappings.engine.types import Kind, Mapped
 from receiver.authoring.triggers.examples import Example, examples_of, named, outcomes_of
 from receiver.authoring.triggers.freshen import FreshExample, freshen
@@ -23,7 +23,6 @@ from receiver.cli.common.errors import MISUSE, CommandError
 from receiver.cli.common.payloads import Payload
 from receiver.cli.common.posting import Posted, post_as_vendor, print_settlement
 from receiver.cli.common.session import Session
-from receiver.signatures import SchemeInvalid, scheme_of
 from receiver.terminal.output import Output
 
 EXAMPLES = (
@@ -71,7 +70,7 @@ def trigger(
     if source_name is None or not names:
         _list(out, session.edited, known)
         return
-    source = session.source(source_name)
+    scheme = session.scheme(session.source(source_name))
     chosen = [_chosen(known, name, session.edited, source_name) for name in names]
     ids = FreshIds(now=time.time(), random=random.SystemRandom())
     # A second apart, so that what comes later in time comes later in the ledger.
@@ -79,7 +78,7 @@ def trigger(
     done = []
     for number, example in enumerate(chosen):
         at = first + timedelta(seconds=number)
-        fresh = freshen(example, session.edited, ids=ids, now=at, id_place=_id_place(source))
+        fresh = freshen(example, session.edited, ids=ids, now=at, id_place=scheme.id_place)
         done.append(_post(session, example, fresh, url, again=again))
         _show(session, out, done[-1])
     out.json_if_asked([_as_json(triggered) for triggered in done])
@@ -105,13 +104,6 @@ def _chosen(known: Sequence[Example], name: str, mappings: MappingSet, source: s
     names |= {word: None for one in known for word in outcomes_of(mappings.map(one.delivery()))}
     message = f"source {source} has no example {name!r}; {hint(name, names)}"
     raise CommandError(message, code=MISUSE)
-
-
-def _id_place(source: Source) -> str | None:
-    try:
-        return scheme_of(source.verify).id_place
-    except SchemeInvalid as error:
-        raise CommandError(f"source {source.name}: {error}") from error
 
 
 def _post(

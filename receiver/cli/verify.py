@@ -29,7 +29,6 @@ from receiver.cli.common import options as arg
 from receiver.cli.common.errors import MISUSE, CommandError
 from receiver.cli.common.payloads import STANDARD_INPUT
 from receiver.cli.common.session import Session
-from receiver.signatures import SchemeInvalid, scheme_of
 from receiver.sources.listing import source_url
 from receiver.terminal.output import Output
 
@@ -59,10 +58,7 @@ def verify(
     session, out = Session(), Output(as_json=as_json)
     now = time.time() if at is None else parse_time("at", at, session.zone).timestamp()
     source = session.source(source_name)
-    try:
-        scheme = scheme_of(source.verify)
-    except SchemeInvalid as error:
-        raise CommandError(f"source {source.name}: {error}") from error
+    scheme = session.scheme(source)
     base = session.settings.webhooks_url
     captured = _captured(request_file)
     found = diagnose(

@@ -120,10 +120,14 @@ class ApiFeed(Feed):
         return which.page.model_validate_json(_checked(response).content)
 
 
-def open_api(url: str, token: str) -> httpx.AsyncClient:
-    """A client of the API at a service's URL."""
-    headers = {"authorization": f"Bearer {token}"}
-    return httpx.AsyncClient(base_url=url.rstrip("/"), headers=headers, timeout=TIMEOUT_SECONDS)
+def open_api(url: str, token: str, *, trust_env: bool = True) -> httpx.AsyncClient:
+    """A client of the API at a service's URL; with `trust_env` by the environment's proxy."""
+    return httpx.AsyncClient(
+        base_url=url.rstrip("/"),
+        headers={"authorization": f"Bearer {token}"},
+        timeout=TIMEOUT_SECONDS,
+        trust_env=trust_env,
+    )
 
 
 def _checked(response: httpx.Response) -> httpx.Response:

@@ -18,15 +18,15 @@ from jobs.queries.deliveries.evidence import DeliveryEvidence
 from jobs.queries.ledger.revenue import RevenuePage
 from mappings.engine.loading.load import load, read_directory
 from receiver.authoring.triggers.examples import Example, examples_of
+from receiver.feed.feeds import ApiFeed, open_api
 from receiver.local.demo_report import Posted, report
 from receiver.local.errors import DemoFailedError
 from receiver.local.service import LocalService
-from receiver.signatures import RULES, scheme_of, sign
+from receiver.signatures import RULES, scheme_of, signed_request
 from receiver.terminal.output import Output
 
 SETTLE_SECONDS = 30.0
 POLL_SECONDS = 0.02
-HTTP_SECONDS = 10.0
 #: Vendors' delivery ids are derived from the example, so that a second run repeats the first.
 NAMESPACE = uuid.UUID("6f0c3f0e-5d0a-5f8e-9d0c-3b8f6b1d2a47")
 
@@ -36,13 +36,11 @@ async def run_demo(service: LocalService, url: str, out: Output) -> None:
 
     Raises DemoFailedError where the service does not answer or settle.
     """
-    headers = {"authorization": f"Bearer {service.settings.admin_token}"}
     try:
         # No proxy from the environment: this is for this machine.
-        async with httpx.AsyncClient(
-            base_url=url, headers=headers, timeout=HTTP_SECONDS, trust_env=False
-        ) as client:
-            posted = [await _post(client, service, one) for one in examples(service)]
+        token = str(service.settings.admin_token)
+        async with open_api(url, token, trust_env=False) as client:
+            posted = [await _post(client, service, example) for example in examples(service)]
             ledger = await client.get("/api/revenue", params={"by": "agent", "limit": 1000})
             ledger.raise_for_status()
     except httpx.HTTPError as error:
@@ -57,8 +55,8 @@ def examples(service: LocalService) -> list[Example]:
     files = read_directory(service.settings.mappings)
     found = load(files, timezone=service.settings.timezone_name, schemes=RULES)
     return [
-        replace(one, delivery_id=one.delivery_id or _id_of(one))
-        for one in examples_of(found, files)
+        replace(example, delivery_id=example.delivery_id or _id_of(example))
+        for example in examples_of(found, files)
     ]
 
 
@@ -69,7 +67,7 @@ def _id_of(example: Example) -> str:
 async def _post(client: httpx.AsyncClient, service: LocalService, example: Example) -> Posted:
     path = f"/webhooks/{example.source.name}"
     headers = {"user-agent": "receiver-demo", **example.headers}
-    signature = sign(
+    request = signed_request(
         scheme_of(example.source.verify),
         secret=service.added[example.source.secrets[0]],
         method="POST",
@@ -79,7 +77,7 @@ async def _post(client: httpx.AsyncClient, service: LocalService, example: Examp
         now=time.time(),
         delivery_id=example.delivery_id,
     )
-    answer = await client.post(path, content=example.body, headers={**headers, **signature})
+    answer = await client.post(path, content=request.body, headers=request.headers)
     evidence = None
     if answer.is_success:
         evidence = await _settled(client, str(answer.json()["delivery"]))
@@ -96,10 +94,8 @@ async def _settled(client: httpx.AsyncClient, delivery: str) -> DeliveryEvidence
     """What became of the delivery, once it is no longer `received`."""
     deadline = time.monotonic() + SETTLE_SECONDS
     while time.monotonic() < deadline:
-        answer = await client.get(f"/api/deliveries/{delivery}")
-        answer.raise_for_status()
-        evidence = DeliveryEvidence.model_validate_json(answer.content)
-        if evidence.state != DeliveryState.RECEIVED:
+        evidence = await ApiFeed(client).delivery(delivery)
+        if evidence is not None and evidence.state != DeliveryState.RECEIVED:
             return evidence
         await asyncio.sleep(POLL_SECONDS)
     raise DemoFailedError(f"delivery {delivery} has not settled within {SETTLE_SECONDS:g} s")

@@ -27,7 +27,8 @@ def only_one(data_dir: Path) -> Iterator[None]:
     data_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
     descriptor = os.open(data_dir / LOCK, os.O_RDWR | os.O_CREAT, 0o600)
     try:
-        if not any(_taken(descriptor, pause) for pause in (0.0, *[PAUSE_SECONDS] * (TRIES - 1))):
+        pauses = (0.0, *[PAUSE_SECONDS] * (TRIES - 1))
+        if not any(_taken(descriptor, fcntl.LOCK_EX, pause=pause) for pause in pauses):
             holder = os.read(descriptor, 32).decode("ascii", "replace").strip() or "unknown"
             raise AlreadyUpError(
                 f"`receiver up` already runs on {data_dir.absolute()} (process {holder}); "
@@ -47,19 +48,16 @@ def is_held(data_dir: Path) -> bool:
     except OSError:
         return False
     try:
-        fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return True
+        return not _taken(descriptor, fcntl.LOCK_SH)
     finally:
         os.close(descriptor)
-    return False
 
 
-def _taken(descriptor: int, pause: float) -> bool:
+def _taken(descriptor: int, lock: int, *, pause: float = 0.0) -> bool:
     """Whether the lock is this process's after the pause."""
     time.sleep(pause)
     try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        fcntl.flock(descriptor, lock | fcntl.LOCK_NB)
     except BlockingIOError:
         return False
     return True

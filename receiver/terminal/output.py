@@ -9,10 +9,12 @@ from __future__ import annotations
 import json
 import re
 import sys
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import asdict
 from datetime import UTC, datetime
-from typing import Any, Literal
+from typing import Any, Literal, TypeVar
 
+from pydantic import BaseModel
 from rich import box
 from rich.cells import cell_len
 from rich.console import Console
@@ -50,6 +52,9 @@ _MARKS = ">=~"
 _NOTHING = "-"
 
 Cell = str | int | float | datetime | Text | None
+T = TypeVar("T")
+#: The columns of a table of records: what each shows of a record. See `Output.table`.
+Columns = Mapping[str, Callable[[T], Cell]]
 
 
 class Output:
@@ -67,12 +72,12 @@ class Output:
 
     def json(self, value: Any) -> None:
         """One JSON document on stdout; what could steer a terminal is in it as an escape."""
-        text = json.dumps(value, indent=2, ensure_ascii=False)
+        text = json.dumps(value, indent=2, ensure_ascii=False, default=_fields)
         sys.stdout.write(_UNPLAIN.sub(_escaped, text) + "\n")
 
     def json_line(self, value: Any) -> None:
         """One JSON document on a line of its own, likewise."""
-        text = json.dumps(value, ensure_ascii=False)
+        text = json.dumps(value, ensure_ascii=False, default=_fields)
         sys.stdout.write(_UNPLAIN.sub(_escaped, text) + "\n")
 
     def write(self, text: str) -> None:
@@ -145,6 +150,11 @@ class Output:
         else:
             self._out.print(_table(columns, listed, widths))
 
+    def records(self, columns: Columns[T], records: Iterable[T]) -> None:
+        """A table with a row for each record."""
+        cells = columns.values()
+        self.table(tuple(columns), [[cell(record) for cell in cells] for record in records])
+
     def _paragraphs(
         self, labels: Sequence[str], rows: Iterable[Sequence[Text]], titles: int
     ) -> None:
@@ -169,6 +179,11 @@ class Output:
         """The line that is typed in answer. Only call where standard input is a terminal."""
         self.messages.print(_text(question), end="", soft_wrap=True)
         return sys.stdin.readline().strip()
+
+
+def _fields(record: Any) -> Any:
+    """A record as the API gives it."""
+    return record.model_dump(mode="json") if isinstance(record, BaseModel) else asdict(record)
 
 
 def _table(columns: Sequence[str], rows: Iterable[Sequence[Text]], widths: Sequence[int]) -> Table:

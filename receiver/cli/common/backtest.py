@@ -1,4 +1,4 @@
-"""What edited mappings would bill otherwise than those in force, for `check --against`."""
+"""What edited mappings would bill differently from those in force, for `check --against`."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from jobs.common.timestamps import in_utc
 from jobs.mapping_store import Before, NoMappingsInForce, mappings_before, mappings_in_force
 from jobs.storage.database import Database
 from mappings.engine.loading.load import MappingSet
-from receiver.cli.common.progress import progress_bar
+from receiver.cli.common.progress import progress
 from receiver.cli.common.session import Session
 from receiver.signatures import RULES
 from receiver.terminal.output import Output, counted, deliveries_counted
@@ -53,7 +53,7 @@ class Differences:
 def differences(
     session: Session, out: Output, window: Window, edited: MappingSet
 ) -> Differences | None:
-    """Print them; None, with the reason said, where there is nothing to compare.
+    """Print them; None, with the reason printed, where there is nothing to compare.
 
     An edit of the folder that the service reads is in force within seconds: then the comparison is
     with what was in force before it.
@@ -76,9 +76,9 @@ def differences(
     sides = Sides(
         in_force=in_force, edited=edited, oldest_days=session.settings.max_outcome_age_days
     )
-    found = session.run(_compare, out, sides, window)
-    _show(out, found, "did before" if edit else "do now")
-    return Differences(found, edit)
+    report = session.run(_compare, out, sides, window)
+    _show(out, report, "did before" if edit else "do now")
+    return Differences(report, edit)
 
 
 def _in_force_already(edit: Before | None) -> str:
@@ -91,45 +91,41 @@ def _in_force_already(edit: Before | None) -> str:
 
 
 async def _compare(database: Database, out: Output, sides: Sides, window: Window) -> BacktestReport:
-    with progress_bar(out) as progress:
-        task = progress.add_task("comparing", total=None)
-        return await run_backtest(
-            database,
-            sides,
-            window,
-            on_step=lambda done, of: progress.update(task, completed=done, total=of),
-        )
+    with progress(out, "comparing") as on_step:
+        return await run_backtest(database, sides, window, on_step=on_step)
 
 
-def _show(out: Output, found: BacktestReport, now: str) -> None:
-    out.line(_scope(found))
-    if not found.changed:
-        if found.compared:
+def _show(out: Output, report: BacktestReport, now: str) -> None:
+    out.line(_scope(report))
+    if not report.changed:
+        if report.compared:
             out.line(f"  no difference: all of them bill as they {now}")
         return
-    differing = {one: micros for one, micros in found.differences_micros.items() if micros}
+    differing = {
+        currency: micros for currency, micros in report.differences_micros.items() if micros
+    }
     for currency, micros in differing.items():
         out.line(f"  {signed(micros)} {currency} in all")
     if not differing:
         out.line("  no difference in money in all")
-    for rule in found.rules():
+    for rule in report.rules():
         out.line(f"  {rule['source']} {rule['rule']}: {_rule(rule)}")
-    out.line(f"  {counted(found.changed, 'delivery', 'deliveries')} would come out otherwise:")
-    for (before, after), count in sorted(found.fates.items()):
+    out.line(f"  {counted(report.changed, 'delivery', 'deliveries')} would come out otherwise:")
+    for (before, after), count in sorted(report.fates.items()):
         change = "billed otherwise" if before == after else f"{before} → {after}"
         out.line(f"    {count} {change}")
-    for text in _examples(found):
+    for text in _examples(report):
         out.line(f"  {text}")
 
 
-def _scope(found: BacktestReport) -> str:
+def _scope(report: BacktestReport) -> str:
     """How many deliveries, and which of them were left out; never in silence."""
-    last = found.window if found.window[-1].isalpha() else deliveries_counted(int(found.window))
-    parts = [f"against the last {last}: {deliveries_counted(found.compared)} compared"]
-    if found.no_body:
-        parts.append(f"{found.no_body} not compared, their bodies are gone")
-    if found.set_aside:
-        parts.append(f"{found.set_aside} not compared, discarded or with a reused id")
+    last = report.window if report.window[-1].isalpha() else deliveries_counted(int(report.window))
+    parts = [f"against the last {last}: {deliveries_counted(report.compared)} compared"]
+    if report.no_body:
+        parts.append(f"{report.no_body} not compared, their bodies are gone")
+    if report.set_aside:
+        parts.append(f"{report.set_aside} not compared, discarded or with a reused id")
     return "; ".join(parts)
 
 
@@ -144,23 +140,23 @@ def _rule(rule: Mapping[str, Any]) -> str:
     return f"{_with_sign(rule['difference'])} {rule['currency']}{more}"
 
 
-def _examples(found: BacktestReport) -> Iterator[str]:
+def _examples(report: BacktestReport) -> Iterator[str]:
     for kind, words in _WORDS.items():
-        examples = found.examples[kind]
-        for one in examples.shown[:SHOWN]:
-            yield f"{words}: {one['delivery']} {one['source']}: {_what(one)}"
+        examples = report.examples[kind]
+        for example in examples.shown[:SHOWN]:
+            yield f"{words}: {example['delivery']} {example['source']}: {_what(example)}"
         if examples.count > SHOWN:
             yield f"  … and {examples.count - SHOWN} more"
 
 
-def _what(one: Mapping[str, Any]) -> str:
+def _what(example: Mapping[str, Any]) -> str:
     sides = [
-        ", ".join(_line(line) for line in one[side]) or "nothing"
+        ", ".join(_line(line) for line in example[side]) or "nothing"
         for side in ("before", "after")
-        if side in one
+        if side in example
     ]
-    if "reason" in one:
-        sides.append(f"{one['reason']}: {one['detail']}")
+    if "reason" in example:
+        sides.append(f"{example['reason']}: {example['detail']}")
     return " → ".join(sides)
 
 

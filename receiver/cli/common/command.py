@@ -11,6 +11,7 @@ from __future__ import annotations
 import ast
 import importlib
 import inspect
+import re
 import shutil
 from functools import cached_property
 from pathlib import Path
@@ -20,7 +21,7 @@ import typer.core
 import typer.main
 from typer.models import CommandInfo
 
-from receiver.cli.common.completion import CHOICES, complete
+from receiver.cli.common.completion import complete
 from receiver.cli.common.errors import explained
 from receiver.cli.common.options import expanded
 from receiver.terminal.layout import wrapped_command
@@ -42,7 +43,9 @@ class Command(typer.core.TyperCommand):
         self._module_name = "try_" if name == "try" else name
         self._source = (FOLDER / f"{self._module_name}.py").read_text("utf-8")
         docstring = inspect.cleandoc(self._source.split('"""', 2)[1])
-        super().__init__(name, help=docstring, rich_help_panel=panel)
+        # The terminal breaks the lines of a paragraph, not the source.
+        text = re.sub(r"(?<!\n)\n(?!\n)", " ", docstring)
+        super().__init__(name, help=text, rich_help_panel=panel)
 
     @cached_property
     def _outline(self) -> dict[str, Any]:
@@ -84,7 +87,7 @@ class Command(typer.core.TyperCommand):
             pretty_exceptions_short=False,
             rich_markup_mode=self.rich_markup_mode,
         )
-        complete(command, CHOICES)
+        complete(command)
         return command
 
     @property
@@ -99,7 +102,8 @@ class Command(typer.core.TyperCommand):
 
     def invoke(self, ctx: Any) -> Any:
         """Run the command; a known error ends it with a message and an exit code."""
-        return explained(self._declared.invoke)(ctx)
+        with explained():
+            return self._declared.invoke(ctx)
 
     def format_help(self, ctx: Any, formatter: Any) -> None:
         """Write the help; an example too long for the terminal continues after a backslash."""

@@ -12,7 +12,7 @@ from jobs.corrections.runner import correct
 from jobs.storage.database import Database
 from receiver.cli.common.consent import actor
 from receiver.cli.common.errors import CommandError
-from receiver.cli.common.progress import progress_bar
+from receiver.cli.common.progress import progress
 from receiver.terminal.output import Output, counted
 
 #: Changes and refusals that are printed; `--json` has more.
@@ -29,14 +29,13 @@ async def correct_with_progress(
     database: Database, out: Output, request: CorrectionPlan, note: str, matched: int
 ) -> CorrectionResult:
     """Correct the charges, with a bar on a terminal."""
-    with progress_bar(out) as progress:
-        task = progress.add_task("correcting", total=matched)
+    with progress(out, "correcting") as on_step:
         return await correct(
             database,
             request,
             actor=actor(),
             note=note,
-            on_step=lambda done: progress.update(task, completed=done),
+            on_step=lambda done: on_step(done, matched),
         )
 
 

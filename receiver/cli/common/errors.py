@@ -6,9 +6,8 @@ is shown.
 
 from __future__ import annotations
 
-import functools
-from collections.abc import Callable
-from typing import ParamSpec, TypeVar
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 import typer
 
@@ -19,9 +18,6 @@ MISUSE = 2
 #: The first step where there is no installation yet.
 BEGIN = "make a folder of your own with `receiver init DIR`, or go to the one you have"
 
-P = ParamSpec("P")
-R = TypeVar("R")
-
 
 class CommandError(Exception):
     """A problem that one message explains; `code` is what the command exits with."""
@@ -31,34 +27,22 @@ class CommandError(Exception):
         self.code = code
 
 
-def explained(command: Callable[P, R]) -> Callable[P, R]:
-    """The command; a known error ends it with a message on stderr and an exit code."""
+@contextmanager
+def explained() -> Iterator[None]:
+    """A known error within ends the command with a message on stderr and an exit code."""
+    try:
+        yield
+    except BrokenPipeError:
+        raise  # the reader of the output has gone; typer ends quietly
+    except KeyboardInterrupt:
+        raise typer.Exit(130) from None
+    except Exception as error:
+        # Imported late: most commands succeed, and --help does not need it.
+        from receiver.cli.common.explanations import explanation
+        from receiver.terminal.output import Output
 
-    @functools.wraps(command)
-    def run(*args: P.args, **kwargs: P.kwargs) -> R:
-        try:
-            return command(*args, **kwargs)
-        except BrokenPipeError:
-            raise  # the reader of the output has gone; typer ends quietly
-        except KeyboardInterrupt:
-            raise typer.Exit(130) from None
-        except CommandError as error:
-            raise _exit(str(error), error.code) from error
-        except Exception as error:
-            # Imported late: most commands succeed, and --help does not need it.
-            from receiver.cli.common.explanations import explanation
-
-            explained_error = explanation(error)
-            if explained_error is None:
-                raise
-            raise _exit(str(explained_error), explained_error.code) from error
-
-    return run
-
-
-def _exit(message: str, code: int) -> typer.Exit:
-    # Imported late, as above.
-    from receiver.terminal.output import Output
-
-    Output().say(f"receiver: {message}")
-    return typer.Exit(code)
+        known = error if isinstance(error, CommandError) else explanation(error)
+        if known is None:
+            raise
+        Output().say(f"receiver: {known}")
+        raise typer.Exit(known.code) from error

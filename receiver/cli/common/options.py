@@ -17,13 +17,13 @@ SourceName = Annotated[str, typer.Argument(metavar="SOURCE", help="The source's 
 Ids = Annotated[
     list[str] | None, typer.Argument(help="Delivery ids, or the starts of ids.", show_default=False)
 ]
-Limit = Annotated[int | None, typer.Option(min=1, help="At most so many.", show_default=False)]
+Limit = Annotated[int | None, typer.Option(min=1, help="At most this many.", show_default=False)]
 Note = Annotated[str | None, typer.Option(help="The reason; recorded with the action.")]
 MappingVersion = Annotated[
     str | None,
     typer.Option(
         metavar="VERSION",
-        help="As a dry run printed it; refused if other mappings are in force by now.",
+        help="The version that a dry run printed; refused once other mappings are in force.",
         show_default=False,
     ),
 ]

@@ -1,4 +1,7 @@
-"""Post a payload as its vendor would, signed, and print what the delivery billed."""
+"""Post a payload as its vendor would, signed, and print what the delivery billed.
+
+A vendor gets the answer that its delivery is accepted; a user also wants to know what it billed.
+"""
 
 from __future__ import annotations
 
@@ -11,17 +14,25 @@ from urllib.parse import urlsplit
 
 import httpx
 
+from jobs.common.states import DeliveryState
+from jobs.filters import DeliveryFilter
+from jobs.heartbeat import alive
+from jobs.queries.deliveries.billed import in_words, read_billed
+from jobs.queries.deliveries.listing import DeliveryItem, list_deliveries
+from jobs.storage.database import Database
 from mappings.engine.loading.load import Source
 from receiver.cli.common.errors import MISUSE, CommandError
 from receiver.cli.common.payloads import Payload
 from receiver.cli.common.session import Session
-from receiver.cli.common.settlement import settlement_text
 from receiver.signatures import Request, SchemeInvalid, SignatureError, scheme_of, signed_request
 from receiver.sources.listing import source_url
 from receiver.sources.secret_problems import usable_secrets
 from receiver.terminal.output import Output
 
 TIMEOUT_SECONDS = 30.0
+#: A delivery settles within milliseconds if a worker runs and the machine is not busy.
+SETTLEMENT_SECONDS = 10.0
+LOOK_SECONDS = 0.05
 SHOWN_CHARACTERS = 4_000
 
 
@@ -64,9 +75,38 @@ def print_settlement(session: Session, out: Output, posted: Posted) -> None:
     content = posted.content
     delivery = content.get("delivery") if isinstance(content, dict) else None
     if posted.is_success and isinstance(delivery, str):
-        text = settlement_text(session, delivery)
+        text = _settlement_text(session, delivery)
         if text is not None:
             out.line(text)
+
+
+def _settlement_text(session: Session, delivery_id: str) -> str | None:
+    """State and what was billed; None if the delivery is not in this installation's database."""
+    until = time.monotonic() + SETTLEMENT_SECONDS
+    while True:
+        seen = session.run_if_made(lambda database: _look(database, delivery_id), otherwise=None)
+        if seen is None:
+            return None
+        item, billed, is_awaited = seen
+        if item.state != DeliveryState.RECEIVED:
+            reason = f": {item.reason}" if item.reason else ""
+            return f"{item.state}{reason}, billed: {billed}"
+        if not is_awaited:
+            return "received; nothing is billed until a worker runs (`receiver work`)"
+        if time.monotonic() > until:
+            return f"received; see `receiver show {delivery_id}` for the outcome"
+        time.sleep(LOOK_SECONDS)
+
+
+async def _look(database: Database, delivery_id: str) -> tuple[DeliveryItem, str, bool] | None:
+    """The delivery, what it billed, and whether a worker is alive."""
+    page = await list_deliveries(database, DeliveryFilter(ids=(delivery_id,)))
+    if not page.items:
+        return None
+    (item,) = page.items
+    billed = (await read_billed(database, [delivery_id]))[delivery_id]
+    worker = await alive(database, role="work")
+    return item, in_words(billed, state=item.state, reason=item.reason), bool(worker)
 
 
 def post_as_vendor(

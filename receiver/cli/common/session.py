@@ -23,7 +23,7 @@ from jobs.mapping_store import (
     mappings_in_force,
     read_stored,
 )
-from jobs.storage.database import Database, open_database
+from jobs.storage.database import BUSY_SECONDS, Database, open_database
 from jobs.storage.revision import schema_is_current
 from jobs.timezone import stored_timezone
 from mappings.engine.common.suggest import hint
@@ -32,14 +32,14 @@ from receiver.cli.common.errors import BEGIN, MISUSE, CommandError
 from receiver.cli.common.installation import settings_here
 from receiver.config.data_dir import DEMO, is_demo
 from receiver.config.settings import DEFAULT_MAPPINGS, Settings
-from receiver.signatures import RULES
+from receiver.signatures import RULES, Scheme, SchemeInvalid, scheme_of
 from receiver.sources.secrets import Secrets, secrets_of
 from receiver.terminal.output import Output
 
 P = ParamSpec("P")
 R = TypeVar("R")
 
-#: How long a command that takes several transactions waits for each of them.
+#: How long a patient session waits for each transaction.
 PATIENCE_SECONDS = 60.0
 
 _MIGRATE = "make it with `receiver migrate` (`receiver up` does so by itself)"
@@ -50,11 +50,16 @@ class NoDatabaseYet(CommandError):
 
 
 class Session:
-    """The installation as one command sees it."""
+    """The installation as one command sees it.
 
-    def __init__(self, settings: Settings | None = None) -> None:
+    A `patient` one is for what takes several transactions beside busy workers: it asks for SQLite's
+    one write lock more often than they do, and waits longer for it.
+    """
+
+    def __init__(self, settings: Settings | None = None, *, patient: bool = False) -> None:
         _keep_logs_off_stdout()
         self.settings = settings or settings_here()
+        self._is_patient = patient
 
     @cached_property
     def secrets(self) -> Secrets:
@@ -93,32 +98,23 @@ class Session:
         **kwargs: P.kwargs,
     ) -> R:
         """Do `work` on the migrated database and close it again. Raises NoDatabaseYet."""
-        database = open_database(self.settings.database, pool_size=2)
-        return asyncio.run(self._on(database, lambda: work(database, *args, **kwargs)))
 
-    def run_patiently(
-        self,
-        work: Callable[Concatenate[Database, P], Awaitable[R]],
-        *args: P.args,
-        **kwargs: P.kwargs,
-    ) -> R:
-        """Like `run`, for what takes several transactions beside busy workers.
+        async def run() -> R:
+            refuse_missing_file(self.settings)
+            database = open_database(
+                self.settings.database,
+                pool_size=2,
+                eager=self._is_patient,
+                busy_seconds=PATIENCE_SECONDS if self._is_patient else BUSY_SECONDS,
+            )
+            try:
+                if not await schema_is_current(database):
+                    raise NoDatabaseYet(f"the database lacks this version's tables; {_MIGRATE}")
+                return await work(database, *args, **kwargs)
+            finally:
+                await database.close()
 
-        It asks for SQLite's one write lock more often than they do, and waits longer for it.
-        """
-        database = open_database(
-            self.settings.database, pool_size=2, eager=True, busy_seconds=PATIENCE_SECONDS
-        )
-        return asyncio.run(self._on(database, lambda: work(database, *args, **kwargs)))
-
-    async def _on(self, database: Database, work: Callable[[], Awaitable[R]]) -> R:
-        refuse_missing_file(self.settings)
-        try:
-            if not await schema_is_current(database):
-                raise NoDatabaseYet(f"the database lacks this version's tables; {_MIGRATE}")
-            return await work()
-        finally:
-            await database.close()
+        return asyncio.run(run())
 
     def run_if_made(self, work: Callable[[Database], Awaitable[R]], *, otherwise: R) -> R:
         """Like `run`, but returns `otherwise` if there is no database yet."""
@@ -184,6 +180,13 @@ class Session:
         raise CommandError(
             f"there is no source {name!r}; {hint(name, sorted(self.edited.sources))}", code=MISUSE
         )
+
+    def scheme(self, source: Source) -> Scheme:
+        """How the source signs; CommandError where its file holds what no scheme takes."""
+        try:
+            return scheme_of(source.verify)
+        except SchemeInvalid as error:
+            raise CommandError(f"source {source.name}: {error}") from error
 
     def files(self, folder: Path | None = None) -> dict[str, bytes]:
         """The files of the mappings folder, or another; CommandError if it cannot be read."""

@@ -97,7 +97,7 @@ def test_a_limit_goes_over_as_many_pages_as_it_takes(installed: Installation) ->
 
     installed.fill(many)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("receiver.cli.deliveries.MAX_LIMIT", 2)
+        patch.setattr("receiver.cli.common.filters.MAX_LIMIT", 2)
         ran = installed.run("deliveries", "--limit", "3", "--json")
     assert [item["id"] for item in ran.json] == ["d4", "d3", "d2"]
     assert installed.run("deliveries", "--limit", "3").out.startswith("4 deliveries, the newest 3")

@@ -74,7 +74,7 @@ def test_an_example_of_an_older_delivery_goes_out_as_it_would_be_stored_today(
     assert "0 values redacted" in ran.err
     refused = redacting.run("example", "d2")
     assert refused.code == 1
-    assert "values are to be taken out of d2, and it is no JSON" in refused.err
+    assert "values are to be taken out of d2, and it is not JSON" in refused.err
 
 
 def test_check_refuses_an_expression_that_reads_what_is_redacted(redacting: Installation) -> None:

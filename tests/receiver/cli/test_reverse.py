@@ -259,7 +259,7 @@ def test_a_rebill_where_no_service_has_run_is_refused(installed: Installation) -
     installed.fill(_charges)
     ran = installed.run("reverse", "d1", "--rebill", "--note", "why", "--yes")
     assert (ran.code, ran.out) == (1, "")
-    assert "no service has run on it yet" in ran.err
+    assert "no service has run on this database yet" in ran.err
 
 
 def test_from_says_what_to_bill_instead(billed: Installation) -> None:
