@@ -36,7 +36,7 @@ async def in_force(workshop: Workshop) -> MappingSet:
 
 
 async def test_a_database_without_a_recorded_set_is_refused(workshop: Workshop) -> None:
-    with pytest.raises(NoMappingsInForce, match="no service has run on it yet"):
+    with pytest.raises(NoMappingsInForce, match="no service has run on this database yet"):
         await in_force(workshop)
 
 
