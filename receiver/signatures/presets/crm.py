@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from receiver.signatures.content import SignedContent
-from receiver.signatures.custom.hashes import PlainHashScheme
-from receiver.signatures.custom.inbody import BodyToken
+from receiver.signatures.custom.digests import PlainHashScheme
 from receiver.signatures.custom.jwts import JwtScheme, MondayScheme
+from receiver.signatures.custom.members import BodyToken
 from receiver.signatures.fields import Field
 from receiver.signatures.handshakes import Ask, Echo, Handshake
 from receiver.signatures.hmac_scheme import HmacScheme

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from mappings.engine.payload import Format
 from receiver.signatures.content import SignedContent
-from receiver.signatures.custom.inbody import SignedMembers
 from receiver.signatures.custom.keys import IroncladScheme
+from receiver.signatures.custom.members import SignedMembers
 from receiver.signatures.custom.places import (
     NumberedHeaders,
     OrderedItems,

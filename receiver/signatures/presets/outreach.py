@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from mappings.engine.payload import Format
-from receiver.signatures.custom.inbody import SignedMembers
 from receiver.signatures.custom.keys import PublicKeyScheme
+from receiver.signatures.custom.members import SignedMembers
 from receiver.signatures.hmac_scheme import HmacScheme
 from receiver.signatures.records import STATUS_200
 from receiver.signatures.scheme import Scheme

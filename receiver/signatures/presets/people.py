@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from receiver.signatures.content import SignedContent
-from receiver.signatures.custom.inbody import SignedMembers
+from receiver.signatures.custom.members import SignedMembers
 from receiver.signatures.custom.places import SpacedPairs
 from receiver.signatures.fields import Field
 from receiver.signatures.handshakes import Ask, Handshake

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from mappings.engine.payload import Format
 from receiver.signatures.content import SignedContent
-from receiver.signatures.custom.encodings import AnyEncoding
+from receiver.signatures.custom.digests import AnyEncoding
 from receiver.signatures.custom.jira import JiraConnectScheme
 from receiver.signatures.custom.places import SeveralHeaders, TimeInBody
 from receiver.signatures.fields import Field

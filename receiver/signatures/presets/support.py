@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from mappings.engine.payload import Format
 from receiver.signatures.content import SignedContent
-from receiver.signatures.custom.inbody import BodyToken
 from receiver.signatures.custom.keys import PublicKeyScheme
+from receiver.signatures.custom.members import BodyToken
 from receiver.signatures.custom.places import OrderedItems, TimeInBody
 from receiver.signatures.fields import Field
 from receiver.signatures.handshakes import EMPTY, Ask, Echo, Handshake

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from mappings.engine.payload import Format
 from receiver.signatures.content import SignedContent
-from receiver.signatures.custom.bodytoken import TokenBody
-from receiver.signatures.custom.inbody import BodyToken
+from receiver.signatures.custom.digests import TokenBody
 from receiver.signatures.custom.jwts import JwtScheme
 from receiver.signatures.custom.keys import PublicKeyScheme
-from receiver.signatures.custom.members import JustCallScheme
+from receiver.signatures.custom.members import BodyToken, JustCallScheme
 from receiver.signatures.custom.places import OrderedItems
 from receiver.signatures.fields import Field
 from receiver.signatures.handshakes import Ask, Echo, Handshake
@@ -129,7 +128,7 @@ SCHEMES: tuple[Scheme, ...] = (
         success=STATUS_200,
         remarks="unsigned; the token of the webhook is in each body",
     ),
-    # See custom.bodytoken. JSON is what examples are written in; only tokens can be verified.
+    # See custom.digests. JSON is what examples are written in; only tokens can be verified.
     TokenBody(
         name="dialpad",
         vendor="Dialpad",

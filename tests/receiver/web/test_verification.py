@@ -13,7 +13,7 @@ import pytest
 
 from receiver.signatures import PRESETS, Request, Verified, signed_request
 from receiver.signatures import fields as signature_fields
-from receiver.signatures.custom.inbody import BodyToken
+from receiver.signatures.custom.members import BodyToken
 from receiver.web.errors import HTTPError
 from receiver.web.verification import LARGE_BYTES, VerificationQueue
 from tests.receiver.web.endpoint import Endpoint
