@@ -9,7 +9,16 @@ import re
 from collections.abc import Mapping
 
 from receiver.signatures import codecs
-from receiver.signatures.knobs import Knob, choice_knob, header_knob, schema_of, text_knob
+from receiver.signatures.knobs import (
+    Knob,
+    choice_knob,
+    header_knob,
+    matches,
+    object_knob,
+    object_of,
+    plain_knob,
+    text_knob,
+)
 
 MOST_HANDSHAKES = 16
 MOST_MARKS = 16
@@ -21,11 +30,11 @@ _FIELD_SHAPE = {"type": "string", "pattern": r"^(query|header|form|body)\..+$"}
 
 
 def _field_knob(description: str) -> Knob:
-    return Knob(description=description, shape=_FIELD_SHAPE, fault=_field_fault)
+    return plain_knob(description, _FIELD_SHAPE, matches(_FIELD), _FIELD_REMEDY)
 
 
 def _field_fault(value: object) -> str | None:
-    return None if isinstance(value, str) and _FIELD.fullmatch(value) else _FIELD_REMEDY
+    return None if matches(_FIELD)(value) else _FIELD_REMEDY
 
 
 def _when_fault(value: object) -> str | None:
@@ -45,20 +54,8 @@ def _shows_fault(value: object) -> str | None:
     return "Write a list of fields, such as [body.verification_token]."
 
 
-def _text_fault(value: object) -> str | None:
-    return None if _is_text(value) else f"Write 1 to {LONGEST_TEXT} characters in quotes."
-
-
 def _is_text(value: object) -> bool:
     return isinstance(value, str) and 0 < len(value) <= LONGEST_TEXT and value.isprintable()
-
-
-def _bool_fault(value: object) -> str | None:
-    return None if isinstance(value, bool) else "Write true or false."
-
-
-def _digest_fault(value: object) -> str | None:
-    return None if isinstance(value, Mapping) else "Write {member: encryptedToken, encoding: hex}."
 
 
 _AS_HEADER = header_knob("The header of the answer in which it is repeated.")
@@ -117,27 +114,24 @@ HANDSHAKE_KNOBS: dict[str, Knob] = {
         shape=_AS_HEADER.shape,
         fault=lambda value: _AS_HEADER.fault(value) or _own_header_fault(value),
     ),
-    "digest": Knob(
-        description="Under hmac: the HMAC of what `echo` names, under the secret, is answered.",
-        shape={
-            "type": "object",
-            "additionalProperties": False,
-            "properties": dict(schema_of(DIGEST_KNOBS)),
-        },
-        fault=_digest_fault,
+    "digest": object_knob(
+        "Under hmac: the HMAC of what `echo` names, under the secret, is answered.",
+        DIGEST_KNOBS,
+        "Write {member: encryptedToken, encoding: hex}.",
     ),
-    "text": Knob(
-        description="A fixed answer instead of an echo; without either the answer is empty.",
-        shape={"type": "string", "minLength": 1, "maxLength": LONGEST_TEXT},
-        fault=_text_fault,
+    "text": plain_knob(
+        "A fixed answer instead of an echo; without either the answer is empty.",
+        {"type": "string", "minLength": 1, "maxLength": LONGEST_TEXT},
+        _is_text,
+        f"Write 1 to {LONGEST_TEXT} characters in quotes.",
     ),
-    "signed": Knob(
-        description="Whether it must carry the signature or token that deliveries carry: true by "
-        "default, "
+    "signed": plain_knob(
+        "Whether it must carry the signature or token that deliveries carry: true by default, "
         "but false for a GET under hmac, token and basic. An unsigned POST that carries one is a "
         "delivery.",
-        shape={"type": "boolean"},
-        fault=_bool_fault,
+        {"type": "boolean"},
+        lambda value: isinstance(value, bool),
+        "Write true or false.",
     ),
     "verify_token": _field_knob(
         "The field that must equal the secret named under handshake_secret: query.hub.verify_token."
@@ -156,22 +150,10 @@ HANDSHAKE_KNOBS: dict[str, Knob] = {
 
 def handshakes_knob() -> Knob:
     """The knob `handshakes` itself."""
-    return Knob(
-        description="Set-up requests that are answered and not stored, a list: see below.",
-        shape={
-            "type": "array",
-            "maxItems": MOST_HANDSHAKES,
-            "items": {
-                "type": "object",
-                "additionalProperties": False,
-                "properties": dict(schema_of(HANDSHAKE_KNOBS)),
-            },
-        },
-        fault=_list_fault,
+    items = object_of(HANDSHAKE_KNOBS)
+    return plain_knob(
+        "Set-up requests that are answered and not stored, a list: see below.",
+        {"type": "array", "maxItems": MOST_HANDSHAKES, "items": items},
+        lambda value: isinstance(value, list) and len(value) <= MOST_HANDSHAKES,
+        "Write a list, such as [{echo: query.challenge}].",
     )
-
-
-def _list_fault(value: object) -> str | None:
-    if isinstance(value, list) and len(value) <= MOST_HANDSHAKES:
-        return None
-    return "Write a list, such as [{echo: query.challenge}]."

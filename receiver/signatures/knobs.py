@@ -6,8 +6,9 @@ Owns the one table of knobs from which checking, the editor's schema and the doc
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from mappings.engine.common.suggest import completed
 from mappings.engine.payload import Format
@@ -48,41 +49,70 @@ class Knob:
     required: bool = False
 
 
-def header_knob(description: str, *, required: bool = False) -> Knob:
-    """A knob that names an HTTP header."""
+def schema_of(knobs: Mapping[str, Knob]) -> Iterator[tuple[str, dict[str, object]]]:
+    """Each knob as a JSON Schema property."""
+    for name, knob in knobs.items():
+        yield name, {**knob.shape, "description": knob.description}
+
+
+def object_of(knobs: Mapping[str, Knob]) -> dict[str, object]:
+    """The JSON Schema of an object of these knobs and no other keys."""
+    properties = dict(schema_of(knobs))
+    return {"type": "object", "additionalProperties": False, "properties": properties}
+
+
+def plain_knob(
+    description: str,
+    shape: Mapping[str, object],
+    accepts: Callable[[Any], bool],
+    remedy: str,
+    *,
+    required: bool = False,
+) -> Knob:
+    """A knob with one remedy for every value that it does not accept."""
 
     def fault(value: object) -> str | None:
-        if isinstance(value, str) and _HEADER_NAME.fullmatch(value):
-            return None
-        return "Write the name of an HTTP header, such as X-Signature."
+        return None if accepts(value) else remedy
 
-    shape = {"type": "string", "pattern": f"^{_HEADER_NAME.pattern}$"}
     return Knob(description=description, shape=shape, fault=fault, required=required)
 
 
-def choice_knob(description: str, choices: tuple[str, ...], *, required: bool = False) -> Knob:
-    """A knob that takes one of a few words."""
-
-    def fault(value: object) -> str | None:
-        return None if value in choices else f"Write one of {', '.join(choices)}."
-
-    return Knob(
-        description=description, shape={"enum": list(choices)}, fault=fault, required=required
+def object_knob(description: str, knobs: Mapping[str, Knob], remedy: str) -> Knob:
+    """A knob that holds others, whose values are judged apart."""
+    return plain_knob(
+        description, object_of(knobs), lambda value: isinstance(value, Mapping), remedy
     )
+
+
+def matches(pattern: re.Pattern[str]) -> Callable[[object], bool]:
+    """Whether a value is text that has the pattern."""
+    return lambda value: isinstance(value, str) and pattern.fullmatch(value) is not None
+
+
+def header_knob(description: str, *, required: bool = False) -> Knob:
+    """A knob that names an HTTP header."""
+    shape = {"type": "string", "pattern": f"^{_HEADER_NAME.pattern}$"}
+    remedy = "Write the name of an HTTP header, such as X-Signature."
+    return plain_knob(description, shape, matches(_HEADER_NAME), remedy, required=required)
+
+
+def choice_knob(description: str, choices: Sequence[str | int], *, required: bool = False) -> Knob:
+    """A knob that takes one of a few words or numbers."""
+    remedy = f"Write one of {', '.join(map(str, choices))}."
+
+    def accepts(value: object) -> bool:
+        return isinstance(value, str | int) and type(value) is not bool and value in choices
+
+    return plain_knob(description, {"enum": list(choices)}, accepts, remedy, required=required)
 
 
 def text_knob(description: str, *, empty: bool) -> Knob:
     """A knob that takes text, empty text only where `empty`."""
-
-    def fault(value: object) -> str | None:
-        if isinstance(value, str) and (value or empty):
-            return None
-        return 'Write text in quotes, such as "v1=".'
-
-    return Knob(
-        description=description,
-        shape={"type": "string", "minLength": 0 if empty else 1},
-        fault=fault,
+    return plain_knob(
+        description,
+        {"type": "string", "minLength": 0 if empty else 1},
+        lambda value: isinstance(value, str) and bool(value or empty),
+        'Write text in quotes, such as "v1=".',
     )
 
 
@@ -107,50 +137,19 @@ def _signed_content() -> Knob:
     )
 
 
-def _seconds(value: object) -> str | None:
-    if type(value) is int and 1 <= value <= LONGEST_TOLERANCE_SECONDS:
-        return None
-    return f"Write whole seconds from 1 to {LONGEST_TOLERANCE_SECONDS}."
-
-
-def _success(value: object) -> str | None:
-    return None if isinstance(value, Mapping) else "Write {status: …, body: …, content_type: …}."
-
-
-def _failure(value: object) -> str | None:
-    return None if isinstance(value, Mapping) else "Write {body: …, content_type: …}."
-
-
-def _secret_name(value: object) -> str | None:
-    if isinstance(value, str) and _SECRET_NAME.fullmatch(value):
-        return None
-    return "Write the name of a secret, such as WHATSAPP_VERIFY_TOKEN."
-
-
-def _status(value: object) -> str | None:
-    if type(value) is int and value in SUCCESS_STATUSES:
-        return None
-    return f"Write one of {', '.join(map(str, SUCCESS_STATUSES))}."
-
-
-def _content_type(value: object) -> str | None:
-    if isinstance(value, str) and _HEADER_VALUE.fullmatch(value):
-        return None
-    return "Write a media type, such as text/plain."
+def _is_tolerance(value: object) -> bool:
+    return type(value) is int and 1 <= value <= LONGEST_TOLERANCE_SECONDS
 
 
 #: Inside `success`.
 SUCCESS_KNOBS: dict[str, Knob] = {
-    "status": Knob(
-        description="The status, 200 by default.",
-        shape={"enum": list(SUCCESS_STATUSES)},
-        fault=_status,
-    ),
+    "status": choice_knob("The status, 200 by default.", SUCCESS_STATUSES),
     "body": text_knob("The body, empty by default.", empty=True),
-    "content_type": Knob(
-        description="The media type of the body, text/plain by default.",
-        shape={"type": "string"},
-        fault=_content_type,
+    "content_type": plain_knob(
+        "The media type of the body, text/plain by default.",
+        {"type": "string"},
+        matches(_HEADER_VALUE),
+        "Write a media type, such as text/plain.",
     ),
 }
 
@@ -159,13 +158,13 @@ FAILURE_KNOBS: dict[str, Knob] = {name: SUCCESS_KNOBS[name] for name in ("body",
 
 #: Allowed under every scheme.
 COMMON_KNOBS: dict[str, Knob] = {
-    "tolerance_seconds": Knob(
-        description="How far the time of signing may lie before or after now, 300 by default; "
-        "before now "
+    "tolerance_seconds": plain_knob(
+        "How far the time of signing may lie before or after now, 300 by default; before now "
         "a signed token is judged by its exp instead, and a preset whose vendor repeats the first "
         "signed time in its retries reaches back over them, unless this is set.",
-        shape={"type": "integer", "minimum": 1, "maximum": LONGEST_TOLERANCE_SECONDS},
-        fault=_seconds,
+        {"type": "integer", "minimum": 1, "maximum": LONGEST_TOLERANCE_SECONDS},
+        _is_tolerance,
+        f"Write whole seconds from 1 to {LONGEST_TOLERANCE_SECONDS}.",
     ),
     "dedupe": choice_knob(
         "none: every POST is a delivery of its own, also when it repeats another.", ("none",)
@@ -177,35 +176,21 @@ COMMON_KNOBS: dict[str, Knob] = {
         tuple(FORMATS),
     ),
     "charset": choice_knob("What texts are written in that are not UTF-8.", CHARSETS),
-    "success": Knob(
-        description="What a vendor must hear for a delivery that was kept, where it insists.",
-        shape={
-            "type": "object",
-            "additionalProperties": False,
-            "properties": {
-                name: {**knob.shape, "description": knob.description}
-                for name, knob in SUCCESS_KNOBS.items()
-            },
-        },
-        fault=_success,
+    "success": object_knob(
+        "What a vendor must hear for a delivery that was kept, where it insists.",
+        SUCCESS_KNOBS,
+        "Write {status: …, body: …, content_type: …}.",
     ),
-    "failure": Knob(
-        description="What a vendor must hear, with 401, for a request that is not verified.",
-        shape={
-            "type": "object",
-            "additionalProperties": False,
-            "properties": {
-                name: {**knob.shape, "description": knob.description}
-                for name, knob in FAILURE_KNOBS.items()
-            },
-        },
-        fault=_failure,
+    "failure": object_knob(
+        "What a vendor must hear, with 401, for a request that is not verified.",
+        FAILURE_KNOBS,
+        "Write {body: …, content_type: …}.",
     ),
-    "handshake_secret": Knob(
-        description="The name of a secret that only a set-up request must show, such as a verify "
-        "token.",
-        shape={"type": "string", "pattern": f"^{_SECRET_NAME.pattern}$"},
-        fault=_secret_name,
+    "handshake_secret": plain_knob(
+        "The name of a secret that only a set-up request must show, such as a verify token.",
+        {"type": "string", "pattern": f"^{_SECRET_NAME.pattern}$"},
+        matches(_SECRET_NAME),
+        "Write the name of a secret, such as WHATSAPP_VERIFY_TOKEN.",
     ),
 }
 
@@ -289,9 +274,3 @@ def value_fault(place: tuple[str | int, ...], knob: Knob, value: object) -> Iter
     remedy = knob.fault(value)
     if remedy is not None:
         yield place, f"`{place[-1]}` cannot be {str(value)[:64]!r}.", remedy
-
-
-def schema_of(knobs: Mapping[str, Knob]) -> Iterator[tuple[str, dict[str, object]]]:
-    """Each knob as a JSON Schema property."""
-    for name, knob in knobs.items():
-        yield name, {**knob.shape, "description": knob.description}
