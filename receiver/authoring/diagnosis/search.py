@@ -5,7 +5,7 @@ Owns the order of the search and its answer. Names secrets and never shows one.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from itertools import chain
@@ -67,17 +67,17 @@ def diagnose(
     try:
         verified = _verify(first, scheme, now)
     except SignatureError as refused:
-        return _explain(first, refused, tuple(secrets), tuple(others), public_url, source, now)
+        own_urls = urls(request.url, request.headers, public_url=public_url, source=source)
+        return _explain(first, refused, secrets, others, own_urls, now)
     return _answer(first, verified, refused=None)
 
 
 def _explain(
     first: _Try,
     refused: SignatureError,
-    secrets: tuple[NamedSecret, ...],
-    others: tuple[NamedSecret, ...],
-    public_url: str,
-    source: str,
+    secrets: Sequence[NamedSecret],
+    others: Sequence[NamedSecret],
+    own_urls: Iterable[Variant[str]],
     now: float,
 ) -> Diagnosis:
     by_knobs = _by_knobs(first, refused, now) if first.scheme.name in GENERIC else None
@@ -85,41 +85,35 @@ def _explain(
         return by_knobs
     if refused.cause in _HOPELESS:
         return _answer(first, None, refused, (_without_signature(first, refused),))
-    changed_body = [
-        _with_body(first, one) for one in bodies(first.request.body, first.request.headers)
-    ]
-    changed_url = [
-        _with_url(first, one)
-        for one in urls(
-            first.request.url, first.request.headers, public_url=public_url, source=source
-        )
-    ]
-    changed_secret = list(_with_secrets(first, secrets, others))
-    singles = ([first], changed_secret, changed_url, changed_body)
-    pairs = (
-        [_with_body(url, one) for url in changed_url for one in _bodies_of(first)],
-        [_both(secret, url) for secret in changed_secret for url in changed_url],
-        [_both(secret, body) for secret in changed_secret for body in changed_body],
+    by_secret = list(_with_secrets(first, secrets, others))
+    by_url = list(_with_urls(first, own_urls))
+    by_body = list(_with_bodies(first))
+    pairs = chain(
+        (both for url in by_url for both in _with_bodies(url)),
+        (_both(secret, url) for secret in by_secret for url in by_url),
+        (_both(secret, body) for secret in by_secret for body in by_body),
     )
-    for one in chain(*singles, _as_other_schemes(first, now), *pairs):
-        try:
-            verified = _verify(one, _timeless(one.scheme), now)
-        except SignatureError as error:
-            if error.cause not in _CLOCK:
-                continue
-            # Some carry an end of their own beside the window, as JWTs do.
-            finding = Finding("clock", error.detail, "--at checks it as of when it was sent")
-            return _answer(one, None, refused, (*one.findings, finding))
-        return _answer(
-            one, verified, refused, (*one.findings, *_clock(first.scheme, verified, now))
-        )
-    by_share = ((1, (first, *changed_secret)), (_SHARE, (*changed_body, *changed_url)))
-    for share, tries in by_share:
-        for one in tries:
-            by_knobs = _by_knobs(one, refused, now, share=share)
-            if by_knobs is not None:
-                return by_knobs
-    return _answer(first, None, refused, tuple(_unexplained(first)))
+    tries = chain([first], by_secret, by_url, by_body, _as_other_schemes(first, now), pairs)
+    judged = (_judged(first, one, refused, now) for one in tries)
+    by_share = ((1, (first, *by_secret)), (_SHARE, (*by_body, *by_url)))
+    with_knobs = (
+        _by_knobs(one, refused, now, share=share) for share, group in by_share for one in group
+    )
+    found = next(filter(None, chain(judged, with_knobs)), None)
+    return found or _answer(first, None, refused, tuple(_unexplained(first)))
+
+
+def _judged(first: _Try, one: _Try, refused: SignatureError, now: float) -> Diagnosis | None:
+    """The diagnosis where this try verifies the request, save for its time."""
+    try:
+        verified = _verify(one, _timeless(one.scheme), now)
+    except SignatureError as error:
+        if error.cause not in _CLOCK:
+            return None
+        # Some carry an end of their own beside the window, as JWTs do.
+        finding = Finding("clock", error.detail, "--at checks it as of when it was sent")
+        return _answer(one, None, refused, (*one.findings, finding))
+    return _answer(one, verified, refused, (*one.findings, *_clock(first.scheme, verified, now)))
 
 
 def _by_knobs(
@@ -175,23 +169,21 @@ def _timeless(scheme: Scheme) -> Scheme:
     return replace(scheme, tolerance_seconds=_ANY_TIME_SECONDS)
 
 
-def _bodies_of(one: _Try) -> Iterator[Variant[bytes]]:
-    return bodies(one.request.body, one.request.headers)
+def _with_bodies(one: _Try) -> Iterator[_Try]:
+    for variant in bodies(one.request.body, one.request.headers):
+        said = f"the body was changed: it verifies {variant.said}"
+        request = replace(one.request, body=variant.value)
+        yield _changed(one, request, Finding("body", said, variant.remediation))
 
 
-def _with_body(one: _Try, variant: Variant[bytes]) -> _Try:
-    finding = Finding(
-        "body", f"the body was changed: it verifies {variant.said}", variant.remediation
-    )
-    request = replace(one.request, body=variant.value)
-    return replace(one, request=request, findings=(*one.findings, finding))
+def _with_urls(one: _Try, variants: Iterable[Variant[str]]) -> Iterator[_Try]:
+    for variant in variants:
+        said = f"another URL was signed: it verifies {variant.said}"
+        request = replace(one.request, url=variant.value)
+        yield _changed(one, request, Finding("url", said, variant.remediation))
 
 
-def _with_url(one: _Try, variant: Variant[str]) -> _Try:
-    finding = Finding(
-        "url", f"another URL was signed: it verifies {variant.said}", variant.remediation
-    )
-    request = replace(one.request, url=variant.value)
+def _changed(one: _Try, request: Captured, finding: Finding) -> _Try:
     return replace(one, request=request, findings=(*one.findings, finding))
 
 
@@ -200,7 +192,7 @@ def _both(secret: _Try, other: _Try) -> _Try:
 
 
 def _with_secrets(
-    first: _Try, secrets: tuple[NamedSecret, ...], others: tuple[NamedSecret, ...]
+    first: _Try, secrets: Sequence[NamedSecret], others: Sequence[NamedSecret]
 ) -> Iterator[_Try]:
     for one in secrets:
         if one.has_ended:

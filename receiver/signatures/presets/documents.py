@@ -27,10 +27,7 @@ _ADOBE_ECHO = Echo(
     member="xAdobeSignClientId",
     header="X-AdobeSign-ClientId",
 )
-
-_WRIKE_TOKEN = Field("header", "X-Hook-Secret")
 _DROPBOX_CHALLENGE = Field("query", "challenge")
-_SMARTSHEET_CHALLENGE = Field("header", "Smartsheet-Hook-Challenge")
 
 SCHEMES: tuple[Scheme, ...] = (
     # See custom.places, for both. DocuSign's key looks like base64 and is used as the text it is.

@@ -16,9 +16,6 @@ from receiver.signatures.tokens import TokenScheme
 
 _HOOK_SECRET = Field("header", "X-Hook-Secret")
 _VERIFICATION_TOKEN = Field("body", "verification_token")
-
-_WRIKE_TOKEN = Field("header", "X-Hook-Secret")
-_DROPBOX_CHALLENGE = Field("query", "challenge")
 _SMARTSHEET_CHALLENGE = Field("header", "Smartsheet-Hook-Challenge")
 
 SCHEMES: tuple[Scheme, ...] = (
@@ -176,10 +173,10 @@ SCHEMES: tuple[Scheme, ...] = (
             Handshake(
                 name="secret-verification",
                 asks=(
-                    Ask(_WRIKE_TOKEN),
+                    Ask(_HOOK_SECRET),
                     Ask(Field("body", "requestType"), "WebHook secret verification"),
                 ),
-                reply=Digest(field=_WRIKE_TOKEN, header="X-Hook-Secret", in_the_open=True),
+                reply=Digest(field=_HOOK_SECRET, header="X-Hook-Secret", in_the_open=True),
                 signed=False,
             ),
         ),
