@@ -21,21 +21,11 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from jobs.common.errors import FilterInvalid, brief, is_transient
 from jobs.mapping_store import MappingsChanged
-from receiver.web.errors import error_body, retry_after
+from receiver.web.errors import HTTPError, error_body, retry_after
 
 log = structlog.get_logger(__name__)
 
 JSON = "application/json"
-
-
-class ApiError(Exception):
-    """The request cannot be served as it is; code and detail go to the caller."""
-
-    def __init__(self, status: int, code: str, detail: str) -> None:
-        super().__init__(detail)
-        self.status = status
-        self.code = code
-        self.detail = detail
 
 
 class SafeHeaders:
@@ -55,9 +45,9 @@ class SafeHeaders:
         await self._app(scope, receive, send_safely)
 
 
-def not_found(what: str, name: str) -> ApiError:
+def not_found(what: str, name: str) -> HTTPError:
     """404 for something named in the path or by id."""
-    return ApiError(404, "not-found", f"there is no {what} {name[:80]!r}")
+    return HTTPError(404, "not-found", f"there is no {what} {name[:80]!r}")
 
 
 def shape(answer: BaseModel, *, status: int = 200) -> Response:
@@ -74,7 +64,7 @@ def error(
 
 
 async def on_api_error(_request: Request, exc: Exception) -> Response:
-    assert isinstance(exc, ApiError)  # noqa: S101 - what it is registered for
+    assert isinstance(exc, HTTPError)  # noqa: S101 - what it is registered for
     return error(exc.status, exc.code, exc.detail)
 
 
@@ -121,7 +111,7 @@ async def on_bug(_request: Request, _exc: Exception) -> Response:
 
 #: Which exception is answered by what.
 HANDLERS: dict[Any, Any] = {
-    ApiError: on_api_error,
+    HTTPError: on_api_error,
     FilterInvalid: on_filter_invalid,
     MappingsChanged: on_mappings_changed,
     HTTPException: on_http_exception,

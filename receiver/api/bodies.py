@@ -17,10 +17,10 @@ from jobs.common.errors import FilterInvalid
 from jobs.common.parsing import check_names, check_text
 from jobs.filters import Filter
 from mappings.engine.common.unique_keys import DuplicateKey, unique_keys
-from receiver.api.answers import ApiError
 from receiver.api.call import Call
 from receiver.web.body import BodyReader, BodyTooLarge, Disconnected
 from receiver.web.body_budget import Budget
+from receiver.web.errors import HTTPError
 
 F = TypeVar("F", bound=Filter)
 
@@ -136,11 +136,11 @@ async def _body(request: Request) -> bytes:
             return await reader.read(MAX_BODY_BYTES, BODY_SECONDS, reservation)
     except BodyTooLarge:
         detail = f"the body has more than {MAX_BODY_BYTES} bytes"
-        raise ApiError(413, "too-large", detail) from None
+        raise HTTPError(413, "too-large", detail) from None
     except TimeoutError:
-        raise ApiError(408, "too-slow", "the body did not arrive in time") from None
+        raise HTTPError(408, "too-slow", "the body did not arrive in time") from None
     except Disconnected:
-        raise ApiError(400, "disconnected", "the body is not whole") from None
+        raise HTTPError(400, "disconnected", "the body is not whole") from None
 
 
 def _shown(value: Any) -> str:

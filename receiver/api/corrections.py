@@ -19,12 +19,12 @@ from jobs.corrections.runner import correct, rehearse
 from jobs.filters import ChargeFilter
 from jobs.queries.identification import IdKind, whole_id, whole_ids
 from mappings.engine.loading.load import MappingSet
-from receiver.api.answers import ApiError
 from receiver.api.bodies import CommandRequest, read_command
 from receiver.api.call import Answer, Call
 from receiver.api.commands import ACTOR
 from receiver.api.dependencies import mappings_named
 from receiver.api.filter_names import refuse_misspelt
+from receiver.web.errors import HTTPError
 
 
 async def reverse(call: Call[Any]) -> Answer:
@@ -48,7 +48,7 @@ async def reinstate(call: Call[Any]) -> Answer:
     ids = await whole_ids(call.database, request.where.ids, kinds)
     named, unknown = await find_named(call.database, ids)
     if unknown:
-        raise ApiError(404, "not-found", NAMES_NOTHING.format(unknown[0]))
+        raise HTTPError(404, "not-found", NAMES_NOTHING.format(unknown[0]))
     return (await _correct(call, request, ReinstatementRequest(named))).as_json()
 
 
@@ -94,4 +94,4 @@ async def _refuse_wrong_ids(call: Call[Any], ids: Sequence[str]) -> None:
     for wrong in (await named_wrongly(call.database, ids)).values():
         if wrong.is_known:
             raise FilterInvalid(wrong.reason)
-        raise ApiError(404, "not-found", wrong.reason)
+        raise HTTPError(404, "not-found", wrong.reason)

@@ -101,14 +101,6 @@ def comparable(candidate: str, encoding: str) -> bytes:
     return text.encode("utf-8", "backslashreplace")
 
 
-def _from_seconds(text: str) -> float:
-    return float(_whole_number(text))
-
-
-def _from_milliseconds(text: str) -> float:
-    return _whole_number(text) / 1000
-
-
 def _from_either(text: str) -> float:
     number = _whole_number(text)
     return number / 1000 if number >= _FIRST_MILLISECONDS else float(number)
@@ -131,8 +123,8 @@ def _from_iso8601_of_utc(text: str) -> float:
 
 
 _TIME_READERS: dict[str, Callable[[str], float]] = {
-    "seconds": _from_seconds,
-    "milliseconds": _from_milliseconds,
+    "seconds": lambda text: float(_whole_number(text)),
+    "milliseconds": lambda text: _whole_number(text) / 1000,
     "seconds-or-milliseconds": _from_either,
     "iso8601": _from_iso8601,
     "iso8601-utc": _from_iso8601_of_utc,

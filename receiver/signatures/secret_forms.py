@@ -15,7 +15,7 @@ from receiver.signatures.knob_lines import as_hmac_block
 from receiver.signatures.records import Request
 from receiver.signatures.scheme import Scheme
 
-QUOTES = frozenset("'\"`\u2018\u2019\u201c\u201d")
+_QUOTES = frozenset("'\"`\u2018\u2019\u201c\u201d")
 _PEM = "-----BEGIN"
 _CERTIFICATE = "-----BEGIN CERTIFICATE"
 _SHOWN_STANDARD = "v1,whsec_"
@@ -44,21 +44,38 @@ def text_problem(scheme: Scheme | None, secret: str, *, name: str = "") -> FormP
     key = scheme.formula().key if scheme is not None else "utf8"
     if key == "pem":
         return None  # line breaks and blanks around a key do no harm
-    return next(_copied_wrongly(secret, name), None) or _of_another_scheme(scheme, secret, key)
-
-
-def _copied_wrongly(secret: str, name: str) -> Iterator[FormProblem]:
     if _PEM in secret:
         kind = "certificate" if _CERTIFICATE in secret else "key in PEM"
-        yield FormProblem(f"is a {kind}, where a shared secret is wanted", _AGAIN)
+        return FormProblem(f"is a {kind}, where a shared secret is wanted", _AGAIN)
+    copied = next(copy_mistakes(secret, name), None)
+    return copied.problem if copied else _of_another_scheme(scheme, secret, key)
+
+
+@dataclass(frozen=True, slots=True)
+class CopyMistake:
+    """A mistake of copying, the secret without it, and what completes "it verifies …" then."""
+
+    problem: FormProblem
+    undone: str
+    said: str
+
+
+def copy_mistakes(secret: str, name: str) -> Iterator[CopyMistake]:
+    """Every mistake of copying that a shared secret of that name shows."""
     if secret != secret.strip():
-        yield FormProblem("has a blank or a line break at an end", "take it away")
+        problem = FormProblem("has a blank or a line break at an end", "take it away")
+        yield CopyMistake(problem, secret.strip(), f"with {name} without the blanks around it")
     if name and secret.startswith(f"{name}="):
-        yield FormProblem(f"repeats `{name}=` in its value", "leave the name out of the value")
-    if len(secret) > 1 and secret[0] in QUOTES and secret[-1] in QUOTES:
-        yield FormProblem("stands in quotes, which count as part of it", "take the quotes away")
+        problem = FormProblem(f"repeats `{name}=` in its value", "leave the name out of the value")
+        undone = secret.removeprefix(f"{name}=")
+        yield CopyMistake(problem, undone, f"without `{name}=` in {name} itself")
+    if len(secret) > 1 and secret[0] in _QUOTES and secret[-1] in _QUOTES:
+        problem = FormProblem("stands in quotes, which count as part of it", "take the quotes away")
+        yield CopyMistake(problem, secret[1:-1], f"with {name} without the quotes around it")
     if not secret.isprintable():
-        yield FormProblem("holds an invisible character", f"{_AGAIN}, into a plain text")
+        problem = FormProblem("holds an invisible character", f"{_AGAIN}, into a plain text")
+        visible = "".join(filter(str.isprintable, secret))
+        yield CopyMistake(problem, visible, f"with {name} without the invisible characters in it")
 
 
 def _of_another_scheme(scheme: Scheme | None, secret: str, key: str) -> FormProblem | None:

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 from urllib.parse import urlsplit, urlunsplit
 
-from receiver.signatures.secret_forms import QUOTES
+from receiver.signatures.secret_forms import copy_mistakes
 
 V = TypeVar("V")
 
@@ -141,17 +141,11 @@ def _hosts(headers: Mapping[str, str], public_url: str, used: str) -> list[str]:
 def spellings(secret: str, name: str) -> Iterator[Variant[str]]:
     """Other texts that the same secret may have been meant to be."""
     remediation = f"set {name} to exactly what the vendor shows"
-    if secret.strip() != secret:
-        yield Variant(secret.strip(), f"with {name} without the blanks around it", remediation)
-    if len(secret) > 1 and secret[0] in QUOTES and secret[-1] in QUOTES:
-        yield Variant(secret[1:-1], f"with {name} without the quotes around it", remediation)
-    if secret.startswith(f"{name}="):
-        yield Variant(
-            secret.removeprefix(f"{name}="), f"without `{name}=` in {name} itself", remediation
-        )
-    visible = "".join(filter(str.isprintable, secret))
-    if visible != secret.strip():
-        yield Variant(visible, f"with {name} without the invisible characters in it", remediation)
+    tried = {secret}
+    for mistake in copy_mistakes(secret, name):
+        if mistake.undone not in tried:
+            tried.add(mistake.undone)
+            yield Variant(mistake.undone, mistake.said, remediation)
     for mark in filter(secret.startswith, _MARKS):
         alone = f"set {name} to what stands behind `{mark}`: it is signed with the text of that"
         yield Variant(secret.removeprefix(mark), f"with {name} without `{mark}`", alone)

@@ -11,7 +11,7 @@ import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
-from receiver.signatures.codecs import from_base64
+from receiver.signatures.codecs import KEY_ENCODINGS
 
 MOST_HEADERS = 64
 LONGEST_VALUE = 4096
@@ -118,14 +118,12 @@ def _lengths(size: int) -> Iterator[tuple[str, int]]:
 
 
 def _decoded(text: str, encoding: str) -> bytes | None:
+    if encoding == "base64url":
+        if not set("-_") & set(text):
+            return None  # base64 then, which is tried too
+        encoding, text = "base64", text.replace("-", "+").replace("_", "/")
     try:
-        if encoding == "hex":
-            return bytes.fromhex(text) if text in (text.lower(), text.upper()) else None
-        if encoding == "base64url":
-            if not set("-_") & set(text):
-                return None  # base64 then, which is tried too
-            text = text.replace("-", "+").replace("_", "/")
-        return from_base64(text)
+        return KEY_ENCODINGS[encoding](text)
     except ValueError:
         return None
 
