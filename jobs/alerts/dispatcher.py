@@ -38,7 +38,7 @@ ROUND = "alerts"
 
 
 class NotPosted(JobsError):
-    """The alert was not accepted; the message says why, and never where it was posted to."""
+    """The alert was not accepted; the message gives the reason, and never the address."""
 
 
 #: Posts an alert, or raises NotPosted.

@@ -108,15 +108,9 @@ def _is(key: str, id_: str) -> Any:
 
 
 def _alert(row: Any) -> Alert:
-    return Alert(
-        key=row["key"],
-        id=row["id"],
-        kind=row["kind"],
-        detail=row["detail"],
-        opened_at=row["opened_at"],
-        is_resolved=row["resolved_at"] is not None,
-        attempts=row["attempts"],
-    )
+    names = ("key", "id", "kind", "detail", "opened_at", "attempts")
+    is_resolved = row["resolved_at"] is not None
+    return Alert(**{name: row[name] for name in names}, is_resolved=is_resolved)
 
 
 @dataclass(frozen=True, slots=True)

@@ -49,7 +49,7 @@ class Watcher:
         failed = await self._failed()
         spiking, counts = await self._spikes(progress.get("rejections", {}))
         exceptions = checks.exceptions(await count_exceptions(database, self._mappings()))
-        found: dict[str, Iterable[Problem]] = {
+        by_kind: dict[str, Iterable[Problem]] = {
             REJECTIONS: spiking,
             MAPPING: rejected_mappings(await alive(database)),
             BACKLOG: checks.backlog(
@@ -60,9 +60,11 @@ class Watcher:
             EXCEPTIONS: [problem for problem in exceptions if problem.is_problem],
         }
         if failed != progress.get("failed") or await self._misses_failures():
-            found = {FAILURES: checks.failures(await read_failures(database)), **found}
-        problems = [one for kind, those in found.items() for one in named(kind, those)]
-        await self._repository.reconcile(problems, found.keys())
+            by_kind = {FAILURES: checks.failures(await read_failures(database)), **by_kind}
+        problems = [
+            problem for kind, unnamed in by_kind.items() for problem in named(kind, unnamed)
+        ]
+        await self._repository.reconcile(problems, by_kind.keys())
         return RoundResult(found=0, progress={"failed": failed, "rejections": counts})
 
     async def _spikes(self, known: Mapping[str, Any]) -> tuple[list[Problem], dict[str, Any]]:
@@ -72,8 +74,8 @@ class Watcher:
             now = await self._database.time(connection)
             rows = await connection.execute(select(columns.source, columns.cause, columns.count))
             counts = {(source, cause): int(count) for source, cause, count in rows}
-        found, known = spikes(known, counts, now.timestamp())
-        return [spike_problem(spike) for spike in found], dict(known)
+        spiking, known = spikes(known, counts, now.timestamp())
+        return [spike_problem(spike) for spike in spiking], dict(known)
 
     async def _failed(self) -> list[Any]:
         """What is different once another delivery has failed, or one no longer is."""

@@ -11,19 +11,19 @@ import asyncio
 import time
 from collections.abc import Awaitable, Callable, Mapping
 from contextlib import suppress
+from functools import partial
 from typing import Any
 
 import structlog
 from sqlalchemy import select, update
 
-from jobs.audits.balance import audit_balance
+from jobs.audits.balance import audit_balance, audit_waiting
 from jobs.audits.books import BOOKS
 from jobs.audits.corrections import CORRECTIONS
 from jobs.audits.records import RECORDS
 from jobs.audits.replays import audit_replays
 from jobs.audits.results import AuditStatus, RoundResult
 from jobs.audits.scrub import Scrub
-from jobs.audits.waiting import audit_waiting
 from jobs.common.errors import is_transient
 from jobs.common.tasks import every
 from jobs.storage.database import Database
@@ -46,19 +46,12 @@ LONGEST_PAUSE_SECONDS = 900.0
 Round = Callable[[Database, Mapping[str, Any]], Awaitable[RoundResult]]
 
 
-def _round_of(scrub: Scrub) -> Round:
-    async def run_round(database: Database, progress: Mapping[str, Any]) -> RoundResult:
-        return await scrub.round(database, progress, seconds=PASS_SECONDS)
-
-    return run_round
-
-
-#: What a round of each audit is.
+#: The audits that go through all rows, page by page.
+SCRUBS: Mapping[str, Scrub] = {"books": BOOKS, "records": RECORDS, "corrections": CORRECTIONS}
+#: What a round of each audit is, in the order in which they are shown.
 AUDITS: Mapping[str, Round] = {
     "balance": audit_balance,
-    "books": _round_of(BOOKS),
-    "records": _round_of(RECORDS),
-    "corrections": _round_of(CORRECTIONS),
+    **{name: partial(scrub.round, seconds=PASS_SECONDS) for name, scrub in SCRUBS.items()},
     "waiting": audit_waiting,
     "replays": audit_replays,
 }
@@ -172,9 +165,8 @@ async def run_audit(
 
     Nothing is stored. What needs two rounds is compared with what the last one saw.
     """
-    scrub = {"books": BOOKS, "records": RECORDS, "corrections": CORRECTIONS}.get(name)
-    if scrub is not None:
-        return await scrub.whole(database, seconds=seconds, on_progress=on_progress)
+    if name in SCRUBS:
+        return await SCRUBS[name].whole(database, seconds=seconds, on_progress=on_progress)
     return await AUDITS[name](database, await _progress(database, name))
 
 

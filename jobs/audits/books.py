@@ -1,4 +1,4 @@
-"""Each key's book: what its outcomes say, what its ledger says, and whether they agree.
+"""Each key's book: whether its outcomes and its ledger agree.
 
 Owns what may differ between an outcome and the line that it caused. What a key owes is decided
 again by `jobs.ledger.book` from all that was recorded of it, in whatever order it came.
@@ -22,7 +22,7 @@ from jobs.ledger.repository import load_books
 from jobs.storage.schema import actions, billing_events, deliveries, outcome_keys, outcomes
 from mappings.engine.types import Terms
 
-_line, _said = billing_events.c, outcomes.c
+_line, _outcome = billing_events.c, outcomes.c
 _other = billing_events.alias()
 _TRIPLE = ("agent_id", "customer_id", "indicator")
 
@@ -71,12 +71,12 @@ async def faults_of_keys(connection: AsyncConnection, keys: Sequence[str]) -> li
 
 
 def disagreements(book: KeyBook) -> Iterator[str]:
-    """What the book's ledger says of the whole key that its outcomes do not."""
+    """How the book's ledger differs from the whole key's outcomes."""
     due, open_charge = book.owed(), book.open_charge
     if (due and due.terms.bill) != (open_charge and open_charge.terms.bill):
         owes = _in_words(due.terms) if due else "nothing"
         posted = _in_words(open_charge.terms) if open_charge else "nothing"
-        yield f"its outcomes owe {owes}, its ledger says {posted}"
+        yield f"its outcomes owe {owes}, its ledger has {posted}"
     if [entry.sequence for entry in book.entries] != list(range(1, len(book.entries) + 1)):
         yield "its ledger has a gap"
 
@@ -86,15 +86,15 @@ def _in_words(terms: Terms) -> str:
     return f"{amount} {terms.currency} for {terms.triple}"
 
 
-def _differ(one: Any, other: Any, *names: str) -> Any:
-    return or_(*(one[name].is_distinct_from(other[name]) for name in names))
+def _differ(left: Any, right: Any, *names: str) -> Any:
+    return or_(*(left[name].is_distinct_from(right[name]) for name in names))
 
 
 def _lines_where(condition: Any) -> Select[Any]:
     """Lines with their outcomes, and with the line that each reverses."""
     return (
         select(_line.outcome_key, _line.id)
-        .join(outcomes, _said.id == _line.outcome_id, isouter=True)
+        .join(outcomes, _outcome.id == _line.outcome_id, isouter=True)
         .join(_other, _other.c.id == _line.reverses, isouter=True)
         .where(condition)
         .order_by(_line.outcome_key, _line.sequence)
@@ -104,12 +104,12 @@ def _lines_where(condition: Any) -> Select[Any]:
 def _outcomes_where(condition: Any) -> Select[Any]:
     """Outcomes with the line that each names, its delivery and its action."""
     return (
-        select(_said.outcome_key, _said.id)
-        .join(_other, _other.c.id == _said.billing_event_id, isouter=True)
-        .join(deliveries, deliveries.c.id == _said.delivery_id, isouter=True)
-        .join(actions, actions.c.id == _said.action_id, isouter=True)
+        select(_outcome.outcome_key, _outcome.id)
+        .join(_other, _other.c.id == _outcome.billing_event_id, isouter=True)
+        .join(deliveries, deliveries.c.id == _outcome.delivery_id, isouter=True)
+        .join(actions, actions.c.id == _outcome.action_id, isouter=True)
         .where(condition)
-        .order_by(_said.outcome_key, _said.ordinal)
+        .order_by(_outcome.outcome_key, _outcome.ordinal)
     )
 
 
@@ -123,9 +123,9 @@ def _unlocked(table: Table) -> Select[Any]:
 
 
 _is_charge, _is_reversal = _line.kind == "charge", _line.kind == "reversal"
-_posts = _said.verdict.in_(("charged", "reversed"))
-#: Both charge: a reinstatement with what a charge of its key says.
-_charges = _said.kind.in_(("charge", "reinstatement"))
+_posts = _outcome.verdict.in_(("charged", "reversed"))
+#: Both charge: a reinstatement with the terms of a charge of its key.
+_charges = _outcome.kind.in_(("charge", "reinstatement"))
 _BILLED = ("amount_micros", "currency", *_TRIPLE)
 _original = outcomes.alias()
 _restores = (
@@ -143,30 +143,30 @@ _restores = (
 _DIFFERENCES: tuple[tuple[str, Select[Any]], ...] = (
     (
         "billing event {} belongs to no outcome of the key",
-        _lines_where(or_(_said.id.is_(None), _said.outcome_key != _line.outcome_key)),
+        _lines_where(or_(_outcome.id.is_(None), _outcome.outcome_key != _line.outcome_key)),
     ),
     (
-        "billing event {} charges what its outcome does not say",
+        "billing event {} charges other terms than its outcome",
         _lines_where(
             and_(
                 _is_charge,
                 or_(
                     ~_charges,
                     and_(
-                        _said.kind == "charge",
+                        _outcome.kind == "charge",
                         or_(
-                            _differ(_line, _said, *_BILLED),
-                            _said.occurred_at != _line.occurred_at,
+                            _differ(_line, _outcome, *_BILLED),
+                            _outcome.occurred_at != _line.occurred_at,
                         ),
                     ),
-                    and_(_said.kind == "reinstatement", ~_restores),
+                    and_(_outcome.kind == "reinstatement", ~_restores),
                 ),
             )
         ),
     ),
     (
         "billing event {} names another delivery than its outcome",
-        _lines_where(_differ(_line, _said, "delivery_id", "event_index", "source")),
+        _lines_where(_differ(_line, _outcome, "delivery_id", "event_index", "source")),
     ),
     (
         "billing event {} does not negate the charge before it",
@@ -185,30 +185,30 @@ _DIFFERENCES: tuple[tuple[str, Select[Any]], ...] = (
         ),
     ),
     (
-        "billing event {} reverses, and its outcome does not say so",
+        "billing event {} reverses against the verdict of its outcome",
         _lines_where(
             and_(
                 _is_reversal,
                 or_(
-                    and_(_said.kind == "reversal", _said.verdict != "reversed"),
-                    and_(_charges, _said.verdict != "charged"),
+                    and_(_outcome.kind == "reversal", _outcome.verdict != "reversed"),
+                    and_(_charges, _outcome.verdict != "charged"),
                 ),
             )
         ),
     ),
     (
-        "outcome {} has no billing event that says what its verdict says",
+        "outcome {} has no billing event that matches its verdict",
         _outcomes_where(
             and_(
                 _posts,
                 or_(
                     _other.c.id.is_(None),
-                    _other.c.outcome_id != _said.id,
-                    _other.c.outcome_key != _said.outcome_key,
-                    and_(_said.verdict == "charged", or_(_other.c.kind != "charge", ~_charges)),
+                    _other.c.outcome_id != _outcome.id,
+                    _other.c.outcome_key != _outcome.outcome_key,
+                    and_(_outcome.verdict == "charged", or_(_other.c.kind != "charge", ~_charges)),
                     and_(
-                        _said.verdict == "reversed",
-                        or_(_other.c.kind != "reversal", _said.kind != "reversal"),
+                        _outcome.verdict == "reversed",
+                        or_(_other.c.kind != "reversal", _outcome.kind != "reversal"),
                     ),
                 ),
             )
@@ -219,25 +219,25 @@ _DIFFERENCES: tuple[tuple[str, Select[Any]], ...] = (
         _outcomes_where(
             and_(
                 ~_posts,
-                _said.billing_event_id.is_not(None),
+                _outcome.billing_event_id.is_not(None),
                 or_(
                     _other.c.id.is_(None),
-                    _other.c.outcome_key != _said.outcome_key,
+                    _other.c.outcome_key != _outcome.outcome_key,
                 ),
             )
         ),
     ),
     (
         "outcome {} is of a delivery that is not there",
-        _outcomes_where(and_(_said.delivery_id.is_not(None), deliveries.c.id.is_(None))),
+        _outcomes_where(and_(_outcome.delivery_id.is_not(None), deliveries.c.id.is_(None))),
     ),
     (
-        "outcome {} was recorded by hand, and no action says by whom",
+        "outcome {} was recorded by hand, and no action names its author",
         _outcomes_where(
             or_(
-                and_(_said.delivery_id.is_(None), _said.action_id.is_(None)),
+                and_(_outcome.delivery_id.is_(None), _outcome.action_id.is_(None)),
                 and_(
-                    _said.action_id.is_not(None),
+                    _outcome.action_id.is_not(None),
                     or_(actions.c.id.is_(None), actions.c.kind.not_in(KINDS)),
                 ),
             )
@@ -245,9 +245,9 @@ _DIFFERENCES: tuple[tuple[str, Select[Any]], ...] = (
     ),
     (
         "{} of its outcomes are missing",
-        select(_said.outcome_key, func.max(_said.ordinal) - func.count(_said.id))
-        .group_by(_said.outcome_key)
-        .having(func.max(_said.ordinal) != func.count(_said.id)),
+        select(_outcome.outcome_key, func.max(_outcome.ordinal) - func.count(_outcome.id))
+        .group_by(_outcome.outcome_key)
+        .having(func.max(_outcome.ordinal) != func.count(_outcome.id)),
     ),
     (
         "it cannot be locked: it has no row in outcome_keys",

@@ -1,4 +1,4 @@
-"""What people did to the ledger by hand: each action with its outcomes, and as many as it says."""
+"""What people did to the ledger by hand: each action has as many outcomes as it counts."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from sqlalchemy import func, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from jobs.audits.results import fault
-from jobs.audits.scrub import PAGE, Scrub
+from jobs.audits.scrub import Scrub, pages_by_id
 from jobs.health.problem import Problem
 from jobs.storage.schema import actions, outcomes
 
@@ -18,24 +18,8 @@ KINDS = ("reverse", "rebill", "reinstate")
 _columns = actions.c
 
 
-async def next_corrections(connection: AsyncConnection, after: str) -> list[str]:
-    """The actions after that one."""
-    rows = await connection.execute(
-        select(_columns.id)
-        .where(_columns.id > after, _columns.kind.in_(KINDS))
-        .order_by(_columns.id)
-        .limit(PAGE)
-    )
-    return list(rows.scalars())
-
-
-async def changed_corrections(connection: AsyncConnection, floor: str, after: str) -> list[str]:
-    """Those made under an id from `floor` on."""
-    return await next_corrections(connection, max(after, floor))
-
-
 async def faults_of_corrections(connection: AsyncConnection, ids: Sequence[str]) -> list[Problem]:
-    """The actions that do not have as many outcomes as they say."""
+    """The actions that do not have as many outcomes as they count."""
     rows = await connection.execute(
         select(_columns.id, _columns.kind, _columns.count, func.count(outcomes.c.id))
         .join(outcomes, outcomes.c.action_id == _columns.id, isouter=True)
@@ -51,4 +35,4 @@ async def faults_of_corrections(connection: AsyncConnection, ids: Sequence[str])
 
 
 #: The audit.
-CORRECTIONS = Scrub(next_corrections, changed_corrections, faults_of_corrections)
+CORRECTIONS = Scrub(*pages_by_id(_columns.id, _columns.kind.in_(KINDS)), faults_of_corrections)

@@ -8,7 +8,7 @@ from sqlalchemy import and_, exists, or_, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from jobs.audits.results import fault
-from jobs.audits.scrub import PAGE, Scrub
+from jobs.audits.scrub import Scrub, pages_by_id
 from jobs.common.states import DeliveryState
 from jobs.health.problem import Problem
 from jobs.storage.schema import deliveries, outcomes
@@ -24,7 +24,7 @@ _DIFFERENCES = (
     ),
     ("has outcomes and is {}", and_(_columns.state != DeliveryState.RECORDED, _has_outcome)),
     (
-        "has lost its body, and nothing says why",
+        "has lost its body for no recorded reason",
         and_(_columns.body.is_(None), _columns.evidence == "kept"),
     ),
     (
@@ -35,19 +35,6 @@ _DIFFERENCES = (
         ),
     ),
 )
-
-
-async def next_deliveries(connection: AsyncConnection, after: str) -> list[str]:
-    """The ids after that one."""
-    rows = await connection.execute(
-        select(_columns.id).where(_columns.id > after).order_by(_columns.id).limit(PAGE)
-    )
-    return list(rows.scalars())
-
-
-async def changed_deliveries(connection: AsyncConnection, floor: str, after: str) -> list[str]:
-    """Those received under an id from `floor` on; what settles later is met by a pass."""
-    return await next_deliveries(connection, max(after, floor))
 
 
 async def faults_of_deliveries(connection: AsyncConnection, ids: Sequence[str]) -> list[Problem]:
@@ -63,5 +50,5 @@ async def faults_of_deliveries(connection: AsyncConnection, ids: Sequence[str]) 
     return faults
 
 
-#: The audit.
-RECORDS = Scrub(next_deliveries, changed_deliveries, faults_of_deliveries)
+#: The audit. What settles after its round is met by a pass.
+RECORDS = Scrub(*pages_by_id(_columns.id), faults_of_deliveries)

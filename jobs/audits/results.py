@@ -1,6 +1,6 @@
 """What an audit found: the records that pass between running, storing and showing.
 
-Owns their shape and how many faults are kept in words. Refuses to hold what a delivery says: a
+Owns their shape and how many faults are kept in words. Refuses to hold contents of a delivery: a
 fault names ids, keys, kinds and amounts.
 """
 
@@ -39,7 +39,7 @@ class RoundResult:
     """What one round of an audit came to.
 
     `found` counts the known faults, `summaries` are the first of them in words. `progress` is
-    where the next round starts. `is_whole` says that everything there is was audited.
+    where the next round starts. `is_whole`: everything was audited.
     """
 
     found: int

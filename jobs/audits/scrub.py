@@ -11,10 +11,11 @@ import asyncio
 import time
 from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from sqlalchemy import Column, ColumnElement, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from jobs.audits.results import SHOWN, RoundResult
@@ -40,6 +41,19 @@ NextChanged = Callable[[AsyncConnection, str, str], Awaitable[list[str]]]
 Check = Callable[[AsyncConnection, Sequence[str]], Awaitable[list[Problem]]]
 
 
+def pages_by_id(id_: Column[str], *where: ColumnElement[bool]) -> tuple[NextPage, NextChanged]:
+    """The rows of a table in the order of their ids; those that changed are those added since."""
+
+    async def next_page(connection: AsyncConnection, after: str) -> list[str]:
+        query = select(id_).where(id_ > after, *where).order_by(id_).limit(PAGE)
+        return list(await connection.scalars(query))
+
+    async def next_changed(connection: AsyncConnection, floor: str, after: str) -> list[str]:
+        return await next_page(connection, max(after, floor))
+
+    return next_page, next_changed
+
+
 @dataclass(frozen=True, slots=True)
 class Scrub:
     """One thing to be audited in pages."""
@@ -63,7 +77,8 @@ class Scrub:
             page = await self._page(database, current.after)
             await self._audit(database, page, faults)
             current.take(page, now)
-        return faults.result({**current.as_progress(), "since": now.isoformat()}, is_whole=True)
+        progress = {"pass": asdict(current), "since": now.isoformat()}
+        return faults.result(progress, is_whole=True)
 
     async def whole(
         self,
@@ -165,10 +180,6 @@ class _Pass:
             self.after, self.number = page[-1], self.number + len(page)
         else:  # a key may hold what an erasure takes away: none is left standing here
             self.ended, self.after = now.isoformat(), ""
-
-    def as_progress(self) -> dict[str, Any]:
-        own = {"began": self.began, "after": self.after, "number": self.number}
-        return {"pass": {**own, "ended": self.ended}}
 
 
 def id_floor(moment: datetime) -> str:

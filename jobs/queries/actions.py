@@ -55,8 +55,8 @@ async def list_actions(
 async def read_action(database: Database, action_id: str) -> ActionEntry | None:
     """One action; None if unknown."""
     async with database.read() as connection:
-        found = await connection.execute(select(*_FIELDS).where(actions.c.id == action_id))
-        row = found.mappings().one_or_none()
+        result = await connection.execute(select(*_FIELDS).where(actions.c.id == action_id))
+        row = result.mappings().one_or_none()
     return None if row is None else ActionEntry.model_validate(dict(row))
 
 

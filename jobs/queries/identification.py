@@ -86,10 +86,10 @@ async def identify(database: Database, text: str, starts: KeyStarts = ()) -> lis
     if not text or not can_be_stored(text):
         return []
     async with database.snapshot() as connection:
-        found = await _whole(connection, text)
-        found += await _by_vendor_id(connection, text)
-        found += await _keys(connection, text, starts)
-        return list(dict.fromkeys(found)) or await _beginning(connection, text, IdKind)
+        named = await _whole(connection, text)
+        named += await _by_vendor_id(connection, text)
+        named += await _keys(connection, text, starts)
+        return list(dict.fromkeys(named)) or await _beginning(connection, text, IdKind)
 
 
 class AmbiguousId(FilterInvalid):
@@ -112,14 +112,14 @@ async def whole_id(database: Database, text: str, kinds: Collection[IdKind]) -> 
     if len(text) >= len(_UUID) or not _is_start(text):
         return text
     async with database.read() as connection:
-        found = await _beginning(connection, text, kinds)
-    whole = {one.id for one in found}
-    if text in whole or not found:
+        candidates = await _beginning(connection, text, kinds)
+    whole = {named.id for named in candidates}
+    if text in whole or not candidates:
         return text
     if len(whole) == 1:
         return whole.pop()
-    listed = ", ".join(f"{one.kind} {one.id}" for one in found[:LISTED])
-    more = " and others" if len(found) > LISTED else ""
+    listed = ", ".join(f"{named.kind} {named.id}" for named in candidates[:LISTED])
+    more = " and others" if len(candidates) > LISTED else ""
     raise AmbiguousId(f"{text!r} is the start of several ids: {listed}{more}; write more of it")
 
 
@@ -139,11 +139,11 @@ async def whole_filter(database: Database, where: DeliveryFilter) -> DeliveryFil
 
 
 async def _whole(connection: AsyncConnection, text: str) -> list[Named]:
-    found = []
-    for kind, column in _OURS:
-        if await connection.scalar(select(column).where(column == text)) is not None:
-            found.append(Named(kind, text))
-    return found
+    return [
+        Named(kind, text)
+        for kind, column in _OURS
+        if await connection.scalar(select(column).where(column == text)) is not None
+    ]
 
 
 def _is_start(text: str) -> bool:
@@ -154,18 +154,18 @@ async def _beginning(
     connection: AsyncConnection, text: str, kinds: Iterable[IdKind]
 ) -> list[Named]:
     """Ids between the least and the greatest that begin so, which any collation sorts alike."""
-    found: list[Named] = []
+    candidates: list[Named] = []
     if not _is_start(text):
-        return found
+        return candidates
     wanted = frozenset(kinds)
-    for kind, column in (one for one in _OURS if one[0] in wanted):
+    for kind, column in ((kind, column) for kind, column in _OURS if kind in wanted):
         shape = "0" * _HASH_CHARS if kind is IdKind.VERSION else _UUID
         least = text + shape[len(text) :]
         greatest = text + shape[len(text) :].replace("0", "f")
         query = select(column).where(column.between(least, greatest)).order_by(column)
         rows = await connection.scalars(query.limit(MOST))
-        found += [Named(kind, one) for one in rows if one.startswith(text)]
-    return found
+        candidates += [Named(kind, id_) for id_ in rows if id_.startswith(text)]
+    return candidates
 
 
 async def _by_vendor_id(connection: AsyncConnection, text: str) -> list[Named]:
@@ -175,9 +175,11 @@ async def _by_vendor_id(connection: AsyncConnection, text: str) -> list[Named]:
     if len(text) > LONGEST_VENDOR_ID or not (text.isascii() and text.isprintable()):
         text = "sha256:" + hashlib.sha256(text.encode()).hexdigest()
     signed = select(columns.id).where(
-        tuple_(columns.source, columns.dedupe_key).in_([(one, f"id:{text}") for one in sources])
+        tuple_(columns.source, columns.dedupe_key).in_(
+            [(source, f"id:{text}") for source in sources]
+        )
     )
-    found = list(await connection.scalars(signed.order_by(columns.id)))
+    ids = list(await connection.scalars(signed.order_by(columns.id)))
     for source in sources:
         start = f"id+body:{text}:"
         unsigned = (
@@ -190,8 +192,8 @@ async def _by_vendor_id(connection: AsyncConnection, text: str) -> list[Named]:
             .limit(MOST)
         )
         rows = await connection.execute(unsigned)
-        found += [one for one, key in rows if key.startswith(start)]
-    return [Named(IdKind.DELIVERY, one) for one in found[:MOST]]
+        ids += [id_ for id_, key in rows if key.startswith(start)]
+    return [Named(IdKind.DELIVERY, id_) for id_ in ids[:MOST]]
 
 
 async def _keys(connection: AsyncConnection, text: str, starts: KeyStarts) -> list[Named]:
@@ -202,8 +204,8 @@ async def _keys(connection: AsyncConnection, text: str, starts: KeyStarts) -> li
         billed = await _pairs(connection, columns.source, columns.rule)
         wanted = [_compact([*start, text]) for start in dict.fromkeys((*starts, *billed))]
     column = outcome_keys.c.outcome_key
-    found = await connection.scalars(select(column).where(column.in_(wanted)).order_by(column))
-    return [Named(IdKind.KEY, one) for one in list(found)[:MOST]]
+    query = select(column).where(column.in_(wanted)).order_by(column).limit(MOST)
+    return [Named(IdKind.KEY, key) for key in await connection.scalars(query)]
 
 
 def _is_key(text: str) -> bool:
@@ -220,20 +222,20 @@ def _compact(parts: Sequence[str]) -> str:
 
 async def _distinct(connection: AsyncConnection, column: Column[Any], *where: Any) -> list[str]:
     """The different values of an indexed column, each found by a step in the index."""
-    found: list[str] = []
+    values: list[str] = []
     while True:
-        after = [column > found[-1]] if found else []
+        after = [column > values[-1]] if values else []
         least = await connection.scalar(select(func.min(column)).where(*where, *after))
         if least is None:
-            return found
-        found.append(least)
+            return values
+        values.append(least)
 
 
 async def _pairs(
     connection: AsyncConnection, first: Column[Any], second: Column[Any]
 ) -> list[tuple[str, str]]:
     return [
-        (one, other)
-        for one in await _distinct(connection, first)
-        for other in await _distinct(connection, second, first == one)
+        (value, other)
+        for value in await _distinct(connection, first)
+        for other in await _distinct(connection, second, first == value)
     ]

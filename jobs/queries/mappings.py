@@ -55,12 +55,14 @@ async def read_mappings(database: Database, mappings: MappingSet) -> MappingsInF
     version = await version_in_force(database)
     return MappingsInForce(
         version=version or mappings.digest,
-        files=tuple(sorted(_files(mappings), key=lambda one: one.name)),
+        files=tuple(sorted(_files(mappings), key=lambda file: file.name)),
         problems=_listed(mappings.problems),
         warnings=_listed(mappings.warnings),
         processes=tuple(
-            MappingProcess(name=one.name, role=one.role, version=one.detail.get("mappings"))
-            for one in await alive(database)
+            MappingProcess(
+                name=process.name, role=process.role, version=process.detail.get("mappings")
+            )
+            for process in await alive(database)
         ),
     )
 
@@ -81,11 +83,11 @@ def _files(mappings: MappingSet) -> Iterator[MappingFile]:
 def _listed(problems: Sequence[Problem]) -> tuple[MappingProblem, ...]:
     return tuple(
         MappingProblem(
-            file=one.file,
-            line=one.line,
-            column=one.column,
-            message=one.message,
-            remediation=one.remedy,
+            file=problem.file,
+            line=problem.line,
+            column=problem.column,
+            message=problem.message,
+            remediation=problem.remedy,
         )
-        for one in problems
+        for problem in problems
     )

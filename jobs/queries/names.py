@@ -30,9 +30,9 @@ ID_COLUMNS = {
 async def is_known(database: Database, kind: str, name: str) -> bool:
     """Whether any record has this name or id, of a kind in `COLUMNS` or `ID_COLUMNS`."""
     columns = (COLUMNS | ID_COLUMNS)[kind]
-    found = [exists(select(column).where(column == name)) for column in columns]
+    conditions = [exists(select(column).where(column == name)) for column in columns]
     async with database.read() as connection:
-        return bool(await connection.scalar(select(or_(*found))))
+        return bool(await connection.scalar(select(or_(*conditions))))
 
 
 async def all_known(database: Database, kind: str) -> set[str]:

@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-from collections import Counter, defaultdict
-from collections.abc import Mapping, Sequence
+from collections import Counter
+from collections.abc import Mapping
 from typing import Any, Literal
 
 from pydantic import AwareDatetime
-from sqlalchemy import func, select
-from sqlalchemy.ext.asyncio import AsyncConnection
+from sqlalchemy import select
 
-from jobs.common.states import DeliveryState
 from jobs.queries.shape import Page, Shape
-from jobs.replays.items import NO_BODY, OTHER_MAPPINGS, UNCHANGED
+from jobs.replays.items import progress, results_of
 from jobs.storage.database import Database
 from jobs.storage.keyset import DEFAULT_LIMIT, Keyset
-from jobs.storage.schema import replay_items, replays
+from jobs.storage.schema import replays
 
 
 class ReplayItem(Shape):
@@ -46,24 +44,11 @@ async def list_replays(
     query = select(replays)
     async with database.snapshot() as connection:
         rows, following = await _NEWEST.page(connection, query, limit=limit, cursor=cursor)
-        counts = await _counts(connection, [row["id"] for row in rows])
-    return Page(items=tuple(_item(row, counts[row["id"]]) for row in rows), next=following)
+        results = await results_of(connection, [row["id"] for row in rows])
+    return Page(items=tuple(_item(row, results[row["id"]]) for row in rows), next=following)
 
 
-async def _counts(connection: AsyncConnection, ids: Sequence[str]) -> Mapping[str, Counter[str]]:
-    items = replay_items.c
-    query = (
-        select(items.replay_id, items.result, func.count())
-        .where(items.replay_id.in_(ids), items.result.is_not(None))
-        .group_by(items.replay_id, items.result)
-    )
-    found: defaultdict[str, Counter[str]] = defaultdict(Counter)
-    for replay_id, result, number in await connection.execute(query):
-        found[replay_id][result] = number
-    return found
-
-
-def _item(row: Mapping[Any, Any], counts: Counter[str]) -> ReplayItem:
+def _item(row: Mapping[Any, Any], results: Counter[str]) -> ReplayItem:
     return ReplayItem(
         id=row["id"],
         state="done" if row["state"] == "done" else "running",
@@ -71,11 +56,5 @@ def _item(row: Mapping[Any, Any], counts: Counter[str]) -> ReplayItem:
         created_at=row["created_at"],
         finished_at=row["finished_at"],
         matched=row["matched"],
-        done=counts.total(),
-        recorded=counts[DeliveryState.RECORDED],
-        ignored=counts[DeliveryState.IGNORED],
-        failed=counts[DeliveryState.FAILED],
-        unchanged=counts[UNCHANGED] + counts[NO_BODY],
-        unchanged_no_body=counts[NO_BODY],
-        not_replayed=counts[OTHER_MAPPINGS],
+        **progress(results),
     )

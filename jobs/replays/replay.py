@@ -20,7 +20,7 @@ from jobs.common.ids import new_id
 from jobs.common.states import DeliveryState
 from jobs.filters import DeliveryFilter
 from jobs.mapping_store import refuse_changed
-from jobs.replays.items import NO_BODY, OTHER_MAPPINGS, UNCHANGED
+from jobs.replays.items import progress, results_of
 from jobs.storage.batching import Step, steps
 from jobs.storage.database import Database
 from jobs.storage.schema import deliveries, replay_items, replays
@@ -167,25 +167,13 @@ async def replay_status(
         )
         if row is None:
             return None
-        items = replay_items.c
-        counted = await connection.execute(
-            select(items.result, func.count())
-            .where(items.replay_id == replay_id)
-            .group_by(items.result)
-        )
-        counts = {result: count for result, count in counted if result is not None}
+        counts = (await results_of(connection, [replay_id]))[replay_id]
         differences = await _differences(connection, replay_id) if with_differences else []
     return ReplayStatus(
         id=replay_id,
         state=row["state"],
         matched=row["matched"],
-        done=sum(counts.values()),
-        recorded=counts.get(DeliveryState.RECORDED, 0),
-        ignored=counts.get(DeliveryState.IGNORED, 0),
-        failed=counts.get(DeliveryState.FAILED, 0),
-        unchanged=counts.get(UNCHANGED, 0) + counts.get(NO_BODY, 0),
-        unchanged_no_body=counts.get(NO_BODY, 0),
-        not_replayed=counts.get(OTHER_MAPPINGS, 0),
+        **progress(counts),
         differences=differences,
     )
 

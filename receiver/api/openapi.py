@@ -91,7 +91,8 @@ _ERRORS = {
 def document() -> dict[str, Any]:
     """The whole document, as OpenAPI 3.1."""
     models = sorted(
-        {model for one in OPERATIONS for model in one.gives.values()}, key=lambda m: m.__name__
+        {model for operation in OPERATIONS for model in operation.gives.values()},
+        key=lambda model: model.__name__,
     )
     names, schemas = _schemas(models)
     paths: dict[str, Any] = {}
@@ -137,7 +138,9 @@ def _call(operation: Operation, names: dict[type[BaseModel], str]) -> dict[str, 
         str(status): _answer("As asked.", {"$ref": names[model]}, also=operation.also)
         for status, model in operation.gives.items()
     }
-    answers |= {str(one): _answer(_ERRORS[one], {"$ref": f"{_REF}Error"}) for one in sorted(errors)}
+    answers |= {
+        str(status): _answer(_ERRORS[status], {"$ref": f"{_REF}Error"}) for status in sorted(errors)
+    }
     call: dict[str, Any] = {
         "operationId": operation.answered_by.__name__,
         "summary": operation.summary,

@@ -111,8 +111,10 @@ def _names(results: list[CheckResult]) -> str:
 def _show(out: Output, result: CheckResult) -> None:
     """The check and what it examined; under it what it found, each with what to do."""
     head = (f"{result.status:<8}", STYLES[result.status])
-    summary = "" if result.has_problem else f"  {result.summary}"
-    out.line(Text.assemble(head, (f"{result.name:<11}", "bold"), summary))
+    if result.has_problem:
+        out.line(Text.assemble(head, (result.name, "bold")))
+    else:
+        out.line(Text.assemble(head, (f"{result.name:<11}", "bold"), f"  {result.summary}"))
     for problem in result.problems:
         _show_problem(out, problem)
 

@@ -44,6 +44,11 @@ class CheckResult:
     name: str = ""
     is_skipped: bool = False
 
+    @classmethod
+    def not_run(cls, reason: str, *, is_skipped: bool = False) -> CheckResult:
+        """A check that could not run, which is a problem."""
+        return cls("the check could not run", [Problem(reason)], is_skipped=is_skipped)
+
     def under(self, name: str) -> CheckResult:
         """The same with the name of its check, here and in its problems."""
         return replace(self, name=name, problems=named(name, self.problems))

@@ -65,16 +65,27 @@ class DatabaseCounts:
             log.warning("metrics.refresh_failed", error=brief(error))
 
     async def _count(self) -> None:
+        metrics, now = self._metrics, datetime.now(UTC)
         unsent = await read_unsent(self._database)
-        self._metrics.show_alerts(waiting=unsent.waiting, failing=unsent.failing)
-        self._metrics.show_surroundings(
-            offset_seconds=await database_offset_seconds(self._database),
-            lags=self._lags.medians(),
-            free_bytes=disk_space(self._folder).free_bytes,
-        )
-        self._metrics.show_audits(await read_audits(self._database), now=datetime.now(UTC))
+        metrics.set("receiver_alerts_pending", unsent.waiting)
+        metrics.set("receiver_alerts_failing", unsent.failing)
+        offset = await database_offset_seconds(self._database)
+        metrics.set("receiver_database_clock_offset_seconds", offset)
+        lags = {source: lag for source, (lag, _) in self._lags.medians().items()}
+        metrics.set_each("receiver_signed_lag_seconds", lags)
+        metrics.set("receiver_data_dir_free_bytes", disk_space(self._folder).free_bytes)
+        ages: dict[str, float] = {}
+        found: dict[str, float] = {}
+        for audit in await read_audits(self._database):
+            if audit.checked_at is not None:
+                found[audit.name] = audit.found
+                ages[audit.name] = max((now - audit.checked_at).total_seconds(), 0.0)
+        metrics.set_each("receiver_audit_found", found)
+        metrics.set_each("receiver_audit_age_seconds", ages)
         tallies = await count_exceptions(self._database, self._mappings())
-        self._metrics.show_exceptions({tally.kind: tally.count for tally in tallies})
+        metrics.set_each("receiver_exceptions", {tally.kind: tally.count for tally in tallies})
         status = await read_status(self._database)
-        states: dict[str, int] = {state: int(getattr(status, state)) for state in DeliveryState}
-        self._metrics.show_states(states, status.oldest_received_age_seconds)
+        states: dict[str, float] = {state: getattr(status, state) for state in DeliveryState}
+        metrics.set_each("receiver_deliveries_by_state", states)
+        age = status.oldest_received_age_seconds
+        metrics.set("receiver_oldest_received_age_seconds", age or 0.0)

@@ -10,7 +10,6 @@ import asyncio
 from collections.abc import AsyncIterator, Callable
 from dataclasses import replace
 
-from jobs.health.problem import Problem
 from jobs.mapping_store import NOTHING_STORED, read_stored
 from jobs.storage.database import Database
 from jobs.timezone import stored_timezone
@@ -31,22 +30,20 @@ async def examine(
 
     `ensure_database` raises where there is no database yet.
     """
-    missing: str | None = None
     try:
         ensure_database()
     except Exception as error:  # noqa: BLE001 - whatever it is, the other checks still run
-        yield _failed(error, explain).under(DATABASE.name)
-        missing = "the database does not answer"
+        result = _failed(error, explain).under(DATABASE.name)
     else:
         result = await _run(DATABASE, context, explain)
-        yield result
-        missing = "the database does not answer" if result.has_problem else None
+    yield result
+    missing = "the database does not answer" if result.has_problem else None
     if missing is not None:
         yield _skipped(REVISION, missing)
     else:
         result = await _run(REVISION, context, explain)
-        missing = "the database lacks this version's tables" if result.has_problem else None
         yield result
+        missing = "the database lacks this version's tables" if result.has_problem else None
     left = [check for check in CHECKS if check not in (DATABASE, REVISION)]
     try:
         mappings = await _mappings(context.settings, None if missing else context.database)
@@ -83,7 +80,7 @@ async def _run(check: HealthCheck, context: CheckContext, explain: Explain) -> C
             result = await check.run(context)
     except TimeoutError:
         seconds = check.timeout_seconds
-        result = _not_run(f"no answer within {seconds:g} s" if seconds else "no answer")
+        result = CheckResult.not_run(f"no answer within {seconds:g} s" if seconds else "no answer")
     except Exception as error:  # noqa: BLE001 - whatever it is, the other checks still run
         result = _failed(error, explain)
     return result.under(check.name)
@@ -91,12 +88,8 @@ async def _run(check: HealthCheck, context: CheckContext, explain: Explain) -> C
 
 def _failed(error: Exception, explain: Explain) -> CheckResult:
     explanation = explain(error)
-    return _not_run(explanation or f"{type(error).__name__}: please report it")
-
-
-def _not_run(reason: str) -> CheckResult:
-    return CheckResult("the check could not run", [Problem(reason)])
+    return CheckResult.not_run(explanation or f"{type(error).__name__}: please report it")
 
 
 def _skipped(check: HealthCheck, reason: str) -> CheckResult:
-    return replace(_not_run(f"skipped: {reason}").under(check.name), is_skipped=True)
+    return CheckResult.not_run(f"skipped: {reason}", is_skipped=True).under(check.name)

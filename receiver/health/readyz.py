@@ -42,7 +42,8 @@ def health_routes(
     async def show_metrics(_request: Request) -> Response:
         health = await runner.health()
         await count()
-        metrics.show_health(is_ready=health.is_ready, problems=health.counts)
+        metrics.set("receiver_ready", health.is_ready)
+        metrics.set_each("receiver_health_problems", health.counts)
         return Response(metrics.exposition(), media_type=CONTENT_TYPE)
 
     return [

@@ -10,7 +10,7 @@ from receiver.health.checks import alerts, clock, ledger, mappings, processes, s
 
 EACH_TIME, EACH_MINUTE = Runs.EACH_TIME, Runs.EACH_MINUTE
 
-#: What the others need: `database` of all that need tables, `revision` says whether they are there.
+#: What the others need: `database` of all that need tables, `revision` checks that they are there.
 DATABASE = HealthCheck("database", storage.check_database, needs_tables=False)
 REVISION = HealthCheck("revision", storage.check_revision, EACH_MINUTE)
 #: Named by itself where the mappings cannot be read at all.

@@ -1,6 +1,6 @@
 """The checks in the web process, for /readyz and /metrics.
 
-Owns which results are fresh: some checks run each time somebody asks, the others once a minute.
+Owns which results are fresh: some checks run on each request, the others once a minute.
 Refuses to hang: each check has a time-out, and one run serves all who ask meanwhile. Nothing that
 a check finds stops a delivery.
 """
@@ -26,7 +26,7 @@ log = structlog.get_logger(__name__)
 EVERY_SECONDS = 60.0
 #: A problem counts once it is found twice: an edit reaches processes one after the other.
 AGAIN_SECONDS = 5.0
-#: A check that takes longer while somebody waits has failed; a commit is given as long.
+#: A check that takes longer while a request waits has failed; a commit is given as long.
 ANSWER_SECONDS = 1.5
 #: An answer this fresh is given again, so that asking often costs nothing.
 FRESH_SECONDS = 1.0
@@ -44,14 +44,15 @@ class Health:
     @property
     def problems(self) -> list[Problem]:
         """What /readyz names."""
-        found = (problem for name in self.on_readyz for problem in self.results[name].problems)
-        return [problem for problem in found if problem.is_problem]
+        return [problem for problem in self._of(self.on_readyz) if problem.is_problem]
 
     @property
     def warnings(self) -> list[Problem]:
         """What is worth knowing and degrades nothing."""
-        found = (problem for name in self.warning for problem in self.results[name].problems)
-        return [problem for problem in found if not problem.is_problem]
+        return [problem for problem in self._of(self.warning) if not problem.is_problem]
+
+    def _of(self, names: Sequence[str]) -> Iterable[Problem]:
+        return (problem for name in names for problem in self.results[name].problems)
 
     @property
     def counts(self) -> dict[str, int]:
@@ -114,7 +115,7 @@ class HealthRunner:
         doubted = {name for name in results if results[name].has_problem} - self._known_problems()
         if doubted:
             await asyncio.sleep(AGAIN_SECONDS)
-            again = await self._results([one for one in self._checks if one.name in doubted])
+            again = await self._results([check for check in self._checks if check.name in doubted])
             results = {name: results[name] for name in results if name not in doubted} | again
         for name, result in results.items():
             self._store(name, result)
@@ -153,10 +154,10 @@ class HealthRunner:
         try:
             result = await asyncio.wait_for(asyncio.shield(task), ANSWER_SECONDS)
         except TimeoutError:
-            result = _failed(f"no answer within {ANSWER_SECONDS:g} s")
+            result = CheckResult.not_run(f"no answer within {ANSWER_SECONDS:g} s")
         except Exception as error:  # noqa: BLE001 - whatever it is, it is what is wrong
             log.warning("health.check_failed", check=name, error=brief(error))
-            result = _failed(in_words(error))
+            result = CheckResult.not_run(in_words(error))
         return result.under(name)
 
     async def _results(self, checks: Iterable[HealthCheck]) -> dict[str, CheckResult]:
@@ -179,7 +180,3 @@ class HealthRunner:
             summary = problems[0].full_summary
             log.warning("check.problem", check=name, summary=summary, problems=len(problems))
         self._minutely[name] = result
-
-
-def _failed(reason: str) -> CheckResult:
-    return CheckResult("the check could not run", [Problem(reason)])

@@ -81,10 +81,10 @@ def amounts(micros: Mapping[str, int]) -> str:
     return ", ".join(f"{money(sum_)} {currency}" for currency, sum_ in sorted(micros.items()))
 
 
-def total(found: Iterable[Billed]) -> Counter[str]:
+def total(several: Iterable[Billed]) -> Counter[str]:
     """The sums of all of them, by currency; a currency of which nothing is left stays, as 0."""
     sums: Counter[str] = Counter()
-    for billed in found:
+    for billed in several:
         sums.update(billed.micros)
     return sums
 

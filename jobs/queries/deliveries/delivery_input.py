@@ -25,19 +25,12 @@ async def read_input(
         database.now().label("judged_at"),
     )
     async with database.read() as connection:
-        found = await connection.execute(query.where(columns.id == delivery_id))
-        row = found.one_or_none()
+        result = await connection.execute(query.where(columns.id == delivery_id))
+        row = result.mappings().one_or_none()
     if row is None:
         return None
-    if row.body is None:
-        raise BodyGone(delivery_id, row.evidence)
-    return DeliveryInput(
-        source=source,
-        body=row.body,
-        headers=row.headers,
-        received_at=row.received_at,
-        judged_at=row.judged_at,
-        vendor_id=row.vendor_id,
-        oldest_days=oldest_days,
-        redacted=row.redacted,
-    )
+    fields = dict(row)
+    evidence = fields.pop("evidence")
+    if fields["body"] is None:
+        raise BodyGone(delivery_id, evidence)
+    return DeliveryInput(source=source, oldest_days=oldest_days, **fields)

@@ -109,9 +109,9 @@ async def read_failures(
     async with database.read() as connection:
         async for row in (await connection.stream(query)).mappings():
             _count(groups, row)
-    found = [_shape(name, group) for name, group in groups.items()]
+    shapes = [_shape(name, group) for name, group in groups.items()]
     return tuple(
-        sorted(found, key=lambda g: (-g.count, g.source, g.reason, g.rule or "", g.detail))
+        sorted(shapes, key=lambda g: (-g.count, g.source, g.reason, g.rule or "", g.detail))
     )
 
 

@@ -74,11 +74,9 @@ async def count_deliveries(database: Database, where: DeliveryFilter) -> int:
 
 async def unknown_ids(database: Database, ids: Sequence[str]) -> list[str]:
     """Those of the ids that no delivery has, in their order."""
-    found: set[str] = set()
+    known_ids: set[str] = set()
     async with database.read() as connection:
         for chunk in chunks(ids):
-            known = await connection.execute(
-                select(deliveries.c.id).where(deliveries.c.id.in_(chunk))
-            )
-            found.update(known.scalars())
-    return [delivery_id for delivery_id in ids if delivery_id not in found]
+            of_chunk = select(deliveries.c.id).where(deliveries.c.id.in_(chunk))
+            known_ids.update(await connection.scalars(of_chunk))
+    return [delivery_id for delivery_id in ids if delivery_id not in known_ids]

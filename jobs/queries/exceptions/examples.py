@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Sequence
+from typing import Any
 
 from pydantic import AwareDatetime
 from sqlalchemy import select
@@ -79,66 +80,69 @@ Example = WaitingReversal | AmountDiffers | LookalikeCustomer | UnusedPriceItem
 _NOTE = "--note"
 
 
-async def waiting_reversal(connection: AsyncConnection, one: KeyException) -> WaitingReversal:
+async def waiting_reversal(connection: AsyncConnection, exception: KeyException) -> WaitingReversal:
     """The reversal, with the charge that it was probably meant for."""
-    near = await near_charge(connection, one.key, one.outcome)
-    delivery = one.outcome.provenance.delivery_id
+    near = await near_charge(connection, exception.key, exception.outcome)
+    delivery = exception.outcome.provenance.delivery_id
     if near is None:
-        command = _command("show", delivery or one.key)
+        command = _command("show", delivery or exception.key)
     else:
         why = f"reversed by {delivery}" if delivery else "reversed under another key"
         command = _command("reverse", near.billing_event, _NOTE, why)
     return WaitingReversal(
-        id=one.outcome.id,
-        outcome_key=one.key,
-        source=one.outcome.provenance.source,
-        delivery=delivery,
-        occurred_at=one.outcome.occurred_at,
-        recorded_at=one.at,
+        **_fields(exception),
         nearest_key=near and near.outcome_key,
         billing_event=near and near.billing_event,
         command=command,
     )
 
 
-async def amount_differs(connection: AsyncConnection, one: KeyException) -> AmountDiffers:
+async def amount_differs(connection: AsyncConnection, exception: KeyException) -> AmountDiffers:
     """Both amounts, and the command that bills the one reported last."""
-    assert one.owed is not None  # noqa: S101 - what makes it this kind
-    lines, delivery = billing_events.c, one.outcome.provenance.delivery_id
-    last = select(lines.id).where(lines.outcome_key == one.key, lines.kind == "charge")
+    assert exception.owed is not None  # noqa: S101 - what makes it this kind
+    lines, delivery = billing_events.c, exception.outcome.provenance.delivery_id
+    last = select(lines.id).where(lines.outcome_key == exception.key, lines.kind == "charge")
     event = await connection.scalar(last.order_by(lines.sequence.desc()).limit(1))
     words = ["reverse", str(event), "--rebill", "--from", str(delivery)]
     return AmountDiffers(
-        id=one.outcome.id,
-        outcome_key=one.key,
-        source=one.outcome.provenance.source,
+        **_fields(exception),
         billing_event=event,
-        billed=_amount(one.owed),
-        delivery=delivery,
-        reported=_amount(one.outcome),
-        occurred_at=one.outcome.occurred_at,
-        recorded_at=one.at,
+        billed=_amount(exception.owed),
+        reported=_amount(exception.outcome),
         command=_command(*words, _NOTE, "amount corrected by the vendor"),
     )
+
+
+def _fields(exception: KeyException) -> dict[str, Any]:
+    """What examples of both kinds have."""
+    outcome = exception.outcome
+    return {
+        "id": outcome.id,
+        "outcome_key": exception.key,
+        "source": outcome.provenance.source,
+        "delivery": outcome.provenance.delivery_id,
+        "occurred_at": outcome.occurred_at,
+        "recorded_at": exception.at,
+    }
 
 
 def lookalike_customer(group: Sequence[Customer]) -> LookalikeCustomer:
     """The group, and the command that shows what the latest of it was billed for."""
     return LookalikeCustomer(
-        customers=tuple(one.id for one in group),
-        first_billed_at=tuple(one.first_billed_at for one in group),
+        customers=tuple(customer.id for customer in group),
+        first_billed_at=tuple(customer.first_billed_at for customer in group),
         command=_command("events", "--customer", group[-1].id),
     )
 
 
-def unused_price(one: UnusedPrice) -> UnusedPriceItem:
+def unused_price(price: UnusedPrice) -> UnusedPriceItem:
     """The price with the name that was probably meant."""
     return UnusedPriceItem(
-        agent=one.agent,
-        customer=one.customer,
-        indicator=one.indicator,
-        nearest=one.nearest,
-        detail=f"{one.summary} {one.remedy}",
+        agent=price.agent,
+        customer=price.customer,
+        indicator=price.indicator,
+        nearest=price.nearest,
+        detail=f"{price.summary} {price.remedy}",
         command="receiver check",
     )
 

@@ -172,29 +172,32 @@ async def _find_keys(
     for chunk in chunks(keys, 500):
         replaced |= await recorded_rows(connection, chunk)
         of_chunk = await find_exceptions(connection, chunk)
-        live += [one for several in of_chunk.values() for one in several]
-    dismissed = await _dismissed(connection, [one.outcome.id for one in live])
-    live = [one for one in live if (one.kind, one.outcome.id) not in dismissed]
+        live += [exception for several in of_chunk.values() for exception in several]
+    dismissed = await _dismissed(connection, [exception.outcome.id for exception in live])
+    live = [
+        exception for exception in live if (exception.kind, exception.outcome.id) not in dismissed
+    ]
     await _tally(connection, found, sorted(replaced), overdue_before)
-    for one in live:
-        found.tallies[one.kind].add(1, one.at, one.at, int(one.at < overdue_before))
+    for exception in live:
+        at = exception.at
+        found.tallies[exception.kind].add(1, at, at, int(at < overdue_before))
     for kind in OF_KEYS:
-        of_kind = [one for one in live if one.kind == kind]
+        of_kind = [exception for exception in live if exception.kind == kind]
         if examples:
             of_kind += await _stored(connection, kind, sorted(replaced), examples)
-        of_kind.sort(key=lambda one: (one.at, one.outcome.id), reverse=True)
+        of_kind.sort(key=lambda exception: (exception.at, exception.outcome.id), reverse=True)
         found.of_keys[kind] = of_kind[:examples]
 
 
 async def _dismissed(connection: AsyncConnection, ids: Sequence[str]) -> set[tuple[str, str]]:
     columns = exceptions.c
-    found: set[tuple[str, str]] = set()
+    dismissed: set[tuple[str, str]] = set()
     for chunk in chunks(ids):
         query = select(columns.kind, columns.outcome_id).where(
             columns.outcome_id.in_(chunk), columns.dismissed_by.is_not(None)
         )
-        found |= {(kind, one) for kind, one in await connection.execute(query)}
-    return found
+        dismissed |= {(kind, outcome) for kind, outcome in await connection.execute(query)}
+    return dismissed
 
 
 async def _tally(
@@ -233,8 +236,9 @@ async def _stored(
         .limit(limit)
     )
     keys = sorted(set(await connection.scalars(query)))
-    found = await find_exceptions(connection, keys) if keys else {}
-    return [one for several in found.values() for one in several if one.kind == kind]
+    by_key = await find_exceptions(connection, keys) if keys else {}
+    several = (exception for of_key in by_key.values() for exception in of_key)
+    return [exception for exception in several if exception.kind == kind]
 
 
 def _not_in(replaced: Sequence[tuple[str, str]]) -> Any:
@@ -252,7 +256,7 @@ async def _item(
         last_at=tally.last_at,
         detail=detail_of(tally, found.as_of),
         remediation=REMEDIATIONS[tally.kind],
-        commands=tuple(dict.fromkeys(one.command for one in examples)),
+        commands=tuple(dict.fromkeys(example.command for example in examples)),
         examples=examples,
     )
 
@@ -270,10 +274,12 @@ async def _examples(
     connection: AsyncConnection, found: _Found, kind: str, limit: int
 ) -> tuple[Example, ...]:
     if kind == WAITING_REVERSAL:
-        return tuple([await waiting_reversal(connection, one) for one in found.of_keys[kind]])
+        return tuple(
+            [await waiting_reversal(connection, reversal) for reversal in found.of_keys[kind]]
+        )
     if kind == AMOUNT_DIFFERS:
-        return tuple([await amount_differs(connection, one) for one in found.of_keys[kind]])
+        return tuple([await amount_differs(connection, repeat) for repeat in found.of_keys[kind]])
     if kind == LOOKALIKE_CUSTOMER:
-        latest = sorted(found.lookalikes, key=lambda one: one[1].first_billed_at, reverse=True)
+        latest = sorted(found.lookalikes, key=lambda group: group[1].first_billed_at, reverse=True)
         return tuple(lookalike_customer(group) for group in latest[:limit])
-    return tuple(unused_price(one) for one in found.prices[:limit])
+    return tuple(unused_price(price) for price in found.prices[:limit])

@@ -30,14 +30,14 @@ class MonthMoved:
 
 async def moved_months(database: Database, before: ZoneInfo, after: ZoneInfo) -> list[MonthMoved]:
     """Every month and currency that differs, by both bases, latest month first."""
-    found: list[MonthMoved] = []
+    moved: list[MonthMoved] = []
     all_lines = BillingFilter()
     for basis in get_args(Basis):
         was, is_now = [
             _by_month(await all_revenue(database, all_lines, by=("month",), zone=zone, basis=basis))
             for zone in (before, after)
         ]
-        found += [
+        moved += [
             MonthMoved(
                 basis=basis,
                 month=month,
@@ -48,7 +48,7 @@ async def moved_months(database: Database, before: ZoneInfo, after: ZoneInfo) ->
             for month, currency in sorted(was.keys() | is_now.keys(), reverse=True)
             if was.get((month, currency)) != is_now.get((month, currency))
         ]
-    return found
+    return moved
 
 
 def _by_month(items: Iterable[RevenueItem]) -> dict[tuple[str, str], RevenueItem]:

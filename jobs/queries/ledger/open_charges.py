@@ -29,9 +29,10 @@ async def read_open_charges(
 ) -> list[OpenCharges]:
     """Those of these rules of a source; what was billed by no text is left out."""
     decided, lines, texts = outcomes.c, billing_events.c, mapping_versions.c
-    by = (decided.rule, texts.name, texts.text, lines.currency)
+    by = (decided.rule, texts.name.label("file"), texts.text, lines.currency)
+    micros = func.sum(lines.amount_micros).label("amount_micros")
     query = (
-        select(*by, func.count(), func.sum(lines.amount_micros))
+        select(*by, func.count().label("count"), micros)
         .select_from(billing_events)
         .join(outcomes, decided.id == lines.outcome_id)
         .join(mapping_versions, texts.version == lines.mapping_version)
@@ -45,14 +46,5 @@ async def read_open_charges(
         .order_by(*by)
     )
     async with database.read() as connection:
-        return [
-            OpenCharges(
-                rule=rule,
-                file=file,
-                text=text,
-                currency=currency,
-                count=count,
-                amount_micros=int(micros),
-            )
-            for rule, file, text, currency, count, micros in await connection.execute(query)
-        ]
+        rows = (await connection.execute(query)).mappings()
+        return [OpenCharges(**{**row, "amount_micros": int(row["amount_micros"])}) for row in rows]

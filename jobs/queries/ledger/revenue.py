@@ -73,7 +73,7 @@ class RevenuePage(Page[RevenueItem]):
 
     def as_json(self) -> dict[str, Any]:
         """The object, its items without the names that were not asked for."""
-        return self.model_dump(mode="json") | {"items": [one.as_json() for one in self.items]}
+        return self.model_dump(mode="json") | {"items": [item.as_json() for item in self.items]}
 
 
 _LIST = "revenue"

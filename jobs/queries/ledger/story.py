@@ -138,8 +138,8 @@ async def _story(connection: AsyncConnection, key: str) -> OutcomeKeyStory:
     decided, lines = outcomes.c, billing_events.c
     count = await connection.scalar(select(func.count()).where(decided.outcome_key == key))
     in_order = select(outcomes).where(decided.outcome_key == key).order_by(decided.ordinal)
-    found = await connection.execute(in_order.limit(MOST_OF_A_KEY))
-    items = [_outcome(row) for row in found.mappings()]
+    result = await connection.execute(in_order.limit(MOST_OF_A_KEY))
+    items = [_outcome(row) for row in result.mappings()]
     posted = billing_lines().where(lines.outcome_key == key).order_by(lines.sequence)
     rows = (await connection.execute(posted.limit(MOST_OF_A_KEY))).mappings()
     ledger = [billing_item(row) for row in rows]
@@ -167,8 +167,8 @@ async def _open_charge(connection: AsyncConnection, key: str) -> str | None:
 
 async def _reversed_by(connection: AsyncConnection, event_id: str) -> str | None:
     query = select(billing_events.c.id).where(billing_events.c.reverses == event_id)
-    found: str | None = await connection.scalar(query)
-    return found
+    reversal: str | None = await connection.scalar(query)
+    return reversal
 
 
 async def _delivery(connection: AsyncConnection, delivery_id: str | None) -> SignedDelivery | None:
@@ -184,12 +184,12 @@ async def _versions(
     connection: AsyncConnection, versions: Sequence[str | None]
 ) -> list[VersionItem]:
     """The texts behind these versions, each once, in this order."""
-    wanted = list(dict.fromkeys(one for one in versions if one is not None))
+    wanted = list(dict.fromkeys(version for version in versions if version))
     columns = [mapping_versions.c[name] for name in VersionItem.model_fields]
     query = select(*columns).where(mapping_versions.c.version.in_(wanted))
     rows = (await connection.execute(query)).mappings()
     known = {row["version"]: VersionItem.model_validate(dict(row)) for row in rows}
-    return [known[one] for one in wanted if one in known]
+    return [known[version] for version in wanted if version in known]
 
 
 def _outcome(row: Any) -> KeyOutcomeItem:

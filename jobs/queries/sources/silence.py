@@ -40,7 +40,7 @@ class Silent:
 
 def silent(mappings: MappingSet, heard: Mapping[str, Heard], now: datetime) -> list[Silent]:
     """Every source whose silence is longer than normal, by name."""
-    found = []
+    sources = []
     for name, source in sorted(mappings.sources.items()):
         known = heard.get(name)
         if source.expect_every is None or known is None:
@@ -50,7 +50,7 @@ def silent(mappings: MappingSet, heard: Mapping[str, Heard], now: datetime) -> l
             continue
         if now - since > source.expect_every:
             seconds = (now - since).total_seconds()
-            found.append(
+            sources.append(
                 Silent(
                     source=name,
                     last=known.last,
@@ -58,7 +58,7 @@ def silent(mappings: MappingSet, heard: Mapping[str, Heard], now: datetime) -> l
                     expect_every=source.expect_every,
                 )
             )
-    return found
+    return sources
 
 
 def span(time: timedelta | float) -> str:

@@ -42,16 +42,18 @@ async def read_traffic(database: Database) -> dict[str, SourceTraffic]:
         accepted = {source: (number, last) for source, number, last in rows}
     rejected = await last_rejections(database)
     uses = await read_uses(database)
-    return {
-        source: SourceTraffic(
-            deliveries=accepted.get(source, (0, None))[0],
-            last_delivery=accepted.get(source, (0, None))[1],
-            last_rejection=rejected.get(source, (None, None))[0],
-            last_rejection_cause=rejected.get(source, (None, None))[1],
+    traffic = {}
+    for source in {*accepted, *rejected, *uses}:
+        number, last = accepted.get(source, (0, None))
+        rejected_at, cause = rejected.get(source, (None, None))
+        traffic[source] = SourceTraffic(
+            deliveries=number,
+            last_delivery=last,
+            last_rejection=rejected_at,
+            last_rejection_cause=cause,
             uses=uses.get(source, {}),
         )
-        for source in {*accepted, *rejected, *uses}
-    }
+    return traffic
 
 
 async def read_heard(database: Database, files: Mapping[str, str]) -> dict[str, Heard]:
@@ -60,7 +62,7 @@ async def read_heard(database: Database, files: Mapping[str, str]) -> dict[str, 
     A repeat is no row of its own; that a secret verified it is counted.
     """
     columns = deliveries.c
-    found: dict[str, Heard] = {}
+    heard: dict[str, Heard] = {}
     async with database.read() as connection:
         texts = await connection.execute(select(mapping_files.c.name, mapping_files.c.updated_at))
         known = {row[0]: row[1] for row in texts}
@@ -75,8 +77,8 @@ async def read_heard(database: Database, files: Mapping[str, str]) -> dict[str, 
                 select(func.max(columns.received_at)).where(columns.source == source)
             )
             times = [at for at in (received, verified.get(source)) if at is not None]
-            found[source] = Heard(last=max(times, default=None), known_since=known.get(file))
-    return found
+            heard[source] = Heard(last=max(times, default=None), known_since=known.get(file))
+    return heard
 
 
 async def read_silent(database: Database, mappings: MappingSet) -> list[Silent]:
@@ -96,9 +98,9 @@ async def read_silent(database: Database, mappings: MappingSet) -> list[Silent]:
 
 async def read_uses(database: Database) -> dict[str, dict[str, SecretUse]]:
     """By source and name of the secret."""
-    found: dict[str, dict[str, SecretUse]] = {}
+    uses: dict[str, dict[str, SecretUse]] = {}
     async with database.read() as connection:
         for row in (await connection.execute(select(secret_uses))).mappings():
             use = SecretUse(count=row["count"], last_used_at=row["last_used_at"])
-            found.setdefault(row["source"], {})[row["secret"]] = use
-    return found
+            uses.setdefault(row["source"], {})[row["secret"]] = use
+    return uses

@@ -24,7 +24,7 @@ DATABASE_SECONDS = 5.0
 #: Requests signed so far ahead of this clock; or longer ago than a vendor's queue explains.
 AHEAD_SECONDS = 10.0
 BEHIND_SECONDS = 60.0
-#: Fewer requests of a source say nothing about a clock.
+#: Fewer requests of a source prove nothing about a clock.
 ENOUGH = 5
 #: So many refused for their time, while none is taken, are not an attacker's replays.
 REFUSED = 3
@@ -75,7 +75,7 @@ async def check_clock(context: CheckContext) -> CheckResult:
 
 
 def of_database(offset_seconds: float) -> list[Problem]:
-    """What the database's clock says about this one."""
+    """What the database's clock means for this one."""
     if abs(offset_seconds) <= DATABASE_SECONDS:
         return []
     way = "ahead of" if offset_seconds > 0 else "behind"
@@ -84,7 +84,7 @@ def of_database(offset_seconds: float) -> list[Problem]:
 
 
 def of_signatures(lags: Lags) -> list[Problem]:
-    """What the times of signing say about this clock."""
+    """What the times of signing mean for this clock."""
     known = {source: lag for source, (lag, number) in lags.items() if number >= ENOUGH}
     if not known:
         return []
@@ -105,7 +105,7 @@ def of_signatures(lags: Lags) -> list[Problem]:
 
 
 def of_refusals(refused: Sequence[TimeRefused]) -> list[Problem]:
-    """What requests that were refused for their time say about this clock."""
+    """What requests refused for their time mean for this clock."""
     problems = []
     for lately in refused:
         if lately.refused < REFUSED:
@@ -146,8 +146,8 @@ async def _refused(database: Database) -> list[TimeRefused]:
 
 def _in_words(offset: float, lags: Lags) -> str:
     enough = {source: lag for source, (lag, number) in lags.items() if number >= ENOUGH}
-    ours = f"{abs(offset):.1f} s from the database's"
+    ours = f"within {abs(offset):.1f} s of the database's"
     if not enough:
-        return f"{ours}; too few recent requests say when they were signed"
+        return f"{ours}; too few signed requests to compare"
     lag = f"{median(enough.values()):.1f} s"
-    return f"{ours}; requests arrive {lag} after they were signed (sources: {len(enough)})"
+    return f"{ours}; requests arrive {lag} after signing (sources: {len(enough)})"

@@ -16,12 +16,12 @@ from receiver.health.check import CheckContext, CheckResult
 
 #: Without --full an audit of everything ends after this; there are three of them.
 SHORT_SECONDS = 10.0
-#: What each audit says where all is well.
+#: The summary of each audit that finds nothing.
 GOOD = {
     "balance": "every accepted delivery is accounted for",
-    "books": "outcomes, billing events and what is owed agree",
+    "books": "outcomes, billing events and amounts owed agree",
     "records": "each delivery's state and outcomes agree",
-    "corrections": "each correction by hand has its action, and each action its outcomes",
+    "corrections": "corrections by hand and their actions agree",
     "waiting": "no delivery is scheduled far ahead",
     "replays": "no replay is stuck",
 }
@@ -59,13 +59,13 @@ async def check_audits(context: CheckContext) -> CheckResult:
     audits = await read_audits(context.database)
     problems = [] if context.in_doctor else audit_problems(audits)
     problems += overdue_problems(audits, now=datetime.now(UTC))
-    return CheckResult("the workers run them", problems)
+    return CheckResult("run by the workers; none is overdue", problems)
 
 
 async def check_backlog(context: CheckContext) -> CheckResult:
     """Whether deliveries wait for long."""
     age = await oldest_received_age_seconds(context.database)
-    return CheckResult("nothing waits for long", checks.backlog(age))
+    return CheckResult("no delivery waits for long", checks.backlog(age))
 
 
 async def check_complete(context: CheckContext) -> CheckResult:

@@ -33,7 +33,7 @@ async def check_mappings(context: CheckContext) -> CheckResult:
         for problem in mappings.problems[:SHOWN]
     ]
     problems += [note(str(warning)) for warning in mappings.warnings[:SHOWN]]
-    return CheckResult(f"{len(mappings.sources)} sources", problems)
+    return CheckResult(f"sources in force: {len(mappings.sources)}", problems)
 
 
 async def check_rules(context: CheckContext) -> CheckResult:
@@ -69,7 +69,7 @@ async def check_silence(context: CheckContext) -> CheckResult:
     silent = await read_silent(context.database, context.mappings)
     sources = context.mappings.sources.values()
     watched = sum(source.expect_every is not None for source in sources)
-    return CheckResult(f"sources that have an expect_every: {watched}", checks.silences(silent))
+    return CheckResult(f"sources with expect_every: {watched}", checks.silences(silent))
 
 
 async def check_paths(context: CheckContext) -> CheckResult:
@@ -86,11 +86,11 @@ async def check_paths(context: CheckContext) -> CheckResult:
         for stray in strays[:SHOWN]
     ]
     number = len(strays)
-    return CheckResult(f"kinds of requests in the last day that reached no source: {number}", notes)
+    return CheckResult(f"unknown paths requested in the last day: {number}", notes)
 
 
 async def check_exceptions(context: CheckContext) -> CheckResult:
     """What was taken and not billed as may be expected."""
     tallies = await count_exceptions(context.database, context.mappings)
     counts = ", ".join(f"{tally.count} {tally.kind}" for tally in tallies if tally.count)
-    return CheckResult(f"exceptions: {counts or 'none'}", checks.exceptions(tallies))
+    return CheckResult(counts or "none", checks.exceptions(tallies))

@@ -29,7 +29,7 @@ async def check_worker(context: CheckContext) -> CheckResult:
 
 
 def of_role(processes: Sequence[Alive], role: str, *, command: str, without: str) -> CheckResult:
-    """What the heartbeats of one role say."""
+    """What the heartbeats of one role mean."""
     if not processes:
         summary = f"no {role} process was alive in the last {ALIVE_SECONDS:g} s: {without}"
         remediation = f"start `receiver {command}`, or `receiver up`"
@@ -55,7 +55,7 @@ async def check_redis(context: CheckContext) -> CheckResult:
 
 
 def of_memory(memory: Mapping[str, Any]) -> CheckResult:
-    """What Redis says of its memory: sizes in bytes, `maxmemory` 0 for no bound."""
+    """What Redis reports of its memory: sizes in bytes, `maxmemory` 0 for no bound."""
     used, most = int(memory.get("used_memory", 0)), int(memory.get("maxmemory", 0))
     policy = memory.get("maxmemory_policy", "noeviction")
     problems = []
@@ -75,7 +75,7 @@ async def check_versions(context: CheckContext) -> CheckResult:
     timezone = await stored_timezone(context.database) or settings.timezone_name
     processes = await alive(context.database)
     return CheckResult(
-        f"one set of mappings; days begin in {timezone}",
+        f"all use the same mappings; the time zone is {timezone}",
         [
             *of_mappings(processes, context.mappings.digest),
             *of_zones(processes, timezone),

@@ -1,6 +1,6 @@
 """Secrets and settings: whether they are set, who can read their files, and which are throw-away.
 
-Owns those sentences. Refuses to show a value.
+Owns their wording. Refuses to show a value.
 """
 
 from __future__ import annotations
@@ -39,12 +39,12 @@ async def check_secrets(context: CheckContext) -> CheckResult:
     ]
     problems += [
         note(
-            f"source {source} has the throw-away secret that `receiver up` made for {name}",
-            f"set {name} to the vendor's before you count on it",
+            f"source {source} has a throw-away secret that `receiver up` made",
+            f"set {name} to the vendor's secret before you go live",
         )
         for source, name in throwaway_secrets(mappings, secrets)
     ]
-    return CheckResult(f"{len(mappings.sources)} sources", problems)
+    return CheckResult(f"sources: {len(mappings.sources)}", problems)
 
 
 async def check_settings(_context: CheckContext) -> CheckResult:
@@ -56,10 +56,10 @@ def _check_settings() -> CheckResult:
     remediation = "write it as in docs/settings.md, or take it out"
     problems = [note(warning, remediation) for warning in misspelt()]
     problems += [
-        note(warning, "docs/settings.md says how .env is read")
+        note(warning, "see docs/settings.md for how .env is read")
         for warning in doubtful_values(ENV_FILE)
     ]
-    return CheckResult("each is one that is read", problems)
+    return CheckResult("every RECEIVER_ variable is known", problems)
 
 
 async def check_files(context: CheckContext) -> CheckResult:
@@ -80,7 +80,7 @@ def _check_files(settings: Settings, secrets: Secrets) -> CheckResult:
         )
         for path in open_files(settings)
     ]
-    return CheckResult("files with secrets and payloads are their owner's alone", problems)
+    return CheckResult("only the owner can read the files with secrets and payloads", problems)
 
 
 def open_files(settings: Settings) -> list[Path]:
@@ -112,7 +112,7 @@ async def check_rotation(context: CheckContext) -> CheckResult:
     """Whether a secret is still used shortly before it ends."""
     endings = await endings_now(context.mappings, context.database)
     return CheckResult(
-        "no secret that is in use ends soon",
+        "no secret in use ends soon",
         [
             Problem(f"source {ending.source}: {ending}", "see docs/mappings.md, verify")
             for ending in endings
@@ -125,10 +125,10 @@ async def check_public_url(context: CheckContext) -> CheckResult:
     settings, mappings, secrets = context.settings, context.mappings, context.secrets
     tried = {source for source, _ in throwaway_secrets(mappings, secrets)}
     known = known_sources(mappings, secrets)
-    remediation = "set RECEIVER_PUBLIC_URL to what it calls"
+    remediation = "set RECEIVER_PUBLIC_URL to the base URL that vendors call"
     problems = [
         Problem(
-            f"the vendor of {name} signs the URL, and nothing says what it calls",
+            f"the vendor of {name} signs the URL that it calls, which is not set",
             remediation,
             severity="note" if name in tried else "problem",
         )

@@ -39,7 +39,7 @@ async def check_database(context: CheckContext) -> CheckResult:
 async def check_revision(context: CheckContext) -> CheckResult:
     """Whether it has this version's tables."""
     if await schema_is_current(context.database):
-        return CheckResult("it has this version's tables")
+        return CheckResult("the tables are those of this version")
     summary = "the database lacks this version's tables"
     problem = Problem(summary, "make them", commands=("receiver migrate",))
     return CheckResult(summary, [problem])

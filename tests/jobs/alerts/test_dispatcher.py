@@ -84,11 +84,11 @@ async def check_and_post(workshop: Workshop, one: AlertDispatcher) -> None:
 
 async def failing(workshop: Workshop, *needs: str) -> None:
     settler = await workshop.settler(Telling())
-    told = [
+    contents = [
         body(bill(f"good-{number}-{need}"), needing(need, bill("never")))
         for number, need in enumerate(needs)
     ]
-    await settler.settle(await workshop.post(*told))
+    await settler.settle(await workshop.post(*contents))
 
 
 async def test_a_failure_group_is_sent_once_with_what_fixes_it(
@@ -97,12 +97,12 @@ async def test_a_failure_group_is_sent_once_with_what_fixes_it(
     one = dispatcher_of(workshop, place)
     await failing(workshop, "gold", "gold", "gold")
     await check_and_post(workshop, one)
-    (said,) = place.texts
-    assert said.startswith("3 deliveries of crm failed as unpriced in rule resolved")
-    assert "holding back 3 good outcomes" in said
-    assert "`receiver replay --source crm --reason unpriced --rule resolved --group " in said
-    assert re.search(r"`receiver show [0-9a-f-]{36}`", said)
-    assert "gold" not in said
+    (posted,) = place.texts
+    assert posted.startswith("3 deliveries of crm failed as unpriced in rule resolved")
+    assert "holding back 3 good outcomes" in posted
+    assert "`receiver replay --source crm --reason unpriced --rule resolved --group " in posted
+    assert re.search(r"`receiver show [0-9a-f-]{36}`", posted)
+    assert "gold" not in posted
     await failing(workshop, "gold", "gold")
     await check_and_post(workshop, one)
     await check_and_post(workshop, one)
@@ -213,8 +213,8 @@ async def test_a_rejected_mapping_is_sent_once_a_file(workshop: Workshop, place:
     one = dispatcher_of(workshop, place)
     await check_and_post(workshop, one)
     await check_and_post(workshop, one)
-    (said,) = place.texts
-    assert said == (
+    (posted,) = place.texts
+    assert posted == (
         f"A mapping was rejected: {problem} Its last good version stays in force."
         " Run `receiver check`"
     )
@@ -272,9 +272,9 @@ async def test_rejections_that_spike_are_sent(workshop: Workshop, place: Place) 
         await connection.execute(insert(rejection_counts).values(**row))
     await check_and_post(workshop, one)
     await check_and_post(workshop, one)
-    (said,) = place.texts
-    assert said.startswith("64 requests of desk were refused as bad-signature within 5m")
-    assert "`receiver rejections --source desk --cause bad-signature`" in said
+    (posted,) = place.texts
+    assert posted.startswith("64 requests of desk were refused as bad-signature within 5m")
+    assert "`receiver rejections --source desk --cause bad-signature`" in posted
 
 
 async def test_repositorys_that_do_not_agree_are_sent_without_what_they_hold(
@@ -293,10 +293,10 @@ async def test_repositorys_that_do_not_agree_are_sent_without_what_they_hold(
         )
     one = dispatcher_of(workshop, place)
     await check_and_post(workshop, one)
-    (said,) = place.texts
-    assert said.startswith("The audit `books` found 2 wrong. The ledger was changed by hand")
-    assert said.endswith("Run `receiver doctor`")
-    assert "planted-key" not in said
+    (posted,) = place.texts
+    assert posted.startswith("The audit `books` found 2 wrong. The ledger was changed by hand")
+    assert posted.endswith("Run `receiver doctor`")
+    assert "planted-key" not in posted
 
 
 async def test_a_round_without_news_reads_no_failures(

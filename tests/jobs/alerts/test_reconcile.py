@@ -21,7 +21,7 @@ def problem(key: str = "failures:a", *, summary: str = "4 failed") -> Problem:
 
 
 class Table:
-    """The table, changed as `changes` says, with a clock of its own."""
+    """The table, changed by `changes`, with a clock of its own."""
 
     def __init__(self) -> None:
         self.rows: dict[str, dict[str, Any]] = {}

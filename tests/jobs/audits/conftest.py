@@ -34,7 +34,7 @@ def hour(number: int) -> datetime:
 
 
 async def by_hand(workshop: Workshop, *statements: str, **values: object) -> None:
-    """Change rows as somebody with a database client might: no trigger and no key is in the way."""
+    """Change rows as a person with a database client might: no trigger and no key is in the way."""
     async with workshop.database.engine.connect() as connection:
         if workshop.database.is_sqlite:
             await connection.exec_driver_sql("COMMIT")  # foreign keys are switched outside
@@ -58,7 +58,7 @@ async def work_busily(workshop: Workshop) -> Telling:
     """All that a database sees: every verdict, prices that change, failures, replays, discards."""
     telling = Telling()
     settler = await workshop.settler(telling)
-    told = [
+    contents = [
         body(bill("plain")),
         body(bill("again", at=hour(2)), bill("plain-2")),
         body(bill("again", at=hour(3), micros=1_100_000)),  # a duplicate
@@ -79,7 +79,7 @@ async def work_busily(workshop: Workshop) -> Telling:
         body(),
         body(bill("shadowed"), shadow=True),
     ]
-    ids = [one for content in told for one in await workshop.post(content)]
+    ids = [id_ for content in contents for id_ in await workshop.post(content)]
     for one in ids[:14]:  # each in its turn: what is settled together is taken in order of time
         await settler.settle([one])
     await settler.settle(ids)

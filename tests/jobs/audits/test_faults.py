@@ -54,10 +54,10 @@ async def test_live_traffic_looks_like_no_fault(busy: Workshop) -> None:
     assert next(numbers) > 2
 
 
-def planted(audit: str, says: str, *statements: str) -> tuple[str, str, tuple[str, ...]]:
-    """The audit that finds a fault, what it says, and what somebody did."""
+def planted(audit: str, summary: str, *statements: str) -> tuple[str, str, tuple[str, ...]]:
+    """The audit that finds a fault, its summary, and the change that plants it."""
     of_plain = "outcome_key = 'plain'"
-    return audit, says, tuple(one.replace("OF_PLAIN", of_plain) for one in statements)
+    return audit, summary, tuple(one.replace("OF_PLAIN", of_plain) for one in statements)
 
 
 PLANTED = {
@@ -73,40 +73,40 @@ PLANTED = {
     ),
     "an amount is raised": planted(
         "books",
-        "charges what its outcome does not say",
+        "charges other terms than its outcome",
         "UPDATE billing_events SET amount_micros = 9000000 WHERE OF_PLAIN",
     ),
     "a currency is changed": planted(
         "books",
-        "charges what its outcome does not say",
+        "charges other terms than its outcome",
         "UPDATE billing_events SET currency = 'EUR' WHERE OF_PLAIN",
     ),
     "a customer is changed": planted(
         "books",
-        "charges what its outcome does not say",
+        "charges other terms than its outcome",
         "UPDATE billing_events SET customer_id = 'else' WHERE OF_PLAIN",
     ),
     "a day is moved": planted(
         "books",
-        "charges what its outcome does not say",
+        "charges other terms than its outcome",
         "UPDATE billing_events SET occurred_at = recorded_at WHERE outcome_key = 'dearer'"
         " AND sequence = 3",
     ),
     "what was brought back is raised": planted(
         "books",
-        "charges what its outcome does not say",
+        "charges other terms than its outcome",
         "UPDATE billing_events SET amount_micros = 9000000 WHERE outcome_key = 'back'"
         " AND sequence = 3",
     ),
     "an outcome is raised": planted(
         "books",
-        "its outcomes owe 9.00 USD for agent / acme / resolved, its ledger says 1.10",
+        "its outcomes owe 9.00 USD for agent / acme / resolved, its ledger has 1.10",
         "UPDATE outcomes SET amount_micros = 9000000 WHERE outcome_key = 'again'"
         " AND verdict = 'duplicate'",
     ),
     "a line is deleted": planted(
         "books",
-        "its ledger says nothing",
+        "its ledger has nothing",
         "DELETE FROM billing_events WHERE OF_PLAIN",
     ),
     "a line's outcome is deleted": planted(
@@ -142,12 +142,12 @@ PLANTED = {
     ),
     "an outcome is made one that charged": planted(
         "books",
-        "has no billing event that says what its verdict says",
+        "has no billing event that matches its verdict",
         "UPDATE outcomes SET verdict = 'charged' WHERE verdict = 'superseded'",
     ),
     "an outcome's verdict is taken away": planted(
         "books",
-        "and its outcome does not say so",
+        "reverses against the verdict of its outcome",
         "UPDATE outcomes SET verdict = 'waiting', billing_event_id = NULL WHERE"
         " verdict = 'reversed'",
     ),
@@ -173,20 +173,20 @@ PLANTED = {
         "is of a delivery that is not there",
         "DELETE FROM deliveries WHERE id = (SELECT delivery_id FROM outcomes WHERE OF_PLAIN)",
     ),
-    "an outcome that nobody recorded": planted(
+    "an outcome without an action": planted(
         "books",
-        "no action says by whom",
+        "no action names its author",
         "UPDATE billing_events SET delivery_id = NULL WHERE OF_PLAIN",
         "UPDATE outcomes SET delivery_id = NULL WHERE OF_PLAIN",
     ),
     "an outcome of an action that is not there": planted(
         "books",
-        "no action says by whom",
+        "no action names its author",
         "UPDATE outcomes SET action_id = 'none' WHERE OF_PLAIN",
     ),
     "an outcome of an action of another kind": planted(
         "books",
-        "no action says by whom",
+        "no action names its author",
         "UPDATE actions SET kind = 'discard' WHERE kind = 'rebill'",
     ),
     "a correction's outcome is deleted": planted(
@@ -194,7 +194,7 @@ PLANTED = {
         "(reverse) counts 1 outcomes and has 0",
         "DELETE FROM outcomes WHERE delivery_id IS NULL",
     ),
-    "a correction that nobody recorded": planted(
+    "a correction without an outcome": planted(
         "corrections",
         "(reverse) counts 1 outcomes and has 0",
         "UPDATE actions SET kind = 'reverse', count = 1 WHERE kind = 'discard'",
@@ -223,14 +223,16 @@ PLANTED = {
 }
 
 
-@pytest.mark.parametrize(("audit", "says", "statements"), list(PLANTED.values()), ids=list(PLANTED))
-async def test_what_somebody_did_to_the_database_is_found(
-    busy: Workshop, audit: str, says: str, statements: tuple[str, ...]
+@pytest.mark.parametrize(
+    ("audit", "summary", "statements"), list(PLANTED.values()), ids=list(PLANTED)
+)
+async def test_a_change_by_hand_in_the_database_is_found(
+    busy: Workshop, audit: str, summary: str, statements: tuple[str, ...]
 ) -> None:
     await by_hand(busy, *statements)
     result = await run(busy, audit)
     assert result.found
-    assert any(says in one for one in result.summaries), result.summaries
+    assert any(summary in one for one in result.summaries), result.summaries
 
 
 async def test_a_delivery_put_off_into_the_future_is_found(workshop: Workshop) -> None:
