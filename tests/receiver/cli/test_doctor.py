@@ -179,7 +179,7 @@ async def _older_tables(rows: Rows) -> None:
         pytest.param(_slow_clock, "clock", "s clock: it is slow", "NTP", id="slow-clock"),
         pytest.param(_refused_for_time, "clock", "5 requests of zendesk", "NTP", id="refused"),
         pytest.param(_unbalanced, "balance", "2 are missing", "keep a copy", id="balance"),
-        pytest.param(_raised_amount, "books", "charges what its outcome", "reverse", id="books"),
+        pytest.param(_raised_amount, "books", "charges other terms than", "reverse", id="books"),
         pytest.param(
             _backlog, "backlog", "deliveries wait, the oldest for", "more workers", id="backlog"
         ),
