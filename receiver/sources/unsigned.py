@@ -63,8 +63,8 @@ def _places(rule: Rule) -> dict[str, list[Expression]]:
 
 def _times(scheme: Scheme, source: Source, program: Program) -> Iterator[str]:
     """Rules of keys that can be reversed, and whose order rests on when they were received."""
-    reversed_ = {info.reverses for info in source.rules if info.reverses}
-    reversible = reversed_ | {info.name for info in source.rules if info.kind is not Kind.CHARGE}
+    reversed_ = {rule.acts_on for rule in program.rules if rule.kind is Kind.REVERSAL}
+    reversible = reversed_ | {rule.name for rule in program.rules if rule.acts_on is not None}
     repeated = _repeated(scheme, source)
     for rule in program.rules:
         places = _places(rule)

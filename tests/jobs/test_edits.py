@@ -60,7 +60,8 @@ async def bill(workshop: Workshop, watch: MappingWatch, *tickets: int, source: s
 
 
 def once_per(current: MappingSet, source: str = "crm") -> str:
-    return current.sources[source].rules[0].once_per
+    (field,) = current.sources[source].rules[0].once_per or ()
+    return field.template.text
 
 
 async def test_an_edit_of_what_has_billed_is_refused_and_its_source_goes_on(

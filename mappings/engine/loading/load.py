@@ -14,7 +14,7 @@ from types import MappingProxyType
 from zoneinfo import ZoneInfo
 
 from mappings.engine.cel.language import Language
-from mappings.engine.loading.mapping_set import EMPTY, MappingSet, RuleInfo, Source
+from mappings.engine.loading.mapping_set import EMPTY, MappingSet, Source
 from mappings.engine.loading.rekeyed import rekeyings_after, warnings_of
 from mappings.engine.loading.serving import Serving
 from mappings.engine.loading.snapshot import programs_of, sources_of
@@ -40,7 +40,6 @@ from mappings.engine.types import Problem, VersionText
 
 __all__ = [
     "MappingSet",
-    "RuleInfo",
     "SchemeRules",
     "Source",
     "load",

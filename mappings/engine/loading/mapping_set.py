@@ -18,31 +18,9 @@ from mappings.engine.pricing.catalogue import Catalogue
 from mappings.engine.reading.tables import Table
 from mappings.engine.redact.redactor import Redactor
 from mappings.engine.rules.billed import Rekeying
+from mappings.engine.rules.evaluate import Rule
 from mappings.engine.rules.program import Program
-from mappings.engine.types import DeliveryInput, Failure, Kind, Mapped, Problem, Reason, VersionText
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RuleInfo:
-    """What the ledger's checks need to know of a rule.
-
-    `key_names` are the names its keys can be known by: the first is the one in the key (the
-    oldest in `was`), the last its present name. `key_rule` is the name in its key, which for a
-    reversal or reinstatement is that of the charge. `once_per` is as written, `lets` are the
-    expressions of the file's `let` that it uses; `reverses` and `reinstates` are the present name
-    of the charge.
-    """
-
-    name: str
-    kind: Kind
-    key_names: tuple[str, ...]
-    key_rule: str
-    scope: str | None
-    once_per: str
-    lets: tuple[str, ...]
-    reverses: str | None
-    reinstates: str | None
-    rekeyed: bool
+from mappings.engine.types import DeliveryInput, Failure, Mapped, Problem, Reason, VersionText
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,7 +40,7 @@ class Source:
     secrets: tuple[str, ...]
     vars: Mapping[str, str | int | bool]
     mapping_version: str
-    rules: tuple[RuleInfo, ...]
+    rules: tuple[Rule, ...]
     secret_ends: Mapping[str, datetime] = field(default_factory=lambda: MappingProxyType({}))
     expect_every: timedelta | None = None
     redact: tuple[str, ...] = ()

@@ -1,21 +1,18 @@
-"""A compiled file to what a set has of it: sources, their rules' keys, programs.
+"""A compiled file to what a set has of it: sources and programs.
 
 Owns: that translation. Refuses: files with problems; they never get here.
 """
 
 from __future__ import annotations
 
-import json
-from datetime import timedelta
 from types import MappingProxyType
 from zoneinfo import ZoneInfo
 
 from mappings.engine.cel.demand import demand_of
 from mappings.engine.cel.language import Language
-from mappings.engine.loading.mapping_set import RuleInfo, Source
+from mappings.engine.loading.mapping_set import Source
 from mappings.engine.redact.redactor import redactor_of
 from mappings.engine.rules.compiledfile import CompiledFile
-from mappings.engine.rules.dependencies import key_name, let_dependencies
 from mappings.engine.rules.interval import parse_interval
 from mappings.engine.rules.program import Program
 from mappings.engine.rules.secrets import ends_of, secret_names
@@ -35,44 +32,13 @@ def sources_of(compiled: CompiledFile, zone: ZoneInfo) -> list[Source]:
             secret_ends=MappingProxyType(ends_of(item.secrets, zone)),
             vars=MappingProxyType({**compiled.model.vars, **item.vars}),
             mapping_version=compiled.version,
-            rules=_rule_infos(compiled),
-            expect_every=_expected_every(item.expect_every or compiled.model.expect_every),
+            rules=compiled.rules,
+            expect_every=parse_interval(item.expect_every or compiled.model.expect_every or ""),
             redact=tuple(map(str, compiled.redact)),
             redactor=redactor_of(compiled.redact, compiled.body_rules),
         )
         for item in compiled.items()
     ]
-
-
-def _expected_every(text: str | None) -> timedelta | None:
-    return None if text is None else parse_interval(text)
-
-
-def _rule_infos(compiled: CompiledFile) -> tuple[RuleInfo, ...]:
-    models = {model.name: model for _, model in compiled.rule_models}
-    infos = []
-    for model in models.values():
-        charge = models[model.acts_on] if model.acts_on else model
-        once_per = model.once_per
-        if not isinstance(once_per, str):
-            once_per = json.dumps(once_per, ensure_ascii=False)
-        infos.append(
-            RuleInfo(
-                name=model.name,
-                kind=model.kind,
-                key_names=tuple(dict.fromkeys((*model.was, model.name))),
-                key_rule=key_name(charge),
-                scope=charge.scope,
-                once_per=once_per,
-                lets=tuple(
-                    let_dependencies(model, compiled.model.let if compiled.model else {}).values()
-                ),
-                reverses=model.reverses,
-                reinstates=model.reinstates,
-                rekeyed=model.rekeyed,
-            )
-        )
-    return tuple(infos)
 
 
 def programs_of(compiled: CompiledFile, language: Language) -> dict[str, Program]:

@@ -43,11 +43,13 @@ class MappingFailed(MappingsError):
 class Rule:
     """One rule, compiled. `once_per` None stands for `once_per: delivery`.
 
-    `key_rule` and `scope` are those of its key: for a reversal or reinstatement, of its charge.
+    `key_rule` and `scope` are those of its key: for a reversal or reinstatement, of its charge,
+    whose present name is `acts_on`.
     """
 
     name: str
     kind: Kind
+    acts_on: str | None
     key_rule: str
     scope: str | None
     when: Expression

@@ -18,30 +18,21 @@ _UNITS = {"m": "minutes", "h": "hours", "d": "days"}
 _LONGEST = timedelta(days=366)
 
 
-def parse_interval(text: str) -> timedelta:
-    """The duration that `2h` writes. Raises ValueError for any other form."""
-    found = _INTERVAL.fullmatch(text)
-    if found is None:
-        message = f"{text!r} is not a number followed by m, h or d"
-        raise ValueError(message)
-    return timedelta(**{_UNITS[found[2]]: int(found[1])})
+def parse_interval(text: str) -> timedelta | None:
+    """The duration that `2h` writes; None for any other form."""
+    match = _INTERVAL.fullmatch(text)
+    return timedelta(**{_UNITS[match[2]]: int(match[1])}) if match else None
 
 
-def _checked(written: object) -> str:
+def _checked(written: object) -> object:
     """Before types are looked at: a bare number lacks its unit, and quotes would not help it."""
-    if isinstance(written, str) and _is_good(written):
-        return written
-    raise wrong(
-        f"`{str(written)[:40]}` is not an interval between deliveries.",
-        "Write a whole number and m, h or d behind it, up to 366d, such as 2h.",
-    )
-
-
-def _is_good(text: str) -> bool:
-    try:
-        return parse_interval(text) <= _LONGEST
-    except ValueError:
-        return False
+    interval = parse_interval(written) if isinstance(written, str) else None
+    if interval is None or interval > _LONGEST:
+        raise wrong(
+            f"`{str(written)[:40]}` is not an interval between deliveries.",
+            "Write a whole number and m, h or d behind it, up to 366d, such as 2h.",
+        )
+    return written
 
 
 Interval = Annotated[

@@ -19,11 +19,8 @@ from mappings.engine.rules.interval import Interval
 from mappings.engine.rules.secrets import Secrets
 from mappings.engine.types import AmountRule, Kind
 
-_SOURCE = re.compile(r"[a-z0-9][a-z0-9-]{0,63}")
-_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}")
 _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,63}")
 _TAG = re.compile(r"[A-Za-z0-9_-]{1,64}")
-_AMOUNT = re.compile(r"(-?\d+(?:\.\d{1,6})?) ([A-Z]{3})")
 _TAGS_MAX = 20
 _REDACT_MAX = 100
 
@@ -39,22 +36,15 @@ RESERVED = frozenset(
 )
 
 
-def _source_name(name: str) -> str:
-    if not _SOURCE.fullmatch(name):
-        raise wrong(
-            f"`{name[:80]}` is not a valid source name.",
-            "It is part of the URL: up to 64 of a-z, 0-9 and -, beginning with no -.",
-        )
-    return name
+def _written_as(pattern: str, noun: str, remedy: str, shown: int = 80) -> AfterValidator:
+    """Refuses text that does not match `pattern`; `noun` is what it should be."""
 
+    def checked(text: str) -> str:
+        if not re.fullmatch(pattern, text):
+            raise wrong(f"`{text[:shown]}` is not {noun}.", remedy)
+        return text
 
-def _name(name: str) -> str:
-    if not _NAME.fullmatch(name):
-        raise wrong(
-            f"`{name[:80]}` is not a valid name.",
-            "Use up to 64 letters, digits, and - _ . in between.",
-        )
-    return name
+    return AfterValidator(checked)
 
 
 def _let_name(name: str) -> str:
@@ -86,12 +76,6 @@ def _tags(tags: dict[str, str | int | bool]) -> dict[str, str | int | bool]:
             remedy = "Use up to 64 letters, digits, _ and -."
             raise wrong(f"`{key[:80]}` is not a valid tag key.", remedy, path=(key,), at_key=True)
     return tags
-
-
-def _amount(text: str) -> str:
-    if not _AMOUNT.fullmatch(text):
-        raise wrong(f"`{text[:40]}` is not an amount.", 'Write it like "0.99 USD".')
-    return text
 
 
 def _moment(text: str) -> str:
@@ -126,8 +110,22 @@ def _redact(texts: list[str]) -> list[str]:
     return texts
 
 
-SourceName = Annotated[str, AfterValidator(_source_name)]
-Name = Annotated[str, AfterValidator(_name)]
+SourceName = Annotated[
+    str,
+    _written_as(
+        r"[a-z0-9][a-z0-9-]{0,63}",
+        "a valid source name",
+        "It is part of the URL: up to 64 of a-z, 0-9 and -, beginning with no -.",
+    ),
+]
+Name = Annotated[
+    str,
+    _written_as(
+        r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}",
+        "a valid name",
+        "Use up to 64 letters, digits, and - _ . in between.",
+    ),
+]
 LetName = Annotated[str, AfterValidator(_let_name)]
 Variables = Annotated[
     dict[str, str | int | bool],
@@ -144,9 +142,11 @@ Redact = Annotated[
         examples=["[payload.customer.email]"],
     ),
 ]
-Amount = Annotated[str, AfterValidator(_amount)]
+Amount = Annotated[
+    str,
+    _written_as(r"-?\d+(\.\d{1,6})? [A-Z]{3}", "an amount", 'Write it like "0.99 USD".', shown=40),
+]
 Moment = Annotated[str, AfterValidator(_moment)]
-Cel = Annotated[str, Field(description="CEL, bare.")]
 
 
 class Part(BaseModel):
@@ -324,6 +324,3 @@ class MappingModel(Part):
     examples: Annotated[
         list[ExampleModel], Field(description="Run by `receiver check` and the tests.")
     ] = []
-
-
-#: The reasons that an example can expect.

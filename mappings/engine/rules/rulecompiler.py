@@ -58,6 +58,7 @@ class RuleCompiler:
         return Rule(
             name=model.name,
             kind=model.kind,
+            acts_on=model.acts_on,
             key_rule=key_name(charge),
             scope=charge.scope,
             when=when,

@@ -294,7 +294,7 @@ def test_every_mapping_that_reverses_has_its_pair_here() -> None:
     reversing = {
         name
         for name, source in SOURCE_OF.items()
-        if any(rule.reverses for rule in MAPPINGS.sources[source].rules)
+        if any(rule.kind is Kind.REVERSAL for rule in MAPPINGS.sources[source].rules)
     }
     assert set(PAIRS) == reversing
 

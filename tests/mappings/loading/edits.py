@@ -66,4 +66,7 @@ def refused(after: Mapping[str, str] | str, past: History) -> str:
 
 
 def keys(found: MappingSet, source: str = "zendesk") -> list[tuple[str, str]]:
-    return [(rule.name, rule.once_per) for rule in found.sources[source].rules]
+    return [
+        (rule.name, ", ".join(field.template.text for field in rule.once_per or ()))
+        for rule in found.sources[source].rules
+    ]

@@ -54,16 +54,14 @@ def test_a_source_says_how_it_is_verified_and_what_its_rules_are_keyed_by() -> N
     charge, reversal = source.rules
     assert (charge.name, charge.kind, charge.key_rule) == ("solved", Kind.CHARGE, "solved")
     assert (reversal.kind, reversal.key_rule) == (Kind.REVERSAL, "solved")
-    assert reversal.reverses == "solved"
-    assert charge.once_per == "${{ id(event.id) }}"
+    assert reversal.acts_on == "solved"
+    assert [field.template.text for field in charge.once_per or ()] == ["${{ id(event.id) }}"]
 
 
 def test_a_renamed_rule_keeps_the_oldest_name_in_its_key() -> None:
     text = rule(name="resolved", was="[solved, done]", scope="shared", rekeyed="true")
-    info = good(text).sources["desk"].rules[0]
-    assert info.key_rule == "solved"
-    assert info.key_names == ("solved", "done", "resolved")
-    assert (info.scope, info.rekeyed) == ("shared", True)
+    renamed = good(text).sources["desk"].rules[0]
+    assert (renamed.name, renamed.key_rule, renamed.scope) == ("resolved", "solved", "shared")
 
 
 def test_each_of_many_accounts_is_a_source_with_its_own_secrets_and_vars() -> None:
