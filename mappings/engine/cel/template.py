@@ -6,8 +6,8 @@ which values may stand in a field; that is the field's own business (`rules.fiel
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
 
 from mappings.engine.cel import text as celtext
 from mappings.engine.cel.language import Expression, ExpressionError, Language, Lets
@@ -45,26 +45,20 @@ def compile_template(text: str, language: Language, lets: Lets) -> Template:
     """Compile a field's text. Raises ExpressionError with offsets within `text`."""
     parts: list[str | Expression] = []
     faults: list[Fault] = []
-    position = 0
-    while position < len(text):
-        start = text.find(_OPEN, position)
-        literal = text[position:] if start < 0 else text[position:start]
-        faults += _nearly_expressions(literal, position)
-        if literal:
-            parts.append(literal)
-        if start < 0:
-            break
-        inner = start + len(_OPEN)
-        end = celtext.end_of_expression(text, inner)
-        if end is None:
-            faults.append(Fault(start, "This `${{` is never closed.", "Add `}}` behind it."))
-            break
+    behind = 0
+    for start, end in _places(text):
+        _take_literal(text[behind : start - len(_OPEN)], behind, parts, faults)
+        behind = end + len(_CLOSE)
         try:
-            parts.append(_expression(text[inner:end], language, lets))
+            parts.append(language.compile(text[start:end].strip(), lets))
         except ExpressionError as error:
-            lead = len(text[inner:end]) - len(text[inner:end].lstrip())
-            faults += [_moved(fault, inner + lead) for fault in error.faults]
-        position = end + len(_CLOSE)
+            lead = len(text[start:end]) - len(text[start:end].lstrip())
+            faults += [replace(one, offset=one.offset + start + lead) for one in error.faults]
+    literal, opening, _ = text[behind:].partition(_OPEN)
+    _take_literal(literal, behind, parts, faults)
+    if opening:
+        place = behind + len(literal)
+        faults.append(Fault(place, "This `${{` is never closed.", "Add `}}` behind it."))
     if faults:
         raise ExpressionError(faults)
     return Template(text, tuple(parts))
@@ -94,22 +88,16 @@ def _places(text: str) -> Iterator[tuple[int, int]]:
         if end is None:
             return
         yield inner, end
-        start = text.find(_OPEN, end)
+        start = text.find(_OPEN, end + len(_CLOSE))
 
 
-def _expression(raw: str, language: Language, lets: Lets) -> Expression:
-    return language.compile(raw.strip(), lets)
-
-
-def _moved(fault: Fault, by: int) -> Fault:
-    return Fault(fault.offset + by, fault.message, fault.remedy)
-
-
-def _nearly_expressions(literal: str, position: int) -> Sequence[Fault]:
-    """Other languages' brackets, which would be billed as they stand."""
-    for sign in _NEARLY:
-        if sign in literal:
-            offset = position + literal.index(sign)
-            message = f"`{sign}` is not an expression here; it would stay as it is."
-            return [Fault(offset, message, "Write ${{ … }}.")]
-    return []
+def _take_literal(
+    literal: str, position: int, parts: list[str | Expression], faults: list[Fault]
+) -> None:
+    """A text between expressions; other languages' brackets would be billed as they stand."""
+    parts += [literal] if literal else []
+    sign = next((sign for sign in _NEARLY if sign in literal), None)
+    if sign is not None:
+        offset = position + literal.index(sign)
+        message = f"`{sign}` is not an expression here; it would stay as it is."
+        faults.append(Fault(offset, message, "Write ${{ … }}."))

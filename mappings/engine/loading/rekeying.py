@@ -222,14 +222,7 @@ def _changed(past: Past, heir: EditedRule) -> Problem | None:
     if old.rule.scope is None and past.key_name != key_name(heir.rule):
         message = f"The keys of {name}, are named `{past.key_name}`."
         return heir.problem(message, f"Let `was` begin with `{past.key_name}`.", "was")
-    if old.form.values != heir.form.values:
-        was = ", ".join(f"`{value}`" for value in old.form.values)
-        return heir.problem(f"The once_per of {name}, was{since} {was}.", _KEYS, "once_per")
-    for used, was in _changed_dependencies(old.form, heir.form):
-        message = f"`{used}`, used by the once_per of {name}, was{since} `{was}`."
-        return heir.problem(message, _KEYS, "once_per")
-    was = f"`{old.rule.occurred_at}`" if old.rule.occurred_at else "not mapped"
-    return heir.problem(f"The occurred_at of {name}, was{since} {was}.", _TIMES, "occurred_at")
+    return _other_keys(old, heir, f"{name}, was{since}", _KEYS)
 
 
 def lost(
@@ -249,22 +242,22 @@ def lost(
         return None
     old = olds[0]
     whose = f"{name}, which {_action(old.rule)} what `{past.latest.rule.name}` has billed,"
+    return _other_keys(old, now, f"{whose} was", _REVERSALS)
+
+
+def _other_keys(old: BilledRule, now: EditedRule, whose: str, remedy: str) -> Problem:
+    """What of the keys differs: the values, what these use, or else the time."""
     if old.form.values != now.form.values:
         was = ", ".join(f"`{value}`" for value in old.form.values)
-        return now.problem(f"The once_per of {whose} was {was}.", _REVERSALS, "once_per")
-    for used, was in _changed_dependencies(old.form, now.form):
-        message = f"`{used}`, used by the once_per of {whose} was `{was}`."
-        return now.problem(message, _REVERSALS, "once_per")
+        return now.problem(f"The once_per of {whose} {was}.", remedy, "once_per")
+    before, after = dict(old.form.dependencies), dict(now.form.dependencies)
+    for used in sorted(before.keys() | after.keys()):
+        if before.get(used) != after.get(used):
+            was = f"`{before.get(used, 'not there')}`"
+            message = f"`{used}`, used by the once_per of {whose} {was}."
+            return now.problem(message, remedy, "once_per")
     was = f"`{old.rule.occurred_at}`" if old.rule.occurred_at else "not mapped"
-    return now.problem(f"The occurred_at of {whose} was {was}.", _TIMES, "occurred_at")
-
-
-def _changed_dependencies(before: KeyForm, after: KeyForm) -> Iterator[tuple[str, str]]:
-    """The expressions that the keys rest on and that are others now: name, and what it was."""
-    was, now = dict(before.dependencies), dict(after.dependencies)
-    for name in sorted(was.keys() | now.keys()):
-        if was.get(name) != now.get(name):
-            yield name, was.get(name, "not there")
+    return now.problem(f"The occurred_at of {whose} {was}.", _TIMES, "occurred_at")
 
 
 def _gone_rule(past: Past, file: str) -> Problem:

@@ -18,8 +18,12 @@ from mappings.engine.payload.formats import (
     recognised,
 )
 from mappings.engine.payload.forms import form_fields, parse_form, parse_multipart
-from mappings.engine.payload.jsontext import parse_cloud_events, parse_json, parse_json_lines
-from mappings.engine.payload.tokentext import parse_token
+from mappings.engine.payload.jsontext import (
+    parse_cloud_events,
+    parse_json,
+    parse_json_lines,
+    parse_token,
+)
 from mappings.engine.payload.xmltext import parse_xml
 
 __all__ = [

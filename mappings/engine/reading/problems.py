@@ -8,8 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
-from mappings.engine.reading.places import place_in
-from mappings.engine.reading.positions import Mark, Path, Positions
+from mappings.engine.reading.positions import Mark, Path, Positions, place_in
 from mappings.engine.types import Problem
 
 
@@ -44,10 +43,6 @@ class ProblemReport:
         for fault in faults:
             place = place_in(self.text, start, value, fault.offset)
             self._add(path, place, fault.message, fault.remedy)
-
-    def in_text(self, value: tuple[Path, str], offset: int, message: str, remedy: str) -> None:
-        """A problem at `offset` of the text that stands at a path: `value` is (path, text)."""
-        self.inside(*value, [Fault(offset, message, remedy)])
 
     def _add(self, path: Path, place: Mark, message: str, remedy: str) -> None:
         self.paths.add(path)

@@ -19,7 +19,7 @@ import yaml
 
 from mappings.engine.common.errors import MappingsError
 from mappings.engine.common.wording import shown
-from mappings.engine.reading.positions import Mark, Path, Positions
+from mappings.engine.reading.positions import Mark, Path, Positions, mark_at
 from mappings.engine.reading.validation import validate
 from mappings.engine.reading.yamlsyntax import syntax_problem, unprintable_problems
 from mappings.engine.types import Problem
@@ -77,7 +77,7 @@ def parse(body: bytes, *, file: str) -> YamlFile:
         text = body.decode("utf-8")
     except UnicodeDecodeError as error:
         before = body[: error.start].decode("utf-8")
-        place = Mark(before.count("\n") + 1, len(before) - before.rfind("\n"))
+        place = mark_at(before, len(before))
         reader.problem(place, "The file is not UTF-8 here.", "Save the file as UTF-8.")
         return reader.result()
     if text.startswith("\ufeff"):

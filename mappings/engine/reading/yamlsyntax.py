@@ -6,98 +6,79 @@ Owns: the wording for each of libyaml's complaints, with what to write instead. 
 from __future__ import annotations
 
 import re
+from itertools import islice
 
 import yaml
 
-from mappings.engine.reading.positions import Mark
+from mappings.engine.reading.positions import Mark, mark_at
 from mappings.engine.types import Problem
 
 _QUOTE_ALL = "Put the whole value in single quotes, doubling those inside it."
 
-#: (libyaml's complaint, what it means here, what to write instead); the first match counts.
+_UNCLOSED = ("A quote is opened here and never closed.", "Add the closing quote.")
+
+#: By libyaml's complaint, what it means here and what to write instead; the first match counts.
 #: The texts are those of libyaml 0.2.5's scanner.c and parser.c.
-_COMPLAINTS: tuple[tuple[str, str, str], ...] = (
-    (
-        "mapping values are not allowed",
+_COMPLAINTS = {
+    "mapping values are not allowed": (
         "A `: ` inside a value reads as a new key.",
         f"{_QUOTE_ALL} If it is meant as a key, line it up with the keys around it.",
     ),
-    (
-        "block sequence entries are not allowed",
+    "block sequence entries are not allowed": (
         "A list cannot begin here.",
         "Begin the list on a line of its own, each item after `- `.",
     ),
-    (
-        "could not find expected ':'",
+    "could not find expected ':'": (
         "This line is neither `key: value` nor part of the value above it.",
         "Add `: ` after the key, or indent the line to go on with the value above.",
     ),
-    (
-        "unexpected end of stream",
-        "A quote is opened here and never closed.",
-        "Add the closing quote.",
-    ),
-    (
-        "unexpected document indicator",
-        "A quote is opened here and never closed.",
-        "Add the closing quote.",
-    ),
-    (
-        "unknown escape character",
+    "unexpected end of stream": _UNCLOSED,
+    "unexpected document indicator": _UNCLOSED,
+    "unknown escape character": (
         "In double quotes a backslash begins an escape, and this one does not exist.",
         "Use single quotes, or write the backslash twice.",
     ),
-    (
-        "hexdecimal",
+    "hexdecimal": (
         "An escape in double quotes lacks its hexadecimal digits.",
         "Use single quotes, or write the backslash twice.",
     ),
-    (
-        "did not find expected ',' or",
+    "did not find expected ',' or": (
         "A list in [ ] or a mapping in { } is not closed, or a value in it holds a brace or comma.",
         'Quote values with braces, brackets or commas in them: {customer: "${{ event.x }}"}.',
     ),
-    (
-        "did not find expected node content",
+    "did not find expected node content": (
         "A value is missing here, or a list in [ ] or a mapping in { } is not closed.",
         "Write the value, or close the bracket.",
     ),
-    (
-        "did not find expected '-' indicator",
+    "did not find expected '-' indicator": (
         "This line does not belong to the list above it.",
         "Indent it as the list's items are, beginning with `- `, or as its keys are.",
     ),
-    (
-        "did not find expected key",
+    "did not find expected key": (
         "The indentation fits no key above, or text follows a closing quote.",
         f"Line the key up with its neighbours. {_QUOTE_ALL}",
     ),
-    (
-        "alphabetic or numeric character",
+    "alphabetic or numeric character": (
         "A value that begins with & or * is taken for an anchor or alias of YAML.",
         _QUOTE_ALL,
     ),
-    (
-        "directive",
+    "directive": (
         "A line that begins with % is a directive of YAML, which mapping files do not use.",
         "Remove the line.",
     ),
-    (
-        "tag",
+    "tag": (
         "A value that begins with ! is taken for a tag of YAML.",
         _QUOTE_ALL,
     ),
-    (
-        "did not find expected <document start>",
+    "did not find expected <document start>": (
         "The file goes on after its end.",
         "Indent this line as the keys above, or remove it.",
     ),
-    (
-        "block scalar",
+    "block scalar": (
         "After | or > only the text's own lines may follow, indented.",
         "Begin the text on the next line, indented with spaces.",
     ),
-)
+}
 
 _STARTERS = {
     "\t": ("A tab is used for indentation.", "Indent with spaces."),
@@ -125,23 +106,19 @@ def syntax_problem(error: yaml.YAMLError, *, text: str, file: str) -> Problem:
 def unprintable_problems(text: str, *, file: str, at_most: int = 20) -> tuple[Problem, ...]:
     """A problem for each character that has no place in a text file, the first `at_most`."""
     found = []
-    for match in _UNPRINTABLE.finditer(text):
-        line = text.count("\n", 0, match.start()) + 1
-        column = match.start() - text.rfind("\n", 0, match.start())
+    for match in islice(_UNPRINTABLE.finditer(text), at_most):
         message = f"There is an invisible character here (U+{ord(match.group()):04X})."
         remedy = "Delete it; editors can show invisible characters."
-        found.append(Problem.at(file, (line, column), message, remedy))
-        if len(found) == at_most:
-            break
+        found.append(Problem.at(file, mark_at(text, match.start()), message, remedy))
     return tuple(found)
 
 
 def _meaning(complaint: str, context: str, character: str) -> tuple[str, str]:
     if "cannot start any token" in complaint and character in _STARTERS:
         return _STARTERS[character]
-    for pattern, message, remedy in _COMPLAINTS:
+    for pattern, meaning in _COMPLAINTS.items():
         if pattern in complaint or (pattern in context and pattern in {"tag", "block scalar"}):
-            return message, remedy
+            return meaning
     return f"This is not YAML: {complaint}.", "Check the indentation and quotes of this line."
 
 

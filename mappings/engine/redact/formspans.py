@@ -26,14 +26,6 @@ _PIECES = re.compile(r"(?P<escaped>(?:%[0-9A-Fa-f]{2})+)|[^%]+|%")
 
 
 @dataclass(frozen=True, slots=True)
-class FormSpan:
-    """A stretch of the form's text, what stands there instead, and the value."""
-
-    span: Span
-    mark: str
-
-
-@dataclass(frozen=True, slots=True)
 class _Field:
     """A field as read; its value is escaped as `raw`, which begins at `start` of the form."""
 
@@ -43,7 +35,7 @@ class _Field:
     start: int
 
 
-def form_spans(text: str, charset: str | None, tree: Node) -> list[FormSpan]:
+def form_spans(text: str, charset: str | None, tree: Node) -> list[Span]:
     """The values to take out, in order."""
     if text.startswith(BYTE_ORDER_MARK):
         raise NotRedactable("it is a form that begins with a byte order mark")
@@ -53,7 +45,7 @@ def form_spans(text: str, charset: str | None, tree: Node) -> list[FormSpan]:
         raise NotRedactable("it is a form whose fields cannot be read") from None
     fields = list(_fields(text, pairs))
     document = wrapped_document(_by_name(pairs))
-    found: list[FormSpan] = []
+    found: list[Span] = []
     for field in fields:
         if field.name in WRAPPERS and is_document(field.value):
             if field.value != document:
@@ -84,14 +76,14 @@ def _by_name(pairs: list[tuple[str, str]]) -> dict[str, str | list[str]]:
     return fields
 
 
-def _in_field(field: _Field, tree: Node) -> Iterator[FormSpan]:
+def _in_field(field: _Field, tree: Node) -> Iterator[Span]:
     node = tree.names.get(field.name)
     if node is not None and (node.whole or node.items) and field.raw:
         end = field.start + len(field.raw)
-        yield FormSpan(Span(field.start, end, field.value), FIELD_MARK)
+        yield Span(field.start, end, field.value, FIELD_MARK)
 
 
-def _in_document(field: _Field, encoding: str, tree: Node) -> Iterator[FormSpan]:
+def _in_document(field: _Field, encoding: str, tree: Node) -> Iterator[Span]:
     spans = json_spans(field.value, tree)
     if not spans:
         return
@@ -100,7 +92,7 @@ def _in_document(field: _Field, encoding: str, tree: Node) -> Iterator[FormSpan]
         raise NotRedactable("it is a form whose document cannot be followed byte by byte")
     for span in spans:
         start, end = (field.start + places[at] for at in (span.start, span.end))
-        yield FormSpan(Span(start, end, span.value), DOCUMENT_MARK)
+        yield Span(start, end, span.value, DOCUMENT_MARK)
 
 
 def _places(raw: str, encoding: str) -> array[int]:

@@ -18,7 +18,7 @@ from typing import Any, NoReturn
 
 from mappings.engine.payload.errors import PayloadError
 from mappings.engine.payload.jsontext import refuse_depth
-from mappings.engine.redact.paths import Node, NotRedactable
+from mappings.engine.redact.paths import MARK, Node, NotRedactable
 
 _BLANKS = re.compile(r"[ \t\n\r]*")
 
@@ -34,11 +34,15 @@ _scan = _decoder.scan_once
 
 @dataclass(frozen=True, slots=True)
 class Span:
-    """A value to take out: where its text begins and ends, and the value (numbers as text)."""
+    """A value to take out: where its text begins and ends, and the value (numbers as text).
+
+    `mark` stands there instead.
+    """
 
     start: int
     end: int
     value: Any
+    mark: str = f'"{MARK}"'
 
 
 def json_spans(text: str, tree: Node) -> list[Span]:
@@ -99,9 +103,9 @@ class _Walk:
         if node.whole or (node.items and first != "["):
             return self._take(at)
         if first == "[":
-            return self._list(at, node)
+            return self._inside(at, node, "]")
         if first == "{":
-            return self._object(at, node)
+            return self._inside(at, node, "}")
         return self._past(at)[0]
 
     def _take(self, at: int) -> int:
@@ -118,34 +122,28 @@ class _Walk:
             raise _not_json(at) from None
         return end, value
 
-    def _list(self, at: int, node: Node) -> int:
+    def _inside(self, at: int, node: Node, closing: str) -> int:
+        """Behind the list or object that begins at `at`."""
         at = self.blank(at + 1)
-        if self._text.startswith("]", at):
+        if self._text.startswith(closing, at):
             return at + 1
         while True:
-            at = self.blank(self.value(at, node))
-            if self._text.startswith("]", at):
-                return at + 1
-            at = self.blank(self._expect(",", at))
-
-    def _object(self, at: int, node: Node) -> int:
-        at = self.blank(at + 1)
-        if self._text.startswith("}", at):
-            return at + 1
-        while True:
-            name, at = self._name(at)
-            at = self.blank(self._expect(":", self.blank(at)))
-            at = self.blank(self.value(at, node.names.get(name)))
-            if self._text.startswith("}", at):
+            below: Node | None = node
+            if closing == "}":
+                name, at = self._name(at)
+                below = node.names.get(name)
+            at = self.blank(self.value(at, below))
+            if self._text.startswith(closing, at):
                 return at + 1
             at = self.blank(self._expect(",", at))
 
     def _name(self, at: int) -> tuple[str, int]:
+        """The name of a member, and where its value begins."""
         try:
             name, end = scanstring(self._text, self._expect('"', at), True)
         except ValueError:
             raise _not_json(at) from None
-        return name, end
+        return name, self.blank(self._expect(":", self.blank(end)))
 
     def _expect(self, sign: str, at: int) -> int:
         if not self._text.startswith(sign, at):

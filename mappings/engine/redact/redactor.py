@@ -12,11 +12,10 @@ from functools import cached_property
 
 from mappings.engine.payload.errors import PayloadError
 from mappings.engine.payload.formats import BodyRules, Format, Recognised, recognised
-from mappings.engine.redact.formspans import FormSpan, form_spans
-from mappings.engine.redact.jsonspans import json_lines_spans, json_spans, scalars
+from mappings.engine.redact.formspans import form_spans
+from mappings.engine.redact.jsonspans import Span, json_lines_spans, json_spans, scalars
 from mappings.engine.redact.paths import HEADERS, MARK, Node, NotRedactable, RedactPath, tree_of
 
-_QUOTED_MARK = f'"{MARK}"'
 _DATA = "data"
 _PACKED = {"data_base64": "its CloudEvent has its data in base64"}
 
@@ -47,7 +46,7 @@ class Redactor:
         Raises NotRedactable, and nothing else; time and memory grow no faster than the body.
         """
         hidden = self._headers & headers.keys()
-        spans: Sequence[FormSpan] = ()
+        spans: Sequence[Span] = ()
         if self._tree.names and body.strip():
             found = _recognised(body, headers.get("content-type"), self.rules)
             spans = self._spans(found)
@@ -56,11 +55,8 @@ class Redactor:
             body=body,
             headers={name: MARK if name in hidden else text for name, text in headers.items()},
             count=len(spans) + len(hidden),
-            taken=frozenset(
-                [
-                    *(headers[name] for name in hidden),
-                    *(text for one in spans for text in scalars(one.span.value)),
-                ]
+            taken=frozenset(headers[name] for name in hidden).union(
+                *(scalars(span.value) for span in spans)
             ),
         )
 
@@ -77,19 +73,18 @@ class Redactor:
     def _headers(self) -> frozenset[str]:
         return frozenset(path.names[0] for path in self.paths if path.root == HEADERS)
 
-    def _spans(self, found: Recognised) -> list[FormSpan]:
+    def _spans(self, found: Recognised) -> list[Span]:
         match found.format:
             case Format.FORM:
                 return form_spans(found.text, found.charset, self._tree)
             case Format.JSON_LINES:
-                spans = json_lines_spans(found.text, self._tree)
+                return json_lines_spans(found.text, self._tree)
             case Format.JSON:
-                spans = json_spans(found.text, self._tree)
+                return json_spans(found.text, self._tree)
             case Format.CLOUD_EVENTS:
-                spans = json_spans(found.text, self._event_tree)
+                return json_spans(found.text, self._event_tree)
             case other:
                 raise NotRedactable(f"it is {other}, in which values cannot be redacted")
-        return [FormSpan(span, _QUOTED_MARK) for span in spans]
 
 
 def redactor_of(paths: Iterable[RedactPath], rules: BodyRules | None = None) -> Redactor | None:
@@ -105,13 +100,13 @@ def _recognised(body: bytes, content_type: str | None, rules: BodyRules | None) 
         raise NotRedactable("it is not text in a supported charset") from None
 
 
-def _without(body: bytes, found: Recognised, spans: Sequence[FormSpan]) -> bytes:
+def _without(body: bytes, found: Recognised, spans: Sequence[Span]) -> bytes:
     """The body with each span replaced, in the charset it came in."""
     pieces: list[str] = []
     at = 0
-    for one in spans:
-        pieces += [found.text[at : one.span.start], one.mark]
-        at = one.span.end
+    for span in spans:
+        pieces += [found.text[at : span.start], span.mark]
+        at = span.end
     if found.text.encode(found.codec) != body:  # UTF-16 of the other byte order
         raise NotRedactable("it is in a charset that cannot be written again byte for byte")
     return "".join([*pieces, found.text[at:]]).encode(found.codec)

@@ -88,21 +88,15 @@ def conflicts(
     return frozenset(analysis.found)
 
 
-def taint_of_events(
-    expression: Expression, paths: Iterable[RedactPath]
+def taint_of(
+    expression: Expression, paths: Iterable[RedactPath], events: Taint | None = None
 ) -> tuple[Taint, frozenset[Conflict]]:
-    """What `event` may be where `expression` makes the events, and what that reads already."""
-    analysis = _Analysis(tuple(paths), _NOTHING)
+    """What the expression's value may be, and what making it reads already.
+
+    For `events` and for a `let`: either may stand for an object that holds a redacted member.
+    """
+    analysis = _Analysis(tuple(paths), events or _NOTHING)
     return analysis.of(expression), frozenset(analysis.found)
-
-
-def let_conflicts(
-    expression: Expression, paths: Iterable[RedactPath], events: Taint
-) -> frozenset[Conflict]:
-    """What a `let` reads: it may stand for an object that holds a redacted member."""
-    analysis = _Analysis(tuple(paths), events)
-    analysis.of(expression)
-    return frozenset(analysis.found)
 
 
 class _Analysis:

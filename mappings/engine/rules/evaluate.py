@@ -14,6 +14,7 @@ from typing import Any
 from mappings.engine.cel.language import Activation, EvalError, Expression
 from mappings.engine.common.errors import MappingsError
 from mappings.engine.common.identifiers import unfit
+from mappings.engine.common.wording import shown
 from mappings.engine.pricing.catalogue import Catalogue, Price, UnpricedError
 from mappings.engine.redact.paths import MARK
 from mappings.engine.rules.fields import Field, FieldError
@@ -65,14 +66,11 @@ class Rule:
 
     def fields(self) -> Iterator[Field]:
         """Every field it has, in the order of a file."""
-        for field in (self.agent, self.customer, self.indicator):
-            if field is not None:
-                yield field
-        yield from self.once_per or ()
-        for field in (self.occurred_at, self.value, self.currency):
-            if field is not None:
-                yield field
-        yield from (field for _, field in self.meta_tags)
+        triple = (self.agent, self.customer, self.indicator)
+        others = (self.occurred_at, self.value, self.currency)
+        tags = (field for _, field in self.meta_tags)
+        every = (*triple, *(self.once_per or ()), *others, *tags)
+        return (field for field in every if field is not None)
 
     def expressions(self) -> Iterator[Expression]:
         """Every expression it has."""
@@ -234,13 +232,9 @@ def _value(rule: Rule, event: Event, field: Field | None) -> Any:
 
 
 def _unpriced(rule: Rule, event: Event, advice: str) -> MappingFailed:
+    detail = f"Rule {rule.name}: {advice}"
     return MappingFailed(
-        Failure(
-            reason=Reason.UNPRICED,
-            detail=f"Rule {rule.name}: {advice}",
-            rule=rule.name,
-            event_index=event.index,
-        )
+        Failure(reason=Reason.UNPRICED, detail=detail, rule=rule.name, event_index=event.index)
     )
 
 
@@ -253,26 +247,39 @@ def _error(
     expression: str | None,
     reason: Reason = Reason.MAPPING,
 ) -> MappingFailed:
-    return MappingFailed(
-        Failure(
-            reason=reason,
-            detail=sentence(message, remedy, rule=rule.name, field=field, expression=expression),
-            rule=rule.name,
-            field=field,
-            expression=expression,
-            event_index=event.index,
-        )
+    return failed(
+        message,
+        remedy,
+        rule=rule.name,
+        field=field,
+        expression=expression,
+        event_index=event.index,
+        reason=reason,
     )
 
 
-def sentence(
-    message: str, remedy: str, *, rule: str | None, field: str | None, expression: str | None
-) -> str:
-    """Where, what and what to do, in one sentence."""
+def failed(
+    message: str,
+    remedy: str,
+    *,
+    rule: str | None = None,
+    field: str | None,
+    expression: str | None,
+    event_index: int | None = None,
+    reason: Reason = Reason.MAPPING,
+) -> MappingFailed:
+    """The failure whose detail says where, what and what to do, in one sentence."""
     where = ", ".join(part for part in (rule and f"Rule {rule}", field) if part)
-    shown = " ".join((expression or "").split())
-    if len(shown) > _EXPRESSION_SHOWN_MAX:
-        shown = f"{shown[: _EXPRESSION_SHOWN_MAX - 1]}…"
-    inside = f" in `{shown}`" if shown else ""
+    code = shown(" ".join((expression or "").split()), _EXPRESSION_SHOWN_MAX)
+    inside = f" in `{code}`" if code else ""
     end = f"; {remedy}" if remedy else ""
-    return f"{where}: {message}{inside}{end}."
+    return MappingFailed(
+        Failure(
+            reason=reason,
+            detail=f"{where}: {message}{inside}{end}.",
+            rule=rule,
+            field=field,
+            expression=expression,
+            event_index=event_index,
+        )
+    )

@@ -33,7 +33,7 @@ def check_examples(
     *,
     body_rules: BodyRules | None,
 ) -> None:
-    """ProblemReport examples that cannot be run; `rules` is None where not all names are known."""
+    """Report examples that cannot be run; `rules` is None where not all names are known."""
     for path, example in examples:
         _check_payload(report, path, example, files, body_rules)
         if (example.outcomes is None) == (example.fails is None):
@@ -80,7 +80,7 @@ def _check_payload(
             remedy = "Put the payload into examples/, and write examples/NAME.json."
         if close:
             remedy = f"Write {close}, if that is meant, or put the payload there."
-        report.at_value(at, f"There is no file {shown(str(example.payload))}.", remedy)
+        report.at_value(at, f"There is no file {name}.", remedy)
         return
     if example.fails == Reason.PARSE.value:
         return

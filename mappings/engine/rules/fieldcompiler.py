@@ -17,7 +17,7 @@ from mappings.engine.common.identifiers import illegible, unfit
 from mappings.engine.common.suggest import nearest
 from mappings.engine.common.wording import shown
 from mappings.engine.reading.positions import Path
-from mappings.engine.reading.problems import ProblemReport
+from mappings.engine.reading.problems import Fault, ProblemReport
 from mappings.engine.rules.cents import lost_cents
 from mappings.engine.rules.fields import (
     CURRENCY,
@@ -66,7 +66,7 @@ class FieldCompiler:
         return compiled
 
     def check_tables(self, path: Path, text: str, expression: Expression) -> None:
-        """ProblemReport look-ups in tables that do not exist, where the name is written out."""
+        """Report look-ups in tables that do not exist, where the name is written out."""
         tables = self.tables
         if tables is None:
             return
@@ -76,12 +76,9 @@ class FieldCompiler:
                 close = nearest(name, tables)
                 known = ", ".join(sorted(tables)) or "none"
                 remedy = f"Write {close!r}" if close else f"Make tables/{shown(name)}.yaml"
-                self.report.in_text(
-                    (path, text),
-                    start + offset,
-                    f"There is no table `{shown(name)}`.",
-                    f"{remedy}; there are: {known}.",
-                )
+                message = f"There is no table `{shown(name)}`."
+                fault = Fault(start + offset, message, f"{remedy}; there are: {known}.")
+                self.report.inside(path, text, [fault])
 
     def field(
         self, kind: FieldKind, path: Path, text: str | None, name: str, *, constant: bool = True

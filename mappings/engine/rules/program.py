@@ -21,7 +21,7 @@ from mappings.engine.common import confined
 from mappings.engine.common.amounts import WrittenNumbers
 from mappings.engine.payload import BodyRules, PayloadError, parse
 from mappings.engine.pricing.catalogue import Catalogue
-from mappings.engine.rules.evaluate import Event, MappingFailed, Rule, matches, outcome_of, sentence
+from mappings.engine.rules.evaluate import Event, MappingFailed, Rule, failed, matches, outcome_of
 from mappings.engine.types import DeliveryInput, Failure, Mapped, Outcome, Reason
 
 EVENTS_MAX = 10_000
@@ -160,26 +160,14 @@ class Program:
         rule = next((one.name for one in self.rules if _has(one, error.note)), None)
         field = "events" if rule is None and error.note == self.events.text else None
         message = f"mapping the delivery takes more than {error.bound}"
-        detail = sentence(
+        return failed(
             message, TOO_MUCH_REMEDY, rule=rule, field=field, expression=error.note or None
-        )
-        return MappingFailed(
-            Failure(
-                reason=Reason.MAPPING,
-                detail=detail,
-                rule=rule,
-                field=field,
-                expression=error.note or None,
-            )
         )
 
     def _unreadable(
         self, message: str, remedy: str, reason: Reason = Reason.MAPPING
     ) -> MappingFailed:
-        detail = sentence(message, remedy, rule=None, field="events", expression=self.events.text)
-        return MappingFailed(
-            Failure(reason=reason, detail=detail, field="events", expression=self.events.text)
-        )
+        return failed(message, remedy, field="events", expression=self.events.text, reason=reason)
 
 
 def _has(rule: Rule, expression: str) -> bool:

@@ -6,31 +6,27 @@ Owns: the problems at their places. Refuses: to prove anything itself (`redact.t
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Any
 
 from mappings.engine.cel.language import Expression, Lets
-from mappings.engine.cel.template import Template
 from mappings.engine.reading.positions import Path
 from mappings.engine.reading.problems import Fault, ProblemReport
 from mappings.engine.redact.paths import InvalidPath, RedactPath, parse_path
-from mappings.engine.redact.taint import Conflict, Taint, conflicts, let_conflicts, taint_of_events
+from mappings.engine.redact.taint import Conflict, conflicts, taint_of
 from mappings.engine.rules.evaluate import Rule
 
 
 def redact_paths(data: Mapping[str, Any]) -> tuple[RedactPath, ...]:
     """The paths of a file as read; those that are none are left out."""
     written = data.get("redact")
-    return tuple(_good_ones(written if isinstance(written, list) else ()))
-
-
-def _good_ones(texts: Iterable[object]) -> Iterator[RedactPath]:
-    for text in texts:
-        try:
-            if isinstance(text, str):
-                yield parse_path(text)
-        except InvalidPath:
-            continue  # reported by the shape
+    paths: list[RedactPath] = []
+    for text in written if isinstance(written, list) else ():
+        with suppress(InvalidPath):  # reported by the shape
+            paths += [parse_path(text)] if isinstance(text, str) else []
+    return tuple(paths)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,54 +47,33 @@ class RedactChecker:
         """`places` are those of the rules, by name."""
         if events is None or not self.paths:
             return
-        value, read_by_events = taint_of_events(events, self.paths)
-        self._report(("events",), events.text, 0, read_by_events)
-        known = {
-            name: let_conflicts(let, self.paths, value) for name, let in self.lets.compiled.items()
+        value, read_by_events = taint_of(events, self.paths)
+        self._report(("events",), events.text, events, read_by_events)
+        of_lets = {
+            name: taint_of(let, self.paths, value)[1] for name, let in self.lets.compiled.items()
         }
         for name, let in self.lets.compiled.items():
-            self._report(("let", name), let.text, 0, known[name] - self._of_lets(let, known))
+            self._report(("let", name), let.text, let, of_lets[name], of_lets)
         for rule in rules:
-            at = places[rule.name]
-            self._check_one((*at, "when"), rule.when.text, rule.when, value, known)
-            for field in rule.fields():
-                self._check_field((*at, *_place(field.name)), field.template, value, known)
+            for place, text, expression in _expressions(rule):
+                found = conflicts([expression], self.paths, value)
+                self._report((*places[rule.name], *place), text, expression, found, of_lets)
 
-    def _check_field(
-        self,
-        path: Path,
-        template: Template,
-        value: Taint,
-        known: Mapping[str, frozenset[Conflict]],
-    ) -> None:
-        for expression in template.expressions:
-            self._check_one(path, template.text, expression, value, known)
-
-    def _check_one(
+    def _report(
         self,
         path: Path,
         text: str,
         expression: Expression,
-        events: Taint,
-        known: Mapping[str, frozenset[Conflict]],
+        found: frozenset[Conflict],
+        of_lets: Mapping[str, frozenset[Conflict]] = MappingProxyType({}),
     ) -> None:
-        """One expression; what a `let` in it reads is reported at the `let` alone."""
-        found = conflicts([expression], self.paths, events)
+        """What an expression reads; what a `let` in it reads is reported at the `let` alone."""
         offset = max(text.find(expression.text), 0)
-        self._report(path, text, offset, found - self._of_lets(expression, known))
-
-    def _of_lets(
-        self, expression: Expression, known: Mapping[str, frozenset[Conflict]]
-    ) -> frozenset[Conflict]:
-        return frozenset().union(*(known.get(name, ()) for name in expression.lets))
-
-    def _report(self, path: Path, text: str, offset: int, found: frozenset[Conflict]) -> None:
-        reported: set[RedactPath] = set()
+        found = found.difference(*(of_lets.get(name, ()) for name in expression.lets))
+        first: dict[RedactPath, Conflict] = {}
         for conflict in sorted(found, key=lambda one: (one.as_whole, one.read, one.path.places)):
-            if conflict.path not in reported:
-                reported.add(conflict.path)
-                fault = self._fault(offset, conflict)
-                self.report.inside(path, text, [fault])
+            first.setdefault(conflict.path, conflict)
+        self.report.inside(path, text, [self._fault(offset, each) for each in first.values()])
 
     def _fault(self, offset: int, conflict: Conflict) -> Fault:
         gone, read = ".".join(conflict.path.places), ".".join(conflict.read)
@@ -111,6 +86,14 @@ class RedactChecker:
         verb = "reads" if gone == read else "may read"
         message = f"This {verb} `{gone}`, {why} before it is stored."
         return Fault(offset, message, f"Use another member{off}.")
+
+
+def _expressions(rule: Rule) -> Iterator[tuple[Path, str, Expression]]:
+    """Those of a rule, each with the place below it and the text that it stands in."""
+    yield ("when",), rule.when.text, rule.when
+    for field in rule.fields():
+        for expression in field.template.expressions:
+            yield _place(field.name), field.template.text, expression
 
 
 def _place(field: str) -> Path:

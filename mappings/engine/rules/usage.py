@@ -8,12 +8,12 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Set
 from typing import Any
 
 from mappings.engine.cel import text as celtext
 from mappings.engine.reading.positions import Path
-from mappings.engine.reading.problems import ProblemReport
+from mappings.engine.reading.problems import Fault, ProblemReport
 from mappings.engine.reading.tables import Table
 from mappings.engine.rules.model import MappingModel
 
@@ -40,22 +40,18 @@ def _texts_below(value: object, path: Path) -> Iterator[tuple[Path, str]]:
 
 def tables_used(texts: Iterable[str], tables: Mapping[str, Table]) -> dict[str, str]:
     """The versions of the tables looked into, by name: of all, if a name is not written out."""
-    used: set[str] = set()
-    for text in texts:
-        found = [name for name, _ in celtext.literal_arguments(text, "lookup")]
-        used.update(found)
-        if len(_LOOKUP.findall(text)) > len(found):
-            used.update(tables)
-    return {name: tables[name].version for name in sorted(used) if name in tables}
+    used = frozenset[str]().union(*(_used_by(text, tables.keys()) for text in texts))
+    return {name: tables[name].version for name in sorted(used)}
 
 
 def looks_into(data: Mapping[str, Any], tables: frozenset[str]) -> bool:
     """Whether some text of the mapping file may look into one of these tables."""
-    for _, text in texts_of(data):
-        named = [name for name, _ in celtext.literal_arguments(text, "lookup")]
-        if tables and (not tables.isdisjoint(named) or len(_LOOKUP.findall(text)) > len(named)):
-            return True
-    return False
+    return any(_used_by(text, tables) for _, text in texts_of(data))
+
+
+def _used_by(text: str, tables: Set[str]) -> Set[str]:
+    named = [name for name, _ in celtext.literal_arguments(text, "lookup")]
+    return tables if len(_LOOKUP.findall(text)) > len(named) else tables & set(named)
 
 
 def mapping_version(body: bytes, tables: Mapping[str, str]) -> str:
@@ -68,18 +64,15 @@ def mapping_version(body: bytes, tables: Mapping[str, str]) -> str:
 def check_variables(
     report: ProblemReport, data: Mapping[str, Any], texts: Iterable[tuple[Path, str]]
 ) -> None:
-    """ProblemReport each `vars.NAME` that some source of the file does not have."""
+    """Report each `vars.NAME` that some source of the file does not have."""
     owners = tuple(_owners(data))
     for path, text in texts:
         for name, offset in celtext.members(text, "vars"):
             without = [owner for owner, known in owners if name not in known]
             if without:
-                report.in_text(
-                    (path, text),
-                    offset,
-                    f"There is no `{name}` in the vars of {', '.join(without)}.",
-                    f"Add `vars: {{{name}: …}}` there.",
-                )
+                message = f"There is no `{name}` in the vars of {', '.join(without)}."
+                remedy = f"Add `vars: {{{name}: …}}` there."
+                report.inside(path, text, [Fault(offset, message, remedy)])
 
 
 def _owners(data: Mapping[str, Any]) -> Iterator[tuple[str, frozenset[str]]]:

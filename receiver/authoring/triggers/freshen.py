@@ -17,7 +17,7 @@ from mappings.engine.cel.reads import ANY, reads_of
 from mappings.engine.loading.mapping_set import MappingSet
 from mappings.engine.payload import PayloadError
 from mappings.engine.redact.paths import PAYLOAD, NotRedactable, RedactPath
-from mappings.engine.redact.taint import conflicts, taint_of_events
+from mappings.engine.redact.taint import conflicts, taint_of
 from mappings.engine.rules.program import Program
 from mappings.engine.types import Mapped
 from receiver.authoring.triggers.bodies import Leaf, Scalar, leaves_of, replaced
@@ -111,7 +111,7 @@ def _read(leaves: Sequence[Leaf], program: Program, fields: list[Expression]) ->
     for leaf in leaves:
         if leaf.names and (leaf.names[-1] in members or ANY in members):
             path = (RedactPath(PAYLOAD, leaf.names),)
-            events, _ = taint_of_events(program.events, path)
+            events, _ = taint_of(program.events, path)
             if conflicts(fields, path, events):
                 found.append(leaf)
     return found

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mappings.engine.reading import yamlfile
-from mappings.engine.reading.places import place_in
+from mappings.engine.reading.positions import place_in
 
 MARK = "zz"
 VALUES = {

@@ -13,7 +13,7 @@ from mappings.engine.cel.language import EvalError, Expression, ExpressionError,
 from mappings.engine.payload import PayloadError, parse
 from mappings.engine.redact.paths import InvalidPath, parse_path
 from mappings.engine.redact.redactor import Redactor
-from mappings.engine.redact.taint import conflicts, taint_of_events
+from mappings.engine.redact.taint import conflicts, taint_of
 from tests.mappings.kit import RECEIVED_AT
 from tests.mappings.redacting import DOCUMENTS, NAMES, PATHS, written
 
@@ -31,7 +31,7 @@ REDACTED = tuple(
 
 
 def read(expression: str, events: str = "[payload]") -> set[str]:
-    value, _ = taint_of_events(LANGUAGE.compile_events(events), REDACTED)
+    value, _ = taint_of(LANGUAGE.compile_events(events), REDACTED)
     found = conflicts([LANGUAGE.compile(expression)], REDACTED, value)
     return {".".join(one.path.places) for one in found}
 
@@ -119,7 +119,7 @@ def test_what_the_events_are_made_of_is_followed() -> None:
 
 def test_events_that_read_a_redacted_value_are_told() -> None:
     expression = LANGUAGE.compile_events("payload.items.filter(i, i.note != '')")
-    _, found = taint_of_events(expression, REDACTED)
+    _, found = taint_of(expression, REDACTED)
     assert [".".join(one.path.places) for one in found] == ["payload.items.note"]
 
 
@@ -190,6 +190,6 @@ def test_what_is_proven_to_read_nothing_redacted_gives_the_same_without_it(
     except (InvalidPath, ExpressionError, PayloadError):
         assume(False)
         raise
-    events, _ = taint_of_events(LANGUAGE.compile_events("[payload]"), paths)
+    events, _ = taint_of(LANGUAGE.compile_events("[payload]"), paths)
     if not conflicts([expression], paths, events):
         assert _value(expression, payload, payload) == _value(expression, left, left)
