@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -11,6 +12,7 @@ import pytest
 from receiver.cli.app import COMMANDS
 
 ROOT = Path(__file__).resolve().parent.parent
+PAGE = ROOT / "docs" / "architecture.md"
 
 #: What each package may import of the project: `receiver -> jobs -> mappings`, never back.
 ALLOWED = {
@@ -178,6 +180,22 @@ def test_no_module_is_imported_by_nothing() -> None:
 
 def test_a_loop_is_found_whatever_its_length() -> None:
     assert loops({"a": {"b"}, "b": {"c"}, "c": {"a"}, "d": {"a"}, "e": set()}) == {"a", "b", "c"}
+
+
+def test_the_map_names_only_what_exists() -> None:
+    named = re.findall(
+        r"`((?:receiver|jobs|mappings|tests|docs)/[\w/.]+)`", PAGE.read_text("utf-8")
+    )
+    assert len(named) > 40
+    assert [path for path in named if not (ROOT / path).exists()] == []
+
+
+def test_the_map_has_every_room() -> None:
+    text = PAGE.read_text("utf-8")
+    rooms = {(floor, here) for floor in FLOORS for here in arrows(floor)}
+    assert {
+        (floor, here) for floor, here in rooms if not re.search(rf"`{here}(/|\.py)`", text)
+    } == set()
 
 
 def test_every_package_is_looked_at() -> None:
