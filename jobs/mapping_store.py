@@ -13,7 +13,7 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import Subquery, delete, func, insert, select
+from sqlalchemy import FromClause, Subquery, delete, func, insert, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from jobs.common.errors import JobsError
@@ -145,8 +145,9 @@ async def read_stored(database: Database, *, is_thorough: bool = False) -> Store
         stamp = await _stamp(connection)  # first: what changes after it is noticed by `accept`
         version = await connection.scalar(select(mapping_set.c.version))
         texts = await _texts(connection)
+        rules = _by_outcomes() if is_thorough else billed_rules
         history = History(
-            billed=tuple(await _billed(connection, _by_outcomes() if is_thorough else _by_rules())),
+            billed=tuple(await _billed(connection, rules)),
             rekeyings=await _rekeyings(connection),
             texts=texts,
         )
@@ -195,20 +196,16 @@ async def refuse_outdated(connection: AsyncConnection, version: str) -> None:
 
 async def _texts(connection: AsyncConnection) -> dict[str, bytes]:
     columns = mapping_files.c
-    found = await connection.execute(
+    rows = await connection.execute(
         select(columns.name, columns.text).order_by(columns.updated_at.desc(), columns.name)
     )
-    return {name: bytes(text) for name, text in found}
+    return {name: bytes(text) for name, text in rows}
 
 
 async def _stamp(connection: AsyncConnection) -> tuple[int, int]:
     generation = await connection.scalar(select(mapping_set.c.generation))
     billed = await connection.scalar(select(func.count()).select_from(billed_rules))
     return (generation or 0, billed or 0)
-
-
-def _by_rules() -> Subquery:
-    return select(billed_rules).subquery()
 
 
 def _by_outcomes() -> Subquery:
@@ -221,7 +218,7 @@ def _by_outcomes() -> Subquery:
     return charges.group_by(*rule).subquery()
 
 
-async def _billed(connection: AsyncConnection, rules: Subquery) -> list[Billed]:
+async def _billed(connection: AsyncConnection, rules: FromClause) -> list[Billed]:
     """Each rule once for each text that it billed by, the oldest first."""
     texts = mapping_versions.c
     used = await connection.execute(
@@ -234,12 +231,12 @@ async def _billed(connection: AsyncConnection, rules: Subquery) -> list[Billed]:
             columns.first_billed_at, columns.mapping_version, columns.source, columns.rule
         )
     )
-    found = [
+    billed = [
         Billed(source=source, rule=rule, file=by_version[version][0], text=by_version[version][1])
         for source, rule, version in rows
         if version in by_version
     ]
-    return list(dict.fromkeys(found))
+    return list(dict.fromkeys(billed))
 
 
 async def _rekeyings(connection: AsyncConnection) -> dict[tuple[str, str], Rekeying]:
@@ -297,8 +294,7 @@ async def _write_rekeyings(
         if before.get((source, name)) != rekeying:
             row = {"source": source, "key_name": name, "form": rekeying.form}
             row |= {"now_source": rekeying.source}
-            await connection.execute(
-                database.upsert(
-                    rekeyings, key=["source", "key_name"], values=row | {"accepted_at": now}
-                )
+            change = database.upsert(
+                rekeyings, key=["source", "key_name"], values=row | {"accepted_at": now}
             )
+            await connection.execute(change)

@@ -122,11 +122,10 @@ class MappingWatch:
 
     async def _look(self, *, confirms_missing: bool = True) -> None:
         async with self._looking:
-            await self._look_alone(confirms_missing=confirms_missing)
+            if not self._holds:
+                await self._reload(confirms_missing=confirms_missing)
 
-    async def _look_alone(self, *, confirms_missing: bool) -> None:
-        if self._holds:
-            return
+    async def _reload(self, *, confirms_missing: bool) -> None:
         files = await asyncio.to_thread(read_directory, self._folder)
         missing = frozenset(self._seen.keys() - files.keys())
         if missing and not confirms_missing:
@@ -158,19 +157,17 @@ class MappingWatch:
         """What these files put in force; judged again where that has changed meanwhile."""
         while True:
             stored = await read_stored(self._database)
-            current = await asyncio.to_thread(self._load, files, stored)
+            current = await asyncio.to_thread(
+                load,
+                files,
+                timezone=self._timezone,
+                schemes=self._schemes,
+                last_good=stored.texts,
+                history=stored.history,
+            )
             refuse(current, stored)
             if await accept(self._database, stored, current):
                 return current
-
-    def _load(self, files: Mapping[str, bytes], stored: Stored) -> MappingSet:
-        return load(
-            files,
-            timezone=self._timezone,
-            schemes=self._schemes,
-            last_good=stored.texts,
-            history=stored.history,
-        )
 
     def _adopt(self, current: MappingSet) -> None:
         """Use the set from here on, which the database has in force."""

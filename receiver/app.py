@@ -173,7 +173,7 @@ class WebProcess:
                     yield
             finally:
                 await self.inbox.close()
-                await within(LAST_SECONDS, self._say_the_last())
+                await within(LAST_SECONDS, self._write_last())
         finally:
             await asyncio.gather(self.database.close(), self._for_intake.close())
 
@@ -185,7 +185,7 @@ class WebProcess:
         alerts = AlertDispatcher(self.database, sender.post, mappings=lambda: self.watch.current)
         return {"alerts": alerts.run()}
 
-    async def _say_the_last(self) -> None:
+    async def _write_last(self) -> None:
         await self.rejections.flush()
         await self.uses.flush()
         await self.doorbell.close()
@@ -228,12 +228,14 @@ class WebProcess:
     def _adopt(self, mappings: MappingSet) -> None:
         """Put the sources of these mappings in force, with the secrets there are now."""
         self._sources = known_sources(mappings, self._secrets)
-        for source, names in sorted(
-            missing_secrets(mappings, self._secrets, now=datetime.now(UTC)).items()
-        ):
+        now = datetime.now(UTC)
+        for source, names in sorted(missing_secrets(mappings, self._secrets, now=now).items()):
             log.warning("source.without_secret", source=source, set_one_of=list(names))
-        for one in secret_problems(mappings, self._secrets, now=datetime.now(UTC)):
-            log.warning("source.secret_form", source=one.source, secret=one.name, detail=str(one))
+        for problem in secret_problems(mappings, self._secrets, now=now):
+            detail = str(problem)
+            log.warning(
+                "source.secret_form", source=problem.source, secret=problem.name, detail=detail
+            )
         for source in without_public_url(self._sources.values(), self._settings):
             log.warning(
                 "source.without_public_url",
@@ -255,11 +257,8 @@ class WebProcess:
             if not is_transient(error):
                 raise
         if await asyncio.to_thread(self._secrets.learn, self._learnt):
-            self._secrets_changed()
-
-    def _secrets_changed(self) -> None:
-        log.info("secrets.changed")
-        self._adopt(self.watch.current)
+            log.info("secrets.changed")
+            self._adopt(self.watch.current)
 
 
 def create_app(

@@ -41,7 +41,7 @@ def group_id(source: str, reason: str, rule: str | None, detail: str | None) -> 
 def collapse(detail: str) -> str:
     """The detail without what differs from one delivery to the next of the same cause."""
     return _VARYING.sub(
-        lambda found: _INSTEAD.get(found.lastgroup or "", found[0]), _cause_of(detail)
+        lambda match: _INSTEAD.get(match.lastgroup or "", match[0]), _cause_of(detail)
     )
 
 
@@ -55,7 +55,9 @@ def shared(values: Sequence[str | None], others: Sequence[str]) -> tuple[str | N
     """The values that both have, and None where they differ."""
     if len(values) != len(others):
         return (None,) * len(values)
-    return tuple(one if one == other else None for one, other in zip(values, others, strict=True))
+    return tuple(
+        value if value == other else None for value, other in zip(values, others, strict=True)
+    )
 
 
 def collapse_but(detail: str, values: Sequence[str | None]) -> str:
@@ -66,10 +68,10 @@ def collapse_but(detail: str, values: Sequence[str | None]) -> str:
     """
     left = iter(values)
 
-    def written(found: re.Match[str]) -> str:
-        instead = _INSTEAD.get(found.lastgroup or "")
+    def written(match: re.Match[str]) -> str:
+        instead = _INSTEAD.get(match.lastgroup or "")
         if instead is None:
-            return found[0]
+            return match[0]
         return next(left, None) or instead
 
     return _VARYING.sub(written, _cause_of(detail))

@@ -21,7 +21,7 @@ from jobs.ledger.repository import load_books
 from jobs.storage.batching import chunks
 from jobs.storage.columns import UtcDateTime
 from jobs.storage.database import Database
-from jobs.storage.schema import TOLD_AGAIN, audits, exceptions, outcomes
+from jobs.storage.schema import REPEATED, audits, exceptions, outcomes
 from mappings.engine.types import Kind
 
 #: The name under which the rounds are claimed, beside those of the audits.
@@ -32,7 +32,7 @@ _DAWN = datetime(1970, 1, 1, tzinfo=UTC)
 
 _said = outcomes.c
 #: As the index of these outcomes has it: a database compares the texts.
-_repeated = text(f"({TOLD_AGAIN})")
+_repeated = text(f"({REPEATED})")
 
 #: A place in the order recorded.
 Position = tuple[datetime, str]

@@ -82,8 +82,8 @@ async def take(
     columns = pairing_windows.c
     is_open = (columns.source == source) & columns.shown.is_(None)
     async with database.write() as connection:
-        found = select(pairing_windows, (columns.until > database.now()).label("lasts"))
-        row = (await connection.execute(found.where(is_open).with_for_update())).first()
+        query = select(pairing_windows, (columns.until > database.now()).label("lasts"))
+        row = (await connection.execute(query.where(is_open).with_for_update())).first()
         if row is None or not row.lasts or not _is_right(token, row.url_part_sha256):
             return None
         window = Window(source=source, secret=row.secret, replaces=row.replaces)

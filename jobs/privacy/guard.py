@@ -91,6 +91,5 @@ async def _purged_among(
     column = purged_customers.c.pseudonym
     known: set[str] = set()
     for chunk in chunks(pseudonyms.values()):
-        found = await connection.execute(select(column).where(column.in_(chunk)))
-        known.update(found.scalars())
+        known.update(await connection.scalars(select(column).where(column.in_(chunk))))
     return {each: pseudonym for each, pseudonym in pseudonyms.items() if pseudonym in known}

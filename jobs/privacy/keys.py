@@ -102,7 +102,7 @@ async def batches(
         rows: dict[str, Sequence[Row]] = {}
         for table in LEDGER:
             columns = table.c
-            found = await connection.execute(
+            selected = await connection.execute(
                 select(
                     columns.id,
                     columns.outcome_key,
@@ -111,7 +111,7 @@ async def batches(
                     columns.meta_tags,
                 ).where(columns.outcome_key.in_(chunk))
             )
-            rows[table.name] = [dict(row) for row in found.mappings()]
+            rows[table.name] = [dict(row) for row in selected.mappings()]
         yield KeyBatch(names, chunk, moves, rows)
 
 
@@ -162,10 +162,10 @@ async def _move_keys(
 async def _refuse_collisions(connection: AsyncConnection, old_of: Mapping[str, str]) -> None:
     """A key under both names is a fault: nothing settles under an id once it is purged."""
     column = outcomes.c.outcome_key
-    found = await connection.scalar(select(column).where(column.in_(old_of)).limit(1))
-    if found is not None:
+    collided = await connection.scalar(select(column).where(column.in_(old_of)).limit(1))
+    if collided is not None:
         raise KeysCollide(
-            f"the ledger has the key {old_of[found]} and also {found}: a process of a version"
+            f"the ledger has the key {old_of[collided]} and also {collided}: a process of a version"
             " without purges has billed it since. Nothing was changed. Stop such processes, and"
             " reverse one of the two charges if both are open; a purge cannot merge the keys"
         )

@@ -58,25 +58,25 @@ async def erase_from_ledger(
     async with database.write() as connection:
         await hold_off_settling(database, connection)
         names = Names(customer, pseudonym_of(customer, secret=await _secret(database, connection)))
-        found = await _change_all(database, connection, names)
+        changed = await _change_all(database, connection, names)
         await forget_replaced(database, connection, names)
         await connection.execute(
             database.insert_or_skip(purged_customers).values(
                 pseudonym=names.pseudonym, purged_at=datetime.now(UTC)
             )
         )
-        if found.rows or found.with_body:
-            await _note(connection, names, found, actor=actor, note=note)
-    return names, found
+        if changed.rows or changed.with_body:
+            await _note(connection, names, changed, actor=actor, note=note)
+    return names, changed
 
 
 async def _secret(database: Database, connection: AsyncConnection) -> str:
     """The secret of all pseudonyms; made with the first purge."""
     row = {"id": 1, "secret": secrets.token_hex(32), "created_at": datetime.now(UTC)}
     await connection.execute(database.insert_or_skip(pseudonym_keys).values(row))
-    found = await read_secret(connection)
-    assert found is not None  # noqa: S101 - it was just made
-    return found
+    secret = await read_secret(connection)
+    assert secret is not None  # noqa: S101 - it was just made
+    return secret
 
 
 async def _change_all(database: Database, connection: AsyncConnection, names: Names) -> InLedger:
@@ -130,15 +130,15 @@ async def _rewrite_actions(connection: AsyncConnection, names: Names) -> int:
 
 async def _with_body(connection: AsyncConnection, linked: set[str]) -> list[str]:
     columns = deliveries.c
-    found: list[str] = []
+    with_body: list[str] = []
     for ids in chunks(sorted(linked)):
         kept = select(columns.id).where(columns.id.in_(ids), columns.evidence == Evidence.KEPT)
-        found += (await connection.execute(kept)).scalars()
-    return found
+        with_body += await connection.scalars(kept)
+    return with_body
 
 
 async def _note(
-    connection: AsyncConnection, names: Names, found: InLedger, *, actor: str, note: str | None
+    connection: AsyncConnection, names: Names, changed: InLedger, *, actor: str, note: str | None
 ) -> None:
     """Record the purge under the pseudonym; the id is removed from the note too."""
     await note_action(
@@ -146,13 +146,13 @@ async def _note(
         kind="purge",
         actor=actor,
         where={"customer": names.pseudonym},
-        count=found.outcomes + found.billing_events,
+        count=changed.outcomes + changed.billing_events,
         note=None if note is None else names.wording.text(note),
         detail={
-            "outcomes": found.outcomes,
-            "billing_events": found.billing_events,
-            "outcome_keys": found.keys,
-            "actions": found.actions,
-            "bodies": len(found.with_body),
+            "outcomes": changed.outcomes,
+            "billing_events": changed.billing_events,
+            "outcome_keys": changed.keys,
+            "actions": changed.actions,
+            "bodies": len(changed.with_body),
         },
     )

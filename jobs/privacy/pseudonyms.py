@@ -144,7 +144,7 @@ class Wording:
 def escaped(customer: str) -> set[str]:
     """The id as written within JSON, and within JSON in JSON."""
     once = {_inside(customer, ascii_only=False), _inside(customer, ascii_only=True)}
-    return once | {_inside(one, ascii_only=True) for one in once}
+    return once | {_inside(form, ascii_only=True) for form in once}
 
 
 def _inside(text: str, *, ascii_only: bool) -> str:

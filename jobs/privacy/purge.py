@@ -92,8 +92,8 @@ def _never_billed(customer: str, report: PurgeReport) -> str:
     if not mentions:
         return f"{never}, and no stored data names it; check the id"
     bodies = "a kept body has" if mentions == 1 else f"{mentions} kept bodies have"
-    found = ", ".join(report.elsewhere.mentioned_in[:3])
+    shown = ", ".join(report.elsewhere.mentioned_in[:3])
     return (
         f"{never}; {bodies} its text somewhere, though nothing links it to a customer:"
-        f" see `receiver show` of {found}"
+        f" see `receiver show` of {shown}"
     )

@@ -75,14 +75,14 @@ async def with_bodies(
     for chunk in chunks(ids):
         async with database.read() as connection:
             sizes = await body_sizes(connection, chunk)
-        for batch in by_size(sizes, rows=BODIES, size=BODIES_BYTES):
+        for batch in by_size(sizes):
             async with database.read() as connection:
-                found = await connection.execute(
+                selected = await connection.execute(
                     select(deliveries, database.now().label("claimed_at"))
                     .where(deliveries.c.id.in_(batch))
                     .order_by(deliveries.c.received_at, deliveries.c.id)
                 )
-                rows = found.mappings().all()
+                rows = selected.mappings().all()
             yield rows
 
 

@@ -7,13 +7,10 @@ Refuses a database that would acknowledge a commit it may lose in a power cut.
 from __future__ import annotations
 
 import asyncio
-import sqlite3
-import time
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 from typing import Any
 
 from sqlalchemy import (
@@ -22,17 +19,18 @@ from sqlalchemy import (
     Interval,
     LargeBinary,
     Table,
-    event,
     func,
     literal,
     select,
     text,
 )
-from sqlalchemy.dialects import postgresql, sqlite
-from sqlalchemy.engine import Connection, make_url
+from sqlalchemy.dialects import postgresql
+from sqlalchemy.dialects import sqlite as sqlite_dialect
+from sqlalchemy.engine import make_url
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
 from jobs.common.errors import DatabaseUnsuitable
+from jobs.storage import sqlite
 from jobs.storage.columns import UtcDateTime
 from jobs.storage.lost_connections import notice_silence
 
@@ -43,16 +41,6 @@ STATEMENT_SECONDS = 30
 SILENT_SECONDS = 10
 #: Connections that are not closed by then are left to the end of the process.
 CLOSE_SECONDS = 1.0
-#: How long SQLite waits for another process's transaction before SQLITE_BUSY.
-BUSY_SECONDS = 5
-#: How long an eager engine waits at a time: SQLite retries after 1, 3, 8 and 18 ms, and then ever
-#: more rarely, so that a worker with back-to-back transactions kept intake out for seconds.
-EAGER_SECONDS = 0.02
-#: Pause between tries to switch a new SQLite file to WAL.
-SWITCH_SECONDS = 0.02
-#: Emptying SQLite's journal blocks other writers for at most this long, and is tried this often.
-EMPTYING_SECONDS = 0.2
-EMPTYING_TRIES = 10
 
 
 @dataclass(frozen=True)
@@ -109,7 +97,7 @@ class Database:
 
     def insert_or_skip(self, table: Table) -> Any:
         """INSERT … ON CONFLICT DO NOTHING for this dialect; `.returning()` gives what was new."""
-        insert = sqlite.insert if self.is_sqlite else postgresql.insert
+        insert = sqlite_dialect.insert if self.is_sqlite else postgresql.insert
         return insert(table).on_conflict_do_nothing()
 
     def upsert(
@@ -124,7 +112,7 @@ class Database:
 
         The numbers in the columns `adding` are added to what stands there.
         """
-        insert = sqlite.insert if self.is_sqlite else postgresql.insert
+        insert = sqlite_dialect.insert if self.is_sqlite else postgresql.insert
         changed = {
             name: table.c[name] + value if name in adding else value
             for name, value in values.items()
@@ -167,13 +155,7 @@ class Database:
         if not self.is_sqlite:
             return True
         async with self.engine.connect() as connection:
-            driver = (await connection.get_raw_connection()).driver_connection
-            for tries_left in reversed(range(EMPTYING_TRIES)):
-                if not await _is_busy(driver):
-                    return True
-                if tries_left:
-                    await asyncio.sleep(EMPTYING_SECONDS)
-        return False
+            return await sqlite.empty_journal(connection)
 
     async def close(self) -> None:
         """Close all connections; a database that does not answer is not waited for."""
@@ -192,7 +174,7 @@ def open_database(
     statement_seconds: float = STATEMENT_SECONDS,
     lock_seconds: float | None = None,
     eager: bool = False,
-    busy_seconds: float = BUSY_SECONDS,
+    busy_seconds: float = sqlite.BUSY_SECONDS,
 ) -> Database:
     """Make the engine for `sqlite+aiosqlite://…` or `postgresql+asyncpg://…`.
 
@@ -208,9 +190,9 @@ def open_database(
             hide_parameters=True,
             pool_size=pool_size,
             pool_timeout=5,
-            connect_args={"timeout": EAGER_SECONDS if eager else busy_seconds},
+            connect_args={"timeout": sqlite.EAGER_SECONDS if eager else busy_seconds},
         )
-        _prepare_sqlite(engine, tries=int(busy_seconds / EAGER_SECONDS) if eager else 1)
+        sqlite.prepare(engine, tries=int(busy_seconds / sqlite.EAGER_SECONDS) if eager else 1)
         return Database(engine)
     engine = create_async_engine(
         parsed,
@@ -235,76 +217,6 @@ def open_database(
     return Database(engine)
 
 
-def _prepare_sqlite(engine: AsyncEngine, *, tries: int) -> None:
-    """WAL, FULL synchronous and our own BEGIN (the driver's would start read transactions)."""
-
-    @event.listens_for(engine.sync_engine, "do_connect")
-    def before_connecting(*_: Any) -> None:
-        if engine.url.database and engine.url.database != ":memory:":
-            Path(engine.url.database).parent.mkdir(parents=True, exist_ok=True)
-
-    @event.listens_for(engine.sync_engine, "connect")
-    def on_connect(connection: Any, _record: Any) -> None:
-        connection.isolation_level = None
-        cursor = connection.cursor()
-        _switch_to_wal(cursor)
-        # What is removed is written over: builds of SQLite differ in whether they do so unasked.
-        for pragma in ("synchronous=FULL", "foreign_keys=ON", "secure_delete=ON"):
-            cursor.execute(f"PRAGMA {pragma}")
-        cursor.close()
-
-    @event.listens_for(engine.sync_engine, "begin")
-    def on_begin(connection: Connection) -> None:
-        mode = connection.get_execution_options().get("sqlite_begin", "DEFERRED")
-        for _ in range(tries - 1):
-            if _began(connection, mode):
-                return
-        connection.exec_driver_sql(f"BEGIN {mode}")
-
-
-async def _is_busy(driver: Any) -> bool:
-    """Whether the journal could not be emptied now; by the driver, outside any transaction."""
-    cursor = await driver.execute("PRAGMA busy_timeout")
-    (usual,) = await cursor.fetchone()
-    try:
-        await driver.execute(f"PRAGMA busy_timeout={EMPTYING_SECONDS * 1000:.0f}")
-        cursor = await driver.execute("PRAGMA wal_checkpoint(TRUNCATE)")
-        return bool((await cursor.fetchone())[0])
-    finally:
-        await driver.execute(f"PRAGMA busy_timeout={usual}")
-
-
-def _began(connection: Connection, mode: str) -> bool:
-    """Whether it has the lock; by the driver, as SQLAlchemy gives up on a BEGIN that fails."""
-    cursor = connection.connection.cursor()
-    try:
-        cursor.execute(f"BEGIN {mode}")
-    except sqlite3.OperationalError as error:
-        if error.sqlite_errorcode & 0xFF == sqlite3.SQLITE_BUSY:
-            return False
-        raise
-    finally:
-        cursor.close()
-    return True
-
-
-def _switch_to_wal(cursor: Any) -> None:
-    """Switch a new file to WAL; of processes that open it at once only one can.
-
-    The others get SQLITE_BUSY at once, whatever the time-out: SQLite calls no busy handler for
-    this lock.
-    """
-    for tries_left in reversed(range(int(BUSY_SECONDS / SWITCH_SECONDS))):
-        try:
-            cursor.execute("PRAGMA journal_mode=WAL")
-        except sqlite3.OperationalError as error:
-            if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY or not tries_left:
-                raise
-            time.sleep(SWITCH_SECONDS)
-        else:
-            return
-
-
 async def durability_faults(database: Database) -> list[str]:
     """Each setting under which a power cut may lose a commit, and the value to set."""
     wanted = (
@@ -315,9 +227,9 @@ async def durability_faults(database: Database) -> list[str]:
     faults = []
     async with database.read() as connection:
         for question, answer in wanted.items():
-            found = str((await connection.execute(text(question))).scalar()).lower()
-            if found != answer:
-                faults.append(f"{question.split()[-1]} is {found}; set it to {answer}")
+            value = str(await connection.scalar(text(question))).lower()
+            if value != answer:
+                faults.append(f"{question.split()[-1]} is {value}; set it to {answer}")
     return faults
 
 

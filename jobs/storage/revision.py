@@ -23,16 +23,13 @@ async def schema_is_current(database: Database) -> bool:
     upgrade an old process that ends can be started again. Revisions are numbers, in their order.
     """
     async with database.read() as connection:
-        found = await connection.run_sync(_revision)
-    return found is not None and found.isdecimal() and int(found) >= _expected()
+        revision = await connection.run_sync(_revision)
+    expected = max(int(path.name.partition("_")[0]) for path in VERSIONS.glob("[0-9]*_*.py"))
+    return revision is not None and revision.isdecimal() and int(revision) >= expected
 
 
 def _revision(connection: Connection) -> str | None:
     if not inspect(connection).has_table("alembic_version"):
         return None
-    found: str | None = connection.scalar(text("SELECT version_num FROM alembic_version"))
-    return found
-
-
-def _expected() -> int:
-    return max(int(path.name.partition("_")[0]) for path in VERSIONS.glob("[0-9]*_*.py"))
+    revision: str | None = connection.scalar(text("SELECT version_num FROM alembic_version"))
+    return revision

@@ -469,7 +469,7 @@ SABOTAGES = (
     Sabotage(
         name="commit-carelessly",
         why="a power cut would take back what was acknowledged",
-        file="jobs/storage/database.py",
+        file="jobs/storage/sqlite.py",
         old='"synchronous=FULL"',
         new='"synchronous=NORMAL"',
         tests=_in("jobs/storage/test_migrations.py", "test_our_own_connections_are_durable"),

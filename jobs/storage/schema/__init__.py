@@ -9,7 +9,7 @@ Ids are UUIDv7 as text, so they sort by the time they were made.
 
 from __future__ import annotations
 
-from jobs.storage.schema.base import EVIDENCE, OUTCOME_KINDS, TOLD_AGAIN, metadata
+from jobs.storage.schema.base import EVIDENCE, OUTCOME_KINDS, REPEATED, metadata
 from jobs.storage.schema.intake import (
     deliveries,
     intake,
@@ -50,7 +50,7 @@ from jobs.storage.schema.operations import (
 __all__ = [
     "EVIDENCE",
     "OUTCOME_KINDS",
-    "TOLD_AGAIN",
+    "REPEATED",
     "actions",
     "alerts",
     "audits",

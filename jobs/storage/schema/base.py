@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sqlalchemy import MetaData
+from sqlalchemy import Index, MetaData, text
 
 metadata = MetaData(
     naming_convention={
@@ -19,4 +19,10 @@ OUTCOME_KINDS = ("charge", "reversal", "reinstatement")
 
 #: Of outcomes: not the first of its key, or one that waits for the first. Only these can make a
 #: key an exception, or end that.
-TOLD_AGAIN = "ordinal > 1 OR verdict = 'waiting'"
+REPEATED = "ordinal > 1 OR verdict = 'waiting'"
+
+
+def partial_index(name: str, *columns: str, where: str, unique: bool = False) -> Index:
+    """An index over the rows that meet `where`, on both databases."""
+    condition = text(where)
+    return Index(name, *columns, unique=unique, postgresql_where=condition, sqlite_where=condition)

@@ -15,12 +15,11 @@ from sqlalchemy import (
     Table,
     Text,
     UniqueConstraint,
-    text,
 )
 
 from jobs.common.states import DeliveryState
 from jobs.storage.columns import Counter, UtcDateTime
-from jobs.storage.schema.base import EVIDENCE, metadata
+from jobs.storage.schema.base import EVIDENCE, metadata, partial_index
 
 #: One POST each, with its bytes as received. Its rows are locked with `key_share` only, so that a
 #: charge or an item of a replay that refers to a row never waits for that lock.
@@ -58,12 +57,7 @@ deliveries = Table(
     CheckConstraint(
         "evidence = 'kept' OR (body IS NULL AND state NOT IN ('received', 'failed'))", name="gone"
     ),
-    Index(
-        "ix_deliveries_waiting",
-        "next_attempt_at",
-        postgresql_where=text("state = 'received'"),
-        sqlite_where=text("state = 'received'"),
-    ),
+    partial_index("ix_deliveries_waiting", "next_attempt_at", where="state = 'received'"),
     Index("ix_deliveries_state_reason", "state", "reason", "received_at"),
     Index("ix_deliveries_source_received", "source", "received_at"),
     Index("ix_deliveries_received", "received_at", "id"),

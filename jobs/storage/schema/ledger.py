@@ -14,11 +14,10 @@ from sqlalchemy import (
     Table,
     Text,
     UniqueConstraint,
-    text,
 )
 
 from jobs.storage.columns import UtcDateTime
-from jobs.storage.schema.base import OUTCOME_KINDS, TOLD_AGAIN, metadata
+from jobs.storage.schema.base import OUTCOME_KINDS, REPEATED, metadata, partial_index
 
 #: One row a key: the lock under which everything about that key is decided.
 outcome_keys = Table(
@@ -67,26 +66,9 @@ outcomes = Table(
     ),
     Index("ix_outcomes_delivery", "delivery_id"),
     Index("ix_outcomes_source_rule", "source", "rule", "recorded_at"),
-    Index(
-        "ix_outcomes_told_again",
-        "recorded_at",
-        "id",
-        postgresql_where=text(TOLD_AGAIN),
-        sqlite_where=text(TOLD_AGAIN),
-    ),
-    Index(
-        "ix_outcomes_replaces",
-        "replaces",
-        unique=True,
-        postgresql_where=text("replaces IS NOT NULL"),
-        sqlite_where=text("replaces IS NOT NULL"),
-    ),
-    Index(
-        "ix_outcomes_action",
-        "action_id",
-        postgresql_where=text("action_id IS NOT NULL"),
-        sqlite_where=text("action_id IS NOT NULL"),
-    ),
+    partial_index("ix_outcomes_told_again", "recorded_at", "id", where=REPEATED),
+    partial_index("ix_outcomes_replaces", "replaces", where="replaces IS NOT NULL", unique=True),
+    partial_index("ix_outcomes_action", "action_id", where="action_id IS NOT NULL"),
 )
 
 #: The ledger: append only, one line a charge or a reversal. A reinstatement posts a charge.
@@ -127,13 +109,7 @@ billing_events = Table(
     Index("ix_billing_events_agent", "agent_id", "recorded_at"),
     Index("ix_billing_events_indicator", "indicator", "recorded_at"),
     Index("ix_billing_events_source", "source", "recorded_at"),
-    Index(
-        "ix_billing_events_reversals",
-        "recorded_at",
-        "id",
-        postgresql_where=text("kind = 'reversal'"),
-        sqlite_where=text("kind = 'reversal'"),
-    ),
+    partial_index("ix_billing_events_reversals", "recorded_at", "id", where="kind = 'reversal'"),
 )
 
 #: Who has been billed; made with the first charge.

@@ -21,7 +21,7 @@ from jobs.exceptions.register import ROUND
 from jobs.queries.exceptions import listing as query
 from jobs.queries.exceptions.examples import AmountDiffers, LookalikeCustomer, WaitingReversal
 from jobs.queries.exceptions.listing import count_exceptions, read_exceptions
-from jobs.storage.schema import TOLD_AGAIN, actions, audits, exceptions
+from jobs.storage.schema import REPEATED, actions, audits, exceptions
 from mappings.engine.loading.load import MappingSet, load
 from receiver.signatures import RULES
 from tests.jobs.builders import at
@@ -321,7 +321,7 @@ async def test_prices_that_nothing_uses_are_named_with_the_nearest(books: Books)
 
 async def test_what_was_told_again_is_found_by_its_index(books: Books) -> None:
     database = books.desk.workshop.database
-    wanted = f"SELECT outcome_key FROM outcomes WHERE ({TOLD_AGAIN})"  # noqa: S608 - our own words
+    wanted = f"SELECT outcome_key FROM outcomes WHERE ({REPEATED})"  # noqa: S608 - our own words
     wanted += " ORDER BY recorded_at, id LIMIT 9"
     async with database.read() as connection:
         if database.is_sqlite:

@@ -13,14 +13,12 @@ import time_machine
 from sqlalchemy import event, select
 
 from jobs.common.errors import InboxUnavailable
-from jobs.filters import DeliveryFilter
 from jobs.intake import inbox as inbox_module
 from jobs.intake.commit import Pending
 from jobs.intake.inbox import Accepted, Inbox, Incoming
-from jobs.replays.replay import discard
 from jobs.storage.schema import billing_events, deliveries, intake
 from mappings.engine.types import DeliveryInput, Mapped
-from tests.jobs.doubles import Telling, bill, body, incoming, needing
+from tests.jobs.doubles import Telling, bill, body, incoming
 from tests.jobs.workshop import Workshop
 from tests.support.processes import Process
 
@@ -184,55 +182,6 @@ async def test_an_unsigned_id_with_another_body_is_no_reuse(workshop: Workshop) 
     posts = [incoming(content, vendor_id="evt-1", id_signed=False) for content in (b"1", b"2")]
     accepted = await accept_all(workshop.inbox, *posts)
     assert [one.duplicate for one in accepted] == [False, True]
-
-
-async def failed_delivery(workshop: Workshop, telling: Telling) -> tuple[Incoming, str]:
-    """A delivery that fails until `telling` knows its price, and the POST that brought it."""
-    post = incoming(body(needing("a price", bill("key"))), vendor_id="evt-failing")
-    accepted = await workshop.inbox.accept(post)
-    settler = await workshop.settler(telling)
-    await settler.settle([accepted.delivery_id])
-    assert (await workshop.delivery(accepted.delivery_id)).reason == "unpriced"
-    workshop.rung.clear()
-    return post, accepted.delivery_id
-
-
-async def test_a_repeat_wakes_a_failed_delivery(workshop: Workshop) -> None:
-    telling = Telling()
-    post, delivery_id = await failed_delivery(workshop, telling)
-    assert await workshop.inbox.accept(post) == Accepted(delivery_id, duplicate=True)
-    row = await workshop.delivery(delivery_id)
-    assert (row.state, row.attempts, row.duplicates, row.held_back) == ("received", 0, 1, 0)
-    assert (row.reason, row.detail, row.rule, row.settled_at) == (None, None, None, None)
-    assert workshop.rung == [delivery_id]
-    telling.knows.add("a price")
-    await (await workshop.settler(telling)).settle([delivery_id])
-    assert await workshop.states() == {"recorded": 1}
-    assert await workshop.is_balanced()
-
-
-async def test_a_repeat_leaves_a_settled_delivery_as_it_is(workshop: Workshop) -> None:
-    posts = [incoming(body(bill("key")), vendor_id="evt-1"), incoming(body(), vendor_id="evt-2")]
-    ids = await workshop.accept(posts)
-    await (await workshop.settler()).settle(ids)
-    before = [await workshop.delivery(one) for one in ids]
-    workshop.rung.clear()
-    await accept_all(workshop.inbox, *posts)
-    after = [await workshop.delivery(one) for one in ids]
-    assert [(row.state, row.settled_at, row.attempts) for row in after] == [
-        (row.state, row.settled_at, row.attempts) for row in before
-    ]
-    assert {row.state for row in after} == {"recorded", "ignored"}
-    assert [row.duplicates for row in after] == [1, 1]
-    assert workshop.rung == []
-
-
-async def test_a_repeat_does_not_bring_back_what_was_discarded(workshop: Workshop) -> None:
-    post, delivery_id = await failed_delivery(workshop, Telling())
-    await discard(workshop.database, DeliveryFilter(ids=(delivery_id,)), actor="me", note="spam")
-    await workshop.inbox.accept(post)
-    assert (await workshop.delivery(delivery_id)).state == "discarded"
-    assert workshop.rung == []
 
 
 BAD_POSTS = {

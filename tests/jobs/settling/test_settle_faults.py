@@ -16,7 +16,7 @@ from sqlalchemy.exc import OperationalError
 from jobs.ledger.fold import ClaimedDelivery, Settlement
 from jobs.ledger.recording import MappedDelivery, Recorder
 from jobs.settling import attempt, claims, mapper, retry
-from jobs.storage import database
+from jobs.storage import sqlite
 from jobs.storage.schema import billing_events, deliveries
 from mappings.engine.types import DeliveryInput, Mapped, VersionText
 from tests.jobs.doubles import Telling, bill, body, undo
@@ -28,7 +28,7 @@ def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     """The same back-off, ten times as fast."""
     monkeypatch.setattr(retry, "BACKOFF_SECONDS", 0.05)
     monkeypatch.setattr(retry, "BACKOFF_LONGEST_SECONDS", 0.2)
-    monkeypatch.setattr(database, "BUSY_SECONDS", 0.2)
+    monkeypatch.setattr(sqlite, "BUSY_SECONDS", 0.2)
 
 
 def busy() -> Exception:

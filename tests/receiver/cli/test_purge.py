@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from sqlalchemy.engine import make_url
 
-from jobs.storage import database
+from jobs.storage import sqlite
 from receiver.cli.common.session import PATIENCE_SECONDS
 from tests.receiver.cli.conftest import Installation
 from tests.support.rows import Rows
@@ -135,7 +135,7 @@ def test_it_waits_for_a_database_that_workers_keep_busy(
     holder = sqlite3.connect(str(make_url(filled.url).database), isolation_level=None)
     holder.execute("BEGIN IMMEDIATE")
     waits = []
-    began = database._began
+    began = sqlite._began
 
     def counted(connection: Any, mode: str) -> bool:
         if mode == "IMMEDIATE" and not began(connection, mode):
@@ -145,9 +145,9 @@ def test_it_waits_for_a_database_that_workers_keep_busy(
             return False
         return mode == "IMMEDIATE" or began(connection, mode)
 
-    monkeypatch.setattr(database, "_began", counted)
+    monkeypatch.setattr(sqlite, "_began", counted)
     ran = filled.run("purge", "--customer", "acme", "--yes")
     holder.close()
     assert (ran.code, "purged: it is purged-" in ran.out) == (0, True)
     assert waits
-    assert PATIENCE_SECONDS > database.BUSY_SECONDS
+    assert PATIENCE_SECONDS > sqlite.BUSY_SECONDS
