@@ -23,8 +23,9 @@ from jobs.mapping_store import (
     mappings_in_force,
     read_stored,
 )
-from jobs.storage.database import BUSY_SECONDS, Database, open_database
+from jobs.storage.database import Database, open_database
 from jobs.storage.revision import schema_is_current
+from jobs.storage.sqlite import BUSY_SECONDS
 from jobs.timezone import stored_timezone
 from mappings.engine.common.suggest import hint
 from mappings.engine.loading.load import MappingSet, Source, is_mapping, load, read_directory
