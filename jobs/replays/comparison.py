@@ -26,21 +26,12 @@ Side = dict[str, Any] | None
 
 @dataclass(frozen=True, slots=True)
 class Difference:
-    """One outcome of a recorded delivery that would differ now."""
+    """One outcome of a recorded delivery that would differ now; as a dict in the answers."""
 
     delivery: str
     rule: str
     billed: Side
     would_bill: Side
-
-    def as_json(self) -> dict[str, Any]:
-        """The object that API and CLI show."""
-        return {
-            "delivery": self.delivery,
-            "rule": self.rule,
-            "billed": self.billed,
-            "would_bill": self.would_bill,
-        }
 
 
 def in_force(rows: Sequence[Row], replaces: Mapping[str, str] | None = None) -> list[Row]:

@@ -10,7 +10,7 @@ import asyncio
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from contextlib import closing
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from sqlalchemy.engine import RowMapping
@@ -124,7 +124,9 @@ class _Rehearsal:
         result.would["unchanged"] += 1
         result.unchanged_no_body += now is None
         if now is not None and len(result.differences) < SHOWN_DIFFERENCES:
-            result.differences += [d.as_json() for d in compare(delivery_id, billed, now)]
+            result.differences += [
+                asdict(difference) for difference in compare(delivery_id, billed, now)
+            ]
 
     def _settle(
         self, delivery: ClaimedDelivery, now: Pseudonymized, books: Mapping[str, KeyBook]

@@ -10,6 +10,7 @@ import asyncio
 import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
+from dataclasses import asdict
 from datetime import UTC, datetime
 from typing import Any
 
@@ -271,7 +272,7 @@ def _differences(
         for delivery_id, now in mapped.items()
     }
     return {
-        delivery_id: [difference.as_json() for difference in differences]
+        delivery_id: [asdict(difference) for difference in differences]
         for delivery_id, differences in compared.items()
         if differences
     }

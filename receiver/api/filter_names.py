@@ -43,24 +43,13 @@ async def refuse_misspelt(
     ask for one before that.
     """
     for field, name in named_in(where).items():
-        if strict or field != "customer":
-            await _refuse_misspelt(database, where, field, name, mappings, strict=strict)
-
-
-async def _refuse_misspelt(
-    database: Database,
-    where: Filter,
-    field: str,
-    name: str,
-    mappings: MappingSet | None,
-    *,
-    strict: bool,
-) -> None:
-    is_rejected = field == "source" and isinstance(where, RejectionFilter)
-    kind = REJECTED_SOURCE if is_rejected else field
-    names = set() if strict and field in _BILLED else _names_in(mappings, kind)
-    if name not in names and not await is_known(database, kind, name):
-        raise FilterInvalid(refusal(field, name, names | await all_known(database, kind)))
+        if field == "customer" and not strict:
+            continue
+        is_rejected = field == "source" and isinstance(where, RejectionFilter)
+        kind = REJECTED_SOURCE if is_rejected else field
+        names = set() if strict and field in _BILLED else _names_in(mappings, kind)
+        if name not in names and not await is_known(database, kind, name):
+            raise FilterInvalid(refusal(field, name, names | await all_known(database, kind)))
 
 
 def named_in(where: Filter) -> dict[str, str]:

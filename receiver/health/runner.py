@@ -17,7 +17,7 @@ import structlog
 
 from jobs.common.errors import brief, in_words
 from jobs.common.tasks import every, pass_over
-from jobs.health.problem import Problem
+from jobs.health.problem import Problem, Severity
 from receiver.health.check import CheckContext, CheckResult, HealthCheck, Runs
 from receiver.health.registry import CHECKS, DATABASE
 
@@ -34,25 +34,25 @@ FRESH_SECONDS = 1.0
 
 @dataclass(frozen=True, slots=True)
 class Health:
-    """Whether this process can commit a delivery, and what else each check found, by name."""
+    """Whether this process can commit a delivery, and what each check found, by name."""
 
     is_ready: bool
     results: Mapping[str, CheckResult]
-    on_readyz: Sequence[str]
-    warning: Sequence[str]
+    checks: Sequence[HealthCheck]
 
     @property
     def problems(self) -> list[Problem]:
         """What /readyz names."""
-        return [problem for problem in self._of(self.on_readyz) if problem.is_problem]
+        return self._found("problem", [check for check in self.checks if check.on_readyz])
 
     @property
     def warnings(self) -> list[Problem]:
         """What is worth knowing and degrades nothing."""
-        return [problem for problem in self._of(self.warning) if not problem.is_problem]
+        return self._found("note", [check for check in self.checks if check.warns])
 
-    def _of(self, names: Sequence[str]) -> Iterable[Problem]:
-        return (problem for name in names for problem in self.results[name].problems)
+    def _found(self, severity: Severity, checks: Iterable[HealthCheck]) -> list[Problem]:
+        found = (problem for check in checks for problem in self.results[check.name].problems)
+        return [problem for problem in found if problem.severity == severity]
 
     @property
     def counts(self) -> dict[str, int]:
@@ -136,8 +136,7 @@ class HealthRunner:
         return Health(
             not committed.has_problem,
             {DATABASE.name: committed, **results},
-            self.on_readyz,
-            [check.name for check in self._checks if check.warns],
+            [DATABASE, *self._checks],
         )
 
     async def _commit(self) -> CheckResult:
