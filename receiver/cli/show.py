@@ -178,31 +178,19 @@ def _show_history(out: Output, story: BillingEventEvidence | OutcomeKeyStory) ->
     """What was recorded of a key, and what was posted, each in the order recorded."""
     out.line("\noutcomes of its key" if isinstance(story, BillingEventEvidence) else "\noutcomes")
     columns = ("=recorded", "rule", "verdict", ">price", "=occurred", "=delivery")
-    replaced = {outcome.replaces for outcome in story.outcomes}
-    out.table(
-        columns,
-        [
-            _key_outcome_row(outcome, is_replaced=outcome.id in replaced)
-            for outcome in story.outcomes
-        ],
-    )
+    replaced = {item.replaces for item in story.outcomes}
+    rows = [_key_outcome_row(item, is_replaced=item.id in replaced) for item in story.outcomes]
+    out.table(columns, rows)
     if story.outcomes_count > len(story.outcomes):
         out.say(f"the first {len(story.outcomes)} of {story.outcomes_count} outcomes")
     _show_actions(out, story.actions)
     _show_events(out, story.billing_events)
 
 
-def _key_outcome_row(outcome: KeyOutcomeItem, *, is_replaced: bool) -> tuple[Cell, ...]:
-    price = None if outcome.amount is None else f"{outcome.amount} {outcome.currency}"
-    verdict = _verdict(outcome, is_replaced=is_replaced)
-    return (
-        outcome.recorded_at,
-        outcome.rule,
-        verdict,
-        price,
-        outcome.occurred_at,
-        outcome.delivery_id,
-    )
+def _key_outcome_row(item: KeyOutcomeItem, *, is_replaced: bool) -> tuple[Cell, ...]:
+    price = None if item.amount is None else f"{item.amount} {item.currency}"
+    verdict = _verdict(item, is_replaced=is_replaced)
+    return (item.recorded_at, item.rule, verdict, price, item.occurred_at, item.delivery_id)
 
 
 def _show_delivery(out: Output, delivery: DeliveryEvidence) -> None:
@@ -210,11 +198,8 @@ def _show_delivery(out: Output, delivery: DeliveryEvidence) -> None:
     if delivery.outcomes:
         out.line("\noutcomes")
         columns = ("rule", "verdict", "kind", "agent", "customer", "indicator", ">price", "key")
-        replaced = {outcome.replaces for outcome in delivery.outcomes}
-        rows = [
-            _outcome_row(outcome, is_replaced=outcome.id in replaced)
-            for outcome in delivery.outcomes
-        ]
+        replaced = {item.replaces for item in delivery.outcomes}
+        rows = [_outcome_row(item, is_replaced=item.id in replaced) for item in delivery.outcomes]
         out.table(columns, rows)
     _show_actions(out, delivery.actions)
     _show_events(out, delivery.billing_events)
@@ -271,16 +256,16 @@ def _event_row(event: BillingEventItem) -> tuple[Cell, ...]:
     return (event.id, event.kind, *shown)
 
 
-def _outcome_row(outcome: OutcomeItem, *, is_replaced: bool) -> tuple[Cell, ...]:
-    price = None if outcome.amount is None else f"{outcome.amount} {outcome.currency}"
-    triple = (outcome.agent_id, outcome.customer_id, outcome.indicator)
-    verdict = _verdict(outcome, is_replaced=is_replaced)
-    return (outcome.rule, verdict, outcome.kind, *triple, price, outcome.outcome_key)
+def _outcome_row(item: OutcomeItem, *, is_replaced: bool) -> tuple[Cell, ...]:
+    price = None if item.amount is None else f"{item.amount} {item.currency}"
+    triple = (item.agent_id, item.customer_id, item.indicator)
+    verdict = _verdict(item, is_replaced=is_replaced)
+    return (item.rule, verdict, item.kind, *triple, price, item.outcome_key)
 
 
-def _verdict(outcome: OutcomeItem, *, is_replaced: bool) -> str:
-    by_hand = " by hand" if outcome.action_id else ""
-    return f"{outcome.verdict}{by_hand}{', replaced' if is_replaced else ''}"
+def _verdict(item: OutcomeItem, *, is_replaced: bool) -> str:
+    by_hand = " by hand" if item.action_id else ""
+    return f"{item.verdict}{by_hand}{', replaced' if is_replaced else ''}"
 
 
 def _show_head(out: Output, delivery: DeliveryEvidence) -> None:

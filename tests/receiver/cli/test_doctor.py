@@ -59,7 +59,7 @@ async def bill(rows: Rows) -> None:
 
 async def beat(rows: Rows, folder: Path, **detail: Any) -> None:
     """A web process and a worker are alive, with the mappings of `folder`."""
-    told = mappings_health(
+    health = mappings_health(
         load(read_directory(folder), timezone="UTC", schemes=RULES), timezone="UTC"
     )
     async with rows.database.write() as connection:
@@ -68,7 +68,7 @@ async def beat(rows: Rows, folder: Path, **detail: Any) -> None:
                 "name": f"vm:{role}",
                 "role": role,
                 "seen_at": rows.database.now(plus_seconds=60),
-                "detail": {**told, "redis": True, **detail},
+                "detail": {**health, "redis": True, **detail},
             }
             await connection.execute(rows.database.upsert(heartbeats, key=["name"], values=row))
 
@@ -163,7 +163,7 @@ async def _older_tables(rows: Rows) -> None:
 
 
 @pytest.mark.parametrize(
-    ("work", "name", "says", "remediation"),
+    ("work", "name", "expected", "remediation"),
     [
         pytest.param(
             _no_worker,
@@ -187,7 +187,7 @@ async def _older_tables(rows: Rows) -> None:
     ],
 )
 def test_each_fault_in_the_database_is_a_problem_with_its_remediation(
-    healthy: Installation, work: Work, name: str, says: str, remediation: str
+    healthy: Installation, work: Work, name: str, expected: str, remediation: str
 ) -> None:
     healthy.fill(work)
     ran = healthy.run("doctor", "--json")
@@ -195,25 +195,25 @@ def test_each_fault_in_the_database_is_a_problem_with_its_remediation(
     assert name in ran.err
     (severity, summary, to_do), *_ = problems(ran, name)
     assert severity == "problem"
-    assert says in summary
+    assert expected in summary
     assert remediation in to_do
     shown = healthy.run("doctor")
     assert shown.code == 1
-    assert says in shown.out
+    assert expected in shown.out
     assert remediation in shown.out
 
 
 def test_a_broken_mapping_is_named_at_its_place(healthy: Installation) -> None:
     healthy.edit("outcomes:", "outcoms:")
     ran = healthy.run("doctor", "--json")
-    said = [says for _, says, _ in problems(ran, "mappings")]
-    assert any("zendesk.yaml" in one and "`outcoms` is not known" in one for one in said)
+    summaries = [summary for _, summary, _ in problems(ran, "mappings")]
+    assert any("zendesk.yaml" in text and "`outcoms` is not known" in text for text in summaries)
 
 
 def test_a_silent_source_is_named(healthy: Installation) -> None:
     healthy.edit("source: zendesk\n", "source: zendesk\nexpect_every: 2h\n")
-    ((_, says, remediation),) = problems(healthy.run("doctor", "--json"), "silence")
-    assert says.startswith("source zendesk is silent since 2026-05-01")
+    ((_, summary, remediation),) = problems(healthy.run("doctor", "--json"), "silence")
+    assert summary.startswith("source zendesk is silent since 2026-05-01")
     assert "receiver rejections" in remediation
 
 
@@ -221,8 +221,8 @@ def test_a_source_without_a_secret_is_named(
     healthy: Installation, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.delenv("ZENDESK_SECRET")
-    ((_, says, remediation),) = problems(healthy.run("doctor", "--json"), "secrets")
-    assert says == "source zendesk has no secret and answers 503"
+    ((_, summary, remediation),) = problems(healthy.run("doctor", "--json"), "secrets")
+    assert summary == "source zendesk has no secret and answers 503"
     assert remediation == "set ZENDESK_SECRET"
 
 
@@ -231,9 +231,9 @@ def test_a_setting_that_nothing_reads_is_worth_knowing(
 ) -> None:
     monkeypatch.setenv("RECEIVER_RETENTON_DAYS", "30")
     ran = healthy.run("doctor", "--json")
-    ((severity, says, remediation),) = problems(ran, "settings")
+    ((severity, summary, remediation),) = problems(ran, "settings")
     assert (ran.code, severity) == (0, "note")
-    assert "RECEIVER_RETENTON_DAYS is no setting; did you mean RECEIVER_RETENTION_DAYS?" in says
+    assert "RECEIVER_RETENTON_DAYS is no setting; did you mean RECEIVER_RETENTION_DAYS?" in summary
     assert "docs/settings.md" in remediation
 
 
@@ -246,9 +246,9 @@ def test_a_throw_away_secret_is_worth_knowing_and_no_problem(
     (made / "ZENDESK_SECRET").write_text("a planted throw-away value\n")
     (made / "ZENDESK_SECRET").chmod(0o600)
     ran = healthy.run("doctor", "--json")
-    ((severity, says, _),) = problems(ran, "secrets")
+    ((severity, summary, _),) = problems(ran, "secrets")
     assert (ran.code, severity) == (0, "note")
-    assert "throw-away" in says
+    assert "throw-away" in summary
     assert "planted" not in ran.out + ran.err
 
 
@@ -263,10 +263,10 @@ def test_a_file_of_secrets_that_others_can_read_is_named(
     (healthy.root / "secrets").mkdir(exist_ok=True)
     monkeypatch.setenv("RECEIVER_SECRETS_DIR", str(healthy.root / "secrets"))
     ran = healthy.run("doctor", "--json")
-    ((_, says, remediation),) = problems(ran, "files")
+    ((_, summary, remediation),) = problems(ran, "files")
     assert ran.code == 1
     assert "chmod 600" in remediation
-    assert where in says
+    assert where in summary
     path.chmod(0o600)
     assert problems(healthy.run("doctor", "--json"), "files") == []
 
@@ -276,8 +276,8 @@ def test_a_folder_of_secrets_that_is_not_there_is_named(
 ) -> None:
     monkeypatch.setenv("RECEIVER_SECRETS_DIR", str(healthy.root / "nowhere"))
     ran = healthy.run("doctor", "--json")
-    ((_, says, remediation),) = problems(ran, "files")
-    assert says == f"{healthy.root / 'nowhere'} cannot be read"
+    ((_, summary, remediation),) = problems(ran, "files")
+    assert summary == f"{healthy.root / 'nowhere'} cannot be read"
     assert "RECEIVER_SECRETS_DIR" in remediation
 
 
@@ -297,8 +297,8 @@ def test_without_a_database_what_needs_none_is_checked(
     good = {name for name, status in found.items() if status == "ok"}
     assert list(found) == list(NAMES)
     assert good == {"disk", "redis", "mappings", "settings", "secrets", "files", "public-url"}
-    ((_, says, _),) = problems(ran, "database")
-    assert "there is no database yet" in says
+    ((_, summary, _),) = problems(ran, "database")
+    assert "there is no database yet" in summary
     assert ran.code == 1
     assert not (bare.root / "receiver.db").exists()
 
@@ -322,9 +322,9 @@ def test_a_database_that_is_away_is_a_problem_and_no_traceback(
         "RECEIVER_DATABASE_URL", "postgresql+asyncpg://me:hunter2@127.0.0.1:1/receiver"
     )
     ran = healthy.run("doctor", "--json")
-    ((severity, says, _),) = problems(ran, "database")
+    ((severity, summary, _),) = problems(ran, "database")
     assert (ran.code, severity) == (1, "problem")
-    assert "the database does not answer" in says
+    assert "the database does not answer" in summary
     assert "hunter2" not in ran.out + ran.err
 
 
@@ -333,9 +333,9 @@ def test_a_file_that_is_no_database_is_a_problem_and_the_other_checks_run(
 ) -> None:
     (healthy.root / "receiver.db").write_bytes(b"not a database" * 1000)
     ran = healthy.run("doctor", "--json")
-    ((severity, says, _),) = problems(ran, "database")
+    ((severity, summary, _),) = problems(ran, "database")
     assert (ran.code, severity) == (1, "problem")
-    assert "file is not a database" in says
+    assert "file is not a database" in summary
     assert {statuses(ran)[name] for name in ("redis", "mappings", "secrets")} == {"ok"}
 
 
@@ -345,9 +345,9 @@ def test_mappings_that_cannot_be_read_are_a_problem_and_no_traceback(
     monkeypatch.setenv("RECEIVER_MAPPINGS", str(healthy.root / "nowhere"))
     ran = healthy.run("doctor", "--json")
     assert ran.code == 1
-    ((severity, says, _),) = problems(ran, "mappings")
+    ((severity, summary, _),) = problems(ran, "mappings")
     assert severity == "problem"
-    assert "nowhere: No such file or directory; RECEIVER_MAPPINGS says where it is" in says
+    assert "nowhere: No such file or directory; RECEIVER_MAPPINGS says where it is" in summary
     assert statuses(ran)["balance"] == "ok"
 
 
@@ -373,8 +373,8 @@ def test_failures_are_worth_knowing_with_the_command_that_replays_them(
 
     healthy.fill(fail)
     ran = healthy.run("doctor", "--json")
-    ((severity, says, remediation),) = problems(ran, "failures")
-    assert (ran.code, severity, says) == (
+    ((severity, summary, remediation),) = problems(ran, "failures")
+    assert (ran.code, severity, summary) == (
         0,
         "note",
         "1 delivery of zendesk failed as unpriced in rule solved: no price",
