@@ -25,8 +25,8 @@ from receiver.config.settings import PREFIX, Settings, variable
 from receiver.health.metrics import Metrics
 from receiver.signatures import RULES
 from receiver.sources.secrets import Secrets
-from tests.jobs.builders import tell
-from tests.jobs.model import Said, charge, reinstatement, reversal
+from tests.jobs.builders import record
+from tests.jobs.model import ModelOutcome, charge, reinstatement, reversal
 from tests.mappings.kit import RECEIVED_AT
 from tests.support.markdown import ROOT, Fence, Page, code, pages
 
@@ -149,7 +149,7 @@ def test_each_corner_of_yaml_is_refused_one_way_and_taken_the_other(wrong: str, 
     assert problems(right) == []
 
 
-def said(words: str) -> Said:
+def said(words: str) -> ModelOutcome:
     """`charge 10:00` as the builders write it; every hour has a price of its own."""
     kind, _, clock = words.partition(" ")
     hour = int(clock.partition(":")[0]) if clock else None
@@ -164,7 +164,7 @@ def said(words: str) -> Said:
 )
 def test_each_order_of_arrival_ends_as_shown(arrives: str, becomes: str, owes: str) -> None:
     book = KeyBook("key")
-    verdicts = [tell(book, said(words)).verdict.value for words in arrives.split(", ")]
+    verdicts = [record(book, said(words)).verdict.value for words in arrives.split(", ")]
     due = book.owed()
     assert verdicts == becomes.split(", ")
     assert (due.terms.amount_micros if due else None) == (

@@ -63,6 +63,14 @@ class Sums:
         else:
             self.reversals += 1
 
+    def as_json(self) -> dict[str, Any]:
+        """The object that the command prints."""
+        return {
+            "charges": self.charges,
+            "reversals": self.reversals,
+            "amount": money(self.micros),
+        }
+
 
 @dataclass(slots=True)
 class Examples:
@@ -99,11 +107,11 @@ class BacktestReport:
     @property
     def differences_micros(self) -> dict[str, int]:
         """What the edit makes more or less, by currency, of all that either side bills in."""
-        found: Counter[str] = Counter()
+        differences: Counter[str] = Counter()
         for side, sign in ((self.before, -1), (self.after, 1)):
             for (_source, _rule, currency), sums in side.items():
-                found[currency] += sign * sums.micros
-        return dict(sorted(found.items()))
+                differences[currency] += sign * sums.micros
+        return dict(sorted(differences.items()))
 
     def add(self, delivery: str, source: str, before: Settlement, after: Settlement) -> None:
         """Compare one delivery."""
@@ -141,31 +149,31 @@ class BacktestReport:
                 for (before, after), count in sorted(self.fates.items())
             ],
             **{
-                kind: {"count": found.count, "examples": found.shown}
-                for kind, found in self.examples.items()
+                kind: {"count": examples.count, "examples": examples.shown}
+                for kind, examples in self.examples.items()
             },
         }
 
     def rules(self) -> list[dict[str, Any]]:
         """The rules that come out otherwise, by source, rule and currency."""
         nothing = Sums()
-        found = []
+        rules = []
         for name in sorted(self.before.keys() | self.after.keys()):
             was, now = self.before.get(name, nothing), self.after.get(name, nothing)
             if was == now:
                 continue
             source, rule, currency = name
-            found.append(
+            rules.append(
                 {
                     "source": source,
                     "rule": rule,
                     "currency": currency,
                     "difference": money(now.micros - was.micros),
-                    "before": _sums(was),
-                    "after": _sums(now),
+                    "before": was.as_json(),
+                    "after": now.as_json(),
                 }
             )
-        return found
+        return rules
 
 
 def lines_of(settlement: Settlement) -> tuple[PostedLine, ...]:
@@ -212,11 +220,3 @@ def _example(
     if kind == NO_LONGER_BILLING:
         return {**example, "reason": after.reason, "detail": after.detail}
     return {**example, "after": [line.as_json() for line in now]}
-
-
-def _sums(sums: Sums) -> dict[str, Any]:
-    return {
-        "charges": sums.charges,
-        "reversals": sums.reversals,
-        "amount": money(sums.micros),
-    }

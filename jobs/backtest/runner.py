@@ -28,7 +28,7 @@ from jobs.ledger.repository import load_books
 from jobs.ledger.spill import Spill
 from jobs.privacy.guard import pseudonymize
 from jobs.privacy.pseudonyms import Pseudonymized
-from jobs.settling.preview import claimed_from, preview
+from jobs.settling.mapper import claimed_from, preview_rows
 from jobs.storage.database import Database
 from jobs.storage.keyset import Position
 from mappings.engine.loading.load import MappingSet
@@ -99,39 +99,34 @@ class _Backtest:
             on_step(done, self._span.deliveries)
 
     def _comparable(self, rows: Sequence[RowMapping]) -> list[RowMapping]:
-        found = []
+        comparable = []
         for row in rows:
             if row["state"] == DeliveryState.DISCARDED or row["reason"] == "id-reused":
                 self._report.set_aside += 1
             elif row["body"] is None:
                 self._report.no_body += 1
             else:
-                found.append(row)
-        return found
+                comparable.append(row)
+        return comparable
 
     async def _take(self, rows: Sequence[RowMapping]) -> None:
-        mapped = await asyncio.to_thread(self._map, rows)
+        in_force = await self._map(self._sides.in_force, rows)
+        edited = await self._map(self._sides.edited, rows)
         async with self._database.read() as connection:
-            before = await pseudonymize(connection, {one: pair[0] for one, pair in mapped.items()})
-            after = await pseudonymize(connection, {one: pair[1] for one, pair in mapped.items()})
+            before = await pseudonymize(connection, in_force)
+            after = await pseudonymize(connection, edited)
             books = await self._books(connection, _keys(before) | _keys(after))
         were = {key: pair[0] for key, pair in books.items()}
         would = {key: pair[1] for key, pair in books.items()}
-        for row in rows:
-            delivery, one = claimed_from(row), row["id"]
-            was = settlement_of(delivery, before[one], were)
-            self._report.add(one, row["source"], was, settlement_of(delivery, after[one], would))
+        for delivery in map(claimed_from, rows):
+            was = settlement_of(delivery, before[delivery.id], were)
+            now = settlement_of(delivery, after[delivery.id], would)
+            self._report.add(delivery.id, delivery.source, was, now)
         self._spill.put(books)
 
-    def _map(self, rows: Sequence[RowMapping]) -> dict[str, tuple[Mapped, Mapped]]:
-        found = {}
-        for row in rows:
-            delivery, oldest = claimed_from(row), self._sides.oldest_days
-            found[delivery.id] = (
-                preview(self._sides.in_force, delivery, oldest_days=oldest),
-                preview(self._sides.edited, delivery, oldest_days=oldest),
-            )
-        return found
+    async def _map(self, mappings: MappingSet, rows: Sequence[RowMapping]) -> dict[str, Mapped]:
+        oldest_days = self._sides.oldest_days
+        return await asyncio.to_thread(preview_rows, mappings, rows, oldest_days=oldest_days)
 
     async def _books(self, connection: AsyncConnection, keys: set[str]) -> dict[str, Pair]:
         """A pair for each key: as it was left, or as it was before the window."""
@@ -144,4 +139,4 @@ class _Backtest:
 
 
 def _keys(mapped: Mapping[str, Pseudonymized]) -> set[str]:
-    return {outcome.key for one in mapped.values() for outcome in one.outcomes}
+    return {outcome.key for result in mapped.values() for outcome in result.outcomes}

@@ -53,14 +53,15 @@ def parse_window(text: str) -> Window:
         f"against is {text[:80]!r}; write how far back, such as 7d, 24h or 30m,"
         " or how many deliveries, such as 500"
     )
-    found = re.fullmatch(r"([0-9]{1,9})([mhdw]?)", text)
-    if found is None or int(found[1]) == 0:
+    written = re.fullmatch(r"([0-9]{1,9})([mhdw]?)", text)
+    number = 0 if written is None else int(written[1])
+    if written is None or number == 0:
         raise wrong
-    if not found[2]:
-        return Window(text, None, int(found[1]))
-    if int(found[1]) > LONGEST // _UNITS[found[2]]:
+    if not (unit := written[2]):
+        return Window(text, None, number)
+    if number > LONGEST // _UNITS[unit]:
         raise wrong
-    return Window(text, int(found[1]) * _UNITS[found[2]], None)
+    return Window(text, number * _UNITS[unit], None)
 
 
 async def span_of(database: Database, window: Window) -> Span | None:
@@ -93,8 +94,8 @@ async def _first(connection: AsyncConnection, window: Window) -> Position | None
         some = query.order_by(columns.received_at.desc(), columns.id.desc()).limit(window.count)
         kept = some.subquery()
         query = select(kept).order_by(kept.c.received_at, kept.c.id)
-    found = (await connection.execute(query.limit(1))).one_or_none()
-    return None if found is None else Position(*found)
+    first = (await connection.execute(query.limit(1))).one_or_none()
+    return None if first is None else Position(*first)
 
 
 async def next_deliveries(

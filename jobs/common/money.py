@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from decimal import Decimal
 
 from mappings.engine.common.amounts import money
 
-__all__ = ["money", "sums"]
+__all__ = ["amounts_json", "money", "sums"]
 
 
 def sums(amounts: Iterable[tuple[str, Decimal]]) -> str:
@@ -16,3 +16,11 @@ def sums(amounts: Iterable[tuple[str, Decimal]]) -> str:
     for currency, amount in amounts:
         totals[currency] = totals.get(currency, Decimal(0)) + amount
     return ", ".join(f"{amount} {currency}" for currency, amount in sorted(totals.items()))
+
+
+def amounts_json(amounts_micros: Mapping[str, int]) -> list[dict[str, str]]:
+    """The sum of each currency, as API and CLI show it."""
+    return [
+        {"currency": currency, "amount": money(micros)}
+        for currency, micros in sorted(amounts_micros.items())
+    ]

@@ -143,20 +143,6 @@ async def named_wrongly(database: Database, ids: Sequence[str]) -> dict[str, Wro
     async with database.read() as connection:
         for chunk in chunks(ids):
             kinds |= await _kinds_of(connection, chunk)
-    return _wrong(kinds, ids)
-
-
-async def _kinds_of(connection: AsyncConnection, ids: Sequence[str]) -> dict[str, str]:
-    """What each of these ids is: a delivery, an outcome key, or a line of some kind."""
-    kinds: dict[str, str] = {}
-    for what, column in (("delivery", deliveries.c.id), ("key", outcome_keys.c.outcome_key)):
-        known = await connection.scalars(select(column).where(column.in_(ids)))
-        kinds |= dict.fromkeys(known, what)
-    rows = await connection.execute(select(_LINES.id, _LINES.kind).where(_LINES.id.in_(ids)))
-    return kinds | {row.id: row.kind for row in rows}
-
-
-def _wrong(kinds: Mapping[str, str], ids: Sequence[str]) -> dict[str, WrongId]:
     wrong = {}
     for name in ids:
         if name not in kinds:
@@ -167,6 +153,16 @@ def _wrong(kinds: Mapping[str, str], ids: Sequence[str]) -> dict[str, WrongId]:
             reason += f" bring its charge back with `receiver reinstate {name}`"
             wrong[name] = WrongId(reason, is_known=True)
     return wrong
+
+
+async def _kinds_of(connection: AsyncConnection, ids: Sequence[str]) -> dict[str, str]:
+    """What each of these ids is: a delivery, an outcome key, or a line of some kind."""
+    kinds: dict[str, str] = {}
+    for what, column in (("delivery", deliveries.c.id), ("key", outcome_keys.c.outcome_key)):
+        known = await connection.scalars(select(column).where(column.in_(ids)))
+        kinds |= dict.fromkeys(known, what)
+    rows = await connection.execute(select(_LINES.id, _LINES.kind).where(_LINES.id.in_(ids)))
+    return kinds | {row.id: row.kind for row in rows}
 
 
 async def deliveries_of(

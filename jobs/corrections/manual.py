@@ -7,7 +7,7 @@ gives now is decided in `jobs.corrections.remapped`.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Literal
@@ -61,21 +61,45 @@ class Decided:
     refused: list[tuple[OpenCharge, str]] = field(default_factory=list)
 
 
-def reverse_all(
-    charges: Iterable[OpenCharge], books: Mapping[str, KeyBook], context: CorrectionContext
+def decide_all(
+    charges: Iterable[OpenCharge],
+    books: Mapping[str, KeyBook],
+    correct: Callable[[KeyBook, OpenCharge], Correction | None],
 ) -> Decided:
-    """Take these charges back in their books; what is no longer open is unchanged."""
+    """What `correct` makes of each charge in its book: None where nothing is to be changed.
+
+    What it refuses, with CorrectionRefused, is listed with the reason.
+    """
     decided = Decided()
     for charge in charges:
         book = books.get(charge.outcome_key)
         if book is None:
             decided.refused.append((charge, MOVED))
-        elif (was := _open_line(book, charge)) is None:
-            decided.unchanged += 1
+            continue
+        try:
+            correction = correct(book, charge)
+        except CorrectionRefused as refused:
+            decided.refused.append((charge, str(refused)))
         else:
-            recorded = reversal_by_hand(book, was, charge.rule, context)
-            decided.corrections.append(_correct(book, charge, was, recorded))
+            if correction is None:
+                decided.unchanged += 1
+            else:
+                decided.corrections.append(correction)
     return decided
+
+
+def reverse_all(
+    charges: Iterable[OpenCharge], books: Mapping[str, KeyBook], context: CorrectionContext
+) -> Decided:
+    """Take these charges back in their books; what is no longer open is unchanged."""
+
+    def reverse(book: KeyBook, charge: OpenCharge) -> Correction | None:
+        was = book.open_charge
+        if was is None or was.id != charge.id:
+            return None
+        return _correct(book, charge, was, reversal_by_hand(book, was, charge.rule, context))
+
+    return decide_all(charges, books, reverse)
 
 
 def rebill_all(
@@ -89,20 +113,20 @@ def rebill_all(
     Where another line bills the outcome by now, that line is rebilled, unless a person named the
     delivery to bill from.
     """
-    decided = Decided()
-    for charge in charges:
-        book = books.get(charge.outcome_key)
-        was = None if book is None else book.open_charge
-        if book is None:
-            decided.refused.append((charge, MOVED))
-        elif was is None:
-            decided.refused.append((charge, _taken_back(book.entries[-1])))
-        elif was.id != charge.id and now.origin is not None:
-            why = f"its outcome is billed by {was.id} by now; name that"
-            decided.refused.append((charge, why))
-        else:
-            _rebill(book, charge, was, now, context, decided)
-    return decided
+
+    def rebill(book: KeyBook, charge: OpenCharge) -> Correction | None:
+        was, owed = book.open_charge, book.owed()
+        if was is None:
+            raise CorrectionRefused(_taken_back(book.entries[-1]))
+        if was.id != charge.id and now.origin is not None:
+            raise CorrectionRefused(f"its outcome is billed by {was.id} by now; name that")
+        if owed is None:
+            raise CorrectionRefused(MOVED)
+        outcome = now.charge_for(owed, charge.outcome_key)
+        recorded = replacement(book, was, owed, outcome, context.action_id, now.origin)
+        return None if recorded is None else _correct(book, charge, was, recorded)
+
+    return decide_all(charges, books, rebill)
 
 
 def _taken_back(by: Entry) -> str:
@@ -112,36 +136,6 @@ def _taken_back(by: Entry) -> str:
         return f"it was taken back by hand; bring it back with {command}, then rebill it"
     delivery = by.provenance.delivery_id
     return f"delivery {delivery} took it back: what a vendor takes back is not rebilled"
-
-
-def _rebill(
-    book: KeyBook,
-    charge: OpenCharge,
-    was: Entry,
-    now: RemappedDeliveries,
-    context: CorrectionContext,
-    decided: Decided,
-) -> None:
-    owed = book.owed()
-    if owed is None:
-        decided.refused.append((charge, MOVED))
-        return
-    try:
-        outcome = now.charge_for(owed, charge.outcome_key)
-    except CorrectionRefused as refused:
-        decided.refused.append((charge, str(refused)))
-        return
-    recorded = replacement(book, was, owed, outcome, context.action_id, now.origin)
-    if recorded is None:
-        decided.unchanged += 1
-    else:
-        decided.corrections.append(_correct(book, charge, was, recorded))
-
-
-def _open_line(book: KeyBook, charge: OpenCharge) -> Entry | None:
-    """The line of this charge, if it is still open."""
-    was = book.open_charge
-    return was if was is not None and was.id == charge.id else None
 
 
 def _correct(book: KeyBook, charge: OpenCharge, was: Entry, recorded: Recorded) -> Correction:

@@ -10,7 +10,13 @@ from collections.abc import Iterable, Mapping, Set
 from dataclasses import replace
 
 from jobs.common.ids import new_id
-from jobs.corrections.manual import Correction, CorrectionContext, Decided, OpenCharge
+from jobs.corrections.manual import (
+    Correction,
+    CorrectionContext,
+    Decided,
+    OpenCharge,
+    decide_all,
+)
 from jobs.corrections.remapped import MOVED, CorrectionRefused
 from jobs.ledger.book import KeyBook, time_after
 from jobs.ledger.owing import Step, decide
@@ -28,30 +34,23 @@ def reinstate_all(
 
     `named` has for a key the lines of it that a person named, if any were.
     """
-    decided = Decided()
-    for charge in charges:
-        book = books.get(charge.outcome_key)
-        try:
-            lines = named.get(charge.outcome_key, frozenset())
-            step = _reinstate(book, lines, charge.rule, context)
-        except CorrectionRefused as refused:
-            decided.refused.append((charge, str(refused)))
-            continue
-        if step is None:
-            decided.unchanged += 1
-        else:
-            decided.corrections.append(Correction(charge, None, step))
-    return decided
+
+    def reinstate(book: KeyBook, charge: OpenCharge) -> Correction | None:
+        lines = named.get(charge.outcome_key, frozenset())
+        step = _reinstate(book, lines, charge.rule, context)
+        return None if step is None else Correction(charge, None, step)
+
+    return decide_all(charges, books, reinstate)
 
 
 def _reinstate(
-    book: KeyBook | None, named: Set[str], rule: str, context: CorrectionContext
+    book: KeyBook, named: Set[str], rule: str, context: CorrectionContext
 ) -> Step | None:
     """What a reinstatement of this key does; None where its charge is open already.
 
     Raises CorrectionRefused.
     """
-    if book is None or not book.entries:
+    if not book.entries:
         raise CorrectionRefused(MOVED)
     last = book.entries[-1]
     if last.kind is Kind.CHARGE:

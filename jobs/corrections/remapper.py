@@ -29,7 +29,7 @@ from jobs.ledger.records import Recorded
 from jobs.ledger.repository import load_books
 from jobs.privacy.evidence import WHY_GONE, Evidence
 from jobs.privacy.guard import pseudonymize
-from jobs.settling.preview import preview_rows
+from jobs.settling.mapper import preview_rows
 from jobs.storage.database import Database
 from jobs.storage.schema import deliveries, outcomes, purged_customers
 from mappings.engine.loading.load import MappingSet

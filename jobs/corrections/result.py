@@ -6,7 +6,7 @@ from collections import Counter
 from dataclasses import dataclass, field
 from typing import Any
 
-from jobs.common.money import money
+from jobs.common.money import amounts_json, money
 from jobs.corrections.manual import Correction, CorrectionKind, Decided
 from jobs.ledger.records import Entry
 from mappings.engine.types import Kind
@@ -41,21 +41,18 @@ class CorrectionResult:
     @property
     def amounts(self) -> list[dict[str, str]]:
         """The sums as API and CLI show them."""
-        return [
-            {"currency": currency, "amount": money(micros)}
-            for currency, micros in sorted(self.amounts_micros.items())
-        ]
+        return amounts_json(self.amounts_micros)
 
     def add(self, decided: Decided) -> None:
         """Add a step."""
         self.corrected += len(decided.corrections)
         self.unchanged += decided.unchanged
         self.refused += len(decided.refused)
-        for one in decided.corrections:
-            for entry in one.step.entries:
+        for correction in decided.corrections:
+            for entry in correction.step.entries:
                 self.amounts_micros[entry.currency] += entry.amount_micros
         room = SHOWN - len(self.changes)
-        self.changes += [_change(one) for one in decided.corrections[:room]]
+        self.changes += [_change(correction) for correction in decided.corrections[:room]]
         room = SHOWN - len(self.refusals)
         self.refusals += [
             {
@@ -84,14 +81,14 @@ class CorrectionResult:
         }
 
 
-def _change(one: Correction) -> dict[str, Any]:
-    opened = one.step.entries[-1]
+def _change(correction: Correction) -> dict[str, Any]:
+    charge, opened = correction.charge, correction.step.entries[-1]
     return {
-        "billing_event": one.charge.id,
-        "delivery": one.charge.delivery_id,
-        "rule": one.charge.rule,
-        "outcome_key": one.charge.outcome_key,
-        "billed": None if one.was is None else _side(one.was),
+        "billing_event": charge.id,
+        "delivery": charge.delivery_id,
+        "rule": charge.rule,
+        "outcome_key": charge.outcome_key,
+        "billed": None if correction.was is None else _side(correction.was),
         "now": _side(opened) if opened.kind is Kind.CHARGE else None,
     }
 

@@ -23,8 +23,7 @@ from jobs.corrections.request import CorrectionPlan, Decide
 from jobs.corrections.result import CorrectionResult
 from jobs.ledger.horizon import posting_time
 from jobs.ledger.repository import hold_keys, load_books
-from jobs.ledger.versions import keep_versions, versions_of
-from jobs.ledger.writer import LedgerWriter
+from jobs.ledger.writer import LedgerWriter, keep_versions, versions_of
 from jobs.privacy.guard import hold_off_purges
 from jobs.storage.database import Database
 from jobs.storage.schema import actions

@@ -46,19 +46,23 @@ def exceptions_of(book: KeyBook, settled: Sequence[SettledOutcome]) -> list[KeyE
 
     Of charges that are alike one is enough.
     """
-    found = [_waiting(book.key, settled), _differing(book, settled)]
-    return [one for one in found if one is not None]
+    kinds = (_waiting(book.key, settled), _differing(book, settled))
+    return [exception for exception in kinds if exception is not None]
 
 
-def _waiting(key: str, settled: Iterable[SettledOutcome]) -> KeyException | None:
+def _waiting(key: str, settled: Sequence[SettledOutcome]) -> KeyException | None:
     """The first reversal that still waits, if the key has no charge at all."""
-    waiting = None
-    for one in settled:
-        if one.outcome.kind is Kind.CHARGE:
-            return None
-        is_waiting = one.verdict == Verdict.WAITING and one.outcome.kind is Kind.REVERSAL
-        if is_waiting and (waiting is None or one.outcome.ordinal < waiting.outcome.ordinal):
-            waiting = one
+    if any(each.outcome.kind is Kind.CHARGE for each in settled):
+        return None
+    waiting = min(
+        (
+            each
+            for each in settled
+            if each.verdict == Verdict.WAITING and each.outcome.kind is Kind.REVERSAL
+        ),
+        key=lambda each: each.outcome.ordinal,
+        default=None,
+    )
     if waiting is None:
         return None
     return KeyException(
@@ -76,27 +80,23 @@ def _differing(book: KeyBook, settled: Iterable[SettledOutcome]) -> KeyException
     if owed is None or owed.amount_rule is AmountRule.LATEST:
         return None
     judged = owed.ordinal if owed.replaces is not None else 0
-    replaced = {one.replaces for one in book.outcomes}
+    replaced = {each.replaces for each in book.outcomes}
     # A reinstated charge is owed in the last interval, and was recorded in another one.
     intervals = {book.timeline.interval_of(owed), len(book.timeline.reversals)}
     differing = [
-        one
-        for one in settled
-        if one.outcome.kind is Kind.CHARGE
-        and one.outcome.ordinal > judged
-        and one.outcome.action_id is None
-        and one.outcome.id not in replaced
-        and not _is_owed_alike(one.outcome, owed)
-        and book.timeline.interval_of(one.outcome) in intervals
+        each
+        for each in settled
+        if each.outcome.kind is Kind.CHARGE
+        and each.outcome.ordinal > judged
+        and each.outcome.action_id is None
+        and each.outcome.id not in replaced
+        and each.outcome.terms.bill[:2] != owed.terms.bill[:2]
+        and book.timeline.interval_of(each.outcome) in intervals
     ]
     if not differing:
         return None
-    last = max(differing, key=lambda one: one.outcome.ordinal)
-    since = min(one.recorded_at for one in differing)
+    last = max(differing, key=lambda each: each.outcome.ordinal)
+    since = min(each.recorded_at for each in differing)
     return KeyException(
         kind=AMOUNT_DIFFERS, key=book.key, outcome=last.outcome, at=since, owed=owed
     )
-
-
-def _is_owed_alike(one: Recorded, owed: Recorded) -> bool:
-    return one.terms.bill[:2] == owed.terms.bill[:2]

@@ -31,24 +31,25 @@ async def read_unused_prices(
         return ()
     named = {name for agent in catalogue.agents.values() for name in agent.customers}
     billed = await _billed_customers(connection, sorted(named))
-    users = billed | (named & _possible_customers(mappings))
+    users = billed | named.intersection(_possible_customers(mappings))
     triples: set[Triple] = set()
     for name, agent in catalogue.agents.items():
         if agent.customers:
             indicators = await _indicators(connection, mappings, name, agent)
             triples |= {(name, who, what) for who in users for what in indicators}
-    found = unused_prices(catalogue, triples)
-    if not any(one.is_customer for one in found):
-        return found
+    unused = unused_prices(catalogue, triples)
+    if not any(price.is_customer for price in unused):
+        return unused
     return unused_prices(catalogue, triples | await _other_customers(connection, catalogue))
 
 
 async def _billed_customers(connection: AsyncConnection, named: list[str]) -> set[str]:
-    found: set[str] = set()
+    billed: set[str] = set()
     for chunk in chunks(named):
-        known = select(customers.c.id).where(customers.c.id.in_(chunk))
-        found.update(await connection.scalars(known))
-    return found
+        billed.update(
+            await connection.scalars(select(customers.c.id).where(customers.c.id.in_(chunk)))
+        )
+    return billed
 
 
 async def _indicators(
@@ -70,12 +71,8 @@ async def _indicators(
     return used
 
 
-def _possible_customers(mappings: MappingSet) -> set[str]:
+def _possible_customers(mappings: MappingSet) -> Iterator[str]:
     """The names that a rule may bill without having done so yet."""
-    return set(_literals(mappings))
-
-
-def _literals(mappings: MappingSet) -> Iterator[str]:
     for table in mappings.tables.values():
         yield from table.rows.values()
     for source in mappings.sources.values():

@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
-from sqlalchemy import ColumnElement, and_, bindparam, case, insert, null, select, tuple_, update
+from sqlalchemy import ColumnElement, and_, bindparam, case, insert, select, tuple_, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from jobs.common.errors import InboxUnavailable
@@ -21,6 +21,7 @@ from jobs.common.failure_groups import group_id
 from jobs.common.states import DeliveryState
 from jobs.storage.database import Database
 from jobs.storage.schema import deliveries, intake
+from jobs.storage.unsettled import unsettled
 from mappings.engine.types import Reason
 
 #: A transaction that takes longer than this has lost its connection.
@@ -257,16 +258,13 @@ async def _count_repeats(
         update(deliveries)
         .where(columns.id == bindparam("repeated_id"))
         .values(
-            duplicates=columns.duplicates + bindparam("times"),
-            state=case((wakes, DeliveryState.RECEIVED), else_=columns.state),
-            attempts=case((wakes, 0), else_=columns.attempts),
-            next_attempt_at=case((wakes, now), else_=columns.next_attempt_at),
-            settled_at=case((wakes, null()), else_=columns.settled_at),
-            reason=case((wakes, null()), else_=columns.reason),
-            detail=case((wakes, null()), else_=columns.detail),
-            rule=case((wakes, null()), else_=columns.rule),
-            held_back=case((wakes, 0), else_=columns.held_back),
-            failure_group=case((wakes, null()), else_=columns.failure_group),
+            {
+                "duplicates": columns.duplicates + bindparam("times"),
+                **{
+                    name: case((wakes, value), else_=columns[name])
+                    for name, value in unsettled(now).items()
+                },
+            }
         ),
         [
             {"repeated_id": delivery_id, "times": times}

@@ -1,1 +1,1 @@
-"""The ledger of a key: what was said of it, what it owes, and the rows behind both."""
+"""The ledger of a key: what is recorded of it, what it owes, and the rows behind both."""

@@ -78,7 +78,7 @@ def settlements_of(
     posted = (post(books[key], outcomes, new_id) for key, outcomes in by_key.items())
     steps = {step.outcome.id: step for step in chain.from_iterable(posted)}
     return {
-        delivery_id: replace(settlement, steps=tuple(steps[one.id] for one in outcomes))
+        delivery_id: replace(settlement, steps=tuple(steps[outcome.id] for outcome in outcomes))
         for delivery_id, (settlement, outcomes) in admitted.items()
     }
 

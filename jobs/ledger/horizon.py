@@ -109,12 +109,12 @@ async def read_horizon(database: Database) -> datetime:
     if database.is_sqlite:
         return await _sqlite_horizon(database)
     async with database.read() as connection:
-        found = (await connection.execute(_LOOK)).mappings().one()
-    if found["is_replica"]:
+        row = (await connection.execute(_LOOK)).mappings().one()
+    if row["is_replica"]:
         raise ReplicaCannotTell(ReplicaCannotTell.__doc__)
-    horizon: datetime = min(found["now"], found["in_flight"] or found["now"])
-    if found["announced"] is not None:
-        horizon = min(horizon, _EPOCH + (found["announced"] - ANNOUNCED) * _TICK)
+    horizon: datetime = min(row["now"], row["in_flight"] or row["now"])
+    if row["announced"] is not None:
+        horizon = min(horizon, _EPOCH + (row["announced"] - ANNOUNCED) * _TICK)
     return horizon.astimezone(UTC)
 
 
@@ -131,9 +131,9 @@ async def wait_for_horizon(database: Database, *, seconds: float) -> datetime:
     async with database.read() as connection:
         wanted = await database.time(connection)
     for _ in range(int(seconds / POLL_SECONDS)):
-        found = await read_horizon(database)
-        if found >= wanted:
-            return found
+        horizon = await read_horizon(database)
+        if horizon >= wanted:
+            return horizon
         await asyncio.sleep(POLL_SECONDS)
     return await read_horizon(database)
 
@@ -169,7 +169,7 @@ async def _sqlite_horizon(database: Database) -> datetime:
 async def _latest_before(connection: AsyncConnection, moment: datetime) -> datetime | None:
     """The time of the latest line that was recorded before the moment."""
     recorded_at = billing_events.c.recorded_at
-    found: datetime | None = await connection.scalar(
+    latest: datetime | None = await connection.scalar(
         select(func.max(recorded_at)).where(recorded_at < moment)
     )
-    return found
+    return latest

@@ -20,8 +20,7 @@ from jobs.ledger.fold import ClaimedDelivery, Settlement, settlements_of
 from jobs.ledger.horizon import posting_time
 from jobs.ledger.owing import Step
 from jobs.ledger.repository import load_books, lock_keys
-from jobs.ledger.versions import keep_versions, versions_of
-from jobs.ledger.writer import LedgerWriter
+from jobs.ledger.writer import LedgerWriter, keep_versions, versions_of
 from jobs.mapping_store import refuse_outdated
 from jobs.privacy.guard import hold_off_purges_or_leave, pseudonymize
 from jobs.storage.database import Database

@@ -59,7 +59,7 @@ class Recorded:
     """An outcome as recorded for its key: a row of `outcomes`, without what settling made of it.
 
     `effective_at` is `occurred_at`, or when the delivery was received where none is mapped: for
-    display and price, never for order. `amount_rule` says of a charge whether it replaces an
+    display and price, never for order. `amount_rule`: whether a charge replaces an
     earlier one of its interval. `replaces` names the charge that this one replaces by hand, and
     `place` is the ordinal by which it takes that charge's place at equal times; `arrival` is then
     that charge's too. `action_id` is what the person did.

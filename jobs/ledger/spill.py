@@ -34,7 +34,7 @@ class Spill(Generic[T]):
 
     def take(self, keys: Iterable[str]) -> dict[str, T]:
         """The values of those of these keys that have one."""
-        found: dict[str, T] = {}
+        values: dict[str, T] = {}
         for chunk in chunks(keys, _CHUNK):
             marks = ",".join("?" * len(chunk))
             rows = self._file.execute(
@@ -42,8 +42,8 @@ class Spill(Generic[T]):
                 chunk,
             )
             # This process alone writes and reads the file.
-            found.update((key, pickle.loads(value)) for key, value in rows)  # noqa: S301
-        return found
+            values.update((key, pickle.loads(value)) for key, value in rows)  # noqa: S301
+        return values
 
     def put(self, values: Mapping[str, T]) -> None:
         """Store these values, replacing earlier ones of their keys."""

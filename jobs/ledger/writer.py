@@ -1,8 +1,11 @@
-"""Writing what a transaction records: outcomes, lines and new customers, each table once."""
+"""Writing what a transaction records, each table once: outcomes, lines, new customers, and texts.
+
+Owns that the texts behind what bills are kept, so that every charge can be explained years later.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence, Set
 from datetime import datetime
 from operator import itemgetter
 from typing import Any
@@ -13,7 +16,8 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from jobs.ledger.owing import Step
 from jobs.ledger.records import Entry, shared_columns
 from jobs.storage.database import Database
-from jobs.storage.schema import billing_events, customers, outcomes
+from jobs.storage.schema import billing_events, customers, mapping_versions, outcomes
+from mappings.engine.types import VersionText
 
 
 class LedgerWriter:
@@ -62,3 +66,42 @@ class LedgerWriter:
             "outcome_id": entry.outcome_id,
             "recorded_at": self._recorded_at,
         }
+
+
+def versions_of(steps: Iterable[Step]) -> set[str]:
+    """The versions of the mappings and catalogues behind what these steps record."""
+    return {
+        version
+        for outcome in (step.outcome for step in steps)
+        for version in (outcome.provenance.mapping_version, outcome.terms.price_version)
+        if version is not None
+    }
+
+
+async def keep_versions(
+    database: Database,
+    connection: AsyncConnection,
+    used: Set[str],
+    versions: Mapping[str, VersionText],
+    now: datetime,
+) -> None:
+    """Keep the texts of these versions, with the tables they look things up in, where missing."""
+    wanted = set(used)
+    for version in used:
+        wanted.update(versions[version].parts.values())
+    if not wanted:
+        return
+    await connection.execute(
+        database.insert_or_skip(mapping_versions),
+        [
+            {
+                "version": version,
+                "kind": versions[version].kind,
+                "name": versions[version].name,
+                "text": versions[version].text,
+                "parts": dict(versions[version].parts),
+                "first_used_at": now,
+            }
+            for version in sorted(wanted)
+        ],
+    )

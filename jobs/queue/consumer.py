@@ -134,7 +134,7 @@ class Listener:
 
     async def _run_job(self, _context: dict[Any, Any], ids: Any) -> None:
         """The one wrapper: no exception here decides how a delivery settles; the database does."""
-        if not isinstance(ids, list) or not all(isinstance(one, str) for one in ids):
+        if not isinstance(ids, list) or not all(isinstance(name, str) for name in ids):
             log.warning("worker.unknown_job")
             return
         try:

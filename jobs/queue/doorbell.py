@@ -119,9 +119,9 @@ class Doorbell:
         self._pressed.set()
 
     async def memory(self) -> dict[str, Any]:
-        """What Redis says of its memory; raises RedisError or OSError where it does not answer."""
-        found: dict[str, Any] = await self._redis.info("memory")
-        return found
+        """The memory of Redis; raises RedisError or OSError where it does not answer."""
+        memory: dict[str, Any] = await self._redis.info("memory")
+        return memory
 
     async def _ring_forever(self) -> None:
         while True:

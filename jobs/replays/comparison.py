@@ -16,6 +16,9 @@ from mappings.engine.types import Outcome
 
 T = TypeVar("T")
 
+#: Differences that a dry run or a replay shows.
+SHOWN_DIFFERENCES = 1_000
+
 #: A row of `outcomes`.
 Row = Mapping[str, Any]
 #: Event, rule, and which of the rule's outcomes in that event.
@@ -24,14 +27,8 @@ Place = tuple[int, str, int]
 Side = dict[str, Any] | None
 
 
-@dataclass(frozen=True, slots=True)
-class Difference:
-    """One outcome of a recorded delivery that would differ now; as a dict in the answers."""
-
-    delivery: str
-    rule: str
-    billed: Side
-    would_bill: Side
+#: One outcome of a recorded delivery that would differ now, as it is stored and shown.
+Difference = dict[str, Any]
 
 
 def in_force(rows: Sequence[Row], replaces: Mapping[str, str] | None = None) -> list[Row]:
@@ -92,10 +89,10 @@ def compare(delivery_id: str, recorded: Sequence[Row], mapped: Pseudonymized) ->
     if mapped.failures:
         first = mapped.failures[0]
         failure = {"fails": first.reason.value, "detail": first.detail}
-        return [Difference(delivery_id, row["rule"], _was(row), failure) for row in recorded]
+        return [_difference(delivery_id, row["rule"], _was(row), failure) for row in recorded]
     differing = [pair for pair in _pairs(recorded, mapped.outcomes) if not pair.agrees()]
     return [
-        Difference(
+        _difference(
             delivery_id,
             pair.rule,
             _was(pair.row) if pair.row is not None else None,
@@ -103,6 +100,10 @@ def compare(delivery_id: str, recorded: Sequence[Row], mapped: Pseudonymized) ->
         )
         for pair in sorted(differing, key=lambda pair: (pair.event, pair.rule))
     ]
+
+
+def _difference(delivery_id: str, rule: str, billed: Side, would_bill: Side) -> Difference:
+    return {"delivery": delivery_id, "rule": rule, "billed": billed, "would_bill": would_bill}
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,13 +10,13 @@ import asyncio
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from contextlib import closing
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from typing import Any
 
 from sqlalchemy.engine import RowMapping
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from jobs.common.money import money
+from jobs.common.money import amounts_json
 from jobs.common.states import DeliveryState
 from jobs.filters import DeliveryFilter
 from jobs.ledger.book import KeyBook
@@ -25,10 +25,10 @@ from jobs.ledger.repository import load_books
 from jobs.ledger.spill import Spill
 from jobs.privacy.guard import pseudonymize
 from jobs.privacy.pseudonyms import Pseudonymized
-from jobs.replays.comparison import compare
+from jobs.replays.comparison import SHOWN_DIFFERENCES, compare
 from jobs.replays.recorded import outcomes_in_force
-from jobs.replays.replay import selection
-from jobs.settling.preview import claimed_from, preview_rows
+from jobs.replays.replay import read_selection
+from jobs.settling.mapper import claimed_from, preview_rows
 from jobs.storage.batching import with_bodies
 from jobs.storage.database import Database
 from mappings.engine.loading.load import MappingSet
@@ -36,8 +36,6 @@ from mappings.engine.types import OLDEST_DAYS
 
 #: Still failing ones that are shown.
 SHOWN_FAILING = 20
-#: Differences that are shown.
-SHOWN_DIFFERENCES = 1_000
 
 
 @dataclass(slots=True)
@@ -59,10 +57,7 @@ class DryRun:
             "matched": self.matched,
             "would": dict(sorted(self.would.items())),
             "unchanged_no_body": self.unchanged_no_body,
-            "amounts": [
-                {"currency": currency, "amount": money(micros)}
-                for currency, micros in sorted(self.amounts_micros.items())
-            ],
+            "amounts": amounts_json(self.amounts_micros),
             "still_failing": self.still_failing,
             "differences": self.differences,
         }
@@ -77,9 +72,7 @@ async def dry_run(
     oldest_days: int | None = OLDEST_DAYS,
 ) -> DryRun:
     """Rehearse the replay of what `where` selects. Raises FilterInvalid as `start_replay` does."""
-    chosen, _ = selection(where, limit=limit)
-    async with database.read() as connection:
-        ids = list((await connection.execute(chosen)).scalars())
+    ids, _ = await read_selection(database, where, limit=limit)
     with closing(Spill[KeyBook]()) as spill:
         rehearsal = _Rehearsal(DryRun(mapping_version=mappings.digest), spill)
         async for rows in with_bodies(database, ids):
@@ -124,9 +117,7 @@ class _Rehearsal:
         result.would["unchanged"] += 1
         result.unchanged_no_body += now is None
         if now is not None and len(result.differences) < SHOWN_DIFFERENCES:
-            result.differences += [
-                asdict(difference) for difference in compare(delivery_id, billed, now)
-            ]
+            result.differences += compare(delivery_id, billed, now)
 
     def _settle(
         self, delivery: ClaimedDelivery, now: Pseudonymized, books: Mapping[str, KeyBook]

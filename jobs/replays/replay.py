@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, func, insert, select, update
+from sqlalchemy import ColumnElement, Select, func, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from jobs.actions import note_action
@@ -20,6 +20,7 @@ from jobs.common.ids import new_id
 from jobs.common.states import DeliveryState
 from jobs.filters import DeliveryFilter
 from jobs.mapping_store import refuse_changed
+from jobs.replays.comparison import SHOWN_DIFFERENCES
 from jobs.replays.items import progress, results_of
 from jobs.storage.batching import Step, steps
 from jobs.storage.database import Database
@@ -34,8 +35,6 @@ REPLAYABLE = (
 )
 #: States that may be discarded.
 DISCARDABLE = (DeliveryState.FAILED, DeliveryState.IGNORED)
-#: Differences shown with a replay.
-SHOWN_DIFFERENCES = 1_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +74,9 @@ class ReplayStatus:
     differences: list[dict[str, Any]] = field(default_factory=list)
 
 
-def selection(where: DeliveryFilter, *, limit: int | None = None) -> tuple[Any, DeliveryFilter]:
+def selection(
+    where: DeliveryFilter, *, limit: int | None = None
+) -> tuple[Select[Any], DeliveryFilter]:
     """The ids that a replay takes, in the order they came; and the filter with its defaults.
 
     `state` defaults to `failed`; others must be named. Raises FilterInvalid for a filter that
@@ -96,6 +97,23 @@ async def count_selected(
 ) -> int:
     """How many deliveries a replay would take now. Raises FilterInvalid as `start_replay` does."""
     chosen, _ = selection(where, limit=limit)
+    return await _count(database, chosen)
+
+
+async def read_selection(
+    database: Database, where: DeliveryFilter, *, limit: int | None = None
+) -> tuple[list[str], DeliveryFilter]:
+    """The ids that a replay takes now, and its filter. Raises FilterInvalid."""
+    chosen, full = selection(where, limit=limit)
+    return await _ids(database, chosen), full
+
+
+async def _ids(database: Database, chosen: Select[Any]) -> list[str]:
+    async with database.read() as connection:
+        return list((await connection.execute(chosen)).scalars())
+
+
+async def _count(database: Database, chosen: Select[Any]) -> int:
     async with database.read() as connection:
         total = await connection.scalar(select(func.count()).select_from(chosen.subquery()))
     return int(total or 0)
@@ -116,9 +134,7 @@ async def start_replay(
     by other mappings: raises MappingsChanged where others are in force. Raises FilterInvalid.
     Workers look for replays every second.
     """
-    chosen, full = selection(where, limit=limit)
-    async with database.read() as connection:
-        ids = list((await connection.execute(chosen)).scalars())
+    ids, full = await read_selection(database, where, limit=limit)
     replay_id = new_id()
     now = datetime.now(UTC)
     for step in steps(ids):
@@ -186,7 +202,7 @@ async def _differences(connection: AsyncConnection, replay_id: str) -> list[dict
         .order_by(items.position)
         .limit(SHOWN_DIFFERENCES)
     )
-    return [one for found in lists.scalars() for one in found or ()][:SHOWN_DIFFERENCES]
+    return [each for shown in lists.scalars() for each in shown or ()][:SHOWN_DIFFERENCES]
 
 
 async def discard(
@@ -213,11 +229,8 @@ async def discard(
     if limit is not None:
         chosen = chosen.limit(limit)
     if dry_run:
-        async with database.read() as connection:
-            total = await connection.scalar(select(func.count()).select_from(chosen.subquery()))
-        return Discarded(None, int(total or 0))
-    async with database.read() as connection:
-        ids = list((await connection.execute(chosen)).scalars())
+        return Discarded(None, await _count(database, chosen))
+    ids = await _ids(database, chosen)
     first = new_id()
     discarded = 0
     for step in steps(ids):
@@ -244,6 +257,6 @@ async def discard(
 
 def _items(replay_id: str, step: Step) -> list[dict[str, Any]]:
     return [
-        {"replay_id": replay_id, "delivery_id": one, "position": position}
-        for position, one in enumerate(step.ids, step.start + 1)
+        {"replay_id": replay_id, "delivery_id": delivery_id, "position": position}
+        for position, delivery_id in enumerate(step.ids, step.start + 1)
     ]

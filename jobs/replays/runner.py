@@ -10,11 +10,9 @@ import asyncio
 import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import asdict
 from datetime import UTC, datetime
-from typing import Any
 
-from sqlalchemy import bindparam, null, select, update
+from sqlalchemy import bindparam, select, update
 from sqlalchemy.engine import RowMapping
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -23,13 +21,14 @@ from jobs.common.tasks import every
 from jobs.mapping_store import version_in_force
 from jobs.privacy.guard import hold_off_purges, pseudonymize
 from jobs.privacy.pseudonyms import Pseudonymized
-from jobs.replays.comparison import compare
+from jobs.replays.comparison import Difference, Row, compare
 from jobs.replays.items import OTHER_MAPPINGS, unreleased_result
 from jobs.replays.recorded import outcomes_in_force
-from jobs.settling.preview import preview_rows
+from jobs.settling.mapper import preview_rows
 from jobs.storage.batching import with_bodies
 from jobs.storage.database import Database
 from jobs.storage.schema import deliveries, replay_items, replays
+from jobs.storage.unsettled import unsettled
 from mappings.engine.loading.load import MappingSet
 from mappings.engine.types import Mapped
 
@@ -98,12 +97,12 @@ class ReplayRunner:
     async def _running(self) -> list[tuple[str, str, str | None]]:
         """The replays under way: the state of what each takes, and the mappings that it names."""
         async with self._database.read() as connection:
-            found = await connection.execute(
+            rows = await connection.execute(
                 select(replays.c.id, replays.c.filter, replays.c.mapping_version)
                 .where(replays.c.state == "running")
                 .order_by(replays.c.id)
             )
-            return [(replay_id, where["state"], version) for replay_id, where, version in found]
+            return [(replay_id, where["state"], version) for replay_id, where, version in rows]
 
     async def _give_way(self, replay_id: str, version: str) -> None:
         """Leave the rest alone where other mappings than it names are in force; else only wait.
@@ -162,13 +161,13 @@ class ReplayRunner:
         )
         ids = list(chosen.scalars())
         columns = deliveries.c
-        found = await connection.execute(
+        rows = await connection.execute(
             select(columns.id, columns.state, columns.body.is_not(None).label("has_body"))
             .where(columns.id.in_(ids))
             .order_by(columns.id)
             .with_for_update(key_share=True)
         )
-        return found.mappings().all()
+        return rows.mappings().all()
 
     async def _release(
         self, connection: AsyncConnection, replay_id: str, rows: Sequence[RowMapping], state: str
@@ -190,17 +189,7 @@ class ReplayRunner:
         await connection.execute(
             update(deliveries)
             .where(deliveries.c.id.in_(wanted), deliveries.c.state != DeliveryState.RECEIVED)
-            .values(
-                state=DeliveryState.RECEIVED,
-                attempts=0,
-                next_attempt_at=self._database.now(),
-                settled_at=null(),
-                reason=null(),
-                detail=null(),
-                rule=null(),
-                held_back=0,
-                failure_group=null(),
-            )
+            .values(unsettled(self._database.now()))
         )
         await connection.execute(
             update(replay_items)
@@ -264,15 +253,8 @@ class ReplayRunner:
 
 
 def _differences(
-    billed: Mapping[str, Sequence[Mapping[str, Any]]], mapped: Mapping[str, Pseudonymized]
-) -> dict[str, list[dict[str, Any]]]:
-    """The differences of each delivery that has any, as they are stored and shown."""
-    compared = {
-        delivery_id: compare(delivery_id, billed.get(delivery_id, ()), now)
-        for delivery_id, now in mapped.items()
-    }
-    return {
-        delivery_id: [asdict(difference) for difference in differences]
-        for delivery_id, differences in compared.items()
-        if differences
-    }
+    billed: Mapping[str, Sequence[Row]], mapped: Mapping[str, Pseudonymized]
+) -> dict[str, list[Difference]]:
+    """The differences of each delivery that has any."""
+    compared = {name: compare(name, billed.get(name, ()), now) for name, now in mapped.items()}
+    return {name: differences for name, differences in compared.items() if differences}

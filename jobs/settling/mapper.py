@@ -1,28 +1,36 @@
-"""Mapping claimed deliveries, a slice at a time, in threads beside the event loop.
+"""Mapping deliveries: to settle them, a slice at a time in threads, or where nothing is posted.
 
 Owns how much one settling transaction is made of, and that a long mapping keeps its lease.
-Refuses to let one delivery's bug touch another: deliveries that broke are listed apart.
+Refuses to let one delivery's bug touch another: deliveries that broke are listed apart. In a
+preview (dry runs, comparisons, corrections, backtests) a bug is one more failure of its delivery.
 """
 
 from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import structlog
 
 from jobs.ledger.fold import ClaimedDelivery
 from jobs.ledger.recording import MappedDelivery
 from jobs.settling import claims
 from jobs.storage.database import Database
 from mappings.engine.loading.load import MappingSet
-from mappings.engine.types import DeliveryInput
+from mappings.engine.types import DeliveryInput, Failure, Mapped, Reason
+
+log = structlog.get_logger(__name__)
 
 #: A settling transaction is made of what mapped to so many outcomes, or in so many seconds.
 SLICE_OUTCOMES = 1_000
 SLICE_SECONDS = 0.5
 #: How often the lease of a long mapping is extended.
 KEEP_ALIVE_SECONDS = 2.0
+
+EXCEPTION_DETAIL = "mapping it breaks off ({error!r}); the log has the traceback"
 
 #: A delivery that mapping broke on, and how.
 Broken = tuple[ClaimedDelivery, Exception]
@@ -94,3 +102,29 @@ def delivery_input(claimed: ClaimedDelivery, *, oldest_days: int | None) -> Deli
         oldest_days=oldest_days,
         redacted=claimed.redacted,
     )
+
+
+def claimed_from(row: Mapping[Any, Any]) -> ClaimedDelivery:
+    """A row of `deliveries` as the record that settling works on."""
+    return ClaimedDelivery(**{name: row[name] for name in ClaimedDelivery.__slots__ if name in row})
+
+
+def preview(mappings: MappingSet, delivery: ClaimedDelivery, *, oldest_days: int | None) -> Mapped:
+    """What these mappings give for the delivery."""
+    try:
+        return mappings.map(delivery_input(delivery, oldest_days=oldest_days))
+    except Exception as error:
+        log.exception("replay.exception", delivery=delivery.id, source=delivery.source)
+        failure = Failure(reason=Reason.INTERNAL, detail=EXCEPTION_DETAIL.format(error=error))
+        return Mapped(outcomes=(), failures=(failure,), events=0)
+
+
+def preview_rows(
+    mappings: MappingSet, rows: Iterable[Mapping[Any, Any]], *, oldest_days: int | None
+) -> dict[str, Mapped]:
+    """What these mappings give for each row of `deliveries` that has a body, by id."""
+    return {
+        row["id"]: preview(mappings, claimed_from(row), oldest_days=oldest_days)
+        for row in rows
+        if row["body"] is not None
+    }

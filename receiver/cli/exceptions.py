@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 from rich.text import Text
 
-from jobs.exceptions.dismissal import dismiss
+from jobs.exceptions.register import dismiss
 from jobs.queries.exceptions.examples import (
     AmountDiffers,
     Example,

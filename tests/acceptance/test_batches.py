@@ -41,7 +41,7 @@ def test_an_outcome_told_twice_in_one_batch_bills_once(service: Service, custome
     assert len(service.billed(customer)) == 1
 
 
-def test_one_bad_event_holds_back_its_batch_until_it_is_mended(
+def test_one_bad_event_holds_back_its_batch_until_it_is_fixed(
     service: Service, customer: str
 ) -> None:
     events = _a_hundred(customer)

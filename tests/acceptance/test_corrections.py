@@ -134,7 +134,7 @@ def _rebill(service: Service, *arguments: str, **environment: str) -> Any:
     )  # fmt: skip
 
 
-def test_a_batch_is_billed_anew_event_by_event_as_the_service_maps_and_not_as_the_shell(
+def test_a_batch_is_rebilled_event_by_event_as_the_service_maps_and_not_as_the_shell(
     own_service: Service, customer: str
 ) -> None:
     """The price begins at midnight in Tokyo: a shell that is set to no zone is none of UTC."""

@@ -13,7 +13,7 @@ from datetime import UTC, datetime
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
-from tests.jobs.model import Line, Said
+from tests.jobs.model import Line, ModelOutcome
 
 #: Bodies are read so many at a time: a run's would not fit into memory at once.
 PAGE = 2_000
@@ -42,7 +42,7 @@ class Books:
     accepted: int = 0
     totals: Counter[str] = field(default_factory=Counter)
     #: What an operator had recorded of each key, in the order in which it was done.
-    by_hand: dict[str, list[Said]] = field(default_factory=dict)
+    by_hand: dict[str, list[ModelOutcome]] = field(default_factory=dict)
 
 
 async def read(engine: AsyncEngine) -> Books:
@@ -125,16 +125,16 @@ def _seconds(occurred_at: str | datetime) -> int:
     return int(occurred_at.timestamp())
 
 
-async def _by_hand(connection: AsyncConnection) -> dict[str, list[Said]]:
+async def _by_hand(connection: AsyncConnection) -> dict[str, list[ModelOutcome]]:
     found = await connection.execute(
         text(
             "SELECT outcome_key, kind, occurred_at, amount_micros FROM outcomes"
             " WHERE action_id IS NOT NULL ORDER BY outcome_key, ordinal"
         )
     )
-    by_hand: dict[str, list[Said]] = defaultdict(list)
+    by_hand: dict[str, list[ModelOutcome]] = defaultdict(list)
     for key, kind, at, micros in found:
-        by_hand[key].append(Said(kind, _moment(at), micros, by_hand=True))
+        by_hand[key].append(ModelOutcome(kind, _moment(at), micros, by_hand=True))
     return dict(by_hand)
 
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from decimal import ROUND_HALF_EVEN, Decimal
 
-from tests.jobs.model import Said
+from tests.jobs.model import ModelOutcome
 
 #: Customers that the tables know from the start, and the one that is added after the run.
 ACCOUNTS = {"A-1": "acme", "A-2": "globex", "A-3": "initech"}
@@ -42,7 +42,7 @@ class Step:
     line: str
     name: str
     account: str
-    said: Said
+    said: ModelOutcome
     value: str | None = None
 
     @property
@@ -136,10 +136,10 @@ class Stories:
         seconds = None if line == "meeting" else int(at.timestamp())
         value = f"{self._random.uniform(0, 30_000):.2f}" if line == "deal" else None
         if kind != "charge":
-            return Step(line, name, account, Said(kind, seconds), None)
+            return Step(line, name, account, ModelOutcome(kind, seconds), None)
         micros = int(self._price(line, account, at, value) * MICROS)
         customer = ACCOUNTS.get(account, MISSING_CUSTOMER)
-        said = Said("charge", seconds, micros, customer, AMOUNTS.get(line, "first"))
+        said = ModelOutcome("charge", seconds, micros, customer, AMOUNTS.get(line, "first"))
         return Step(line, name, account, said, value)
 
     def _price(self, line: str, account: str, at: datetime, value: str | None) -> Decimal:

@@ -16,7 +16,7 @@ from tests.chaos.judge import Findings, judge, judge_status
 from tests.chaos.messages import Message, messages
 from tests.chaos.record import Record
 from tests.chaos.stories import CURRENCIES, Step, Stories
-from tests.jobs.model import Line, Said, owes
+from tests.jobs.model import Line, ModelOutcome, owes
 
 NOW = datetime(2026, 5, 1, tzinfo=UTC)
 SIGNED_AT = 1_790_000_000
@@ -160,7 +160,7 @@ def _leave_out_a_reversal(world: World) -> None:
 def _reverse(world: World) -> str:
     """An operator reverses a charge, after all that vendors sent; its key."""
     key, at = world.a_charged_key(), NOW.timestamp() + 10**9
-    world.books.by_hand[key] = [Said("reversal", at, by_hand=True)]
+    world.books.by_hand[key] = [ModelOutcome("reversal", at, by_hand=True)]
     return key
 
 
@@ -183,7 +183,9 @@ def _lose_what_was_reinstated(world: World) -> None:
 def _rebill(world: World) -> None:
     key = world.a_charged_key()
     (line,) = world.books.ledger[key]
-    world.books.by_hand[key] = [Said("charge", None, line.micros, line.billed_as, by_hand=True)]
+    world.books.by_hand[key] = [
+        ModelOutcome("charge", None, line.micros, line.billed_as, by_hand=True)
+    ]
 
 
 def _take_back_another_amount(world: World) -> None:

@@ -9,7 +9,7 @@ from collections import defaultdict
 from itertools import groupby
 
 from tests.jobs import model
-from tests.jobs.model import Line, Said
+from tests.jobs.model import Line, ModelOutcome
 from tests.support.databases import Outside
 
 #: A charge that a person had billed again stands where the one stood that it replaces.
@@ -63,11 +63,11 @@ def check(database: Outside) -> None:
         )
 
 
-def _said(database: Outside) -> dict[str, list[Said]]:
+def _said(database: Outside) -> dict[str, list[ModelOutcome]]:
     """The outcomes of each key; their times as ranks, which is all that the model looks at."""
     rows = database.rows(OUTCOMES)
     ranks = {at: rank for rank, at in enumerate(sorted({row[2] for row in rows} - {""}))}
-    found: dict[str, list[Said]] = defaultdict(list)
+    found: dict[str, list[ModelOutcome]] = defaultdict(list)
     for key, kind, at, micros, *triple in rows:
         time = ranks[at] if at else None
         is_charge = kind == "charge"

@@ -218,7 +218,7 @@ class Stage:
         return ids
 
     @contextlib.contextmanager
-    def telling(self) -> Iterator[None]:
+    def fake(self) -> Iterator[None]:
         """Inside, vendors tell a story at once: outcomes told twice, one taken back, a batch.
 
         At its end the customer owes for one ticket and two deals.
@@ -238,7 +238,7 @@ class Stage:
 
     def tell(self) -> None:
         """The story, from its beginning to the last acknowledgement."""
-        with self.telling():
+        with self.fake():
             pass
 
     def tickets(self, number: int) -> list[Post]:

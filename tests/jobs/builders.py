@@ -13,7 +13,7 @@ from jobs.ledger.book import KeyBook
 from jobs.ledger.owing import Step, decide
 from jobs.ledger.records import Arrival, Entry, Provenance, Recorded
 from mappings.engine.types import AmountRule, Kind, Outcome, Terms
-from tests.jobs.model import Line, Said
+from tests.jobs.model import Line, ModelOutcome
 
 #: The second 0 of every made-up line.
 DAWN = datetime(2026, 3, 1, 12, tzinfo=UTC)
@@ -25,27 +25,27 @@ def at(seconds: float | None) -> datetime | None:
     return None if seconds is None else DAWN + timedelta(seconds=seconds)
 
 
-def day_of(due: Said | None) -> datetime | None:
+def day_of(due: ModelOutcome | None) -> datetime | None:
     """When a charge occurred for its line: as mapped, or when it was received."""
     return None if due is None else at(due.at) or RECEIVED
 
 
-def recorded(said: Said, ordinal: int) -> Recorded:
-    """What the model says, as the ledger takes it."""
-    is_charge = said.kind == "charge"
+def recorded(outcome: ModelOutcome, ordinal: int) -> Recorded:
+    """An outcome of the model, as the ledger takes it."""
+    is_charge = outcome.kind == "charge"
     return Recorded(
         id=f"outcome-{ordinal}",
         key="key",
         ordinal=ordinal,
         rule="resolved",
-        kind=Kind(said.kind),
-        occurred_at=at(said.at),
-        effective_at=at(said.at) or RECEIVED,
+        kind=Kind(outcome.kind),
+        occurred_at=at(outcome.at),
+        effective_at=at(outcome.at) or RECEIVED,
         terms=Terms(
             agent_id="agent" if is_charge else None,
-            customer_id=said.billed_as if is_charge else None,
+            customer_id=outcome.billed_as if is_charge else None,
             indicator="resolved" if is_charge else None,
-            amount_micros=said.micros,
+            amount_micros=outcome.micros,
             currency="USD" if is_charge else None,
             price_version=f"prices-{ordinal}" if is_charge else None,
             meta_tags={"n": str(ordinal)},
@@ -56,9 +56,9 @@ def recorded(said: Said, ordinal: int) -> Recorded:
             event_index=0,
             mapping_version=f"mapping-{ordinal}",
         ),
-        amount_rule=AmountRule(said.rule),
-        arrival=Arrival(RECEIVED, f"delivery-{said.received or ordinal:09}", 0),
-        action_id="action" if said.by_hand else None,
+        amount_rule=AmountRule(outcome.rule),
+        arrival=Arrival(RECEIVED, f"delivery-{outcome.received or ordinal:09}", 0),
+        action_id="action" if outcome.by_hand else None,
     )
 
 
@@ -67,7 +67,7 @@ def with_terms(outcome: Recorded, **changes: Any) -> Recorded:
     return replace(outcome, terms=replace(outcome.terms, **changes))
 
 
-def told_now(micros: int, billed_as: str = "acme") -> Outcome:
+def remapped_to(micros: int, billed_as: str = "acme") -> Outcome:
     """What the mapping gives for a charge's delivery when a person asks again."""
     return Outcome(
         event_index=0,
@@ -87,11 +87,11 @@ def told_now(micros: int, billed_as: str = "acme") -> Outcome:
 
 
 def rebill(book: KeyBook, micros: int, billed_as: str = "acme") -> Step | None:
-    """Bill the open charge anew, by hand; None if nothing is open, or nothing would change."""
+    """Bill the open charge again, by hand; None if nothing is open, or nothing would change."""
     open_charge, owed = book.open_charge, book.owed()
     if open_charge is None or owed is None:
         return None
-    new = replacement(book, open_charge, owed, told_now(micros, billed_as), "action")
+    new = replacement(book, open_charge, owed, remapped_to(micros, billed_as), "action")
     return None if new is None else decide(book, new, _ids(book))
 
 
@@ -117,17 +117,17 @@ def _ids(book: KeyBook) -> tuple[str, str]:
     return (f"line-{number}a", f"line-{number}b")
 
 
-def tell(book: KeyBook, said: Said) -> Step:
+def record(book: KeyBook, outcome: ModelOutcome) -> Step:
     """Record one more outcome in the book."""
     number = len(book.outcomes) + 1
-    return decide(book, recorded(said, number), _ids(book))
+    return decide(book, recorded(outcome, number), _ids(book))
 
 
-def told(*history: Said) -> KeyBook:
-    """A book that has heard these, in this order."""
+def book_of(*history: ModelOutcome) -> KeyBook:
+    """A book with these recorded, in this order."""
     book = KeyBook("key")
-    for said in history:
-        tell(book, said)
+    for outcome in history:
+        record(book, outcome)
     return book
 
 
@@ -135,14 +135,14 @@ def lines(entries: Sequence[Entry]) -> list[Line]:
     """The ledger as the model reads it."""
     return [
         Line(
-            id=one.id,
-            sequence=one.sequence,
-            kind=one.kind.value,
-            reverses=one.reverses,
-            micros=one.amount_micros,
-            currency=one.currency,
-            billed_as=str(one.terms.customer_id),
-            at=one.occurred_at,
+            id=entry.id,
+            sequence=entry.sequence,
+            kind=entry.kind.value,
+            reverses=entry.reverses,
+            micros=entry.amount_micros,
+            currency=entry.currency,
+            billed_as=str(entry.terms.customer_id),
+            at=entry.occurred_at,
         )
-        for one in entries
+        for entry in entries
     ]

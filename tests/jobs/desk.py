@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from sqlalchemy import func, select
 
+from jobs.audits.books import faults_of_keys
 from jobs.corrections.charges import find_named
 from jobs.corrections.remapped import Origin
 from jobs.corrections.remapper import Remapper, find_origin
@@ -14,27 +16,30 @@ from jobs.corrections.request import CorrectionRequest, ReinstatementRequest
 from jobs.corrections.result import CorrectionResult
 from jobs.corrections.runner import correct
 from jobs.filters import ChargeFilter
+from jobs.health.problem import Problem
 from jobs.settling.settle import Settler
 from jobs.storage.schema import actions, billing_events, outcomes
-from tests.jobs.doubles import Telling, body, mapping_set
+from tests.jobs.doubles import FakeMappings, body, mapping_set
 from tests.jobs.workshop import Workshop
 
 ALL = ChargeFilter(source="crm")
+#: Seconds later than any correction of the tests is made.
+TO_COME = 100_000_000
 
 
 @dataclass(frozen=True)
 class Desk:
-    """All on one database; what the mapping gives is changed by way of `telling`."""
+    """All on one database; what the mapping gives is changed by way of `fake`."""
 
     workshop: Workshop
-    telling: Telling
+    fake: FakeMappings
     settler: Settler
 
-    async def settle(self, *told: dict[str, Any], source: str = "crm") -> list[str]:
+    async def settle(self, *outcomes_to_bill: dict[str, Any], source: str = "crm") -> list[str]:
         """A delivery for each outcome, settled one after the other; their ids."""
         ids = []
-        for one in told:
-            (delivery,) = await self.workshop.post(body(one), source=source)
+        for outcome in outcomes_to_bill:
+            (delivery,) = await self.workshop.post(body(outcome), source=source)
             await self.settler.settle([delivery])
             ids.append(delivery)
         return ids
@@ -47,7 +52,7 @@ class Desk:
         limit: int | None = None,
         origin: Origin | None = None,
     ) -> CorrectionRequest:
-        remapper = Remapper(mapping_set(self.telling), origin=origin) if rebill else None
+        remapper = Remapper(mapping_set(self.fake), origin=origin) if rebill else None
         return CorrectionRequest(where=where, remapper=remapper, limit=limit)
 
     async def reverse(self, *ids: str, where: ChargeFilter = ALL, **more: Any) -> CorrectionResult:
@@ -56,7 +61,7 @@ class Desk:
     async def rebill(
         self, *ids: str, where: ChargeFilter = ALL, origin: str | None = None, **more: Any
     ) -> CorrectionResult:
-        """With an `origin`, the id of a delivery, by what that one says."""
+        """With an `origin`, the id of a delivery, by what the mapping gives for it."""
         if origin is not None:
             more["origin"] = await find_origin(self.workshop.database, origin)
         return await self._correct(ids, where, rebill=True, **more)
@@ -102,3 +107,8 @@ class Desk:
 
     async def counts(self) -> list[int]:
         return [await self.workshop.count(one) for one in (outcomes, billing_events, actions)]
+
+    async def faults(self, keys: Sequence[str]) -> list[Problem]:
+        """What the service's own check of its books finds."""
+        async with self.workshop.database.read() as connection:
+            return await faults_of_keys(connection, keys)

@@ -1,4 +1,4 @@
-"""Mappings that need no mapping: each delivery tells its own outcomes.
+"""Mappings that need no mapping: each delivery holds its own outcomes.
 
 `jobs` meets the mapping language at one pure seam, `map(DeliveryInput) -> Mapped`; what happens
 behind it is tested in tests/mappings.
@@ -31,8 +31,8 @@ from mappings.engine.types import (
 _numbers = itertools.count(1)
 
 
-class Telling:
-    """Does what the body says. What a body `needs` fails it until it is in `knows`.
+class FakeMappings:
+    """Gives what the body holds. What a body `needs` fails it until it is in `knows`.
 
     `micros` replaces the price of all charges, `customer` all customers, `suffix` is added to all
     keys, as an edit of the catalogue, of a rule or of `once_per` would. With `silent` no rule
@@ -60,63 +60,63 @@ class Telling:
 
     def map(self, delivery: DeliveryInput) -> Mapped:
         self.mapped[delivery.body] += 1
-        told = json.loads(delivery.body)
-        if told.get("bug") and told["bug"] not in self.knows:
-            raise LookupError(told["bug"])
+        content = json.loads(delivery.body)
+        if content.get("bug") and content["bug"] not in self.knows:
+            raise LookupError(content["bug"])
         outcomes, failures = [], []
-        for index, one in enumerate([] if self.silent else told["outcomes"]):
-            if one.get("needs") and one["needs"] not in self.knows:
-                failures.append(_failure(one, index))
+        for index, outcome in enumerate([] if self.silent else content["outcomes"]):
+            if outcome.get("needs") and outcome["needs"] not in self.knows:
+                failures.append(_failure(outcome, index))
             elif index != self.without_event:
-                outcomes.append(self._outcome(one, index))
+                outcomes.append(self._outcome(outcome, index))
         if not failures:
-            time.sleep(told.get("takes_seconds", 0))
+            time.sleep(content.get("takes_seconds", 0))
         return Mapped(
             outcomes=tuple(outcomes),
             failures=tuple(failures),
-            events=told.get("events", len(told["outcomes"])),
-            shadow=told.get("shadow", False),
+            events=content.get("events", len(content["outcomes"])),
+            shadow=content.get("shadow", False),
         )
 
-    def _outcome(self, told: Mapping[str, Any], index: int) -> Outcome:
-        is_charge = told["kind"] == "charge"
+    def _outcome(self, written: Mapping[str, Any], index: int) -> Outcome:
+        is_charge = written["kind"] == "charge"
         return Outcome(
-            event_index=told.get("event", index),
-            rule={"charge": "resolved", "reversal": "reopened"}.get(told["kind"], "restored"),
-            key=told["key"] + self.suffix,
-            kind=Kind(told["kind"]),
+            event_index=written.get("event", index),
+            rule={"charge": "resolved", "reversal": "reopened"}.get(written["kind"], "restored"),
+            key=written["key"] + self.suffix,
+            kind=Kind(written["kind"]),
             agent_id="agent" if is_charge else None,
-            customer_id=(self.customer or told["customer"]) if is_charge else None,
+            customer_id=(self.customer or written["customer"]) if is_charge else None,
             indicator="resolved" if is_charge else None,
-            occurred_at=None if told["at"] is None else datetime.fromisoformat(told["at"]),
-            amount_micros=(told["micros"] if self.micros is None else self.micros)
+            occurred_at=None if written["at"] is None else datetime.fromisoformat(written["at"]),
+            amount_micros=(written["micros"] if self.micros is None else self.micros)
             if is_charge
             else None,
             currency="USD" if is_charge else None,
-            meta_tags=told.get("tags", {}),
+            meta_tags=written.get("tags", {}),
             mapping_version=self.version,
             price_version=self.prices if is_charge else None,
-            amount_rule=AmountRule(told.get("amount", "first")),
+            amount_rule=AmountRule(written.get("amount", "first")),
         )
 
 
-def _failure(told: Mapping[str, Any], index: int) -> Failure:
+def _failure(written: Mapping[str, Any], index: int) -> Failure:
     return Failure(
-        reason=Reason(told.get("reason", "unpriced")),
-        detail=f"nothing is known of {told['needs']}",
+        reason=Reason(written.get("reason", "unpriced")),
+        detail=f"nothing is known of {written['needs']}",
         rule="resolved",
         event_index=index,
     )
 
 
-def in_force(telling: Telling) -> Callable[[], MappingSet]:
+def in_force(fake: FakeMappings) -> Callable[[], MappingSet]:
     """What a worker asks for its mappings."""
-    return lambda: mapping_set(telling)
+    return lambda: mapping_set(fake)
 
 
-def mapping_set(telling: Telling) -> MappingSet:
+def mapping_set(fake: FakeMappings) -> MappingSet:
     """The double, where the whole set is asked for: it knows the texts of no source."""
-    return cast("MappingSet", telling)
+    return cast("MappingSet", fake)
 
 
 def bill(
@@ -128,7 +128,7 @@ def bill(
     needs: str | None = None,
     **more: Any,
 ) -> dict[str, Any]:
-    """A charge for a body to tell."""
+    """A charge for a body."""
     return {
         "kind": "charge",
         "key": key,
@@ -141,23 +141,23 @@ def bill(
 
 
 def undo(key: str, *, at: datetime | None = None, needs: str | None = None) -> dict[str, Any]:
-    """A reversal for a body to tell."""
+    """A reversal for a body."""
     return {"kind": "reversal", "key": key, "at": at and at.isoformat(), "needs": needs}
 
 
 def restore(key: str, *, at: datetime | None = None) -> dict[str, Any]:
-    """A reinstatement for a body to tell."""
+    """A reinstatement for a body."""
     return {**undo(key, at=at), "kind": "reinstatement"}
 
 
 def body(*outcomes: Mapping[str, Any], **more: Any) -> bytes:
-    """A body that tells these outcomes."""
+    """A body with these outcomes."""
     return json.dumps({"outcomes": outcomes, **more}).encode()
 
 
-def needing(need: str, told: Mapping[str, Any]) -> dict[str, Any]:
+def needing(need: str, written: Mapping[str, Any]) -> dict[str, Any]:
     """The same outcome, failing until `need` is known."""
-    return {**told, "needs": need}
+    return {**written, "needs": need}
 
 
 def incoming(

@@ -74,13 +74,13 @@ async def test_an_edit_of_what_has_billed_is_refused_and_its_source_goes_on(
     await watch._look()
     assert once_per(watch.current) in OLD
     assert once_per(watch.current, "desk") in NEW
-    (said,) = rejected(logs)
+    (problem,) = rejected(logs)
     stored = await read_stored(workshop.database)
     checked = load(read_directory(folder), timezone="UTC", schemes=RULES, history=stored.history)
-    assert [said] == [str(problem) for problem in checked.problems]
-    assert said.startswith("crm.yaml:10:15: The once_per of `resolved`, which has billed, was ")
+    assert [problem] == [str(problem) for problem in checked.problems]
+    assert problem.startswith("crm.yaml:10:15: The once_per of `resolved`, which has billed, was ")
     health = mappings_health(watch.current, timezone="UTC")
-    assert (health["stale"], health["rejected"]) == (["crm.yaml"], [said])
+    assert (health["stale"], health["rejected"]) == (["crm.yaml"], [problem])
     assert (await remembered(workshop))["crm.yaml"] == FILES["crm.yaml"]
     edit(folder, "crm.yaml", NEW, OLD)
     await watch._look()

@@ -12,7 +12,7 @@ from jobs.queue.consumer import Listener, Settle
 from jobs.queue.doorbell import Doorbell
 from jobs.settling.settle import Settler
 from jobs.settling.sweeper import Sweeper
-from tests.jobs.doubles import Telling
+from tests.jobs.doubles import FakeMappings
 from tests.jobs.workshop import Workshop
 
 
@@ -31,10 +31,10 @@ async def running(work: Coroutine[Any, Any, None]) -> AsyncIterator[asyncio.Task
 
 
 @asynccontextmanager
-async def sweeping(workshop: Workshop, settler: Settler, telling: Telling) -> AsyncIterator[None]:
+async def sweeping(workshop: Workshop, settler: Settler, fake: FakeMappings) -> AsyncIterator[None]:
     """A sweeper and a replay runner run, as they do in a worker."""
     sweeper = Sweeper(workshop.new_database(), settler)
-    replays = workshop.runner(settler, telling)
+    replays = workshop.runner(settler, fake)
     async with running(sweeper.run()), running(replays.run()):
         yield
 

@@ -20,7 +20,7 @@ from jobs.settling.settle import Settler
 from jobs.storage.database import Database, open_database
 from jobs.storage.schema import billing_events, deliveries, intake, outcomes
 from tests.jobs import model
-from tests.jobs.doubles import Telling, in_force, in_order
+from tests.jobs.doubles import FakeMappings, in_force, in_order
 from tests.jobs.model import Line
 
 
@@ -55,11 +55,11 @@ class Workshop:
         self._stack.push_async_callback(inbox.close)
         return inbox
 
-    async def settler(self, telling: Telling | None = None, *, loops: int = 2) -> Settler:
-        """A worker's settler; without `telling` everything is known."""
+    async def settler(self, fake: FakeMappings | None = None, *, loops: int = 2) -> Settler:
+        """A worker's settler; without `fake` everything is known."""
         settler = Settler(
             self.new_database(),
-            in_force(telling or Telling()),
+            in_force(fake or FakeMappings()),
             note_results=note_results,
             loops=loops,
         )
@@ -87,23 +87,23 @@ class Workshop:
     async def replay(
         self,
         settler: Settler,
-        telling: Telling,
+        fake: FakeMappings,
         where: DeliveryFilter,
         *,
         limit: int | None = None,
     ) -> ReplayStatus:
         """Replay to the end; how it went."""
         started = await start_replay(self.database, where, actor="test", limit=limit)
-        await self.runner(settler, telling).advance()
+        await self.runner(settler, fake).advance()
         status = await replay_status(self.database, started.id)
         assert status is not None
         return status
 
-    def runner(self, settler: Settler, telling: Telling) -> ReplayRunner:
+    def runner(self, settler: Settler, fake: FakeMappings) -> ReplayRunner:
         async def settle(ids: Sequence[str]) -> None:
             await settler.settle(ids)  # looked up at each step: a test may replace it
 
-        return ReplayRunner(self.new_database(), settle, in_force(telling), oldest_days=400)
+        return ReplayRunner(self.new_database(), settle, in_force(fake), oldest_days=400)
 
     async def all(self, statement: Select[*tuple[Any, ...]]) -> list[Any]:
         """The rows that a question gives."""
@@ -182,7 +182,7 @@ class Workshop:
 
     @asynccontextmanager
     async def locked(self) -> AsyncIterator[None]:
-        """Somebody else holds the deliveries, and whoever writes has to wait."""
+        """Another session holds the deliveries, and every writer has to wait."""
         async with self.new_database().write() as connection:
             if not self.database.is_sqlite:
                 await connection.execute(text("LOCK TABLE deliveries IN ACCESS EXCLUSIVE MODE"))

@@ -180,11 +180,11 @@ SABOTAGES = (
         new="if mapped.failures and not mapped.outcomes:",
         tests=_in(
             "jobs/ledger/test_fold.py",
-            "test_a_failure_holds_back_the_good_ones_and_says_how_many",
+            "test_a_failure_holds_back_the_good_ones_and_counts_them",
         )
         + _in(
             "jobs/settling/test_settle.py",
-            "test_one_bad_event_holds_back_the_good_ones_until_it_is_mended",
+            "test_one_bad_event_holds_back_the_good_ones_until_it_is_fixed",
         ),
     ),
     Sabotage(
@@ -492,7 +492,7 @@ SABOTAGES = (
         old="                await self._note(connection, decided, context, actor, note)\n",
         new="",
         tests=_in(
-            "jobs/corrections/test_runner.py",
+            "jobs/corrections/test_reversing.py",
             "test_a_reversal_by_hand_is_recorded_with_who_made_it_and_why",
         ),
     ),

@@ -1,4 +1,4 @@
-"""Telling someone of new failures, which the process that does so may die in the middle of."""
+"""FakeMappings someone of new failures, which the process that does so may die in the middle of."""
 
 from __future__ import annotations
 

@@ -71,7 +71,7 @@ def a_round_for_lookalikes_is_cut_off(stage: Stage) -> None:
     assert stage.rows("SELECT id FROM customers ORDER BY id") == before
 
 
-@crashes("commit in jobs.exceptions.dismissal:dismiss", kills="command")
+@crashes("commit in jobs.exceptions.register:dismiss", kills="command")
 def a_dismissal_is_cut_off(stage: Stage) -> None:
     """The exception is dismissed and who did it is noted, or neither; a second command does it."""
     key = _reversal_without_charge(stage)

@@ -18,7 +18,7 @@ from tests.support.vendors import Post, as_bytes, helpdesk, solved
 def vendors_send_again_what_was_not_answered(stage: Stage) -> None:
     """What was committed is found as a repeat and what was not is taken in again: once each."""
     stage.doomed()
-    with stage.telling():
+    with stage.fake():
         stage.dies()
         stage.restart()
 
@@ -27,7 +27,7 @@ def vendors_send_again_what_was_not_answered(stage: Stage) -> None:
 def the_sweeper_finds_what_nobody_rang_for(stage: Stage) -> None:
     """What was committed is settled, whether or not a worker heard of it."""
     stage.doomed()
-    with stage.telling():
+    with stage.fake():
         stage.dies()
         stage.restart()
 

@@ -28,7 +28,7 @@ from jobs.storage.schema import (
     secret_uses,
 )
 from mappings.engine.loading.load import MappingSet
-from tests.jobs.doubles import Telling, bill, body, needing
+from tests.jobs.doubles import FakeMappings, bill, body, needing
 from tests.jobs.workshop import Workshop
 from tests.mappings.kit import MAPPING, good
 
@@ -83,7 +83,7 @@ async def check_and_post(workshop: Workshop, one: AlertDispatcher) -> None:
 
 
 async def failing(workshop: Workshop, *needs: str) -> None:
-    settler = await workshop.settler(Telling())
+    settler = await workshop.settler(FakeMappings())
     contents = [
         body(bill(f"good-{number}-{need}"), needing(need, bill("never")))
         for number, need in enumerate(needs)
@@ -115,10 +115,10 @@ async def test_a_group_that_was_fixed_and_comes_back_is_sent_again(
     one = dispatcher_of(workshop, place)
     await failing(workshop, "gold")
     await check_and_post(workshop, one)
-    telling = Telling()
-    telling.knows.add("gold")
+    fake = FakeMappings()
+    fake.knows.add("gold")
     where = DeliveryFilter(reason="unpriced")
-    await workshop.replay(await workshop.settler(telling), telling, where)
+    await workshop.replay(await workshop.settler(fake), fake, where)
     for _ in range(3):
         await check_and_post(workshop, one)
     assert await workshop.count(alerts) == 0

@@ -16,7 +16,7 @@ from jobs.filters import ChargeFilter, DeliveryFilter
 from jobs.replays.replay import discard
 from jobs.storage.schema import billing_events
 from tests.jobs.conftest import make_tables
-from tests.jobs.doubles import Telling, bill, body, mapping_set, needing, restore, undo
+from tests.jobs.doubles import FakeMappings, bill, body, mapping_set, needing, restore, undo
 from tests.jobs.workshop import Workshop
 from tests.support.postgres import Postgres
 
@@ -54,10 +54,10 @@ async def by_hand(workshop: Workshop, *statements: str, **values: object) -> Non
             await connection.exec_driver_sql("BEGIN")
 
 
-async def work_busily(workshop: Workshop) -> Telling:
+async def work_busily(workshop: Workshop) -> FakeMappings:
     """All that a database sees: every verdict, prices that change, failures, replays, discards."""
-    telling = Telling()
-    settler = await workshop.settler(telling)
+    fake = FakeMappings()
+    settler = await workshop.settler(fake)
     contents = [
         body(bill("plain")),
         body(bill("again", at=hour(2)), bill("plain-2")),
@@ -83,12 +83,12 @@ async def work_busily(workshop: Workshop) -> Telling:
     for one in ids[:14]:  # each in its turn: what is settled together is taken in order of time
         await settler.settle([one])
     await settler.settle(ids)
-    telling.knows.add("a price")
-    await workshop.replay(settler, telling, DeliveryFilter(reason="unpriced"))
-    telling.micros = 3_000_000
-    await workshop.replay(settler, telling, DeliveryFilter(state="recorded"))
-    await workshop.replay(settler, telling, DeliveryFilter(state="ignored"))
-    for key, remapper in {"plain-2": None, "held": Remapper(mapping_set(telling))}.items():
+    fake.knows.add("a price")
+    await workshop.replay(settler, fake, DeliveryFilter(reason="unpriced"))
+    fake.micros = 3_000_000
+    await workshop.replay(settler, fake, DeliveryFilter(state="recorded"))
+    await workshop.replay(settler, fake, DeliveryFilter(state="ignored"))
+    for key, remapper in {"plain-2": None, "held": Remapper(mapping_set(fake))}.items():
         (charge,) = await workshop.all(
             select(billing_events.c.id).where(billing_events.c.outcome_key == key)
         )
@@ -97,7 +97,7 @@ async def work_busily(workshop: Workshop) -> Telling:
         assert done.corrected == 1
     where = DeliveryFilter(reason="unpriced")
     await discard(workshop.database, where, actor="me", note="test data")
-    return telling
+    return fake
 
 
 @pytest.fixture(scope="session")

@@ -12,7 +12,7 @@ from jobs.audits.auditor import AUDITS, run_audit
 from jobs.audits.results import RoundResult
 from jobs.storage.schema import deliveries, outcomes
 from tests.jobs.audits.conftest import by_hand
-from tests.jobs.doubles import Telling, bill, body, undo
+from tests.jobs.doubles import FakeMappings, bill, body, undo
 from tests.jobs.workshop import Workshop
 
 
@@ -34,7 +34,7 @@ async def test_a_busy_database_has_no_fault(busy: Workshop) -> None:
 
 
 async def test_live_traffic_looks_like_no_fault(busy: Workshop) -> None:
-    settler = await busy.settler(Telling())
+    settler = await busy.settler(FakeMappings())
     numbers = itertools.count()
     stop = asyncio.Event()
 

@@ -94,7 +94,7 @@ async def test_a_round_that_the_database_cut_off_is_due_again_at_once(workshop: 
     assert rounds == [{}, {}]
 
 
-async def test_what_was_found_is_looked_at_until_it_is_mended(busy: Workshop) -> None:
+async def test_what_was_found_is_looked_at_until_it_is_fixed(busy: Workshop) -> None:
     """Planted before the first pass: `busy` may be older than what counts as changed."""
     auditor = Auditor(busy.database)
     change = "UPDATE billing_events SET amount_micros = {} WHERE outcome_key = 'plain'"

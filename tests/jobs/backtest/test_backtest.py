@@ -19,7 +19,7 @@ from jobs.settling.settle import Settler
 from jobs.storage.schema import actions, billing_events, deliveries, outcome_keys, outcomes
 from tests.jobs.builders import at
 from tests.jobs.desk import Desk
-from tests.jobs.doubles import Telling, bill, body, incoming, mapping_set, needing, undo
+from tests.jobs.doubles import FakeMappings, bill, body, incoming, mapping_set, needing, undo
 from tests.jobs.workshop import Workshop
 
 TABLES = (deliveries, outcomes, outcome_keys, billing_events, actions)
@@ -27,26 +27,26 @@ TABLES = (deliveries, outcomes, outcome_keys, billing_events, actions)
 
 @pytest.fixture
 async def desk(workshop: Workshop) -> Desk:
-    telling = Telling()
-    return Desk(workshop, telling, await workshop.settler(telling))
+    fake = FakeMappings()
+    return Desk(workshop, fake, await workshop.settler(fake))
 
 
-async def against(desk: Desk, edited: Telling, window: str = "1000") -> BacktestReport:
+async def against(desk: Desk, edited: FakeMappings, window: str = "1000") -> BacktestReport:
     """The difference that `edited` makes; AssertionError if anything was written."""
     database = desk.workshop.database
     before = [await desk.workshop.count(table) for table in TABLES]
-    sides = Sides(in_force=mapping_set(desk.telling), edited=mapping_set(edited))
+    sides = Sides(in_force=mapping_set(desk.fake), edited=mapping_set(edited))
     found = await run_backtest(database, sides, parse_window(window))
     assert [await desk.workshop.count(table) for table in TABLES] == before
     return found
 
 
-def edited(**changes: Any) -> Telling:
+def edited(**changes: Any) -> FakeMappings:
     """The mapping with an edit."""
-    telling = Telling()
+    fake = FakeMappings()
     for name, value in changes.items():
-        setattr(telling, name, value)
-    return telling
+        setattr(fake, name, value)
+    return fake
 
 
 async def test_the_same_mapping_makes_no_difference(desk: Desk) -> None:
@@ -85,7 +85,9 @@ async def test_what_was_reversed_by_hand_makes_no_difference(desk: Desk) -> None
 
 async def test_other_keys_would_bill_again(desk: Desk) -> None:
     await desk.settle(bill("a"), bill("a"))
-    assert (await against(desk, edited(suffix=" anew"), "1")).differences_micros == {"USD": 990_000}
+    assert (await against(desk, edited(suffix=" again"), "1")).differences_micros == {
+        "USD": 990_000
+    }
 
 
 async def test_another_customer_is_a_change_without_a_difference_in_money(desk: Desk) -> None:
@@ -100,13 +102,13 @@ async def test_another_customer_is_a_change_without_a_difference_in_money(desk: 
     ]
 
 
-async def test_deliveries_that_fail_bill_or_no_longer_bill_are_told_with_the_reason(
+async def test_deliveries_that_fail_bill_or_no_longer_bill_are_listed_with_the_reason(
     desk: Desk,
 ) -> None:
-    desk.telling.knows.add("a customer")
+    desk.fake.knows.add("a customer")
     ids = await desk.workshop.post(
         body(needing("a customer", bill("fails"))),
-        body(needing("a price", bill("mended"))),
+        body(needing("a price", bill("fixed"))),
         body(bill("stays")),
     )
     await desk.settler.settle(ids)
@@ -160,7 +162,7 @@ async def test_an_empty_window_is_no_difference(desk: Desk) -> None:
 KEYS = ["a", "b"]
 SECONDS = st.one_of(st.none(), st.integers(1, 4))
 NEEDS = st.sampled_from([None, None, "known before", "known after"])
-TOLD = st.one_of(
+OUTCOME = st.one_of(
     st.builds(
         lambda key, second, micros, customer, need: bill(
             key, at=at(second), micros=micros, customer=customer, needs=need
@@ -178,7 +180,7 @@ TOLD = st.one_of(
         NEEDS,
     ),
 )
-DELIVERIES = st.lists(st.lists(TOLD, max_size=3), min_size=1, max_size=6)
+DELIVERIES = st.lists(st.lists(OUTCOME, max_size=3), min_size=1, max_size=6)
 fresh = itertools.count()
 
 
@@ -191,7 +193,7 @@ fresh = itertools.count()
     earlier=DELIVERIES,
     window=DELIVERIES,
     micros=st.sampled_from([None, 30]),
-    suffix=st.sampled_from(["", "", " anew"]),
+    suffix=st.sampled_from(["", "", " again"]),
     step=st.sampled_from([1, 2, 100]),
 )
 async def test_the_difference_is_what_the_edit_then_bills_otherwise(
@@ -204,7 +206,7 @@ async def test_the_difference_is_what_the_edit_then_bills_otherwise(
     step: int,
 ) -> None:
     monkeypatch.setattr(runner, "STEP", step)
-    desk.telling.knows.add("known before")
+    desk.fake.knows.add("known before")
     edit = edited(micros=micros, suffix=suffix, knows={"known after"})
     settler = await desk.workshop.settler(edit)
     other, ours = f"other-{next(fresh)}", f"ours-{next(fresh)}"
@@ -227,11 +229,14 @@ _clock = itertools.count()
 
 
 async def _settle(
-    desk: Desk, settler: Settler, told: list[list[dict[str, Any]]], source: str
+    desk: Desk, settler: Settler, deliveries: list[list[dict[str, Any]]], source: str
 ) -> None:
     """Deliveries a second apart, with keys of the source's own."""
     began = datetime.now(UTC) - timedelta(hours=3)
-    bodies = [body(*({**one, "key": f"{source} {one['key']}"} for one in said)) for said in told]
+    bodies = [
+        body(*({**one, "key": f"{source} {one['key']}"} for one in outcomes))
+        for outcomes in deliveries
+    ]
     ids = await desk.workshop.accept([incoming(one, source=source) for one in bodies])
     for one in ids:
         await desk.workshop.received(one, began + timedelta(seconds=next(_clock)))

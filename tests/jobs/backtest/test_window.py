@@ -10,7 +10,7 @@ from jobs.ledger.repository import load_books
 from jobs.storage.schema import deliveries
 from tests.jobs.builders import at
 from tests.jobs.desk import Desk
-from tests.jobs.doubles import Telling, bill, body, incoming
+from tests.jobs.doubles import FakeMappings, bill, body, incoming
 from tests.jobs.workshop import Workshop
 
 
@@ -86,11 +86,11 @@ async def test_a_span_is_read_in_steps_and_has_nothing_that_comes_later(
     assert await workshop.count(deliveries) == 4
 
 
-async def test_what_was_said_before_is_of_earlier_deliveries_and_of_persons(
+async def test_what_was_recorded_before_is_of_earlier_deliveries_and_of_persons(
     workshop: Workshop,
 ) -> None:
-    telling = Telling()
-    desk = Desk(workshop, telling, await workshop.settler(telling))
+    fake = FakeMappings()
+    desk = Desk(workshop, fake, await workshop.settler(fake))
     ids = await desk.settle(
         bill("key", at=at(1)), bill("key", at=at(2)), bill("other"), bill("key", at=at(3))
     )

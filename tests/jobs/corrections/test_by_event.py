@@ -18,42 +18,36 @@ from mappings.engine.loading.load import MappingSet, load
 from receiver.signatures import RULES
 from tests.jobs.builders import at
 from tests.jobs.desk import ALL, Desk
-from tests.jobs.doubles import Telling, bill, body, undo
+from tests.jobs.doubles import FakeMappings, bill, body, undo
 from tests.jobs.workshop import Workshop
 
 
-@pytest.fixture
-async def desk(workshop: Workshop) -> Desk:
-    telling = Telling()
-    return Desk(workshop, telling, await workshop.settler(telling))
-
-
-async def _settle(desk: Desk, *told: dict[str, Any]) -> str:
+async def _settle(desk: Desk, *outcomes: dict[str, Any]) -> str:
     """One delivery that tells all of these."""
-    (delivery,) = await desk.workshop.post(body(*told))
+    (delivery,) = await desk.workshop.post(body(*outcomes))
     await desk.settler.settle([delivery])
     return delivery
 
 
-async def test_a_key_that_stands_twice_in_a_batch_is_billed_anew_by_the_event_that_billed(
+async def test_a_key_that_stands_twice_in_a_batch_is_rebilled_by_the_event_that_billed(
     desk: Desk,
 ) -> None:
     delivery = await _settle(
         desk, bill("twice", at=at(1)), bill("twice", at=at(1)), bill("once", at=at(1))
     )
-    desk.telling.micros = 30
+    desk.fake.micros = 30
     done = await desk.rebill(delivery)
     assert (done.corrected, done.refused) == (2, 0)
     assert await desk.workshop.open_micros() == {"twice": 30, "once": 30}
 
 
-async def test_an_event_that_fails_now_is_refused_and_its_neighbours_are_billed_anew(
+async def test_an_event_that_fails_now_is_refused_and_its_neighbours_are_rebilled(
     desk: Desk,
 ) -> None:
-    desk.telling.knows = {"an account"}
+    desk.fake.knows = {"an account"}
     delivery = await _settle(desk, bill("good"), bill("failing", needs="an account"))
-    desk.telling.knows = set()
-    desk.telling.micros = 30
+    desk.fake.knows = set()
+    desk.fake.micros = 30
     done = await desk.rebill(delivery)
     assert (done.corrected, done.refused) == (1, 1)
     reason = "its event fails now as unpriced: nothing is known of an account"
@@ -63,8 +57,8 @@ async def test_an_event_that_fails_now_is_refused_and_its_neighbours_are_billed_
 
 async def test_an_event_that_bills_no_more_is_not_billed_by_another_of_its_key(desk: Desk) -> None:
     delivery = await _settle(desk, bill("key", at=at(1), event=0), bill("key", at=at(2), event=1))
-    desk.telling.without_event = 0
-    desk.telling.micros = 30
+    desk.fake.without_event = 0
+    desk.fake.micros = 30
     done = await desk.rebill(delivery)
     assert done.refusals[0]["reason"].startswith("the mapping gives no charge of the key key now")
     assert await desk.workshop.open_micros() == {"key": 990_000}
@@ -113,7 +107,7 @@ CHEAPER = AGENTS.replace(b"990.00", b"9.90").replace(b"700.00", b"7.00").replace
 
 async def _batch_with_one_erased(workshop: Workshop) -> str:
     """A batch for three customers of whom one was erased since, and with that its body."""
-    settler = await workshop.settler(cast("Telling", _mappings()))
+    settler = await workshop.settler(cast("FakeMappings", _mappings()))
     events = [
         {"kind": "sold", "customer": "acme", "id": 1},
         {"kind": "sold", "customer": "globex", "id": 2},
@@ -133,7 +127,7 @@ async def _rebill(workshop: Workshop, now: MappingSet) -> Any:
     return await correct(workshop.database, request, actor="test", note="a wrong price")
 
 
-async def test_a_batch_in_which_a_customer_was_erased_is_billed_anew_for_the_others(
+async def test_a_batch_in_which_a_customer_was_erased_is_rebilled_for_the_others(
     workshop: Workshop,
 ) -> None:
     await _batch_with_one_erased(workshop)
@@ -170,7 +164,7 @@ async def test_without_its_body_what_has_no_price_any_more_is_refused(workshop: 
     assert "its event fails now as unpriced: Rule share:" in str(done.refusals)
 
 
-async def test_a_charge_is_billed_by_what_another_delivery_says(desk: Desk) -> None:
+async def test_a_charge_is_billed_from_another_delivery(desk: Desk) -> None:
     """The amount was corrected by the vendor at the same time, or later: the first one stands."""
     first, corrected = await desk.settle(
         bill("key", at=at(1), micros=0), bill("key", at=at(2), micros=2_500)
@@ -196,7 +190,7 @@ async def test_of_two_amounts_in_one_delivery_the_last_is_billed_from_it(desk: D
     assert [(one.corrected, one.unchanged, one.refused) for one in done] == [(1, 0, 0), (0, 1, 0)]
     assert await desk.ledger("key") == [0, 0, 2_500]
     where = DeliveryFilter(state="recorded")
-    status = await desk.workshop.replay(desk.settler, desk.telling, where)
+    status = await desk.workshop.replay(desk.settler, desk.fake, where)
     assert (status.unchanged, status.differences) == (1, [])
     async with desk.workshop.database.read() as connection:
         assert await find_exceptions(connection, ["key"]) == {"key": []}
@@ -213,7 +207,7 @@ async def test_replaying_what_was_billed_by_another_delivery_finds_no_difference
         line = await desk.open_line("key")
         assert (await desk.rebill(line.id, origin=origin)).corrected == 1
         before = await desk.totals()
-        status = await desk.workshop.replay(desk.settler, desk.telling, where)
+        status = await desk.workshop.replay(desk.settler, desk.fake, where)
         assert (status.unchanged, status.differences) == (2, [])
         assert await desk.totals() == before
 
@@ -238,5 +232,5 @@ async def test_only_a_recorded_delivery_can_be_billed_from(desk: Desk) -> None:
     ids = await desk.settle(bill("key"), bill("key", needs="an account"))
     with pytest.raises(FilterInvalid, match="from names a delivery that is failed"):
         await find_origin(desk.workshop.database, ids[1])
-    with pytest.raises(FilterInvalid, match="from names no delivery: 'nobody'"):
-        await find_origin(desk.workshop.database, "nobody")
+    with pytest.raises(FilterInvalid, match="from names no delivery: 'unknown'"):
+        await find_origin(desk.workshop.database, "unknown")

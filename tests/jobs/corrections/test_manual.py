@@ -1,4 +1,4 @@
-"""What a person corrects by hand, in a key's book: it ends as if the words had been told so."""
+"""What a person corrects by hand, in a key's book: it ends as if it had been recorded so."""
 
 from __future__ import annotations
 
@@ -20,21 +20,21 @@ from tests.jobs import model
 from tests.jobs.builders import (
     RECEIVED,
     at,
+    book_of,
     day_of,
     lines,
     rebill,
+    record,
     reinstate,
+    remapped_to,
     reverse,
-    tell,
-    told,
-    told_now,
 )
-from tests.jobs.model import Said, charge, latest, reinstatement, reversal
+from tests.jobs.model import ModelOutcome, charge, latest, reinstatement, reversal
 
 
 @dataclass(frozen=True, slots=True)
 class Rebill:
-    """A person has the open charge billed anew: the mapping gives this now."""
+    """A person has the open charge billed again: the mapping gives this now."""
 
     micros: int
     billed_as: str = "acme"
@@ -54,7 +54,7 @@ class Reinstate:
     now: int
 
 
-Move = Said | Rebill | Reverse | Reinstate
+Move = ModelOutcome | Rebill | Reverse | Reinstate
 
 
 def make(book: KeyBook, move: Move) -> Step | None:
@@ -66,19 +66,19 @@ def make(book: KeyBook, move: Move) -> Step | None:
     if isinstance(move, Reinstate):
         return reinstate(book, move.now)
     try:
-        return tell(book, move)
+        return record(book, move)
     except Conflict:
         return None
 
 
-def in_words(moves: Sequence[Move]) -> list[Said]:
+def in_words(moves: Sequence[Move]) -> list[ModelOutcome]:
     """The history that the model knows after these; it never sees a book."""
-    heard: list[Said] = []
+    heard: list[ModelOutcome] = []
     for move in moves:
-        if isinstance(move, Said):
-            said = replace(move)  # of its own, so that the model can tell it from its likes
-            if not model.conflicts(heard, said):
-                heard.append(said)
+        if isinstance(move, ModelOutcome):
+            outcome = replace(move)  # of its own, so that the model tells it from its likes
+            if not model.conflicts(heard, outcome):
+                heard.append(outcome)
         elif isinstance(move, Reinstate):
             heard = model.reinstated_by_hand(heard, move.now) or heard
         elif model.owes(heard) is None:
@@ -131,7 +131,7 @@ ALPHABETS: dict[str, list[Move]] = {
         Reverse(2),
         Reinstate(4),
     ],
-    "for somebody else": [
+    "for another customer": [
         charge(1, 10, "acme"),
         charge(2, 10, "globex"),
         reversal(1),
@@ -143,7 +143,7 @@ ALPHABETS: dict[str, list[Move]] = {
 
 
 @pytest.mark.parametrize("moves", ALPHABETS.values(), ids=ALPHABETS.keys())
-def test_every_interleaving_with_corrections_ends_as_the_words_say(moves: list[Move]) -> None:
+def test_every_interleaving_with_corrections_ends_as_the_model_does(moves: list[Move]) -> None:
     for made in _sequences(moves, 5):
         book = KeyBook("key")
         for move in made:
@@ -218,7 +218,7 @@ def test_a_book_made_of_what_is_recorded_decides_as_the_one_that_heard_it(
 
 
 def test_a_reversal_by_hand_occurs_when_it_is_made_and_negates_what_is_stored() -> None:
-    book = told(charge(1, 10))
+    book = book_of(charge(1, 10))
     step = reverse(book, 7)
     assert step is not None
     (line,) = step.entries
@@ -231,14 +231,14 @@ def test_a_reversal_by_hand_occurs_when_it_is_made_and_negates_what_is_stored() 
 
 
 def test_a_reversal_by_hand_is_not_before_a_charge_that_is_ahead_of_the_clock() -> None:
-    book = told(charge(9, 10))
+    book = book_of(charge(9, 10))
     reverse(book, 7)
     assert book.outcomes[-1].occurred_at == at(9)
     assert book.open_charge is None
 
 
 def test_a_reversal_by_hand_takes_back_the_copies_that_would_come_in_its_place() -> None:
-    book = told(charge(1, 10), charge(9, 12))
+    book = book_of(charge(1, 10), charge(9, 12))
     reverse(book, 7)
     assert book.open_charge is None
     assert book.owed() is None
@@ -246,21 +246,21 @@ def test_a_reversal_by_hand_takes_back_the_copies_that_would_come_in_its_place()
 
 @pytest.mark.parametrize("second", [1, None], ids=["timed", "untimed"])
 def test_what_was_reversed_by_hand_is_not_billed_by_a_later_copy(second: int | None) -> None:
-    book = told(charge(second, 10))
+    book = book_of(charge(second, 10))
     reverse(book, 7)
-    assert tell(book, charge(second, 10)).entries == ()
+    assert record(book, charge(second, 10)).entries == ()
     assert reverse(book, 8) is None
 
 
 def test_a_later_charge_opens_the_key_again_after_a_reversal_by_hand() -> None:
-    book = told(charge(1, 10))
+    book = book_of(charge(1, 10))
     reverse(book, 7)
-    assert [line.amount_micros for line in tell(book, charge(8, 12)).entries] == [12]
+    assert [line.amount_micros for line in record(book, charge(8, 12)).entries] == [12]
 
 
 @pytest.mark.parametrize("second", [5, None], ids=["timed", "untimed"])
-def test_a_charge_billed_anew_falls_on_the_day_of_the_old(second: int | None) -> None:
-    book = told(charge(second, 10))
+def test_a_charge_rebilled_falls_on_the_day_of_the_old(second: int | None) -> None:
+    book = book_of(charge(second, 10))
     step = rebill(book, 30, "globex")
     assert step is not None
     day = at(second) or RECEIVED
@@ -279,29 +279,29 @@ def test_a_charge_billed_anew_falls_on_the_day_of_the_old(second: int | None) ->
     assert right.terms.meta_tags == {"n": "now"}
 
 
-def test_a_charge_may_be_billed_anew_again_and_again() -> None:
-    book = told(charge(5, 10), charge(5, 11))
+def test_a_charge_may_be_rebilled_again_and_again() -> None:
+    book = book_of(charge(5, 10), charge(5, 11))
     for micros in (30, 10, 40):
         rebill(book, micros)
     assert [one.amount_micros for one in book.entries] == [10, -10, 30, -30, 10, -10, 40]
     assert rebill(book, 40) is None
 
 
-def test_what_is_owed_is_billed_anew_though_the_line_names_a_later_delivery() -> None:
-    book = told(charge(5, 10), charge(3, 10))
+def test_what_is_owed_is_rebilled_though_the_line_names_a_later_delivery() -> None:
+    book = book_of(charge(5, 10), charge(3, 10))
     rebill(book, 30)
     assert book.outcomes[-1].provenance.delivery_id == "delivery-2"
     assert (book.entries[-1].amount_micros, book.entries[-1].occurred_at) == (30, at(3))
 
 
-def test_an_earlier_charge_stands_before_one_that_was_billed_anew() -> None:
-    book = told(charge(5, 10))
+def test_an_earlier_charge_stands_before_one_that_was_rebilled() -> None:
+    book = book_of(charge(5, 10))
     rebill(book, 30)
-    tell(book, charge(3, 20))
+    record(book, charge(3, 20))
     assert book.entries[-1].amount_micros == 20
 
 
-NOW = told_now(10)
+NOW = remapped_to(10)
 MATCHED = Mapped(outcomes=(NOW,), failures=(), events=1)
 
 

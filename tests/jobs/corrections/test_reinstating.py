@@ -21,18 +21,9 @@ from jobs.filters import ChargeFilter, DeliveryFilter
 from jobs.queries.deliveries.evidence import read_delivery
 from jobs.storage.schema import actions, billing_events, deliveries, outcomes
 from tests.jobs.builders import at
-from tests.jobs.desk import Desk
-from tests.jobs.doubles import Telling, bill, undo
+from tests.jobs.desk import TO_COME, Desk
+from tests.jobs.doubles import bill, undo
 from tests.jobs.workshop import Workshop
-
-#: Later than any correction of these tests is made.
-TO_COME = 100_000_000
-
-
-@pytest.fixture
-async def desk(workshop: Workshop) -> Desk:
-    telling = Telling()
-    return Desk(workshop, telling, await workshop.settler(telling))
 
 
 async def _assert_sound(desk: Desk) -> None:
@@ -53,7 +44,7 @@ async def test_the_charge_stands_again_at_its_amount_and_day(
     (delivery,) = await desk.settle(bill("key", at=at(second), micros=10, tags={"n": "1"}))
     old = await desk.open_line("key")
     await desk.reverse(delivery)
-    desk.telling.micros = 99  # whatever prices say today
+    desk.fake.micros = 99  # whatever prices say today
     done = await desk.reinstate(old.id)
     assert (done.kind, done.corrected, done.unchanged, done.refused) == ("reinstate", 1, 0, 0)
     assert done.amounts == [{"currency": "USD", "amount": "0.00001"}]
@@ -62,12 +53,18 @@ async def test_the_charge_stands_again_at_its_amount_and_day(
             "delivery_id", "event_index", "source", "meta_tags", "price_version")  # fmt: skip
     assert [getattr(new, name) for name in same] == [getattr(old, name) for name in same]
     assert (new.kind, new.sequence) == ("charge", 3)
-    (said,) = await desk.workshop.all(select(outcomes).where(outcomes.c.kind == "reinstatement"))
-    assert (said.verdict, said.rule, said.billing_event_id) == ("charged", "resolved", new.id)
+    (recorded,) = await desk.workshop.all(
+        select(outcomes).where(outcomes.c.kind == "reinstatement")
+    )
+    assert (recorded.verdict, recorded.rule, recorded.billing_event_id) == (
+        "charged",
+        "resolved",
+        new.id,
+    )
     acts = await desk.workshop.all(select(actions).order_by(actions.c.id))
     assert [(act.kind, act.count) for act in acts] == [("reverse", 1), ("reinstate", 1)]
     assert (acts[1].id, acts[1].filter) == (done.id, {"ids": [old.id]})
-    assert said.action_id == done.id
+    assert recorded.action_id == done.id
     await _assert_sound(desk)
 
 
@@ -100,11 +97,11 @@ async def test_all_that_one_command_took_back_is_brought_back_by_its_action(
     assert len(await desk.workshop.open_micros()) == 5
 
 
-async def test_what_was_taken_back_is_billed_anew_once_it_is_brought_back(desk: Desk) -> None:
+async def test_what_was_taken_back_is_rebilled_once_it_is_brought_back(desk: Desk) -> None:
     (delivery,) = await desk.settle(bill("key", at=at(1)))
     old = (await desk.open_line("key")).id
     await desk.reverse(delivery)
-    desk.telling.micros = 30
+    desk.fake.micros = 30
     assert (await desk.rebill(old)).refused == 1
     await desk.reinstate(old)
     assert (await desk.rebill(delivery)).corrected == 1
@@ -152,8 +149,8 @@ async def test_what_a_vendor_took_back_meanwhile_is_taken_back_after_a_reinstate
     assert await desk.workshop.open_micros() == {"key": 990_000}
     (late,) = await desk.settle(undo("key", at=at(2) if is_before else between))
     assert await desk.workshop.open_micros() == {}
-    (said,) = await desk.workshop.all(select(outcomes).where(outcomes.c.delivery_id == late))
-    assert said.verdict == "reversed"
+    (recorded,) = await desk.workshop.all(select(outcomes).where(outcomes.c.delivery_id == late))
+    assert recorded.verdict == "reversed"
     done = await desk.reinstate(delivery)
     assert f"delivery {late} took it back" in done.refusals[0]["reason"]
     await _assert_sound(desk)
@@ -219,12 +216,12 @@ async def test_replaying_finds_no_difference_after_a_reinstatement(desk: Desk) -
     await desk.reinstate(delivery)
     before = await desk.totals()
     where = DeliveryFilter(state="recorded")
-    status = await desk.workshop.replay(desk.settler, desk.telling, where)
+    status = await desk.workshop.replay(desk.settler, desk.fake, where)
     assert (status.unchanged, status.differences) == (1, [])
     assert await desk.totals() == before
 
 
-async def test_the_dry_run_says_what_is_done_then(desk: Desk) -> None:
+async def test_the_dry_run_shows_what_is_done_then(desk: Desk) -> None:
     (delivery,) = await desk.settle(bill("key"))
     await desk.reverse(delivery)
     before = await desk.counts()
@@ -238,13 +235,13 @@ async def test_the_dry_run_says_what_is_done_then(desk: Desk) -> None:
 
 
 async def test_two_people_bring_back_once_while_a_third_takes_back(desk: Desk) -> None:
-    """Whoever comes first, each key's ledger alternates and is owed what it says."""
+    """Whichever comes first, each key's ledger alternates and its open charge is what is owed."""
     keys = [f"k{number}" for number in range(20)]
     ids = await desk.settle(*(bill(key) for key in keys))
     await desk.reverse(*ids)
 
     async def bring_back() -> CorrectionResult:
-        other = Desk(Workshop(desk.workshop.url), desk.telling, desk.settler)
+        other = Desk(Workshop(desk.workshop.url), desk.fake, desk.settler)
         async with other.workshop:
             return await other.reinstate(*ids)
 

@@ -16,8 +16,7 @@ from jobs.audits.exceptions import look_for_exceptions
 from jobs.common.errors import FilterInvalid
 from jobs.exceptions import register
 from jobs.exceptions.detection import OF_KEYS
-from jobs.exceptions.dismissal import dismiss
-from jobs.exceptions.register import ROUND
+from jobs.exceptions.register import ROUND, dismiss
 from jobs.queries.exceptions import listing as query
 from jobs.queries.exceptions.examples import AmountDiffers, LookalikeCustomer, WaitingReversal
 from jobs.queries.exceptions.listing import count_exceptions, read_exceptions
@@ -26,7 +25,7 @@ from mappings.engine.loading.load import MappingSet, load
 from receiver.signatures import RULES
 from tests.jobs.builders import at
 from tests.jobs.desk import Desk
-from tests.jobs.doubles import Telling, bill, restore, undo
+from tests.jobs.doubles import FakeMappings, bill, restore, undo
 from tests.jobs.workshop import Workshop
 from tests.support.texts import AGENTS, FILES
 
@@ -39,7 +38,7 @@ def key(value: str, rule: str = "resolved") -> str:
 
 @dataclass
 class Books:
-    """A desk, and what the list says of what was settled there."""
+    """A desk, and what the list has of what was settled there."""
 
     desk: Desk
 
@@ -61,8 +60,8 @@ class Books:
 
 @pytest.fixture
 async def books(workshop: Workshop) -> Books:
-    telling = Telling()
-    return Books(Desk(workshop, telling, await workshop.settler(telling)))
+    fake = FakeMappings()
+    return Books(Desk(workshop, fake, await workshop.settler(fake)))
 
 
 async def test_a_reversal_under_another_case_names_the_charge_that_it_misses(books: Books) -> None:
@@ -177,7 +176,7 @@ async def test_another_amount_beside_what_was_brought_back_is_one(books: Books) 
     assert await books.counts() == {"amount-differs": 1}
 
 
-async def test_under_latest_the_amount_told_last_is_what_was_asked_for(books: Books) -> None:
+async def test_under_latest_the_amount_recorded_last_is_what_was_asked_for(books: Books) -> None:
     for second, micros in ((1, 0), (3, 7), (2, 5)):
         await books.desk.settle(bill(key("A"), at=at(second), micros=micros, amount="latest"))
     assert await books.counts() == {}
@@ -188,18 +187,18 @@ async def test_a_correction_by_hand_ends_it(books: Books) -> None:
     await books.desk.settle(bill(key("A"), at=at(1), micros=5_000_000))
     await books.round()
     assert await books.counts() == {"amount-differs": 1}
-    books.desk.telling.micros = 5_000_000
+    books.desk.fake.micros = 5_000_000
     await books.desk.rebill(first)
     assert await books.counts() == {}
     await books.round()
     assert await books.desk.workshop.count(exceptions) == 0
 
 
-async def test_a_key_billed_anew_at_another_price_is_not_held_against_its_old_copies(
+async def test_a_key_rebilled_at_another_price_is_not_held_against_its_old_copies(
     books: Books,
 ) -> None:
     (first, _) = await books.desk.settle(bill(key("A"), at=at(1)), bill(key("A"), at=at(2)))
-    books.desk.telling.micros = 123
+    books.desk.fake.micros = 123
     await books.desk.rebill(first)
     assert await books.counts() == {}
 
@@ -221,7 +220,7 @@ async def test_rounds_find_the_same_as_a_look_at_everything(
     item = (await books.items())["waiting-reversal"]
     assert (item.count, len(item.examples)) == (5, 5)
     assert "; as of 20" in item.detail
-    # Where nothing was told of since, the table alone is asked.
+    # Where nothing was recorded since, the table alone is asked.
     monkeypatch.setattr(register, "OVERLAP", -timedelta(hours=1))
     item = (await books.items())["amount-differs"]
     assert (item.count, len(item.examples)) == (5, 5)
@@ -244,7 +243,7 @@ async def test_a_round_goes_on_where_the_last_one_ended(
     assert await books.desk.workshop.count(exceptions) == 4
 
 
-async def test_what_a_person_dismissed_stays_away_until_something_else_is_told(
+async def test_what_a_person_dismissed_stays_away_until_something_else_is_recorded(
     books: Books,
 ) -> None:
     database = books.desk.workshop.database
@@ -319,7 +318,7 @@ async def test_prices_that_nothing_uses_are_named_with_the_nearest(books: Books)
     assert await books.items() == {}
 
 
-async def test_what_was_told_again_is_found_by_its_index(books: Books) -> None:
+async def test_repeated_outcomes_are_found_by_their_index(books: Books) -> None:
     database = books.desk.workshop.database
     wanted = f"SELECT outcome_key FROM outcomes WHERE ({REPEATED})"  # noqa: S608 - our own words
     wanted += " ORDER BY recorded_at, id LIMIT 9"

@@ -18,7 +18,7 @@ from jobs.intake.commit import Pending
 from jobs.intake.inbox import Accepted, Inbox, Incoming
 from jobs.storage.schema import billing_events, deliveries, intake
 from mappings.engine.types import DeliveryInput, Mapped
-from tests.jobs.doubles import Telling, bill, body, incoming
+from tests.jobs.doubles import FakeMappings, bill, body, incoming
 from tests.jobs.workshop import Workshop
 from tests.support.processes import Process
 
@@ -244,7 +244,7 @@ async def test_a_web_process_with_a_wrong_clock_moves_no_outcome_and_fails_none(
     workshop: Workshop, off: timedelta
 ) -> None:
     """An untimed outcome is dated, and a timed one judged, by the database's time of receipt."""
-    telling = Telling()
+    fake = FakeMappings()
     right = await workshop.now()
     posts = [
         incoming(body(bill("untimed"))),
@@ -252,7 +252,7 @@ async def test_a_web_process_with_a_wrong_clock_moves_no_outcome_and_fails_none(
     ]
     with time_machine.travel(datetime.now(UTC) + off):
         ids = [(await workshop.inbox.accept(post)).delivery_id for post in posts]
-    await (await workshop.settler(telling)).settle(ids)
+    await (await workshop.settler(fake)).settle(ids)
     lines = await workshop.all(select(billing_events.c.occurred_at))
     assert len(lines) == 2
     assert all(abs(line.occurred_at - right) < timedelta(minutes=1) for line in lines)
@@ -272,7 +272,7 @@ async def test_a_group_is_received_at_one_moment_and_keeps_the_order_of_arrival(
 async def test_a_delivery_is_judged_by_when_it_is_settled_too(workshop: Workshop) -> None:
     """So that a replay passes what failed by the time of receipt of a clock that was slow."""
 
-    class Seeing(Telling):
+    class Seeing(FakeMappings):
         def map(self, delivery: DeliveryInput) -> Mapped:
             seen.append(delivery)
             return super().map(delivery)

@@ -5,16 +5,16 @@ from __future__ import annotations
 from jobs.filters import DeliveryFilter
 from jobs.intake.inbox import Accepted, Incoming
 from jobs.replays.replay import discard
-from tests.jobs.doubles import Telling, bill, body, incoming, needing
+from tests.jobs.doubles import FakeMappings, bill, body, incoming, needing
 from tests.jobs.intake.test_inbox import accept_all
 from tests.jobs.workshop import Workshop
 
 
-async def failed_delivery(workshop: Workshop, telling: Telling) -> tuple[Incoming, str]:
-    """A delivery that fails until `telling` knows its price, and the POST that brought it."""
+async def failed_delivery(workshop: Workshop, fake: FakeMappings) -> tuple[Incoming, str]:
+    """A delivery that fails until `fake` knows its price, and the POST that brought it."""
     post = incoming(body(needing("a price", bill("key"))), vendor_id="evt-failing")
     accepted = await workshop.inbox.accept(post)
-    settler = await workshop.settler(telling)
+    settler = await workshop.settler(fake)
     await settler.settle([accepted.delivery_id])
     assert (await workshop.delivery(accepted.delivery_id)).reason == "unpriced"
     workshop.rung.clear()
@@ -22,15 +22,15 @@ async def failed_delivery(workshop: Workshop, telling: Telling) -> tuple[Incomin
 
 
 async def test_a_repeat_wakes_a_failed_delivery(workshop: Workshop) -> None:
-    telling = Telling()
-    post, delivery_id = await failed_delivery(workshop, telling)
+    fake = FakeMappings()
+    post, delivery_id = await failed_delivery(workshop, fake)
     assert await workshop.inbox.accept(post) == Accepted(delivery_id, duplicate=True)
     row = await workshop.delivery(delivery_id)
     assert (row.state, row.attempts, row.duplicates, row.held_back) == ("received", 0, 1, 0)
     assert (row.reason, row.detail, row.rule, row.settled_at) == (None, None, None, None)
     assert workshop.rung == [delivery_id]
-    telling.knows.add("a price")
-    await (await workshop.settler(telling)).settle([delivery_id])
+    fake.knows.add("a price")
+    await (await workshop.settler(fake)).settle([delivery_id])
     assert await workshop.states() == {"recorded": 1}
     assert await workshop.is_balanced()
 
@@ -52,7 +52,7 @@ async def test_a_repeat_leaves_a_settled_delivery_as_it_is(workshop: Workshop) -
 
 
 async def test_a_repeat_does_not_bring_back_what_was_discarded(workshop: Workshop) -> None:
-    post, delivery_id = await failed_delivery(workshop, Telling())
+    post, delivery_id = await failed_delivery(workshop, FakeMappings())
     await discard(workshop.database, DeliveryFilter(ids=(delivery_id,)), actor="me", note="spam")
     await workshop.inbox.accept(post)
     assert (await workshop.delivery(delivery_id)).state == "discarded"

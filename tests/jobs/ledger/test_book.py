@@ -17,13 +17,13 @@ from jobs.ledger.records import Recorded
 from jobs.ledger.repository import load_books
 from jobs.ledger.timeline import Held, Timeline
 from jobs.storage.schema import outcomes
-from tests.jobs.builders import at, tell, told
+from tests.jobs.builders import at, book_of, record
 from tests.jobs.desk import Desk
-from tests.jobs.doubles import Telling, bill, body, undo
-from tests.jobs.model import Said, charge, reinstatement, reversal
+from tests.jobs.doubles import FakeMappings, bill, body, undo
+from tests.jobs.model import ModelOutcome, charge, reinstatement, reversal
 from tests.jobs.workshop import Workshop
 
-SAID = st.one_of(
+OUTCOME = st.one_of(
     st.builds(
         charge,
         st.one_of(st.none(), st.integers(0, 4)),
@@ -36,9 +36,9 @@ SAID = st.one_of(
 )
 
 
-@given(st.lists(SAID, max_size=6), SAID, st.lists(SAID, max_size=3))
+@given(st.lists(OUTCOME, max_size=6), OUTCOME, st.lists(OUTCOME, max_size=3))
 def test_what_was_taken_back_was_never_there(
-    before: list[Said], taken_back: Said, after: list[Said]
+    before: list[ModelOutcome], taken_back: ModelOutcome, after: list[ModelOutcome]
 ) -> None:
     untouched, touched = KeyBook("key"), KeyBook("key")
     for book in (untouched, touched):
@@ -51,32 +51,32 @@ def test_what_was_taken_back_was_never_there(
     assert touched.entries == untouched.entries
 
 
-def hear(book: KeyBook, history: list[Said]) -> list[int]:
+def hear(book: KeyBook, history: list[ModelOutcome]) -> list[int]:
     """How many lines each outcome posted that was no conflict."""
     posted = []
-    for said in history:
+    for outcome in history:
         try:
-            posted.append(len(tell(book, said).entries))
+            posted.append(len(record(book, outcome).entries))
         except Conflict:
             continue
     return posted
 
 
 NEWEST_FIRST = [
-    said
+    outcome
     for second in range(4_000, 0, -2)
-    for said in (reversal(second), charge(second - 1, second))
+    for outcome in (reversal(second), charge(second - 1, second))
 ]
 IN_ORDER = [
-    said
+    outcome
     for second in range(0, 3_000, 3)
-    for said in (charge(second, 10), reversal(second + 1), reinstatement(second + 2))
+    for outcome in (charge(second, 10), reversal(second + 1), reinstatement(second + 2))
 ]
 
 
 @pytest.mark.parametrize("history", [NEWEST_FIRST, IN_ORDER], ids=["newest first", "in order"])
 def test_an_outcome_changes_what_the_next_reversals_remember_and_not_all_of_them(
-    monkeypatch: pytest.MonkeyPatch, history: list[Said]
+    monkeypatch: pytest.MonkeyPatch, history: list[ModelOutcome]
 ) -> None:
     looked: Counter[str] = Counter()
     held = Timeline.held
@@ -86,13 +86,13 @@ def test_an_outcome_changes_what_the_next_reversals_remember_and_not_all_of_them
         return held(self, interval)
 
     monkeypatch.setattr(Timeline, "held", counted)
-    book = told(*history)
+    book = book_of(*history)
     assert len(book.timeline.remembered) >= 1_000
     assert looked["intervals"] < 20 * len(history)
 
 
 def test_of_thousands_of_outcomes_few_are_looked_at(monkeypatch: pytest.MonkeyPatch) -> None:
-    book = told(*(charge(second, 10) for second in range(5_000)))
+    book = book_of(*(charge(second, 10) for second in range(5_000)))
     looks = Counter[str]()
 
     def counted(name: str) -> None:
@@ -107,7 +107,7 @@ def test_of_thousands_of_outcomes_few_are_looked_at(monkeypatch: pytest.MonkeyPa
     for name in ("_sort_key", "_by_record", "_by_arrival"):
         counted(name)
     for second in range(100):
-        tell(book, charge(second, 10))
+        record(book, charge(second, 10))
     assert 0 < looks.total() < 100 * 500
 
 
@@ -144,7 +144,7 @@ async def test_by_latest_the_last_received_of_a_time_is_loaded(workshop: Worksho
     assert one.arrival.delivery_id == ids[-1]
 
 
-#: Which amount is owed: by which rule, told at which second, and what comes first.
+#: Which amount is owed: by which rule, at which second, and what comes first.
 CORRECTED = {
     "first: the first of one time stands": ("first", (1, 0), (1, 2_500_000_000), 0),
     "latest: the last received of one time": ("latest", (1, 0), (1, 2_500_000_000), 2_500_000_000),
@@ -166,18 +166,18 @@ async def test_a_corrected_amount_is_owed_by_its_rule(
     owed: int,
     way: str,
 ) -> None:
-    telling = Telling()
-    settler = await workshop.settler(telling)
-    told = [
+    fake = FakeMappings()
+    settler = await workshop.settler(fake)
+    charges = [
         bill("key", at=at(second), micros=micros, amount=rule) for second, micros in (first, second)
     ]
     if way == "the first fails and is replayed":
-        told[0]["needs"] = "a price"
-    ids = await workshop.post(*map(body, told))
+        charges[0]["needs"] = "a price"
+    ids = await workshop.post(*map(body, charges))
     for some in [ids] if way == "together" else [[one] for one in ids]:
         await settler.settle(some)
-    telling.knows.add("a price")
-    await workshop.replay(settler, telling, DeliveryFilter(state="failed"))
+    fake.knows.add("a price")
+    await workshop.replay(settler, fake, DeliveryFilter(state="failed"))
     if way == "the first fails and is replayed" and rule == "first" and first[0] == second[0]:
         owed = second[1]  # of one time the first recorded stands
     line = (await workshop.open_lines())["key"]
@@ -190,15 +190,15 @@ async def test_a_corrected_amount_is_owed_by_its_rule(
 async def test_what_replaces_a_charge_by_hand_stands_where_that_was_received(
     workshop: Workshop,
 ) -> None:
-    telling = Telling()
-    desk = Desk(workshop, telling, await workshop.settler(telling))
+    fake = FakeMappings()
+    desk = Desk(workshop, fake, await workshop.settler(fake))
     (delivery,) = await desk.settle(bill("key", at=at(1), micros=10, amount="latest"))
-    telling.micros = 30
+    fake.micros = 30
     assert (await desk.rebill(delivery)).corrected == 1
     async with workshop.database.read() as connection:
         (one,) = (await load_books(connection, ["key"]))["key"].outcomes
     assert (one.terms.amount_micros, one.arrival.delivery_id) == (30, delivery)
-    telling.micros = None
+    fake.micros = None
     await desk.settle(bill("key", at=at(1), micros=40, amount="latest"))
     async with workshop.database.read() as connection:
         (one,) = (await load_books(connection, ["key"]))["key"].outcomes

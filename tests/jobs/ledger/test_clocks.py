@@ -12,7 +12,7 @@ from jobs.corrections import runner
 from jobs.ledger import recording
 from jobs.storage.schema import billing_events
 from tests.jobs.desk import Desk
-from tests.jobs.doubles import Telling, bill
+from tests.jobs.doubles import FakeMappings, bill
 from tests.jobs.workshop import Workshop
 
 
@@ -26,8 +26,8 @@ async def test_a_clock_that_is_wrong_posts_into_no_other_month_and_outlaws_no_la
             return datetime.now(tz) + off
 
     began = datetime.now(UTC)
-    telling = Telling()
-    desk = Desk(on_postgres, telling, await on_postgres.settler(telling))
+    fake = FakeMappings()
+    desk = Desk(on_postgres, fake, await on_postgres.settler(fake))
     for module in (recording, runner):
         monkeypatch.setattr(module, "datetime", Wrong)
     ids = await desk.settle(bill("key", at=began - timedelta(hours=1)))

@@ -31,7 +31,7 @@ def mapped(*outcomes: Outcome, failures: tuple[Failure, ...] = (), events: int =
     return Mapped(outcomes=outcomes, failures=failures, events=events)
 
 
-def fold(books: dict[str, KeyBook], said: Mapped, *, number: int = 1) -> Settlement:
+def fold(books: dict[str, KeyBook], mapped: Mapped, *, number: int = 1) -> Settlement:
     delivery = ClaimedDelivery(
         id=f"delivery-{number}",
         source="crm",
@@ -41,7 +41,7 @@ def fold(books: dict[str, KeyBook], said: Mapped, *, number: int = 1) -> Settlem
         vendor_id=None,
         attempts=1,
     )
-    return settlement_of(delivery, pseudonymized(said, {}), books)
+    return settlement_of(delivery, pseudonymized(mapped, {}), books)
 
 
 def test_a_delivery_bills_all_of_its_outcomes() -> None:
@@ -73,7 +73,7 @@ def test_two_outcomes_of_one_key_in_one_delivery_bill_once() -> None:
     assert [step.verdict for step in settlement.steps] == ["charged", "duplicate"]
 
 
-def test_a_failure_holds_back_the_good_ones_and_says_how_many() -> None:
+def test_a_failure_holds_back_the_good_ones_and_counts_them() -> None:
     failure = Failure(reason=Reason.UNMAPPED, detail="no company 7", rule="resolved", event_index=1)
     settlement = fold({}, mapped(outcome("a"), outcome("b"), failures=(failure,), events=3))
     assert (settlement.state, settlement.reason, settlement.rule, settlement.held_back) == (
@@ -92,7 +92,7 @@ def test_more_failures_than_one_are_counted() -> None:
     assert settlement.detail == "no price (2 more of its events fail)"
 
 
-def test_nothing_matched_says_of_how_many_events() -> None:
+def test_nothing_matched_counts_the_events() -> None:
     details = [fold({}, mapped(events=events)).detail for events in (0, 1, 100)]
     assert details == [
         "the delivery holds no events",
@@ -104,8 +104,8 @@ def test_nothing_matched_says_of_how_many_events() -> None:
 
 
 def test_a_shadow_delivery_shows_what_it_would_bill_and_touches_no_book() -> None:
-    said = Mapped(outcomes=(outcome("a"),), failures=(), events=1, shadow=True)
-    settlement = fold({}, said)
+    mapped = Mapped(outcomes=(outcome("a"),), failures=(), events=1, shadow=True)
+    settlement = fold({}, mapped)
     assert (settlement.state, settlement.reason) == ("ignored", "shadow")
     assert settlement.detail == "would bill charge of agent / acme / resolved 0.99 USD"
     assert settlement.steps == ()
@@ -113,5 +113,5 @@ def test_a_shadow_delivery_shows_what_it_would_bill_and_touches_no_book() -> Non
 
 def test_a_shadow_delivery_that_errs_fails_as_it_would_live() -> None:
     failure = Failure(reason=Reason.UNPRICED, detail="no price")
-    said = Mapped(outcomes=(), failures=(failure,), events=1, shadow=True)
-    assert fold({}, said).state == "failed"
+    mapped = Mapped(outcomes=(), failures=(failure,), events=1, shadow=True)
+    assert fold({}, mapped).state == "failed"

@@ -90,8 +90,8 @@ REFUSED: dict[str, dict[str, Any]] = {
     "a charge that takes money": {"sequence": 3, "amount_micros": -1},
     "a charge that reverses": {"sequence": 3, "reverses": "the charge"},
     "another kind of line": {"sequence": 3, "kind": "refund"},
-    "a key that nobody locked": {"sequence": 1, "outcome_key": "unknown"},
-    "an outcome that nobody recorded": {"sequence": 3, "outcome_id": "unknown"},
+    "a key without a row": {"sequence": 1, "outcome_key": "unknown"},
+    "an outcome that is not recorded": {"sequence": 3, "outcome_id": "unknown"},
     "a reversal of what is unknown": {
         "sequence": 2,
         "kind": "reversal",
@@ -118,9 +118,9 @@ async def test_a_ledger_that_could_not_be_is_refused(
     "change", ["kind = 'refund'", "verdict = 'unknown'", "amount_rule = 'last'"]
 )
 async def test_an_outcome_that_could_not_be_is_refused(billed: Workshop, change: str) -> None:
-    (said,) = await billed.all(select(outcomes))
+    (recorded,) = await billed.all(select(outcomes))
     name, value = change.split(" = ")
-    row = {**said._mapping, "id": new_id(), "ordinal": 2, name: value.strip("'")}
+    row = {**recorded._mapping, "id": new_id(), "ordinal": 2, name: value.strip("'")}
     with pytest.raises(IntegrityError):
         async with billed.database.write() as connection:
             await connection.execute(insert(outcomes).values(row))

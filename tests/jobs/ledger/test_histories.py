@@ -14,11 +14,11 @@ from jobs.ledger.owing import Conflict, Step, Verdict, admit, post
 from jobs.ledger.records import Recorded
 from mappings.engine.types import Kind
 from tests.jobs import model
-from tests.jobs.builders import day_of, lines, recorded, tell
-from tests.jobs.model import Said, charge, reinstatement, reversal
+from tests.jobs.builders import day_of, lines, record, recorded
+from tests.jobs.model import ModelOutcome, charge, reinstatement, reversal
 
 SECONDS = st.one_of(st.none(), st.integers(0, 6))
-SAID = st.one_of(
+OUTCOME = st.one_of(
     st.builds(
         charge,
         SECONDS,
@@ -31,40 +31,40 @@ SAID = st.one_of(
 )
 
 
-@given(st.lists(SAID, max_size=9))
-def test_any_history_ends_in_what_the_model_owes(history: list[Said]) -> None:
+@given(st.lists(OUTCOME, max_size=9))
+def test_any_history_ends_in_what_the_model_owes(history: list[ModelOutcome]) -> None:
     book = KeyBook("key")
-    heard: list[Said] = []
-    for said in history:
-        new = replace(said)  # the model tells outcomes apart by identity
+    heard: list[ModelOutcome] = []
+    for outcome in history:
+        new = replace(outcome)  # the model tells outcomes apart by identity
         if model.conflicts(heard, new):
             before = (list(book.outcomes), list(book.entries))
             with pytest.raises(Conflict):
-                tell(book, new)
+                record(book, new)
             assert before == (book.outcomes, book.entries)
             continue
-        step = tell(book, new)
+        step = record(book, new)
         heard.append(new)
         assert_as_owed(book, heard)
         posted = [entry.kind for entry in step.entries]
         assert posted in ([], [Kind.CHARGE], [Kind.REVERSAL], [Kind.REVERSAL, Kind.CHARGE])
 
 
-@given(st.lists(SAID, max_size=5), st.lists(SAID, max_size=7))
+@given(st.lists(OUTCOME, max_size=5), st.lists(OUTCOME, max_size=7))
 def test_what_is_settled_together_ends_in_what_the_model_owes(
-    before: list[Said], together: list[Said]
+    before: list[ModelOutcome], together: list[ModelOutcome]
 ) -> None:
     book = KeyBook("key")
-    heard: list[Said] = []
+    heard: list[ModelOutcome] = []
     new = []
-    for number, said in enumerate([*before, *together]):
-        outcome = recorded(said, len(heard) + 1)
+    for number, outcome in enumerate([*before, *together]):
+        arriving = recorded(outcome, len(heard) + 1)
         try:
-            admit(book, outcome)
+            admit(book, arriving)
         except Conflict:
             continue
-        heard.append(said)
-        new.append(outcome)
+        heard.append(outcome)
+        new.append(arriving)
         if number < len(before):
             post_all(book, new)
             new = []
@@ -78,7 +78,7 @@ def post_all(book: KeyBook, new: list[Recorded]) -> list[Step]:
     return post(book, new, lambda: f"line-{next(numbers)}")
 
 
-def assert_as_owed(book: KeyBook, heard: list[Said]) -> None:
+def assert_as_owed(book: KeyBook, heard: list[ModelOutcome]) -> None:
     standing, due = model.open_line(lines(book.entries)), model.owes(heard)
     assert model.is_billed_as_owed(standing, due, day=day_of(due))
 
@@ -102,19 +102,19 @@ def assert_truthful(book: KeyBook, new: list[Recorded], steps: list[Step]) -> No
         assert of in (Verdict.CHARGED, Verdict.REVERSED, None)
 
 
-@given(st.lists(SAID, max_size=6))
-def test_saying_it_all_again_posts_nothing(history: list[Said]) -> None:
+@given(st.lists(OUTCOME, max_size=6))
+def test_saying_it_all_again_posts_nothing(history: list[ModelOutcome]) -> None:
     """By `latest` the last received of one time counts, an amount that comes back included."""
-    assume(model.is_decided_by_times([said for said in history if said.rule == "latest"]))
+    assume(model.is_decided_by_times([outcome for outcome in history if outcome.rule == "latest"]))
     book = KeyBook("key")
     kept = []
-    for said in history:
+    for outcome in history:
         try:
-            tell(book, said)
+            record(book, outcome)
         except Conflict:
             continue
-        kept.append(said)
+        kept.append(outcome)
     posted = list(book.entries)
-    for said in kept:
-        assert tell(book, said).entries == ()
+    for outcome in kept:
+        assert record(book, outcome).entries == ()
     assert book.entries == posted

@@ -18,7 +18,7 @@ from jobs.queries.ledger.billing_events import BillingEventItem
 from jobs.queries.ledger.export import read_forward
 from jobs.storage.database import Database, open_database
 from jobs.storage.schema import billing_events, customers
-from tests.jobs.doubles import Telling, bill, body, undo
+from tests.jobs.doubles import FakeMappings, bill, body, undo
 from tests.jobs.workshop import Workshop
 from tests.support.rows import Rows
 
@@ -28,7 +28,7 @@ ROLE = "reader_without_privileges"
 
 @asynccontextmanager
 async def held_open(workshop: Workshop) -> AsyncIterator[AsyncConnection]:
-    """A transaction of somebody else's; it is committed at the end."""
+    """Another session's transaction; it is committed at the end."""
     database = workshop.new_database()
     async with database.engine.connect() as bare:
         connection = await bare.execution_options(sqlite_begin="IMMEDIATE")
@@ -150,8 +150,8 @@ async def test_an_export_beside_settling_has_each_line_once_in_the_order_of_comm
     on_postgres: Workshop,
 ) -> None:
     """A transaction is held open meanwhile; lines of one key come in the order of the key."""
-    telling = Telling()
-    settlers = [await on_postgres.settler(telling) for _ in range(2)]
+    fake = FakeMappings()
+    settlers = [await on_postgres.settler(fake) for _ in range(2)]
     await on_postgres.post(body(bill("first")))
     await settlers[0].settle(on_postgres.rung)
     (first,) = await on_postgres.all(select(billing_events.c.id))

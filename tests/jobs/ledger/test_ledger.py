@@ -7,11 +7,11 @@ import pytest
 from jobs.ledger.owing import Conflict, Verdict, decide
 from jobs.ledger.records import Recorded
 from tests.jobs import model
-from tests.jobs.builders import lines, recorded, tell, told, with_terms
-from tests.jobs.model import Said, charge, latest, reinstatement, reversal
+from tests.jobs.builders import book_of, lines, record, recorded, with_terms
+from tests.jobs.model import ModelOutcome, charge, latest, reinstatement, reversal
 
 #: What came before, what comes now, its verdict, and the amounts it posts, in order.
-VERDICTS: dict[str, tuple[list[Said], Said, Verdict, list[int]]] = {
+VERDICTS: dict[str, tuple[list[ModelOutcome], ModelOutcome, Verdict, list[int]]] = {
     "a first charge is charged": ([], charge(1, 10), Verdict.CHARGED, [10]),
     "the same charge again is a duplicate": (
         [charge(1, 10)],
@@ -346,19 +346,21 @@ VERDICTS: dict[str, tuple[list[Said], Said, Verdict, list[int]]] = {
 
 
 @pytest.mark.parametrize(
-    ("before", "said", "verdict", "amounts"), VERDICTS.values(), ids=VERDICTS.keys()
+    ("before", "outcome", "verdict", "amounts"), VERDICTS.values(), ids=VERDICTS.keys()
 )
-def test_verdict(before: list[Said], said: Said, verdict: Verdict, amounts: list[int]) -> None:
-    book = told(*before)
+def test_verdict(
+    before: list[ModelOutcome], outcome: ModelOutcome, verdict: Verdict, amounts: list[int]
+) -> None:
+    book = book_of(*before)
     lines_before = len(book.entries)
-    step = tell(book, said)
+    step = record(book, outcome)
     assert step.verdict is verdict
     assert [entry.amount_micros for entry in step.entries] == amounts
     assert book.entries[lines_before:] == list(step.entries)
     model.open_line(lines(book.entries))
 
 
-CONFLICTS: dict[str, tuple[list[Said], Said]] = {
+CONFLICTS: dict[str, tuple[list[ModelOutcome], ModelOutcome]] = {
     "by latest": ([latest(1, 10, "acme")], latest(2, 20, "globex")),
     "after a reinstatement": (
         [charge(1, 10, "acme"), reversal(2), reinstatement(3)],
@@ -376,16 +378,16 @@ CONFLICTS: dict[str, tuple[list[Said], Said]] = {
 }
 
 
-@pytest.mark.parametrize(("before", "said"), CONFLICTS.values(), ids=CONFLICTS.keys())
-def test_a_charge_for_somebody_else_between_the_same_reversals_is_refused(
-    before: list[Said], said: Said
+@pytest.mark.parametrize(("before", "outcome"), CONFLICTS.values(), ids=CONFLICTS.keys())
+def test_a_charge_for_another_customer_between_the_same_reversals_is_refused(
+    before: list[ModelOutcome], outcome: ModelOutcome
 ) -> None:
-    book = told(*before)
+    book = book_of(*before)
     outcomes, entries = list(book.outcomes), list(book.entries)
     with pytest.raises(
         Conflict, match=r"agent / acme / resolved; the mapping now gives agent / globex"
     ):
-        tell(book, said)
+        record(book, outcome)
     assert (book.outcomes, book.entries) == (outcomes, entries)
 
 
@@ -398,13 +400,13 @@ OTHERS = {
 
 @pytest.mark.parametrize("other", OTHERS.values(), ids=OTHERS.keys())
 def test_each_part_of_the_triple_counts_for_a_conflict(other: Recorded) -> None:
-    book = told(charge(1, 10))
+    book = book_of(charge(1, 10))
     with pytest.raises(Conflict):
         decide(book, other, ("x", "y"))
 
 
 def test_another_currency_is_another_amount() -> None:
-    book = told(charge(5, 10))
+    book = book_of(charge(5, 10))
     step = decide(book, with_terms(recorded(charge(3, 10), 2), currency="EUR"), ("x", "y"))
     assert [(entry.amount_micros, entry.currency) for entry in step.entries] == [
         (-10, "USD"),

@@ -7,11 +7,11 @@ from dataclasses import replace
 from jobs.ledger.book import KeyBook
 from jobs.ledger.owing import decide
 from mappings.engine.types import Kind
-from tests.jobs.builders import RECEIVED, at, recorded, tell, told, with_terms
+from tests.jobs.builders import RECEIVED, at, book_of, record, recorded, with_terms
 from tests.jobs.model import charge, reinstatement, reversal
 
 
-def test_a_charge_line_carries_what_its_outcome_said() -> None:
+def test_a_charge_line_carries_the_terms_of_its_outcome() -> None:
     outcome = recorded(charge(1, 10), 1)
     line = decide(KeyBook("key"), outcome, ("x", "y")).entries[0]
     assert line.terms.triple == ("agent", "acme", "resolved")
@@ -24,12 +24,12 @@ def test_a_charge_line_carries_what_its_outcome_said() -> None:
 
 
 def test_an_untimed_charge_occurred_when_it_was_received() -> None:
-    book = told(charge(None, 10))
+    book = book_of(charge(None, 10))
     assert book.entries[0].occurred_at == RECEIVED
 
 
-def test_a_reversal_line_names_the_delivery_that_caused_it_and_the_time_it_says() -> None:
-    book = told(charge(1, 10), reversal(7))
+def test_a_reversal_line_names_the_delivery_that_caused_it_and_its_time() -> None:
+    book = book_of(charge(1, 10), reversal(7))
     line = book.entries[1]
     assert (line.provenance.delivery_id, line.outcome_id, line.occurred_at) == (
         "delivery-2",
@@ -41,14 +41,14 @@ def test_a_reversal_line_names_the_delivery_that_caused_it_and_the_time_it_says(
 
 
 def test_a_change_of_price_falls_on_the_day_of_the_charge_it_takes_back() -> None:
-    book = told(charge(5, 10), charge(3, 8))
+    book = book_of(charge(5, 10), charge(3, 8))
     _, taken_back, right = book.entries
     assert (taken_back.kind, taken_back.occurred_at) == (Kind.REVERSAL, at(5))
     assert (right.kind, right.occurred_at) == (Kind.CHARGE, at(3))
 
 
 def test_a_charge_at_its_own_day_replaces_one_of_another_day_at_the_same_amount() -> None:
-    book = told(charge(5, 10), charge(3, 10))
+    book = book_of(charge(5, 10), charge(3, 10))
     assert [(line.kind, line.occurred_at) for line in book.entries] == [
         (Kind.CHARGE, at(5)),
         (Kind.REVERSAL, at(5)),
@@ -57,7 +57,7 @@ def test_a_charge_at_its_own_day_replaces_one_of_another_day_at_the_same_amount(
 
 
 def test_a_reinstated_charge_has_the_amount_and_day_of_what_it_brings_back() -> None:
-    book = told(charge(1, 10), reversal(5), reinstatement(9))
+    book = book_of(charge(1, 10), reversal(5), reinstatement(9))
     first, _, line = book.entries
     assert (line.kind, line.amount_micros, line.currency) == (Kind.CHARGE, 10, "USD")
     assert line.terms.triple == ("agent", "acme", "resolved")
@@ -71,14 +71,14 @@ def test_a_reinstated_charge_has_the_amount_and_day_of_what_it_brings_back() -> 
 
 
 def test_a_ledger_of_an_older_version_keeps_its_day_until_something_changes_what_is_owed() -> None:
-    book = told(charge(3, 10))
+    book = book_of(charge(3, 10))
     book.entries[0] = replace(book.entries[0], occurred_at=RECEIVED)
-    assert tell(book, charge(3, 10)).entries == ()
-    assert [line.amount_micros for line in tell(book, reversal(6)).entries] == [-10]
+    assert record(book, charge(3, 10)).entries == ()
+    assert [line.amount_micros for line in record(book, reversal(6)).entries] == [-10]
 
 
 def test_a_charge_brought_back_names_its_own_delivery_not_the_reversal_that_uncovered_it() -> None:
-    book = told(charge(1, 10), charge(5, 12), reversal(3))
+    book = book_of(charge(1, 10), charge(5, 12), reversal(3))
     assert [(line.amount_micros, line.provenance.delivery_id) for line in book.entries] == [
         (10, "delivery-1"),
         (-10, "delivery-3"),
@@ -87,7 +87,7 @@ def test_a_charge_brought_back_names_its_own_delivery_not_the_reversal_that_unco
 
 
 def test_a_reversal_never_looks_at_its_own_triple_or_price() -> None:
-    book = told(charge(1, 10))
+    book = book_of(charge(1, 10))
     odd = with_terms(
         recorded(reversal(2), 2), agent_id="other", customer_id="other", amount_micros=777
     )
@@ -98,16 +98,16 @@ def test_a_reversal_never_looks_at_its_own_triple_or_price() -> None:
 
 def test_a_verdict_points_at_the_line_that_answers_for_it() -> None:
     book = KeyBook("key")
-    charged = tell(book, charge(1, 10))
+    charged = record(book, charge(1, 10))
     assert charged.billing_event_id == charged.entries[0].id
-    assert tell(book, charge(2, 10)).billing_event_id == charged.entries[0].id
-    taken_back = tell(book, reversal(3))
+    assert record(book, charge(2, 10)).billing_event_id == charged.entries[0].id
+    taken_back = record(book, reversal(3))
     assert taken_back.billing_event_id == taken_back.entries[0].id
-    assert tell(book, charge(1, 10)).billing_event_id is None
-    assert tell(book, reversal(3)).billing_event_id is None
+    assert record(book, charge(1, 10)).billing_event_id is None
+    assert record(book, reversal(3)).billing_event_id is None
 
 
 def test_a_replacement_points_at_its_own_charge() -> None:
-    book = told(charge(5, 10))
-    step = tell(book, charge(3, 8))
+    book = book_of(charge(5, 10))
+    step = record(book, charge(3, 8))
     assert step.billing_event_id == step.entries[1].id

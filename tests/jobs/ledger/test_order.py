@@ -11,22 +11,22 @@ import pytest
 from jobs.ledger.book import KeyBook
 from jobs.ledger.owing import admit, post
 from tests.jobs import model
-from tests.jobs.builders import day_of, lines, recorded, tell, told
-from tests.jobs.model import Line, Said, charge, latest, reinstatement, reversal
+from tests.jobs.builders import book_of, day_of, lines, record, recorded
+from tests.jobs.model import Line, ModelOutcome, charge, latest, reinstatement, reversal
 
 fresh = itertools.count()
 
 
-def reversed_at(at: int) -> Said:
+def reversed_at(at: int) -> ModelOutcome:
     return replace(reversal(at), by_hand=True)
 
 
-def reinstated_at(at: int) -> Said:
+def reinstated_at(at: int) -> ModelOutcome:
     return replace(reinstatement(at), by_hand=True)
 
 
-#: What is told of a key: every sequence of these, repeats included, up to a length.
-ALPHABETS: dict[str, tuple[list[Said], int]] = {
+#: What is recorded of a key: every sequence of these, repeats included, up to a length.
+ALPHABETS: dict[str, tuple[list[ModelOutcome], int]] = {
     "charges at three times and two prices, and reversals": (
         [
             *(charge(second, micros) for second in (1, 3, 5) for micros in (10, 20)),
@@ -98,27 +98,29 @@ UNTIMED = [charge(None, 10), charge(None, 20), reversal(None)]
 
 
 def every_arrival(
-    outcomes: Sequence[Said], longest: int
-) -> Iterator[tuple[tuple[Said, ...], KeyBook]]:
+    outcomes: Sequence[ModelOutcome], longest: int
+) -> Iterator[tuple[tuple[ModelOutcome, ...], KeyBook]]:
     """Every sequence of these outcomes up to that length, repeats included, with its book.
 
     A sequence's book is carried on for all that begin with it, and is only theirs until then.
     """
     book = KeyBook("key")
 
-    def continued(heard: tuple[Said, ...]) -> Iterator[tuple[tuple[Said, ...], KeyBook]]:
-        for said in outcomes:
-            posted = len(tell(book, said).entries)
-            told = (*heard, said)
-            yield told, book
-            if len(told) < longest:
-                yield from continued(told)
+    def continued(
+        heard: tuple[ModelOutcome, ...],
+    ) -> Iterator[tuple[tuple[ModelOutcome, ...], KeyBook]]:
+        for outcome in outcomes:
+            posted = len(record(book, outcome).entries)
+            history = (*heard, outcome)
+            yield history, book
+            if len(history) < longest:
+                yield from continued(history)
             book.undo(posted=posted)
 
     return continued(())
 
 
-def assert_as_owed(heard: Sequence[Said], ledger: Sequence[Line]) -> Line | None:
+def assert_as_owed(heard: Sequence[ModelOutcome], ledger: Sequence[Line]) -> Line | None:
     """The open line, which is what the model owes in full."""
     standing, due = model.open_line(ledger), model.owes(heard)
     assert model.is_billed_as_owed(standing, due, day=day_of(due)), heard
@@ -132,7 +134,7 @@ def money_of(line: Line | None) -> tuple[object, ...] | None:
 
 @pytest.mark.parametrize(("outcomes", "longest"), ALPHABETS.values(), ids=ALPHABETS.keys())
 def test_every_order_of_up_to_five_outcomes_ends_in_the_same_open_line(
-    outcomes: list[Said], longest: int
+    outcomes: list[ModelOutcome], longest: int
 ) -> None:
     ends: dict[tuple[str, ...], set[object]] = {}
     for heard, book in every_arrival(outcomes, longest):
@@ -151,8 +153,8 @@ def test_every_order_of_untimed_outcomes_charges_and_reverses_at_most_once() -> 
         assert kinds in ([], ["charge"], ["charge", "reversal"]), heard
 
 
-#: What is told of one key in one or more transactions.
-TOGETHER: dict[str, list[Said]] = {
+#: What is recorded of one key in one or more transactions.
+TOGETHER: dict[str, list[ModelOutcome]] = {
     "first": [charge(1, 10), charge(2, 20), charge(3, 10), reversal(2), reinstatement(4)],
     "latest": [latest(1, 10), latest(2, 20), latest(2, 10), reversal(2), reinstatement(4)],
 }
@@ -160,7 +162,7 @@ TOGETHER: dict[str, list[Said]] = {
 
 @pytest.mark.parametrize("outcomes", TOGETHER.values(), ids=TOGETHER.keys())
 def test_however_outcomes_are_split_into_transactions_the_open_line_is_the_same(
-    outcomes: list[Said],
+    outcomes: list[ModelOutcome],
 ) -> None:
     for heard in itertools.product(outcomes, repeat=4):
         for cuts in itertools.product([False, True], repeat=3):
@@ -170,20 +172,20 @@ def test_however_outcomes_are_split_into_transactions_the_open_line_is_the_same(
             assert_as_owed(heard, lines(book.entries))
 
 
-def split(heard: Sequence[Said], cuts: Sequence[bool]) -> list[list[Said]]:
+def split(heard: Sequence[ModelOutcome], cuts: Sequence[bool]) -> list[list[ModelOutcome]]:
     """The outcomes in parts, which end where a cut is."""
-    parts: list[list[Said]] = [[]]
-    for said, is_cut in zip(heard, (*cuts, False), strict=True):
-        parts[-1].append(said)
+    parts: list[list[ModelOutcome]] = [[]]
+    for outcome, is_cut in zip(heard, (*cuts, False), strict=True):
+        parts[-1].append(outcome)
         if is_cut:
             parts.append([])
     return parts
 
 
-def settle_together(book: KeyBook, outcomes: Sequence[Said]) -> None:
+def settle_together(book: KeyBook, outcomes: Sequence[ModelOutcome]) -> None:
     """Record these in one transaction."""
     first = len(book.outcomes) + 1
-    new = [recorded(said, number) for number, said in enumerate(outcomes, first)]
+    new = [recorded(outcome, number) for number, outcome in enumerate(outcomes, first)]
     for one in new:
         admit(book, one)
     post(book, new, fresh_id)
@@ -193,7 +195,7 @@ def fresh_id() -> str:
     return f"line-{next(fresh)}"
 
 
-COPIES: dict[str, tuple[list[Said], list[int]]] = {
+COPIES: dict[str, tuple[list[ModelOutcome], list[int]]] = {
     "copies of a month's last minute and the next one's first": (
         [charge(61, 10), charge(59, 10), charge(61, 10), charge(60, 10)],
         [10],
@@ -211,7 +213,7 @@ COPIES: dict[str, tuple[list[Said], list[int]]] = {
 
 @pytest.mark.parametrize(("outcomes", "amounts"), COPIES.values(), ids=COPIES.keys())
 def test_what_is_settled_together_posts_no_line_that_it_takes_back_at_once(
-    outcomes: list[Said], amounts: list[int]
+    outcomes: list[ModelOutcome], amounts: list[int]
 ) -> None:
     for order in itertools.permutations(outcomes):
         book = KeyBook("key")
@@ -227,6 +229,6 @@ def test_amounts_of_one_time_that_come_together_post_the_last_received() -> None
 
 
 def test_late_news_of_a_key_that_is_open_posts_its_result_alone() -> None:
-    book = told(charge(12, 10), reversal(20), charge(21, 10))
+    book = book_of(charge(12, 10), reversal(20), charge(21, 10))
     settle_together(book, [reversal(11), charge(10, 5), reversal(19)])
     assert len(book.entries) == 3

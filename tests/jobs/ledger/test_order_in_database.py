@@ -21,8 +21,8 @@ from jobs.settling.settle import Settler
 from jobs.storage.schema import deliveries, outcomes
 from tests.jobs import model
 from tests.jobs.builders import DAWN, at, day_of
-from tests.jobs.doubles import Telling, bill, body, needing, undo
-from tests.jobs.model import Said, charge, latest, reinstatement, reversal
+from tests.jobs.doubles import FakeMappings, bill, body, needing, undo
+from tests.jobs.model import ModelOutcome, charge, latest, reinstatement, reversal
 from tests.jobs.workshop import Workshop
 from tests.support.effort import CHOSEN
 
@@ -75,20 +75,20 @@ class Arrival:
     """One key and its outcomes, in the order they come."""
 
     key: str
-    said: tuple[Said, ...]
+    outcome: tuple[ModelOutcome, ...]
 
-    def told(self) -> list[dict[str, Any]]:
-        return [as_told(self.key, said) for said in self.said]
-
-
-def as_told(key: str, said: Said) -> dict[str, Any]:
-    if said.kind != "charge":
-        return {**undo(key, at=at(said.at)), "kind": said.kind}
-    told = bill(key, at=at(said.at), micros=said.micros or 0, customer=said.billed_as)
-    return {**told, "amount": said.rule}
+    def bodies(self) -> list[dict[str, Any]]:
+        return [as_body(self.key, outcome) for outcome in self.outcome]
 
 
-def arrivals(histories: dict[str, list[Said]]) -> list[Arrival]:
+def as_body(key: str, outcome: ModelOutcome) -> dict[str, Any]:
+    if outcome.kind != "charge":
+        return {**undo(key, at=at(outcome.at)), "kind": outcome.kind}
+    charges = bill(key, at=at(outcome.at), micros=outcome.micros or 0, customer=outcome.billed_as)
+    return {**charges, "amount": outcome.rule}
+
+
+def arrivals(histories: dict[str, list[ModelOutcome]]) -> list[Arrival]:
     """A sample of all orders of each, the same each time."""
     pick = random.Random(8)
     most = SAMPLE if CHOSEN == "quick" else 120
@@ -106,15 +106,15 @@ def arrivals(histories: dict[str, list[Said]]) -> list[Arrival]:
 async def one_by_one(workshop: Workshop, keys: Sequence[Arrival]) -> None:
     """Each outcome of a key in a transaction of its own, after the one before."""
     settler = await workshop.settler()
-    for nth in range(max(len(key.said) for key in keys)):
-        ids = await workshop.post(*(body(key.told()[nth]) for key in keys))
+    for nth in range(max(len(key.outcome) for key in keys)):
+        ids = await workshop.post(*(body(key.bodies()[nth]) for key in keys))
         await settler.settle(ids)
 
 
 async def in_batches(workshop: Workshop, keys: Sequence[Arrival]) -> None:
     """All outcomes of a key in one transaction."""
     settler = await workshop.settler()
-    ids = await workshop.post(*(body(one) for key in keys for one in key.told()))
+    ids = await workshop.post(*(body(one) for key in keys for one in key.bodies()))
     await settler.settle(ids)
 
 
@@ -125,23 +125,23 @@ async def by_two_workers_at_once(workshop: Workshop, keys: Sequence[Arrival]) ->
     """
     settlers = [await workshop.settler() for _ in range(2)]
     for part in (slice(0, 2), slice(2, None)):
-        ids = await workshop.post(*(body(one) for key in keys for one in key.told()[part]))
+        ids = await workshop.post(*(body(one) for key in keys for one in key.bodies()[part]))
         await asyncio.gather(settlers[0].settle(ids[0::2]), settlers[1].settle(ids[1::2]))
 
 
 async def some_failing_first(workshop: Workshop, keys: Sequence[Arrival]) -> None:
     """A different part of each key's outcomes has no price at first, and is replayed later."""
-    telling = Telling()
-    settler = await workshop.settler(telling)
-    told = [
+    fake = FakeMappings()
+    settler = await workshop.settler(fake)
+    charges = [
         body(needing("a price", one) if number % 31 + 1 & 1 << nth else one)
         for number, key in enumerate(keys)
-        for nth, one in enumerate(key.told())
+        for nth, one in enumerate(key.bodies())
     ]
-    await settler.settle(await workshop.post(*told))
+    await settler.settle(await workshop.post(*charges))
     assert (await workshop.states())["failed"] > len(keys)
-    telling.knows.add("a price")
-    status = await workshop.replay(settler, telling, DeliveryFilter(reason="unpriced"))
+    fake.knows.add("a price")
+    status = await workshop.replay(settler, fake, DeliveryFilter(reason="unpriced"))
     assert (status.state, status.done, status.failed) == ("done", status.matched, 0)
 
 
@@ -164,10 +164,10 @@ async def test_every_permutation_through_the_database_owes_the_same(
 ) -> None:
     keys = arrivals(HISTORIES)
     await way(workshop, keys)
-    await assert_all_settled_without_stumbling(workshop, sum(len(key.said) for key in keys))
+    await assert_all_settled_without_stumbling(workshop, sum(len(key.outcome) for key in keys))
     standing = await workshop.open_lines()
     for key in keys:
-        due = model.owes(key.said)
+        due = model.owes(key.outcome)
         assert model.is_billed_as_owed(standing.get(key.key), due, day=day_of(due)), key
     assert 0 < len(standing) < len(keys)
 
@@ -178,7 +178,7 @@ async def test_without_mapped_times_a_key_is_charged_once_and_reversed_once(
 ) -> None:
     keys = arrivals(UNTIMED_HISTORIES)
     await way(workshop, keys)
-    await assert_all_settled_without_stumbling(workshop, sum(len(key.said) for key in keys))
+    await assert_all_settled_without_stumbling(workshop, sum(len(key.outcome) for key in keys))
     assert await workshop.open_micros() == {}
     kinds = [[line.kind for line in ledger] for ledger in (await workshop.ledgers()).values()]
     assert all(found == ["charge", "reversal"] for found in kinds)
@@ -189,7 +189,7 @@ async def test_without_mapped_times_a_key_is_charged_once_and_reversed_once(
 class Coming:
     """How one outcome comes: in which wave, to which worker, and whether it fails at first."""
 
-    said: Said
+    outcome: ModelOutcome
     wave: int
     worker: int
     fails_first: bool
@@ -199,23 +199,23 @@ class Coming:
 class TwoWorkers:
     """Two workers at one database, each on engines of its own."""
 
-    telling: Telling
+    fake: FakeMappings
     settlers: list[Settler]
     runners: list[ReplayRunner]
 
 
 @pytest.fixture
 async def two_workers(workshop: Workshop) -> TwoWorkers:
-    telling = Telling()
-    settlers = [await workshop.settler(telling) for _ in range(2)]
-    runners = [workshop.runner(settler, telling) for settler in settlers]
-    return TwoWorkers(telling, settlers, runners)
+    fake = FakeMappings()
+    settlers = [await workshop.settler(fake) for _ in range(2)]
+    runners = [workshop.runner(settler, fake) for settler in settlers]
+    return TwoWorkers(fake, settlers, runners)
 
 
 SECONDS = st.one_of(st.none(), st.integers(1, 4))
 COMING = st.builds(
     Coming,
-    said=st.one_of(
+    outcome=st.one_of(
         st.builds(
             charge,
             SECONDS,
@@ -244,16 +244,16 @@ async def test_any_mixture_of_waves_workers_failures_and_replays_owes_what_the_m
     keys = [f"mixed {next(fresh)}" for _ in plans]
     source = keys[0].replace(" ", "-")
     settlers = two_workers.settlers
-    two_workers.telling.knows.clear()
+    two_workers.fake.knows.clear()
     for wave in range(3):
         shares = [
             await workshop.post(
                 *(
-                    body(needing("a price", told) if one.fails_first else told)
+                    body(needing("a price", charges) if one.fails_first else charges)
                     for key, plan in zip(keys, plans, strict=True)
                     for one in plan
                     if (one.wave, one.worker) == (wave, worker)
-                    for told in [as_told(key, one.said)]
+                    for charges in [as_body(key, one.outcome)]
                 ),
                 source=source,
             )
@@ -262,7 +262,7 @@ async def test_any_mixture_of_waves_workers_failures_and_replays_owes_what_the_m
         await asyncio.gather(
             *(settler.settle(ids) for settler, ids in zip(settlers, shares, strict=True))
         )
-    two_workers.telling.knows.add("a price")
+    two_workers.fake.knows.add("a price")
     replay = await start_replay(workshop.database, DeliveryFilter(source=source), actor="test")
     await asyncio.gather(*(runner.advance() for runner in two_workers.runners))
     status = await replay_status(workshop.database, replay.id)
@@ -272,7 +272,7 @@ async def test_any_mixture_of_waves_workers_failures_and_replays_owes_what_the_m
     for key, plan in zip(keys, plans, strict=True):
         heard = await as_recorded(workshop, key)
         assert sorted(repr(replace(one, received=0)) for one in heard) == sorted(
-            repr(one.said) for one in plan
+            repr(one.outcome) for one in plan
         )
         line, due = standing.get(key), model.owes(heard)
         untimed = due is not None and due.at is None and line is not None
@@ -280,8 +280,8 @@ async def test_any_mixture_of_waves_workers_failures_and_replays_owes_what_the_m
         assert model.is_billed_as_owed(line, due, day=day)
 
 
-async def as_recorded(workshop: Workshop, key: str) -> list[Said]:
-    """What was said of the key, in the order it was recorded."""
+async def as_recorded(workshop: Workshop, key: str) -> list[ModelOutcome]:
+    """What was outcome of the key, in the order it was recorded."""
     found = await workshop.all(
         select(outcomes, deliveries.c.received_at)
         .join(deliveries, deliveries.c.id == outcomes.c.delivery_id)
@@ -290,7 +290,7 @@ async def as_recorded(workshop: Workshop, key: str) -> list[Said]:
     )
     received = sorted((row.received_at, row.delivery_id) for row in found)
     return [
-        Said(
+        ModelOutcome(
             row.kind,
             None if row.occurred_at is None else int((row.occurred_at - DAWN).total_seconds()),
             row.amount_micros,

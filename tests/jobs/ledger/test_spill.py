@@ -4,7 +4,7 @@ from contextlib import closing
 
 from jobs.ledger.book import KeyBook
 from jobs.ledger.spill import Spill
-from tests.jobs.builders import tell, told
+from tests.jobs.builders import book_of, record
 from tests.jobs.model import charge, reversal
 
 
@@ -17,10 +17,10 @@ def test_what_is_put_aside_is_taken_again_and_replaced() -> None:
 
 
 def test_a_book_that_was_put_aside_decides_as_before() -> None:
-    book = told(charge(2, 10), reversal(3))
+    book = book_of(charge(2, 10), reversal(3))
     with closing(Spill[KeyBook]()) as spill:
         spill.put({"key": book})
         taken = spill.take(["key"])["key"]
     assert taken == book
-    assert tell(taken, charge(4, 20)) == tell(book, charge(4, 20))
+    assert record(taken, charge(4, 20)) == record(book, charge(4, 20))
     assert taken.entries == book.entries

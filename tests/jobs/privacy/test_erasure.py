@@ -31,8 +31,8 @@ def outcome(**changes: Any) -> Outcome:
     return Outcome(**{**fields, **changes})
 
 
-def erase(said: Outcome) -> Outcome:
-    mapped = Mapped(outcomes=(said,), failures=(), events=1)
+def erase(original: Outcome) -> Outcome:
+    mapped = Mapped(outcomes=(original,), failures=(), events=1)
     return pseudonymized(mapped, PURGED).outcomes[0]
 
 
@@ -52,8 +52,8 @@ def test_a_purged_customer_is_replaced_and_its_tags_are_left_out() -> None:
 
 
 def test_another_customer_is_left_alone() -> None:
-    said = outcome(customer_id="globex")
-    assert erase(said) == said
+    original = outcome(customer_id="globex")
+    assert erase(original) == original
 
 
 KEYS = {

@@ -26,7 +26,7 @@ from jobs.storage.schema import (
     pseudonym_keys,
     replay_items,
 )
-from tests.jobs.doubles import Telling, bill, body, undo
+from tests.jobs.doubles import FakeMappings, bill, body, undo
 from tests.jobs.privacy.purging import everywhere, key, purged, settled, sums
 from tests.jobs.workshop import Workshop
 
@@ -99,13 +99,13 @@ async def test_it_is_noted_once_under_the_pseudonym(workshop: Workshop) -> None:
 
 
 async def test_differences_and_details_lose_the_id(workshop: Workshop) -> None:
-    telling = Telling()
-    settler = await workshop.settler(telling)
+    fake = FakeMappings()
+    settler = await workshop.settler(fake)
     first = await settled(workshop, body(bill(key("1"))), body(bill(key("1"), customer="globex")))
     assert "acme" in (await workshop.delivery(first[1])).detail
-    telling.micros = 7
+    fake.micros = 7
     where = DeliveryFilter(ids=(first[0],), state="recorded")
-    assert len((await workshop.replay(settler, telling, where)).differences) == 1
+    assert len((await workshop.replay(settler, fake, where)).differences) == 1
     report = await purged(workshop)
     assert report.elsewhere.texts == 2
     assert report.pseudonym in (await workshop.delivery(first[1])).detail
@@ -136,11 +136,11 @@ async def test_what_people_did_loses_the_id(workshop: Workshop) -> None:
 async def test_what_a_person_did_by_hand_is_the_customers_too(workshop: Workshop) -> None:
     """Without a delivery; the reversal without a customer belongs to whose key it is."""
     await settled(workshop, body(bill(key("acme", "1"))))
-    said = (await workshop.all(select(outcomes)))[0]._mapping
+    recorded = (await workshop.all(select(outcomes)))[0]._mapping
     action, charge = new_id(), new_id()
     by_hand = {
-        **said, "id": charge, "ordinal": 2, "delivery_id": None, "action_id": action,
-        "replaces": said["id"], "place": 1, "meta_tags": {"mail": "zoe"},
+        **recorded, "id": charge, "ordinal": 2, "delivery_id": None, "action_id": action,
+        "replaces": recorded["id"], "place": 1, "meta_tags": {"mail": "zoe"},
     }  # fmt: skip
     undone = {
         **by_hand, "id": new_id(), "ordinal": 3, "kind": "reversal", "customer_id": None,
@@ -156,7 +156,7 @@ async def test_what_a_person_did_by_hand_is_the_customers_too(workshop: Workshop
     assert [row.customer_id for row in rows] == [report.pseudonym, report.pseudonym, None]
     assert {row.outcome_key for row in rows} == {key(report.pseudonym or "", "1")}
     assert [row.meta_tags for row in rows] == [{}, {}, {}]
-    assert (rows[1].replaces, rows[1].place, rows[1].action_id) == (said["id"], 1, action)
+    assert (rows[1].replaces, rows[1].place, rows[1].action_id) == (recorded["id"], 1, action)
 
 
 async def test_every_purge_has_the_same_secret_and_each_customer_its_own_pseudonym(

@@ -12,11 +12,11 @@ from jobs.filters import DeliveryFilter
 from jobs.privacy.guard import hold_off_purges, hold_off_settling, pseudonymize
 from jobs.privacy.ledger import erase_from_ledger
 from jobs.privacy.purge import survey
-from jobs.settling import preview
+from jobs.settling import mapper
 from jobs.storage.schema import (
     billing_events,
 )
-from tests.jobs.doubles import Telling, bill, body, incoming
+from tests.jobs.doubles import FakeMappings, bill, body, incoming
 from tests.jobs.privacy.purging import everywhere, key, purged, settled
 from tests.jobs.workshop import Workshop
 
@@ -98,10 +98,10 @@ async def test_a_comparison_under_way_writes_no_erased_id(
 ) -> None:
     """It mapped before the purge and writes its differences after it."""
     (one,) = await settled(workshop, body(bill(key("acme", "1"))))
-    telling = Telling()
-    telling.micros = 3
-    settler = await workshop.settler(telling)
-    runner, mapped_now, report = workshop.runner(settler, telling), preview.preview, []
+    fake = FakeMappings()
+    fake.micros = 3
+    settler = await workshop.settler(fake)
+    runner, mapped_now, report = workshop.runner(settler, fake), mapper.preview, []
     loop = asyncio.get_running_loop()
 
     def then_purged(*args: Any, **more: Any) -> Any:
@@ -109,9 +109,9 @@ async def test_a_comparison_under_way_writes_no_erased_id(
         report.append(asyncio.run_coroutine_threadsafe(purged(workshop), loop).result(20))
         return found
 
-    monkeypatch.setattr(preview, "preview", then_purged)
+    monkeypatch.setattr(mapper, "preview", then_purged)
     monkeypatch.setattr(workshop, "runner", lambda *_: runner)
-    status = await workshop.replay(settler, telling, DeliveryFilter(ids=(one,), state="recorded"))
+    status = await workshop.replay(settler, fake, DeliveryFilter(ids=(one,), state="recorded"))
     assert [two["billed"]["customer_id"] for two in status.differences] == [report[0].pseudonym]
     assert await everywhere(workshop, "acme") == []
 

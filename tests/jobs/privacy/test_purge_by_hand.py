@@ -11,7 +11,7 @@ from jobs.corrections import runner
 from jobs.privacy.purge import purge, survey
 from jobs.storage.schema import actions, billing_events, outcomes
 from tests.jobs.desk import Desk
-from tests.jobs.doubles import Telling, bill
+from tests.jobs.doubles import FakeMappings, bill
 from tests.jobs.workshop import Workshop
 
 KEY = '["crm","resolved","acme","1"]'
@@ -19,8 +19,8 @@ KEY = '["crm","resolved","acme","1"]'
 
 @pytest.fixture
 async def desk(workshop: Workshop) -> Desk:
-    telling = Telling()
-    return Desk(workshop, telling, await workshop.settler(telling))
+    fake = FakeMappings()
+    return Desk(workshop, fake, await workshop.settler(fake))
 
 
 async def erased(desk: Desk) -> str:
@@ -32,7 +32,7 @@ async def erased(desk: Desk) -> str:
 
 async def test_what_was_billed_again_and_taken_back_is_erased_with_the_rest(desk: Desk) -> None:
     ids = await desk.settle(bill(KEY, tags={"mail": "zoe"}))
-    desk.telling.micros = 30
+    desk.fake.micros = 30
     await desk.rebill(*ids)
     await desk.reverse(*ids)
     before = await desk.totals()
@@ -51,7 +51,7 @@ async def test_a_charge_of_an_erased_customer_can_be_taken_back_and_not_billed_a
     """Its body is gone, and with it what could say what is right."""
     ids = await desk.settle(bill(KEY))
     stand_in = await erased(desk)
-    desk.telling.micros = 30
+    desk.fake.micros = 30
     again = await desk.rebill(*ids)
     assert (again.corrected, again.refused) == (0, 1)
     assert "receiver purge" in again.refusals[0]["reason"]
@@ -65,7 +65,7 @@ async def test_a_correction_that_looked_before_the_purge_writes_nothing_under_th
     desk: Desk, monkeypatch: pytest.MonkeyPatch, way: str
 ) -> None:
     ids = await desk.settle(bill(KEY))
-    desk.telling.micros = 30
+    desk.fake.micros = 30
     stand_in: list[str] = []
     original = runner._Run._step
 

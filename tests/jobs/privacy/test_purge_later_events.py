@@ -15,7 +15,7 @@ from jobs.storage.schema import (
     billing_events,
     customers,
 )
-from tests.jobs.doubles import Telling, bill, body, incoming, mapping_set, needing, undo
+from tests.jobs.doubles import FakeMappings, bill, body, incoming, mapping_set, needing, undo
 from tests.jobs.privacy.purging import everywhere, key, purged, settled
 from tests.jobs.workshop import Workshop
 
@@ -55,9 +55,9 @@ async def test_the_same_post_again_is_the_same_delivery(workshop: Workshop) -> N
     await purged(workshop)
     again = await workshop.inbox.accept(post)
     assert (again.delivery_id, again.duplicate) == (first, True)
-    telling = Telling()
+    fake = FakeMappings()
     where = DeliveryFilter(state="recorded")
-    status = await workshop.replay(settler, telling, where)
+    status = await workshop.replay(settler, fake, where)
     assert (status.unchanged, status.unchanged_no_body, status.differences) == (1, 1, [])
     assert await workshop.count(billing_events) == 1
 
@@ -112,10 +112,10 @@ async def test_what_is_compared_or_rehearsed_knows_the_pseudonym(workshop: Works
     await settled(workshop, body(bill(key("acme", "1"))))
     await purged(workshop)
     (copy,) = await settled(workshop, body(bill(key("acme", "1"))))
-    telling = Telling()
+    fake = FakeMappings()
     where = DeliveryFilter(ids=(copy,), state="recorded")
-    assert (await dry_run(workshop.database, mapping_set(telling), where)).differences == []
-    status = await workshop.replay(await workshop.settler(telling), telling, where)
+    assert (await dry_run(workshop.database, mapping_set(fake), where)).differences == []
+    status = await workshop.replay(await workshop.settler(fake), fake, where)
     assert (status.unchanged, status.unchanged_no_body, status.differences) == (1, 0, [])
     ignored = await settled(workshop, body(bill(key("acme", "1")), shadow=True))
     rehearsed = DeliveryFilter(ids=tuple(ignored), state="ignored")
@@ -124,7 +124,7 @@ async def test_what_is_compared_or_rehearsed_knows_the_pseudonym(workshop: Works
         b=body(bill(key("acme", "1"))),
         i=ignored[0],
     )
-    found = await dry_run(workshop.database, mapping_set(telling), rehearsed)
+    found = await dry_run(workshop.database, mapping_set(fake), rehearsed)
     assert (found.would, found.amounts_micros) == ({"recorded": 1}, {})
 
 
@@ -148,13 +148,13 @@ async def test_another_customers_key_keeps_working_where_the_id_is_a_value_of_it
 
 
 async def test_a_failed_delivery_of_theirs_settles_under_the_pseudonym(workshop: Workshop) -> None:
-    telling = Telling()
-    settler = await workshop.settler(telling)
+    fake = FakeMappings()
+    settler = await workshop.settler(fake)
     ids = await workshop.post(body(bill(key("1"))), body(bill(key("acme", "2"), needs="a price")))
     await settler.settle(ids)
     report = await purged(workshop)
-    telling.knows.add("a price")
-    status = await workshop.replay(settler, telling, DeliveryFilter(reason="unpriced"))
+    fake.knows.add("a price")
+    status = await workshop.replay(settler, fake, DeliveryFilter(reason="unpriced"))
     assert status.recorded == 1
     lines = await workshop.all(select(billing_events.c.customer_id))
     assert {row.customer_id for row in lines} == {report.pseudonym}

@@ -18,7 +18,7 @@ from jobs.queries.deliveries.delivery_input import read_input
 from jobs.replays.dry_run import dry_run
 from jobs.replays.replay import discard
 from jobs.storage.schema import billing_events, deliveries, outcomes
-from tests.jobs.doubles import Telling, bill, body, incoming, mapping_set, needing
+from tests.jobs.doubles import FakeMappings, bill, body, incoming, mapping_set, needing
 from tests.jobs.workshop import Workshop
 
 DAYS = 30
@@ -48,7 +48,7 @@ async def one_of_each(workshop: Workshop) -> dict[str, str]:
     """A delivery in each state, all of them old."""
     bodies = [body(bill("a")), body(), body(needing("x", bill("b"))), body(needing("x", bill("c")))]
     ids = await workshop.post(*bodies)
-    await (await workshop.settler(Telling())).settle(ids)
+    await (await workshop.settler(FakeMappings())).settle(ids)
     where = DeliveryFilter(ids=(ids[3],))
     await discard(workshop.database, where, actor="me", note="test")
     ids += await workshop.post(body(bill("waiting")))
@@ -113,11 +113,11 @@ async def test_a_replay_leaves_it_as_it_is_and_counts_it_apart(
     ids = await one_of_each(workshop)
     await retention(workshop).round()
     before = await workshop.delivery(ids[state])
-    telling = Telling()
+    fake = FakeMappings()
     where = DeliveryFilter(state=state)
-    dry = await dry_run(workshop.database, mapping_set(telling), where)
+    dry = await dry_run(workshop.database, mapping_set(fake), where)
     assert (dry.would, dry.unchanged_no_body, dry.amounts_micros) == ({"unchanged": 1}, 1, {})
-    status = await workshop.replay(await workshop.settler(telling), telling, where)
+    status = await workshop.replay(await workshop.settler(fake), fake, where)
     assert (status.state, status.done, status.unchanged) == ("done", 1, 1)
     assert (status.unchanged_no_body, status.differences) == (1, [])
     assert await workshop.delivery(ids[state]) == before
@@ -125,24 +125,24 @@ async def test_a_replay_leaves_it_as_it_is_and_counts_it_apart(
 
 async def test_what_is_compared_is_not_counted_as_without_a_body(workshop: Workshop) -> None:
     await one_of_each(workshop)
-    telling = Telling()
+    fake = FakeMappings()
     where = DeliveryFilter(state="recorded")
-    status = await workshop.replay(await workshop.settler(telling), telling, where)
+    status = await workshop.replay(await workshop.settler(fake), fake, where)
     assert (status.unchanged, status.unchanged_no_body) == (1, 0)
 
 
 async def test_a_repeat_wakes_an_old_failed_one_which_has_kept_its_body(
     workshop: Workshop,
 ) -> None:
-    telling = Telling()
-    settler = await workshop.settler(telling)
+    fake = FakeMappings()
+    settler = await workshop.settler(fake)
     post = incoming(body(needing("a price", bill("a"))), vendor_id="evt-1")
     (one,) = await workshop.accept([post])
     await settler.settle([one])
     await age(workshop, one)
     keeper = retention(workshop)
     assert await keeper.round() == 0
-    telling.knows.add("a price")
+    fake.knows.add("a price")
     await workshop.inbox.accept(post)
     assert await retention(workshop).round() == 0
     await settler.settle([one])
@@ -249,8 +249,8 @@ async def test_a_body_under_a_running_discard_goes_or_waits_for_the_next_walk(
 
 async def test_a_replay_that_waits_for_a_removal_finds_the_body_gone(workshop: Workshop) -> None:
     ids = await one_of_each(workshop)
-    telling = Telling()
-    settler = await workshop.settler(telling)
+    fake = FakeMappings()
+    settler = await workshop.settler(fake)
     async with workshop.database.write() as connection:
         await connection.execute(
             update(deliveries)
@@ -261,9 +261,9 @@ async def test_a_replay_that_waits_for_a_removal_finds_the_body_gone(workshop: W
             replaying = None
         else:
             where = DeliveryFilter(state="ignored")
-            replaying = asyncio.create_task(workshop.replay(settler, telling, where))
+            replaying = asyncio.create_task(workshop.replay(settler, fake, where))
             await asyncio.sleep(0.3)
-    status = await (replaying or workshop.replay(settler, telling, DeliveryFilter(state="ignored")))
+    status = await (replaying or workshop.replay(settler, fake, DeliveryFilter(state="ignored")))
     assert (status.unchanged, status.unchanged_no_body) == (1, 1)
     assert (await workshop.delivery(ids["ignored"])).state == "ignored"
 
@@ -278,7 +278,7 @@ async def test_whoever_needs_the_body_is_told_why_it_is_gone(workshop: Workshop)
 
 async def test_no_byte_of_a_body_that_went_is_left_in_sqlites_files(on_sqlite: Workshop) -> None:
     (old,) = await on_sqlite.post(body(note="of mary-miller " * 600))
-    await (await on_sqlite.settler(Telling())).settle([old])
+    await (await on_sqlite.settler(FakeMappings())).settle([old])
     await age(on_sqlite, old)
     assert await retention(on_sqlite).round() == 1
     path = Path(str(on_sqlite.database.engine.url.database))

@@ -17,7 +17,7 @@ from jobs.queries.ledger.revenue import read_revenue
 from jobs.queries.sources.rules import read_rules
 from tests.jobs.builders import at
 from tests.jobs.desk import Desk
-from tests.jobs.doubles import Telling, bill
+from tests.jobs.doubles import FakeMappings, bill
 from tests.jobs.workshop import Workshop
 
 EVERYTHING = BillingFilter()
@@ -26,11 +26,11 @@ EVERYTHING = BillingFilter()
 @pytest.fixture
 async def desk(workshop: Workshop) -> Desk:
     """Three deliveries: one reversed by hand, one rebilled for 30, one as it was."""
-    telling = Telling()
-    desk = Desk(workshop, telling, await workshop.settler(telling))
+    fake = FakeMappings()
+    desk = Desk(workshop, fake, await workshop.settler(fake))
     ids = await desk.settle(*(bill(key, at=at(1)) for key in ("reversed", "rebilled", "kept")))
     await desk.reverse(ids[0])
-    telling.micros = 30
+    fake.micros = 30
     await desk.rebill(ids[1])
     return desk
 
@@ -58,7 +58,7 @@ async def test_a_delivery_shows_what_was_taken_back_of_it_by_hand_and_why(desk: 
     ]
 
 
-async def test_a_delivery_shows_what_was_billed_anew_and_what_it_replaces(desk: Desk) -> None:
+async def test_a_delivery_shows_what_was_rebilled_and_what_it_replaces(desk: Desk) -> None:
     found = await read_delivery(desk.workshop.database, (await _ids(desk))[1])
     assert found is not None
     first, rebilled = found.outcomes
@@ -121,9 +121,9 @@ async def test_rules_count_no_correction_as_a_match_and_balance_stays(desk: Desk
     assert (await read_status(desk.workshop.database)).balances
 
 
-async def test_a_rule_has_billed_by_the_text_of_what_was_billed_anew_last(desk: Desk) -> None:
-    desk.telling.__init__("mapping-2", "prices-2")  # type: ignore[misc]
-    desk.telling.micros = 40
+async def test_a_rule_has_billed_by_the_text_of_what_was_rebilled_last(desk: Desk) -> None:
+    desk.fake.__init__("mapping-2", "prices-2")  # type: ignore[misc]
+    desk.fake.micros = 40
     await desk.rebill((await _ids(desk))[2])
     await desk.reverse((await _ids(desk))[2])
     first, last = (await read_stored(desk.workshop.database)).history.billed

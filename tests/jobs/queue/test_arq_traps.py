@@ -22,7 +22,7 @@ from jobs.queue import consumer as worker
 from jobs.queue.consumer import Listener
 from jobs.queue.doorbell import QUEUE, SETTLE_JOB, Doorbell, connect
 from jobs.settling import mapper, retry, settle
-from tests.jobs.doubles import Telling, bill, body
+from tests.jobs.doubles import FakeMappings, bill, body
 from tests.jobs.worker_parts import (
     Heard,
     doorbell,
@@ -52,8 +52,8 @@ async def test_nothing_is_read_into_what_enqueuing_answers(
     valkey: Valkey, on_sqlite: Workshop, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """None stands for "already there" and for a lost connection: the sweeper settles either way."""
-    telling = Telling()
-    settler = await on_sqlite.settler(telling)
+    fake = FakeMappings()
+    settler = await on_sqlite.settler(fake)
     async with doorbell(valkey.url) as bell:
 
         async def answer_none(*_: Any, **__: Any) -> None:
@@ -64,7 +64,7 @@ async def test_nothing_is_read_into_what_enqueuing_answers(
         await until(lambda: bell.is_up)
         async with (
             listening(valkey.url, settler.settle),
-            sweeping(on_sqlite, settler, telling),
+            sweeping(on_sqlite, settler, fake),
         ):
             await until_states(on_sqlite, {"recorded": 1})
 
@@ -95,8 +95,8 @@ async def test_a_finished_job_leaves_nothing_behind(valkey: Valkey) -> None:
 async def test_an_expired_job_is_dropped_and_its_deliveries_are_swept(
     valkey: Valkey, on_sqlite: Workshop
 ) -> None:
-    telling = Telling()
-    settler = await on_sqlite.settler(telling)
+    fake = FakeMappings()
+    settler = await on_sqlite.settler(fake)
     async with doorbell(valkey.url) as bell:
         bell.ring(await on_sqlite.post(body(bill("key"))))
         await until(lambda: waiting(valkey) == 1)
@@ -105,7 +105,7 @@ async def test_an_expired_job_is_dropped_and_its_deliveries_are_swept(
     async with listening(valkey.url, settler.settle):
         await until(lambda: waiting(valkey) == 0, what="the expired job's end")
         assert await on_sqlite.states() == {"received": 1}
-        async with sweeping(on_sqlite, settler, telling):
+        async with sweeping(on_sqlite, settler, fake):
             await until_states(on_sqlite, {"recorded": 1})
 
 
@@ -191,8 +191,8 @@ async def test_a_job_heard_twice_at_once_bills_once(
     """The lease is never renewed: it runs out under a blocked loop, and another worker begins."""
     monkeypatch.setattr(retry, "LEASE_SECONDS", 0.3)
     monkeypatch.setattr(mapper, "KEEP_ALIVE_SECONDS", 60.0)  # a blocked loop keeps nothing alive
-    telling = Telling()
-    settlers = [await on_postgres.settler(telling) for _ in range(2)]
+    fake = FakeMappings()
+    settlers = [await on_postgres.settler(fake) for _ in range(2)]
     heard = Heard()
 
     async def settle_second(ids: Sequence[str]) -> None:
@@ -206,7 +206,7 @@ async def test_a_job_heard_twice_at_once_bills_once(
         listening(valkey.url, settlers[0].settle, name="one") as blocked,
     ):
         bell.ring(ids)
-        await until(lambda: telling.mapped[content] == 1)
+        await until(lambda: fake.mapped[content] == 1)
         assert blocked._worker is not None
         blocked._worker.allow_pick_jobs = False  # its loop is blocked: it takes nothing up
         await asyncio.sleep(0.4)
@@ -214,14 +214,14 @@ async def test_a_job_heard_twice_at_once_bills_once(
             client.delete(*keys(valkey, f"{IN_PROGRESS}*"))
         async with listening(valkey.url, settle_second, name="two"):
             await until(lambda: heard.ids == ids)
-            await until(lambda: telling.mapped[content] == 2, what="a second mapping")
+            await until(lambda: fake.mapped[content] == 2, what="a second mapping")
             await until_states(on_postgres, {"recorded": 1})
             await until(lambda: not waiting(valkey))
     assert len(await on_postgres.open_micros()) == 1
     assert await on_postgres.verdicts(ids[0]) == ["charged"]
 
 
-async def test_orphaned_ids_starve_nobody(valkey: Valkey) -> None:
+async def test_orphaned_ids_starve_no_delivery(valkey: Valkey) -> None:
     """Jobs that a crashed worker holds, and jobs whose payload is gone, older than ours."""
     heard = Heard()
     with valkey.client() as client, client.pipeline() as pipe:
@@ -235,8 +235,8 @@ async def test_orphaned_ids_starve_nobody(valkey: Valkey) -> None:
 
 
 async def test_a_crashed_workers_job_is_not_waited_for(valkey: Valkey, on_sqlite: Workshop) -> None:
-    telling = Telling()
-    settler = await on_sqlite.settler(telling)
+    fake = FakeMappings()
+    settler = await on_sqlite.settler(fake)
     async with doorbell(valkey.url) as bell:
         bell.ring(await on_sqlite.post(body(bill("key"))))
         await until(lambda: waiting(valkey) == 1)
@@ -245,7 +245,7 @@ async def test_a_crashed_workers_job_is_not_waited_for(valkey: Valkey, on_sqlite
         client.set(IN_PROGRESS.encode() + name, b"1", px=60_000)
     async with (
         listening(valkey.url, settler.settle),
-        sweeping(on_sqlite, settler, telling),
+        sweeping(on_sqlite, settler, fake),
     ):
         await until_states(on_sqlite, {"recorded": 1}, seconds=5)
 
@@ -348,10 +348,10 @@ async def test_the_log_of_arq_carries_ids_only(
             bell.ring(ids)
             await until_states(on_sqlite, {"recorded": 1})
             await until(lambda: not waiting(valkey))
-    said = "\n".join(record.getMessage() for record in caplog.records)
-    assert ids[0] in said
-    assert "a customer's name" not in said
-    assert "outcomes" not in said
+    logged = "\n".join(record.getMessage() for record in caplog.records)
+    assert ids[0] in logged
+    assert "a customer's name" not in logged
+    assert "outcomes" not in logged
 
 
 async def test_each_worker_has_a_health_key_of_its_own(valkey: Valkey) -> None:

@@ -64,7 +64,7 @@ async def test_an_id_rung_twice_at_once_is_rung_once(valkey: Valkey) -> None:
     assert [job["a"] for job in queued(valkey)] == [[["one", "two"]]]
 
 
-async def test_while_nobody_listens_redis_does_not_fill_up(
+async def test_without_a_listener_redis_does_not_fill_up(
     valkey: Valkey, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(ringing, "MAX_QUEUED_RINGS", 3)
@@ -109,7 +109,7 @@ async def test_a_doorbell_that_never_reaches_redis_neither_blocks_nor_raises() -
     assert time.monotonic() - started < 1
 
 
-async def test_each_loss_and_return_is_said_once(
+async def test_each_loss_and_return_is_logged_once(
     valkey: Valkey, monkeypatch: pytest.MonkeyPatch, logs: list[Any]
 ) -> None:
     monkeypatch.setattr(ringing, "PAUSE_SECONDS", 0.05)
@@ -124,8 +124,8 @@ async def test_each_loss_and_return_is_said_once(
             await asyncio.sleep(0.2)
             bell.ring(["heard"])
             await until_up(bell)
-    said = [entry["event"] for entry in logs if entry["event"].startswith("doorbell")]
-    assert said == ["doorbell.down", "doorbell.up"] * 2
+    events = [entry["event"] for entry in logs if entry["event"].startswith("doorbell")]
+    assert events == ["doorbell.down", "doorbell.up"] * 2
 
 
 JOB: dict[str, Any] = {"t": None, "f": SETTLE_JOB, "a": [["one"]], "k": {}, "et": 1}

@@ -15,7 +15,7 @@ from jobs.queue import consumer as worker
 from jobs.queue.consumer import Listener
 from jobs.queue.doorbell import SETTLE_JOB, connect
 from jobs.settling import settle
-from tests.jobs.doubles import Telling, bill, body
+from tests.jobs.doubles import FakeMappings, bill, body
 from tests.jobs.worker_parts import (
     Heard,
     doorbell,
@@ -29,7 +29,7 @@ from tests.jobs.workshop import Workshop
 from tests.support.valkey import Valkey
 
 
-async def test_a_listener_outlives_restarts_of_redis_and_says_each_loss(
+async def test_a_listener_outlives_restarts_of_redis_and_logs_each_loss(
     valkey: Valkey, logs: list[Any]
 ) -> None:
     heard = Heard()
@@ -60,12 +60,12 @@ async def test_a_listener_waits_for_a_redis_that_is_not_there_yet(valkey: Valkey
 async def test_a_frozen_redis_holds_up_nothing_and_is_heard_again(
     valkey: Valkey, on_sqlite: Workshop
 ) -> None:
-    telling = Telling()
-    settler = await on_sqlite.settler(telling)
+    fake = FakeMappings()
+    settler = await on_sqlite.settler(fake)
     async with (
         listening(valkey.url, settler.settle) as listener,
         doorbell(valkey.url) as bell,
-        sweeping(on_sqlite, settler, telling),
+        sweeping(on_sqlite, settler, fake),
     ):
         valkey.freeze()
         try:
@@ -110,12 +110,12 @@ async def test_a_redis_that_takes_no_writes_is_seen_to_be_down(
     valkey: Valkey, on_sqlite: Workshop, spoil: Any, restore: Any
 ) -> None:
     """Arq takes it for "already running elsewhere" and idles without a word."""
-    telling = Telling()
-    settler = await on_sqlite.settler(telling)
+    fake = FakeMappings()
+    settler = await on_sqlite.settler(fake)
     async with (
         listening(valkey.url, settler.settle) as listener,
         doorbell(valkey.url) as bell,
-        sweeping(on_sqlite, settler, telling),
+        sweeping(on_sqlite, settler, fake),
     ):
         spoil(valkey)
         try:
@@ -139,14 +139,14 @@ async def test_losing_everything_midway_costs_nothing_but_time(
     valkey: Valkey, workshop: Workshop, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(settle, "BATCH", 10)
-    telling = Telling()
-    settlers = [await workshop.settler(telling) for _ in range(2)]
+    fake = FakeMappings()
+    settlers = [await workshop.settler(fake) for _ in range(2)]
     async with (
         doorbell(valkey.url) as bell,
         listening(valkey.url, settlers[0].settle, name="one"),
         listening(valkey.url, settlers[1].settle, name="two"),
-        sweeping(workshop, settlers[0], telling),
-        sweeping(workshop, settlers[1], telling),
+        sweeping(workshop, settlers[0], fake),
+        sweeping(workshop, settlers[1], fake),
     ):
         for start in range(0, 200, 20):
             numbers = range(start, start + 20)
@@ -165,7 +165,7 @@ async def test_losing_everything_midway_costs_nothing_but_time(
 async def test_a_last_word_to_a_redis_that_froze_is_no_error_of_ours(
     valkey: Valkey, monkeypatch: pytest.MonkeyPatch, last_word: str
 ) -> None:
-    """It is said behind a shield, so that it fails after the job was let go of."""
+    """It is reported behind a shield, so that it fails after the job was let go of."""
     monkeypatch.setattr(worker, "COMPLETION_SECONDS", 0.0)
     begun, thawed = asyncio.Event(), asyncio.Event()
     errors: list[dict[str, Any]] = []

@@ -46,7 +46,9 @@ def differences(was: list[dict[str, Any]], now: list[Outcome]) -> list[tuple[str
     """Of each difference the rule, and whether something was billed and would be."""
     mapped = Mapped(outcomes=tuple(now), failures=(), events=2)
     found = compare("d", was, pseudonymized(mapped, {}))
-    return [(one.rule, one.billed is not None, one.would_bill is not None) for one in found]
+    return [
+        (each["rule"], each["billed"] is not None, each["would_bill"] is not None) for each in found
+    ]
 
 
 SECOND = replace(CHARGE, event_index=1, key='["desk","solved","8"]')
@@ -104,7 +106,7 @@ def test_differences(
     assert differences(was, now) == found
 
 
-def test_what_was_billed_anew_stands_in_the_place_of_what_it_replaces() -> None:
+def test_what_was_rebilled_stands_in_the_place_of_what_it_replaces() -> None:
     rows: list[dict[str, Any]] = [
         {"id": one, "replaces": replaces, "event_index": 0, "kind": "charge", "outcome_key": one}
         for one, replaces in (("1", None), ("2", None), ("3", "1"), ("4", "3"))

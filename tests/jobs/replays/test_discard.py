@@ -8,7 +8,7 @@ from jobs.filters import DeliveryFilter
 from jobs.replays.replay import discard
 from jobs.storage import batching
 from jobs.storage.schema import actions, deliveries
-from tests.jobs.doubles import Telling, bill, body, needing
+from tests.jobs.doubles import FakeMappings, bill, body, needing
 from tests.jobs.workshop import Workshop
 
 
@@ -23,7 +23,7 @@ async def ids(workshop: Workshop) -> list[str]:
         *(body(needing("a price", bill(key))) for key in "cde"),
     ]
     ids = await workshop.post(*bodies)
-    await (await workshop.settler(Telling())).settle(ids)
+    await (await workshop.settler(FakeMappings())).settle(ids)
     return [*ids, *await workshop.post(body(bill("waiting")))]
 
 

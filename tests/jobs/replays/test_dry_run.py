@@ -30,17 +30,17 @@ from jobs.storage.schema import (
     replays,
 )
 from tests.jobs.builders import at
-from tests.jobs.doubles import Telling, bill, body, mapping_set, needing, undo
+from tests.jobs.doubles import FakeMappings, bill, body, mapping_set, needing, undo
 from tests.jobs.workshop import Workshop
 
 FAILED = DeliveryFilter(state="failed")
 
 
-async def test_a_dry_run_says_what_the_replay_would_do_and_writes_nothing(
+async def test_a_dry_run_shows_what_the_replay_would_do_and_writes_nothing(
     workshop: Workshop,
 ) -> None:
-    telling = Telling()
-    settler = await workshop.settler(telling)
+    fake = FakeMappings()
+    settler = await workshop.settler(fake)
     ids = await workshop.post(
         body(needing("a price", bill("a"))),
         body(needing("a price", bill("b")), needing("a price", bill("a"))),
@@ -48,12 +48,12 @@ async def test_a_dry_run_says_what_the_replay_would_do_and_writes_nothing(
         body(needing("a price", undo("b"))),
     )
     await settler.settle(ids)
-    telling.knows.add("a price")
+    fake.knows.add("a price")
     tables = (outcomes, outcome_keys, billing_events, customers, actions, replays)
     before = [await workshop.count(table) for table in tables]
-    found = await dry_run(workshop.database, mapping_set(telling), FAILED)
+    found = await dry_run(workshop.database, mapping_set(fake), FAILED)
     assert found.as_json() == {
-        "mapping_version": mapping_set(telling).digest,
+        "mapping_version": mapping_set(fake).digest,
         "matched": 4,
         "would": {"failed": 1, "recorded": 3},
         "unchanged_no_body": 0,
@@ -77,20 +77,20 @@ async def test_what_an_earlier_step_would_bill_is_not_billed_by_a_later_one(
     workshop: Workshop, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(batching, "BODIES", 2)
-    telling = Telling()
+    fake = FakeMappings()
     ids = await workshop.post(*(body(needing("a price", bill("key"))) for _ in range(7)))
-    await (await workshop.settler(telling)).settle(ids)
-    telling.knows.add("a price")
-    found = await dry_run(workshop.database, mapping_set(telling), FAILED)
+    await (await workshop.settler(fake)).settle(ids)
+    fake.knows.add("a price")
+    found = await dry_run(workshop.database, mapping_set(fake), FAILED)
     assert found.would == {"recorded": 7}
     assert found.amounts_micros == {"USD": 990_000}
 
 
 async def test_of_what_still_fails_the_first_twenty_are_shown(workshop: Workshop) -> None:
-    telling = Telling()
+    fake = FakeMappings()
     ids = await workshop.post(*(body(needing("a price", bill(f"k{n}"))) for n in range(25)))
-    await (await workshop.settler(telling)).settle(ids)
-    found = await dry_run(workshop.database, mapping_set(telling), FAILED)
+    await (await workshop.settler(fake)).settle(ids)
+    found = await dry_run(workshop.database, mapping_set(fake), FAILED)
     assert (found.matched, found.would) == (25, {"failed": 25})
     assert [one["delivery"] for one in found.still_failing] == ids[:20]
 
@@ -98,13 +98,13 @@ async def test_of_what_still_fails_the_first_twenty_are_shown(workshop: Workshop
 async def test_a_delivery_that_breaks_the_mapping_would_fail_and_hides_no_other(
     workshop: Workshop,
 ) -> None:
-    telling = Telling()
-    telling.silent = True
+    fake = FakeMappings()
+    fake.silent = True
     ids = await workshop.post(body(bill("a")), body(bill("b"), bug="an index"), body(bill("c")))
-    settler = await workshop.settler(telling)
+    settler = await workshop.settler(fake)
     await workshop.run("UPDATE deliveries SET state = 'failed', reason = 'unpriced'")
-    telling.silent = False
-    found = await dry_run(workshop.database, mapping_set(telling), FAILED)
+    fake.silent = False
+    found = await dry_run(workshop.database, mapping_set(fake), FAILED)
     assert found.would == {"recorded": 2, "failed": 1}
     (failing,) = found.still_failing
     assert (failing["delivery"], failing["reason"]) == (ids[1], "internal")
@@ -116,14 +116,14 @@ async def test_a_dry_run_refuses_what_a_replay_refuses(
     workshop: Workshop, where: DeliveryFilter
 ) -> None:
     with pytest.raises(FilterInvalid):
-        await dry_run(workshop.database, mapping_set(Telling()), where)
+        await dry_run(workshop.database, mapping_set(FakeMappings()), where)
 
 
 async def test_a_limit_rehearses_the_first_received(workshop: Workshop) -> None:
-    telling = Telling()
+    fake = FakeMappings()
     ids = await workshop.post(*(body(needing("a price", bill(f"k{n}"))) for n in range(5)))
-    await (await workshop.settler(telling)).settle(ids)
-    found = await dry_run(workshop.database, mapping_set(telling), FAILED, limit=2)
+    await (await workshop.settler(fake)).settle(ids)
+    found = await dry_run(workshop.database, mapping_set(fake), FAILED, limit=2)
     assert [one["delivery"] for one in found.still_failing] == ids[:2]
 
 
@@ -149,9 +149,9 @@ OUTCOME = st.one_of(
 
 
 @pytest.fixture
-async def worker(workshop: Workshop) -> tuple[Telling, Settler]:
-    telling = Telling()
-    return telling, await workshop.settler(telling)
+async def worker(workshop: Workshop) -> tuple[FakeMappings, Settler]:
+    fake = FakeMappings()
+    return fake, await workshop.settler(fake)
 
 
 DELIVERY = st.tuples(st.lists(OUTCOME, max_size=3), st.booleans())
@@ -169,9 +169,9 @@ sources = (f"source-{number}" for number in itertools.count())
     limit=st.one_of(st.none(), st.integers(1, 12)),
     micros=st.sampled_from([None, None, 7]),
 )
-async def test_the_replay_then_does_what_the_dry_run_said(
+async def test_the_replay_then_does_what_the_dry_run_showed(
     workshop: Workshop,
-    worker: tuple[Telling, Settler],
+    worker: tuple[FakeMappings, Settler],
     monkeypatch: pytest.MonkeyPatch,
     drawn: list[tuple[list[dict[str, Any]], bool]],
     state: str,
@@ -181,33 +181,33 @@ async def test_the_replay_then_does_what_the_dry_run_said(
     monkeypatch.setattr(batching, "BODIES", 1)
     monkeypatch.setattr(replay_runner, "STEP", 2)
     source = next(sources)
-    telling, settler = worker
-    telling.knows.clear()
-    telling.micros = None
+    fake, settler = worker
+    fake.knows.clear()
+    fake.micros = None
     bodies = [
         body(*({**one, "key": f"{source} {one['key']}"} for one in outcomes), shadow=shadow)
         for outcomes, shadow in drawn
     ]
     await settler.settle(await workshop.post(*bodies, source=source))
-    telling.knows.add("now known")
-    telling.micros = micros
+    fake.knows.add("now known")
+    fake.micros = micros
     where = DeliveryFilter(source=source, state=state)
-    said = await dry_run(workshop.database, mapping_set(telling), where, limit=limit)
+    rehearsed = await dry_run(workshop.database, mapping_set(fake), where, limit=limit)
     before = await amounts(workshop)
-    status = await workshop.replay(settler, telling, where, limit=limit)
+    status = await workshop.replay(settler, fake, where, limit=limit)
     after = await amounts(workshop)
     after.subtract(before)
-    assert said.matched == status.matched
-    assert dict(said.would) == would_of(status)
-    assert posted(said) == {currency: sum_ for currency, sum_ in after.items() if sum_}
-    assert said.differences == status.differences
+    assert rehearsed.matched == status.matched
+    assert dict(rehearsed.would) == would_of(status)
+    assert posted(rehearsed) == {currency: sum_ for currency, sum_ in after.items() if sum_}
+    assert rehearsed.differences == status.differences
     failed = await workshop.all(
         select(deliveries.c.id)
         .where(deliveries.c.source == source, deliveries.c.state == "failed")
         .order_by(deliveries.c.received_at, deliveries.c.id)
     )
-    assert {one["delivery"] for one in said.still_failing} <= {row.id for row in failed}
-    assert len(said.still_failing) == said.would["failed"]
+    assert {one["delivery"] for one in rehearsed.still_failing} <= {row.id for row in failed}
+    assert len(rehearsed.still_failing) == rehearsed.would["failed"]
 
 
 def would_of(status: ReplayStatus) -> dict[str, int]:
@@ -220,11 +220,11 @@ def would_of(status: ReplayStatus) -> dict[str, int]:
     return {state: count for state, count in counts.items() if count}
 
 
-def posted(said: DryRun) -> dict[str, int]:
+def posted(rehearsed: DryRun) -> dict[str, int]:
     """The amounts of the dry run in millionths, zero sums left out."""
     found = {
         one["currency"]: int(Decimal(one["amount"]) * 1_000_000)
-        for one in said.as_json()["amounts"]
+        for one in rehearsed.as_json()["amounts"]
     }
     return {currency: micros for currency, micros in found.items() if micros}
 
@@ -241,10 +241,10 @@ async def test_a_rehearsal_of_many_holds_no_more_books_than_of_few(
     on_sqlite: Workshop, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(batching, "BODIES", 10)
-    telling = Telling()
+    fake = FakeMappings()
     events = [needing("a price", bill(f"key-{number}")) for number in range(200)]
-    await (await on_sqlite.settler(telling)).settle(await on_sqlite.post(*map(body, events)))
-    telling.knows.add("a price")
+    await (await on_sqlite.settler(fake)).settle(await on_sqlite.post(*map(body, events)))
+    fake.knows.add("a price")
     held: list[int] = []
     put = Spill.put
 
@@ -254,6 +254,6 @@ async def test_a_rehearsal_of_many_holds_no_more_books_than_of_few(
 
     monkeypatch.setattr(Spill, "put", watched)
     where = DeliveryFilter(reason="unpriced")
-    found = await dry_run(on_sqlite.database, mapping_set(telling), where)
+    found = await dry_run(on_sqlite.database, mapping_set(fake), where)
     assert (found.matched, found.would["recorded"]) == (200, 200)
     assert held == [10] * 20

@@ -12,7 +12,7 @@ from jobs.ledger import repository as keybook
 from jobs.replays.replay import start_replay
 from jobs.storage.database import Database
 from tests.jobs.builders import at
-from tests.jobs.doubles import Telling, bill, body, undo
+from tests.jobs.doubles import FakeMappings, bill, body, undo
 from tests.jobs.workshop import Workshop
 
 
@@ -23,8 +23,8 @@ async def test_settling_bills_for_a_delivery_that_a_replay_holds(
 
     The replay holds that one, and waits for the reversal's.
     """
-    telling = Telling()
-    settler = await on_postgres.settler(telling)
+    fake = FakeMappings()
+    settler = await on_postgres.settler(fake)
     ids = await on_postgres.post(
         body(bill("key", at=at(1), micros=10)),
         body(bill("key", at=at(3), micros=20)),
@@ -50,7 +50,7 @@ async def test_settling_bills_for_a_delivery_that_a_replay_holds(
     monkeypatch.setattr("jobs.ledger.recording.lock_keys", lock_keys)
     settling = asyncio.create_task(settler.settle([ids[2]]))
     await replaying.wait()
-    runner = on_postgres.runner(settler, telling)
+    runner = on_postgres.runner(settler, fake)
     async with on_postgres.new_database().write() as connection:
         rows = await runner._next(connection, started.id)
     await settling

@@ -20,7 +20,7 @@ from jobs.storage.schema import (
     replay_items,
     replays,
 )
-from tests.jobs.doubles import Telling, bill, body, incoming, needing
+from tests.jobs.doubles import FakeMappings, bill, body, incoming, needing
 from tests.jobs.replays.failed import RECORDED, UNPRICED, some_failed
 from tests.jobs.workshop import Workshop
 
@@ -33,10 +33,10 @@ async def test_a_replay_goes_on_where_a_killed_worker_left_it(
     workshop: Workshop, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(replay_runner, "STEP", 4)
-    telling = Telling()
-    first, second = await workshop.settler(telling), await workshop.settler(telling)
-    await some_failed(workshop, telling, 20)
-    telling.knows.add("a price")
+    fake = FakeMappings()
+    first, second = await workshop.settler(fake), await workshop.settler(fake)
+    await some_failed(workshop, fake, 20)
+    fake.knows.add("a price")
     started = await start_replay(workshop.database, UNPRICED, actor="test")
     steps = 0
 
@@ -50,12 +50,12 @@ async def test_a_replay_goes_on_where_a_killed_worker_left_it(
     settle = first.settle
     monkeypatch.setattr(first, "settle", settle_until_killed)
     with pytest.raises(Interrupted):
-        await workshop.runner(first, telling).advance()
+        await workshop.runner(first, fake).advance()
     status = await replay_status(workshop.database, started.id)
     assert status is not None
     assert (status.state, status.done) == ("running", 8)
     assert await workshop.states() == {"recorded": 8, "received": 4, "failed": 8}
-    runner = workshop.runner(second, telling)
+    runner = workshop.runner(second, fake)
     await runner.advance()
     status = await replay_status(workshop.database, started.id)
     assert status is not None
@@ -73,16 +73,16 @@ async def test_two_workers_carry_one_replay_on_together(
     workshop: Workshop, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(replay_runner, "STEP", 5)
-    telling = Telling()
-    settlers = [await workshop.settler(telling) for _ in range(2)]
-    await some_failed(workshop, telling, 60)
+    fake = FakeMappings()
+    settlers = [await workshop.settler(fake) for _ in range(2)]
+    await some_failed(workshop, fake, 60)
     recorded = await workshop.post(*(body(bill(f"other-{number}")) for number in range(10)))
     await settlers[0].settle(recorded)
-    telling.knows.add("a price")
+    fake.knows.add("a price")
     started = [
         await start_replay(workshop.database, where, actor="test") for where in (UNPRICED, RECORDED)
     ]
-    runners = [workshop.runner(settler, telling) for settler in settlers]
+    runners = [workshop.runner(settler, fake) for settler in settlers]
     await asyncio.gather(*(runner.advance() for runner in runners))
     await runners[0].advance()
     found = [await replay_status(workshop.database, one.id) for one in started]
@@ -92,13 +92,13 @@ async def test_two_workers_carry_one_replay_on_together(
 
 
 async def test_two_replays_of_the_same_deliveries_bill_them_once(workshop: Workshop) -> None:
-    telling = Telling()
-    settlers = [await workshop.settler(telling) for _ in range(2)]
-    await some_failed(workshop, telling, 30)
-    telling.knows.add("a price")
+    fake = FakeMappings()
+    settlers = [await workshop.settler(fake) for _ in range(2)]
+    await some_failed(workshop, fake, 30)
+    fake.knows.add("a price")
     started = [await start_replay(workshop.database, UNPRICED, actor="test") for _ in range(2)]
-    await asyncio.gather(*(workshop.runner(one, telling).advance() for one in settlers))
-    await workshop.runner(settlers[0], telling).advance()
+    await asyncio.gather(*(workshop.runner(one, fake).advance() for one in settlers))
+    await workshop.runner(settlers[0], fake).advance()
     for one in started:
         status = await replay_status(workshop.database, one.id)
         assert status is not None
@@ -109,28 +109,28 @@ async def test_two_replays_of_the_same_deliveries_bill_them_once(workshop: Works
 async def test_a_delivery_that_a_repeat_woke_meanwhile_is_settled_for_the_replay_too(
     workshop: Workshop,
 ) -> None:
-    telling = Telling()
-    settler = await workshop.settler(telling)
+    fake = FakeMappings()
+    settler = await workshop.settler(fake)
     post = incoming(body(needing("a price", bill("key"))))
     await settler.settle(await workshop.accept([post]))
     started = await start_replay(workshop.database, UNPRICED, actor="test")
     await workshop.inbox.accept(post)
     assert await workshop.states() == {"received": 1}
-    telling.knows.add("a price")
-    await workshop.runner(settler, telling).advance()
+    fake.knows.add("a price")
+    await workshop.runner(settler, fake).advance()
     status = await replay_status(workshop.database, started.id)
     assert status is not None
     assert (status.state, status.recorded) == ("done", 1)
 
 
 async def test_what_was_discarded_meanwhile_stays_discarded(workshop: Workshop) -> None:
-    telling = Telling()
-    settler = await workshop.settler(telling)
-    ids = await some_failed(workshop, telling, 2)
+    fake = FakeMappings()
+    settler = await workshop.settler(fake)
+    ids = await some_failed(workshop, fake, 2)
     started = await start_replay(workshop.database, UNPRICED, actor="test")
     await discard(workshop.database, DeliveryFilter(ids=(ids[0],)), actor="me", note="spam")
-    telling.knows.add("a price")
-    await workshop.runner(settler, telling).advance()
+    fake.knows.add("a price")
+    await workshop.runner(settler, fake).advance()
     status = await replay_status(workshop.database, started.id)
     assert status is not None
     assert (status.state, status.recorded, status.unchanged) == ("done", 1, 1)
@@ -141,12 +141,12 @@ async def test_one_as_a_canary_does_not_wait_for_a_long_replay(
     workshop: Workshop, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(replay_runner, "STEP", 2)
-    telling = Telling()
-    settler = await workshop.settler(telling)
-    ids = await some_failed(workshop, telling, 40)
-    telling.knows.add("a price")
+    fake = FakeMappings()
+    settler = await workshop.settler(fake)
+    ids = await some_failed(workshop, fake, 40)
+    fake.knows.add("a price")
     long = await start_replay(workshop.database, UNPRICED, actor="test")
-    advancing = asyncio.create_task(workshop.runner(settler, telling).advance())
+    advancing = asyncio.create_task(workshop.runner(settler, fake).advance())
     while not (begun := await replay_status(workshop.database, long.id)) or begun.done < 4:
         await asyncio.sleep(0.01)
     canary = await start_replay(
@@ -163,13 +163,13 @@ async def test_one_as_a_canary_does_not_wait_for_a_long_replay(
 
 async def test_two_replays_that_overlap_share_what_each_finds(workshop: Workshop) -> None:
     """The second takes what failed too; what the first has recorded by then it leaves alone."""
-    telling = Telling()
-    settler = await workshop.settler(telling)
-    ids = await some_failed(workshop, telling, 6)
-    telling.knows.add("a price")
+    fake = FakeMappings()
+    settler = await workshop.settler(fake)
+    ids = await some_failed(workshop, fake, 6)
+    fake.knows.add("a price")
     first = await start_replay(workshop.database, UNPRICED, actor="test", limit=4)
     second = await start_replay(workshop.database, DeliveryFilter(ids=tuple(ids[2:])), actor="test")
-    await workshop.runner(settler, telling).advance()
+    await workshop.runner(settler, fake).advance()
     found = [await replay_status(workshop.database, one.id) for one in (first, second)]
     assert [(one.state, one.matched, one.done) for one in found if one] == [("done", 4, 4)] * 2
     assert [(one.recorded, one.unchanged) for one in found if one] == [(4, 0), (2, 2)]
@@ -181,8 +181,8 @@ async def test_a_replay_of_many_is_gathered_in_parts_and_noted_once(
     workshop: Workshop, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(batching, "STEP", 3)
-    telling = Telling()
-    ids = await some_failed(workshop, telling, 10)
+    fake = FakeMappings()
+    ids = await some_failed(workshop, fake, 10)
     started = await start_replay(workshop.database, UNPRICED, actor="test")
     items = await workshop.all(
         select(replay_items.c.delivery_id, replay_items.c.position).order_by(
@@ -198,14 +198,14 @@ async def test_a_replay_cut_off_while_it_is_gathered_takes_up_nothing(
     workshop: Workshop, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(batching, "STEP", 3)
-    telling = Telling()
-    settler = await workshop.settler(telling)
-    await some_failed(workshop, telling, 10)
+    fake = FakeMappings()
+    settler = await workshop.settler(fake)
+    await some_failed(workshop, fake, 10)
     monkeypatch.setattr(batching, "PAUSE_SECONDS", 3600)
     with pytest.raises(TimeoutError):
         await asyncio.wait_for(start_replay(workshop.database, UNPRICED, actor="test"), 1)
-    telling.knows.add("a price")
-    await workshop.runner(settler, telling).advance()
+    fake.knows.add("a price")
+    await workshop.runner(settler, fake).advance()
     assert await workshop.states() == {"failed": 10}
     assert await workshop.count(actions) == 0
 
@@ -214,8 +214,8 @@ async def test_bodies_are_compared_a_few_at_a_time(
     workshop: Workshop, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(batching, "BODIES_BYTES", 1_000)
-    telling = Telling()
-    settler = await workshop.settler(telling)
+    fake = FakeMappings()
+    settler = await workshop.settler(fake)
     ids = await workshop.post(*(body(bill(f"key-{n}"), padding="x" * 400) for n in range(10)))
     await settler.settle(ids)
     held: list[int] = []
@@ -227,8 +227,8 @@ async def test_bodies_are_compared_a_few_at_a_time(
             yield rows
 
     monkeypatch.setattr(replay_runner, "with_bodies", watched)
-    telling.micros = 2_000_000
-    status = await workshop.replay(settler, telling, RECORDED)
+    fake.micros = 2_000_000
+    status = await workshop.replay(settler, fake, RECORDED)
     assert (status.unchanged, len(status.differences)) == (10, 10)
     assert len(held) >= 4
     assert max(held) < 2_000
@@ -241,10 +241,10 @@ async def test_no_more_is_released_while_what_was_does_not_settle(
     monkeypatch.setattr(replay_runner, "STEP", 2)
     monkeypatch.setattr(replay_runner, "OUTSTANDING", 4)
     monkeypatch.setattr(replay_runner, "REST_SECONDS", 0.02)
-    telling = Telling()
-    settler = await workshop.settler(telling)
-    await some_failed(workshop, telling, 10)
-    telling.knows.add("a price")
+    fake = FakeMappings()
+    settler = await workshop.settler(fake)
+    await some_failed(workshop, fake, 10)
+    fake.knows.add("a price")
     started = await start_replay(workshop.database, UNPRICED, actor="test")
     settle = settler.settle
 
@@ -252,7 +252,7 @@ async def test_no_more_is_released_while_what_was_does_not_settle(
         """Nothing is settled for now."""
 
     monkeypatch.setattr(settler, "settle", put_off)
-    advancing = asyncio.create_task(workshop.runner(settler, telling).advance())
+    advancing = asyncio.create_task(workshop.runner(settler, fake).advance())
     await asyncio.sleep(1)
     assert await workshop.states() == {"received": 4, "failed": 6}
     monkeypatch.setattr(settler, "settle", settle)

@@ -12,7 +12,7 @@ from jobs.ledger.fold import ClaimedDelivery
 from jobs.settling import retry, sweeper
 from jobs.settling.fair_queue import SLOW_SECONDS, FairQueue
 from jobs.settling.settle import Settler
-from tests.jobs.doubles import Telling, bill, body
+from tests.jobs.doubles import FakeMappings, bill, body
 from tests.jobs.workshop import Workshop
 
 
@@ -81,7 +81,7 @@ async def test_slow_deliveries_of_seconds_each_leave_other_sources_their_latency
     workshop: Workshop, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(retry, "SLOW_PAUSE_SECONDS", 0.2)
-    settler = await workshop.settler(Telling())
+    settler = await workshop.settler(FakeMappings())
     learnt = [body(bill(f"learnt-{n}"), takes_seconds=0.4) for n in range(2)]
     await settler.settle(await workshop.post(*learnt, source="slow"))
     slow = await workshop.post(

@@ -13,7 +13,7 @@ from jobs.replays.items import note_results
 from jobs.settling.settle import Settler
 from mappings.engine.loading.load import MappingSet, load
 from receiver.signatures import RULES
-from tests.jobs.doubles import Telling
+from tests.jobs.doubles import FakeMappings
 from tests.jobs.workshop import Workshop
 
 AGENTS = """\
@@ -72,8 +72,8 @@ class _Service:
         return [await self.workshop.delivery(one) for one in ids]
 
     async def replay(self) -> None:
-        telling = cast("Telling", self.mappings)
-        await self.workshop.replay(self.settler, telling, DeliveryFilter(state="failed"))
+        fake = cast("FakeMappings", self.mappings)
+        await self.workshop.replay(self.settler, fake, DeliveryFilter(state="failed"))
         await self.settler.close()
 
     async def billed(self) -> set[tuple[str, int, str]]:

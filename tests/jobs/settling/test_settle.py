@@ -23,7 +23,7 @@ from mappings.engine.types import VersionText
 from receiver.signatures import RULES
 from tests.jobs import model
 from tests.jobs.builders import DAWN
-from tests.jobs.doubles import Telling, bill, body, in_order, needing, undo
+from tests.jobs.doubles import FakeMappings, bill, body, in_order, needing, undo
 from tests.jobs.workshop import Workshop
 from tests.support.postgres import Postgres
 
@@ -45,11 +45,11 @@ async def test_of_a_hundred_events_three_bill(workshop: Workshop) -> None:
     assert await workshop.open_micros() == {f"deal-{n}": 990_000 for n in (7, 8, 99)}
 
 
-async def test_one_bad_event_holds_back_the_good_ones_until_it_is_mended(
+async def test_one_bad_event_holds_back_the_good_ones_until_it_is_fixed(
     workshop: Workshop,
 ) -> None:
-    telling = Telling()
-    settler = await workshop.settler(telling)
+    fake = FakeMappings()
+    settler = await workshop.settler(fake)
     claims = [bill(f"deal-{number}") for number in range(99)]
     (delivery_id,) = await workshop.post(body(*claims, bill("deal-99", needs="a price")))
     await settler.settle([delivery_id])
@@ -63,14 +63,14 @@ async def test_one_bad_event_holds_back_the_good_ones_until_it_is_mended(
     assert "holds back 99 good outcomes" in row.detail
     assert await workshop.count(outcomes) == 0
     assert await workshop.count(billing_events) == 0
-    telling.knows.add("a price")
+    fake.knows.add("a price")
     await workshop.inbox.accept(next(iter(in_order([row.body]))))  # another delivery, same events
     await settler.settle([*workshop.rung])
     assert len(await workshop.open_micros()) == 100
 
 
 @pytest.mark.parametrize("reason", ["parse", "mapping", "unmapped", "unpriced"])
-async def test_a_permanent_failure_says_why_and_keeps_the_bytes(
+async def test_a_permanent_failure_has_its_reason_and_keeps_the_bytes(
     workshop: Workshop, reason: str
 ) -> None:
     content = body(bill("key", needs="acme", reason=reason))
@@ -166,15 +166,24 @@ async def test_a_conflict_fails_alone_and_the_first_recorded_stands(workshop: Wo
     assert billed == {"a": "acme", "b": "globex"}
 
 
-async def test_a_recorded_outcome_keeps_all_that_was_said(workshop: Workshop) -> None:
+async def test_a_recorded_outcome_keeps_all_that_was_mapped(workshop: Workshop) -> None:
     (delivery_id,) = await workshop.post(body(bill("key", at=DAWN)))
     await (await workshop.settler()).settle([delivery_id])
-    (said,) = await workshop.all(select(outcomes))
+    (recorded,) = await workshop.all(select(outcomes))
     (event,) = await workshop.all(select(billing_events))
-    assert (said.outcome_key, said.ordinal, said.rule, said.source) == ("key", 1, "resolved", "crm")
-    assert (said.kind, said.verdict, said.billing_event_id) == ("charge", "charged", event.id)
-    assert (event.outcome_id, event.sequence, event.reverses) == (said.id, 1, None)
-    for row in (said, event):
+    assert (recorded.outcome_key, recorded.ordinal, recorded.rule, recorded.source) == (
+        "key",
+        1,
+        "resolved",
+        "crm",
+    )
+    assert (recorded.kind, recorded.verdict, recorded.billing_event_id) == (
+        "charge",
+        "charged",
+        event.id,
+    )
+    assert (event.outcome_id, event.sequence, event.reverses) == (recorded.id, 1, None)
+    for row in (recorded, event):
         assert (row.agent_id, row.customer_id, row.indicator) == ("agent", "acme", "resolved")
         assert (row.amount_micros, row.currency, row.occurred_at) == (990_000, "USD", DAWN)
         assert (row.mapping_version, row.price_version) == ("mapping-1", "prices-1")
@@ -184,16 +193,16 @@ async def test_a_recorded_outcome_keeps_all_that_was_said(workshop: Workshop) ->
 async def test_an_untimed_charge_occurred_when_it_was_received(workshop: Workshop) -> None:
     (delivery_id,) = await workshop.post(body(bill("key")))
     await (await workshop.settler()).settle([delivery_id])
-    (said,) = await workshop.all(select(outcomes))
+    (recorded,) = await workshop.all(select(outcomes))
     (event,) = await workshop.all(select(billing_events))
-    assert said.occurred_at is None
+    assert recorded.occurred_at is None
     assert event.occurred_at == (await workshop.delivery(delivery_id)).received_at
 
 
 async def test_a_reversal_of_a_charge_settled_long_ago_takes_its_amount(
     workshop: Workshop,
 ) -> None:
-    cheap, dear = Telling(), Telling("mapping-2")
+    cheap, dear = FakeMappings(), FakeMappings("mapping-2")
     dear.micros = 5_000_000
     (charged,) = await workshop.post(body(bill("key", at=DAWN)))
     await (await workshop.settler(cheap)).settle([charged])
@@ -226,8 +235,8 @@ async def test_customers_are_known_from_their_first_charge_on(workshop: Workshop
 
 
 async def test_the_texts_that_billed_are_kept_with_their_tables(workshop: Workshop) -> None:
-    telling = Telling()
-    telling.versions = {
+    fake = FakeMappings()
+    fake.versions = {
         "mapping-1": VersionText(
             kind="mapping", name="crm.yaml", text="é", parts={"companies": "table-1"}
         ),
@@ -235,7 +244,7 @@ async def test_the_texts_that_billed_are_kept_with_their_tables(workshop: Worksh
         "table-2": VersionText(kind="table", name="unused", text="8: globex"),
         "prices-1": VersionText(kind="catalogue", name="agents.yaml", text="agents:"),
     }
-    settler = await workshop.settler(telling)
+    settler = await workshop.settler(fake)
     ignored, failed = await workshop.post(body(), body(needing("a price", bill("key"))))
     await settler.settle([ignored, failed])
     assert await workshop.count(mapping_versions) == 0
@@ -262,7 +271,7 @@ async def test_two_workers_at_the_same_deliveries_bill_each_once(workshop: Works
 
 
 async def test_two_versions_of_the_mappings_bill_a_delivery_once(workshop: Workshop) -> None:
-    old, new = Telling(), Telling("mapping-2", "prices-2")
+    old, new = FakeMappings(), FakeMappings("mapping-2", "prices-2")
     new.micros = 2_000_000
     settlers = [await workshop.settler(one) for one in (old, new)]
     ids = await workshop.post(*(body(bill(f"key-{number}")) for number in range(100)))
@@ -302,16 +311,16 @@ async def test_one_delivery_mapped_twice_is_recorded_once(workshop: Workshop) ->
     """Two workers hold the same mapped delivery, as when a lease ran out under a blocked loop."""
     (delivery_id,) = await workshop.post(body(bill("key")))
     (claimed,) = await claim(workshop.database, [delivery_id])
-    telling = Telling()
-    work = MappedDelivery(claimed, telling.map(delivery_input(claimed, oldest_days=None)))
+    fake = FakeMappings()
+    work = MappedDelivery(claimed, fake.map(delivery_input(claimed, oldest_days=None)))
     late = MappedDelivery(replace(claimed, attempts=2), work.mapped)
     recorders = [Recorder(workshop.new_database(), note_results) for _ in range(2)]
     settlements = await asyncio.gather(
-        recorders[0].settle([work], telling.versions),
-        recorders[1].settle([late], telling.versions),
+        recorders[0].settle([work], fake.versions),
+        recorders[1].settle([late], fake.versions),
     )
     assert sorted(len(found) for found in settlements) == [0, 1]
-    assert await recorders[1].settle([late], telling.versions) == {}
+    assert await recorders[1].settle([late], fake.versions) == {}
     assert await workshop.count(outcomes) == 1
     assert await workshop.count(billing_events) == 1
 
@@ -320,12 +329,12 @@ async def test_what_waited_for_a_lock_is_recorded_when_it_is_written(workshop: W
     """Not when it began to wait: a period that was closed meanwhile must not change any more."""
     (delivery_id,) = await workshop.post(body(bill("key")))
     (claimed,) = await claim(workshop.database, [delivery_id])
-    telling = Telling()
-    work = MappedDelivery(claimed, telling.map(delivery_input(claimed, oldest_days=None)))
+    fake = FakeMappings()
+    work = MappedDelivery(claimed, fake.map(delivery_input(claimed, oldest_days=None)))
     recorder = Recorder(workshop.new_database(), note_results)
     async with workshop.new_database().write() as other:
         await lock_keys(workshop.database, other, ["key"])
-        waiting = asyncio.create_task(recorder.settle([work], telling.versions))
+        waiting = asyncio.create_task(recorder.settle([work], fake.versions))
         await asyncio.sleep(0.3)
         assert not waiting.done()
         released_at = datetime.now(UTC)
@@ -343,7 +352,7 @@ async def test_the_longest_key_fits_both_databases(workshop: Workshop) -> None:
 
 
 async def test_a_source_that_maps_slowly_does_not_hold_up_the_others(workshop: Workshop) -> None:
-    settler = await workshop.settler(Telling())
+    settler = await workshop.settler(FakeMappings())
     slow = await workshop.post(
         *[body(bill(f"slow-{n}"), takes_seconds=0.1) for n in range(40)], source="slow"
     )

@@ -19,7 +19,7 @@ from jobs.settling import attempt, claims, mapper, retry
 from jobs.storage import sqlite
 from jobs.storage.schema import billing_events, deliveries
 from mappings.engine.types import DeliveryInput, Mapped, VersionText
-from tests.jobs.doubles import Telling, bill, body, undo
+from tests.jobs.doubles import FakeMappings, bill, body, undo
 from tests.jobs.workshop import Workshop
 
 
@@ -101,12 +101,12 @@ async def test_a_delivery_that_kills_its_process_is_given_up_unmapped(workshop: 
     """Five attempts were begun and none came to an end: a sixth would kill this worker too."""
     ids = await workshop.post(body(bill("a")), body(bill("b")))
     await workshop.run("UPDATE deliveries SET attempts = 5 WHERE id = :id", id=ids[0])
-    telling = Telling()
-    await (await workshop.settler(telling)).settle(ids)
+    fake = FakeMappings()
+    await (await workshop.settler(fake)).settle(ids)
     killer, neighbour = [await workshop.delivery(one) for one in ids]
     assert (killer.state, killer.reason) == ("failed", "internal")
     assert neighbour.state == "recorded"
-    assert telling.mapped[killer.body] == 0
+    assert fake.mapped[killer.body] == 0
 
 
 async def test_a_fifth_attempt_may_still_succeed(workshop: Workshop) -> None:
@@ -136,7 +136,7 @@ async def test_an_attempt_is_committed_before_mapping_starts(workshop: Workshop)
     loop = asyncio.get_running_loop()
     (delivery_id,) = await workshop.post(body(bill("key")))
 
-    class Looking(Telling):
+    class Looking(FakeMappings):
         def map(self, delivery: Any) -> Any:
             look = asyncio.run_coroutine_threadsafe(workshop.delivery(delivery_id), loop)
             row = look.result(5)
@@ -169,18 +169,18 @@ async def test_a_long_mapping_keeps_its_lease(
     monkeypatch.setattr(mapper, "KEEP_ALIVE_SECONDS", 0.1)
     content = body(bill("key"), takes_seconds=1.2)
     (delivery_id,) = await workshop.post(content)
-    telling = Telling()
-    slow, other = await workshop.settler(telling), await workshop.settler(telling)
+    fake = FakeMappings()
+    slow, other = await workshop.settler(fake), await workshop.settler(fake)
     settling = asyncio.create_task(slow.settle([delivery_id]))
     while not settling.done():
         await asyncio.sleep(0.1)
         await other.settle([delivery_id])
-    assert telling.mapped[content] == 1
+    assert fake.mapped[content] == 1
     assert (await workshop.delivery(delivery_id)).attempts == 1
     assert await workshop.states() == {"recorded": 1}
 
 
-class UntilReleased(Telling):
+class UntilReleased(FakeMappings):
     """A mapping that goes on only when the event loop lets it."""
 
     def __init__(self) -> None:

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from jobs.settling import attempt, mapper, settle
-from tests.jobs.doubles import Telling, bill, body
+from tests.jobs.doubles import FakeMappings, bill, body
 from tests.jobs.workshop import Workshop
 
 
@@ -54,11 +54,11 @@ async def test_what_ends_a_loop_ends_the_worker_and_loses_nothing(
         raise Panic
 
     ids = await workshop.post(body(bill("key")))
-    telling = Telling()
-    settler = await workshop.settler(telling)
+    fake = FakeMappings()
+    settler = await workshop.settler(fake)
     watching = asyncio.create_task(settler.watch())
     with monkeypatch.context() as broken:
-        broken.setattr(telling, "map", panics)
+        broken.setattr(fake, "map", panics)
         await settler.settle(ids)
         with pytest.raises(Panic):
             await asyncio.wait_for(watching, 5)
@@ -83,10 +83,10 @@ async def test_a_stop_cuts_off_a_long_mapping_and_counts_it_for_no_delivery(
 ) -> None:
     monkeypatch.setattr(settle, "ENDING_SECONDS", 0.2)
     ids = await workshop.post(body(bill("slow"), takes_seconds=3), body(bill("quick")))
-    telling = Telling()
-    settler = await workshop.settler(telling)
+    fake = FakeMappings()
+    settler = await workshop.settler(fake)
     settling = asyncio.create_task(settler.settle(ids))
-    while not telling.mapped:
+    while not fake.mapped:
         await asyncio.sleep(0.01)
     began = time.monotonic()
     await settler.close()

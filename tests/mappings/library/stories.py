@@ -11,7 +11,7 @@ from mappings.engine.loading.mapping_set import MappingSet
 from mappings.engine.tooling.examples import RECEIVED_AT
 from mappings.engine.types import DeliveryInput, Outcome
 from receiver.signatures import RULES
-from tests.jobs.model import Said, owes
+from tests.jobs.model import ModelOutcome, owes
 
 FILES = read_directory(Path(__file__).parents[3] / "mappings" / "library")
 MAPPINGS = load(FILES, timezone="UTC", schemes=RULES)
@@ -38,11 +38,11 @@ def outcomes_of(source: str, body: Any, mappings: MappingSet = MAPPINGS) -> Sequ
 
 def owed(outcomes: Sequence[Outcome]) -> int:
     """How many keys are left with a charge, by the model that the ledger is held to."""
-    said: dict[str, list[Said]] = {}
+    said: dict[str, list[ModelOutcome]] = {}
     for outcome in outcomes:
         at = outcome.occurred_at.timestamp() if outcome.occurred_at else None
         rule = str(outcome.amount_rule)
-        said.setdefault(outcome.key, []).append(Said(outcome.kind, at, 0, rule=rule))
+        said.setdefault(outcome.key, []).append(ModelOutcome(outcome.kind, at, 0, rule=rule))
     return sum(owes(history) is not None for history in said.values())
 
 
