@@ -16,7 +16,7 @@ from jobs.storage.batching import chunks
 from jobs.storage.schema import billing_events, customers
 from mappings.engine.loading.load import MappingSet
 from mappings.engine.pricing.catalogue import Agent, Catalogue
-from mappings.engine.pricing.unused import Triple, UnusedPrice, unused_prices
+from mappings.engine.pricing.unused import UnusedPrice, Usage, unused_prices
 
 #: So many customers are looked through for the name that was meant.
 MOST_NAMES = 5_000
@@ -32,7 +32,7 @@ async def read_unused_prices(
     named = {name for agent in catalogue.agents.values() for name in agent.customers}
     billed = await _billed_customers(connection, sorted(named))
     users = billed | named.intersection(_possible_customers(mappings))
-    triples: set[Triple] = set()
+    triples: set[Usage] = set()
     for name, agent in catalogue.agents.items():
         if agent.customers:
             indicators = await _indicators(connection, mappings, name, agent)
@@ -83,7 +83,7 @@ def _possible_customers(mappings: MappingSet) -> Iterator[str]:
                 yield rule.customer.template.literal
 
 
-async def _other_customers(connection: AsyncConnection, catalogue: Catalogue) -> set[Triple]:
+async def _other_customers(connection: AsyncConnection, catalogue: Catalogue) -> set[Usage]:
     """Who may have been meant: the customers billed last, under the agents with own prices."""
     columns = customers.c
     latest = select(columns.id).order_by(columns.first_billed_at.desc()).limit(MOST_NAMES)

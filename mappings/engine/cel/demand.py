@@ -150,17 +150,13 @@ def _loop_depth(loop: Fold) -> int:
 
 def _builds(tree: Tree) -> bool:
     """Whether something is built or searched; a list of literals is neither."""
-    return _is_built(tree) or _calls(tree) or any(map(_builds, _parts(tree)))
-
-
-def _is_built(tree: Tree) -> bool:
     match tree:
-        case Items(items=items):
-            return not all(isinstance(item, Constant) for item in items)
+        case Items(items=items) if not all(isinstance(item, Constant) for item in items):
+            return True
         case Members():
             return True
         case _:
-            return False
+            return _calls(tree) or any(map(_builds, _parts(tree)))
 
 
 def _calls(tree: Tree) -> bool:
@@ -175,12 +171,12 @@ def _calls(tree: Tree) -> bool:
 
 def _builds_texts(tree: Tree) -> bool:
     """Whether something else is built than a list that grows by items."""
-    grows = isinstance(tree, Call) and tree.function == "_+_" and _has_items(tree)
-    return (_calls(tree) and not grows) or any(map(_builds_texts, _parts(tree)))
-
-
-def _has_items(call: Call) -> bool:
-    return any(isinstance(argument, Items) for argument in call.arguments)
+    match tree:
+        case Call(function="_+_", arguments=(Items(), _) | (_, Items())):
+            is_text = False
+        case _:
+            is_text = _calls(tree)
+    return is_text or any(map(_builds_texts, _parts(tree)))
 
 
 def _separators(tree: Tree) -> Iterator[str]:
@@ -190,16 +186,14 @@ def _separators(tree: Tree) -> Iterator[str]:
             yield separator
         case Call(function="json"):
             yield ","
-        case Call(function="split" | "replace" | "join"):
-            yield from (_ANYWHERE,) if _is_open(tree) else ()
+        case Call(function=name) if name == "split" or (
+            name in {"replace", "join"} and _depth(tree)
+        ):
+            yield _ANYWHERE
         case _:
             pass
     for part in _parts(tree):
         yield from _separators(part)
-
-
-def _is_open(call: Call) -> bool:
-    return call.function == "split" or _depth(call) > 0
 
 
 def _parts(tree: Tree) -> tuple[Tree, ...]:
@@ -220,12 +214,9 @@ def _extent(values: Iterable[object], separators: frozenset[str]) -> tuple[int, 
             if isinstance(value, str):
                 chars = max(chars, len(value))
                 if len(value) > items:
-                    items = max(items, _pieces(value, separators))
+                    pieces = (value.count(separator) + 1 for separator in separators)
+                    items = max(items, *pieces, 0)
             elif isinstance(value, (list, dict)):
                 items = max(items, len(value))
                 waiting.append([*value, *value.values()] if isinstance(value, dict) else value)
     return items, chars
-
-
-def _pieces(text: str, separators: frozenset[str]) -> int:
-    return max((text.count(separator) + 1 for separator in separators), default=0)

@@ -78,8 +78,8 @@ def declarations(
         _declare("seconds", _Type.TIMESTAMP, [[kind] for kind in numbers], _seconds),
         _declare("lookup", text, [[text, text], [text, text, text]], lookup),
         _declare("minor", text, [[kind, text] for kind in (text, *integers)], _minor),
-        _declare("nfc", text, [[text]], _nfc),
-        _declare("trim", text, [[text]], _trim),
+        _declare("nfc", text, [[text]], lambda value: _without_nul("nfc", nfc(value))),
+        _declare("trim", text, [[text]], lambda value: _without_nul("trim", trim(value))),
         _declare("timestamp", _Type.TIMESTAMP, [[text, text]], _time),
         _declare(TIME, _Type.TIMESTAMP, [[text], [_Type.INT], [_Type.TIMESTAMP]], _time),
     ]
@@ -102,14 +102,6 @@ def _declare(
 
 def _id(value: str | int) -> str:
     return _without_nul("id", value) if isinstance(value, str) else str(value)
-
-
-def _trim(value: str) -> str:
-    return _without_nul("trim", trim(value))
-
-
-def _nfc(value: str) -> str:
-    return _without_nul("nfc", nfc(value))
 
 
 def _without_nul(function: str, text: str) -> str:

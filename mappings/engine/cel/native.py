@@ -104,13 +104,9 @@ def _id(value: str) -> str:
     return f"cel.bind({_VALUE}, dyn({value}), {text})"
 
 
-def _millis(count: str) -> str:
-    moment = f'timestamp(0) + duration(string({_VALUE}) + "ms")'
-    return f"cel.bind({_VALUE}, dyn({count}), {_if_whole(moment)})"
-
-
-def _seconds(count: str) -> str:
-    return f"cel.bind({_VALUE}, dyn({count}), {_if_whole(f'timestamp({_VALUE})')})"
+def _instant(count: str, moment: str) -> str:
+    of_whole = f"type({_VALUE}) == int ? dyn({moment}) : {_NO_VALUE}"
+    return f"cel.bind({_VALUE}, dyn({count}), {of_whole})"
 
 
 def _time(text: str) -> str:
@@ -129,14 +125,6 @@ def _text_and_zone(text: str, zone: str) -> str:
     return f'({text}) + "\\u{ord(ZONE_MARK):04x}" + ({zone})'
 
 
-def _if_whole(moment: str) -> str:
-    return f"type({_VALUE}) == int ? dyn({moment}) : {_NO_VALUE}"
-
-
-def _lookup(table: str, key: str) -> str:
-    return f"{TABLES}[{table}][{key}]"
-
-
 def _lookup_or(table: str, key: str, default: str) -> str | None:
     """Only with a default written out: any other might be no text."""
     if [token.kind for token in celtext.tokens(default)] != ["string"]:
@@ -144,18 +132,6 @@ def _lookup_or(table: str, key: str, default: str) -> str | None:
     found = f"{TABLES}[{table}][?{_VALUE}].orValue({default})"
     text = f"type({_VALUE}) == string ? dyn({found}) : {_NO_VALUE}"
     return f"cel.bind({_VALUE}, dyn({key}), {text})"
-
-
-def _json(text: str) -> str:
-    return f'{DOCUMENTS}["json"][{text}]'
-
-
-def _trim(text: str) -> str:
-    return _read_unless_ascii("trim", text, f"{_VALUE}.trim()")
-
-
-def _nfc(text: str) -> str:
-    return _read_unless_ascii("nfc", text, _VALUE)
 
 
 def _read_unless_ascii(function: str, text: str, plain: str) -> str:
@@ -178,14 +154,16 @@ def _minor(count: str, currency: str) -> str:
 
 _FORMS: Mapping[tuple[str, int], Callable[..., str | None]] = {
     ("id", 1): _id,
-    ("json", 1): _json,
-    ("millis", 1): _millis,
-    ("seconds", 1): _seconds,
+    ("json", 1): lambda text: f'{DOCUMENTS}["json"][{text}]',
+    ("millis", 1): lambda count: _instant(
+        count, f'timestamp(0) + duration(string({_VALUE}) + "ms")'
+    ),
+    ("seconds", 1): lambda count: _instant(count, f"timestamp({_VALUE})"),
     (TIME, 1): _time,
     ("timestamp", 2): _time_in_zone,
     ("minor", 2): _minor,
-    ("nfc", 1): _nfc,
-    ("trim", 1): _trim,
-    ("lookup", 2): _lookup,
+    ("nfc", 1): lambda text: _read_unless_ascii("nfc", text, _VALUE),
+    ("trim", 1): lambda text: _read_unless_ascii("trim", text, f"{_VALUE}.trim()"),
+    ("lookup", 2): lambda table, key: f"{TABLES}[{table}][{key}]",
     ("lookup", 3): _lookup_or,
 }

@@ -62,7 +62,7 @@ def bare(output: str) -> str:
 
 
 def runtime_error(output: str) -> EvalError:
-    """The error value whose text is `said`, as an exception."""
+    """The error value whose text is `output`, as an exception."""
     text = bare(output)
     for pattern, error_of in _ERRORS:
         match = pattern.match(text)
@@ -76,7 +76,7 @@ class NoObject(EvalError):
     """A member is read of a value that is not an object; the lenient form knows which."""
 
     def __init__(self, number: int, kind: str) -> None:
-        super().__init__("a member is read of a value that is not an object", _ASK_FIRST)
+        super().__init__(_NOT_AN_OBJECT, _ASK_FIRST)
         self.number = number
         self.kind = kind
 
@@ -144,7 +144,7 @@ def _no_match(match: re.Match[str]) -> EvalError:
     name, _, arguments = match[1].partition("(")
     found = kinds(arguments.removesuffix(")"))
     if name in _OF_NO_OBJECT:
-        message = f"a member is read of {found[0]}" if found else _OF_NO_OBJECT[name]
+        message = f"a member is read of {found[0]}" if found else _NOT_AN_OBJECT
         return EvalError(message, _optional_or(found, _ASK_FIRST))
     if name in _NO_VALUE_FOR:
         return EvalError(*_NO_VALUE_FOR[name])
@@ -173,14 +173,16 @@ def _optional_or(found: list[str], remedy: str) -> str:
     return OPTIONAL_REMEDY if OPTIONAL in found else remedy
 
 
-def _known(message: str, remedy: str) -> Callable[[re.Match[str]], EvalError]:
-    """An error whose parts may quote groups of the library's text, as `{1}`."""
+def _known(
+    pattern: str, message: str, remedy: str
+) -> tuple[re.Pattern[str], Callable[[re.Match[str]], EvalError]]:
+    """An entry of `_ERRORS` whose message may quote groups of the library's text, as `{1}`."""
 
     def error_of(match: re.Match[str]) -> EvalError:
         groups = [match[0], *(group or "" for group in match.groups())]
         return EvalError(message.format(*groups), remedy)
 
-    return error_of
+    return re.compile(pattern), error_of
 
 
 def _unreadable(match: re.Match[str]) -> EvalError:
@@ -197,9 +199,8 @@ _READABLE = {
     "bool": "bool() reads true and false",
     "duration": "duration() reads text such as 90s, 1.5h or 1h30m",
 }
-_OF_NO_OBJECT = dict.fromkeys(
-    ("_?._", "_[?_]", "_[_]"), "a member is read of a value that is not an object"
-)
+_OF_NO_OBJECT = frozenset({"_?._", "_[?_]", "_[_]"})
+_NOT_AN_OBJECT = "a member is read of a value that is not an object"
 _CONDITION = "write a comparison, such as event.member == true"
 #: Where the library names no types.
 _NO_VALUE_FOR = {
@@ -239,59 +240,72 @@ _ERRORS: tuple[tuple[re.Pattern[str], Callable[[re.Match[str]], EvalError]], ...
     (re.compile(r"Index error: expected integer type, got (.*)"), _no_index),
     (re.compile(r"No matching overloads found : (.*)", re.DOTALL), _no_match),
     (re.compile("Iteration budget"), _over_budget),
-    (
-        re.compile("String to Timestamp conversion failed|timestamp overflow", re.IGNORECASE),
-        _known("timestamp() cannot read the value", _TIME_REMEDY),
+    _known(
+        "(?i:String to Timestamp conversion failed|timestamp overflow)",
+        "timestamp() cannot read the value",
+        _TIME_REMEDY,
     ),
     (re.compile("String to (Duration) conversion failed"), _unreadable),
     (re.compile("(?i:type conversion error) from '.*' to '(.*)'"), _unreadable),
     (re.compile(r"cannot convert \w+ to (\w+)"), _unreadable),
-    (
-        re.compile(r"duplicate key in map"),
-        _known("the object that is written out has one member twice", "leave one of them out"),
+    _known(
+        r"duplicate key in map",
+        "the object that is written out has one member twice",
+        "leave one of them out",
     ),
-    (
-        re.compile(r"optional\.none\(\) dereference"),
-        _known(".value() is asked of what is absent", "write .orValue(…) in its place"),
+    _known(
+        r"optional\.none\(\) dereference",
+        ".value() is asked of what is absent",
+        "write .orValue(…) in its place",
     ),
-    (
-        re.compile(r"<string>\.(\w+)\(|index out of range"),
-        _known("a position lies outside the text", "ask its size() first"),
+    _known(
+        r"<string>\.(\w+)\(|index out of range",
+        "a position lies outside the text",
+        "ask its size() first",
     ),
-    (
-        re.compile(r"index \d+ out of range"),
-        _known(".format() has fewer values than its text asks for", "give one for each %"),
+    _known(
+        r"index \d+ out of range",
+        ".format() has fewer values than its text asks for",
+        "give one for each %",
     ),
-    (
-        re.compile(r"unrecognized formatting clause \"(.*)\""),
-        _known(".format() does not know %{1}", "write %s for any value"),
+    _known(
+        r"unrecognized formatting clause \"(.*)\"",
+        ".format() does not know %{1}",
+        "write %s for any value",
     ),
-    (
-        re.compile(r"\w+ clause can only be used on .*"),
-        _known(".format() has a value that its % is not for", "write %s for any value"),
+    _known(
+        r"\w+ clause can only be used on .*",
+        ".format() has a value that its % is not for",
+        "write %s for any value",
     ),
-    (
-        re.compile("(divide|modulus) by zero"),
-        _known("it divides by zero", "ask for 0 first, such as n == 0 ? 0 : 1 / n"),
+    _known(
+        "(divide|modulus) by zero",
+        "it divides by zero",
+        "ask for 0 first, such as n == 0 ? 0 : 1 / n",
     ),
-    (
-        re.compile("invalid regular expression: (.*)"),
-        _known("the regular expression of .matches() is wrong: {1}", "correct it (RE2 syntax)"),
+    _known(
+        "invalid regular expression: (.*)",
+        "the regular expression of .matches() is wrong: {1}",
+        "correct it (RE2 syntax)",
     ),
-    (
-        re.compile("malformed UTF-8 bytes"),
-        _known("string() cannot read the bytes: they are not UTF-8", "look at the payload"),
+    _known(
+        "malformed UTF-8 bytes",
+        "string() cannot read the bytes: they are not UTF-8",
+        "look at the payload",
     ),
-    (
-        re.compile("Invalid timezone"),
-        _known("there is no time zone of that name", "write one such as Europe/Berlin or +02:00"),
+    _known(
+        "Invalid timezone",
+        "there is no time zone of that name",
+        "write one such as Europe/Berlin or +02:00",
     ),
-    (
-        re.compile("(?i:Duration .* (above|below) |Duration is out of range|duration overflow)"),
-        _known("a duration is beyond the 10,000 years that it can have", "look at the payload"),
+    _known(
+        "(?i:Duration .* (above|below) |Duration is out of range|duration overflow)",
+        "a duration is beyond the 10,000 years that it can have",
+        "look at the payload",
     ),
-    (
-        re.compile(r"(.*\b)?(overflow|underflow|out of u?int\d* range|out of range)\b"),
-        _known("a number is beyond the 64 bits that it can have", "compare it as text, with id(…)"),
+    _known(
+        r"(.*\b)?(overflow|underflow|out of u?int\d* range|out of range)\b",
+        "a number is beyond the 64 bits that it can have",
+        "compare it as text, with id(…)",
     ),
 )

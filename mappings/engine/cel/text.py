@@ -75,41 +75,29 @@ def spaced(expression: str) -> str:
 
 def names(expression: str) -> frozenset[str]:
     """The variables and functions it may refer to (a few too many: names bound by macros)."""
-    return frozenset(token.text for token, before in _names(expression) if before != ".")
+    return frozenset(
+        token.text for _, token in _names(tokens(expression)) if token.text not in _NO_NAMES
+    )
 
 
 def members(expression: str, variable: str) -> Iterator[tuple[str, int]]:
     """Each NAME in `variable.NAME`, with the place of NAME."""
     found = tokens(expression)
-    for index, (token, before) in enumerate(_with_before(found)):
-        follows = found[index + 1 : index + 3]
-        if (
-            token.kind == "name"
-            and token.text == variable
-            and before != "."
-            and [t.text for t in follows[:1]] == ["."]
-            and [t.kind for t in follows[1:]] == ["name"]
-        ):
-            yield follows[1].text, follows[1].start
+    for index, token in _names(found):
+        match found[index + 1 : index + 3]:
+            case Token(text="."), Token(kind="name") as member if token.text == variable:
+                yield member.text, member.start
 
 
 def literal_arguments(expression: str, function: str) -> Iterator[tuple[str, int]]:
     """Each literal text that is the first argument of a call of `function`, with its place."""
     found = tokens(expression)
-    for index, (token, before) in enumerate(_with_before(found)):
-        follows = found[index + 1 : index + 4]
-        if (
-            token.kind == "name"
-            and token.text == function
-            and before != "."
-            and len(follows) == 3  # noqa: PLR2004  # `(`, the text, `,` or `)`
-            and follows[0].text == "("
-            and follows[1].kind == "string"
-            and follows[2].text in {",", ")"}
-        ):
-            text = _plain_string(follows[1].text)
-            if text is not None:
-                yield text, follows[1].start
+    for index, token in _names(found):
+        match found[index + 1 : index + 4]:
+            case Token(text="("), Token(kind="string") as literal, Token(text="," | ")") if (
+                token.text == function and (text := _plain_string(literal.text)) is not None
+            ):
+                yield text, literal.start
 
 
 def end_of_expression(text: str, start: int) -> int | None:
@@ -253,17 +241,13 @@ def _outside_brackets(found: Sequence[Token]) -> list[tuple[int, Token]]:
     return outside
 
 
-def _with_before(found: Sequence[Token]) -> Iterator[tuple[Token, str]]:
+def _names(found: Sequence[Token]) -> Iterator[tuple[int, Token]]:
+    """The names that are no member's, with their indexes."""
     before = ""
-    for token in found:
-        yield token, before
+    for index, token in enumerate(found):
+        if token.kind == "name" and before != ".":
+            yield index, token
         before = token.text if not (token.text == "?" and before == ".") else "."
-
-
-def _names(expression: str) -> Iterator[tuple[Token, str]]:
-    for token, before in _with_before(tokens(expression)):
-        if token.kind == "name" and token.text not in _NO_NAMES:
-            yield token, before
 
 
 def _plain_string(literal: str) -> str | None:

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from decimal import Decimal
 from types import MappingProxyType
 
 from mappings.engine.common.errors import InvalidValue
@@ -71,11 +72,7 @@ def minor_amount(count: int | str, currency: str) -> str:
             f"{quoted(text)} is not a whole number of minor units",
             "an amount with a point is in major units already: give it to `value` as it is",
         )
-    decimals = DECIMALS[currency_code(currency)]
-    sign = "-" if text.startswith("-") else ""
-    digits = str(int(text.removeprefix("-"))).zfill(decimals + 1)
-    whole, rest = digits[: len(digits) - decimals], digits[len(digits) - decimals :]
-    return f"{sign}{whole}.{rest}" if rest else f"{sign}{whole}"
+    return format(Decimal(f"{text}e-{DECIMALS[currency_code(currency)]}"), "f")
 
 
 def payable(amount_micros: int, currency: str) -> str | None:

@@ -7,8 +7,9 @@ its last good text stays in force, and so does everything else. `load` is pure o
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path, PurePosixPath
 from types import MappingProxyType
 from zoneinfo import ZoneInfo
@@ -136,14 +137,12 @@ class _Loader:
         catalogue = self._catalogue()
         tables, unreadable = self._tables()
         language = Language(tables, unreadable)
-        compiled = self._compile(language, tables, catalogue)
+        compile_one = partial(compile_file, language=language, tables=tables, schemes=self.schemes)
         serving = Serving(
-            compiled=compiled,
+            compiled=self._compile(compile_one, catalogue),
             last_good=self.last_good,
             history=self.history,
-            compile_accepted=lambda file, body: self._compile_one(
-                file, body, language, tables, None
-            ),
+            compile_accepted=partial(compile_one, files=None),
         )
         served = serving.choose()
         self.stale |= serving.stale
@@ -227,12 +226,12 @@ class _Loader:
         return table
 
     def _compile(
-        self, language: Language, tables: Mapping[str, Table], catalogue: Catalogue | None
+        self, compile_one: Callable[..., CompiledFile], catalogue: Catalogue | None
     ) -> list[CompiledFile]:
         """Every mapping file, checked for itself and against the others."""
         examples = None if self.is_accepted else self.files
         compiled = [
-            self._compile_one(name, self.files[name], language, tables, examples)
+            compile_one(name, self.files[name], files=examples)
             for name in (self.files if self.is_accepted else sorted(self.files))
             if is_mapping(name)
         ]
@@ -241,27 +240,11 @@ class _Loader:
             check_scopes(compiled)
             check_times(compiled)
             check_amounts(compiled)
-            self._check_prices(compiled, catalogue)
         for file in compiled:
+            if catalogue is not None and not self.is_accepted and CATALOGUE_FILE not in self.stale:
+                check_prices(file, catalogue)
             self.problems += file.problems
         return compiled
-
-    def _check_prices(self, compiled: list[CompiledFile], catalogue: Catalogue | None) -> None:
-        if catalogue is not None and CATALOGUE_FILE not in self.stale:
-            for file in compiled:
-                check_prices(file, catalogue)
-
-    def _compile_one(
-        self,
-        file: str,
-        body: bytes,
-        language: Language,
-        tables: Mapping[str, Table],
-        examples: Mapping[str, bytes] | None,
-    ) -> CompiledFile:
-        return compile_file(
-            file, body, language=language, tables=tables, schemes=self.schemes, files=examples
-        )
 
     def _refuse_yml(self) -> None:
         for name in self.files:

@@ -9,21 +9,15 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
+from contextlib import suppress
 from datetime import date, datetime
 from decimal import Decimal
 from types import MappingProxyType
 from typing import Annotated, Literal
 from zoneinfo import ZoneInfo
 
-from pydantic import (
-    AfterValidator,
-    ConfigDict,
-    Discriminator,
-    Field,
-    Tag,
-    model_validator,
-)
+from pydantic import AfterValidator, ConfigDict, Discriminator, Field, Tag, model_validator
 
 from mappings.engine.common.currencies import DECIMALS, near_code
 from mappings.engine.common.identifiers import unfit
@@ -65,11 +59,9 @@ def _currency(text: str) -> str:
 
 
 def _date(text: str) -> str:
-    try:
+    with suppress(ValueError):
         if _DATE.fullmatch(text):
             return date.fromisoformat(text).isoformat()
-    except ValueError:
-        pass
     raise wrong(f"`{shown(text)}` is not a calendar date.", "For example `from: 2027-01-01`.")
 
 
@@ -130,6 +122,19 @@ class PriceShape(Strict):
             )
         self._check_bounds()
         return self
+
+    def entry(self, zone: ZoneInfo) -> Entry:
+        """The price as the catalogue has it; its day begins at 00:00 in `zone`."""
+        since = datetime.fromisoformat(self.from_).replace(tzinfo=zone) if self.from_ else None
+        return Entry(
+            currency=self.currency,
+            price_micros=_micros(self.price),
+            percent=None if self.percent is None else Decimal(self.percent),
+            min_micros=_micros(self.min),
+            max_micros=_micros(self.max),
+            since=since,
+            to_minor=self.round == "minor",
+        )
 
     def _check_bounds(self) -> None:
         bounds = [key for key in ("min", "max") if getattr(self, key) is not None]
@@ -194,6 +199,15 @@ class AgentShape(Strict):
         examples=[f"{{acme-corp: {{ticket-resolved: {_EXAMPLE}}}}}"],
     )
 
+    def prices(self, key: str, zone: ZoneInfo) -> Agent:
+        """The agent as the catalogue has it under `key`."""
+        customers = {name: _prices(prices, zone) for name, prices in self.customers.items()}
+        return Agent(
+            name=self.name or key,
+            indicators=_prices(self.indicators, zone),
+            customers=MappingProxyType(customers),
+        )
+
 
 class AgentsShape(Strict):
     """The catalogue of prices: `agents.yaml`."""
@@ -217,41 +231,17 @@ def read_catalogue(
     shape = validate(AgentsShape, read.data, file=file, positions=read.positions)
     if isinstance(shape, tuple):
         return shape
-    zone = ZoneInfo(timezone)
-    agents = {name: _agent(name, agent, zone) for name, agent in shape.agents.items()}
+    agents = {key: agent.prices(key, ZoneInfo(timezone)) for key, agent in shape.agents.items()}
     version = hashlib.sha256(body).hexdigest()
     return Catalogue(version=version, agents=MappingProxyType(agents))
 
 
-def _agent(key: str, shape: AgentShape, zone: ZoneInfo) -> Agent:
-    customers = {name: _prices(prices, zone) for name, prices in shape.customers.items()}
-    return Agent(
-        name=shape.name or key,
-        indicators=_prices(shape.indicators, zone),
-        customers=MappingProxyType(customers),
-    )
-
-
 def _prices(shapes: Mapping[str, PriceShape | list[PriceShape]], zone: ZoneInfo) -> Prices:
-    return MappingProxyType({name: _entries(shape, zone) for name, shape in shapes.items()})
-
-
-def _entries(shape: PriceShape | Sequence[PriceShape], zone: ZoneInfo) -> tuple[Entry, ...]:
-    shapes = [shape] if isinstance(shape, PriceShape) else shape
-    return tuple(_entry(one, zone) for one in shapes)
-
-
-def _entry(shape: PriceShape, zone: ZoneInfo) -> Entry:
-    def bound(text: str | None) -> int | None:
-        return None if text is None else micros(Decimal(text))
-
-    since = datetime.fromisoformat(shape.from_).replace(tzinfo=zone) if shape.from_ else None
-    return Entry(
-        currency=shape.currency,
-        price_micros=bound(shape.price),
-        percent=None if shape.percent is None else Decimal(shape.percent),
-        min_micros=bound(shape.min),
-        max_micros=bound(shape.max),
-        since=since,
-        to_minor=shape.round == "minor",
+    lists = {name: [one] if isinstance(one, PriceShape) else one for name, one in shapes.items()}
+    return MappingProxyType(
+        {name: tuple(one.entry(zone) for one in prices) for name, prices in lists.items()}
     )
+
+
+def _micros(text: str | None) -> int | None:
+    return None if text is None else micros(Decimal(text))

@@ -14,8 +14,8 @@ from mappings.engine.common.suggest import nearest
 from mappings.engine.common.wording import shown
 from mappings.engine.pricing.catalogue import FILE, Agent, Catalogue
 
-#: Agent, customer and indicator of a charge.
-Triple = tuple[str, str, str]
+#: An agent, a customer and an indicator that are billed together, or may be.
+Usage = tuple[str, str, str]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, order=True)
@@ -56,7 +56,7 @@ class UnusedPrice:
         return f"Write `{shown(self.nearest)}` if that is meant, or remove the price."
 
 
-def unused_prices(catalogue: Catalogue, used: Iterable[Triple]) -> tuple[UnusedPrice, ...]:
+def unused_prices(catalogue: Catalogue, used: Iterable[Usage]) -> tuple[UnusedPrice, ...]:
     """The customers' own prices of which no triple in `used` is billed.
 
     `used` are the triples that were billed, or that are known to be possible. A customer or
@@ -74,16 +74,14 @@ def unused_prices(catalogue: Catalogue, used: Iterable[Triple]) -> tuple[UnusedP
 
 
 def _unused(
-    name: str, agent: Agent, customer: str, indicator: str, triples: frozenset[Triple]
+    name: str, agent: Agent, customer: str, indicator: str, triples: frozenset[Usage]
 ) -> UnusedPrice:
     if not any(triple[1] == customer for triple in triples):
         known = {whom for who, whom, _ in triples if who == name} or {t[1] for t in triples}
         return of_unknown_customer(name, agent, customer, indicator, known)
-    others = {other for who, whom, other in triples if (who, whom) == (name, customer)}
     if indicator in agent.indicators:  # it is spelt as it should be
-        return UnusedPrice(
-            agent=name, customer=customer, indicator=indicator, is_customer=False, nearest=None
-        )
+        return _of_indicator(name, customer, indicator, None)
+    others = {other for who, whom, other in triples if (who, whom) == (name, customer)}
     return of_unbilled_indicator(name, agent, customer, indicator, others)
 
 
@@ -106,12 +104,12 @@ def of_unbilled_indicator(
 ) -> UnusedPrice:
     """The price of an indicator that is not among those `billed` to the customer."""
     others = {*billed, *agent.indicators} - set(agent.customers[customer])
+    return _of_indicator(name, customer, indicator, _nearest_name(indicator, others))
+
+
+def _of_indicator(agent: str, customer: str, indicator: str, near: str | None) -> UnusedPrice:
     return UnusedPrice(
-        agent=name,
-        customer=customer,
-        indicator=indicator,
-        is_customer=False,
-        nearest=_nearest_name(indicator, others),
+        agent=agent, customer=customer, indicator=indicator, is_customer=False, nearest=near
     )
 
 

@@ -7,11 +7,9 @@ place. Refuses: to compile anything.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
 
 from mappings.engine.pricing.catalogue import Catalogue
 from mappings.engine.reading.positions import Path
-from mappings.engine.reading.problems import ProblemReport
 from mappings.engine.rules.billed import sources_in
 from mappings.engine.rules.compiledfile import CompiledFile
 from mappings.engine.rules.dependencies import account_in, key_name, values_of
@@ -47,58 +45,39 @@ def _place_of_source(compiled: CompiledFile, name: str) -> Path:
 
 def check_prices(compiled: CompiledFile, catalogue: Catalogue) -> None:
     """Agents and indicators written out, for which the catalogue has no price."""
+    wrong = compiled.report.paths
     for path, rule in compiled.rule_models:
-        if rule.acts_on is None and not (
-            {(*path, "agent"), (*path, "indicator")} & compiled.report.paths
-        ):
-            _PriceCheck(compiled.report, catalogue, path, rule).check()
+        if rule.acts_on is None and not {(*path, "agent"), (*path, "indicator")} & wrong:
+            currency = _literal(rule.currency) if (*path, "currency") not in wrong else None
+            for key, message, remedy in _price_faults(rule, currency, catalogue):
+                compiled.report.at_value((*path, key), message, remedy)
 
 
-@dataclass(frozen=True, slots=True)
-class _PriceCheck:
-    """One charge rule against the catalogue."""
-
-    report: ProblemReport
-    catalogue: Catalogue
-    path: Path
-    rule: RuleModel
-
-    def check(self) -> None:
-        agent, indicator = _literal(self.rule.agent), _literal(self.rule.indicator)
-        if agent is not None and not self.catalogue.knows(agent):
-            self._at("agent", *self.catalogue.advice(agent, indicator))
-        elif agent is not None and indicator is not None:
-            self._check_price(agent, indicator)
-        elif indicator is not None and not any(
-            self.catalogue.knows(name, indicator) for name in self.catalogue.agents
-        ):
+def _price_faults(
+    rule: RuleModel, currency: str | None, catalogue: Catalogue
+) -> Iterator[tuple[str, str, str]]:
+    """What is wrong with the price of a charge: under which key, the message, the remedy."""
+    agent, indicator = _literal(rule.agent), _literal(rule.indicator)
+    if agent is not None and not catalogue.knows(agent):
+        yield "agent", *catalogue.advice(agent, indicator)
+    elif indicator is None:
+        return
+    elif agent is None:
+        if not any(catalogue.knows(name, indicator) for name in catalogue.agents):
             message = f"No agent in agents.yaml has a price of `{indicator}`."
             remedy = f"Add `{indicator}:` with a price under the indicators of its agents."
-            self._at("indicator", message, remedy)
-
-    def _check_price(self, agent: str, indicator: str) -> None:
-        if not self.catalogue.knows(agent, indicator):
-            self._at("indicator", *self.catalogue.advice(agent, indicator))
-        elif self.rule.value is None and self.catalogue.needs_value(agent, indicator):
-            message = f"`{indicator}` is priced by percent, and `{self.rule.name}` has no `value`."
-            remedy = "Add `value: ${{ … }}` with what the percentage is taken of."
-            self._at("indicator", message, remedy)
-        else:
-            self._check_currency(agent, indicator)
-
-    def _check_currency(self, agent: str, indicator: str) -> None:
-        found = self.catalogue.agents[agent]
-        currency = _literal(self.rule.currency)
-        if self.rule.currency is None and (several := found.open_currencies(indicator)):
-            self._at("indicator", *self.catalogue.open_advice(agent, indicator, several))
-        elif currency is not None and (*self.path, "currency") not in self.report.paths:
-            code, known = currency.upper(), found.currencies(indicator)
-            if code not in known:
-                advice = self.catalogue.currency_advice(agent, indicator, code, known)
-                self._at("currency", *advice)
-
-    def _at(self, key: str, message: str, remedy: str) -> None:
-        self.report.at_value((*self.path, key), message, remedy)
+            yield "indicator", message, remedy
+    elif not catalogue.knows(agent, indicator):
+        yield "indicator", *catalogue.advice(agent, indicator)
+    elif rule.value is None and catalogue.needs_value(agent, indicator):
+        message = f"`{indicator}` is priced by percent, and `{rule.name}` has no `value`."
+        yield "indicator", message, "Add `value: ${{ … }}` with what the percentage is taken of."
+    elif rule.currency is None and (several := catalogue.agents[agent].open_currencies(indicator)):
+        yield "indicator", *catalogue.open_advice(agent, indicator, several)
+    elif currency is not None:
+        code, priced = currency.upper(), catalogue.agents[agent].currencies(indicator)
+        if code not in priced:
+            yield "currency", *catalogue.currency_advice(agent, indicator, code, priced)
 
 
 def check_times(files: Sequence[CompiledFile]) -> None:

@@ -17,7 +17,15 @@ from typing import Any
 from pydantic import TypeAdapter
 
 from mappings.engine.cel import text as celtext
-from mappings.engine.cel.language import Activation, EvalError, ExpressionError, Language, Lets
+from mappings.engine.cel.language import (
+    Activation,
+    EvalError,
+    Expression,
+    ExpressionError,
+    Language,
+    Lets,
+)
+from mappings.engine.common.wording import shown
 from mappings.engine.loading.mapping_set import MappingSet
 from mappings.engine.rules.evaluate import Event, MappingFailed, Rule, matches, outcome_of, price_of
 from mappings.engine.rules.fields import Field, FieldError
@@ -166,17 +174,13 @@ def _traced_rule(program: Program, rule: Rule, event: Event) -> TracedRule:
 
 
 def _traced_field(field: Field, activation: Activation) -> TracedField:
-    try:
-        value = plain(field.evaluate(activation))
-    except FieldError as error:
-        return TracedField(name=field.name, text=field.template.text, error=error.message)
-    return TracedField(name=field.name, text=field.template.text, value=value)
+    return TracedField(name=field.name, text=field.template.text, **_evaluated(field, activation))
 
 
-def _evaluated(expression: Any, activation: Activation) -> dict[str, Any]:
+def _evaluated(part: Field | Expression, activation: Activation) -> dict[str, Any]:
     try:
-        return {"value": plain(expression.evaluate(activation))}
-    except EvalError as error:
+        return {"value": plain(part.evaluate(activation))}
+    except (EvalError, FieldError) as error:
         return {"error": error.message}
 
 
@@ -189,8 +193,8 @@ class _Reader:
     activation: Activation
 
     def read(self, operand: celtext.Operand) -> TracedValue:
-        shown = operand.parts[:1] if operand.variable else operand.parts
-        parts = tuple(self.read(part) for part in shown)
+        read = operand.parts[:1] if operand.variable else operand.parts
+        parts = tuple(self.read(part) for part in read)
         try:
             compiled = self.language.compile(operand.text, self.lets)
         except ExpressionError as error:  # a literal of a type that only its neighbour gives it
@@ -262,8 +266,7 @@ def _kind(value: object) -> str:
 
 
 def _shown(value: object) -> str:
-    text = f'"{value}"' if isinstance(value, str) else str(value)
-    return text if len(text) <= 40 else f"{text[:39]}…"  # noqa: PLR2004  # a line's share
+    return shown(f'"{value}"' if isinstance(value, str) else str(value), at_most=40)
 
 
 def plain(value: Any) -> Any:
