@@ -83,7 +83,12 @@ class MappingSet:
         """What the delivery bills, or why it cannot be mapped. Never raises for its content."""
         program = self.programs.get(delivery.source)
         if program is None:
-            return Mapped(outcomes=(), failures=(_no_program(delivery.source),), events=0)
+            detail = (
+                f"There is no usable mapping file for the source {delivery.source}; "
+                "`receiver check` shows what is wrong."
+            )
+            failure = Failure(reason=Reason.MAPPING, detail=detail)
+            return Mapped(outcomes=(), failures=(failure,), events=0)
         return program.run(delivery, self.catalogue)
 
     def redacted(self, delivery: DeliveryInput) -> DeliveryInput:
@@ -93,14 +98,6 @@ class MappingSet:
             return delivery
         found = source.redactor.apply(delivery.body, delivery.headers)
         return replace(delivery, body=found.body, headers=found.headers, redacted=found.count)
-
-
-def _no_program(source: str) -> Failure:
-    return Failure(
-        reason=Reason.MAPPING,
-        detail=f"There is no usable mapping file for the source {source}; "
-        "`receiver check` shows what is wrong.",
-    )
 
 
 EMPTY: Mapping[str, bytes] = MappingProxyType({})

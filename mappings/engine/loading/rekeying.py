@@ -175,20 +175,14 @@ class Edit:
         rekeyed = any(heir.rule.rekeyed for heir in heirs)
         for name, olds in past.reversals(self.history, heirs[0].form).items():
             now = self.reversals_of(past, frozenset({name}).union(*(o.rule.was for o in olds)))
-            problem: Problem | None
+            problems = [
+                lost(past, olds, rule, heirs_names)
+                for rule in now
+                if not (rekeyed or rule.rule.rekeyed)
+            ]
             if not now:
-                problem = _gone_reversal(past, name, olds, heirs[0].file.name)
-            else:
-                problem = next(
-                    (
-                        found
-                        for rule in now
-                        if not (rekeyed or rule.rule.rekeyed)
-                        and (found := lost(past, olds, rule, heirs_names)) is not None
-                    ),
-                    None,
-                )
-            if problem is not None:
+                problems = [_gone_reversal(past, name, olds, heirs[0].file.name)]
+            for problem in [one for one in problems if one is not None][:1]:
                 yield Refusal(problem=problem, source=past.source, bills_again=False)
 
     def reversals_of(self, past: Past, names: frozenset[str]) -> list[EditedRule]:

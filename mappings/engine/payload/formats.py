@@ -76,9 +76,9 @@ class Recognised:
     """
 
     format: Format
-    text: str
-    media_type: str
     charset: str | None
+    text: str = ""
+    media_type: str = ""
     codec: str = ""
     boundary: str | None = None
     by_rules: bool = False
@@ -104,7 +104,6 @@ def recognised(body: bytes, content_type: str | None, rules: BodyRules | None = 
             _refuse_preamble(body, named.get("boundary", ""))
         return Recognised(
             format=Format.MULTIPART,
-            text="",
             media_type=media_type,
             charset=charset,
             boundary=named.get("boundary"),
@@ -149,8 +148,6 @@ def _by_rules(body: bytes, rules: BodyRules) -> Recognised:
     if first.startswith(_DASHES) and (not rules.formats or Format.MULTIPART in rules.formats):
         return Recognised(
             format=Format.MULTIPART,
-            text="",
-            media_type="",
             charset=rules.charset,
             boundary=first.removeprefix(_DASHES).decode("latin-1"),
             by_rules=True,
@@ -167,9 +164,7 @@ def _by_rules(body: bytes, rules: BodyRules) -> Recognised:
             f"The body begins as {found}, and this source sends {sent}; "
             "if its vendor does send that, say so by `format` in `verify`."
         )
-    return Recognised(
-        format=found, text=text, media_type="", charset=charset, codec=codec, by_rules=True
-    )
+    return Recognised(format=found, text=text, charset=charset, codec=codec, by_rules=True)
 
 
 def _refuse_moved(body: bytes, rules: BodyRules) -> None:

@@ -91,18 +91,17 @@ def _parts(body: bytes, boundary: bytes) -> list[bytes]:
 
 
 def _unwrapped(pairs: Iterable[tuple[str, str]]) -> object:
-    fields: dict[str, str | list[str]] = {}
-    for raw_name, raw_value in pairs:
-        name, value = without_nul(raw_name), without_nul(raw_value)
-        before = fields.get(name)
-        if before is None:
-            fields[name] = value
-        elif isinstance(before, list):
-            before.append(value)
-        else:
-            fields[name] = [before, value]
+    fields = by_name((without_nul(name), without_nul(value)) for name, value in pairs)
     document = wrapped_document(fields)
     return fields if document is None else parse_json(document)
+
+
+def by_name(pairs: Iterable[tuple[str, str]]) -> dict[str, str | list[str]]:
+    """The fields as a payload: a name that comes several times has a list."""
+    values: dict[str, list[str]] = {}
+    for name, value in pairs:
+        values.setdefault(name, []).append(value)
+    return {name: several if len(several) > 1 else several[0] for name, several in values.items()}
 
 
 def wrapped_document(fields: Mapping[str, str | list[str]]) -> str | None:

@@ -28,8 +28,6 @@ from mappings.engine.reading.modelschema import (
 from mappings.engine.reading.positions import Path, Positions
 from mappings.engine.types import Problem
 
-__all__ = ["nearest", "validate", "wrong"]
-
 ModelT = TypeVar("ModelT", bound=BaseModel)
 
 

@@ -20,11 +20,8 @@ import yaml
 from mappings.engine.common.errors import MappingsError
 from mappings.engine.common.wording import shown
 from mappings.engine.reading.positions import Mark, Path, Positions, mark_at
-from mappings.engine.reading.validation import validate
 from mappings.engine.reading.yamlsyntax import syntax_problem, unprintable_problems
 from mappings.engine.types import Problem
-
-__all__ = ["Mark", "Path", "Positions", "YamlFile", "parse", "validate"]
 
 BYTES_MAX = 1024 * 1024
 #: In place of the bytes of a file that could not be read; no valid file has a NUL.
@@ -151,6 +148,8 @@ class _Reader:
     def take(self, event: yaml.Event) -> None:
         mark = event.start_mark
         place = Mark(mark.line + 1, mark.column + 1) if mark is not None else Mark(1, 1)
+        if isinstance(event, yaml.NodeEvent):
+            self.refuse_extras(event, place)
         match event:
             case yaml.DocumentStartEvent() if self.count:
                 self.stop(
@@ -159,16 +158,12 @@ class _Reader:
                     "Keep one document a file: remove the `---`.",
                 )
             case yaml.AliasEvent():
-                self.refuse_extras(event, place)
                 self.scalar(None, place)
             case yaml.ScalarEvent():
-                self.refuse_extras(event, place)
                 self.scalar(event, place)
             case yaml.MappingStartEvent():
-                self.refuse_extras(event, place)
                 self.open({}, place)
             case yaml.SequenceStartEvent():
-                self.refuse_extras(event, place)
                 self.open([], place)
             case yaml.MappingEndEvent() | yaml.SequenceEndEvent():
                 self.stack.pop()

@@ -16,7 +16,13 @@ from urllib.parse import quote, unquote_to_bytes
 
 from mappings.engine.payload.errors import PayloadError
 from mappings.engine.payload.formats import BYTE_ORDER_MARK
-from mappings.engine.payload.forms import WRAPPERS, form_fields, is_document, wrapped_document
+from mappings.engine.payload.forms import (
+    WRAPPERS,
+    by_name,
+    form_fields,
+    is_document,
+    wrapped_document,
+)
 from mappings.engine.redact.jsonspans import Span, json_spans
 from mappings.engine.redact.paths import MARK, Node, NotRedactable
 
@@ -44,7 +50,7 @@ def form_spans(text: str, charset: str | None, tree: Node) -> list[Span]:
     except PayloadError:
         raise NotRedactable("it is a form whose fields cannot be read") from None
     fields = list(_fields(text, pairs))
-    document = wrapped_document(_by_name(pairs))
+    document = wrapped_document(by_name(pairs))
     found: list[Span] = []
     for field in fields:
         if field.name in WRAPPERS and is_document(field.value):
@@ -66,14 +72,6 @@ def _fields(text: str, pairs: list[tuple[str, str]]) -> Iterator[_Field]:
             raw = piece.partition("=")[2]
             yield _Field(name, value, raw, start + len(piece) - len(raw))
         start += len(piece) + 1
-
-
-def _by_name(pairs: list[tuple[str, str]]) -> dict[str, str | list[str]]:
-    """As the form is read: a name that comes twice has a list."""
-    fields: dict[str, str | list[str]] = {}
-    for name, value in pairs:
-        fields[name] = [value] if name in fields else value
-    return fields
 
 
 def _in_field(field: _Field, tree: Node) -> Iterator[Span]:

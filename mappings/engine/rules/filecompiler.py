@@ -21,6 +21,7 @@ from mappings.engine.reading import yamlfile
 from mappings.engine.reading.positions import Path
 from mappings.engine.reading.problems import ProblemReport
 from mappings.engine.reading.tables import Table
+from mappings.engine.reading.validation import validate
 from mappings.engine.redact.paths import parse_path
 from mappings.engine.rules.compiledfile import CompiledFile
 from mappings.engine.rules.dependencies import key_name
@@ -66,7 +67,7 @@ def compile_file(
     text = body.decode("utf-8", "replace")
     report = ProblemReport(file, text, read.positions, list(read.problems))
     data = read.data if isinstance(read.data, dict) else {}
-    shape = yamlfile.validate(MappingModel, read.data, file=file, positions=read.positions)
+    shape = validate(MappingModel, read.data, file=file, positions=read.positions)
     if isinstance(shape, tuple) and not any(problem.line == 0 for problem in read.problems):
         report.problems += shape
     model = None if isinstance(shape, tuple) else shape

@@ -160,14 +160,14 @@ class Verify(BaseModel):
 
     model_config = ConfigDict(extra="allow", strict=True, frozen=True)
 
-    scheme: Annotated[str, Field(description="How the source signs.", examples=["zendesk"])]
+    scheme: str = Field(description="How the source signs.", examples=["zendesk"])
     secrets: Secrets | None = None
 
 
 class SourceItem(Part):
     """One of several accounts of one vendor."""
 
-    name: Annotated[SourceName, Field(description="The path: POST /webhooks/NAME.")]
+    name: SourceName = Field(description="The path: POST /webhooks/NAME.")
     secrets: Secrets
     vars: Variables = {}
     expect_every: Interval | None = None
@@ -176,65 +176,49 @@ class SourceItem(Part):
 class RuleModel(Part):
     """One outcome: when it happened, and what it bills, takes back or brings back."""
 
-    name: Annotated[
-        Name, Field(description="A name of its own in this file.", examples=["ticket-resolved"])
-    ]
-    when: Annotated[
-        str,
-        Field(
-            description='CEL, true where this outcome happened; "true" for every event.',
-            examples=["event.type == 'solved'"],
-        ),
-    ]
-    agent: Annotated[
-        str | None, Field(description="Who achieved it.", examples=["support-agent"])
-    ] = None
-    customer: Annotated[
-        str | None,
-        Field(description="Whom it is billed to.", examples=['${{ lookup("companies", id(…)) }}']),
-    ] = None
-    indicator: Annotated[
-        str | None, Field(description="What was achieved.", examples=["ticket-resolved"])
-    ] = None
-    once_per: Annotated[
-        str | list[str] | None,
-        Field(description="Bills once for each of these, ever.", examples=["${{ id(event.id) }}"]),
-    ] = None
-    occurred_at: Annotated[
-        str | None, Field(description="When it happened.", examples=["${{ event.time }}"])
-    ] = None
-    value: Annotated[
-        str | None,
-        Field(description="What a percentage is taken of.", examples=["${{ event.amount }}"]),
-    ] = None
-    currency: Annotated[
-        str | None,
-        Field(
-            description="The currency of `value`; only prices in it apply.",
-            examples=["${{ event.currency }}"],
-        ),
-    ] = None
-    meta_tags: Annotated[Tags, Field(description="At most 20, shown with the billing event.")] = {}
-    amount: Annotated[
-        Literal["first", "latest"] | None,
-        Field(description="Which charge counts where one outcome comes with several amounts."),
-    ] = None
-    reverses: Annotated[
-        Name | None, Field(description="The rule of this file whose charge it takes back.")
-    ] = None
-    reinstates: Annotated[
-        Name | None, Field(description="The rule of this file whose charge it brings back.")
-    ] = None
-    scope: Annotated[
-        Name | None, Field(description="A name that rules of several files share keys under.")
-    ] = None
-    was: Annotated[
-        list[Name], Field(description="Earlier names of this rule, the oldest first.")
-    ] = []
-    rekeyed: Annotated[
-        bool,
-        Field(description="Declares that this rule is meant to bill under other keys than before."),
-    ] = False
+    name: Name = Field(description="A name of its own in this file.", examples=["ticket-resolved"])
+    when: str = Field(
+        description='CEL, true where this outcome happened; "true" for every event.',
+        examples=["event.type == 'solved'"],
+    )
+    agent: str | None = Field(None, description="Who achieved it.", examples=["support-agent"])
+    customer: str | None = Field(
+        None, description="Whom it is billed to.", examples=['${{ lookup("companies", id(…)) }}']
+    )
+    indicator: str | None = Field(
+        None, description="What was achieved.", examples=["ticket-resolved"]
+    )
+    once_per: str | list[str] | None = Field(
+        None, description="Bills once for each of these, ever.", examples=["${{ id(event.id) }}"]
+    )
+    occurred_at: str | None = Field(
+        None, description="When it happened.", examples=["${{ event.time }}"]
+    )
+    value: str | None = Field(
+        None, description="What a percentage is taken of.", examples=["${{ event.amount }}"]
+    )
+    currency: str | None = Field(
+        None,
+        description="The currency of `value`; only prices in it apply.",
+        examples=["${{ event.currency }}"],
+    )
+    meta_tags: Tags = Field({}, description="At most 20, shown with the billing event.")
+    amount: Literal["first", "latest"] | None = Field(
+        None, description="Which charge counts where one outcome comes with several amounts."
+    )
+    reverses: Name | None = Field(
+        None, description="The rule of this file whose charge it takes back."
+    )
+    reinstates: Name | None = Field(
+        None, description="The rule of this file whose charge it brings back."
+    )
+    scope: Name | None = Field(
+        None, description="A name that rules of several files share keys under."
+    )
+    was: list[Name] = Field([], description="Earlier names of this rule, the oldest first.")
+    rekeyed: bool = Field(
+        False, description="Declares that this rule is meant to bill under other keys than before."
+    )
 
     @property
     def kind(self) -> Kind:
@@ -271,20 +255,16 @@ class Expected(Part):
 class ExampleModel(Part):
     """A payload, and what it bills or how it fails."""
 
-    payload: Annotated[
-        str | dict[str, Any] | list[Any],
-        Field(
-            description="A file beside this one, or the payload itself.",
-            examples=["examples/solved.json"],
-        ),
-    ]
-    outcomes: Annotated[
-        list[Expected] | None, Field(description="What it bills, in order.", examples=["[]"])
-    ] = None
-    fails: Annotated[
-        Literal["parse", "mapping", "unmapped", "unpriced"] | None,
-        Field(description="How it fails."),
-    ] = None
+    payload: str | dict[str, Any] | list[Any] = Field(
+        description="A file beside this one, or the payload itself.",
+        examples=["examples/solved.json"],
+    )
+    outcomes: list[Expected] | None = Field(
+        None, description="What it bills, in order.", examples=["[]"]
+    )
+    fails: Literal["parse", "mapping", "unmapped", "unpriced"] | None = Field(
+        None, description="How it fails."
+    )
     headers: dict[str, str] = {}
     received_at: Moment | None = None
     source: SourceName | None = None
@@ -294,33 +274,24 @@ class ExampleModel(Part):
 class MappingModel(Part):
     """A whole mapping file."""
 
-    source: Annotated[
-        SourceName | None, Field(description="The path: POST /webhooks/NAME.", examples=["zendesk"])
-    ] = None
-    sources: Annotated[
-        list[SourceItem] | None,
-        Field(
-            min_length=1,
-            description="Instead of source: several accounts of one vendor.",
-        ),
-    ] = None
+    source: SourceName | None = Field(
+        None, description="The path: POST /webhooks/NAME.", examples=["zendesk"]
+    )
+    sources: list[SourceItem] | None = Field(
+        None, min_length=1, description="Instead of source: several accounts of one vendor."
+    )
     verify: Verify
-    mode: Annotated[
-        Literal["live", "shadow"],
-        Field(description="shadow shows what it would bill.", examples=["shadow"]),
-    ] = "live"
+    mode: Literal["live", "shadow"] = Field(
+        "live", description="shadow shows what it would bill.", examples=["shadow"]
+    )
     expect_every: Interval | None = None
     vars: Variables = {}
     redact: Redact = []
-    events: Annotated[
-        str,
-        Field(description="CEL: the list of events in one POST.", examples=['"[payload]"']),
-    ] = "[payload]"
-    let: Annotated[dict[LetName, str], Field(description="Named CEL, used below.")] = {}
-    outcomes: Annotated[
-        list[RuleModel],
-        Field(min_length=1, description="The rules, each after `- `; every matching one bills."),
-    ]
-    examples: Annotated[
-        list[ExampleModel], Field(description="Run by `receiver check` and the tests.")
-    ] = []
+    events: str = Field(
+        "[payload]", description="CEL: the list of events in one POST.", examples=['"[payload]"']
+    )
+    let: dict[LetName, str] = Field({}, description="Named CEL, used below.")
+    outcomes: list[RuleModel] = Field(
+        min_length=1, description="The rules, each after `- `; every matching one bills."
+    )
+    examples: list[ExampleModel] = Field([], description="Run by `receiver check` and the tests.")

@@ -62,13 +62,12 @@ SecretName = Annotated[str, AfterValidator(_secret_name)]
 class EndingSecret(Strict):
     """A secret that is on its way out."""
 
-    name: Annotated[SecretName, Field(description="Its name.", examples=["ZENDESK_SECRET_OLD"])]
-    not_after: Annotated[
-        Annotated[str, AfterValidator(_end)] | None,
-        Field(
-            description="The last day on which it is accepted, or a time.", examples=["2026-12-31"]
-        ),
-    ] = None
+    name: SecretName = Field(description="Its name.", examples=["ZENDESK_SECRET_OLD"])
+    not_after: Annotated[str, AfterValidator(_end)] | None = Field(
+        None,
+        description="The last day on which it is accepted, or a time.",
+        examples=["2026-12-31"],
+    )
 
 
 def _kind(value: object) -> str:

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mappings.engine.reading import yamlfile
-from mappings.engine.reading.positions import place_in
+from mappings.engine.reading.positions import Mark, place_in
 
 MARK = "zz"
 VALUES = {
@@ -44,7 +44,7 @@ def test_a_place_is_found_through_quotes_and_folding(source: str) -> None:
 
 @given(st.text(st.characters(codec="utf-8"), max_size=30), st.integers(0, 40))
 def test_no_value_makes_it_raise(value: str, offset: int) -> None:
-    place = place_in(f"a: {value}", yamlfile.Mark(1, 4), value, offset)
+    place = place_in(f"a: {value}", Mark(1, 4), value, offset)
     assert place.line >= 1
     assert place.column >= 1
 
@@ -54,4 +54,4 @@ def test_no_value_makes_it_raise(value: str, offset: int) -> None:
     [("a: 1 +", "1 +", 3, 7), ("a: '1 +'", "1 +", 3, 8), ("a: ''", "", 0, 5)],
 )
 def test_the_end_of_a_value_is_a_place(source: str, value: str, offset: int, column: int) -> None:
-    assert place_in(source, yamlfile.Mark(1, 4), value, offset) == (1, column)
+    assert place_in(source, Mark(1, 4), value, offset) == (1, column)
