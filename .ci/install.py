@@ -20,7 +20,7 @@ PATIENCE = ("--retries", "2", "--progress-bar", "off")
 PROJECT = ("--no-deps", "--no-build-isolation", "--config-settings", "editable_mode=compat")
 _PIN = re.compile(r"^[\w.\-]+(?:\[[^\]]*\])?==", re.MULTILINE)
 _COLLECTING = re.compile(r"(?:Collecting|Requirement already satisfied:) ([\w.\-]+)")
-#: How pip states that it reached no one; a page that says no is another matter.
+#: pip's message for an index that cannot be reached; a refusal by the index is another matter.
 _AWAY = re.compile(
     r"connection broken by|NewConnectionError|NameResolutionError|ConnectTimeout|ReadTimeout"
     r"|ProxyError|Network is unreachable|Temporary failure in name resolution"

@@ -1,6 +1,6 @@
 """Write sbom.cdx.json: what the image is made of, as CycloneDX, from requirements.lock.
 
-Owns what is left out of what cyclonedx-py says: index hosts, and the hashes that the lock has.
+Owns what is left out of the output of cyclonedx-py: index hosts, and the hashes that the lock has.
 The same lock gives the same bytes.
 """
 

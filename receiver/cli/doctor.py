@@ -1,4 +1,4 @@
-"""Check the installation; print each problem with its remedy, and exit 1 if there is one."""
+"""Check the installation; print each problem with its remediation, and exit 1 if there is one."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""List accepted outcomes that may not have billed as expected, with the remedy."""
+"""List accepted outcomes that may not have billed as expected, with the remediation."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Group failed deliveries by cause, with the remedy and the command that replays them."""
+"""Group failed deliveries by cause, with the remediation and the command that replays them."""
 
 from __future__ import annotations
 

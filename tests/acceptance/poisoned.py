@@ -1,4 +1,4 @@
-"""The real command line, in which mapping a body that says `poison` kills the process.
+"""The real command line, in which mapping a body with `poison` kills the process.
 
 No mapping is known that does so: this stands for a fault of a library in native code. Leases are
 shorter, so that a test need not wait.

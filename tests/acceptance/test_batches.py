@@ -34,7 +34,7 @@ def test_a_batch_of_100_events_of_which_3_bill(service: Service, customer: str) 
     assert len(billed) == 3
 
 
-def test_an_outcome_told_twice_in_one_batch_bills_once(service: Service, customer: str) -> None:
+def test_an_outcome_reported_twice_in_one_batch_bills_once(service: Service, customer: str) -> None:
     event = won(customer)
     delivery = service.settle(crm([event, event | {"attempt": 2}]))
     assert sorted(one["verdict"] for one in delivery["outcomes"]) == ["charged", "duplicate"]

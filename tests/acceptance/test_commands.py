@@ -186,7 +186,7 @@ class Runs:
 def about(service: Service) -> Recorded:
     customer = "customer-of-commands"
     billed = service.settle(helpdesk(solved(customer)))
-    failed = service.settle(helpdesk(solved(customer, agent="nobody-of-commands")))
+    failed = service.settle(helpdesk(solved(customer, agent="unpriced-of-commands")))
     payload = service.root / "payload.json"
     payload.write_text(json.dumps(solved(f"another-{customer}")))
     return Recorded(customer, billed["id"], failed["id"], payload)

@@ -83,7 +83,7 @@ def test_a_deal_that_is_won_again_later_bills_after_a_reversal_by_hand(
     assert _amounts(service, customer) == ["400.00", "-400.00", "400.00"]
 
 
-def test_a_wrong_price_is_seen_before_it_is_saved_and_mended_after_it_was(
+def test_a_wrong_price_is_seen_before_it_is_saved_and_fixed_after_it_was(
     own_service: Service, customer: str
 ) -> None:
     own_service.start_web()

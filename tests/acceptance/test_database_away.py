@@ -37,7 +37,7 @@ def _is_refused_in_time(service: Service, post: Post) -> None:
 
 
 def _is_alive_and_not_ready(service: Service) -> str:
-    """What /readyz says is wrong with the database."""
+    """The problem of the database in /readyz."""
     assert service.http("GET", "/livez").status_code == 200
     began = time.monotonic()
     ready = service.http("GET", "/readyz")
@@ -73,7 +73,7 @@ def _answers_what_needs_no_database(service: Service, post: Post) -> None:
     began = time.monotonic()
     assert service.http("GET", post.path).is_success
     assert service.post(post.with_body(b"forged")).status_code == 401
-    assert service.http("POST", "/webhooks/nobody").status_code == 404
+    assert service.http("POST", "/webhooks/absent").status_code == 404
     assert time.monotonic() - began < 1
 
 

@@ -53,7 +53,7 @@ def test_a_missing_look_up_key_names_table_and_key(service: Service, customer: s
 
 
 def test_a_mapping_error_names_rule_field_and_expression(service: Service) -> None:
-    event = won("nobody")
+    event = won("unknown")
     del event["customer"]
     delivery = service.settle(crm([event]))
     assert _fate(delivery) == ("failed", "mapping", "deal-won")
@@ -115,7 +115,7 @@ def test_what_is_discarded_stays_away_until_it_is_replayed(service: Service, cus
 def test_a_dry_run_tells_what_a_replay_would_do_and_changes_nothing(
     service: Service, customer: str
 ) -> None:
-    good, bad = solved(customer), solved(customer, agent=f"nobody-{customer}")
+    good, bad = solved(customer), solved(customer, agent=f"unpriced-{customer}")
     ids = [service.settle(helpdesk(event))["id"] for event in (good, bad)]
     still = service.api("replays", body={"ids": ids, "dry_run": True})
     assert (still["matched"], still["would"]) == (1, {"failed": 1})

@@ -17,18 +17,18 @@ pytestmark = pytest.mark.acceptance
 
 @contextlib.contextmanager
 def sending(service: Service, posts: list[Post]) -> Iterator[list[int]]:
-    """Vendors send these meanwhile, each until it gets a 2xx; how often they were told to wait."""
-    told_to_wait: list[int] = []
+    """Vendors send these meanwhile, each until it gets a 2xx; how often they were answered 503."""
+    refused: list[int] = []
 
     def send() -> None:
         for post in posts:
             while not service.post(post).is_success:
-                told_to_wait.append(1)
+                refused.append(1)
 
     thread = threading.Thread(target=send)
     thread.start()
     try:
-        yield told_to_wait
+        yield refused
     finally:
         thread.join(60)
     assert not thread.is_alive()

@@ -1,4 +1,4 @@
-"""What is not verified, too large or not readable: refused as designed, the cause told to the log.
+"""What is not verified, too large or not readable: refused as designed, the cause in the log.
 
 And to no one else: every answer of one status reads the same, whatever was wrong.
 """
@@ -161,5 +161,5 @@ def test_no_secret_and_no_body_is_ever_logged(service: Service, customer: str) -
     service.settle(crm([marked]))
     service.post(crm([marked]).with_body(b'["a note that no one but the vendor wrote"]'))
     logs = service.web.output() + service.worker.output()
-    assert "nobody but the vendor" not in logs
+    assert "no one but the vendor" not in logs
     assert not [name for name, value in SECRETS.items() if value in logs]

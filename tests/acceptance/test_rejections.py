@@ -77,11 +77,11 @@ def test_the_secret_that_verifies_is_counted_by_name(service: Service, customer:
     assert service.metrics()[f"receiver_verifications_total{labels}"] >= 1
 
 
-def test_a_flood_is_bounded_and_hides_nobody_elses(service: Service, customer: str) -> None:
+def test_a_flood_is_bounded_and_hides_no_other(service: Service, customer: str) -> None:
     other = helpdesk(solved(customer), source="rekeyed").with_body(b"{}")
     assert service.post(other).status_code == 401
     for number in range(300):
-        service.http("POST", f"/webhooks/nobody-{number}", content=b"x")
+        service.http("POST", f"/webhooks/absent-{number}", content=b"x")
     counted = service.metrics()[
         'receiver_rejections_total{cause="unknown-source",source="unknown"}'
     ]

@@ -281,7 +281,7 @@ def _table(output: str) -> dict[str, str]:
 
 def test_the_demo_shows_what_each_example_became_and_bills_nothing_again(place: Up) -> None:
     real = {
-        "RECEIVER_DATABASE_URL": "postgresql+asyncpg://nobody@127.0.0.1:1/real",
+        "RECEIVER_DATABASE_URL": "postgresql+asyncpg://absent@127.0.0.1:1/real",
         "RECEIVER_REDIS_URL": "redis://127.0.0.1:1",
         "RECEIVER_MAPPINGS": str(SHIPPED),
     }

@@ -44,7 +44,7 @@ def files() -> None:
 
 
 @needs_proc
-async def test_a_thousand_idle_connections_cost_little_and_keep_nobody_out(
+async def test_a_thousand_idle_connections_cost_little_and_keep_no_one_out(
     victim: Service,
 ) -> None:
     pid, port = victim.web.pid, port_of(victim)
@@ -65,7 +65,7 @@ async def test_a_thousand_idle_connections_cost_little_and_keep_nobody_out(
 
 
 @needs_proc
-async def test_bodies_that_do_not_end_fill_no_memory_and_keep_nobody_out(victim: Service) -> None:
+async def test_bodies_that_do_not_end_fill_no_memory_and_keep_no_one_out(victim: Service) -> None:
     """200 MiB of them, where there is room for 16."""
     pid, port = victim.web.pid, port_of(victim)
     assert (await post(victim, MIB // 2)).status_code == 202
@@ -102,7 +102,7 @@ async def begin_delivery(streams: Streams) -> None:
     await send(streams[1], head("POST", "/webhooks/github", headers) + BODY)
 
 
-async def test_where_no_connection_is_idle_a_new_one_is_told_to_come_again(
+async def test_where_no_connection_is_idle_a_new_one_is_answered_503(
     endpoint: Endpoint, port: int
 ) -> None:
     endpoint.inbox.pause = 1.0

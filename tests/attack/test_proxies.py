@@ -96,7 +96,7 @@ async def test_where_the_public_url_is_set_no_header_is_asked() -> None:
         (["127.0.0.1"], "a [31m b", "unreadable"),
     ],
 )
-async def test_the_address_is_that_of_the_last_hop_that_nobody_vouches_for(
+async def test_the_address_is_that_of_the_last_untrusted_hop(
     trusted: list[str], forwarded: str, remote: str
 ) -> None:
     endpoint = Endpoint()

@@ -49,7 +49,7 @@ def ways(secret: str) -> list[tuple[str, dict[str, str]]]:
         (path, dict.fromkeys(of_ones_own, f"POST {path} HTTP/1.1")),
         (query, dict.fromkeys(of_ones_own, query.replace("%2B", "%2b"))),
         (f"{path}/more", {}),
-        (f"/webhooks/nobody?token={quote(secret)}", {}),
+        (f"/webhooks/absent?token={quote(secret)}", {}),
         (f"/webhooks/{quote(secret, safe='')}", {}),
         (f"/api/deliveries?token={quote(secret)}", {}),
         (f"/nothing/{quote(secret)}", {}),

@@ -83,8 +83,8 @@ async def test_a_body_byte_by_byte_is_given_up_when_its_time_is_up(
     assert endpoint.budget.held_bytes == 0
 
 
-@pytest.mark.parametrize("path", ["/nothing", "/webhooks/nobody", "/webhooks/github/a/b"])
-async def test_a_body_that_nobody_reads_holds_no_connection(port: int, path: str) -> None:
+@pytest.mark.parametrize("path", ["/nothing", "/webhooks/absent", "/webhooks/github/a/b"])
+async def test_an_unread_body_holds_no_connection(port: int, path: str) -> None:
     async with connected(port) as [(reader, writer)]:
         await send(writer, head("POST", path, {"Content-Length": "100000"}))
         dripping = asyncio.create_task(drip(writer, b"x" * 1000, every=0.02))
@@ -92,7 +92,7 @@ async def test_a_body_that_nobody_reads_holds_no_connection(port: int, path: str
         await dripping
 
 
-async def test_a_body_that_nobody_reads_and_that_ends_keeps_its_connection(port: int) -> None:
+async def test_an_unread_body_and_that_ends_keeps_its_connection(port: int) -> None:
     async with connected(port) as [(reader, writer)]:
         await send(writer, head("POST", "/nothing", {"Content-Length": "3"}))
         assert b" 404 " in await reader.readline()

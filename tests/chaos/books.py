@@ -1,4 +1,4 @@
-"""What the service has, read from its tables by plain SQL and from nothing it says of itself."""
+"""What the service has, read from its tables by plain SQL and from none of its own reports."""
 
 from __future__ import annotations
 

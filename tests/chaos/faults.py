@@ -161,7 +161,7 @@ class Faults:
         return await self._ask("POST", "reversals", order) is not None
 
     async def _ask(self, method: str, path: str, body: Any) -> Any:
-        """What the first web process that answers well says; None where none does."""
+        """The answer of the first healthy web process; None if none is healthy."""
         headers = {"authorization": self._site.service.bearer}
         async with httpx.AsyncClient(trust_env=False, timeout=5, headers=headers) as client:
             for url in self._site.urls():

@@ -145,7 +145,7 @@ def _judge_rebills(books: Books, findings: Findings) -> None:
 
 
 def _judge_ledger(steps: Mapping[str, list[Step]], books: Books, findings: Findings) -> None:
-    """Each key against what the model says it owes, and the sum of money by currency.
+    """Each key against what it owes by the model, and the sum of money by currency.
 
     What an operator did counts as it was recorded: when it was done decides, as for all outcomes.
     """
@@ -184,12 +184,12 @@ def _judge_counts(books: Books, findings: Findings) -> None:
 
 
 def judge_status(status: Mapping[str, int], books: Books, findings: Findings) -> None:
-    """What the service says of itself against the tables."""
+    """The service's own counts against the tables."""
     states = Counter(row.state for row in books.rows)
     said = {state: status[state] for state in ("received", "recorded", "ignored", "failed")}
     found = {state: states[state] for state in said}
     if (status["accepted"], said) != (books.accepted, found):
-        findings.add("unbalanced", f"`status` says {dict(status)}; the tables say {found}")
+        findings.add("unbalanced", f"`status` counts {dict(status)}; the tables have {found}")
 
 
 def unanswered_and_kept(record: Record, books: Books) -> int:

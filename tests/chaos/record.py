@@ -44,7 +44,7 @@ class Record:
     sent: dict[int, Sent] = field(default_factory=dict)
     requests: int = 0
     statuses: Counter[int] = field(default_factory=Counter)
-    #: Delivery id → when it was first acknowledged; whoever sees it settled takes it out.
+    #: Delivery id → when it was first acknowledged; removed when it is seen settled.
     unsettled: dict[str, float] = field(default_factory=dict)
     acknowledged: set[str] = field(default_factory=set)
 

@@ -136,9 +136,9 @@ def _post_twice(world: World) -> None:
     world.books.ledger[key].append(replace(line, id="another", sequence=2))
 
 
-def _post_for_nobody(world: World) -> None:
+def _post_for_unknown(world: World) -> None:
     (line,) = world.books.ledger[world.a_charged_key()]
-    world.books.ledger['["desk","solved","nobody\'s"]'] = [line]
+    world.books.ledger['["desk","solved","unknown"]'] = [line]
 
 
 def _post_on_another_day(world: World) -> None:
@@ -231,12 +231,12 @@ PLANTED: dict[str, tuple[Callable[[World], object], set[str]]] = {
     "a copy that no one heard of": (lambda w: w.add_row(w.first(), id="another"), {"doubled"}),
     "a delivery accepted twice": (_accept_twice, {"doubled"}),
     "a try kept twice": (_keep_a_try_twice, {"doubled"}),
-    "a posting for nobody": (_post_for_nobody, {"wrong amount"}),
+    "a posting for no customer": (_post_for_unknown, {"wrong amount"}),
     "another day": (_post_on_another_day, {"wrong amount"}),
     "a reversal left out": (_leave_out_a_reversal, {"wrong amount"}),
     "a wrong amount": (lambda w: w.change_line(micros=1), {"wrong amount"}),
     "a wrong currency": (lambda w: w.change_line(currency="GBP"), {"wrong amount"}),
-    "a wrong customer": (lambda w: w.change_line(billed_as="nobody"), {"wrong amount"}),
+    "a wrong customer": (lambda w: w.change_line(billed_as="unknown"), {"wrong amount"}),
     "a reversal by hand left out": (_reverse, {"wrong amount"}),
     "a reinstatement left out": (_lose_what_was_reinstated, {"lost"}),
     "a rebill that changed something": (_rebill, {"wrong amount"}),
@@ -272,7 +272,7 @@ def test_what_an_operator_reversed_is_owed_no_more(world: World) -> None:
     assert world.found() == {}
 
 
-def test_what_was_given_up_after_five_kills_bills_nothing_and_must_be_mended(world: World) -> None:
+def test_what_was_given_up_after_five_kills_bills_nothing_and_must_be_fixed(world: World) -> None:
     times_stated = Counter(one.key for message in world.sent for one in message.steps)
     message = next(
         message

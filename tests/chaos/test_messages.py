@@ -52,7 +52,7 @@ def test_keys_are_charged_taken_back_and_charged_again_and_order_decides_nothing
     assert all(is_decided_by_times(one) for one in said.values())  # type: ignore[arg-type]
 
 
-def test_one_scope_is_told_of_by_two_sources(some: list[Message]) -> None:
+def test_one_scope_is_reported_by_two_sources(some: list[Message]) -> None:
     sources: dict[str, set[str]] = {}
     for message in some:
         for step in message.steps:

@@ -59,7 +59,7 @@ def check(database: Outside) -> None:
         due = model.owes(outcomes)
         standing = model.open_line(ledgers.get(key, []))
         assert (standing.micros if standing else None) == (due.micros if due else None), (
-            f"{key} owes {due}, its ledger says {standing}"
+            f"{key} owes {due}, its ledger has {standing}"
         )
 
 

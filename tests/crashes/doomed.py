@@ -123,7 +123,7 @@ def _arm_commits(doom: Doom) -> None:
     async def doomed(database: Database) -> Any:
         async with whole(database) as connection:
             yield connection
-            # Whoever was informed too early, of what is not committed yet, hears it in this while.
+            # A process that was notified too early, before the commit, acts within this time.
             await asyncio.sleep(MOMENT_SECONDS)
             doom.reach("before")
         doom.reach("after")

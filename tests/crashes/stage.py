@@ -285,7 +285,7 @@ class Stage:
 
     def finish(self) -> None:
         """What holds after every crash."""
-        assert self.has_died, "nobody was killed"
+        assert self.has_died, "no process was killed"
         assert self.has_risen, "what was killed was not started again"
         self.settle()
         states = self._states()

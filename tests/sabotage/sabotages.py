@@ -128,7 +128,7 @@ SABOTAGES = (
         ),
         tests=_in(
             "receiver/web/test_webhooks.py",
-            "test_whatever_is_not_verified_is_answered_in_one_wording_and_told_to_the_operator",
+            "test_whatever_is_not_verified_is_answered_in_one_wording_and_reported_to_the_operator",
         ),
     ),
     Sabotage(
@@ -269,7 +269,7 @@ SABOTAGES = (
     ),
     Sabotage(
         name="new-key-each-time",
-        why="the same outcome told, mapped or replayed again would bill again",
+        why="the same outcome sent, mapped or replayed again would bill again",
         file="mappings/engine/rules/identity.py",
         old="json.dumps([*head, *values], ",
         new="json.dumps([*head, *values, str(id(values))], ",
@@ -476,13 +476,13 @@ SABOTAGES = (
     ),
     Sabotage(
         name="tell-senders-why",
-        why="a forger would be told how far a guess came",
+        why="a forger would learn how close a guess came",
         file="receiver/web/endpoint.py",
         old='"The signature of this request could not be verified.",',
         new='f"The signature of this request could not be verified: {error.detail}",',
         tests=_in(
             "receiver/web/test_webhooks.py",
-            "test_whatever_is_not_verified_is_answered_in_one_wording_and_told_to_the_operator",
+            "test_whatever_is_not_verified_is_answered_in_one_wording_and_reported_to_the_operator",
         ),
     ),
     Sabotage(

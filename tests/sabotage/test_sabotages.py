@@ -95,7 +95,7 @@ def test_what_fails_anyway_or_is_not_there_tells_nothing(tree: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("failing", "slept", "code", "says"),
+    ("failing", "slept", "code", "expected"),
     [
         pytest.param([], [], 0, "1 of 1 sabotages were caught", id="noticed"),
         pytest.param([], ["a test"], 1, "did not notice: a test", id="survives"),
@@ -109,7 +109,7 @@ def test_one_that_survives_is_an_error(
     failing: list[str],
     slept: list[str] | None,
     code: int,
-    says: str,
+    expected: str,
 ) -> None:
     def unnoticed_or_not(*_: object, **__: object) -> list[str]:
         if slept is None:
@@ -120,7 +120,7 @@ def test_one_that_survives_is_an_error(
     monkeypatch.setattr(command, "unnoticed", unnoticed_or_not)
     monkeypatch.setattr(sys, "argv", ["sabotage", "skip-the-sweeper"])
     assert main() == code
-    assert says in capsys.readouterr().out
+    assert expected in capsys.readouterr().out
 
 
 def test_an_unknown_name_is_refused(

@@ -27,7 +27,7 @@ def put_in(
     received_at: datetime | None = None,
     **values: Any,
 ) -> list[str]:
-    """Their ids. They came a millisecond apart, an hour ago unless `received_at` says otherwise.
+    """Their ids. They came a millisecond apart, an hour ago unless `received_at` is given.
 
     They wait to be settled, unless `values` give them another state.
     """

@@ -102,7 +102,7 @@ class Postgres:
 
     @contextlib.contextmanager
     def session(self, database: str) -> Iterator[Callable[[str], None]]:
-        """A psql that stays open inside: it does what it is told, and is cut off at the end."""
+        """A psql that stays open inside: it runs statements, and is cut off at the end."""
         command = [*self._client("psql"), "-d", database, "-v", "ON_ERROR_STOP=1", "-XAtq"]
         with subprocess.Popen(
             command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True

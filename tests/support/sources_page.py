@@ -29,43 +29,43 @@ SECURITY = DOCS / "security.md"
 _HEAD = """\
 # Every source, in six lines each
 
-Where to click, what URL, which secret, what the vendor is answered, what it sends again, and what
-is odd about it. Answers, retries and windows of all stand in [one table](vendors.md), what their
-signatures cover in [the table of schemes](schemes.md); what to do from beginning to end is in
-[the first afternoon](first-source.md). This page is made of `docs/vendors.yaml` and the schemes;
-(?) marks what is from hearsay. Click paths and links were not all looked up again, and vendors move
-things: where one differs, its own documentation is right.
+Where to click, the URL, the secret, the response, the vendor's retries, and its quirks. Answers,
+retries and windows of all are in [one table](vendors.md), what their signatures cover in
+[the table of schemes](schemes.md); [the first afternoon](first-source.md) has every step. This page
+is generated from `docs/vendors.yaml` and the schemes; (?) marks unconfirmed facts. Click paths and
+links were not all checked again, and vendors change them: if one differs, the vendor's own
+documentation is right.
 
-`HOST` is what the vendor can reach, https and a name of yours or a tunnel's; `SOURCE` is the name
-in your mapping. `receiver sources` prints the URL as it has to be pasted.
+`HOST` is the https host that the vendor can reach, yours or a tunnel's; `SOURCE` is the name
+in your mapping. `receiver sources` prints the URL to paste.
 """
 
 _NOT_FOUND_HEAD = """\
 ## Not found
 
 No public source describes how the webhooks of these vendors are verified, so there is no preset
-for them. This list is made of `docs/not-found.yaml`.
+for them. This list is generated from `docs/not-found.yaml`.
 
 | vendor | what was read | what it states | how to connect it |
 |---|---|---|---|
 """
 
 _TABLE_HEAD = """\
-# What vendors ask for, and how long they send again
+# Expected responses and retries of each vendor
 
-Every preset, with the page that the facts are from and the month in which it was looked up. (?)
-marks what is from hearsay; `not documented` is what no public page has. Nothing is guessed.
+Every preset, with the page that has the facts and the month in which it was looked up. (?)
+marks unconfirmed facts; `not documented` is what no public page has. Nothing is guessed.
 
-- **asks for**: the answer that the vendor's documentation wants for a delivery that was taken.
-- **is answered**: what the receiver answers; a repeat is answered the same unless it is named.
+- **asks for**: the response that the vendor's documentation requires for an accepted delivery.
+- **is answered**: the receiver's response; the same for a repeat unless it is named.
 - **sends again for**: the time from the first request to the last retry.
-- **time of a retry**: a few vendors sign once and repeat the request as it was. Their window
-  reaches back over all retries and a margin, since a narrow one refuses every retry. It is no wider
-  ahead of our clock.
-- **window**: how old a signed request may be: 300 s, or what the vendor's own code takes. A wide
-  one lets a captured request pass for longer, and it still bills nothing: the same bytes, or the
+- **time of a retry**: a few vendors sign once and repeat the same request. Their window
+  covers all retries and a margin, since a narrow one would refuse every retry. It is no wider
+  ahead of this service's clock.
+- **window**: how old a signed request may be: 300 s, or as the vendor's own code accepts. A wide
+  window accepts a captured request for longer, but it still bills nothing: the same bytes, or the
   same signed id, are a repeat ([security](security.md)). `tolerance_seconds` in the mapping sets
-  another window, for both sides.
+  another window, in both directions.
 
 | preset | asks for | is answered | sends again for | time of a retry | window | documentation |
 |---|---|---|---|---|---|---|
@@ -74,7 +74,7 @@ marks what is from hearsay; `not documented` is what no public page has. Nothing
 
 @cache
 def vendors() -> dict[str, dict[str, str]]:
-    """What is said of each preset, by its name."""
+    """The facts of each preset, by its name."""
     # As text: nothing in it is a number or a date.
     text = FACTS.read_text("utf-8")
     found: dict[str, dict[str, str]] = yaml.load(text, yaml.BaseLoader)  # noqa: S506 - text only
@@ -91,7 +91,7 @@ def not_found() -> dict[str, dict[str, str]]:
 
 @cache
 def mapping_files() -> dict[Path, dict[str, Any]]:
-    """The shipped mappings, those in use first: path from the root, and what the file says."""
+    """The shipped mappings, those in use first: path from the root, and the file's content."""
     paths = [*sorted((ROOT / "mappings").glob("*.yaml"))]
     paths += sorted((ROOT / "mappings" / "library").glob("*.yaml"))
     read = {path.relative_to(ROOT): yaml.safe_load(path.read_text("utf-8")) for path in paths}
@@ -112,7 +112,7 @@ def as_page() -> str:
     """The whole page."""
     said, pages, mappings = vendors(), set_up_pages(), mapping_files()
     named = sorted({page.stem for page in pages.values()})
-    parts = [_HEAD, "A page each, with every command, have: ", ""]
+    parts = [_HEAD, "These have a page with every command: ", ""]
     parts[1] += ", ".join(f"[{name}](sources/{name}.md)" for name in named) + "."
     for one in sorted(all_described(), key=lambda found: found.vendor.casefold()):
         ready = [path for path, file in mappings.items() if file["verify"]["scheme"] == one.scheme]
@@ -148,7 +148,7 @@ def _section(
 
 def _asked(answer: str) -> str:
     if answer.startswith("not documented"):
-        return "what it asks for is not documented"
+        return "the required response is not documented"
     return f"it asks for {answer}"
 
 
@@ -158,17 +158,19 @@ def _url(one: Description) -> str:
         parameter = one.header.partition("?")[2]
         return f"`HOST/webhooks/SOURCE/SECRET`, or `HOST/webhooks/SOURCE?{parameter}SECRET`."
     if "URL" in one.signed:
-        return f"{url}, to the letter: it is signed, so set `RECEIVER_PUBLIC_URL` to `HOST`."
+        return f"{url}, exactly: it is signed, so set `RECEIVER_PUBLIC_URL` to `HOST`."
     return f"{url}."
 
 
 def _quirks(one: Description, quirks: str) -> str:
     remarks = f" {one.remarks[:1].upper()}{one.remarks[1:]}." if one.remarks else ""
-    window = f" Its clock may differ from ours by {one.window}."
+    window = f" Its clock may differ from this service's by {one.window}."
     if one.expires:
-        window = f" A request passes {one.window}."
+        window = f" A request is accepted {one.window}."
     elif one.retries_keep_time:
-        window = f" Its retries keep the first signed time, so a request passes for {one.window}."
+        window = (
+            f" Its retries keep the first signed time, so a request is accepted for {one.window}."
+        )
     return quirks + remarks + (window if one.window != "none" else "")
 
 

@@ -29,7 +29,7 @@ from typing import IO, NoReturn
 from receiver.local.lifeline import die_with_parent
 
 ROOT = Path(__file__).parents[2]
-#: What a forked command is told, and how it ended.
+#: The request to a forked command, and how it ended.
 _MESSAGE_BYTES = 1 << 16
 
 

@@ -29,7 +29,7 @@ class GroupScheduling(LoadScopeScheduling):  # type: ignore[misc]  # xdist has n
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> GroupScheduling:
-    """The scheduler for `-n`, whatever `--dist` says."""
+    """The scheduler for `-n`, regardless of `--dist`."""
     return GroupScheduling(config, log)
 
 

@@ -16,7 +16,7 @@ from jobs.storage.database import Database, open_database
 
 #: One statement may read a large table whole, or wait for another process that migrates.
 STATEMENT_SECONDS = 24 * 3600.0
-#: A table that somebody reads for long is not waited for: whoever comes later, intake too, would
+#: A long read of a table is not waited for: every later query, intake too, would
 #: wait behind us.
 LOCK_SECONDS = 5.0
 #: Two processes that migrate PostgreSQL at once: the second waits on this lock, then finds it done.

@@ -144,10 +144,10 @@ def _unexplained(first: _Try) -> Iterator[Finding]:
         for one, problem in forms
         if problem is not None
     )
-    yield half or _nobodys(first)
+    yield half or _unknown_secret(first)
 
 
-def _nobodys(first: _Try) -> Finding:
+def _unknown_secret(first: _Try) -> Finding:
     if not first.secrets:
         return Finding("secret", "the source has no secret that is set and goes on", "set one")
     said = "no secret here signed it, whatever is tried with its URL and body"

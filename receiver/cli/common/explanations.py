@@ -45,13 +45,13 @@ def _hint_at_setting(path: Path) -> str:
         folder = getattr(settings, field)
         if folder is not None and path.absolute().is_relative_to(folder.absolute()):
             is_begun = path != DEFAULT_MAPPINGS
-            return f"; {variable(field)} says where it is" if is_begun else f"; {BEGIN}"
+            return f"; check {variable(field)}" if is_begun else f"; {BEGIN}"
     return ""
 
 
 def _of_database(error: Exception) -> CommandError | None:
     if is_transient(error):
-        where = "RECEIVER_DATABASE_URL says where it is"
+        where = "check RECEIVER_DATABASE_URL"
         return CommandError(f"the database does not answer: {_first_line(error)}; {where}")
     if isinstance(error, DBAPIError):
         return CommandError(f"the database refused: {_first_line(error)}")

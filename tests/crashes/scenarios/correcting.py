@@ -33,7 +33,7 @@ def a_correction_by_hand_is_cut_off(stage: Stage) -> None:
     passing=2,
     tuned={"jobs.corrections.request:STEP": 2},
 )
-def billing_anew_is_cut_off(stage: Stage) -> None:
+def rebilling_is_cut_off(stage: Stage) -> None:
     """What is billed again is taken back and charged together; a second run does the rest."""
     stage.send(*stage.tickets(5), bills={"USD": TICKET_MICROS})
     stage.settle()

@@ -24,7 +24,7 @@ def vendors_send_again_what_was_not_answered(stage: Stage) -> None:
 
 
 @crashes("enqueue in jobs.queue.doorbell:Doorbell._enqueue", kills="web")
-def the_sweeper_finds_what_nobody_rang_for(stage: Stage) -> None:
+def the_sweeper_finds_what_no_ring_announced(stage: Stage) -> None:
     """What was committed is settled, whether or not a worker heard of it."""
     stage.doomed()
     with stage.fake():

@@ -130,7 +130,7 @@ def a_worker_dies_at_its_stop(stage: Stage) -> None:
 
 
 @crashes("commit in jobs.mapping_store:accept", kills="worker")
-def an_edit_is_in_force_though_nobody_remembered_it(stage: Stage) -> None:
+def an_edit_is_in_force_though_it_was_not_stored(stage: Stage) -> None:
     """An edited mapping is used after the restart and is remembered in the database then."""
     edited = stage.service.mappings / "rekeyed.yaml"
     stage.installation.kill("worker")

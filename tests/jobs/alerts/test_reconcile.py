@@ -60,7 +60,7 @@ def test_a_condition_is_sendable_once_for_as_long_as_it_lasts() -> None:
         assert table.send() == []
 
 
-def test_what_was_mended_and_comes_back_is_sendable_again() -> None:
+def test_what_was_fixed_and_comes_back_is_sendable_again() -> None:
     table = Table()
     table.look(problem())
     table.send()
@@ -118,7 +118,7 @@ def test_the_end_of_a_failure_group_is_not_sent() -> None:
     assert table.send() == []
 
 
-def test_what_comes_back_before_its_end_was_told_is_sendable_neither_way() -> None:
+def test_what_comes_back_before_its_end_was_sent_is_sendable_neither_way() -> None:
     table = Table()
     table.look(problem("silence:desk"))
     table.send()

@@ -28,7 +28,7 @@ async def make_due(workshop: Workshop) -> None:
         await connection.execute(audits.update().values(next_at=past))
 
 
-async def test_a_round_of_all_audits_is_kept_for_whoever_shows_it(busy: Workshop) -> None:
+async def test_a_round_of_all_audits_is_kept_for_every_face(busy: Workshop) -> None:
     await Auditor(busy.database).run_due()
     kept = await read_audits(busy.database)
     assert {one.name: one.found for one in kept} == dict.fromkeys(AUDITS, 0)

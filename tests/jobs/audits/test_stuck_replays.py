@@ -30,7 +30,7 @@ async def waiting_replay(workshop: Workshop) -> str:
     return (await start_replay(workshop.database, where, actor="me")).id
 
 
-async def test_a_replay_that_nobody_moves_on_is_found_after_a_while(workshop: Workshop) -> None:
+async def test_a_replay_without_progress_is_found_after_a_while(workshop: Workshop) -> None:
     replay = await waiting_replay(workshop)
     first = await audit_replays(workshop.database, {})
     assert (first.found, first.progress["seen"][replay]["left"]) == (0, 1)

@@ -130,7 +130,7 @@ def test_a_lock_of_another_transaction_is_recognised() -> None:
     assert not is_held_up(from_sqlite(sqlite3.SQLITE_BUSY))
 
 
-def test_what_says_nothing_is_told_by_its_name() -> None:
+def test_an_error_without_a_text_is_named_by_its_class() -> None:
     assert brief(TimeoutError()) == "TimeoutError"
     assert brief(ConnectionError("reset by peer")) == "reset by peer"
     assert len(brief(ValueError("x" * 1000))) == 300

@@ -182,7 +182,7 @@ def test_no_column_holds_usage_or_cost() -> None:
     assert not [name for name in names if any(word in name for word in forbidden)]
 
 
-async def test_an_error_of_the_database_tells_nothing_of_what_was_written(
+async def test_an_error_of_the_database_holds_nothing_that_was_written(
     workshop: Workshop,
 ) -> None:
     """It is logged whole where it is a bug of ours."""

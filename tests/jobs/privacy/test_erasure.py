@@ -91,7 +91,7 @@ def test_tags_of_a_reversal_without_customer_go_with_its_key() -> None:
     assert erase(others) == others
 
 
-def test_nobody_purged_changes_nothing() -> None:
+def test_without_a_purge_nothing_changes() -> None:
     mapped = Mapped(outcomes=(outcome(),), failures=(), events=1)
     assert pseudonymized(mapped, {}) is mapped
 

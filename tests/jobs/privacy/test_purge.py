@@ -247,11 +247,11 @@ async def test_a_key_that_billed_under_both_names_is_refused_and_nothing_is_chan
     await settled(workshop, body(bill(key("acme", "1"))))
     await purged(workshop)
 
-    async def knows_nobody(_: object, mapped: Any) -> Any:
+    async def knows_no_pseudonym(_: object, mapped: Any) -> Any:
         return mapped
 
     with monkeypatch.context() as older:
-        older.setattr("jobs.ledger.recording.pseudonymize", knows_nobody)
+        older.setattr("jobs.ledger.recording.pseudonymize", knows_no_pseudonym)
         await settled(workshop, body(bill(key("acme", "1"))), body(bill(key("acme", "2"))))
     rows = [await workshop.all(select(table)) for table in metadata.sorted_tables]
     with pytest.raises(KeysCollide, match="Nothing was changed"):
@@ -259,7 +259,7 @@ async def test_a_key_that_billed_under_both_names_is_refused_and_nothing_is_chan
     assert [await workshop.all(select(table)) for table in metadata.sorted_tables] == rows
 
 
-async def test_an_unused_row_of_the_new_key_is_in_nobodys_way(workshop: Workshop) -> None:
+async def test_an_unused_row_of_the_new_key_is_in_no_ones_way(workshop: Workshop) -> None:
     await settled(workshop, body(bill(key("acme", "1"))))
     async with workshop.database.write() as connection:
         await connection.execute(insert(outcome_keys).values(outcome_key=key("acme", "unused")))

@@ -151,7 +151,7 @@ async def test_a_repeat_wakes_an_old_failed_one_which_has_kept_its_body(
     assert await retention(workshop).round() == 1
 
 
-async def test_a_walk_begins_anew_for_what_settled_behind_it(
+async def test_a_walk_starts_over_for_what_settled_behind_it(
     workshop: Workshop, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     ids = await one_of_each(workshop)
@@ -268,7 +268,7 @@ async def test_a_replay_that_waits_for_a_removal_finds_the_body_gone(workshop: W
     assert (await workshop.delivery(ids["ignored"])).state == "ignored"
 
 
-async def test_whoever_needs_the_body_is_told_why_it_is_gone(workshop: Workshop) -> None:
+async def test_what_needs_the_body_reports_why_it_is_gone(workshop: Workshop) -> None:
     ids = await one_of_each(workshop)
     await retention(workshop).round()
     with pytest.raises(BodyGone, match=r"was removed by retention \(RECEIVER_RETENTION_DAYS\)"):

@@ -109,7 +109,7 @@ WRITTEN = {
 
 
 @pytest.mark.parametrize(("text", "written"), WRITTEN.values(), ids=WRITTEN.keys())
-def test_only_calls_of_our_functions_are_written_anew(text: str, written: str | None) -> None:
+def test_only_calls_of_our_functions_are_rewritten(text: str, written: str | None) -> None:
     assert native(text) == written
 
 

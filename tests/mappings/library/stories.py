@@ -394,7 +394,7 @@ STORIES: dict[str, tuple[str, list[Any], int]] = {
         [example("aircall-escalated"), example("aircall-ended")],
         0,
     ),
-    "aircall-ended-with-nobody-it-was-escalated-to": (
+    "aircall-ended-with-no-one-it-was-escalated-to": (
         "aircall",
         [example("aircall-ended", data=example("aircall-ended")["data"] | {"escalated_to": None})],
         1,

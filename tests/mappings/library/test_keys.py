@@ -141,7 +141,7 @@ RETRIES: dict[str, tuple[str, Any, Any]] = {
     "vapi": (
         "vapi-resolved",
         lambda body: body["message"].update(timestamp=1790000999000, cost=0.2),
-        lambda body: body["message"]["analysis"].update(summary="Told otherwise."),
+        lambda body: body["message"]["analysis"].update(summary="Another summary."),
     ),
     "retell": (
         "retell-resolved",

@@ -130,7 +130,7 @@ def test_one_unknown_deal_in_a_batch_holds_back_the_others(ready_made: MappingSe
     assert len(result.outcomes) == 2
 
 
-def test_a_deal_of_the_same_number_in_another_account_is_nobodys(ready_made: MappingSet) -> None:
+def test_a_deal_of_the_same_number_in_another_account_is_no_ones(ready_made: MappingSet) -> None:
     [won, *_] = example("hubspot-won")
     won["portalId"] = 99999
     result = mapped(ready_made, "hubspot", json.dumps([won]).encode())

@@ -13,7 +13,7 @@ from tests.mappings.library.stories import FILES, STORIES, example, outcomes_of,
 
 
 @pytest.mark.parametrize(("source", "bodies", "charges"), STORIES.values(), ids=STORIES.keys())
-def test_a_story_ends_in_what_is_owed_in_whatever_order_it_is_told(
+def test_a_story_ends_in_what_is_owed_in_whatever_order_it_arrives(
     source: str, bodies: list[Any], charges: int
 ) -> None:
     for order in permutations(bodies):

@@ -167,7 +167,7 @@ def test_the_time_zone_says_when_a_price_begins() -> None:
         'solved: {price: "0.99", currency: USD}',
         'solved: [{price: "1.00", currency: USD}, '
         '{price: "2.00", currency: USD, from: 2026-03-01}]',
-    ).replace("acme: {solved", "nobody: {solved")
+    ).replace("acme: {solved", "unknown: {solved")
     files = files_of(rule(occurred_at="${{ event.at }}")) | {"agents.yaml": agents.encode()}
     payload = {"id": 1, "at": "2026-03-01T04:00:00Z"}
     amounts = []

@@ -224,7 +224,7 @@ def test_an_example_is_run_as_it_comes_and_as_it_is_stored() -> None:
     assert run(REDACTING, f"{EXAMPLE}    outcomes: [{{customer: acme}}]\n") == ()
 
 
-def test_an_example_that_bills_otherwise_once_it_is_redacted_is_told(
+def test_an_example_that_bills_otherwise_once_it_is_redacted_is_a_problem(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """Proven not to happen: so the proof is taken away."""
@@ -235,7 +235,7 @@ def test_an_example_that_bills_otherwise_once_it_is_redacted_is_told(
     assert "as it comes, 1: rule solved" in problem.message
 
 
-def test_an_example_that_cannot_be_redacted_is_told() -> None:
+def test_an_example_that_cannot_be_redacted_is_a_problem() -> None:
     example = "  - payload: <a/>\n    headers: {content-type: text/xml}\n    fails: mapping\n"
     files = files_of(
         f"{REDACTING}examples:\n{example.replace('<a/>', 'examples/a.xml')}",

@@ -117,7 +117,7 @@ def test_what_the_events_are_made_of_is_followed() -> None:
     assert read("event.of.id + event.item.id", made) == set()
 
 
-def test_events_that_read_a_redacted_value_are_told() -> None:
+def test_events_that_read_a_redacted_value_are_a_problem() -> None:
     expression = LANGUAGE.compile_events("payload.items.filter(i, i.note != '')")
     _, found = taint_of(expression, REDACTED)
     assert [".".join(one.path.places) for one in found] == ["payload.items.note"]

@@ -147,8 +147,8 @@ def test_a_let_that_errs_matters_only_where_it_is_used() -> None:
 
 
 def test_a_let_may_be_optional() -> None:
-    text = rule(let="let: {who: event.?detail.?who}\n", customer='${{ who.orValue("nobody") }}')
-    assert only_outcome(mapped(text, {"id": 1})).customer_id == "nobody"
+    text = rule(let="let: {who: event.?detail.?who}\n", customer='${{ who.orValue("unknown") }}')
+    assert only_outcome(mapped(text, {"id": 1})).customer_id == "unknown"
 
 
 def test_lets_that_double_each_other_stay_within_bounds() -> None:

@@ -183,8 +183,8 @@ def test_a_look_up_by_number_says_to_use_id() -> None:
 
 
 def test_a_look_up_with_default() -> None:
-    text = rule(customer='${{ lookup("companies", event.company, "nobody") }}')
-    assert only_outcome(mapped(text, {"id": 1, "company": "9"})).customer_id == "nobody"
+    text = rule(customer='${{ lookup("companies", event.company, "unknown") }}')
+    assert only_outcome(mapped(text, {"id": 1, "company": "9"})).customer_id == "unknown"
 
 
 def test_an_empty_default_fails_as_blank() -> None:

@@ -83,7 +83,7 @@ def test_a_broken_let_does_not_blame_the_rules_that_use_it() -> None:
     assert [_at(p) for p in problems_of(text)] == [("desk.yaml", 3, 12)]
 
 
-def test_two_faults_of_one_expression_are_both_told() -> None:
+def test_two_faults_of_one_expression_are_both_listed() -> None:
     text = rule(when="nope == 1 && neither == 2")
     assert [p.column for p in problems_of(text)] == [11, 24]
 

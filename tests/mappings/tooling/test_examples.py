@@ -133,7 +133,7 @@ def test_a_wrong_example_says_expected_and_got_at_its_line(example: str, said: s
     )
 
 
-def test_every_difference_is_told() -> None:
+def test_every_difference_is_listed() -> None:
     example = (
         f"  - {{payload: {SOLVED}, outcomes: [{{customer: x, amount: 1 USD, rule: solved}}]}}\n"
     )

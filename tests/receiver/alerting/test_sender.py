@@ -142,7 +142,7 @@ def test_without_an_address_alerts_are_off() -> None:
 
 
 @pytest.mark.parametrize(
-    ("name", "value", "says"),
+    ("name", "value", "expected"),
     [
         ("alert_url", "hooks.example.com/hunter2", "RECEIVER_ALERT_URL: must be an http or https"),
         ("alert_url", "ftp://hunter2/x", "RECEIVER_ALERT_URL: must be an http or https"),
@@ -151,9 +151,9 @@ def test_without_an_address_alerts_are_off() -> None:
     ],
 )
 def test_a_wrong_setting_stops_the_start_and_is_not_repeated(
-    name: str, value: str, says: str
+    name: str, value: str, expected: str
 ) -> None:
     with pytest.raises(SettingsInvalid) as raised:
         load_settings(None, **{name: value})
-    assert says in str(raised.value)
+    assert expected in str(raised.value)
     assert "hunter2" not in str(raised.value)

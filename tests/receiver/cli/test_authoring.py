@@ -106,7 +106,7 @@ def test_check_of_another_folder(bare: Installation, tmp_path: Path) -> None:
     assert "cannot be read" in ran.err
 
 
-def test_without_a_database_check_goes_on_unless_told(bare: Installation) -> None:
+def test_without_a_database_check_continues_by_default(bare: Installation) -> None:
     ran = bare.run("check")
     assert ran.code == 0
     assert "not compared with what has billed" in ran.err
@@ -254,7 +254,7 @@ def test_a_tampered_body_is_refused_and_exits_1(listening: Installation, payload
     assert ran.out.startswith("401")
 
 
-def test_send_goes_where_it_is_told(listening: Installation, payload: Path) -> None:
+def test_send_posts_to_the_given_url(listening: Installation, payload: Path) -> None:
     port = os.environ["RECEIVER_PORT"]
     url = f"http://127.0.0.1:{port}/elsewhere"
     ran = listening.run("send", "zendesk", str(payload), "--url", url, "--json")

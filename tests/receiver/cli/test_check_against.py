@@ -121,7 +121,7 @@ def test_bodies_that_are_gone_are_counted_aloud(edited: Installation) -> None:
     assert "1 not compared, their bodies are gone" in ran.out
 
 
-def test_problems_end_in_one_with_the_difference_where_it_can_be_told(
+def test_problems_end_in_one_with_the_difference_where_it_is_known(
     edited: Installation,
 ) -> None:
     _edit(edited, "agents.yaml", "0.99", "1.99")

@@ -48,6 +48,6 @@ def test_a_path_that_fails_is_said_with_the_setting_that_names_it(
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv(variable, str(tmp_path / below))
     error = OSError(errno.ENOTDIR, "Not a directory", str(tmp_path / below / "some" / "file"))
-    assert str(explanation(error)).endswith(f"Not a directory; {variable} says where it is")
+    assert str(explanation(error)).endswith(f"Not a directory; check {variable}")
     elsewhere = OSError(errno.ENOTDIR, "Not a directory", str(tmp_path / "elsewhere"))
     assert str(explanation(elsewhere)) == f"{tmp_path / 'elsewhere'}: Not a directory"

@@ -347,7 +347,7 @@ def test_mappings_that_cannot_be_read_are_a_problem_and_no_traceback(
     assert ran.code == 1
     ((severity, summary, _),) = problems(ran, "mappings")
     assert severity == "problem"
-    assert "nowhere: No such file or directory; RECEIVER_MAPPINGS says where it is" in summary
+    assert "nowhere: No such file or directory; check RECEIVER_MAPPINGS" in summary
     assert statuses(ran)["balance"] == "ok"
 
 

@@ -56,7 +56,7 @@ async def test_what_does_not_pass_by_itself_is_not_waited_for(sqlite_url: str) -
 def test_it_waits_no_longer_than_it_says(
     bare: Installation, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    url = f"postgresql+asyncpg://nobody@127.0.0.1:{free_port()}/none"
+    url = f"postgresql+asyncpg://absent@127.0.0.1:{free_port()}/none"
     monkeypatch.setenv("RECEIVER_DATABASE_URL", url)
     monkeypatch.setattr(migrating, "WAIT_SECONDS", 0.2)
     ran = bare.run("migrate", "--wait")

@@ -110,7 +110,7 @@ REFUSED = {
 
 
 @pytest.mark.parametrize(("arguments", "code", "expected"), REFUSED.values(), ids=REFUSED.keys())
-def test_what_is_nobodys_id_is_refused(
+def test_an_unknown_id_is_refused(
     filled: Installation, arguments: list[str], code: int, expected: str
 ) -> None:
     ran = filled.run("purge", *arguments)

@@ -137,7 +137,7 @@ def test_at_a_terminal_a_rebill_shows_the_money_before_it_asks(billed: Installat
 
 
 @pytest.mark.usefixtures("at_terminal")
-def test_at_a_terminal_yes_asks_nobody(billed: Installation) -> None:
+def test_at_a_terminal_yes_asks_nothing(billed: Installation) -> None:
     ran = billed.run("reverse", "d1", "--note", "why", "--yes")
     assert ran.code == 0
     assert "[y/N]" not in ran.err
@@ -234,7 +234,7 @@ def test_a_rebill_in_a_folder_with_other_mappings_is_refused(
     assert billed.run("reverse", "d1", "--note", "why", "--yes").code == 0
 
 
-def test_an_edit_that_the_service_has_not_taken_up_is_billed_by_nobody(
+def test_an_edit_that_the_service_has_not_taken_up_is_billed_by_no_one(
     billed: Installation,
 ) -> None:
     agents = billed.mappings / "agents.yaml"

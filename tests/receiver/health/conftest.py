@@ -1,4 +1,4 @@
-"""Health checks that answer as a test says."""
+"""Health checks with results set by a test."""
 
 from __future__ import annotations
 

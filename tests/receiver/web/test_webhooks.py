@@ -89,7 +89,7 @@ SIGNATURE = "X-Zendesk-Webhook-Signature"
         ("missing-header", "standard-webhooks", 0, {"webhook-id": None}),
     ],
 )
-async def test_whatever_is_not_verified_is_answered_in_one_wording_and_told_to_the_operator(
+async def test_whatever_is_not_verified_is_answered_in_one_wording_and_reported_to_the_operator(
     endpoint: Endpoint, cause: str, scheme: str, age: float, changes: dict[str, str | None]
 ) -> None:
     secret = WHSEC if scheme == "standard-webhooks" else SECRET
@@ -107,7 +107,7 @@ async def test_whatever_is_not_verified_is_answered_in_one_wording_and_told_to_t
 
 async def test_an_unknown_source_is_404_whatever_the_method(endpoint: Endpoint) -> None:
     for method in ("POST", "GET", "HEAD", "PUT"):
-        answer = await call(endpoint, method, "/webhooks/nobody", content=BODY)
+        answer = await call(endpoint, method, "/webhooks/absent", content=BODY)
         assert answer.status_code == 404
     assert endpoint.causes == [("unknown", "unknown-source")] * 4
 
@@ -177,7 +177,7 @@ async def test_the_first_reason_to_refuse_is_the_one_given(endpoint: Endpoint) -
     too_long = b"x" * (LIMIT + 1)
     gzipped = {"Content-Encoding": "gzip"}
     for path, headers, status in [
-        ("/webhooks/nobody", gzipped, 404),
+        ("/webhooks/absent", gzipped, 404),
         ("/webhooks/shut", gzipped, 415),
         ("/webhooks/broken", gzipped, 415),
         ("/webhooks/shut", {}, 413),

@@ -247,7 +247,7 @@ def upgrade() -> None:
 
 
 def _guard(table: str) -> None:
-    """Let the database refuse UPDATE and DELETE, whoever asks."""
+    """Let the database refuse UPDATE and DELETE from every client."""
     if op.get_bind().dialect.name == "sqlite":
         for verb in ("UPDATE", "DELETE"):
             op.execute(

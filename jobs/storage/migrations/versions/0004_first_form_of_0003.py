@@ -1,6 +1,6 @@
 """What databases lack that were brought to the first form of 0003: it was changed where it stood.
 
-Each of them says `0003` all the same, and was taken for one that has these tables. Where all is
+Each of them has the revision `0003`, and was taken for one that has these tables. Where all is
 there, nothing is done.
 """
 
@@ -31,12 +31,12 @@ def upgrade() -> None:
         third.index_actions()
     if not found.has_table("purge_guard"):
         third.let_purges_through()
-    _make_anew(found, "audits", third.make_audits, sign="next_at")
-    _make_anew(found, "notices", third.make_notices, sign="ended_at")
+    _make_again(found, "audits", third.make_audits, sign="next_at")
+    _make_again(found, "notices", third.make_notices, sign="ended_at")
 
 
-def _make_anew(found: sa.Inspector, table: str, make: Callable[[], None], *, sign: str) -> None:
-    """What was seen and told until now is seen anew."""
+def _make_again(found: sa.Inspector, table: str, make: Callable[[], None], *, sign: str) -> None:
+    """What was seen until now is looked at again."""
     if sign not in {one["name"] for one in found.get_columns(table)}:
         op.drop_table(table)
         make()

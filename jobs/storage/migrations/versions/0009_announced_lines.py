@@ -1,4 +1,4 @@
-"""Lines announced by whoever inserts them: nothing is complete past a transaction in flight."""
+"""Lines announced by the inserting transaction: nothing is complete past an open transaction."""
 
 from __future__ import annotations
 

@@ -12,5 +12,5 @@ depends_on = None
 
 
 def upgrade() -> None:
-    # Null for what was received before: nobody wrote down which secret it was.
+    # Null for what was received before: the secret was not recorded.
     op.add_column("deliveries", sa.Column("verified_by", sa.String(length=128), nullable=True))

@@ -242,7 +242,7 @@ def test_two_mistakes_at_once_are_found(
     assert steps(diagnosis) == expected
 
 
-def test_a_mistake_and_an_old_capture_are_both_told() -> None:
+def test_a_mistake_and_an_old_capture_are_both_named() -> None:
     diagnosis = found(replace(signed(), body=BODY + b"\n"), now=NOW + 7200)
     assert steps(diagnosis) == ["body", "clock"]
 
@@ -287,7 +287,7 @@ def test_what_no_vendor_signs_is_named(
     assert expected in finding.said
 
 
-def test_without_a_secret_that_is_told() -> None:
+def test_without_a_secret_that_is_stated() -> None:
     diagnosis = found(signed(), secrets=())
     assert (diagnosis.cause, steps(diagnosis)) == ("no-secret", ["secret"])
 
