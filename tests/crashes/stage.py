@@ -219,7 +219,7 @@ class Stage:
 
     @contextlib.contextmanager
     def fake(self) -> Iterator[None]:
-        """Inside, vendors tell a story at once: outcomes told twice, one taken back, a batch.
+        """Inside, vendors post a series at once: outcomes reported twice, one taken back, a batch.
 
         At its end the customer owes for one ticket and two deals.
         """
