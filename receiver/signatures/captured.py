@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping
 
 from receiver.signatures.records import Coverage, Strength
 from receiver.signatures.scheme import Scheme
-from receiver.signatures.spans import span_text
+from receiver.signatures.tolerance import span_text
 
 _FIRST = "if it comes before the vendor's, it bills what it states"
 _BODIES: Mapping[tuple[Coverage, bool], str] = {

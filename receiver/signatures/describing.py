@@ -13,7 +13,7 @@ from receiver.signatures.formulas import Formula, openssl_command
 from receiver.signatures.presets import PRESETS
 from receiver.signatures.records import Strength
 from receiver.signatures.scheme import Scheme
-from receiver.signatures.spans import span_text
+from receiver.signatures.tolerance import span_text
 from receiver.signatures.worked_example import WorkedExample, worked_example
 
 #: A longer answer, such as an envelope in SOAP, is named by its media type.

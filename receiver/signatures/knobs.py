@@ -15,11 +15,11 @@ from mappings.engine.payload import Format
 from receiver.signatures import codecs
 from receiver.signatures.content import PLACEHOLDERS, URL_TRANSFORMS, SignedContent
 from receiver.signatures.errors import SchemeInvalid
+from receiver.signatures.tolerance import LONGEST_TOLERANCE_SECONDS
 
 #: What is wrong at which key, and what to write instead.
 Fault = tuple[tuple[str | int, ...], str, str]
 
-LONGEST_TOLERANCE_SECONDS = 86_400
 SUCCESS_STATUSES = (200, 201, 202, 204)
 
 #: What `format` may say.

@@ -6,7 +6,7 @@ time is an argument, bytes come in as they were sent.
 
 from __future__ import annotations
 
-from abc import ABC, abstractmethod
+from abc import abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import ClassVar
@@ -16,26 +16,16 @@ from receiver.signatures.formulas import Formula
 from receiver.signatures.handshakes import Echo, Handshake
 from receiver.signatures.records import GREETING, Coverage, Request, Response, Strength, Verified
 from receiver.signatures.signing import Values, values_of, write
-
-#: What a window has beyond the span of retries, at least.
-SHORTEST_MARGIN_SECONDS = 300
+from receiver.signatures.tolerance import Tolerance
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Scheme(ABC):
+class Scheme(Tolerance):
     """How one kind of source signs, and what it must be answered.
 
     `success` None means the receiver's own JSON answer. `greeting` answers GET and HEAD, by
     which vendors and people test a URL. `secret_headers` (lower case) carry a secret itself and
     are never kept, nor is what `secret_members` name in the body (as paths of `redact`).
-    `tolerance_seconds` is how far the time of signing may lie from now, before
-    and after alike. `retry_span_seconds` is how long after the first request the vendor may send
-    the same event again: 0 never, None where its documentation does not say.
-    `retries_keep_time` states whether a retry carries the signed time of the first request, None
-    where that is not documented. If so, the window reaches back over the span.
-    `vendor_window_seconds` is how old a request the vendor's own code takes, where that is more
-    than the tolerance. Both count unless `covers_retries` is False, as under a mapping that sets
-    the tolerance itself.
 
     `failure` answers what is not verified where a vendor insists on its form. `echo` makes every
     success repeat something of the request. `handshakes` are the set-up requests that are
@@ -61,11 +51,6 @@ class Scheme(ABC):
     greeting: Response = GREETING
     secret_headers: frozenset[str] = frozenset()
     secret_members: tuple[str, ...] = ()
-    tolerance_seconds: int = 300
-    vendor_window_seconds: int = 0
-    retry_span_seconds: int | None = None
-    retries_keep_time: bool | None = None
-    covers_retries: bool = True
     #: Whether the path may go on behind the source's name.
     takes_path: ClassVar[bool] = False
     #: Whether the vendor itself signs until when a request passes.
@@ -103,35 +88,6 @@ class Scheme(ABC):
     @abstractmethod
     def signs_delivery_id(self) -> bool:
         """Whether every verified request carries a delivery id that the signature covers."""
-
-    @property
-    @abstractmethod
-    def is_timed(self) -> bool:
-        """Whether the signature covers the time of signing, so that replays grow stale."""
-
-    @property
-    def window_seconds(self) -> int | None:
-        """How long after its signing a request passes; None where that is not ours to say."""
-        if not self.is_timed:
-            return None
-        if not self.covers_retries:
-            return self.tolerance_seconds
-        reach = self.retry_reach_seconds
-        return max(self.tolerance_seconds, self.vendor_window_seconds, reach)
-
-    @property
-    def retry_reach_seconds(self) -> int:
-        """How far back the window must reach for retries under the first signed time, or 0.
-
-        A margin is added to the span: vendors spread their retries, and queue them when busy.
-        """
-        span = self.retry_span_seconds if self.retries_keep_time else None
-        return span + max(span // 10, SHORTEST_MARGIN_SECONDS) if span else 0
-
-    @property
-    def ahead_seconds(self) -> int | None:
-        """How far ahead of our clock the time of signing may lie; None where none is judged."""
-        return self.tolerance_seconds if self.is_timed else None
 
     @property
     @abstractmethod

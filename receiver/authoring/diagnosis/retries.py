@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from receiver.signatures import Scheme
-from receiver.signatures.spans import span_text
+from receiver.signatures.tolerance import span_text
 
 
 def retry_cause(scheme: Scheme, age_seconds: float) -> str:

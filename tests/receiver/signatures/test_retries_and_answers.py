@@ -8,7 +8,7 @@ from dataclasses import replace
 import pytest
 
 from receiver.signatures import PRESETS, Request, Response, Scheme
-from receiver.signatures.spans import span_text
+from receiver.signatures.tolerance import span_text
 from tests.support.sources_page import vendors
 
 #: As the head of docs/vendors.yaml lists them.

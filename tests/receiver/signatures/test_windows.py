@@ -10,7 +10,7 @@ import pytest
 from receiver.signatures import PRESETS, SignatureError, verify
 from receiver.signatures.custom import jwts
 from receiver.signatures.describing import describe
-from receiver.signatures.spans import span_text
+from receiver.signatures.tolerance import span_text
 from tests.support.requests import NOW, signed
 
 YEARS = 10 * 365 * 86_400
