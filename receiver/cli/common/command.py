@@ -10,11 +10,14 @@ from __future__ import annotations
 
 import ast
 import importlib
+import importlib.machinery
+import importlib.util
 import inspect
 import re
 import shutil
 from functools import cached_property
 from pathlib import Path
+from types import CodeType
 from typing import Any
 
 import typer.core
@@ -35,6 +38,27 @@ FRAMED = 80
 UNCUT = 1_000
 
 
+class _OutlineLoader(importlib.machinery.SourceFileLoader):
+    """Loads a command's module without what only the body of its function needs."""
+
+    def get_code(self, fullname: str) -> CodeType:
+        """The code of the imports, the examples and the function with its signature."""
+        tree = ast.parse(self.get_data(self.get_filename(fullname)))
+        tree.body = [node for node in tree.body if self._is_declared_by(node)]
+        return self.source_to_code(tree, self.get_filename(fullname))
+
+    def _is_declared_by(self, node: ast.stmt) -> bool:
+        match node:
+            case ast.Import(names=[ast.alias(name=module)]) | ast.ImportFrom(module=module):
+                return module in SIGNATURE_MODULES
+            case ast.Assign(targets=[ast.Name(id="EXAMPLES")]):
+                return True
+            case ast.FunctionDef(name=name):
+                return name == self.name
+            case _:
+                return False
+
+
 class Command(typer.core.TyperCommand):
     """A module `receiver.cli.NAME`: its docstring is the help, its function NAME the command."""
 
@@ -50,22 +74,12 @@ class Command(typer.core.TyperCommand):
     @cached_property
     def _outline(self) -> dict[str, Any]:
         """The module without what only its function's body needs."""
-        tree = ast.parse(self._source)
-        tree.body = [node for node in tree.body if self._is_declared_by(node)]
-        names: dict[str, Any] = {}
-        exec(compile(tree, self._module_name, "exec"), names)  # noqa: S102 - a module of this package
-        return names
-
-    def _is_declared_by(self, node: ast.stmt) -> bool:
-        match node:
-            case ast.Import(names=[ast.alias(name=module)]) | ast.ImportFrom(module=module):
-                return module in SIGNATURE_MODULES
-            case ast.Assign(targets=[ast.Name(id="EXAMPLES")]):
-                return True
-            case ast.FunctionDef(name=name):
-                return name == self._module_name
-            case _:
-                return False
+        loader = _OutlineLoader(self._module_name, str(FOLDER / f"{self._module_name}.py"))
+        spec = importlib.util.spec_from_loader(self._module_name, loader)
+        assert spec is not None  # noqa: S101 - the loader is given
+        module = importlib.util.module_from_spec(spec)
+        loader.exec_module(module)
+        return vars(module)
 
     @property
     def examples(self) -> tuple[str, str]:
