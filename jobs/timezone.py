@@ -1,12 +1,27 @@
 """The time zone of days and months: one for a database, whatever each process is set to.
 
 Owns that the first process writes it and that a process set to another one is refused: reports of
-closed months would change. It is changed by a command only, while no process runs.
+closed months would change. It is changed by a command only, while no process runs. Owns the
+calendar of reports: databases differ in what they know of zones, so SQL counts quarters of an hour
+in UTC, which every zone's midnight since 1972 falls on.
 """
 
 from __future__ import annotations
 
-from sqlalchemy import func, insert, select, update
+from datetime import UTC, datetime
+from zoneinfo import ZoneInfo
+
+from sqlalchemy import (
+    BigInteger,
+    ColumnElement,
+    String,
+    cast,
+    extract,
+    func,
+    insert,
+    select,
+    update,
+)
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from jobs.actions import note_action
@@ -17,6 +32,9 @@ from jobs.storage.schema import billing_events, installation
 
 #: The zone of a new database where none is set.
 DEFAULT_TIMEZONE = "UTC"
+#: What revenue is grouped by in time, and how each is written.
+PERIODS = {"day": "%Y-%m-%d", "month": "%Y-%m"}
+_QUARTER_SECONDS = 900
 #: The one row of the table.
 ROW = 1
 
@@ -95,3 +113,19 @@ async def _store_first(database: Database, timezone: str) -> str:
 async def _stored(connection: AsyncConnection) -> str | None:
     timezone: str | None = await connection.scalar(select(installation.c.timezone))
     return timezone
+
+
+def periods_at(quarter: int, zone: ZoneInfo) -> dict[str, str]:
+    """The day and the month, as text, of a quarter of an hour since 1970."""
+    local = datetime.fromtimestamp(quarter * _QUARTER_SECONDS, UTC).astimezone(zone)
+    return {name: local.strftime(form) for name, form in PERIODS.items()}
+
+
+def quarter_of(at: ColumnElement[datetime], *, is_sqlite: bool) -> ColumnElement[int]:
+    """Quarters of an hour since 1970."""
+    if is_sqlite:
+        # Without the fraction, which SQLite would round up, now and then into the next day.
+        whole = func.substr(cast(at, String), 1, 19)
+        return cast(func.strftime("%s", whole), BigInteger) // _QUARTER_SECONDS
+    seconds = cast(func.floor(extract("epoch", at)), BigInteger)
+    return seconds // _QUARTER_SECONDS

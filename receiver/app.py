@@ -24,7 +24,7 @@ from jobs.common.errors import JobsError, is_transient
 from jobs.common.tasks import every, in_background, within
 from jobs.heartbeat import Heartbeat, mappings_health
 from jobs.intake import pairing
-from jobs.intake.inbox import CONNECTIONS, Inbox, open_for_intake
+from jobs.intake.group_commit import CONNECTIONS, Inbox, open_for_intake
 from jobs.intake.rejections import RejectionBook
 from jobs.intake.secret_uses import SecretUses
 from jobs.mapping_watch import MappingWatch
@@ -40,7 +40,7 @@ from receiver.config.settings import Settings
 from receiver.health.check import CheckContext
 from receiver.health.collector import DatabaseCounts
 from receiver.health.metrics import Metrics
-from receiver.health.readyz import health_routes
+from receiver.health.routes import health_routes
 from receiver.health.runner import HealthRunner
 from receiver.signatures import RULES
 from receiver.sources.clock_lag import ClockLags

@@ -239,7 +239,7 @@ def test_a_broken_rule_is_found(path: str, source: str) -> None:
         ),
         pytest.param(
             "receiver/app.py",
-            "import jobs.intake.inbox, mappings.engine.loading.load, time",
+            "import jobs.intake.group_commit, mappings.engine.loading.load, time",
             id="downwards",
         ),
         pytest.param("mappings/a.py", "from datetime import UTC, datetime", id="times-as-values"),

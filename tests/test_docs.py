@@ -16,9 +16,10 @@ from typer.main import get_command
 
 from jobs.ledger.book import KeyBook
 from mappings.engine.loading.load import MappingSet, load, read_directory
+from mappings.engine.reasons import Reason
 from mappings.engine.tooling.examples import run_examples
 from mappings.engine.tooling.trace import trace
-from mappings.engine.types import DeliveryInput, Reason
+from mappings.engine.types import DeliveryInput
 from receiver.app import WebProcess
 from receiver.cli.app import app
 from receiver.config.settings import PREFIX, Settings, variable

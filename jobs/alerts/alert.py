@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from jobs.health.problem import Problem
+from jobs.common.problem import Problem
 
 FAILURES, MAPPING, REJECTIONS = "failures", "mapping", "rejections"
 BACKLOG, SILENCE, AUDIT = "backlog", "silence", "audit"

@@ -14,7 +14,7 @@ from typing import Any
 
 from jobs.alerts.alert import BACKLOG, RESOLVES, detail_of, key_of
 from jobs.common.ids import new_id
-from jobs.health.problem import Problem
+from jobs.common.problem import Problem
 
 #: A problem not found for this long is gone: a repeat takes a failed delivery up for a moment.
 GONE = timedelta(seconds=25)

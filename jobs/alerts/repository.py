@@ -15,7 +15,7 @@ from sqlalchemy import delete, func, select, update
 
 from jobs.alerts.alert import Alert
 from jobs.alerts.reconcile import changes
-from jobs.health.problem import Problem
+from jobs.common.problem import Problem
 from jobs.storage.database import Database
 from jobs.storage.schema import alerts
 

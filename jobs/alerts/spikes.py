@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from jobs.health.problem import Problem
+from jobs.common.problem import Problem
 from jobs.intake.rejections import UNKNOWN_SOURCE
 from jobs.queries.sources.silence import span
 

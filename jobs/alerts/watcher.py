@@ -1,4 +1,4 @@
-"""Finding what to alert on: runs the checks of `jobs.health` and lets the table `alerts` match.
+"""Finding what to alert on: runs the checks of `wording` and lets the table `alerts` match.
 
 Owns which checks those are, and how seldom the costly one runs.
 """
@@ -10,6 +10,7 @@ from typing import Any
 
 from sqlalchemy import func, select
 
+from jobs.alerts import wording
 from jobs.alerts.alert import (
     AUDIT,
     BACKLOG,
@@ -23,9 +24,8 @@ from jobs.alerts.repository import AlertRepository
 from jobs.alerts.spikes import spike_problem, spikes
 from jobs.audits.auditor import read_audits
 from jobs.audits.results import RoundResult, audit_problems
+from jobs.common.problem import Problem, named
 from jobs.common.states import DeliveryState
-from jobs.health import checks
-from jobs.health.problem import Problem, named
 from jobs.heartbeat import Alive, alive
 from jobs.queries.deliveries.backlog import count_waiting, oldest_received_age_seconds
 from jobs.queries.deliveries.failures import read_failures
@@ -48,19 +48,19 @@ class Watcher:
         """One round; its progress is kept for the next, whichever process makes that."""
         failed = await self._failed()
         spiking, counts = await self._spikes(progress.get("rejections", {}))
-        exceptions = checks.exceptions(await count_exceptions(database, self._mappings()))
+        exceptions = wording.exceptions(await count_exceptions(database, self._mappings()))
         by_kind: dict[str, Iterable[Problem]] = {
             REJECTIONS: spiking,
             MAPPING: rejected_mappings(await alive(database)),
-            BACKLOG: checks.backlog(
+            BACKLOG: wording.backlog(
                 await oldest_received_age_seconds(database), await count_waiting(database)
             ),
-            SILENCE: checks.silences(await read_silent(database, self._mappings())),
+            SILENCE: wording.silences(await read_silent(database, self._mappings())),
             AUDIT: audit_problems(await read_audits(database)),
             EXCEPTIONS: [problem for problem in exceptions if problem.is_problem],
         }
         if failed != progress.get("failed") or await self._misses_failures():
-            by_kind = {FAILURES: checks.failures(await read_failures(database)), **by_kind}
+            by_kind = {FAILURES: wording.failures(await read_failures(database)), **by_kind}
         problems = [
             problem for kind, unnamed in by_kind.items() for problem in named(kind, unnamed)
         ]
@@ -104,6 +104,6 @@ def rejected_mappings(processes: Iterable[Alive]) -> list[Problem]:
         for problem in process.detail.get("rejected", ()):
             problems.setdefault(problem.partition(":")[0], problem)
     return [
-        checks.rejected_mapping(problem, file=file, is_stale=file in stale)
+        wording.rejected_mapping(problem, file=file, is_stale=file in stale)
         for file, problem in sorted(problems.items())
     ]

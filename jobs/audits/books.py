@@ -16,7 +16,7 @@ from jobs.audits.corrections import KINDS
 from jobs.audits.results import fault
 from jobs.audits.scrub import PAGE, Scrub
 from jobs.common.money import money
-from jobs.health.problem import Problem
+from jobs.common.problem import Problem
 from jobs.ledger.book import KeyBook
 from jobs.ledger.repository import load_books
 from jobs.storage.schema import actions, billing_events, deliveries, outcome_keys, outcomes

@@ -9,7 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from jobs.audits.results import fault
 from jobs.audits.scrub import Scrub, pages_by_id
-from jobs.health.problem import Problem
+from jobs.common.problem import Problem
 from jobs.storage.schema import actions, outcomes
 
 #: The actions that record outcomes.

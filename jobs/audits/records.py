@@ -9,8 +9,8 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from jobs.audits.results import fault
 from jobs.audits.scrub import Scrub, pages_by_id
+from jobs.common.problem import Problem
 from jobs.common.states import DeliveryState
-from jobs.health.problem import Problem
 from jobs.storage.schema import deliveries, outcomes
 
 _columns = deliveries.c

@@ -13,8 +13,8 @@ from typing import Any
 from sqlalchemy import func, select
 
 from jobs.audits.results import RoundResult, fault
+from jobs.common.problem import Problem
 from jobs.common.states import DeliveryState
-from jobs.health.problem import Problem
 from jobs.storage.database import Database
 from jobs.storage.schema import deliveries, replay_items, replays
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
-from jobs.health.problem import Problem
+from jobs.common.problem import Problem
 
 #: So many faults are kept in words; the others are counted.
 SHOWN = 20

@@ -19,7 +19,7 @@ from sqlalchemy import Column, ColumnElement, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from jobs.audits.results import SHOWN, RoundResult
-from jobs.health.problem import Problem
+from jobs.common.problem import Problem
 from jobs.storage.database import Database
 
 PAGE = 500

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from enum import StrEnum
 
-from mappings.engine.types import Reason
+from mappings.engine.reasons import Reason
 
 
 class DeliveryState(StrEnum):

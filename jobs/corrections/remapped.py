@@ -18,7 +18,8 @@ from jobs.ledger.records import Recorded
 from jobs.privacy.pseudonyms import Pseudonymized
 from mappings.engine.loading.load import MappingSet
 from mappings.engine.pricing.catalogue import Catalogue, UnpricedError
-from mappings.engine.types import Failure, Kind, Mapped, Outcome, Reason
+from mappings.engine.reasons import Reason
+from mappings.engine.types import Failure, Kind, Mapped, Outcome
 
 #: A row of `outcomes`.
 Row = Mapping[str, Any]

@@ -2,7 +2,7 @@
 
 Owns the SQL of the group commit, and that a whole group is received at one moment of the
 database's clock, whatever the clock of the web process shows; ids keep the order of arrival within
-it. Refuses to decide when to commit; see `jobs.intake.inbox`.
+it. Refuses to decide when to commit; see `jobs.intake.group_commit`.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from jobs.common.states import DeliveryState
 from jobs.storage.database import Database
 from jobs.storage.schema import deliveries, intake
 from jobs.storage.unsettled import unsettled
-from mappings.engine.types import Reason
+from mappings.engine.reasons import Reason
 
 #: A transaction that takes longer than this has lost its connection.
 TRANSACTION_SECONDS = 5.0

@@ -22,7 +22,8 @@ from jobs.ledger.book import KeyBook
 from jobs.ledger.owing import Conflict, Step, admit, post
 from jobs.ledger.records import Arrival, Provenance, Recorded
 from jobs.privacy.pseudonyms import Pseudonymized
-from mappings.engine.types import Failure, Mapped, Outcome, Reason
+from mappings.engine.reasons import Reason
+from mappings.engine.types import Failure, Mapped, Outcome
 
 #: So many outcomes of a shadow delivery are named.
 SHOWN = 5

@@ -20,7 +20,8 @@ from jobs.ledger.recording import MappedDelivery
 from jobs.settling import claims
 from jobs.storage.database import Database
 from mappings.engine.loading.load import MappingSet
-from mappings.engine.types import DeliveryInput, Failure, Mapped, Reason
+from mappings.engine.reasons import Reason
+from mappings.engine.types import DeliveryInput, Failure, Mapped
 
 log = structlog.get_logger(__name__)
 

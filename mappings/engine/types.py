@@ -13,6 +13,8 @@ from decimal import Decimal
 from enum import StrEnum
 from typing import NamedTuple
 
+from mappings.engine.reasons import Reason
+
 #: An outcome older than this many days at receipt is taken for a wrong unit of time.
 OLDEST_DAYS = 400
 #: An outcome further ahead of receipt than this many seconds likewise.
@@ -32,18 +34,6 @@ class AmountRule(StrEnum):
 
     FIRST = "first"
     LATEST = "latest"
-
-
-class Reason(StrEnum):
-    """Why a delivery failed permanently, until what the reason names is fixed."""
-
-    PARSE = "parse"
-    MAPPING = "mapping"
-    UNMAPPED = "unmapped"
-    UNPRICED = "unpriced"
-    CONFLICT = "conflict"
-    ID_REUSED = "id-reused"
-    INTERNAL = "internal"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

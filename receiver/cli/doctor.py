@@ -11,7 +11,7 @@ import uvloop
 from rich.text import Text
 
 from jobs.audits.scrub import PAGE
-from jobs.health.problem import Problem
+from jobs.common.problem import Problem
 from jobs.queue.doorbell import Doorbell
 from jobs.storage.database import open_database
 from mappings.engine.loading.load import load

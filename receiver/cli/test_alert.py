@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from jobs.alerts.alert import Alert, detail_of
 from jobs.alerts.dispatcher import NotPosted
 from jobs.common.ids import new_id
-from jobs.health.problem import Problem
+from jobs.common.problem import Problem
 from receiver.alerting.sender import sender_of
 from receiver.cli.common.errors import CommandError
 from receiver.cli.common.session import Session

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from enum import Enum, auto
 from typing import Any
 
-from jobs.health.problem import Problem, named
+from jobs.common.problem import Problem, named
 from jobs.queue.doorbell import Doorbell
 from jobs.storage.database import Database
 from mappings.engine.loading.load import MappingSet

@@ -16,8 +16,8 @@ from time import monotonic
 import structlog
 
 from jobs.common.errors import brief, in_words
+from jobs.common.problem import Problem, Severity
 from jobs.common.tasks import every, pass_over
-from jobs.health.problem import Problem, Severity
 from receiver.health.check import CheckContext, CheckResult, HealthCheck, Runs
 from receiver.health.registry import CHECKS, DATABASE
 

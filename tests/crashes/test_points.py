@@ -44,7 +44,7 @@ def test_nothing_is_committed_past_the_points() -> None:
 
 def _is_intake_commit(path: Path, node: ast.Attribute) -> bool:
     """`Intake.commit`, which is ours and opens its transaction as all do."""
-    return path.name == "inbox.py" and ast.unparse(node) == "self._intake.commit"
+    return path.name == "group_commit.py" and ast.unparse(node) == "self._intake.commit"
 
 
 def test_names_of_scenarios_are_their_own() -> None:

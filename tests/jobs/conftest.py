@@ -10,7 +10,7 @@ import pytest
 from sqlalchemy import delete, text
 from structlog.testing import capture_logs
 
-from jobs.intake import inbox
+from jobs.intake import group_commit
 from jobs.storage.database import open_database
 from jobs.storage.migrations import migrate
 from jobs.storage.schema import metadata
@@ -29,7 +29,7 @@ def logs() -> Iterator[list[Any]]:
 def patient(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
     """A machine that is busy with other tests refuses no delivery, but where that is the test."""
     if "outages" not in request.module.__name__:
-        monkeypatch.setattr(inbox, "COMMIT_SECONDS", 15.0)
+        monkeypatch.setattr(group_commit, "COMMIT_SECONDS", 15.0)
 
 
 @pytest.fixture(scope="session")

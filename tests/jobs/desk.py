@@ -9,6 +9,7 @@ from typing import Any
 from sqlalchemy import func, select
 
 from jobs.audits.books import faults_of_keys
+from jobs.common.problem import Problem
 from jobs.corrections.charges import find_named
 from jobs.corrections.remapped import Origin
 from jobs.corrections.remapper import Remapper, find_origin
@@ -16,7 +17,6 @@ from jobs.corrections.request import CorrectionRequest, ReinstatementRequest
 from jobs.corrections.result import CorrectionResult
 from jobs.corrections.runner import correct
 from jobs.filters import ChargeFilter
-from jobs.health.problem import Problem
 from jobs.settling.settle import Settler
 from jobs.storage.schema import actions, billing_events, outcomes
 from tests.jobs.doubles import FakeMappings, body, mapping_set

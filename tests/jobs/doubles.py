@@ -15,8 +15,9 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any, cast
 
-from jobs.intake.inbox import Incoming
+from jobs.intake.group_commit import Incoming
 from mappings.engine.loading.load import MappingSet
+from mappings.engine.reasons import Reason
 from mappings.engine.types import (
     AmountRule,
     DeliveryInput,
@@ -24,7 +25,6 @@ from mappings.engine.types import (
     Kind,
     Mapped,
     Outcome,
-    Reason,
     VersionText,
 )
 

@@ -6,7 +6,7 @@ import asyncio
 import json
 import sys
 
-from jobs.intake.inbox import Inbox
+from jobs.intake.group_commit import Inbox
 from jobs.storage.database import open_database
 from tests.jobs.doubles import incoming
 

@@ -12,7 +12,8 @@ from sqlalchemy import select
 from jobs.mapping_watch import MappingWatch
 from jobs.storage.schema import mapping_files
 from mappings.engine.loading.load import MappingSet
-from mappings.engine.types import DeliveryInput, Mapped, Reason
+from mappings.engine.reasons import Reason
+from mappings.engine.types import DeliveryInput, Mapped
 from receiver.signatures import RULES
 from tests.jobs.worker_parts import running, until
 from tests.jobs.workshop import Workshop

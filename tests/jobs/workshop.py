@@ -12,7 +12,7 @@ from sqlalchemy import Select, Table, func, select, text, update
 
 from jobs.common.errors import InboxUnavailable
 from jobs.filters import DeliveryFilter
-from jobs.intake.inbox import Accepted, Inbox, Incoming, open_for_intake
+from jobs.intake.group_commit import Accepted, Inbox, Incoming, open_for_intake
 from jobs.replays.items import note_results
 from jobs.replays.replay import ReplayStatus, replay_status, start_replay
 from jobs.replays.runner import ReplayRunner

@@ -20,7 +20,7 @@ from jobs.filters import DeliveryFilter
 from jobs.queries.shape import Shape
 from jobs.storage.database import Database
 from jobs.storage.schema import deliveries
-from mappings.engine.types import Reason
+from mappings.engine.reasons import remediation_of
 
 
 class FailureGroup(Shape):
@@ -43,33 +43,6 @@ class FailureGroup(Shape):
     replay: str
     example_delivery: str
     example_detail: str
-
-
-REMEDIATIONS: Mapping[str, str] = {
-    Reason.PARSE: (
-        "The body is not what the mapping reads. See it with `receiver show`; fix the sender"
-        " and discard these, or let the mapping read them and replay."
-    ),
-    Reason.MAPPING: (
-        "Fix the rule that the detail names in the source's mapping file, check it with"
-        " `receiver try`, then replay."
-    ),
-    Reason.UNMAPPED: "Add the missing key to the table that the detail names, then replay.",
-    Reason.UNPRICED: "Add the price that the detail names to agents.yaml, then replay.",
-    Reason.CONFLICT: (
-        "The same outcome stands recorded for another agent, customer or indicator. Fix the rule"
-        " that is wrong and replay, or discard these."
-    ),
-    Reason.ID_REUSED: (
-        "The vendor used a signed delivery id twice with different bodies. Replay settles each as"
-        " a delivery of its own; or discard these."
-    ),
-    Reason.INTERNAL: (
-        "A fault of this service: the worker's log has the traceback under the delivery's id."
-        " Replay once it is fixed."
-    ),
-}
-_UNKNOWN = "Fix what the detail names, then replay."
 
 
 @dataclass(slots=True)
@@ -151,7 +124,7 @@ def _shape(name: str, group: _Group) -> FailureGroup:
         first_seen=group.first,
         last_seen=group.last,
         outcomes_held_back=group.held_back,
-        remediation=REMEDIATIONS.get(group.reason, _UNKNOWN),
+        remediation=remediation_of(group.reason),
         replay=replay_command(
             group.source, group.reason, group.rule, name if group.is_kept else None
         ),

@@ -1,10 +1,8 @@
 """Revenue: postings summed by agent, customer, indicator, day and month.
 
-Owns the calendar: days and months are those of the configured time zone. Databases differ in
-what they know of zones, so SQL sums by quarter of an hour in UTC, which every zone's midnight
-since 1972 falls on, and the quarters are folded into days here. Owns too that an answer is of one
-moment: pages are of the lines recorded before a horizon that their cursor carries, since every
-page sums again.
+Days and months are those of `jobs.timezone`: SQL sums by quarter of an hour, folded here. Owns that
+an answer is of one moment: pages are of the lines recorded before a horizon that their cursor
+carries, since every page sums again.
 """
 
 from __future__ import annotations
@@ -12,14 +10,14 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from functools import partial
 from operator import itemgetter
 from typing import Any
 from zoneinfo import ZoneInfo
 
 from pydantic import AwareDatetime
-from sqlalchemy import BigInteger, ColumnElement, Select, String, cast, extract, func, select
+from sqlalchemy import ColumnElement, Select, func, select
 
 from jobs.common.errors import FilterInvalid
 from jobs.common.money import money
@@ -37,6 +35,7 @@ from jobs.storage.keyset import (
     write_cursor,
 )
 from jobs.storage.schema import billing_events
+from jobs.timezone import PERIODS, periods_at, quarter_of
 from mappings.engine.common.currencies import payable
 
 
@@ -78,10 +77,8 @@ class RevenuePage(Page[RevenueItem]):
 
 _LIST = "revenue"
 _COLUMNS = {"agent": "agent_id", "customer": "customer_id", "indicator": "indicator"}
-_PERIODS = {"day": "%Y-%m-%d", "month": "%Y-%m"}
 #: What revenue can be grouped by.
-GROUPS = (*_COLUMNS, *_PERIODS)
-_QUARTER_SECONDS = 900
+GROUPS = (*_COLUMNS, *PERIODS)
 #: An answer of several pages waits so long for transactions in flight, so that it has every line
 #: that was there when it was asked for; then it is as of the oldest one's start.
 HORIZON_SECONDS = 1.0
@@ -159,20 +156,14 @@ async def _sums(
 ) -> dict[tuple[str, ...], _Sum]:
     """One sum for each group; rows are folded as they come, so memory is that of the answer."""
     named = [name for name in by if name in _COLUMNS]
-    dated = any(name in _PERIODS for name in by)
-    quarter = _quarter(time_of(basis), is_sqlite=database.is_sqlite) if dated else None
+    dated = any(name in PERIODS for name in by)
+    quarter = quarter_of(time_of(basis), is_sqlite=database.is_sqlite) if dated else None
     sums: defaultdict[tuple[str, ...], _Sum] = defaultdict(_Sum)
     async with database.read() as connection:
         rows = await connection.stream(_query(_lines(where, before), named, quarter))
         async for row in rows.mappings():
-            local = None
-            if quarter is not None:
-                moment = datetime.fromtimestamp(row["quarter"] * _QUARTER_SECONDS, UTC)
-                local = moment.astimezone(zone)
-            key = tuple(
-                row[name] if local is None or name in _COLUMNS else local.strftime(_PERIODS[name])
-                for name in by
-            )
+            periods = {} if quarter is None else periods_at(row["quarter"], zone)
+            key = tuple(row[name] if name in _COLUMNS else periods[name] for name in by)
             total = sums[(*key, row["currency"])]
             total.charges += row["charges"]
             total.reversals += row["reversals"]
@@ -210,21 +201,11 @@ def _query(
     )
 
 
-def _quarter(at: ColumnElement[datetime], *, is_sqlite: bool) -> ColumnElement[int]:
-    """Quarters of an hour since 1970."""
-    if is_sqlite:
-        # Without the fraction, which SQLite would round up, now and then into the next day.
-        whole = func.substr(cast(at, String), 1, 19)
-        return cast(func.strftime("%s", whole), BigInteger) // _QUARTER_SECONDS
-    seconds = cast(func.floor(extract("epoch", at)), BigInteger)
-    return seconds // _QUARTER_SECONDS
-
-
 def _in_order(by: Sequence[str], sums: Mapping[tuple[str, ...], _Sum]) -> list[tuple[str, ...]]:
     """Names and currency upwards, periods from the latest."""
     keys = sorted(sums)
     # Sorting is stable.
-    for place in reversed([place for place, name in enumerate(by) if name in _PERIODS]):
+    for place in reversed([place for place, name in enumerate(by) if name in PERIODS]):
         keys.sort(key=itemgetter(place), reverse=True)
     return keys
 

@@ -28,7 +28,7 @@ from mappings.engine.common.times import parse_time
 from mappings.engine.common.wording import shown
 from mappings.engine.payload import PayloadError, parse_json
 from mappings.engine.reading.tables import Table
-from mappings.engine.types import Reason
+from mappings.engine.reasons import Reason
 
 FUNCTIONS = ("id", "json", "lookup", "millis", "minor", "nfc", "seconds", "trim")
 #: First character of a refusal's text; no error of the library itself begins with it.

@@ -25,7 +25,7 @@ from mappings.engine.cel.words import (
 from mappings.engine.common.confined import MEMORY_BYTES
 from mappings.engine.common.errors import MappingsError
 from mappings.engine.common.wording import shown
-from mappings.engine.types import Reason
+from mappings.engine.reasons import Reason
 
 _STATUS = re.compile(r"^[A-Z_]+: ")
 _TRAILER = re.compile(r" \[[A-Z_]+\]$")

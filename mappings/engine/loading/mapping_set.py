@@ -16,11 +16,12 @@ from typing import Any
 
 from mappings.engine.pricing.catalogue import Catalogue
 from mappings.engine.reading.tables import Table
+from mappings.engine.reasons import Reason
 from mappings.engine.redact.redactor import Redactor
 from mappings.engine.rules.billed import Rekeying
 from mappings.engine.rules.evaluate import Rule
 from mappings.engine.rules.program import Program
-from mappings.engine.types import DeliveryInput, Failure, Mapped, Problem, Reason, VersionText
+from mappings.engine.types import DeliveryInput, Failure, Mapped, Problem, VersionText
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

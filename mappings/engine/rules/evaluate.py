@@ -16,18 +16,11 @@ from mappings.engine.common.errors import MappingsError
 from mappings.engine.common.identifiers import unfit
 from mappings.engine.common.wording import shown
 from mappings.engine.pricing.catalogue import Catalogue, Price, UnpricedError
+from mappings.engine.reasons import Reason
 from mappings.engine.redact.paths import MARK
 from mappings.engine.rules.fields import Field, FieldError
 from mappings.engine.rules.identity import key_fault, outcome_key
-from mappings.engine.types import (
-    AHEAD_SECONDS,
-    AmountRule,
-    DeliveryInput,
-    Failure,
-    Kind,
-    Outcome,
-    Reason,
-)
+from mappings.engine.types import AHEAD_SECONDS, AmountRule, DeliveryInput, Failure, Kind, Outcome
 
 _EXPRESSION_SHOWN_MAX = 160
 

@@ -13,8 +13,8 @@ from mappings.engine.common.wording import shown
 from mappings.engine.payload import BodyRules, PayloadError, parse
 from mappings.engine.reading.positions import Path
 from mappings.engine.reading.problems import ProblemReport
+from mappings.engine.reasons import Reason
 from mappings.engine.rules.model import ExampleModel
-from mappings.engine.types import Reason
 
 
 def body_of(example: ExampleModel, files: Mapping[str, bytes]) -> bytes | None:

@@ -22,7 +22,7 @@ from mappings.engine.common.errors import InvalidValue, MappingsError
 from mappings.engine.common.identifiers import unfit
 from mappings.engine.common.times import parse_time
 from mappings.engine.reading.problems import Fault
-from mappings.engine.types import Reason
+from mappings.engine.reasons import Reason
 
 TAG_CHARS_MAX = 256
 _ID_REMEDY = "write id(…) around a whole number"

@@ -21,8 +21,9 @@ from mappings.engine.common import confined
 from mappings.engine.common.amounts import WrittenNumbers
 from mappings.engine.payload import BodyRules, PayloadError, parse
 from mappings.engine.pricing.catalogue import Catalogue
+from mappings.engine.reasons import Reason
 from mappings.engine.rules.evaluate import Event, MappingFailed, Rule, failed, matches, outcome_of
-from mappings.engine.types import DeliveryInput, Failure, Mapped, Outcome, Reason
+from mappings.engine.types import DeliveryInput, Failure, Mapped, Outcome
 
 EVENTS_MAX = 10_000
 MAPPED = TypeAdapter(Mapped)

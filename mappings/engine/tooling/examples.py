@@ -17,11 +17,12 @@ from mappings.engine.reading import yamlfile
 from mappings.engine.reading.positions import Path
 from mappings.engine.reading.problems import ProblemReport
 from mappings.engine.reading.tables import is_table, table_name
+from mappings.engine.reasons import Reason
 from mappings.engine.redact.paths import NotRedactable
 from mappings.engine.rules.examplefiles import body_of
 from mappings.engine.rules.model import ExampleModel, Expected, MappingModel
 from mappings.engine.rules.usage import looks_into
-from mappings.engine.types import DeliveryInput, Mapped, Outcome, Problem, Reason
+from mappings.engine.types import DeliveryInput, Mapped, Outcome, Problem
 
 #: When an example arrives that does not say so; without limits to how old its events are.
 RECEIVED_AT = datetime(2026, 1, 1, tzinfo=UTC)

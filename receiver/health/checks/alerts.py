@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from jobs.alerts.repository import UnsentAlerts, read_unsent
-from jobs.health.problem import Problem
+from jobs.common.problem import Problem
 from receiver.health.check import CheckContext, CheckResult
 
 

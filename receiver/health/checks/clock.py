@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 from sqlalchemy import func, select
 
-from jobs.health.problem import Problem, note
+from jobs.common.problem import Problem, note
 from jobs.heartbeat import alive
 from jobs.storage.database import Database
 from jobs.storage.schema import deliveries, rejections

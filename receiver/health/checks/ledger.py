@@ -5,10 +5,10 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from functools import partial
 
+from jobs.alerts import wording
 from jobs.audits.auditor import read_audits, run_audit
 from jobs.audits.results import REMEDIATIONS, RoundResult, audit_problems, overdue_problems
-from jobs.health import checks
-from jobs.health.problem import Problem, note
+from jobs.common.problem import Problem, note
 from jobs.ledger.horizon import InFlight, oldest_in_flight, wait_for_horizon
 from jobs.queries.deliveries.backlog import oldest_received_age_seconds
 from jobs.queries.sources.silence import span
@@ -65,7 +65,7 @@ async def check_audits(context: CheckContext) -> CheckResult:
 async def check_backlog(context: CheckContext) -> CheckResult:
     """Whether deliveries wait for long."""
     age = await oldest_received_age_seconds(context.database)
-    return CheckResult("no delivery waits for long", checks.backlog(age))
+    return CheckResult("no delivery waits for long", wording.backlog(age))
 
 
 async def check_complete(context: CheckContext) -> CheckResult:

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 
+from jobs.alerts import wording
+from jobs.common.problem import Problem, note
 from jobs.filters import RejectionFilter
-from jobs.health import checks
-from jobs.health.problem import Problem, note
 from jobs.queries.deliveries.failures import read_failures
 from jobs.queries.exceptions.listing import count_exceptions
 from jobs.queries.sources.rejections import list_rejections
@@ -27,7 +27,7 @@ async def check_mappings(context: CheckContext) -> CheckResult:
     """Whether every file is in force."""
     mappings = context.mappings
     problems = [
-        checks.rejected_mapping(
+        wording.rejected_mapping(
             str(problem), file=problem.file, is_stale=problem.file in mappings.stale
         )
         for problem in mappings.problems[:SHOWN]
@@ -60,7 +60,7 @@ async def check_failures(context: CheckContext) -> CheckResult:
     groups = await read_failures(context.database)
     return CheckResult(
         f"{sum(group.count for group in groups)} failed deliveries",
-        checks.failures(groups[:SHOWN]),
+        wording.failures(groups[:SHOWN]),
     )
 
 
@@ -69,7 +69,7 @@ async def check_silence(context: CheckContext) -> CheckResult:
     silent = await read_silent(context.database, context.mappings)
     sources = context.mappings.sources.values()
     watched = sum(source.expect_every is not None for source in sources)
-    return CheckResult(f"sources with expect_every: {watched}", checks.silences(silent))
+    return CheckResult(f"sources with expect_every: {watched}", wording.silences(silent))
 
 
 async def check_paths(context: CheckContext) -> CheckResult:
@@ -93,4 +93,4 @@ async def check_exceptions(context: CheckContext) -> CheckResult:
     """What was taken and not billed as may be expected."""
     tallies = await count_exceptions(context.database, context.mappings)
     counts = ", ".join(f"{tally.count} {tally.kind}" for tally in tallies if tally.count)
-    return CheckResult(counts or "none", checks.exceptions(tallies))
+    return CheckResult(counts or "none", wording.exceptions(tallies))

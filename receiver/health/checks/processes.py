@@ -7,7 +7,7 @@ from typing import Any
 
 from redis.exceptions import RedisError
 
-from jobs.health.problem import Problem, note
+from jobs.common.problem import Problem, note
 from jobs.heartbeat import ALIVE_SECONDS, Alive, alive
 from jobs.timezone import stored_timezone
 from receiver.health.check import CheckContext, CheckResult

@@ -14,7 +14,7 @@ from pathlib import Path
 
 from sqlalchemy.engine import make_url
 
-from jobs.health.problem import Problem, note
+from jobs.common.problem import Problem, note
 from receiver.config.env_file import doubtful_values
 from receiver.config.reading import misspelt
 from receiver.config.settings import ENV_FILE, Settings

@@ -9,7 +9,7 @@ from pathlib import Path
 from sqlalchemy import select, text
 from sqlalchemy.engine import make_url
 
-from jobs.health.problem import Problem, note
+from jobs.common.problem import Problem, note
 from jobs.storage.database import durability_faults
 from jobs.storage.revision import schema_is_current
 from receiver.config.settings import Settings

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from jobs.alerts.alert import key_of
-from jobs.health.checks import exceptions
-from jobs.health.problem import Problem
+from jobs.alerts.wording import exceptions
+from jobs.common.problem import Problem
 from jobs.queries.exceptions.listing import Tally
 
 

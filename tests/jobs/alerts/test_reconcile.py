@@ -8,7 +8,7 @@ from typing import Any
 from jobs.alerts import reconcile as module
 from jobs.alerts.alert import KINDS
 from jobs.alerts.reconcile import GONE, HOLDS, MOST_WAITING, changes
-from jobs.health.problem import Problem
+from jobs.common.problem import Problem
 
 START = datetime(2026, 3, 1, tzinfo=UTC)
 ALL = set(KINDS)

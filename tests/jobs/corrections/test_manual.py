@@ -15,7 +15,8 @@ from jobs.ledger.book import KeyBook
 from jobs.ledger.owing import Conflict, Step, Verdict
 from jobs.ledger.records import Provenance
 from jobs.privacy.pseudonyms import pseudonymized
-from mappings.engine.types import Failure, Kind, Mapped, Outcome, Reason
+from mappings.engine.reasons import Reason
+from mappings.engine.types import Failure, Kind, Mapped, Outcome
 from tests.jobs import model
 from tests.jobs.builders import (
     RECEIVED,

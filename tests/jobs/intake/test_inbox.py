@@ -13,9 +13,9 @@ import time_machine
 from sqlalchemy import event, select
 
 from jobs.common.errors import InboxUnavailable
-from jobs.intake import inbox as inbox_module
+from jobs.intake import group_commit
 from jobs.intake.commit import Pending
-from jobs.intake.inbox import Accepted, Inbox, Incoming
+from jobs.intake.group_commit import Accepted, Inbox, Incoming
 from jobs.storage.schema import billing_events, deliveries, intake
 from mappings.engine.types import DeliveryInput, Mapped
 from tests.jobs.doubles import FakeMappings, bill, body, incoming
@@ -337,7 +337,7 @@ async def test_the_count_of_intake_equals_the_states_at_every_moment(workshop: W
 async def test_too_long_a_queue_is_refused_at_once(
     workshop: Workshop, monkeypatch: pytest.MonkeyPatch, limit: str, value: int
 ) -> None:
-    monkeypatch.setattr(inbox_module, limit, value)
+    monkeypatch.setattr(group_commit, limit, value)
     async with workshop.locked():
         callers = [asyncio.create_task(workshop.inbox.accept(incoming(b"x" * 16)))]
         await asyncio.sleep(0.1)  # the first is on its way to the locked database
@@ -357,7 +357,7 @@ async def test_too_long_a_queue_is_refused_at_once(
 async def test_bodies_bound_a_group_too(
     workshop: Workshop, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(inbox_module, "BATCH_BYTES", 1_000)
+    monkeypatch.setattr(group_commit, "BATCH_BYTES", 1_000)
     await accept_all(workshop.inbox, *(incoming(b"x" * 400) for _ in range(12)))
     sizes = [row.accepted for row in await workshop.all(select(intake).order_by(intake.c.id))]
     assert sum(sizes) == 12

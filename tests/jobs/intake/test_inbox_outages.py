@@ -16,8 +16,8 @@ from sqlalchemy.exc import DBAPIError, PendingRollbackError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from jobs.common.errors import InboxUnavailable, is_transient
-from jobs.intake import inbox as inbox_module
-from jobs.intake.inbox import Inbox, open_for_intake
+from jobs.intake import group_commit
+from jobs.intake.group_commit import Inbox, open_for_intake
 from jobs.storage.database import Database, open_database
 from jobs.storage.lost_connections import GONE_SECONDS
 from jobs.storage.schema import deliveries
@@ -107,7 +107,7 @@ async def test_a_row_locked_by_another_transaction_delays_its_own_repeat_only(
         for _ in range(5):
             began = time.monotonic()
             await asyncio.gather(*(on_postgres.inbox.accept(incoming()) for _ in range(20)))
-            assert time.monotonic() - began < inbox_module.COMMIT_SECONDS
+            assert time.monotonic() - began < group_commit.COMMIT_SECONDS
         for repeat in repeats:
             with pytest.raises(InboxUnavailable):
                 await repeat

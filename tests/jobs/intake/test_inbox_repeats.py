@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from jobs.filters import DeliveryFilter
-from jobs.intake.inbox import Accepted, Incoming
+from jobs.intake.group_commit import Accepted, Incoming
 from jobs.replays.replay import discard
 from tests.jobs.doubles import FakeMappings, bill, body, incoming, needing
 from tests.jobs.intake.test_inbox import accept_all

@@ -5,7 +5,8 @@ from datetime import UTC, datetime, timedelta
 from jobs.ledger.book import KeyBook
 from jobs.ledger.fold import ClaimedDelivery, Settlement, settlement_of
 from jobs.privacy.pseudonyms import pseudonymized
-from mappings.engine.types import Failure, Kind, Mapped, Outcome, Reason
+from mappings.engine.reasons import Reason
+from mappings.engine.types import Failure, Kind, Mapped, Outcome
 
 MORNING = datetime(2026, 3, 1, 8, tzinfo=UTC)
 

@@ -4,11 +4,11 @@ import pytest
 
 from jobs.common.failure_groups import collapse, group_id
 from jobs.filters import DeliveryFilter
-from jobs.queries.deliveries.failures import REMEDIATIONS, read_failures, replay_command
+from jobs.queries.deliveries.failures import read_failures, replay_command
 from jobs.queries.deliveries.listing import list_deliveries
 from jobs.queries.sources.rules import KnownRule, read_rules
 from jobs.storage.database import Database
-from mappings.engine.types import Reason
+from mappings.engine.reasons import Reason, remediation_of
 from tests.support.rows import START, Rows
 
 
@@ -129,8 +129,10 @@ def test_tables_and_expressions_are_named_as_they_are() -> None:
     assert collapse(detail) == detail.replace('"17"', '"…"')
 
 
-def test_every_reason_has_its_mend() -> None:
-    assert REMEDIATIONS.keys() == {reason.value for reason in Reason}
+def test_every_reason_has_its_remediation() -> None:
+    known = {remediation_of(reason) for reason in Reason}
+    assert len(known) == len(Reason)
+    assert remediation_of("unknown") not in known
 
 
 def test_the_command_can_be_pasted_whatever_the_names() -> None:

@@ -13,7 +13,7 @@ import pytest
 from mappings.engine.cel.language import Activation, EvalError, ExpressionError, Language
 from mappings.engine.cel.lenient import Lenient
 from mappings.engine.cel.runtime_errors import runtime_error
-from mappings.engine.types import Reason
+from mappings.engine.reasons import Reason
 from tests.mappings.kit import mapped, only_failure, only_outcome, rule
 
 LANGUAGE = Language({})

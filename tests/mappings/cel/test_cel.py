@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from mappings.engine.cel.language import EvalError, ExpressionError, Language
 from mappings.engine.reading.tables import Table
-from mappings.engine.types import Reason
+from mappings.engine.reasons import Reason
 from tests.support.effort import examples
 
 COMPANIES = Table(name="companies", file="tables/companies.csv", version="v", rows={"1": "acme"})

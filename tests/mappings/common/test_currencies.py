@@ -16,8 +16,8 @@ from mappings.engine.common.currencies import (
     payable,
     payable_micros,
 )
+from mappings.engine.reasons import Reason
 from mappings.engine.tooling.trace import trace
-from mappings.engine.types import Reason
 from tests.mappings.kit import (
     AT,
     delivery,

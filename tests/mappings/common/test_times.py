@@ -10,7 +10,8 @@ from cel_expr_python import cel
 
 from mappings.engine.common.errors import InvalidValue
 from mappings.engine.common.times import parse_time
-from mappings.engine.types import Mapped, Reason
+from mappings.engine.reasons import Reason
+from mappings.engine.types import Mapped
 from tests.mappings.kit import mapped, only_failure, only_outcome, rule
 
 HALF_PAST_NINE = datetime(2026, 2, 28, 9, 30, tzinfo=UTC)

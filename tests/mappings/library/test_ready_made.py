@@ -10,8 +10,9 @@ import pytest
 from mappings.engine.loading.load import MappingSet, load, read_directory
 from mappings.engine.pricing.catalogue import Catalogue
 from mappings.engine.reading.yamlfile import parse
+from mappings.engine.reasons import Reason
 from mappings.engine.tooling.examples import RECEIVED_AT, run_examples
-from mappings.engine.types import DeliveryInput, Kind, Mapped, Reason
+from mappings.engine.types import DeliveryInput, Kind, Mapped
 from receiver.signatures import RULES
 
 ROOT = Path(__file__).parents[3]

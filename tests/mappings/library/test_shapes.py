@@ -8,8 +8,9 @@ from typing import Any
 import pytest
 
 from mappings.engine.loading.load import load, read_directory
+from mappings.engine.reasons import Reason
 from mappings.engine.tooling.examples import RECEIVED_AT
-from mappings.engine.types import DeliveryInput, Mapped, Reason
+from mappings.engine.types import DeliveryInput, Mapped
 from receiver.signatures import RULES
 
 FILES = read_directory(Path(__file__).parents[3] / "mappings" / "library")

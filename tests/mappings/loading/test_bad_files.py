@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from mappings.engine.loading.load import load
-from mappings.engine.types import Reason
+from mappings.engine.reasons import Reason
 from tests.mappings.kit import (
     AGENTS,
     COMPANIES,

@@ -6,9 +6,10 @@ import pytest
 
 from mappings.engine.loading.load import load
 from mappings.engine.loading.mapping_set import MappingSet
+from mappings.engine.reasons import Reason
 from mappings.engine.redact.paths import NotRedactable
 from mappings.engine.tooling.examples import run_examples
-from mappings.engine.types import Failure, Problem, Reason
+from mappings.engine.types import Failure, Problem
 from tests.mappings.kit import (
     AT,
     MAPPING,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from mappings.engine.types import Reason
+from mappings.engine.reasons import Reason
 from tests.mappings.kit import delivery, good, loaded, mapped, only_failure, only_outcome, rule
 
 LETS = "let:\n  sub: event.sub\n  half: event.amount / 2\n  halved: half\n  unused: event.q / 3\n"

@@ -6,8 +6,9 @@ from typing import Any
 
 import pytest
 
+from mappings.engine.reasons import Reason
 from mappings.engine.tooling.trace import trace
-from mappings.engine.types import Mapped, Reason
+from mappings.engine.types import Mapped
 from tests.mappings.kit import (
     delivery,
     good,

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from mappings.engine.types import Reason
+from mappings.engine.reasons import Reason
 from tests.mappings.kit import (
     MAPPING,
     SOLVED,

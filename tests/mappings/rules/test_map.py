@@ -11,8 +11,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from mappings.engine.reasons import Reason
 from mappings.engine.tooling.trace import trace
-from mappings.engine.types import Kind, Mapped, Reason
+from mappings.engine.types import Kind, Mapped
 from tests.mappings.kit import (
     BATCH,
     MAPPING,

@@ -9,7 +9,8 @@ from urllib.parse import quote_plus
 
 import pytest
 
-from mappings.engine.types import Mapped, Reason
+from mappings.engine.reasons import Reason
+from mappings.engine.types import Mapped
 from tests.mappings.kit import (
     RECEIVED_AT,
     mapped,

@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
+from mappings.engine.reasons import Reason
 from mappings.engine.tooling.trace import TracedRule, TracedValue, trace
-from mappings.engine.types import Reason
 from tests.mappings.kit import MAPPING, SOLVED, delivery, good, rule
 
 

@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from jobs.health.checks import exceptions
+from jobs.alerts.wording import exceptions
 from jobs.queries.exceptions.listing import Tally
 from tests.receiver.cli.conftest import Installation
 from tests.support.rows import Rows

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Any, cast
 
-from jobs.health.problem import Problem
+from jobs.common.problem import Problem
 from receiver.health.check import CheckContext, CheckResult, HealthCheck, Runs
 from receiver.health.runner import HealthRunner
 

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from jobs.audits.results import RoundResult
-from jobs.health.problem import Problem, note
+from jobs.common.problem import Problem, note
 from jobs.heartbeat import Alive
 from jobs.ledger.horizon import InFlight
 from jobs.queries.sources.rules import RuleItem

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import pytest
 
-from jobs.health.problem import Problem, note
+from jobs.common.problem import Problem, note
 from receiver.health import runner as module
 from receiver.health.check import Runs
 from receiver.health.registry import NAMES

@@ -15,7 +15,7 @@ import pytest
 
 from jobs.common.tasks import TaskEnded
 from jobs.heartbeat import Heartbeat
-from jobs.intake.inbox import Inbox
+from jobs.intake.group_commit import Inbox
 from jobs.intake.pairing import Window, open_window
 from jobs.mapping_watch import MappingsRefused
 from jobs.storage.database import open_database

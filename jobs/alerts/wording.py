@@ -8,7 +8,7 @@ from __future__ import annotations
 import shlex
 from collections.abc import Iterable
 
-from jobs.health.problem import Problem
+from jobs.common.problem import Problem
 from jobs.queries.deliveries.failures import FailureGroup
 from jobs.queries.exceptions.listing import Tally, detail_of
 from jobs.queries.exceptions.texts import REMEDIATIONS

@@ -10,11 +10,11 @@ import httpx
 import pytest
 from starlette.applications import Starlette
 
-from jobs.health.problem import Problem, note
+from jobs.common.problem import Problem, note
 from receiver.health import runner as module
 from receiver.health.check import HealthCheck
 from receiver.health.metrics import Metrics
-from receiver.health.readyz import health_routes
+from receiver.health.routes import health_routes
 from receiver.health.runner import HealthRunner
 from tests.receiver.health.conftest import Answer, check_of, fine, runner_of
 
