@@ -11,8 +11,12 @@ import sqlite3
 from collections.abc import Iterator, Mapping
 
 import redis.exceptions
-from sqlalchemy.exc import DBAPIError, InterfaceError, PendingRollbackError
-from sqlalchemy.exc import TimeoutError as PoolTimeout
+from sqlalchemy.exc import (
+    DBAPIError,
+    InterfaceError,
+    PendingRollbackError,
+    TimeoutError as PoolTimeout,
+)
 
 
 class JobsError(Exception):

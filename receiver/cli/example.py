@@ -19,8 +19,7 @@ from jobs.queries.identification import IdKind, whole_id
 from mappings.engine.loading.load import MappingSet
 from mappings.engine.redact.paths import NotRedactable
 from mappings.engine.types import DeliveryInput, Mapped, Outcome
-from receiver.authoring.anonymize import Path as Place
-from receiver.authoring.anonymize import Redaction, candidates, path_text
+from receiver.authoring.anonymize import Path as Place, Redaction, candidates, path_text
 from receiver.cli.common import options as arg
 from receiver.cli.common.errors import CommandError
 from receiver.cli.common.files import write_new

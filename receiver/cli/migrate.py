@@ -13,8 +13,7 @@ from sqlalchemy.engine import make_url
 
 from jobs.common.errors import brief, is_transient
 from jobs.storage.database import Database
-from jobs.storage.migrations import migrate as bring_up_to_date
-from jobs.storage.migrations import open_for_migration
+from jobs.storage.migrations import migrate as bring_up_to_date, open_for_migration
 from jobs.timezone import claim_timezone
 from receiver.config.reading import load_settings
 from receiver.local import lifeline

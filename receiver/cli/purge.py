@@ -11,8 +11,7 @@ from typing import Annotated
 import typer
 
 from jobs.common.parsing import can_be_stored
-from jobs.privacy.purge import purge as erase
-from jobs.privacy.purge import survey
+from jobs.privacy.purge import purge as erase, survey
 from jobs.privacy.purge_report import SHOWN, PurgeReport
 from mappings.engine.common.identifiers import CHARS_MAX
 from receiver.cli.common import options as arg

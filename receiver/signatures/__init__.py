@@ -14,33 +14,24 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from receiver.signatures.errors import CAUSES, SchemeInvalid, SignatureError
-from receiver.signatures.handshakes import Handshake
-from receiver.signatures.hmac_scheme import HmacScheme
-from receiver.signatures.presets import PRESETS
-from receiver.signatures.records import Coverage, Request, Response, Strength, Verified, lower_names
-from receiver.signatures.rules import RULES, scheme_of
-from receiver.signatures.scheme import Scheme
-
-__all__ = [
-    "CAUSES",
-    "PRESETS",
-    "RULES",
-    "Coverage",
-    "Handshake",
-    "HmacScheme",
-    "Request",
-    "Response",
-    "Scheme",
-    "SchemeInvalid",
-    "SignatureError",
-    "Strength",
-    "Verified",
-    "scheme_of",
-    "sign",
-    "signed_request",
-    "verify",
-]
+from receiver.signatures.errors import (
+    CAUSES as CAUSES,
+    SchemeInvalid as SchemeInvalid,
+    SignatureError as SignatureError,
+)
+from receiver.signatures.handshakes import Handshake as Handshake
+from receiver.signatures.hmac_scheme import HmacScheme as HmacScheme
+from receiver.signatures.presets import PRESETS as PRESETS
+from receiver.signatures.records import (
+    Coverage as Coverage,
+    Request as Request,
+    Response as Response,
+    Strength as Strength,
+    Verified as Verified,
+    lower_names,
+)
+from receiver.signatures.rules import RULES as RULES, scheme_of as scheme_of
+from receiver.signatures.scheme import Scheme as Scheme
 
 
 def verify(

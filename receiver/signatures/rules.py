@@ -14,8 +14,11 @@ from mappings.engine.payload import BodyRules
 from receiver.signatures.content import SignedContent
 from receiver.signatures.errors import SchemeInvalid
 from receiver.signatures.handshake_knobs import handshakes_knob
-from receiver.signatures.handshake_rules import faults_of as handshake_faults
-from receiver.signatures.handshake_rules import handshakes_of, secret_headers
+from receiver.signatures.handshake_rules import (
+    faults_of as handshake_faults,
+    handshakes_of,
+    secret_headers,
+)
 from receiver.signatures.hmac_scheme import HmacScheme
 from receiver.signatures.knobs import (
     COMMON_KNOBS,

@@ -7,8 +7,7 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from receiver.web import body as body_reading
-from receiver.web import connections
+from receiver.web import body as body_reading, connections
 from tests.attack.wire import connected, is_cut_off, send
 from tests.receiver.web.endpoint import Endpoint, head, read_answer, served, signed
 from tests.support.memory import MIB, needs_proc, peak_bytes

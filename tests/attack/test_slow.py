@@ -9,8 +9,7 @@ from collections.abc import AsyncIterator
 import pytest
 from starlette.types import Receive, Scope, Send
 
-from receiver.web import body as body_reading
-from receiver.web import connections
+from receiver.web import body as body_reading, connections
 from receiver.web.connections import bounded
 from tests.attack.wire import connected, drip, is_cut_off, send
 from tests.receiver.web.endpoint import Endpoint, head, read_answer, served, signed

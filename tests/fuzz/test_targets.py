@@ -6,8 +6,7 @@ import importlib
 from types import ModuleType
 
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
+from hypothesis import given, settings, strategies as st
 
 from tests.fuzz.__main__ import TARGETS
 

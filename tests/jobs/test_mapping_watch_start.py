@@ -14,13 +14,13 @@ from tests.jobs.test_mapping_watch import (
     FILES,
     amount,
     edit,
+    folder as folder,  # noqa: PLC0414
     rejected,
     remembered,
+    watch as watch,  # noqa: PLC0414
     watch_on,
     write,
 )
-from tests.jobs.test_mapping_watch import folder as folder  # noqa: PLC0414
-from tests.jobs.test_mapping_watch import watch as watch  # noqa: PLC0414
 from tests.jobs.workshop import Workshop
 
 

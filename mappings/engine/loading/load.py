@@ -20,10 +20,15 @@ from mappings.engine.loading.rekeyed import rekeyings_after, warnings_of
 from mappings.engine.loading.serving import Serving
 from mappings.engine.loading.snapshot import programs_of, sources_of
 from mappings.engine.pricing.agentsfile import read_catalogue
-from mappings.engine.pricing.catalogue import FILE as CATALOGUE_FILE
-from mappings.engine.pricing.catalogue import Catalogue
-from mappings.engine.reading.tables import FOLDER as TABLES_FOLDER
-from mappings.engine.reading.tables import Table, clashes, is_table, read_table, table_name
+from mappings.engine.pricing.catalogue import FILE as CATALOGUE_FILE, Catalogue
+from mappings.engine.reading.tables import (
+    FOLDER as TABLES_FOLDER,
+    Table,
+    clashes,
+    is_table,
+    read_table,
+    table_name,
+)
 from mappings.engine.reading.yamlfile import UNREADABLE
 from mappings.engine.rules.billed import History
 from mappings.engine.rules.checks import (

@@ -8,34 +8,27 @@ a worker, each with a message of one sentence.
 from __future__ import annotations
 
 from mappings.engine.common.wording import shown
-from mappings.engine.payload.borderless import FormNames, certain_fields
-from mappings.engine.payload.errors import INTEGER_MAX, INTEGER_MIN, PayloadError
+from mappings.engine.payload.borderless import FormNames as FormNames, certain_fields
+from mappings.engine.payload.errors import (
+    INTEGER_MAX as INTEGER_MAX,
+    INTEGER_MIN as INTEGER_MIN,
+    PayloadError as PayloadError,
+)
 from mappings.engine.payload.formats import (
     BYTE_ORDER_MARK,
-    BodyRules,
-    Format,
+    BodyRules as BodyRules,
+    Format as Format,
     Recognised,
     recognised,
 )
 from mappings.engine.payload.forms import form_fields, parse_form, parse_multipart
 from mappings.engine.payload.jsontext import (
     parse_cloud_events,
-    parse_json,
+    parse_json as parse_json,
     parse_json_lines,
     parse_token,
 )
 from mappings.engine.payload.xmltext import parse_xml
-
-__all__ = [
-    "INTEGER_MAX",
-    "INTEGER_MIN",
-    "BodyRules",
-    "FormNames",
-    "Format",
-    "PayloadError",
-    "parse",
-    "parse_json",
-]
 
 
 def parse(body: bytes, content_type: str | None = None, rules: BodyRules | None = None) -> object:

@@ -4,18 +4,15 @@ Pure: `captured` reads the request, `mistakes` knows what goes wrong on the way,
 out which of it did; `address` judges where it was sent.
 """
 
-from receiver.authoring.diagnosis.address import judged_by_address
-from receiver.authoring.diagnosis.captured import Captured, CaptureInvalid, read_capture
-from receiver.authoring.diagnosis.finding import Diagnosis, Finding, NamedSecret
-from receiver.authoring.diagnosis.search import diagnose
-
-__all__ = [
-    "CaptureInvalid",
-    "Captured",
-    "Diagnosis",
-    "Finding",
-    "NamedSecret",
-    "diagnose",
-    "judged_by_address",
-    "read_capture",
-]
+from receiver.authoring.diagnosis.address import judged_by_address as judged_by_address
+from receiver.authoring.diagnosis.captured import (
+    Captured as Captured,
+    CaptureInvalid as CaptureInvalid,
+    read_capture as read_capture,
+)
+from receiver.authoring.diagnosis.finding import (
+    Diagnosis as Diagnosis,
+    Finding as Finding,
+    NamedSecret as NamedSecret,
+)
+from receiver.authoring.diagnosis.search import diagnose as diagnose

@@ -6,8 +6,7 @@ import sqlite3
 import asyncpg
 import pytest
 import redis.exceptions
-from sqlalchemy.exc import DBAPIError, IntegrityError
-from sqlalchemy.exc import TimeoutError as PoolTimeout
+from sqlalchemy.exc import DBAPIError, IntegrityError, TimeoutError as PoolTimeout
 
 from jobs.common.errors import brief, in_words, is_held_up, is_transient
 from tests.jobs.workshop import Workshop

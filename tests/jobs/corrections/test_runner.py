@@ -8,8 +8,7 @@ from typing import Any
 import pytest
 from sqlalchemy import select
 
-from jobs.corrections import request as wishes
-from jobs.corrections import runner
+from jobs.corrections import request as wishes, runner
 from jobs.corrections.request import CorrectionRequest
 from jobs.corrections.result import CorrectionResult
 from jobs.corrections.runner import correct, rehearse

@@ -6,8 +6,7 @@ import itertools
 from dataclasses import replace
 
 import pytest
-from hypothesis import assume, given
-from hypothesis import strategies as st
+from hypothesis import assume, given, strategies as st
 
 from jobs.ledger.book import KeyBook
 from jobs.ledger.owing import Conflict, Step, Verdict, admit, post

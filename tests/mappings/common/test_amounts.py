@@ -6,8 +6,7 @@ import json
 from decimal import ROUND_HALF_EVEN, Decimal, localcontext
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
 from mappings.engine.common.amounts import WrittenNumbers, decimal_amount
 from mappings.engine.common.errors import InvalidValue

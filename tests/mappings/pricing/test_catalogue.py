@@ -6,8 +6,7 @@ from decimal import ROUND_HALF_EVEN, Decimal, localcontext
 from zoneinfo import ZoneInfo
 
 import pytest
-from hypothesis import assume, given
-from hypothesis import strategies as st
+from hypothesis import assume, given, strategies as st
 
 from mappings.engine.pricing.agentsfile import read_catalogue
 from mappings.engine.pricing.catalogue import Catalogue, Price, UnpricedError

@@ -6,8 +6,7 @@ import json
 from typing import Any
 from urllib.parse import quote_plus, unquote_plus
 
-from hypothesis import assume, given
-from hypothesis import strategies as st
+from hypothesis import assume, given, strategies as st
 
 from mappings.engine.redact.paths import MARK, InvalidPath, RedactPath, parse_path
 from mappings.engine.redact.redactor import Redactor

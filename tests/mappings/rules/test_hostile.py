@@ -7,8 +7,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
 from mappings.engine.cel.language import EvalError, Language
 from mappings.engine.common.identifiers import unfit
@@ -16,8 +15,7 @@ from mappings.engine.loading.load import load, read_directory
 from mappings.engine.tooling.examples import RECEIVED_AT
 from mappings.engine.types import DeliveryInput, Kind, Mapped, Outcome
 from receiver.signatures import RULES
-from tests.mappings.kit import mapped as mapped_by
-from tests.mappings.kit import only_failure, rule
+from tests.mappings.kit import mapped as mapped_by, only_failure, rule
 from tests.mappings.library.test_ready_made import ROOT
 from tests.support.effort import examples
 

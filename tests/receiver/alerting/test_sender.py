@@ -16,8 +16,7 @@ from jobs.alerts.dispatcher import NotPosted
 from receiver.alerting.sender import AlertSender, format_of, sender_of
 from receiver.config.reading import SettingsInvalid, load_settings
 from receiver.config.settings import Settings
-from tests.support.alerts import Place
-from tests.support.alerts import place as a_place
+from tests.support.alerts import Place, place as a_place
 
 SECRET = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
 

@@ -10,8 +10,7 @@ from pathlib import Path
 import pytest
 from typer.main import get_command
 
-from receiver.cli import init as command
-from receiver.cli import new as starting
+from receiver.cli import init as command, new as starting
 from receiver.cli.app import app
 from tests.receiver.cli.conftest import Installation
 

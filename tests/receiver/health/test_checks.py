@@ -14,8 +14,7 @@ from jobs.heartbeat import Alive
 from jobs.ledger.horizon import InFlight
 from jobs.queries.sources.rules import RuleItem
 from receiver.health.check import CheckResult
-from receiver.health.checks import clock, ledger, processes
-from receiver.health.checks import mappings as mapping_health
+from receiver.health.checks import clock, ledger, mappings as mapping_health, processes
 from receiver.health.checks.clock import TimeRefused
 from receiver.health.checks.storage import DiskSpace
 

@@ -17,8 +17,7 @@ from typing import Any
 from urllib.parse import parse_qsl, quote, urlencode
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
 from mappings.engine.loading.load import MappingSet, load
 from mappings.engine.payload import Format, PayloadError, parse

@@ -7,8 +7,7 @@ from typing import Any
 from urllib.parse import parse_qsl
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
 from receiver.signatures import PRESETS, Scheme, SignatureError, verify
 from tests.support.effort import examples

@@ -6,8 +6,7 @@ import base64
 from typing import Any
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
 from receiver.signatures import PRESETS, Scheme, SignatureError, scheme_of, sign, verify
 from receiver.signatures.codecs import ALGORITHMS, ENCODINGS, KEY_ENCODINGS, TIMESTAMP_UNITS

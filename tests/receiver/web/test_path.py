@@ -17,8 +17,11 @@ from typing import Any
 from receiver.config.settings import Settings
 from receiver.signatures import PRESETS
 from receiver.signatures.hmac_scheme import HmacScheme
-from tests.receiver.web.test_app import post, running
-from tests.receiver.web.test_app import settings as settings  # noqa: PLC0414 - a fixture
+from tests.receiver.web.test_app import (
+    post,
+    running,
+    settings as settings,  # noqa: PLC0414 - a fixture
+)
 
 ROOT = Path(__file__).parents[3]
 TITLE = "## From socket to COMMIT of the delivery"

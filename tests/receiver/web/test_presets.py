@@ -13,8 +13,8 @@ from tests.receiver.web.test_handshakes import (
     as_the_vendor,
     call,
     endpoint_for,
+    pairing as pairing,  # noqa: PLC0414
 )
-from tests.receiver.web.test_handshakes import pairing as pairing  # noqa: PLC0414
 from tests.support.requests import secret_of, unsigned
 
 PATH_TOKEN = "an-unguessable-part"

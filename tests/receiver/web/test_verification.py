@@ -11,8 +11,13 @@ from typing import Any
 import httpx
 import pytest
 
-from receiver.signatures import PRESETS, Request, Verified, signed_request
-from receiver.signatures import fields as signature_fields
+from receiver.signatures import (
+    PRESETS,
+    Request,
+    Verified,
+    fields as signature_fields,
+    signed_request,
+)
 from receiver.signatures.custom.members import BodyToken
 from receiver.web.errors import HTTPError
 from receiver.web.verification import LARGE_BYTES, VerificationQueue
