@@ -5,8 +5,7 @@ from __future__ import annotations
 from jobs.filters import ActionFilter
 from jobs.queries.actions import ActionEntry, list_actions
 from receiver.cli.common import options as arg
-from receiver.cli.common.filters import newest
-from receiver.cli.common.formatting import filter_text
+from receiver.cli.common.filters import filter_text, newest
 from receiver.cli.common.session import Session
 from receiver.terminal.output import Columns, Output
 

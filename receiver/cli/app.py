@@ -26,10 +26,10 @@ COMMANDS = {
         *["deliveries", "rejections", "show", "failures"],
         *["replay", "discard", "reverse", "reinstate"],
     ],
-    "Read the ledger": ["events", "actions", "exceptions"],
+    "Read the ledger": ["events", "revenue", "actions", "exceptions"],
     "Monitor and maintain": [
         *["status", "doctor", "sources", "tail"],
-        *["rules", "purge", "timezone", "revenue"],
+        *["rules", "purge", "timezone"],
     ],
 }
 

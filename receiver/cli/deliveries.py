@@ -8,9 +8,8 @@ from jobs.queries.deliveries.listing import DeliveryItem, count_deliveries, list
 from jobs.storage.database import Database
 from receiver.cli.common import options as arg
 from receiver.cli.common.filters import delivery_filter, newest
-from receiver.cli.common.formatting import why
 from receiver.cli.common.session import Session
-from receiver.terminal.output import Columns, Output, deliveries_counted, state_text
+from receiver.terminal.output import Columns, Output, deliveries_counted, state_text, why
 
 EXAMPLES = (
     "receiver deliveries --since 1h",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from datetime import UTC, datetime
 from functools import partial
 from typing import Annotated
 
@@ -10,16 +11,19 @@ import typer
 import uvloop
 from rich.text import Text
 
+from jobs.alerts.alert import Alert, detail_of
+from jobs.alerts.dispatcher import NotPosted
 from jobs.audits.scrub import PAGE
+from jobs.common.ids import new_id
 from jobs.common.problem import Problem
 from jobs.queue.doorbell import Doorbell
 from jobs.storage.database import open_database
 from mappings.engine.loading.load import load
+from receiver.alerting.sender import sender_of
 from receiver.cli.common import options as arg
 from receiver.cli.common.errors import CommandError
 from receiver.cli.common.explanations import explanation
 from receiver.cli.common.session import Session, refuse_missing_file
-from receiver.cli.test_alert import send_test_alert
 from receiver.health.check import CheckContext, CheckResult
 from receiver.health.doctor import examine
 from receiver.signatures import RULES
@@ -31,6 +35,11 @@ EXAMPLES = ("receiver doctor", "receiver doctor --send-test-alert")
 STYLES = {"ok": "green", "note": "yellow", "problem": "bold red"}
 #: An audit of everything shows how far it is this often.
 PROGRESS_EVERY = 10_000
+
+TEST_KIND = "test"
+TEST_PROBLEM = Problem(
+    "test alert of the receiver: alerts arrive here", name=TEST_KIND, commands=("receiver doctor",)
+)
 
 
 def doctor(
@@ -49,7 +58,7 @@ def doctor(
 ) -> None:
     """Print the result of each check; raise CommandError if one found a problem."""
     if test_alert:
-        send_test_alert(as_json=as_json)
+        _send_test_alert(as_json=as_json)
         return
     session, out = Session(), Output(as_json=as_json)
     # They may be read from the database, by an event loop of their own.
@@ -125,3 +134,32 @@ def _show_problem(out: Output, problem: Problem) -> None:
         out.line(f"            {problem.remediation}")
     for command in problem.commands:
         out.line(f"            $ {command}")
+
+
+def _send_test_alert(*, as_json: bool) -> None:
+    """Post a test alert; CommandError if no channel is configured or it rejects the alert."""
+    session, out = Session(), Output(as_json=as_json)
+    sender = sender_of(session.settings)
+    if sender is None:
+        raise CommandError(
+            "alerts are off: set RECEIVER_ALERT_URL to the address that takes them, such as a"
+            " Slack incoming webhook, then send the test alert again"
+        )
+    alert = Alert(
+        key=TEST_KIND,
+        id=new_id(),
+        kind=TEST_KIND,
+        detail=detail_of(TEST_PROBLEM),
+        opened_at=datetime.now(UTC),
+        is_resolved=False,
+        attempts=1,
+    )
+    try:
+        status = asyncio.run(sender.post(alert))
+    except NotPosted as error:
+        raise CommandError(
+            f"the test alert was not accepted: {error}; check RECEIVER_ALERT_URL, and that this"
+            " machine reaches it"
+        ) from error
+    out.json_if_asked({"id": alert.id, "format": sender.format, "status": status})
+    out.line(f"the test alert was answered {status} (posted as {sender.format}, id {alert.id})")

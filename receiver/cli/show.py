@@ -32,9 +32,9 @@ from jobs.storage.database import Database
 from jobs.storage.schema import outcomes
 from receiver.cli.common import options as arg
 from receiver.cli.common.errors import CommandError
-from receiver.cli.common.formatting import filter_text, why
+from receiver.cli.common.filters import filter_text
 from receiver.cli.common.session import Session
-from receiver.terminal.output import Cell, Output, counted, state_text
+from receiver.terminal.output import Cell, Output, counted, state_text, why
 
 EXAMPLES = ("receiver show 01a208d2", "receiver show 4711")
 

@@ -232,6 +232,11 @@ def state_text(state: str) -> Text:
     return Text(state, style=STATE_STYLES.get(state, ""))
 
 
+def why(reason: str | None, detail: str | None) -> str | None:
+    """Reason and detail in one, if there are any."""
+    return ": ".join(part for part in (reason, detail) if part) or None
+
+
 def cell_text(cell: Cell) -> Text:
     """A value as it stands in a table: times as UTC to the second, nothing as a dash."""
     if isinstance(cell, Text):

@@ -7,6 +7,7 @@ customers, indicators and currencies too: those that were billed.
 
 from __future__ import annotations
 
+import json
 import shlex
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import TypeVar
@@ -106,3 +107,14 @@ def _mappings_at_hand(session: Session) -> MappingSet | None:
         return session.mappings()
     except CommandError:
         return None
+
+
+def filter_text(given: Mapping[str, object]) -> str | None:
+    """A filter in one line; of several ids only their number."""
+    return ", ".join(f"{name} {_value(value)}" for name, value in given.items()) or None
+
+
+def _value(value: object) -> str:
+    if isinstance(value, list):
+        return f"{value[0]}" if len(value) == 1 else f"({len(value)})"
+    return value if isinstance(value, str) else json.dumps(value)
