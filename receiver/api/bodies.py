@@ -16,7 +16,7 @@ from starlette.requests import Request
 from jobs.common.errors import FilterInvalid
 from jobs.common.parsing import check_names, check_text
 from jobs.filters import Filter
-from mappings.engine.common.unique_keys import DuplicateKey, unique_keys
+from mappings.engine.payload.jsontext import DuplicateKey, unique_keys
 from receiver.api.call import Call
 from receiver.web.body import BodyReader, BodyTooLarge, Disconnected
 from receiver.web.body_budget import Budget

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 from urllib.parse import parse_qsl, urlsplit
 
-from mappings.engine.common.unique_keys import unique_keys
+from mappings.engine.payload.jsontext import unique_keys
 from receiver.signatures.errors import SignatureError
 from receiver.signatures.records import Request
 

@@ -22,10 +22,9 @@ from cel_expr_python import cel
 
 from mappings.engine.cel.lenient import TIME
 from mappings.engine.common.currencies import minor_amount
-from mappings.engine.common.errors import InvalidValue, MappingsError
+from mappings.engine.common.errors import InvalidValue, MappingsError, shown
 from mappings.engine.common.identifiers import illegible, nfc, trim
 from mappings.engine.common.times import parse_time
-from mappings.engine.common.wording import shown
 from mappings.engine.payload import PayloadError, parse_json
 from mappings.engine.reading.tables import Table
 from mappings.engine.reasons import Reason

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 from mappings.engine.cel.functions import MARK
 from mappings.engine.cel.lenient import WRONG, Asked
@@ -23,8 +23,7 @@ from mappings.engine.cel.words import (
     sign,
 )
 from mappings.engine.common.confined import MEMORY_BYTES
-from mappings.engine.common.errors import MappingsError
-from mappings.engine.common.wording import shown
+from mappings.engine.common.errors import MappingsError, shown
 from mappings.engine.reasons import Reason
 
 _STATUS = re.compile(r"^[A-Z_]+: ")
@@ -68,6 +67,10 @@ def runtime_error(output: str) -> EvalError:
         match = pattern.match(text)
         if match:
             return error_of(match)
+    for plain, (message, remedy) in _PLAIN_ERRORS.items():
+        match = re.match(plain, text)
+        if match:
+            return EvalError(message.format(*match.groups(default="")), remedy)
     known = _INTERNAL.sub("a value", text)
     return EvalError(f"it has no value: {known[:1].lower()}{known[1:].rstrip('.')}")
 
@@ -173,18 +176,6 @@ def _optional_or(found: list[str], remedy: str) -> str:
     return OPTIONAL_REMEDY if OPTIONAL in found else remedy
 
 
-def _known(
-    pattern: str, message: str, remedy: str
-) -> tuple[re.Pattern[str], Callable[[re.Match[str]], EvalError]]:
-    """An entry of `_ERRORS` whose message may quote groups of the library's text, as `{1}`."""
-
-    def error_of(match: re.Match[str]) -> EvalError:
-        groups = [match[0], *(group or "" for group in match.groups())]
-        return EvalError(message.format(*groups), remedy)
-
-    return re.compile(pattern), error_of
-
-
 def _unreadable(match: re.Match[str]) -> EvalError:
     name = match[1].lower()
     return EvalError(f"{name}() cannot read the value", _READABLE.get(name, _ASK_TYPE))
@@ -224,7 +215,6 @@ _NO_VALUE_FOR = {
 }
 #: Names of the library for functions, types and places, in a text that is not known here.
 _INTERNAL = re.compile(r"@\w+|<[^<>]*>|\b_\S*_\b|_[^\s\w]+_|\*\w+\*|\b\w+_type\b|\bgoogle\.\S+")
-_TIME_REMEDY = "it takes a time such as 2026-01-31T09:30:00Z"
 
 _ERRORS: tuple[tuple[re.Pattern[str], Callable[[re.Match[str]], EvalError]], ...] = (
     (re.compile(rf"{MARK}(.*)", re.DOTALL), _refused),
@@ -240,72 +230,63 @@ _ERRORS: tuple[tuple[re.Pattern[str], Callable[[re.Match[str]], EvalError]], ...
     (re.compile(r"Index error: expected integer type, got (.*)"), _no_index),
     (re.compile(r"No matching overloads found : (.*)", re.DOTALL), _no_match),
     (re.compile("Iteration budget"), _over_budget),
-    _known(
-        "(?i:String to Timestamp conversion failed|timestamp overflow)",
-        "timestamp() cannot read the value",
-        _TIME_REMEDY,
-    ),
     (re.compile("String to (Duration) conversion failed"), _unreadable),
     (re.compile("(?i:type conversion error) from '.*' to '(.*)'"), _unreadable),
     (re.compile(r"cannot convert \w+ to (\w+)"), _unreadable),
-    _known(
-        r"duplicate key in map",
+)
+
+#: Errors with one remedy each; a message may quote the groups of its pattern, as `{0}`.
+_PLAIN_ERRORS: Mapping[str, tuple[str, str]] = {
+    "(?i:String to Timestamp conversion failed|timestamp overflow)": (
+        "timestamp() cannot read the value",
+        "it takes a time such as 2026-01-31T09:30:00Z",
+    ),
+    r"duplicate key in map": (
         "the object that is written out has one member twice",
         "leave one of them out",
     ),
-    _known(
-        r"optional\.none\(\) dereference",
+    r"optional\.none\(\) dereference": (
         ".value() is asked of what is absent",
         "write .orValue(…) in its place",
     ),
-    _known(
-        r"<string>\.(\w+)\(|index out of range",
+    r"<string>\.(\w+)\(|index out of range": (
         "a position lies outside the text",
         "ask its size() first",
     ),
-    _known(
-        r"index \d+ out of range",
+    r"index \d+ out of range": (
         ".format() has fewer values than its text asks for",
         "give one for each %",
     ),
-    _known(
-        r"unrecognized formatting clause \"(.*)\"",
-        ".format() does not know %{1}",
+    r"unrecognized formatting clause \"(.*)\"": (
+        ".format() does not know %{0}",
         "write %s for any value",
     ),
-    _known(
-        r"\w+ clause can only be used on .*",
+    r"\w+ clause can only be used on .*": (
         ".format() has a value that its % is not for",
         "write %s for any value",
     ),
-    _known(
-        "(divide|modulus) by zero",
+    "(divide|modulus) by zero": (
         "it divides by zero",
         "ask for 0 first, such as n == 0 ? 0 : 1 / n",
     ),
-    _known(
-        "invalid regular expression: (.*)",
-        "the regular expression of .matches() is wrong: {1}",
+    "invalid regular expression: (.*)": (
+        "the regular expression of .matches() is wrong: {0}",
         "correct it (RE2 syntax)",
     ),
-    _known(
-        "malformed UTF-8 bytes",
+    "malformed UTF-8 bytes": (
         "string() cannot read the bytes: they are not UTF-8",
         "look at the payload",
     ),
-    _known(
-        "Invalid timezone",
+    "Invalid timezone": (
         "there is no time zone of that name",
         "write one such as Europe/Berlin or +02:00",
     ),
-    _known(
-        "(?i:Duration .* (above|below) |Duration is out of range|duration overflow)",
+    "(?i:Duration .* (above|below) |Duration is out of range|duration overflow)": (
         "a duration is beyond the 10,000 years that it can have",
         "look at the payload",
     ),
-    _known(
-        r"(.*\b)?(overflow|underflow|out of u?int\d* range|out of range)\b",
+    r"(.*\b)?(overflow|underflow|out of u?int\d* range|out of range)\b": (
         "a number is beyond the 64 bits that it can have",
         "compare it as text, with id(…)",
     ),
-)
+}

@@ -15,9 +15,8 @@ from decimal import Decimal, InvalidOperation
 from functools import cached_property
 from urllib.parse import unquote_to_bytes
 
-from mappings.engine.common.errors import InvalidValue
+from mappings.engine.common.errors import InvalidValue, quoted
 from mappings.engine.common.identifiers import trim
-from mappings.engine.common.wording import quoted
 
 #: Digits before the point: a larger number is in minor units, or no amount.
 DIGITS_MAX = 12

@@ -14,9 +14,8 @@ from collections.abc import Mapping
 from decimal import Decimal
 from types import MappingProxyType
 
-from mappings.engine.common.errors import InvalidValue
+from mappings.engine.common.errors import InvalidValue, quoted
 from mappings.engine.common.suggest import nearest
-from mappings.engine.common.wording import quoted
 
 _TWO_DECIMALS = """
 AED AFN ALL AMD AOA ARS AUD AWG AZN BAM BBD BDT BMD BND BOB BOV BRL BSD BTN BWP BYN BZD CAD CDF CHE

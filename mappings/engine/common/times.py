@@ -15,8 +15,7 @@ import re
 from datetime import UTC, datetime, timedelta, timezone
 from zoneinfo import ZoneInfo
 
-from mappings.engine.common.errors import InvalidValue
-from mappings.engine.common.wording import quoted
+from mappings.engine.common.errors import InvalidValue, quoted
 
 _OFFSET = r"(?P<offset>Z|UTC|GMT|UT|[+-]\d{2}(?::?\d{2}(?::?\d{2})?)?)?"
 _CLOCK = r"(?P<hour>\d{1,2}):(?P<minute>\d{1,2})(?::(?P<second>\d{1,2})(?:[.,](?P<fraction>\d+))?)?"

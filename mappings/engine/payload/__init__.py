@@ -7,7 +7,7 @@ a worker, each with a message of one sentence.
 
 from __future__ import annotations
 
-from mappings.engine.common.wording import shown
+from mappings.engine.common.errors import shown
 from mappings.engine.payload.borderless import FormNames as FormNames, certain_fields
 from mappings.engine.payload.errors import (
     INTEGER_MAX as INTEGER_MAX,

@@ -17,7 +17,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 
-from mappings.engine.common.wording import shown
+from mappings.engine.common.errors import shown
 from mappings.engine.payload.errors import PayloadError, without_nul
 
 #: Among the fields that are read: any, for their names are worked out.

@@ -12,7 +12,7 @@ from __future__ import annotations
 import codecs
 import re
 
-from mappings.engine.common.wording import shown
+from mappings.engine.common.errors import shown
 from mappings.engine.payload.errors import PayloadError
 
 #: As codecs.lookup() names them. No codec here can run away with time or memory.

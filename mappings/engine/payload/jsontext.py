@@ -12,10 +12,10 @@ import base64
 import json
 import math
 import re
+from collections import Counter
 from typing import Any, NoReturn
 
-from mappings.engine.common.unique_keys import DuplicateKey, unique_keys
-from mappings.engine.common.wording import shown
+from mappings.engine.common.errors import shown
 from mappings.engine.payload.errors import (
     DEPTH_MAX,
     INTEGER_MAX,
@@ -32,6 +32,22 @@ _TOKEN_PARTS = 3
 _STRING = re.compile(r'"[^"\\]*(?:\\.[^"\\]*)*(?:"|\\?\Z)', re.DOTALL)
 _BRACKET = re.compile(r"[\[{]|[\]}]")
 _SURROGATE_ESCAPE = re.compile(rb"\\u[dD][89a-fA-F]")
+
+
+class DuplicateKey(ValueError):
+    """An object has a key twice."""
+
+    def __init__(self, key: str) -> None:
+        super().__init__(f"the key {key!r} is duplicated")
+        self.key = key
+
+
+def unique_keys(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """The object; for `object_pairs_hook`. Raises DuplicateKey: readers differ in which counts."""
+    members = dict(pairs)
+    if len(members) < len(pairs):
+        raise DuplicateKey(Counter(key for key, _ in pairs).most_common(1)[0][0])
+    return members
 
 
 def parse_json(text: str) -> object:

@@ -20,8 +20,8 @@ from zoneinfo import ZoneInfo
 from pydantic import AfterValidator, ConfigDict, Discriminator, Field, Tag, model_validator
 
 from mappings.engine.common.currencies import DECIMALS, near_code
+from mappings.engine.common.errors import shown
 from mappings.engine.common.identifiers import unfit
-from mappings.engine.common.wording import shown
 from mappings.engine.pricing.catalogue import FILE, Agent, Catalogue, Prices
 from mappings.engine.pricing.prices import MICROS_MAX, Entry, micros
 from mappings.engine.reading.validation import Strict, validate, wrong

@@ -12,9 +12,8 @@ from datetime import datetime
 from decimal import Decimal
 from types import MappingProxyType
 
-from mappings.engine.common.errors import MappingsError
+from mappings.engine.common.errors import MappingsError, shown
 from mappings.engine.common.suggest import nearest
-from mappings.engine.common.wording import shown
 from mappings.engine.pricing.prices import AmountError, Entry, in_effect
 
 FILE = "agents.yaml"

@@ -9,9 +9,9 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from mappings.engine.common.errors import shown
 from mappings.engine.common.lookalikes import skeleton
 from mappings.engine.common.suggest import nearest
-from mappings.engine.common.wording import shown
 from mappings.engine.pricing.catalogue import FILE, Agent, Catalogue
 
 #: An agent, a customer and an indicator that are billed together, or may be.

@@ -16,8 +16,8 @@ from dataclasses import dataclass
 from pathlib import PurePosixPath
 from types import MappingProxyType
 
+from mappings.engine.common.errors import shown
 from mappings.engine.common.identifiers import illegible
-from mappings.engine.common.wording import shown
 from mappings.engine.reading.positions import Mark
 from mappings.engine.reading.yamlfile import CANNOT_BE_READ, UNREADABLE, parse
 from mappings.engine.types import Problem

@@ -15,8 +15,8 @@ from typing import Any, TypeVar
 from pydantic import BaseModel, ConfigDict, ValidationError
 from pydantic_core import ErrorDetails, PydanticCustomError
 
+from mappings.engine.common.errors import shown
 from mappings.engine.common.suggest import nearest
-from mappings.engine.common.wording import shown
 from mappings.engine.reading.modelschema import (
     allowed_keys,
     description_of,

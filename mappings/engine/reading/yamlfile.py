@@ -17,8 +17,7 @@ from typing import Any
 
 import yaml
 
-from mappings.engine.common.errors import MappingsError
-from mappings.engine.common.wording import shown
+from mappings.engine.common.errors import MappingsError, shown
 from mappings.engine.reading.positions import Mark, Path, Positions, mark_at
 from mappings.engine.reading.yamlsyntax import syntax_problem, unprintable_problems
 from mappings.engine.types import Problem

@@ -12,9 +12,8 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from mappings.engine.cel.language import Activation, EvalError, Expression
-from mappings.engine.common.errors import MappingsError
+from mappings.engine.common.errors import MappingsError, shown
 from mappings.engine.common.identifiers import unfit
-from mappings.engine.common.wording import shown
 from mappings.engine.pricing.catalogue import Catalogue, Price, UnpricedError
 from mappings.engine.reasons import Reason
 from mappings.engine.redact.paths import MARK

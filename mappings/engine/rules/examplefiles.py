@@ -8,8 +8,8 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 
+from mappings.engine.common.errors import shown
 from mappings.engine.common.suggest import nearest
-from mappings.engine.common.wording import shown
 from mappings.engine.payload import BodyRules, PayloadError, parse
 from mappings.engine.reading.positions import Path
 from mappings.engine.reading.problems import ProblemReport

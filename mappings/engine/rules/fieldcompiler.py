@@ -12,10 +12,9 @@ from dataclasses import dataclass
 from mappings.engine.cel import text as celtext
 from mappings.engine.cel.language import Expression, ExpressionError, Language, Lets
 from mappings.engine.cel.template import Template, compile_template
-from mappings.engine.common.errors import InvalidValue
+from mappings.engine.common.errors import InvalidValue, shown
 from mappings.engine.common.identifiers import illegible, unfit
 from mappings.engine.common.suggest import nearest
-from mappings.engine.common.wording import shown
 from mappings.engine.reading.positions import Path
 from mappings.engine.reading.problems import Fault, ProblemReport
 from mappings.engine.rules.cents import lost_cents

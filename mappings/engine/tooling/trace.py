@@ -25,7 +25,7 @@ from mappings.engine.cel.language import (
     Language,
     Lets,
 )
-from mappings.engine.common.wording import shown
+from mappings.engine.common.errors import shown
 from mappings.engine.loading.mapping_set import MappingSet
 from mappings.engine.rules.evaluate import Event, MappingFailed, Rule, matches, outcome_of, price_of
 from mappings.engine.rules.fields import Field, FieldError
