@@ -27,8 +27,8 @@ from jobs.audits.results import RoundResult, audit_problems
 from jobs.common.problem import Problem, named
 from jobs.common.states import DeliveryState
 from jobs.heartbeat import Alive, alive
-from jobs.queries.deliveries.backlog import count_waiting, oldest_received_age_seconds
 from jobs.queries.deliveries.failures import read_failures
+from jobs.queries.deliveries.status import count_waiting, oldest_received_age_seconds
 from jobs.queries.exceptions.listing import count_exceptions
 from jobs.queries.sources.traffic import read_silent
 from jobs.storage.database import Database

@@ -13,8 +13,8 @@ from starlette.responses import Response, StreamingResponse
 from jobs.common.errors import FilterInvalid
 from jobs.common.timestamps import in_utc
 from jobs.filters import BillingFilter
-from jobs.queries.ledger.billing_csv import csv_header, csv_lines
 from jobs.queries.ledger.billing_events import BillingEventPage, all_billing_events
+from jobs.queries.ledger.export import csv_header, csv_lines
 from jobs.storage.database import Database
 
 FORMATS = ("json", "csv")
@@ -29,7 +29,7 @@ def wants_csv(request: Request, asked: str | None) -> bool:
         return asked == "csv"
     ranges = [text.partition(";") for text in request.headers.get("accept", "").split(",")]
     return any(
-        media.strip().lower() == MEDIA_TYPE and "q=0" not in _without_blanks(parameters).split(";")
+        media.strip().lower() == MEDIA_TYPE and "q=0" not in "".join(parameters.split()).split(";")
         for media, _, parameters in ranges
     )
 
@@ -57,7 +57,3 @@ def csv_page(page: BillingEventPage) -> Response:
     if page.complete_until is not None:
         headers["X-Complete-Until"] = in_utc(page.complete_until)
     return Response(csv_header() + csv_lines(page.items), media_type=MEDIA_TYPE, headers=headers)
-
-
-def _without_blanks(text: str) -> str:
-    return "".join(text.split())

@@ -18,13 +18,12 @@ from jobs.common.money import sums
 from jobs.common.timestamps import in_utc
 from jobs.filters import BillingFilter
 from jobs.queries.identification import IdKind, whole_id
-from jobs.queries.ledger.billing_csv import csv_header, csv_lines
 from jobs.queries.ledger.billing_events import (
     BillingEventItem,
     all_billing_events,
     list_billing_events,
 )
-from jobs.queries.ledger.export import read_forward
+from jobs.queries.ledger.export import csv_header, csv_lines, read_forward
 from jobs.storage.database import Database
 from jobs.storage.keyset import DEFAULT_LIMIT, MAX_LIMIT
 from receiver.cli.common import options as arg

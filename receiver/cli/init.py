@@ -55,7 +55,8 @@ def init(
     out.json_if_asked(
         {"folder": str(folder), "sources": sources, "written": [str(folder / f) for f in files]}
     )
-    out.line(f"{folder} has {counted(len(files), 'file')}: {', '.join(sorted(_tops(files)))}")
+    tops = {f"{name.partition('/')[0]}/" if "/" in name else name for name in files}
+    out.line(f"{folder} has {counted(len(files), 'file')}: {', '.join(sorted(tops))}")
     if sources:
         out.line(f"sources, all in shadow: {', '.join(sources)}")
     out.line("next:")
@@ -87,7 +88,3 @@ def _refuse_existing(folder: Path, files: Iterable[str]) -> None:
         listed = ", ".join(str(folder / name) for name in existing)
         remedy = "remove what you do not need, or name another folder"
         raise CommandError(f"nothing was written, since these exist already: {listed}; {remedy}")
-
-
-def _tops(files: Iterable[str]) -> set[str]:
-    return {f"{name.partition('/')[0]}/" if "/" in name else name for name in files}

@@ -20,7 +20,7 @@ from mappings.engine.loading.load import load, read_directory
 from receiver.authoring.triggers.examples import Example, examples_of
 from receiver.feed.feeds import ApiFeed, open_api
 from receiver.local.demo_report import Posted, report
-from receiver.local.errors import DemoFailedError
+from receiver.local.errors import UpError
 from receiver.local.service import LocalService
 from receiver.signatures import RULES, scheme_of, signed_request
 from receiver.terminal.output import Output
@@ -34,7 +34,7 @@ NAMESPACE = uuid.UUID("6f0c3f0e-5d0a-5f8e-9d0c-3b8f6b1d2a47")
 async def run_demo(service: LocalService, url: str, out: Output) -> None:
     """Post every example, one after another, and show what came of each.
 
-    Raises DemoFailedError where the service does not answer or settle.
+    Raises UpError where the service does not answer or settle.
     """
     try:
         # No proxy from the environment: this is for this machine.
@@ -44,9 +44,7 @@ async def run_demo(service: LocalService, url: str, out: Output) -> None:
             ledger = await client.get("/api/revenue", params={"by": "agent", "limit": 1000})
             ledger.raise_for_status()
     except httpx.HTTPError as error:
-        raise DemoFailedError(
-            f"{url} did not answer the demo: {type(error).__name__} {error}"
-        ) from error
+        raise UpError(f"{url} did not answer the demo: {type(error).__name__} {error}") from error
     report(out, service, posted, RevenuePage.model_validate_json(ledger.content).items)
 
 
@@ -98,4 +96,4 @@ async def _settled(client: httpx.AsyncClient, delivery: str) -> DeliveryEvidence
         if evidence is not None and evidence.state != DeliveryState.RECEIVED:
             return evidence
         await asyncio.sleep(POLL_SECONDS)
-    raise DemoFailedError(f"delivery {delivery} has not settled within {SETTLE_SECONDS:g} s")
+    raise UpError(f"delivery {delivery} has not settled within {SETTLE_SECONDS:g} s")

@@ -13,7 +13,7 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
-from receiver.local.errors import AlreadyUpError
+from receiver.local.errors import UpError
 
 LOCK = "up.lock"
 #: `is_held` takes the lock for a moment: a refusal waits longer than that.
@@ -23,14 +23,14 @@ PAUSE_SECONDS = 0.05
 
 @contextlib.contextmanager
 def only_one(data_dir: Path) -> Iterator[None]:
-    """Hold the data directory for this process; AlreadyUpError names the process that has it."""
+    """Hold the data directory for this process; UpError names the process that has it."""
     data_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
     descriptor = os.open(data_dir / LOCK, os.O_RDWR | os.O_CREAT, 0o600)
     try:
         pauses = (0.0, *[PAUSE_SECONDS] * (TRIES - 1))
         if not any(_taken(descriptor, fcntl.LOCK_EX, pause=pause) for pause in pauses):
             holder = os.read(descriptor, 32).decode("ascii", "replace").strip() or "unknown"
-            raise AlreadyUpError(
+            raise UpError(
                 f"`receiver up` already runs on {data_dir.absolute()} (process {holder}); "
                 "stop it, or set RECEIVER_DATA_DIR to another directory"
             )

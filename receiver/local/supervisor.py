@@ -31,7 +31,7 @@ from receiver.feed.lines import line_of
 from receiver.local import running_service, valkey
 from receiver.local.children import Child, Children, receiver_command
 from receiver.local.demo import run_demo
-from receiver.local.errors import ChildFailedError, PortTakenError, TunnelUnfitError
+from receiver.local.errors import ChildFailedError, UpError
 from receiver.local.lock import only_one
 from receiver.local.service import LocalService, as_environment, configured_service, demo_service
 from receiver.local.tunnel import Tunnel, last_words, tunnel_child
@@ -71,9 +71,9 @@ def refuse_unfit_tunnel(settings: Settings, tunnel: Tunnel, *, demo: bool) -> No
     """Raise UpError where the tunnel is not installed or has nowhere to lead to."""
     tunnel.program()
     if demo:
-        raise TunnelUnfitError("the demo takes no webhooks from outside; leave --tunnel out")
+        raise UpError("the demo takes no webhooks from outside; leave --tunnel out")
     if not settings.port:
-        raise TunnelUnfitError("a tunnel needs a port to lead to; set RECEIVER_PORT to one")
+        raise UpError("a tunnel needs a port to lead to; set RECEIVER_PORT to one")
 
 
 async def _until_stopped(service: LocalService, *, demo: bool, tunnel: Tunnel | None) -> None:
@@ -217,12 +217,12 @@ def _new_log(folder: Path, name: str) -> Path:
 
 
 async def _wait_for_port(settings: Settings) -> None:
-    """Return when the port is free; PortTakenError when it stays taken."""
+    """Return when the port is free; UpError when it stays taken."""
     for _ in range(int(REMAINS_SECONDS / POLL_SECONDS)):
         if not _is_taken(settings.host, settings.port):
             return
         await asyncio.sleep(POLL_SECONDS)
-    raise PortTakenError(
+    raise UpError(
         f"{settings.host}:{settings.port} is taken by another program, perhaps a demo or another "
         "`receiver up` in another terminal; stop it there (Ctrl-C), or set RECEIVER_PORT to "
         "another port"

@@ -21,7 +21,7 @@ from enum import Enum
 from pathlib import Path
 
 from receiver.local.children import Child
-from receiver.local.errors import TunnelMissingError
+from receiver.local.errors import UpError
 
 #: Of a tunnel's last words so many characters are shown.
 SHOWN_CHARACTERS = 300
@@ -37,10 +37,10 @@ class Tunnel(Enum):
     NGROK = "ngrok"
 
     def program(self) -> Path:
-        """Where it is installed; raises TunnelMissingError."""
+        """Where it is installed; raises UpError."""
         found = shutil.which(self.value)
         if found is None:
-            raise TunnelMissingError(
+            raise UpError(
                 f"{self.value} is not installed: no program of that name is on PATH. Install it, or"
                 " open another tunnel and name its URL with --public-url"
             )

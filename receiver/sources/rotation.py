@@ -55,19 +55,15 @@ def still_used(mappings: MappingSet, uses: Mapping[str, Uses], now: datetime) ->
 
 def endings_of(source: Source, uses: Uses, now: datetime) -> Iterator[Ending]:
     """Those of one source, in the order in which it names them."""
+    latest = max((use.last_used_at for use in uses.values()), default=now)
     for secret in source.secrets:
         ends = source.secret_ends.get(secret)
         if ends is None or ends - now > SHORTLY or secret not in uses:
             continue
         has_ended = ends <= now
         just_used = now - uses[secret].last_used_at <= IN_USE and not has_ended
-        if just_used or _is_the_latest(secret, uses):
+        if just_used or uses[secret].last_used_at == latest:
             yield Ending(source.name, secret, ends.astimezone(UTC), has_ended)
-
-
-def _is_the_latest(secret: str, uses: Uses) -> bool:
-    """Whether it verified what the source sent last."""
-    return uses[secret].last_used_at == max(use.last_used_at for use in uses.values())
 
 
 async def warn_of_endings(current: Callable[[], MappingSet], database: Database) -> None:

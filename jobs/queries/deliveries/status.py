@@ -1,13 +1,13 @@
-"""The balance of the service: whether every acknowledged delivery is accounted for."""
+"""The balance: whether every acknowledged delivery is accounted for, and what waits to settle."""
 
 from __future__ import annotations
 
-from sqlalchemy import func, select
+from sqlalchemy import exists, func, select
 
 from jobs.common.states import DeliveryState
 from jobs.queries.shape import Shape
 from jobs.storage.database import Database
-from jobs.storage.schema import deliveries, intake
+from jobs.storage.schema import deliveries, intake, replay_items
 
 
 class Status(Shape):
@@ -47,3 +47,32 @@ async def read_status(database: Database) -> Status:
         oldest_received_age_seconds=age,
         **{state: by_state.get(state, 0) for state in DeliveryState},
     )
+
+
+async def count_waiting(database: Database) -> int:
+    """How many deliveries are not settled."""
+    waiting = (
+        select(func.count())
+        .select_from(deliveries)
+        .where(deliveries.c.state == DeliveryState.RECEIVED)
+    )
+    async with database.read() as connection:
+        return int(await connection.scalar(waiting) or 0)
+
+
+async def oldest_received_age_seconds(database: Database) -> float | None:
+    """Age of the oldest delivery that is not settled, by the database's clock; None without one.
+
+    One that a replay has just taken up came long ago and has not waited since.
+    """
+    columns, items = deliveries.c, replay_items.c
+    is_replayed = exists().where(
+        items.delivery_id == columns.id, items.released == 1, items.result.is_(None)
+    )
+    oldest = select(func.min(columns.received_at)).where(
+        columns.state == DeliveryState.RECEIVED, ~is_replayed
+    )
+    async with database.read() as connection:
+        row = (await connection.execute(select(database.now(), oldest.scalar_subquery()))).one()
+    now, since = row
+    return None if since is None else max((now - since).total_seconds(), 0.0)

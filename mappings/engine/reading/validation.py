@@ -143,7 +143,8 @@ def _fault(
         return _Fault(kind, path, message, "Write another key.", at_key=True)
     parts = parts_at(schema, path)
     text = written.get(path, "")
-    message = f"{_subject(path)} {_complaint(details, parts, text)}."
+    subject = f"{_name(path)} is" if path else "The file is"
+    message = f"{subject} {_complaint(details, parts, text)}."
     return _Fault(kind, path, message, _remedy(path, details["input"], parts, text))
 
 
@@ -182,10 +183,6 @@ def _name(path: Path) -> str:
         else:
             text += f".{_shown(step)}" if text else _shown(step)
     return f"`{text}`"
-
-
-def _subject(path: Path) -> str:
-    return f"{_name(path)} is" if path else "The file is"
 
 
 def _complaint(details: ErrorDetails, schemas: Sequence[Mapping[str, Any]], text: str) -> str:

@@ -10,7 +10,7 @@ from jobs.audits.auditor import read_audits, run_audit
 from jobs.audits.results import REMEDIATIONS, RoundResult, audit_problems, overdue_problems
 from jobs.common.problem import Problem, note
 from jobs.ledger.horizon import InFlight, oldest_in_flight, wait_for_horizon
-from jobs.queries.deliveries.backlog import oldest_received_age_seconds
+from jobs.queries.deliveries.status import oldest_received_age_seconds
 from jobs.queries.sources.silence import span
 from receiver.health.check import CheckContext, CheckResult
 

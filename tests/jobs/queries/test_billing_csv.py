@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 
 from jobs.filters import BillingFilter
-from jobs.queries.ledger.billing_csv import csv_header, csv_lines
 from jobs.queries.ledger.billing_events import BillingEventItem, all_billing_events
+from jobs.queries.ledger.export import csv_header, csv_lines
 from jobs.storage.database import Database
 from tests.support.rows import START, Rows
 

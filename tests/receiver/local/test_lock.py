@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from receiver.local.errors import AlreadyUpError
+from receiver.local.errors import UpError
 from receiver.local.lock import only_one
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -16,7 +16,7 @@ ROOT = Path(__file__).resolve().parents[3]
 
 def test_a_second_one_is_refused_naming_the_first(tmp_path: Path) -> None:
     with only_one(tmp_path):
-        with pytest.raises(AlreadyUpError, match=rf"process {os.getpid()}\)"), only_one(tmp_path):
+        with pytest.raises(UpError, match=rf"process {os.getpid()}\)"), only_one(tmp_path):
             pass
         with only_one(tmp_path / "elsewhere"):
             pass

@@ -7,7 +7,7 @@ import pytest
 
 from receiver.config.reading import load_settings
 from receiver.local.children import Children
-from receiver.local.errors import ChildFailedError, TunnelMissingError, TunnelUnfitError
+from receiver.local.errors import ChildFailedError, UpError
 from receiver.local.service import LocalService
 from receiver.local.supervisor import refuse_unfit_tunnel, with_tunnel
 from receiver.local.tunnel import Tunnel
@@ -81,14 +81,14 @@ def test_what_cannot_be_is_refused_before_anything_starts(
 ) -> None:
     monkeypatch.setenv("PATH", str(tmp_path))
     settings = load_settings(None, data_dir=tmp_path / "var")
-    with pytest.raises(TunnelMissingError, match="cloudflared is not installed"):
+    with pytest.raises(UpError, match="cloudflared is not installed"):
         refuse_unfit_tunnel(settings, Tunnel.CLOUDFLARED, demo=False)
     install(tmp_path, "cloudflared", CLOUDFLARED)
     refuse_unfit_tunnel(settings, Tunnel.CLOUDFLARED, demo=False)
-    with pytest.raises(TunnelUnfitError, match="leave --tunnel out"):
+    with pytest.raises(UpError, match="leave --tunnel out"):
         refuse_unfit_tunnel(settings, Tunnel.CLOUDFLARED, demo=True)
     no_port = load_settings(None, data_dir=tmp_path / "var", port=0)
-    with pytest.raises(TunnelUnfitError, match="set RECEIVER_PORT"):
+    with pytest.raises(UpError, match="set RECEIVER_PORT"):
         refuse_unfit_tunnel(no_port, Tunnel.CLOUDFLARED, demo=False)
 
 
