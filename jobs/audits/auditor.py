@@ -1,7 +1,7 @@
 """The rounds of all audits, in the background of every worker.
 
-Owns their rhythm, and that one worker at a time has a round: the one that moves `next_at` on. What
-was found is stored in the table `audits`. Refuses to be in the way: a round pauses between its
+Owns how often they run, and that one worker at a time has a round: the one that moves `next_at` on.
+What was found is stored in the table `audits`. Refuses to be in the way: a round pauses between its
 pages, and one that took long is not started again soon.
 """
 

@@ -13,7 +13,7 @@ from enum import Enum, auto
 from jobs.common.errors import is_transient
 from jobs.mapping_store import MappingsOutdated
 
-#: An attempt cut off by a kill is taken up again after this, plus the sweeper's rhythm.
+#: An attempt cut off by a kill is taken up again after this, plus the sweeper's interval.
 LEASE_SECONDS = 5.0
 #: Back-off, doubled with each attempt that a bug ended, or with each fault that follows another.
 BACKOFF_SECONDS = 0.5

@@ -1,5 +1,5 @@
-"""The odd ones: vendors whose rule cannot be said with the knobs of `scheme: hmac`.
+"""Vendors whose rule cannot be expressed with the knobs of `scheme: hmac`.
 
-One module for each kind of oddness; each class or function names the vendor's page. Everybody
-else is data in `receiver.signatures.presets`.
+One module for each kind of rule; each class or function names the vendor's page. All other vendors
+are data in `receiver.signatures.presets`.
 """

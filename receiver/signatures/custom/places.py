@@ -1,4 +1,4 @@
-"""Signatures and times in odd places: several headers, a query parameter, a body's member.
+"""Signatures and times in unusual places: several headers, a query parameter, a body's member.
 
 And headers whose items are known by their order alone.
 """
