@@ -145,12 +145,12 @@ def _show(out: Output, found: Diagnosis) -> None:
         when = f", at {found.signed_at:%Y-%m-%d %H:%M:%SZ}" if found.signed_at else ""
         out.line(f"verified: signed with {found.secret}{when}")
         for finding in found.findings:
-            out.line(f"  note     {finding.said}")
+            out.line(f"  note     {finding.summary}")
             out.line(f"  {'':<8} → {finding.remediation}")
         return
     out.line(f"refused: {found.cause} ({found.detail})")
     for finding in found.findings:
-        out.line(f"  {finding.step:<8} {finding.said}")
+        out.line(f"  {finding.step:<8} {finding.summary}")
         out.line(f"  {'':<8} → {finding.remediation}")
     if found.secret is not None:
         out.line(f"  otherwise right: signed with {found.secret}")

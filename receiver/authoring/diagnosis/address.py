@@ -33,8 +33,10 @@ def judged_by_address(
     right = urlsplit(url)
     host = _host(request)
     if has_public_url and host and host != right.hostname and not _is_inside(host):
-        said = f"it was sent to the host {host}, and this source's is {right.hostname}"
-        wrong_host = Finding("url", said, f"let the vendor call {url}, or set RECEIVER_PUBLIC_URL")
+        summary = f"it was sent to the host {host}, and this source's is {right.hostname}"
+        wrong_host = Finding(
+            "url", summary, f"let the vendor call {url}, or set RECEIVER_PUBLIC_URL"
+        )
         found = replace(found, findings=(*found.findings, wrong_host))
     path = unquote(urlsplit(request.url).path)
     prefix = right.path.removesuffix(f"/webhooks/{source}")
@@ -45,18 +47,18 @@ def judged_by_address(
         return found
     names = frozenset({source, *others})
     wrong = wrong_path(bare, names, lambda part: nearest(part, names))
-    said = f"it was sent to {wrong.shown}, which is not this source's path"
+    summary = f"it was sent to {wrong.shown}, which is not this source's path"
     if wrong.mistake != "more-path" or wrong.nearest == source:
-        said += f": {wrong.detail.rstrip('.')}"
+        summary += f": {wrong.detail.rstrip('.')}"
     if bare.removesuffix("/").removeprefix("/webhooks/") in names - {source}:
-        said = f"it was sent to the URL of another source: {wrong.shown}"
-    finding = Finding("url", said, f"let the vendor call {url}")
+        summary = f"it was sent to the URL of another source: {wrong.shown}"
+    finding = Finding("url", summary, f"let the vendor call {url}")
     if found.verified:
         return replace(
             found,
             verified=False,
             cause=wrong.cause,
-            detail=said,
+            detail=summary,
             findings=(finding, *found.findings),
         )
     return replace(found, findings=(finding, *found.findings))

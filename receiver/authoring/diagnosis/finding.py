@@ -16,7 +16,7 @@ class NamedSecret:
     has_ended: bool = False
 
     @property
-    def said(self) -> str:
+    def described(self) -> str:
         whose = f" of source {self.of}" if self.of else ""
         return f"{self.name}{whose}"
 
@@ -29,7 +29,7 @@ class Finding:
     """
 
     step: str
-    said: str
+    summary: str
     remediation: str
 
 

@@ -51,8 +51,8 @@ def verified_by_knobs(
     if type(scheme) is HmacScheme:
         fit = fitting_knobs(scheme, request, secrets, share=share)
         if fit is not None:
-            said = _lines(scheme, fit) if scheme.name == _HMAC else _whole(scheme, fit)
-            return VerifiedByKnobs(fit.scheme, fit.secret_index, tuple(said))
+            findings = _lines(scheme, fit) if scheme.name == _HMAC else _whole(scheme, fit)
+            return VerifiedByKnobs(fit.scheme, fit.secret_index, tuple(findings))
     if scheme.name not in GENERIC:
         return None
     for shown in shown_secrets(request, secrets):
@@ -70,19 +70,19 @@ def nearly_right(scheme: Scheme, request: Request, secrets: Sequence[str]) -> Fi
     if half is None:
         return None
     other = "password" if half == "user" else "user"
-    said = f"the {half} is right, the {other} is another one"
-    return Finding("secret", said, f"copy the {other} again, at the vendor and into the secret")
+    summary = f"the {half} is right, the {other} is another one"
+    return Finding("secret", summary, f"copy the {other} again, at the vendor and into the secret")
 
 
 def _lines(configured: HmacScheme, fit: Fit) -> Iterator[Finding]:
     before = knobs_of(configured)
     for name, value in fit.changes.items():
-        instead = f"not {_said(name, before[name])}" if before[name] else "which is not set"
-        said = f"it verifies with {_said(name, value)}, {instead}"
-        yield Finding("verify", said, _line(name, value))
+        instead = f"not {_described(name, before[name])}" if before[name] else "which is not set"
+        summary = f"it verifies with {_described(name, value)}, {instead}"
+        yield Finding("verify", summary, _line(name, value))
 
 
-def _said(name: str, value: Any) -> str:
+def _described(name: str, value: Any) -> str:
     word = name.replace("_", " ")
     return f"the {word} {_shown(value)}" if value else f"no {word}"
 
@@ -100,22 +100,22 @@ def _shown(value: Any) -> str:
 
 def _whole(configured: Scheme, fit: Fit) -> Iterator[Finding]:
     changed = ", ".join(name.replace("_", " ") for name in fit.changes)
-    said = f"it is signed, but otherwise than {configured.name} does ({changed})"
+    summary = f"it is signed, but otherwise than {configured.name} does ({changed})"
     encoding = {"key_encoding": fit.scheme.key_encoding}
     yield Finding(
-        "verify", said, f"verify: {as_hmac_block(fit.scheme, **encoding)}, with `secrets`"
+        "verify", summary, f"verify: {as_hmac_block(fit.scheme, **encoding)}, with `secrets`"
     )
 
 
 def _of_shown(configured: Scheme, shown: Shown) -> VerifiedByKnobs:
     knobs = dict(shown.knobs)
     if knobs["scheme"] != configured.name:  # whose other lines have no meaning under the new one
-        said = f"it shows the secret as {knobs['scheme']} does, and is not signed"
+        summary = f"it shows the secret as {knobs['scheme']} does, and is not signed"
         block = ", ".join(f"{name}: {_shown(value)}" for name, value in knobs.items())
-        whole = Finding("verify", said, f"verify: {{{block}}}, with `secrets`")
+        whole = Finding("verify", summary, f"verify: {{{block}}}, with `secrets`")
         return VerifiedByKnobs(configured, shown.secret_index, (whole,))
     findings = tuple(
-        Finding("verify", f"it shows the secret with {_said(name, value)}", _line(name, value))
+        Finding("verify", f"it shows the secret with {_described(name, value)}", _line(name, value))
         for name, value in knobs.items()
         if name != "scheme" and not _is_same(getattr(configured, name), value)
     )

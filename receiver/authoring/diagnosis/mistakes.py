@@ -1,6 +1,7 @@
 """What goes wrong between a vendor and here, as variants to try: of body, URL and secret.
 
-Owns the list and its words. Each variant undoes one mistake; its `said` completes "it verifies …".
+Owns the list and its wording. Each variant undoes one mistake; its `summary` completes
+"it verifies …".
 """
 
 from __future__ import annotations
@@ -28,7 +29,7 @@ class Variant(Generic[V]):
     """One thing tried instead of what was captured; `remediation` is what to do if it is right."""
 
     value: V
-    said: str
+    summary: str
     remediation: str
 
 
@@ -39,15 +40,17 @@ def bodies(body: bytes, headers: Mapping[str, str]) -> Iterator[Variant[bytes]]:
     """Other bytes that the vendor may have sent."""
     declared = headers.get("content-length", "")
     if _LENGTH.fullmatch(declared) and 0 < int(declared) < len(body):
-        said = "with the body cut to its Content-Length"
-        yield Variant(body[: int(declared)], said, "the capture added to the body's end")
+        summary = "with the body cut to its Content-Length"
+        yield Variant(body[: int(declared)], summary, "the capture added to the body's end")
     stripped = body.rstrip(b"\r\n")
     if stripped != body:
-        said = "without the line break at the body's end"
-        yield Variant(stripped, said, "an editor or `echo` added it; use printf or a raw capture")
+        summary = "without the line break at the body's end"
+        yield Variant(
+            stripped, summary, "an editor or `echo` added it; use printf or a raw capture"
+        )
     for ending, name in ((b"\n", "a line break"), (b"\r\n", "CR LF")):
-        said = f"with {name} at the body's end"
-        yield Variant(body + ending, said, _RAW)
+        summary = f"with {name} at the body's end"
+        yield Variant(body + ending, summary, _RAW)
     with_lf = body.replace(b"\r\n", b"\n")
     yield Variant(with_lf.replace(b"\n", b"\r\n"), "with CR LF line breaks in the body", _RAW)
     yield Variant(with_lf, "with LF line breaks in the body", _RAW)
@@ -112,19 +115,21 @@ def urls(
     yield Variant(urlunsplit(parts._replace(scheme=other)), f"with the URL as {other}://", behind)
     for host in _hosts(headers, public_url, parts.netloc):
         for scheme in ("https", "http"):
-            said = f"with the URL at {scheme}://{host}"
-            yield Variant(urlunsplit(parts._replace(scheme=scheme, netloc=host)), said, behind)
+            summary = f"with the URL at {scheme}://{host}"
+            yield Variant(urlunsplit(parts._replace(scheme=scheme, netloc=host)), summary, behind)
     path = parts.path.removesuffix("/") if parts.path.endswith("/") else parts.path + "/"
     slash = "without" if parts.path.endswith("/") else "with"
     enter = "enter the URL at the vendor exactly as `receiver sources` shows it"
     yield Variant(urlunsplit(parts._replace(path=path)), f"{slash} a slash at the URL's end", enter)
     if parts.query:
-        said = "without the URL's query"
-        yield Variant(urlunsplit(parts._replace(query="")), said, "a proxy adds a query; stop it")
+        summary = "without the URL's query"
+        yield Variant(
+            urlunsplit(parts._replace(query="")), summary, "a proxy adds a query; stop it"
+        )
     port = _DEFAULT_PORTS.get(parts.scheme, "")
     if port and ":" not in parts.netloc:
-        said = f"with {port} in the URL"
-        yield Variant(urlunsplit(parts._replace(netloc=parts.netloc + port)), said, behind)
+        summary = f"with {port} in the URL"
+        yield Variant(urlunsplit(parts._replace(netloc=parts.netloc + port)), summary, behind)
     yield last
 
 

@@ -131,7 +131,7 @@ def _by_knobs(
         verified = _verify(fixed, _timeless(by_knobs.scheme), now)
     except SignatureError:
         answer = _answer(one, None, refused, findings)
-        return replace(answer, secret=signer.said)
+        return replace(answer, secret=signer.described)
     return _answer(fixed, verified, refused, (*findings, *_clock(one.scheme, verified, now)))
 
 
@@ -140,7 +140,7 @@ def _unexplained(first: _Try) -> Iterator[Finding]:
     half = nearly_right(first.scheme, _request(first), [one.value for one in first.secrets])
     forms = [(one, form_problem(first.scheme, one.value, name=one.name)) for one in first.secrets]
     yield from (
-        Finding("secret", f"{one.said} {problem.summary}", problem.remedy)
+        Finding("secret", f"{one.described} {problem.summary}", problem.remedy)
         for one, problem in forms
         if problem is not None
     )
@@ -150,9 +150,9 @@ def _unexplained(first: _Try) -> Iterator[Finding]:
 def _unknown_secret(first: _Try) -> Finding:
     if not first.secrets:
         return Finding("secret", "the source has no secret that is set and goes on", "set one")
-    said = "no secret here signed it, whatever is tried with its URL and body"
+    summary = "no secret here signed it, whatever is tried with its URL and body"
     remediation = "copy the secret again from the vendor's page of this very webhook"
-    return Finding("secret", said, remediation)
+    return Finding("secret", summary, remediation)
 
 
 def _verify(one: _Try, scheme: Scheme, now: float) -> Verified:
@@ -171,16 +171,16 @@ def _timeless(scheme: Scheme) -> Scheme:
 
 def _with_bodies(one: _Try) -> Iterator[_Try]:
     for variant in bodies(one.request.body, one.request.headers):
-        said = f"the body was changed: it verifies {variant.said}"
+        summary = f"the body was changed: it verifies {variant.summary}"
         request = replace(one.request, body=variant.value)
-        yield _changed(one, request, Finding("body", said, variant.remediation))
+        yield _changed(one, request, Finding("body", summary, variant.remediation))
 
 
 def _with_urls(one: _Try, variants: Iterable[Variant[str]]) -> Iterator[_Try]:
     for variant in variants:
-        said = f"another URL was signed: it verifies {variant.said}"
+        summary = f"another URL was signed: it verifies {variant.summary}"
         request = replace(one.request, url=variant.value)
-        yield _changed(one, request, Finding("url", said, variant.remediation))
+        yield _changed(one, request, Finding("url", summary, variant.remediation))
 
 
 def _changed(one: _Try, request: Captured, finding: Finding) -> _Try:
@@ -196,16 +196,16 @@ def _with_secrets(
 ) -> Iterator[_Try]:
     for one in secrets:
         if one.has_ended:
-            said = f"it is signed with {one.name}, which its not_after has ended"
-            finding = Finding("secret", said, "exchange the secret at the vendor")
+            summary = f"it is signed with {one.name}, which its not_after has ended"
+            finding = Finding("secret", summary, "exchange the secret at the vendor")
             yield replace(first, secrets=(one,), findings=(finding,))
     for one in others:
-        said = f"it is signed with {one.said}"
+        summary = f"it is signed with {one.described}"
         remediation = "exchange the two secrets, or let the vendor call the other source's URL"
-        yield replace(first, secrets=(one,), findings=(Finding("secret", said, remediation),))
+        yield replace(first, secrets=(one,), findings=(Finding("secret", summary, remediation),))
     for one in secrets:
         for variant in spellings(one.value, one.name):
-            finding = Finding("secret", f"it verifies {variant.said}", variant.remediation)
+            finding = Finding("secret", f"it verifies {variant.summary}", variant.remediation)
             spelt = replace(one, value=variant.value)
             yield replace(first, secrets=(spelt,), findings=(finding,))
     if isinstance(first.scheme, HmacScheme):
@@ -215,13 +215,13 @@ def _with_secrets(
 def _with_key_encodings(first: _Try, scheme: HmacScheme) -> Iterator[_Try]:
     for encoding in _KEY_ENCODINGS:
         if encoding != scheme.key_encoding:
-            said = f"it verifies with the secret read as {encoding}, not {scheme.key_encoding}"
+            summary = f"it verifies with the secret read as {encoding}, not {scheme.key_encoding}"
             block = as_hmac_block(scheme, key_encoding=encoding)
             remediation = (
                 "set the secret that the vendor shows for webhooks, as it shows it; where this is "
                 f"that secret, spell the scheme out: verify: {block}, with `secrets`"
             )
-            finding = Finding("secret", said, remediation)
+            finding = Finding("secret", summary, remediation)
             other = replace(scheme, key_encoding=encoding)
             yield replace(first, scheme=other, findings=(finding,))
 
@@ -257,26 +257,28 @@ def _clock(scheme: Scheme, verified: Verified, now: float) -> Iterator[Finding]:
         return
     signed = datetime.fromtimestamp(verified.timestamp, UTC)
     when = "before" if is_past else "after"
-    said = (
+    summary = (
         f"it was signed at {signed:%Y-%m-%dT%H:%M:%SZ}, {apart:.0f} s {when} the time it is "
         f"checked at; {allowed} s are allowed"
     )
     remediation = (
         f"--at {signed:%Y-%m-%dT%H:%M:%SZ} checks it as of then; in use, set the clocks right"
     )
-    yield Finding("clock", said, remediation + (retry_cause(scheme, apart) if is_past else ""))
+    yield Finding("clock", summary, remediation + (retry_cause(scheme, apart) if is_past else ""))
 
 
 def _without_signature(first: _Try, refused: SignatureError) -> Finding:
     """What a request is that carries no signature at all."""
     set_up = [one for one in first.scheme.handshakes if one.recognises(_request(first))]
     if set_up and not set_up[0].signed:
-        said = f"it is the set-up request {set_up[0].name}, which carries no signature"
-        return Finding("request", said, "nothing is wrong: it is answered, and not stored")
+        summary = f"it is the set-up request {set_up[0].name}, which carries no signature"
+        return Finding("request", summary, "nothing is wrong: it is answered, and not stored")
     method = first.request.method
     if method != "POST":
-        said = f"it is a {method} request, and no set-up request of this source"
-        return Finding("request", said, "capture the POST; or add the set-up request: `handshakes`")
+        summary = f"it is a {method} request, and no set-up request of this source"
+        return Finding(
+            "request", summary, "capture the POST; or add the set-up request: `handshakes`"
+        )
     names = ", ".join(sorted(first.request.headers)) or "none"
     remediation = (
         f"capture the request with all its headers (there are: {names}), or set the secret there"
@@ -295,7 +297,7 @@ def _answer(
         verified=refused is None,
         cause=refused.cause if refused else None,
         detail=refused.detail if refused else None,
-        secret=one.secrets[verified.secret_index].said if verified else None,
+        secret=one.secrets[verified.secret_index].described if verified else None,
         signed_at=None if stamp is None else datetime.fromtimestamp(stamp, UTC),
         delivery_id=verified.delivery_id if verified else None,
         findings=findings,

@@ -87,7 +87,7 @@ def test_a_changed_body_is_found(sent: bytes, captured: bytes, expected: str) ->
     assert diagnosis.cause == "wrong-signature"
     [finding] = diagnosis.findings
     assert finding.step == "body"
-    assert expected in finding.said
+    assert expected in finding.summary
     assert diagnosis.secret == "DESK_SECRET"
 
 
@@ -115,7 +115,7 @@ def test_another_url_is_found(called: str, captured: str, headers: dict[str, str
     request = replace(request, url=captured, headers={**request.headers, **headers})
     diagnosis = found(request, "hubspot-v3")
     assert steps(diagnosis) == ["url"]
-    assert called in diagnosis.findings[0].said or "URL" in diagnosis.findings[0].said
+    assert called in diagnosis.findings[0].summary or "URL" in diagnosis.findings[0].summary
 
 
 @pytest.mark.parametrize(
@@ -136,7 +136,7 @@ def test_a_wrong_secret_is_found(vendors: str, ours: str, expected: str) -> None
     diagnosis = found(signed(secret=vendors), secrets=(replace(SECRET, value=ours),))
     [finding] = diagnosis.findings
     assert finding.step == "secret"
-    assert expected in finding.said
+    assert expected in finding.summary
 
 
 def test_a_secret_that_is_base64_where_text_is_meant_is_found() -> None:
@@ -153,7 +153,7 @@ def test_a_secret_that_is_base64_where_text_is_meant_is_found() -> None:
         now=NOW,
     )
     [finding] = diagnosis.findings
-    assert (finding.step, finding.said) == (
+    assert (finding.step, finding.summary) == (
         "secret",
         "it verifies with the secret read as whsec, not utf8",
     )
@@ -163,7 +163,7 @@ def test_an_ended_secret_is_named() -> None:
     old = replace(SECRET, name="OLD", has_ended=True)
     new = replace(SECRET, name="NEW", value="a new one")
     diagnosis = found(signed(), secrets=(old, new))
-    assert diagnosis.findings[0].said == "it is signed with OLD, which its not_after has ended"
+    assert diagnosis.findings[0].summary == "it is signed with OLD, which its not_after has ended"
 
 
 @pytest.mark.parametrize(
@@ -173,7 +173,7 @@ def test_an_ended_secret_is_named() -> None:
 def test_a_clock_is_told_from_a_wrong_signature(shift: float, cause: str, word: str) -> None:
     diagnosis = found(signed(), now=NOW + shift)
     assert (diagnosis.cause, steps(diagnosis)) == (cause, ["clock"])
-    assert f"900 s {word}" in diagnosis.findings[0].said
+    assert f"900 s {word}" in diagnosis.findings[0].summary
     assert "--at 2026-09-21T14:13:20Z" in diagnosis.findings[0].remediation
     assert diagnosis.secret == "DESK_SECRET"
 
@@ -255,13 +255,13 @@ def test_another_scheme_is_found() -> None:
     diagnosis = found(replace(request, headers=headers))
     [finding] = diagnosis.findings
     assert finding.step == "scheme"
-    assert "github" in finding.said
+    assert "github" in finding.summary
 
 
 def test_what_nothing_explains_is_another_secret() -> None:
     diagnosis = found(signed(secret="unknown"))
     assert (steps(diagnosis), diagnosis.secret) == (["secret"], None)
-    assert "no secret here signed it" in diagnosis.findings[0].said
+    assert "no secret here signed it" in diagnosis.findings[0].summary
 
 
 def test_a_missing_header_is_told_with_those_that_are_there() -> None:
@@ -284,7 +284,7 @@ def test_what_no_vendor_signs_is_named(
     diagnosis = found(Captured(method, url, {"host": "x"}, body), scheme)
     assert not diagnosis.verified
     [finding] = diagnosis.findings
-    assert expected in finding.said
+    assert expected in finding.summary
 
 
 def test_without_a_secret_that_is_stated() -> None:

@@ -164,7 +164,7 @@ def test_a_vendor_that_signs_with_the_text_of_whsec_gets_the_whole_block() -> No
         "webhook-signature": f"v1,{signature}",
     }
     [finding] = found(PRESETS["standard-webhooks"], headers, secret=secret).findings
-    assert "read as utf8, not whsec" in finding.said
+    assert "read as utf8, not whsec" in finding.summary
     block = yaml.safe_load(finding.remediation.partition("verify: ")[2].partition(", with")[0])
     assert found(block, headers, secret=secret).verified
 
@@ -216,7 +216,7 @@ def test_a_token_that_stands_behind_basic_is_named() -> None:
     [finding] = found(
         {"scheme": "basic"}, {"Authorization": f"Basic {other}"}, secret=secret
     ).findings
-    assert finding.said == "the user is right, the password is another one"
+    assert finding.summary == "the user is right, the password is another one"
 
 
 def test_a_signature_where_a_token_is_configured_gets_a_block_that_works() -> None:
