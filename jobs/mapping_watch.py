@@ -21,7 +21,7 @@ from jobs.common.tasks import attempt, every
 from jobs.mapping_store import Stored, accept, read_stored
 from jobs.storage.database import Database
 from mappings.engine.loading.load import MappingSet, SchemeRules, load, read_directory
-from mappings.engine.types import Problem
+from mappings.engine.types import FileProblem
 
 log = structlog.get_logger(__name__)
 
@@ -36,7 +36,7 @@ STEADY_SECONDS = 0.3
 class MappingsRefused(JobsError):
     """The mappings have errors and no earlier good set is stored."""
 
-    def __init__(self, problems: Sequence[Problem]) -> None:
+    def __init__(self, problems: Sequence[FileProblem]) -> None:
         self.problems = tuple(problems)
         super().__init__("\n".join(str(problem) for problem in problems))
 

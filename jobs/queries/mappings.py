@@ -10,7 +10,7 @@ from jobs.mapping_store import version_in_force
 from jobs.queries.shape import Shape
 from jobs.storage.database import Database
 from mappings.engine.loading.load import MappingSet
-from mappings.engine.types import Problem
+from mappings.engine.types import FileProblem
 
 
 class MappingFile(Shape):
@@ -56,8 +56,8 @@ async def read_mappings(database: Database, mappings: MappingSet) -> MappingsInF
     return MappingsInForce(
         version=version or mappings.digest,
         files=tuple(sorted(_files(mappings), key=lambda file: file.name)),
-        problems=_listed(mappings.problems),
-        warnings=_listed(mappings.warnings),
+        problems=problem_items(mappings.problems),
+        warnings=problem_items(mappings.warnings),
         processes=tuple(
             MappingProcess(
                 name=process.name, role=process.role, version=process.detail.get("mappings")
@@ -80,7 +80,8 @@ def _files(mappings: MappingSet) -> Iterator[MappingFile]:
         yield MappingFile(name=name, kind=kind, version=None, state="refused")
 
 
-def _listed(problems: Sequence[Problem]) -> tuple[MappingProblem, ...]:
+def problem_items(problems: Sequence[FileProblem]) -> tuple[MappingProblem, ...]:
+    """The problems as JSON has them, in the API and of `receiver check`."""
     return tuple(
         MappingProblem(
             file=problem.file,

@@ -146,7 +146,7 @@ class Mapped:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, order=True)
-class Problem:
+class FileProblem:
     """One thing wrong in one file: where, what, and what to write instead.
 
     `line` and `column` count from 1; 0 means the file as a whole.
@@ -159,7 +159,7 @@ class Problem:
     remedy: str
 
     @classmethod
-    def at(cls, file: str, place: tuple[int, int] | None, message: str, remedy: str) -> Problem:
+    def at(cls, file: str, place: tuple[int, int] | None, message: str, remedy: str) -> FileProblem:
         """A problem at a line and column; at no place it concerns the file as a whole."""
         line, column = place or (0, 0)
         return cls(file=file, line=line, column=column, message=message, remedy=remedy)

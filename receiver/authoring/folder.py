@@ -10,7 +10,7 @@ from functools import reduce
 
 from mappings.engine.pricing.catalogue import FILE as AGENTS_FILE
 from mappings.engine.tooling.schema import AGENTS_SCHEMA_FILE, FILE, agents_schema_text, schema_text
-from receiver.authoring.library import Entry
+from receiver.authoring.library import ReadyMade
 from receiver.authoring.pricelist import Prices, merged, priced_text
 from receiver.authoring.scaffold import AGENTS_TEXT
 from receiver.config.settings import variable
@@ -38,7 +38,7 @@ Made by `receiver init`. Everything here is yours to edit; start the service wit
 """
 
 
-def folder_files(entries: Iterable[Entry], *, token: str) -> dict[str, bytes]:
+def folder_files(entries: Iterable[ReadyMade], *, token: str) -> dict[str, bytes]:
     """Each file of the folder by its path in it. `token` opens the API.
 
     Where several entries have a price of one indicator, that of the first counts.
@@ -64,7 +64,7 @@ def schema_files() -> Mapping[str, str]:
     return {FILE: schema_text(RULES), AGENTS_SCHEMA_FILE: agents_schema_text()}
 
 
-def env_text(entries: Iterable[Entry], *, token: str) -> str:
+def env_text(entries: Iterable[ReadyMade], *, token: str) -> str:
     """The file of secrets: those of the sources to be filled in."""
     names = dict.fromkeys(name for entry in entries for name in entry.secrets)
     secrets = "".join(f"{name}=\n" for name in names)

@@ -29,7 +29,7 @@ _LOOKUP = re.compile(r"""\blookup\(\s*["']([^"']+)["']""")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Entry:
+class ReadyMade:
     """One ready-made mapping: its text, its tables and examples by relative name, its prices."""
 
     name: str
@@ -53,7 +53,7 @@ class Entry:
         handshakes = [b["handshake_secret"] for b in blocks if "handshake_secret" in b]
         return tuple(dict.fromkeys([*names, *handshakes]))
 
-    def under(self, source: str) -> Entry:
+    def under(self, source: str) -> ReadyMade:
         """The same for a source of another name, whose secrets are named after it.
 
         Only for an entry of one source.
@@ -70,13 +70,13 @@ class Entry:
 
 
 @cache
-def library() -> Mapping[str, Entry]:
+def library() -> Mapping[str, ReadyMade]:
     """All entries by name, those in use first: their prices differ by day and by customer."""
     found = {entry.name: entry for folder in FOLDERS for entry in _entries(folder)}
     return MappingProxyType(found)
 
 
-def for_scheme(scheme: str) -> list[Entry]:
+def for_scheme(scheme: str) -> list[ReadyMade]:
     """The entries whose vendor signs so; where there are none, those of the same vendor."""
     if scheme in GENERIC:
         return []
@@ -88,13 +88,13 @@ def _vendor(scheme: str) -> str:
     return scheme.partition("-")[0]
 
 
-def _entries(folder: Path) -> Iterator[Entry]:
+def _entries(folder: Path) -> Iterator[ReadyMade]:
     files = read_directory(folder)
     agents: Prices = parse(files[AGENTS_FILE], file=AGENTS_FILE).data["agents"]
     for file in filter(is_mapping, files):
         document = parse(files[file], file=file).data
         text = files[file].decode()
-        yield Entry(
+        yield ReadyMade(
             name=file.removesuffix(".yaml"),
             text=re.sub(r"^mode: live\b.*$", SHADOW, text, flags=re.MULTILINE),
             scheme=document["verify"]["scheme"],

@@ -17,13 +17,14 @@ from jobs.common.errors import is_transient
 from jobs.common.money import money
 from jobs.mapping_store import NOTHING_STORED, Stored, read_stored
 from jobs.queries.ledger.open_charges import OpenCharges, read_open_charges
+from jobs.queries.mappings import problem_items
 from jobs.queries.names import read_customers
 from jobs.storage.database import Database
 from mappings.engine.loading.load import MappingSet, is_mapping, load
 from mappings.engine.loading.rekeyed import left_behind
 from mappings.engine.tooling.concerns import price_concerns
 from mappings.engine.tooling.examples import run_examples
-from mappings.engine.types import Problem
+from mappings.engine.types import FileProblem
 from receiver.cli.common import options as arg
 from receiver.cli.common.backtest import differences
 from receiver.cli.common.errors import MISUSE, CommandError
@@ -76,9 +77,11 @@ def check(
     if window is not None:
         edited = load(files, timezone=timezone, schemes=RULES)
         compared = differences(session, out, window, edited)
-        out.json_if_asked({"problems": problems, "against": compared and compared.as_json()})
+        out.json_if_asked(
+            {"problems": problem_items(problems), "against": compared and compared.as_json()}
+        )
     else:
-        out.json_if_asked(problems)
+        out.json_if_asked(problem_items(problems))
     for warning in (*mappings.warnings, *_left_behind(session, stored, files)):
         out.say(f"warning: {where}/{warning}")
     if problems:
@@ -109,7 +112,9 @@ def _concerns(mappings: MappingSet) -> Iterator[str]:
             yield f"source {name}, {concern}"
 
 
-def _left_behind(session: Session, stored: Stored, files: Mapping[str, bytes]) -> Iterator[Problem]:
+def _left_behind(
+    session: Session, stored: Stored, files: Mapping[str, bytes]
+) -> Iterator[FileProblem]:
     """Open charges that no reversal reaches any more, once `rekeyed: true` is in force."""
     texts = {name: body for name, body in files.items() if is_mapping(name)}
     for rekeyed in left_behind(stored.history, texts):

@@ -12,7 +12,7 @@ from typing import Annotated
 import typer
 
 from receiver.authoring.folder import ENV, folder_files
-from receiver.authoring.library import Entry, library
+from receiver.authoring.library import ReadyMade, library
 from receiver.cli.common import options as arg
 from receiver.cli.common.consent import can_ask
 from receiver.cli.common.errors import MISUSE, CommandError
@@ -66,7 +66,7 @@ def init(
         out.command(command)
 
 
-def _chosen_entries(names: Iterable[str]) -> list[Entry]:
+def _chosen_entries(names: Iterable[str]) -> list[ReadyMade]:
     """The entries of these names, commas between them; CommandError for one that is not there."""
     words = [word.strip() for text in names for word in text.split(",") if word.strip()]
     wanted = {entry_of(word).name for word in words}

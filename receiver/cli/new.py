@@ -15,7 +15,7 @@ from mappings.engine.pricing.catalogue import FILE as AGENTS_FILE
 from mappings.engine.rules.model import SourceName
 from mappings.engine.tooling.examples import run_examples
 from receiver.authoring.folder import schema_files
-from receiver.authoring.library import Entry, for_scheme, library
+from receiver.authoring.library import ReadyMade, for_scheme, library
 from receiver.authoring.pricelist import extended, priced_text
 from receiver.authoring.scaffold import (
     AGENTS_TEXT,
@@ -208,7 +208,7 @@ def _chosen(out: Output, among: list[Billable]) -> Billable | None:
     return among[int(answer) - 1] if is_number else None
 
 
-def _ready_made(scheme: str, source: str) -> list[Entry]:
+def _ready_made(scheme: str, source: str) -> list[ReadyMade]:
     """The ready-made mappings for this scheme, or those of the name that was given."""
     return for_scheme(scheme) or [e for name, e in library().items() if name == source]
 
@@ -224,7 +224,7 @@ def _write_all(folder: Path, files: Mapping[str, str | bytes]) -> list[Path]:
     return [folder / name for name in files]
 
 
-def _add_prices(out: Output, path: Path, entry: Entry) -> list[Path]:
+def _add_prices(out: Output, path: Path, entry: ReadyMade) -> list[Path]:
     """Give agents.yaml the prices that the entry needs and that it lacks."""
     if not path.exists():
         write_new(path, priced_text(entry.prices).encode())

@@ -42,7 +42,7 @@ from mappings.engine.rules.checks import (
 from mappings.engine.rules.compiledfile import CompiledFile
 from mappings.engine.rules.filecompiler import compile_file
 from mappings.engine.schemes import SchemeRules
-from mappings.engine.types import Problem, VersionText
+from mappings.engine.types import FileProblem, VersionText
 
 __all__ = [
     "MappingSet",
@@ -134,7 +134,7 @@ class _Loader:
     last_good: Mapping[str, bytes]
     history: History
     is_accepted: bool = False
-    problems: list[Problem] = field(default_factory=list)
+    problems: list[FileProblem] = field(default_factory=list)
     stale: set[str] = field(default_factory=set)
     texts: dict[str, bytes] = field(default_factory=dict)
 
@@ -194,7 +194,7 @@ class _Loader:
         self.stale.add(CATALOGUE_FILE)
         return found
 
-    def _read_catalogue(self, body: bytes) -> Catalogue | tuple[Problem, ...]:
+    def _read_catalogue(self, body: bytes) -> Catalogue | tuple[FileProblem, ...]:
         self.texts[CATALOGUE_FILE] = body
         return read_catalogue(body, timezone=self.timezone)
 
@@ -282,10 +282,10 @@ class _Loader:
         return versions
 
     def _add(self, file: str, message: str, remedy: str) -> None:
-        self.problems.append(Problem.at(file, None, message, remedy))
+        self.problems.append(FileProblem.at(file, None, message, remedy))
 
 
-def _causes_first(problem: Problem) -> tuple[bool, Problem]:
+def _causes_first(problem: FileProblem) -> tuple[bool, FileProblem]:
     """Prices and tables come before the files that need them."""
     return is_mapping(problem.file), problem
 

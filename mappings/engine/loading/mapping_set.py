@@ -21,7 +21,7 @@ from mappings.engine.redact.redactor import Redactor
 from mappings.engine.rules.billed import Rekeying
 from mappings.engine.rules.evaluate import Rule
 from mappings.engine.rules.program import Program
-from mappings.engine.types import DeliveryInput, Failure, Mapped, Problem, VersionText
+from mappings.engine.types import DeliveryInput, Failure, FileProblem, Mapped, VersionText
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,7 +61,7 @@ class MappingSet:
     """
 
     sources: Mapping[str, Source]
-    problems: tuple[Problem, ...]
+    problems: tuple[FileProblem, ...]
     unusable: frozenset[str]
     good: Mapping[str, bytes]
     stale: frozenset[str]
@@ -70,7 +70,7 @@ class MappingSet:
     versions: Mapping[str, VersionText]
     programs: Mapping[str, Program] = field(repr=False)
     digest: str = field(init=False)
-    warnings: tuple[Problem, ...] = ()
+    warnings: tuple[FileProblem, ...] = ()
     rekeyings: Mapping[tuple[str, str], Rekeying] = field(
         default_factory=lambda: MappingProxyType({})
     )

@@ -13,7 +13,7 @@ from mappings.engine.loading.rekeying import Edit, EditedFile, EditedRule, lost
 from mappings.engine.reading import yamlfile
 from mappings.engine.rules.billed import History, Past, Rekeying, read_model
 from mappings.engine.rules.dependencies import KeyForm, form_of
-from mappings.engine.types import Problem
+from mappings.engine.types import FileProblem
 
 
 def rekeyings_after(edit: Edit) -> dict[tuple[str, str], Rekeying]:
@@ -32,7 +32,7 @@ def rekeyings_after(edit: Edit) -> dict[tuple[str, str], Rekeying]:
     return declared
 
 
-def warnings_of(edit: Edit) -> Iterator[Problem]:
+def warnings_of(edit: Edit) -> Iterator[FileProblem]:
     """Declarations that have done their work, and new rules whose keys are those of another."""
     billed = {(rule.source, rule.rule) for rule in edit.history.billed}
     for rule in edit.rules:
@@ -51,7 +51,7 @@ def _is_of(rule: EditedRule, past: Past) -> bool:
     return rule.source in past.homes and not rule.names.isdisjoint(past.names)
 
 
-def _leftover(rule: EditedRule, known: Sequence[Past]) -> Iterator[Problem]:
+def _leftover(rule: EditedRule, known: Sequence[Past]) -> Iterator[FileProblem]:
     """A rule that has billed by the keys that it declares, and still declares them."""
     if any(rule.form.digest in past.digests and past.allows(rule.form) for past in known):
         yield rule.problem(
@@ -62,7 +62,7 @@ def _leftover(rule: EditedRule, known: Sequence[Past]) -> Iterator[Problem]:
         )
 
 
-def _look_alike(rule: EditedRule, known: Sequence[Past]) -> Iterator[Problem]:
+def _look_alike(rule: EditedRule, known: Sequence[Past]) -> Iterator[FileProblem]:
     """A new rule whose `once_per` is that of a rule which has billed, under another name."""
     for past in known:
         old = past.latest
@@ -105,7 +105,7 @@ class LeftBehind:
             return True
         return form_of(model, self.source, rule, rule) != self.form
 
-    def warning(self, charges: str) -> Problem:
+    def warning(self, charges: str) -> FileProblem:
         """The warning of these open charges."""
         return self.rule.problem(
             f"{charges} of `{min(self.rules)}` would keep the old keys, so that no reversal reaches"

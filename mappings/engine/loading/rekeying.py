@@ -15,7 +15,7 @@ from mappings.engine.reading.positions import Path, Positions
 from mappings.engine.rules.billed import BilledRule, History, Past, sources_in
 from mappings.engine.rules.dependencies import KeyForm, form_of, key_name
 from mappings.engine.rules.model import MappingModel, RuleModel
-from mappings.engine.types import Kind, Problem
+from mappings.engine.types import FileProblem, Kind
 
 _PUT_BACK = "put it back, or write `rekeyed: true` in the rule if that is meant."
 _KEYS = f"It would bill again what it has billed: {_PUT_BACK}"
@@ -40,7 +40,7 @@ class Refusal:
     the last good version goes on.
     """
 
-    problem: Problem
+    problem: FileProblem
     source: str
     bills_again: bool
 
@@ -72,10 +72,10 @@ class EditedRule:
     def form(self) -> KeyForm:
         return form_of(self.file.model, self.source, self.rule, self.charge)
 
-    def problem(self, message: str, remedy: str, key: str | None = None) -> Problem:
+    def problem(self, message: str, remedy: str, key: str | None = None) -> FileProblem:
         path = self.path if key is None else (*self.path, key)
         place = self.file.positions.value(path)
-        return Problem.at(self.file.name, place, message, remedy)
+        return FileProblem.at(self.file.name, place, message, remedy)
 
 
 @dataclass(frozen=True)
@@ -203,7 +203,7 @@ class Edit:
         return frozenset(billed | self.history.sources.keys())
 
 
-def _changed(past: Past, heir: EditedRule) -> Problem | None:
+def _changed(past: Past, heir: EditedRule) -> FileProblem | None:
     """Why the keys of the rule would be others than those that have billed."""
     if heir.rule.rekeyed or past.allows(heir.form):
         return None
@@ -221,7 +221,7 @@ def _changed(past: Past, heir: EditedRule) -> Problem | None:
 
 def lost(
     past: Past, olds: Sequence[BilledRule], now: EditedRule, charges: set[str]
-) -> Problem | None:
+) -> FileProblem | None:
     """Why the reversal would no longer find what has billed."""
     name = f"`{now.rule.name}`"
     if now.rule.acts_on not in charges:
@@ -239,7 +239,7 @@ def lost(
     return _other_keys(old, now, f"{whose} was", _REVERSALS)
 
 
-def _other_keys(old: BilledRule, now: EditedRule, whose: str, remedy: str) -> Problem:
+def _other_keys(old: BilledRule, now: EditedRule, whose: str, remedy: str) -> FileProblem:
     """What of the keys differs: the values, what these use, or else the time."""
     if old.form.values != now.form.values:
         was = ", ".join(f"`{value}`" for value in old.form.values)
@@ -254,17 +254,17 @@ def _other_keys(old: BilledRule, now: EditedRule, whose: str, remedy: str) -> Pr
     return now.problem(f"The occurred_at of {whose} {was}.", _TIMES, "occurred_at")
 
 
-def _gone_rule(past: Past, file: str) -> Problem:
+def _gone_rule(past: Past, file: str) -> FileProblem:
     name = past.latest.rule.name
     message = f"Rule `{name}` of source `{past.source}` has billed and is gone."
     remedy = (
         f"If it was renamed, write `was: [{past.key_name}]` in the rule that it is now;"
         ' if it must no longer bill, keep it with `when: "false"`.'
     )
-    return Problem.at(file, None, message, remedy)
+    return FileProblem.at(file, None, message, remedy)
 
 
-def _renamed_without_was(past: Past, now: EditedRule, gone: str) -> Problem:
+def _renamed_without_was(past: Past, now: EditedRule, gone: str) -> FileProblem:
     message = f"`{now.rule.name}` is new, and its once_per is that of `{gone}`, which is gone."
     remedy = (
         f"If it was renamed, write `was: [{past.key_name}]` in it; with other keys it would bill"
@@ -273,7 +273,7 @@ def _renamed_without_was(past: Past, now: EditedRule, gone: str) -> Problem:
     return now.problem(message, remedy, "name")
 
 
-def _gone_reversal(past: Past, name: str, olds: Sequence[BilledRule], file: str) -> Problem:
+def _gone_reversal(past: Past, name: str, olds: Sequence[BilledRule], file: str) -> FileProblem:
     charge = past.latest.rule.name
     action = _action(olds[0].rule) if olds else "takes back"
     message = (
@@ -284,14 +284,14 @@ def _gone_reversal(past: Past, name: str, olds: Sequence[BilledRule], file: str)
         f"Put it back; if it was renamed, write `was: [{name}]` in the rule that it is now;"
         ' if it must no longer do so, keep it with `when: "false"`.'
     )
-    return Problem.at(file, None, message, remedy)
+    return FileProblem.at(file, None, message, remedy)
 
 
 def _action(rule: RuleModel) -> str:
     return "brings back" if rule.kind is Kind.REINSTATEMENT else "takes back"
 
 
-def _gone_source(past: Past) -> Problem:
+def _gone_source(past: Past) -> FileProblem:
     message = f"Source `{past.source}` has billed and is gone."
     remedy = 'Put it back; if it must no longer bill, keep its rules with `when: "false"`.'
-    return Problem.at(past.file, None, message, remedy)
+    return FileProblem.at(past.file, None, message, remedy)

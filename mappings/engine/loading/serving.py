@@ -14,7 +14,7 @@ from pathlib import PurePosixPath
 from mappings.engine.loading.rekeying import Edit, EditedFile, Refusal
 from mappings.engine.rules.billed import History
 from mappings.engine.rules.compiledfile import CompiledFile
-from mappings.engine.types import Problem
+from mappings.engine.types import FileProblem
 
 
 @dataclass(slots=True, kw_only=True)
@@ -36,7 +36,7 @@ class Serving:
     edit: Edit = field(init=False)
 
     @property
-    def problems(self) -> list[Problem]:
+    def problems(self) -> list[FileProblem]:
         return [refusal.problem for found in self.refused.values() for refusal in found]
 
     def choose(self) -> list[CompiledFile]:

@@ -23,10 +23,10 @@ from mappings.engine.common.currencies import DECIMALS, near_code
 from mappings.engine.common.errors import shown
 from mappings.engine.common.identifiers import unfit
 from mappings.engine.pricing.catalogue import FILE, Agent, Catalogue, Prices
-from mappings.engine.pricing.prices import MICROS_MAX, Entry, micros
+from mappings.engine.pricing.prices import MICROS_MAX, PriceEntry, micros
 from mappings.engine.reading.validation import Strict, validate, wrong
 from mappings.engine.reading.yamlfile import parse
-from mappings.engine.types import Problem
+from mappings.engine.types import FileProblem
 
 _DECIMAL = re.compile(r"(0|[1-9][0-9]*)(\.[0-9]+)?")
 _DATE = re.compile(r"(19|20|21)[0-9]{2}-[0-9]{2}-[0-9]{2}")
@@ -123,10 +123,10 @@ class PriceShape(Strict):
         self._check_bounds()
         return self
 
-    def entry(self, zone: ZoneInfo) -> Entry:
+    def entry(self, zone: ZoneInfo) -> PriceEntry:
         """The price as the catalogue has it; its day begins at 00:00 in `zone`."""
         since = datetime.fromisoformat(self.from_).replace(tzinfo=zone) if self.from_ else None
-        return Entry(
+        return PriceEntry(
             currency=self.currency,
             price_micros=_micros(self.price),
             percent=None if self.percent is None else Decimal(self.percent),
@@ -220,7 +220,7 @@ class AgentsShape(Strict):
 
 def read_catalogue(
     body: bytes, *, timezone: str, file: str = FILE
-) -> Catalogue | tuple[Problem, ...]:
+) -> Catalogue | tuple[FileProblem, ...]:
     """The catalogue in `body`, or all that is wrong with it.
 
     Dates begin at 00:00 in `timezone`, a name of the IANA database.

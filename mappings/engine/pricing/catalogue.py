@@ -14,12 +14,12 @@ from types import MappingProxyType
 
 from mappings.engine.common.errors import MappingsError, shown
 from mappings.engine.common.suggest import nearest
-from mappings.engine.pricing.prices import AmountError, Entry, in_effect
+from mappings.engine.pricing.prices import AmountError, PriceEntry, in_effect
 
 FILE = "agents.yaml"
 
 #: Indicator to its prices.
-Prices = Mapping[str, tuple[Entry, ...]]
+Prices = Mapping[str, tuple[PriceEntry, ...]]
 
 
 class UnpricedError(MappingsError):
@@ -35,7 +35,7 @@ class Price:
 
     amount_micros: int
     currency: str
-    entry: Entry | None = field(default=None, compare=False)
+    entry: PriceEntry | None = field(default=None, compare=False)
     is_own: bool = field(default=False, compare=False)
 
     def described(self, agent: str, customer: str, indicator: str) -> str:
@@ -58,7 +58,7 @@ class Agent:
         every = [self.indicators, *self.customers.values()]
         return tuple(dict.fromkeys(indicator for prices in every for indicator in prices))
 
-    def entries(self, indicator: str) -> Iterable[Entry]:
+    def entries(self, indicator: str) -> Iterable[PriceEntry]:
         """All prices of `indicator`, general and customers'."""
         for prices in (self.indicators, *self.customers.values()):
             yield from prices.get(indicator, ())
@@ -154,10 +154,10 @@ class Catalogue:
         self,
         agent: str,
         indicator: str,
-        lists: Iterable[tuple[Entry, ...]],
+        lists: Iterable[tuple[PriceEntry, ...]],
         at: datetime,
         currency: str | None,
-    ) -> Entry | None:
+    ) -> PriceEntry | None:
         """The price that applies, of the first of `lists` that has one."""
         for entries in lists:
             begun = in_effect(entries, at)
@@ -196,7 +196,7 @@ class Catalogue:
         agent: str,
         indicator: str,
         at: datetime,
-        entries: tuple[Entry, ...],
+        entries: tuple[PriceEntry, ...],
         currency: str | None,
     ) -> str:
         known = sorted({entry.currency for entry in entries})

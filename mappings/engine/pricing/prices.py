@@ -27,7 +27,7 @@ class AmountError(MappingsError):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Entry:
+class PriceEntry:
     """One price: fixed (`price_micros`), or a `percent` of the outcome's value within bounds.
 
     `since` is the moment from which it applies, aware; None means always. `to_minor` rounds what
@@ -77,7 +77,7 @@ class Entry:
         return amount if self.max_micros is None else min(amount, self.max_micros)
 
 
-def in_effect(entries: Iterable[Entry], at: datetime) -> dict[str, Entry]:
+def in_effect(entries: Iterable[PriceEntry], at: datetime) -> dict[str, PriceEntry]:
     """By currency, the entry with the latest beginning at or before `at`.
 
     One without a beginning is the earliest.
@@ -86,7 +86,7 @@ def in_effect(entries: Iterable[Entry], at: datetime) -> dict[str, Entry]:
     return {entry.currency: entry for entry in sorted(begun, key=_beginning)}
 
 
-def _beginning(entry: Entry) -> float:
+def _beginning(entry: PriceEntry) -> float:
     return entry.since.timestamp() if entry.since is not None else float("-inf")
 
 

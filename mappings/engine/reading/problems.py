@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from mappings.engine.reading.positions import Mark, Path, Positions, place_in
-from mappings.engine.types import Problem
+from mappings.engine.types import FileProblem
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +28,7 @@ class ProblemReport:
     file: str
     text: str
     positions: Positions
-    problems: list[Problem] = field(default_factory=list)
+    problems: list[FileProblem] = field(default_factory=list)
     paths: set[Path] = field(default_factory=set)
 
     def at_key(self, path: Path, message: str, remedy: str) -> None:
@@ -46,6 +46,6 @@ class ProblemReport:
 
     def _add(self, path: Path, place: Mark, message: str, remedy: str) -> None:
         self.paths.add(path)
-        problem = Problem.at(self.file, place, message, remedy)
+        problem = FileProblem.at(self.file, place, message, remedy)
         if problem not in self.problems:
             self.problems.append(problem)

@@ -20,7 +20,7 @@ from mappings.engine.common.errors import shown
 from mappings.engine.common.identifiers import illegible
 from mappings.engine.reading.positions import Mark
 from mappings.engine.reading.yamlfile import CANNOT_BE_READ, UNREADABLE, parse
-from mappings.engine.types import Problem
+from mappings.engine.types import FileProblem
 
 FOLDER = "tables"
 CSV_BYTES_MAX = 8 * 1024 * 1024
@@ -51,20 +51,20 @@ def table_name(file: str) -> str:
     return PurePosixPath(file).stem
 
 
-def read_table(file: str, body: bytes) -> Table | tuple[Problem, ...]:
+def read_table(file: str, body: bytes) -> Table | tuple[FileProblem, ...]:
     """The table in `file`, or what is wrong with it (the first 20 things)."""
     name = table_name(file)
     if not _NAME.fullmatch(name):
         return (
-            Problem.at(
+            FileProblem.at(
                 file, None, f"`{name}` is not a valid table name.", "Use letters, digits, - and _."
             ),
         )
     rows = _yaml_rows if file.endswith(".yaml") else _csv_rows
     table: dict[str, str] = {}
-    problems: list[Problem] = []
+    problems: list[FileProblem] = []
     for row in rows(file, body):
-        if isinstance(row, Problem):
+        if isinstance(row, FileProblem):
             problems.append(row)
         else:
             table[row[0]] = row[1]
@@ -76,7 +76,7 @@ def read_table(file: str, body: bytes) -> Table | tuple[Problem, ...]:
     return Table(name=name, file=file, version=version, rows=MappingProxyType(table))
 
 
-def clashes(files: Iterable[str]) -> tuple[Problem, ...]:
+def clashes(files: Iterable[str]) -> tuple[FileProblem, ...]:
     """A problem for each file that claims the name of an earlier one."""
     first: dict[str, str] = {}
     problems = []
@@ -84,18 +84,18 @@ def clashes(files: Iterable[str]) -> tuple[Problem, ...]:
         holder = first.setdefault(table_name(file), file)
         if holder != file:
             message = f"The table `{table_name(file)}` is already in {holder}."
-            problems.append(Problem.at(file, None, message, "Keep one of the two files."))
+            problems.append(FileProblem.at(file, None, message, "Keep one of the two files."))
     return tuple(problems)
 
 
-def _yaml_rows(file: str, body: bytes) -> Iterator[tuple[str, str] | Problem]:
+def _yaml_rows(file: str, body: bytes) -> Iterator[tuple[str, str] | FileProblem]:
     read = parse(body, file=file)
     if read.problems:
         yield from read.problems
         return
     if not isinstance(read.data, dict):
         place = read.positions.value(())
-        yield Problem.at(
+        yield FileProblem.at(
             file, place, "A table is a mapping of texts.", 'Write lines of "key": value.'
         )
         return
@@ -108,44 +108,44 @@ def _yaml_rows(file: str, body: bytes) -> Iterator[tuple[str, str] | Problem]:
             yield from _checked(file, place, key, value)
 
 
-def _not_text(file: str, place: Mark, key: str, written: str | None) -> Problem:
+def _not_text(file: str, place: Mark, key: str, written: str | None) -> FileProblem:
     message = f"The value of `{shown(key)}` must be a string."
     if not written:
-        return Problem.at(file, place, message, "Write one text after the colon.")
-    return Problem.at(file, place, message, f'Put it in quotes: "{shown(written)}".')
+        return FileProblem.at(file, place, message, "Write one text after the colon.")
+    return FileProblem.at(file, place, message, f'Put it in quotes: "{shown(written)}".')
 
 
-def _csv_rows(file: str, body: bytes) -> Iterator[tuple[str, str] | Problem]:
+def _csv_rows(file: str, body: bytes) -> Iterator[tuple[str, str] | FileProblem]:
     if body == UNREADABLE:
-        yield Problem.at(file, None, *CANNOT_BE_READ)
+        yield FileProblem.at(file, None, *CANNOT_BE_READ)
         return
     if len(body) > CSV_BYTES_MAX:
-        yield Problem.at(file, None, "The file is larger than 8 MiB.", "Split the table.")
+        yield FileProblem.at(file, None, "The file is larger than 8 MiB.", "Split the table.")
         return
     try:
         text = body.decode("utf-8-sig")  # spreadsheets write the mark
     except UnicodeDecodeError as error:
         place = Mark(body.count(b"\n", 0, error.start) + 1, 1)
-        yield Problem.at(file, place, "The file is not UTF-8 here.", "Save it as CSV UTF-8.")
+        yield FileProblem.at(file, place, "The file is not UTF-8 here.", "Save it as CSV UTF-8.")
         return
     reader = csv.reader(io.StringIO(text, newline=""), strict=True)
     try:
         yield from _csv_lines(file, ((reader.line_num, fields) for fields in reader))
     except csv.Error as error:
         place = Mark(max(reader.line_num, 1), 1)
-        yield Problem.at(
+        yield FileProblem.at(
             file, place, f"This is not valid CSV: {error}.", "Fix the quotes on this line."
         )
 
 
 def _csv_lines(
     file: str, lines: Iterator[tuple[int, list[str]]]
-) -> Iterator[tuple[str, str] | Problem]:
+) -> Iterator[tuple[str, str] | FileProblem]:
     _, header = next(lines, (1, []))
     if header != _HEADER:
         written = shown(",".join(header))
         message = f"The first line is `{written}`, expected `key,value`."
-        yield Problem.at(
+        yield FileProblem.at(
             file, Mark(1, 1), message, "Make the first line `key,value`, with a comma."
         )
         return
@@ -156,18 +156,20 @@ def _csv_lines(
             continue
         if len(fields) != len(_HEADER):
             message = f"The line has {len(fields)} columns, expected 2: key and value."
-            yield Problem.at(file, place, message, "Quote a field that has a comma in it.")
+            yield FileProblem.at(file, place, message, "Quote a field that has a comma in it.")
             continue
         key, value = fields
         if key in seen:
             message = f"The key `{shown(key)}` is duplicated, first on line {seen[key]}."
-            yield Problem.at(file, place, message, "Keep one of the two.")
+            yield FileProblem.at(file, place, message, "Keep one of the two.")
             continue
         seen[key] = line
         yield from _checked(file, place, key, value)
 
 
-def _checked(file: str, place: Mark, key: str, value: str) -> Iterator[tuple[str, str] | Problem]:
+def _checked(
+    file: str, place: Mark, key: str, value: str
+) -> Iterator[tuple[str, str] | FileProblem]:
     """The row, or why it would never match or bill to something unreadable."""
     for word, text in (("key", key), ("value", value)):
         fault = illegible(text)
@@ -183,6 +185,6 @@ def _checked(file: str, place: Mark, key: str, value: str) -> Iterator[tuple[str
             remedy = (
                 "Remove it, or write the text in normal form NFC; editors can show such things."
             )
-        yield Problem.at(file, place, message, remedy)
+        yield FileProblem.at(file, place, message, remedy)
         return
     yield key, value

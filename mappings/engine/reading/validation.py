@@ -26,7 +26,7 @@ from mappings.engine.reading.modelschema import (
     schema_of,
 )
 from mappings.engine.reading.positions import Path, Positions
-from mappings.engine.types import Problem
+from mappings.engine.types import FileProblem
 
 ModelT = TypeVar("ModelT", bound=BaseModel)
 
@@ -65,7 +65,7 @@ def wrong(
 
 def validate(
     model: type[ModelT], data: object, *, file: str, positions: Positions
-) -> ModelT | tuple[Problem, ...]:
+) -> ModelT | tuple[FileProblem, ...]:
     """`data` as `model`, or all that is wrong with it, in the order of the file."""
     try:
         return model.model_validate(data)
@@ -90,9 +90,9 @@ class _Fault:
     #: The path of the key that is missing, or of which this key is another spelling.
     means: Path | None = None
 
-    def problem(self, file: str, positions: Positions) -> Problem:
+    def problem(self, file: str, positions: Positions) -> FileProblem:
         place = positions.key(self.path) if self.at_key else positions.value(self.path)
-        return Problem.at(file, place, self.message, self.remedy)
+        return FileProblem.at(file, place, self.message, self.remedy)
 
 
 def _without_noise(faults: Sequence[_Fault]) -> Iterator[_Fault]:

@@ -20,7 +20,7 @@ import yaml
 from mappings.engine.common.errors import MappingsError, shown
 from mappings.engine.reading.positions import Mark, Path, Positions, mark_at
 from mappings.engine.reading.yamlsyntax import syntax_problem, unprintable_problems
-from mappings.engine.types import Problem
+from mappings.engine.types import FileProblem
 
 BYTES_MAX = 1024 * 1024
 #: In place of the bytes of a file that could not be read; no valid file has a NUL.
@@ -52,7 +52,7 @@ class YamlFile:
 
     data: Any
     positions: Positions
-    problems: tuple[Problem, ...]
+    problems: tuple[FileProblem, ...]
     cut_off: bool = False
 
 
@@ -108,7 +108,7 @@ class _Reader:
     """Builds data, positions and problems from libyaml's events, without recursion."""
 
     file: str
-    problems: list[Problem] = field(default_factory=list)
+    problems: list[FileProblem] = field(default_factory=list)
     data: Any = None
     count: int = 0
     stack: list[_Open] = field(default_factory=list)
@@ -126,7 +126,7 @@ class _Reader:
         )
 
     def problem(self, place: Mark | None, message: str, remedy: str) -> None:
-        self.problems.append(Problem.at(self.file, place, message, remedy))
+        self.problems.append(FileProblem.at(self.file, place, message, remedy))
 
     def read(self, text: str) -> None:
         try:

@@ -11,7 +11,7 @@ from itertools import islice
 import yaml
 
 from mappings.engine.reading.positions import Mark, mark_at
-from mappings.engine.types import Problem
+from mappings.engine.types import FileProblem
 
 _QUOTE_ALL = "Put the whole value in single quotes, doubling those inside it."
 
@@ -91,7 +91,7 @@ _STARTERS = {
 _UNPRINTABLE = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u2028\u2029\ufeff\ufffe\uffff]")
 
 
-def syntax_problem(error: yaml.YAMLError, *, text: str, file: str) -> Problem:
+def syntax_problem(error: yaml.YAMLError, *, text: str, file: str) -> FileProblem:
     """The problem that libyaml's `error` means, at the place to fix."""
     complaint = str(getattr(error, "problem", None) or error)
     context = str(getattr(error, "context", None) or "")
@@ -100,16 +100,16 @@ def syntax_problem(error: yaml.YAMLError, *, text: str, file: str) -> Problem:
         mark = getattr(error, "context_mark", None) or mark
     place = Mark(mark.line + 1, mark.column + 1) if mark is not None else Mark(1, 1)
     message, remedy = _meaning(complaint, context, _character_at(text, place))
-    return Problem.at(file, place, message, remedy)
+    return FileProblem.at(file, place, message, remedy)
 
 
-def unprintable_problems(text: str, *, file: str, at_most: int = 20) -> tuple[Problem, ...]:
+def unprintable_problems(text: str, *, file: str, at_most: int = 20) -> tuple[FileProblem, ...]:
     """A problem for each character that has no place in a text file, the first `at_most`."""
     found = []
     for match in islice(_UNPRINTABLE.finditer(text), at_most):
         message = f"There is an invisible character here (U+{ord(match.group()):04X})."
         remedy = "Delete it; editors can show invisible characters."
-        found.append(Problem.at(file, mark_at(text, match.start()), message, remedy))
+        found.append(FileProblem.at(file, mark_at(text, match.start()), message, remedy))
     return tuple(found)
 
 

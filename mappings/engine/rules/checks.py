@@ -14,7 +14,7 @@ from mappings.engine.rules.billed import sources_in
 from mappings.engine.rules.compiledfile import CompiledFile
 from mappings.engine.rules.dependencies import account_in, key_name, values_of
 from mappings.engine.rules.model import RuleModel
-from mappings.engine.types import Kind, Problem
+from mappings.engine.types import FileProblem, Kind
 
 _OPENING = "${{"
 #: So many sources of one file are accounts that a shared scope would mix up.
@@ -145,7 +145,7 @@ def check_scopes(files: Sequence[CompiledFile]) -> None:
                 )
 
 
-def of_scopes(files: Sequence[CompiledFile]) -> Iterator[Problem]:
+def of_scopes(files: Sequence[CompiledFile]) -> Iterator[FileProblem]:
     """Rules of several files, for accounts of one vendor, that share keys and hold no account."""
     seen: dict[object, str] = {}
     for compiled in files:
@@ -158,7 +158,7 @@ def of_scopes(files: Sequence[CompiledFile]) -> Iterator[Problem]:
                 key = (rule.scope, compiled.verify.get("scheme"), tuple(values_of(rule)), held)
                 first = seen.setdefault(key, compiled.file)
                 if first != compiled.file:
-                    yield Problem.at(
+                    yield FileProblem.at(
                         compiled.file,
                         compiled.report.positions.value((*path, "scope")),
                         f"The scope `{rule.scope}` is shared with {first}, which has the same"

@@ -17,7 +17,7 @@ from mappings.engine.reading.problems import ProblemReport
 from mappings.engine.redact.paths import RedactPath
 from mappings.engine.rules.evaluate import Rule
 from mappings.engine.rules.model import ExampleModel, MappingModel, RuleModel, SourceItem
-from mappings.engine.types import Problem
+from mappings.engine.types import FileProblem
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,7 +41,7 @@ class CompiledFile:
     body_rules: BodyRules | None = None
 
     @property
-    def problems(self) -> tuple[Problem, ...]:
+    def problems(self) -> tuple[FileProblem, ...]:
         return tuple(sorted(_each_once(self.report.problems)))
 
     def without(self, taken: Set[str]) -> CompiledFile | None:
@@ -65,9 +65,9 @@ class CompiledFile:
         return (SourceItem.model_construct(name=name, secrets=secrets, vars={}),)
 
 
-def _each_once(problems: Sequence[Problem]) -> Iterator[Problem]:
+def _each_once(problems: Sequence[FileProblem]) -> Iterator[FileProblem]:
     """The problems; a variable that is not there is one, whose message names the further lines."""
-    alike: dict[tuple[object, ...], list[Problem]] = {}
+    alike: dict[tuple[object, ...], list[FileProblem]] = {}
     for problem in sorted(problems):
         is_use = problem.message.startswith(NO_VARIABLE)
         place = () if is_use else (problem.line, problem.column)

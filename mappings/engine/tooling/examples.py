@@ -22,14 +22,14 @@ from mappings.engine.redact.paths import NotRedactable
 from mappings.engine.rules.examplefiles import body_of
 from mappings.engine.rules.model import ExampleModel, Expected, MappingModel
 from mappings.engine.rules.usage import looks_into
-from mappings.engine.types import DeliveryInput, Mapped, Outcome, Problem
+from mappings.engine.types import DeliveryInput, FileProblem, Mapped, Outcome
 
 #: When an example arrives that does not say so; without limits to how old its events are.
 RECEIVED_AT = datetime(2026, 1, 1, tzinfo=UTC)
 _OF_A_LET = re.compile(r": (.*? in `let` \w+): ")
 
 
-def run_examples(mappings: MappingSet, files: Mapping[str, bytes]) -> tuple[Problem, ...]:
+def run_examples(mappings: MappingSet, files: Mapping[str, bytes]) -> tuple[FileProblem, ...]:
     """A problem for each example that does not bill what it expects, at its line.
 
     `files` are those that `mappings` was loaded from. Files that are served from an earlier text,
@@ -37,13 +37,13 @@ def run_examples(mappings: MappingSet, files: Mapping[str, bytes]) -> tuple[Prob
     read: what they bill now is no test of the mapping. Of several that fail for one cause the
     first is reported.
     """
-    found: list[Problem] = []
+    found: list[FileProblem] = []
     for file in sorted({source.file for source in mappings.sources.values()} - mappings.stale):
         found += _run_file(mappings, file, files)
     return tuple(found)
 
 
-def _run_file(mappings: MappingSet, file: str, files: Mapping[str, bytes]) -> Sequence[Problem]:
+def _run_file(mappings: MappingSet, file: str, files: Mapping[str, bytes]) -> Sequence[FileProblem]:
     read = yamlfile.parse(files[file], file=file)
     model = MappingModel.model_validate(read.data)
     report = ProblemReport(file, files[file].decode(), read.positions)

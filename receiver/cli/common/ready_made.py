@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from mappings.engine.common.suggest import completed
-from receiver.authoring.library import Entry, library
+from receiver.authoring.library import ReadyMade, library
 from receiver.cli.common.errors import MISUSE, CommandError
 
 
-def entry_of(name: str) -> Entry:
+def entry_of(name: str) -> ReadyMade:
     """The ready-made mapping of that name; CommandError with the nearest name otherwise."""
     entry = library().get(name)
     if entry is not None:

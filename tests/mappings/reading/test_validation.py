@@ -8,7 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field, field_validator, model_valida
 from mappings.engine.common.suggest import nearest
 from mappings.engine.reading.validation import validate, wrong
 from mappings.engine.reading.yamlfile import parse
-from mappings.engine.types import Problem
+from mappings.engine.types import FileProblem
 
 
 class Rule(BaseModel):
@@ -53,7 +53,7 @@ class File(BaseModel):
         return self
 
 
-def problems(text: str) -> tuple[Problem, ...]:
+def problems(text: str) -> tuple[FileProblem, ...]:
     read = parse(text.encode(), file="z.yaml")
     assert read.problems == ()
     found = validate(File, read.data, file="z.yaml", positions=read.positions)

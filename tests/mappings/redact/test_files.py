@@ -9,7 +9,7 @@ from mappings.engine.loading.mapping_set import MappingSet
 from mappings.engine.reasons import Reason
 from mappings.engine.redact.paths import NotRedactable
 from mappings.engine.tooling.examples import run_examples
-from mappings.engine.types import Failure, Problem
+from mappings.engine.types import Failure, FileProblem
 from tests.mappings.kit import (
     AT,
     MAPPING,
@@ -27,7 +27,7 @@ SOLVED = {"type": "solved", "company": 1, "id": 7, "at": AT, "contact": {"email"
 REDACTING = MAPPING.replace("outcomes:", "redact: [payload.contact]\noutcomes:", 1)
 
 
-def problems_of(text: str) -> tuple[Problem, ...]:
+def problems_of(text: str) -> tuple[FileProblem, ...]:
     return load(files_of(text), timezone="UTC", schemes=FakeSchemes()).problems
 
 
@@ -211,7 +211,7 @@ def test_a_sender_that_writes_the_mark_itself_is_billed_as_it_says() -> None:
     assert only_outcome(good(MAPPING).map(delivery(payload))).key.endswith('"[redacted]"]')
 
 
-def run(text: str, examples: str) -> tuple[Problem, ...]:
+def run(text: str, examples: str) -> tuple[FileProblem, ...]:
     files = files_of(f"{text}examples:\n{examples}")
     found: MappingSet = load(files, timezone="UTC", schemes=FakeSchemes())
     assert [str(problem) for problem in found.problems] == []

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from mappings.engine.loading.load import load
-from mappings.engine.types import Problem
+from mappings.engine.types import FileProblem
 from tests.mappings.kit import FakeSchemes, files_of, rule, rules
 from tests.mappings.rules.wrong_files import heads, keys, values
 from tests.mappings.rules.wrong_files.case import MARK, ONE, Wrong
@@ -18,7 +18,7 @@ from tests.mappings.rules.wrong_files.case import MARK, ONE, Wrong
 CASES = {**heads.CASES, **keys.CASES, **values.CASES}
 
 
-def problems_of(text: str, others: dict[str, str] | None = None) -> tuple[Problem, ...]:
+def problems_of(text: str, others: dict[str, str] | None = None) -> tuple[FileProblem, ...]:
     files = files_of(text, **(others or {}))
     return load(files, timezone="UTC", schemes=FakeSchemes()).problems
 
@@ -55,7 +55,7 @@ def test_every_message_and_remedy_is_a_sentence() -> None:
                 assert text.endswith((".", "?", "`")), text
 
 
-def _at(problem: Problem) -> Any:
+def _at(problem: FileProblem) -> Any:
     return (problem.file, problem.line, problem.column)
 
 

@@ -6,7 +6,7 @@ import pytest
 
 from mappings.engine.loading.load import load
 from mappings.engine.tooling.examples import amount_text, run_examples
-from mappings.engine.types import Problem
+from mappings.engine.types import FileProblem
 from tests.mappings.kit import (
     AGENTS,
     AT,
@@ -23,7 +23,7 @@ REOPENED = SOLVED.replace("solved", "reopened")
 MARK = "⟦"
 
 
-def run(examples: str, mapping: str = MAPPING, **others: str) -> tuple[Problem, ...]:
+def run(examples: str, mapping: str = MAPPING, **others: str) -> tuple[FileProblem, ...]:
     files = files_of(f"{mapping}examples:\n{examples}", **others)
     found = load(files, timezone="UTC", schemes=FakeSchemes())
     assert [str(problem) for problem in found.problems] == []

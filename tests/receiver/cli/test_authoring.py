@@ -84,7 +84,7 @@ def test_check_prints_every_problem_at_its_place(bare: Installation) -> None:
     assert f"{bare.mappings}/zendesk.yaml:5:" in ran.out
     assert f"{bare.mappings}/github.yaml:2:1: " in ran.out
     problems = bare.run("check", "--offline", "--json").json
-    assert problems[0].keys() == {"file", "line", "column", "message", "remedy"}
+    assert problems[0].keys() == {"file", "line", "column", "message", "remediation"}
 
 
 def test_check_runs_the_examples(bare: Installation) -> None:
