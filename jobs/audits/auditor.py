@@ -19,8 +19,7 @@ from sqlalchemy import select, update
 
 from jobs.audits.balance import audit_balance, audit_waiting
 from jobs.audits.books import BOOKS
-from jobs.audits.corrections import CORRECTIONS
-from jobs.audits.records import RECORDS
+from jobs.audits.records import CORRECTIONS, RECORDS
 from jobs.audits.replays import audit_replays
 from jobs.audits.results import AuditStatus, RoundResult
 from jobs.audits.scrub import Scrub

@@ -12,7 +12,7 @@ from typing import Any
 from sqlalchemy import Select, Table, and_, func, or_, select, union
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from jobs.audits.corrections import KINDS
+from jobs.audits.records import KINDS
 from jobs.audits.results import fault
 from jobs.audits.scrub import PAGE, Scrub
 from jobs.common.money import money

@@ -49,12 +49,6 @@ async def list_replays(
 
 
 def _item(row: Mapping[Any, Any], results: Counter[str]) -> ReplayItem:
-    return ReplayItem(
-        id=row["id"],
-        state="done" if row["state"] == "done" else "running",
-        filter=row["filter"],
-        created_at=row["created_at"],
-        finished_at=row["finished_at"],
-        matched=row["matched"],
-        **progress(results),
-    )
+    stored = {name: row[name] for name in ("id", "filter", "created_at", "finished_at", "matched")}
+    state = "done" if row["state"] == "done" else "running"
+    return ReplayItem(**stored, state=state, **progress(results))

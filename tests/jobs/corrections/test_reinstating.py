@@ -10,8 +10,7 @@ import pytest
 from sqlalchemy import select
 
 from jobs.audits.books import faults_of_keys
-from jobs.audits.corrections import faults_of_corrections
-from jobs.audits.records import faults_of_deliveries
+from jobs.audits.records import faults_of_corrections, faults_of_deliveries
 from jobs.corrections import request as wishes
 from jobs.corrections.charges import find_named
 from jobs.corrections.request import ReinstatementRequest
