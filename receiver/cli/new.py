@@ -98,7 +98,8 @@ def _new_from_scheme(source: str, scheme: str | None, wanted: Wanted, *, as_json
     )
     written = _write_all(folder, {**agents, f"{source}.yaml": text, **_missing_schemas(folder)})
     _report(session, out, source, (secret_name(source),), written)
-    for entry in _ready_made(scheme, source):
+    named = [entry for name, entry in library().items() if name == source]
+    for entry in for_scheme(scheme) or named:
         out.say(
             f"there is a ready-made mapping for {entry.scheme}; to have it instead, remove"
             f" {folder / source}.yaml and run `receiver new {source} --from {entry.name}`"
@@ -139,8 +140,8 @@ def _refuse_bad_name(source: str) -> None:
     try:
         TypeAdapter(SourceName).validate_python(source)
     except ValidationError as error:
-        said = error.errors()[0]["ctx"]
-        raise CommandError(f"{said['message']} {said['remedy']}", code=MISUSE) from None
+        fault = error.errors()[0]["ctx"]
+        raise CommandError(f"{fault['message']} {fault['remedy']}", code=MISUSE) from None
     if f"{source}.yaml" in RESERVED_FILES:
         message = f"{source}.yaml is no mapping file; give the source another name"
         raise CommandError(message, code=MISUSE)
@@ -206,11 +207,6 @@ def _chosen(out: Output, among: list[Billable]) -> Billable | None:
     answer = out.ask("Whose outcome is it? A number, or nothing to write it later: ")
     is_number = answer.isascii() and answer.isdigit() and 0 < int(answer) <= len(among)
     return among[int(answer) - 1] if is_number else None
-
-
-def _ready_made(scheme: str, source: str) -> list[ReadyMade]:
-    """The ready-made mappings for this scheme, or those of the name that was given."""
-    return for_scheme(scheme) or [e for name, e in library().items() if name == source]
 
 
 def _missing_schemas(folder: Path) -> dict[str, str]:

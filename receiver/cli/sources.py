@@ -45,17 +45,19 @@ def sources(
         _show(out, item)
 
 
-def _secret_said(one: SecretState, *, alone: bool) -> str:
+def _secret_text(secret: SecretState, *, alone: bool) -> str:
     """`OLD set, ended at … (last used …)`; the use where there is a choice."""
-    said = f"{one.name} {'set' if one.is_set else 'not set'}"
-    if one.problem is not None:
-        said = f"{one.name} {one.problem}"
-    if one.not_after is not None:
-        verb = "ended" if has_ended(one, datetime.now(UTC)) else "ends"
-        said += f" and {verb} {_moment(one.not_after)}"
+    state = f"{secret.name} {'set' if secret.is_set else 'not set'}"
+    if secret.problem is not None:
+        state = f"{secret.name} {secret.problem}"
+    if secret.not_after is not None:
+        verb = "ended" if has_ended(secret, datetime.now(UTC)) else "ends"
+        state += f" and {verb} {_moment(secret.not_after)}"
     if not alone:
-        said += f" (last used {_moment(one.last_used)})" if one.last_used else " (never used)"
-    return said
+        state += (
+            f" (last used {_moment(secret.last_used)})" if secret.last_used else " (never used)"
+        )
+    return state
 
 
 def _moment(at: datetime | None) -> str | None:
@@ -66,7 +68,7 @@ def _show(out: Output, item: SourceItem) -> None:
     """A paragraph, so that the URL can be copied whole from any terminal."""
     shadow = " (in shadow: bills nothing)" if item.mode == "shadow" else ""
     out.line(Text.assemble((item.source, "bold"), shadow))
-    secrets = [_secret_said(one, alone=len(item.secrets) == 1) for one in item.secrets]
+    secrets = [_secret_text(secret, alone=len(item.secrets) == 1) for secret in item.secrets]
     last = _moment(item.last_delivery) or "none yet"
     if item.expect_every_seconds is not None:
         last += f", expected every {span(item.expect_every_seconds)}"

@@ -164,8 +164,9 @@ def gives(mapped: Mapped) -> str:
     """What an example bills, in a few words."""
     if mapped.failures:
         return f"fails: {mapped.failures[0].reason}"
-    said = ", ".join(_outcomes(mapped)) or "nothing"
-    return f"{said} (in shadow: bills nothing)" if mapped.shadow and mapped.outcomes else said
+    outcomes = ", ".join(_outcomes(mapped)) or "nothing"
+    is_shadow = mapped.shadow and mapped.outcomes
+    return f"{outcomes} (in shadow: bills nothing)" if is_shadow else outcomes
 
 
 def _outcomes(mapped: Mapped) -> Iterator[str]:

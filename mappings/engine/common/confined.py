@@ -176,5 +176,5 @@ def _bound() -> None:
 def _limit(what: int, amount: int) -> None:
     """The soft limit, which nothing raises again; a lower one that is in force stays."""
     soft, hard = resource.getrlimit(what)
-    lowest = [amount, *(one for one in (soft, hard) if one != resource.RLIM_INFINITY)]
+    lowest = [amount, *(limit for limit in (soft, hard) if limit != resource.RLIM_INFINITY)]
     resource.setrlimit(what, (min(lowest), hard))

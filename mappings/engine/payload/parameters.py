@@ -15,9 +15,9 @@ def single(header: str) -> str:
 
     Differing values are left as they are: which of them counts is unknown.
     """
-    values: list[str] = [one.strip() for one in _VALUE.findall(header[:HEADER_BYTES_MAX])]
-    types = {one.partition(";")[0].strip().lower() for one in values}
-    with_parameters = {one for one in values if ";" in one}
+    values: list[str] = [value.strip() for value in _VALUE.findall(header[:HEADER_BYTES_MAX])]
+    types = {value.partition(";")[0].strip().lower() for value in values}
+    with_parameters = {value for value in values if ";" in value}
     if len(types) != 1 or len(with_parameters) > 1:
         return header
     return next(iter(with_parameters), values[0])

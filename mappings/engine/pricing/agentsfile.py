@@ -239,7 +239,7 @@ def read_catalogue(
 def _prices(shapes: Mapping[str, PriceShape | list[PriceShape]], zone: ZoneInfo) -> Prices:
     lists = {name: [one] if isinstance(one, PriceShape) else one for name, one in shapes.items()}
     return MappingProxyType(
-        {name: tuple(one.entry(zone) for one in prices) for name, prices in lists.items()}
+        {name: tuple(price.entry(zone) for price in prices) for name, prices in lists.items()}
     )
 
 

@@ -1,8 +1,8 @@
 """Look-up tables: `tables/NAME.yaml` or `tables/NAME.csv`, text to text.
 
 Owns: reading them strictly, each under a version that is the SHA-256 of its bytes. Refuses: keys
-or values that are no text (`8001` is not "8001"), empty or padded ones (they would match nothing,
-or bill to a blank), a key twice, and two files for one name.
+or values that are not strings (`8001` is not "8001"), empty or padded ones (they would match
+nothing, or bill to a blank), a key twice, and two files for one name.
 """
 
 from __future__ import annotations
@@ -55,11 +55,8 @@ def read_table(file: str, body: bytes) -> Table | tuple[FileProblem, ...]:
     """The table in `file`, or what is wrong with it (the first 20 things)."""
     name = table_name(file)
     if not _NAME.fullmatch(name):
-        return (
-            FileProblem.at(
-                file, None, f"`{name}` is not a valid table name.", "Use letters, digits, - and _."
-            ),
-        )
+        message = f"`{name}` is not a valid table name."
+        return (FileProblem.at(file, None, message, "Use letters, digits, - and _."),)
     rows = _yaml_rows if file.endswith(".yaml") else _csv_rows
     table: dict[str, str] = {}
     problems: list[FileProblem] = []
@@ -145,9 +142,8 @@ def _csv_lines(
     if header != _HEADER:
         written = shown(",".join(header))
         message = f"The first line is `{written}`, expected `key,value`."
-        yield FileProblem.at(
-            file, Mark(1, 1), message, "Make the first line `key,value`, with a comma."
-        )
+        remedy = "Make the first line `key,value`, with a comma."
+        yield FileProblem.at(file, Mark(1, 1), message, remedy)
         return
     seen: dict[str, int] = {}
     for line, fields in lines:

@@ -68,11 +68,11 @@ class Taint:
     @property
     def is_nothing(self) -> bool:
         """Whether nothing redacted can be in it."""
-        return not self.places and all(one.is_nothing for one in self.members.values())
+        return not self.places and all(member.is_nothing for member in self.members.values())
 
     def everywhere(self) -> frozenset[Names]:
         """Its places and those of all it was made of."""
-        return self.places.union(*(one.everywhere() for one in self.members.values()))
+        return self.places.union(*(member.everywhere() for member in self.members.values()))
 
 
 _NOTHING = Taint()
@@ -175,7 +175,7 @@ class _Analysis:
                 return self._made(entries, names)
 
     def _all(self, trees: Iterable[Tree], names: Mapping[str, Taint]) -> Taint:
-        return reduce(Taint.__or__, (self._value(one, names) for one in trees), _NOTHING)
+        return reduce(Taint.__or__, (self._value(tree, names) for tree in trees), _NOTHING)
 
     def _made(self, entries: Iterable[tuple[Tree, Tree]], names: Mapping[str, Taint]) -> Taint:
         found = _NOTHING

@@ -77,7 +77,8 @@ def _unreadable_tables(mappings: MappingSet) -> frozenset[str]:
 
 def _cause(example: ExampleModel, mapped: Mapped) -> str | None:
     """What makes the example fail unexpectedly; a `let` fails the rules that use it alike."""
-    if not mapped.failures or example.fails in {one.reason.value for one in mapped.failures}:
+    reasons = {failure.reason.value for failure in mapped.failures}
+    if not reasons or example.fails in reasons:
         return None
     detail = mapped.failures[0].detail
     of_a_let = _OF_A_LET.search(detail)

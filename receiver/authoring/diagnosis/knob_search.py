@@ -202,7 +202,9 @@ def _nearest(
         except SchemeInvalid:
             continue
         if isinstance(scheme, HmacScheme) and _verifies(scheme, request, secrets[index]):
-            fits.append(Fit(scheme, _changes(knobs_of(configured), knobs), index))
+            before = knobs_of(configured)
+            changes = {name: knobs[name] for name in before if knobs[name] != before[name]}
+            fits.append(Fit(scheme, changes, index))
     return min(fits, key=lambda fit: len(fit.changes), default=None)
 
 
@@ -247,7 +249,3 @@ def _verifies(scheme: Scheme, request: Request, secret: str) -> bool:
     except SignatureError as error:
         return error.cause in ("stale-timestamp", "future-timestamp")
     return True
-
-
-def _changes(before: Mapping[str, Any], after: Mapping[str, Any]) -> dict[str, Any]:
-    return {name: after[name] for name, value in before.items() if after[name] != value}

@@ -144,7 +144,8 @@ class JwtScheme(Scheme):
         [(_, key)] = self._keys([secret])
         now = int(values["timestamp"])
         claims = {**self.claims_for(request), "iat": now, "exp": now + _LIFETIME_SECONDS}
-        return [jwt.encode(claims, _private(key), algorithm=self.algorithm)]
+        private = key.signing_key if isinstance(key, KeyPair) else key
+        return [jwt.encode(claims, private, algorithm=self.algorithm)]
 
     def _keys(self, secrets: Sequence[str]) -> list[tuple[int, Any]]:
         """The keys of the algorithm's kind, each with its place."""
@@ -215,10 +216,6 @@ def _is_canonical(part: str) -> bool:
     except ValueError:
         return False
     return base64.urlsafe_b64encode(decoded).decode().rstrip("=") == part
-
-
-def _private(key: Any) -> Any:
-    return key.signing_key if isinstance(key, KeyPair) else key
 
 
 def _seconds(claims: Mapping[str, Any], name: str) -> float | None:
