@@ -41,16 +41,16 @@ def chunks(items: Iterable[T], size: int = CHUNK) -> Iterator[list[T]]:
 
 
 def by_size(
-    sizes: Iterable[tuple[str, int]], *, rows: int | None = None, size: int = BODIES_BYTES
+    sizes: Iterable[tuple[str, int]], *, rows: int | None = None, size: int | None = None
 ) -> Iterator[list[str]]:
-    """Ids, each given with its body's length, in lists of at most `rows` (BODIES) and `size` bytes.
+    """Ids, each given with its body's length, in lists of at most `rows` and `size` bytes.
 
-    A longer body is a list of its own.
+    By default BODIES and BODIES_BYTES. A longer body is a list of its own.
     """
     batch: list[str] = []
     total = 0
     for delivery_id, length in sizes:
-        if batch and (len(batch) >= (rows or BODIES) or total + length > size):
+        if batch and (len(batch) >= (rows or BODIES) or total + length > (size or BODIES_BYTES)):
             yield batch
             batch, total = [], 0
         batch.append(delivery_id)

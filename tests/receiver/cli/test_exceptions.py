@@ -103,7 +103,7 @@ def test_doctor_calls_it_a_problem_where_no_order_of_arrival_puts_it_right(
     found = {one["name"]: one for one in json.loads(filled.run("doctor", "--json").out)}
     check = found["exceptions"]
     assert check["status"] == "problem"
-    assert check["summary"] == "exceptions: 1 waiting-reversal, 1 amount-differs"
+    assert check["summary"] == "1 waiting-reversal, 1 amount-differs"
     young, *_ = exceptions([Tally("waiting-reversal", count=2)])
     assert not young.is_problem
     old, *_ = exceptions([Tally("waiting-reversal", count=2, overdue=1)])
