@@ -472,7 +472,7 @@ SABOTAGES = (
         file="jobs/storage/sqlite.py",
         old='"synchronous=FULL"',
         new='"synchronous=NORMAL"',
-        tests=_in("jobs/storage/test_migrations.py", "test_our_own_connections_are_durable"),
+        tests=_in("jobs/storage/test_durability.py", "test_our_own_connections_are_durable"),
     ),
     Sabotage(
         name="tell-senders-why",
